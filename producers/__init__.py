@@ -1,0 +1,1 @@
+"""Sources -> Kafka: what Active Directory and Microsoft Graph say, as facts."""

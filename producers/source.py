@@ -1,0 +1,62 @@
+"""What a source is: something that is read in batches and can say how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.facts import Fact, Origin, TenantState
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one `read` brought: at most a few thousand facts, so that memory stays bounded.
+
+    checkpoints: the parts of the position that are true once everything in this batch is in Kafka;
+                 saved only after the flush. A restart repeats what came after them.
+    more:        read again at once (a snapshot or resync is under way), do not wait for a wake-up.
+    rejected:    entries the source delivered and we could not map, with their reason.
+    """
+
+    facts: Sequence[Fact] = ()
+    tenants: Sequence[TenantState] = ()
+    checkpoints: Sequence[Checkpoint] = ()
+    rejected: Sequence[DeadLetter] = ()
+    more: bool = False
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a long pass stands, for people: `total` None while unknown."""
+
+    phase: str = "starting"
+    done: int = 0
+    total: int | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """One place facts come from. The runner is the only caller; one thread, no overlap.
+
+    `restore` is called once, before anything else, with every saved checkpoint part of this source.
+    `read` returns the next batch, empty if nothing changed; it raises RetriableError (the runner backs off
+    and calls again), CheckpointLostError is the source's own affair (it resyncs), FatalError ends the process.
+    `wait` blocks until something probably changed, or `timeout_s` passed, or `wake` was called from another
+    thread (stop signal).
+    """
+
+    origin: Origin
+    progress: Progress
+
+    def restore(self, checkpoints: Iterable[Checkpoint]) -> None: ...
+
+    def read(self) -> Batch: ...
+
+    def wait(self, timeout_s: float) -> None: ...
+
+    def wake(self) -> None: ...
+
+    def close(self) -> None: ...

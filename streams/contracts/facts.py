@@ -1,0 +1,122 @@
+"""Facts: one thing a source said about one object.
+
+A fact is partial: `attributes` holds what changed, None for what was removed, unless `full` is set.
+`seq` orders the facts of one source for ever, across restarts and servers; a replay repeats it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+
+class Operation(StrEnum):
+    """What happened. Everything but DELETED asserts that the object lives."""
+
+    READ = "r"
+    CREATED = "c"
+    UPDATED = "u"
+    DELETED = "d"
+    RESTORED = "restore"
+
+
+class ObjectKind(StrEnum):
+    """What an object is, in words both directories share."""
+
+    USER = "user"
+    GROUP = "group"
+    CONTACT = "contact"
+    DEVICE = "device"
+    CONTAINER = "container"
+    OTHER = "other"
+
+
+class Link(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The far end of a link: `id` is the objectGUID (AD) or the object id (Entra)."""
+
+    id: str
+    sid: str | None = None
+    distinguished_name: str | None = None
+
+
+class LinkChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How one linked attribute changed. `complete`: `added` is the whole set, not an increment."""
+
+    added: list[Link] = []
+    removed: list[Link] = []
+    complete: bool = False
+
+
+class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One thing a source said about one object.
+
+    object_id:  objectGUID (dashed, lower case) or Entra object id: the record key.
+    kind:       None where a partial fact does not tell (DirSync gives objectClass only on creation).
+    seq:        strictly increasing per source; equal only for a replay of the same fact.
+    ts_ms:      when the source read it (ms since the epoch, UTC).
+    changed_ms: when it changed in the directory, as far as the directory tells; None if it does not.
+    attributes: AD or Graph spelling -> str, bool, int, list[str], list[dict] or None (removed).
+                AD: objectSid as S-1-…, mS-DS-ConsistencyGuid as base64, distinguishedName always there.
+    links:      linked attributes (member, manager; members), never in `attributes`.
+    full:       a complete statement: attributes that are not named here are not set.
+    """
+
+    op: Operation
+    object_id: str
+    seq: int
+    ts_ms: int
+    kind: ObjectKind | None = None
+    changed_ms: int | None = None
+    attributes: dict[str, Any] = {}
+    links: dict[str, LinkChange] = {}
+    full: bool = False
+
+
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which source speaks. `name` is unique in an installation, e.g. "ad/corp.contoso.local" or "entra/<tenant>".
+
+    `forest` is None for Entra.
+    """
+
+    name: str
+    side: Literal["ad", "entra"]
+    tenant: str
+    forest: str | None = None
+
+
+class FactChunk(msgspec.Struct, frozen=True, tag_field="type", tag="facts", kw_only=True):
+    """The facts of one page that share a partition: the unit of transport."""
+
+    origin: Origin
+    facts: list[Fact]
+    schema_version: int = 1
+
+
+class Domain(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A domain of the tenant; `name` in lower case."""
+
+    name: str
+    is_verified: bool = True
+    is_initial: bool = False
+    is_default: bool = False
+    authentication_type: str | None = None
+
+
+class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", kw_only=True):
+    """Everything known of a tenant at once (the topic is compacted by tenant id).
+
+    Each part is None while unknown: not read yet, or the right to read it is missing.
+    organization: the Graph entity's fields as they came; features: onPremisesSynchronization.features;
+    privileged_ids: object ids that hold a directory role.
+    """
+
+    tenant: str
+    seq: int
+    ts_ms: int
+    schema_version: int = 1
+    domains: list[Domain] | None = None
+    organization: dict[str, Any] | None = None
+    features: dict[str, bool | None] | None = None
+    privileged_ids: list[str] | None = None

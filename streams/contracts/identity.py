@@ -1,0 +1,89 @@
+"""Identities: source anchors, partitions, finding ids.
+
+Source anchor: Microsoft, "Microsoft Entra Connect: Design concepts" — base64 of the bytes of
+mS-DS-ConsistencyGuid, else of objectGUID; GUID bytes are little-endian as AD stores them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import uuid
+
+from streams.contracts.errors import InvalidRecordError
+
+
+def immutable_id_of_guid(object_guid: str) -> str:
+    """The immutableId (base64, 24 characters) of a GUID in its dashed form.
+
+    >>> immutable_id_of_guid("6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55")
+    'kCwabn1bOE+cIQpL430fVQ=='
+    """
+    return immutable_id_of_bytes(uuid.UUID(object_guid).bytes_le)
+
+
+def immutable_id_of_bytes(anchor: bytes) -> str:
+    """The immutableId of an anchor's raw bytes as LDAP delivers them."""
+    return base64.b64encode(anchor).decode("ascii")
+
+
+def guid_of_immutable_id(immutable_id: str) -> str | None:
+    """The dashed lower-case GUID behind an immutableId; None where the anchor is not a GUID at all."""
+    try:
+        raw = base64.b64decode(immutable_id, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return str(uuid.UUID(bytes_le=raw)) if len(raw) == 16 else None
+
+
+def guid_of_bytes(object_guid: bytes) -> str:
+    """The dashed lower-case form of objectGUID's 16 raw bytes.
+
+    Raises InvalidRecordError("object_guid") if there are not 16.
+    """
+    if len(object_guid) != 16:
+        raise InvalidRecordError("object_guid", f"objectGUID has {len(object_guid)} bytes, not 16")
+    return str(uuid.UUID(bytes_le=object_guid))
+
+
+def sid_of_bytes(object_sid: bytes) -> str:
+    """The S-1-… form of a binary SID ([MS-DTYP] 2.4.2.2).
+
+    Raises InvalidRecordError("object_sid") if the lengths do not fit.
+    """
+    if len(object_sid) < 8 or len(object_sid) != 8 + 4 * object_sid[1]:
+        raise InvalidRecordError("object_sid", f"objectSid of {len(object_sid)} bytes is malformed")
+    authority = int.from_bytes(object_sid[2:8], "big")
+    parts = [int.from_bytes(object_sid[at : at + 4], "little") for at in range(8, len(object_sid), 4)]
+    return "-".join(["S", str(object_sid[0]), str(authority), *map(str, parts)])
+
+
+def finding_id(detection: str, subject_key: str) -> str:
+    """One stable id per (detection, subject): 16 hexadecimal characters."""
+    return hashlib.sha256(f"{detection}\0{subject_key}".encode()).hexdigest()[:16]
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition every Kafka client's default partitioner gives this key (murmur2)."""
+    return (_murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+def _murmur2(data: bytes) -> int:
+    # The constants and the shape are Kafka's org.apache.kafka.common.utils.Utils.murmur2 algorithm;
+    # checked against kafka-python's and aiokafka's partitioners in tests/contract.
+    mask, multiplier = 0xFFFFFFFF, 0x5BD1E995
+    length = len(data)
+    h = 0x9747B28C ^ length
+    whole = length & ~3
+    for at in range(0, whole, 4):
+        k = (int.from_bytes(data[at : at + 4], "little") * multiplier) & mask
+        k = ((k ^ (k >> 24)) * multiplier) & mask
+        h = ((h * multiplier) & mask) ^ k
+    rest = length - whole
+    if rest:
+        h ^= int.from_bytes(data[whole:], "little")
+        h = (h * multiplier) & mask
+    h ^= h >> 13
+    h = (h * multiplier) & mask
+    return h ^ (h >> 15)

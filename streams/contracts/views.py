@@ -1,0 +1,63 @@
+"""Records of the views topic: contributions, ticks, context, control. Partitioned by view key.
+
+A view is the map of contributor -> contribution under one key. Ticks, context updates and control
+records are sent to every partition: time and tenant knowledge are events like any other.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from streams.contracts.facts import TenantState
+
+
+class Contribution(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What one contributor says to one view. `body` None takes it back.
+
+    view:        "<kind>/<tenant>/<key>"
+    contributor: unique within the view, e.g. "ad/<objectGUID>" or "entra/<id>"
+    seq:         last write wins per (view, contributor)
+    changed_ms:  when the change behind it happened or was first read: the start of detection latency
+    """
+
+    view: str
+    contributor: str
+    seq: int
+    changed_ms: int
+    body: dict[str, Any] | None = None
+
+
+class ContributionChunk(msgspec.Struct, frozen=True, tag_field="type", tag="contributions", kw_only=True):
+    """Contributions whose views share a partition. `sent_ms` moves the partition's clock."""
+
+    sent_ms: int
+    items: list[Contribution]
+    schema_version: int = 1
+
+
+class Tick(msgspec.Struct, frozen=True, tag_field="type", tag="tick", kw_only=True):
+    """Time as an event. An idempotent "it is now at least this late", never counted."""
+
+    now_ms: int
+    schema_version: int = 1
+
+
+class ContextUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="context", kw_only=True):
+    """The tenant's state, for every rule on this partition to read."""
+
+    sent_ms: int
+    tenant: TenantState
+    schema_version: int = 1
+
+
+class Control(msgspec.Struct, frozen=True, tag_field="type", tag="control", kw_only=True):
+    """An operator's order to this partition: evaluate every view again."""
+
+    sent_ms: int
+    action: Literal["reevaluate"]
+    schema_version: int = 1
+
+
+ViewRecord = ContributionChunk | Tick | ContextUpdate | Control

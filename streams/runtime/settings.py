@@ -1,0 +1,290 @@
+"""Settings: defaults <- TOML file <- SYNCHEALTH_SECTION__KEY. Read once, validated whole, passed in.
+
+Every key stands, with its reason, in deploy/settings.example.toml (a test keeps the two equal).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from streams.contracts.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "SYNCHEALTH_"
+
+
+def _one_or_many(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Texts = Annotated[list[str], BeforeValidator(_one_or_many)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are faults, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _secret(value: SecretStr | None, file: Path | None, name: str) -> SecretStr | None:
+    """The secret itself or the first line of its file; both at once is a fault."""
+    if file is None:
+        return value
+    if value is not None:
+        raise ValueError(f"{name} and {name}_file exclude each other: keep one")
+    try:
+        return SecretStr(file.read_text().strip())
+    except OSError as error:
+        raise ValueError(f"{name}_file cannot be read ({error.strerror}): check path and rights") from error
+
+
+class KafkaSettings(Section):
+    """How to reach Kafka and how to lay out the topics."""
+
+    bootstrap_servers: Texts = ["127.0.0.1:9092"]
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    sasl_password_file: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    partitions: Annotated[int, Field(ge=1, le=1000)] = 8
+    replication_factor: Annotated[int, Field(ge=1, le=10)] = 1
+
+    @model_validator(mode="after")
+    def _consistent(self) -> KafkaSettings:
+        password = _secret(self.sasl_password, self.sasl_password_file, "sasl_password")
+        object.__setattr__(self, "sasl_password", password)
+        if self.security_protocol.startswith("SASL") and not (
+            self.sasl_mechanism and self.sasl_username and password
+        ):
+            raise ValueError(
+                f"security_protocol {self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password"
+            )
+        return self
+
+
+class StreamsSettings(Section):
+    """The correlating workers."""
+
+    consumer_group: str = "synchealth"
+    store: Literal["rocksdb", "memory"] = "rocksdb"
+    data_dir: Path = Path("~/.local/share/synchealth")
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    session_timeout_s: Seconds = 30.0
+    tick_interval_s: Seconds = 1.0
+    metrics_port: Port = 9465
+
+
+class DetectionSettings(Section):
+    """Thresholds that rules read through their context."""
+
+    sync_interval_s: Seconds = 1800.0
+    resolved_retention_s: Seconds = 7 * 86400.0
+    disabled: Texts = []
+    runbook_base_url: str = ""
+
+
+class ForestSettings(Section):
+    """One Active Directory forest: where it is, who reads it, what of it is in sync scope."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
+    tenant: str
+    servers: Annotated[Texts, Field(min_length=1)]
+    bind_user: str
+    bind_password: SecretStr | None = None
+    bind_password_file: Path | None = None
+    ca_file: Path | None = None
+    valid_names: Texts = []
+    start_tls: bool = True
+    naming_contexts: Texts = []
+    object_security: bool = False
+    include_ous: list[str] = []
+    exclude_ous: list[str] = []
+    default_filters: bool = True
+    poll_interval_s: Seconds = 1.0
+    reconcile_interval_s: Seconds = 86400.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ForestSettings:
+        password = _secret(self.bind_password, self.bind_password_file, "bind_password")
+        if password is None:
+            raise ValueError("bind_password or bind_password_file is missing")
+        object.__setattr__(self, "bind_password", password)
+        for server in self.servers:
+            parts = urlsplit(server)
+            if parts.scheme not in {"ldap", "ldaps"} or not parts.hostname:
+                raise ValueError(f"server {server!r} is not an ldap:// or ldaps:// URL")
+            if parts.scheme == "ldap" and not self.start_tls:
+                raise ValueError(
+                    f"server {server!r} would send the password in clear: use ldaps:// or start_tls"
+                )
+        return self
+
+
+class TenantSettings(Section):
+    """One Microsoft Entra tenant and the application that reads it."""
+
+    id: str
+    authority: str = ""
+    graph_url: str = "https://graph.microsoft.com"
+    scope: str = ""
+    client_id: str = ""
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
+    certificate_file: Path | None = None
+    private_key_file: Path | None = None
+    federated_token_file: Path | None = None
+    managed_identity: bool = False
+    ca_file: Path | None = None
+    poll_interval_s: Seconds = 15.0
+    sweep_interval_s: Seconds = 900.0
+    tenant_interval_s: Seconds = 300.0
+    max_concurrency: Annotated[int, Field(ge=1, le=32)] = 4
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TenantSettings:
+        secret = _secret(self.client_secret, self.client_secret_file, "client_secret")
+        object.__setattr__(self, "client_secret", secret)
+        if not self.authority:
+            object.__setattr__(self, "authority", f"https://login.microsoftonline.com/{self.id}")
+        if not self.scope:
+            object.__setattr__(self, "scope", f"{self.graph_url.rstrip('/')}/.default")
+        for name, url in (("authority", self.authority), ("graph_url", self.graph_url)):
+            if urlsplit(url).scheme != "https":
+                raise ValueError(f"{name} {url!r} must be an https:// URL")
+        ways = [secret, self.certificate_file, self.federated_token_file, self.managed_identity or None]
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError(
+                "exactly one of client_secret(_file), certificate_file, federated_token_file, managed_identity"
+            )
+        if self.certificate_file is not None and self.private_key_file is None:
+            raise ValueError("certificate_file needs private_key_file")
+        if not self.managed_identity and not self.client_id:
+            raise ValueError("client_id is missing")
+        return self
+
+
+class MetricsSettings(Section):
+    """The Prometheus exporter's listener. Port 0: any free one."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9464
+
+
+class ProducerSettings(Section):
+    """What all sources share."""
+
+    metrics_port: Port = 9466
+    chunk_facts: Annotated[int, Field(ge=1, le=5000)] = 250
+
+
+class LogSettings(Section):
+    """Logs on stderr. `json` unset: JSON lines unless stderr is a terminal."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    json_lines: bool | None = None
+
+
+class Settings(Section):
+    """The whole configuration of an installation."""
+
+    kafka: KafkaSettings = KafkaSettings()
+    streams: StreamsSettings = StreamsSettings()
+    detections: DetectionSettings = DetectionSettings()
+    forest: list[ForestSettings] = []
+    tenant: list[TenantSettings] = []
+    producers: ProducerSettings = ProducerSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        tenants = {tenant.id for tenant in self.tenant}
+        for forest in self.forest:
+            if tenants and forest.tenant not in tenants:
+                raise ValueError(
+                    f"forest {forest.name}: tenant {forest.tenant!r} has no [[tenant]]; known: {sorted(tenants)}"
+                )
+        for label, names in (
+            ("forest", [forest.name for forest in self.forest]),
+            ("tenant", [tenant.id for tenant in self.tenant]),
+        ):
+            if len(set(names)) != len(names):
+                raise ValueError(f"two [[{label}]] tables carry the same name: {sorted(names)}")
+        return self
+
+
+def load_settings(file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of `file` under the environment's overrides.
+
+    Raises SettingsError with every fault at once, each naming its key and what to do.
+    """
+    document: dict[str, Any] = {}
+    if file is not None:
+        try:
+            document = tomllib.loads(file.read_text())
+        except OSError as error:
+            raise SettingsError([f"{file}: cannot be read ({error.strerror})"]) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError([f"{file}: not valid TOML: {error}"]) from error
+    faults: list[str] = []
+    for name, value in sorted(environment.items()):
+        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
+            path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+            if not _override(document, path, value):
+                faults.append(
+                    f"{name}: no such key; the form is {ENVIRONMENT_PREFIX}SECTION__KEY, lists by number"
+                )
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        raise SettingsError(faults + [_sentence(fault) for fault in error.errors()]) from error
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _override(document: dict[str, Any], path: list[str], value: str) -> bool:
+    """Set `value` at `path`; a number steps into an existing entry of a list. False where there is none."""
+    here: Any = document
+    for step, after in pairwise(path):
+        if isinstance(here, list):
+            if not step.isdigit() or int(step) >= len(here):
+                return False
+            here = here[int(step)]
+        else:
+            here = here.setdefault(step, [] if after.isdigit() else {})
+    if not isinstance(here, dict):
+        return False
+    here[path[-1]] = value
+    return True
+
+
+def _sentence(fault: Any) -> str:
+    where = ".".join(str(step) for step in fault["loc"]) or "configuration"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = "unknown key: remove it or correct its spelling (deploy/settings.example.toml lists all)"
+    elif fault["type"] == "missing":
+        message = "is missing: add it (deploy/settings.example.toml shows how)"
+    return f"{where}: {message}"
