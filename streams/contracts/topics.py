@@ -34,9 +34,7 @@ class Topic:
 
 AD_CHANGES = Topic("synchealth.ad.changes.v1", "objectGUID", "FactChunk", "producers.ad")
 ENTRA_CHANGES = Topic("synchealth.entra.changes.v1", "Entra object id", "FactChunk", "producers.graph")
-ENTRA_TENANT = Topic(
-    "synchealth.entra.tenant.v1", "tenant id", "TenantState", "producers.graph", compacted=True
-)
+ENTRA_TENANT = Topic("synchealth.entra.tenant.v1", "tenant id", "TenantState", "producers.graph", compacted=True)
 VIEWS = Topic("synchealth.views.v1", "view key", "ViewRecord", "streams.project", retention_ms=DAY_MS)
 FINDINGS = Topic("synchealth.findings.v1", "finding id", "Finding", "streams.evaluate", compacted=True)
 CHECKPOINTS = Topic(

@@ -74,9 +74,7 @@ class KafkaSettings(Section):
     def _consistent(self) -> KafkaSettings:
         password = _secret(self.sasl_password, self.sasl_password_file, "sasl_password")
         object.__setattr__(self, "sasl_password", password)
-        if self.security_protocol.startswith("SASL") and not (
-            self.sasl_mechanism and self.sasl_username and password
-        ):
+        if self.security_protocol.startswith("SASL") and not (self.sasl_mechanism and self.sasl_username and password):
             raise ValueError(
                 f"security_protocol {self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password"
             )
@@ -135,9 +133,7 @@ class ForestSettings(Section):
             if parts.scheme not in {"ldap", "ldaps"} or not parts.hostname:
                 raise ValueError(f"server {server!r} is not an ldap:// or ldaps:// URL")
             if parts.scheme == "ldap" and not self.start_tls:
-                raise ValueError(
-                    f"server {server!r} would send the password in clear: use ldaps:// or start_tls"
-                )
+                raise ValueError(f"server {server!r} would send the password in clear: use ldaps:// or start_tls")
         return self
 
 
@@ -252,9 +248,7 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] = os.
         if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
             path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
             if not _override(document, path, value):
-                faults.append(
-                    f"{name}: no such key; the form is {ENVIRONMENT_PREFIX}SECTION__KEY, lists by number"
-                )
+                faults.append(f"{name}: no such key; the form is {ENVIRONMENT_PREFIX}SECTION__KEY, lists by number")
     try:
         settings = Settings.model_validate(document)
     except ValidationError as error:
