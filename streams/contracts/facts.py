@@ -110,6 +110,7 @@ class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", k
     Each part is None while unknown: not read yet, or the right to read it is missing.
     organization: the Graph entity's fields as they came; features: onPremisesSynchronization.features;
     privileged_ids: object ids that hold a directory role.
+    collected: the first complete reading of users, groups and contacts is in Kafka; before, absence means nothing.
     """
 
     tenant: str
@@ -120,3 +121,4 @@ class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", k
     organization: dict[str, Any] | None = None
     features: dict[str, bool | None] | None = None
     privileged_ids: list[str] | None = None
+    collected: bool = False

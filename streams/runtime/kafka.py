@@ -39,7 +39,7 @@ def producer_options() -> dict[str, Any]:
     return {
         "acks": "all",
         "enable_idempotence": True,
-        "compression_type": "gzip",
+        "compression_type": "lz4",
         "linger_ms": 5,
         "max_request_size": 4 * 1024 * 1024,
         "batch_size": 512 * 1024,

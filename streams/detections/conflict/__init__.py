@@ -1,0 +1,1 @@
+"""Conflicts: two objects that want the same identity or address."""

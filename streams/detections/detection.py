@@ -1,0 +1,123 @@
+"""What a detection is: metadata, and a pure rule `evaluate(view, context, now_ms) -> Verdict | None`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from streams.contracts.facts import TenantState
+from streams.contracts.finding import Holder, Severity, Subject
+
+
+class Status(StrEnum):
+    """How far a rule may be trusted."""
+
+    EXPERIMENTAL = "experimental"
+    STABLE = "stable"
+    DEPRECATED = "deprecated"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """The alert rule made for a detection: it fires when findings have been open this long."""
+
+    for_s: int = 900
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """The metadata of one rule; wiring, metrics, alert rule, dashboard and catalogue derive from it.
+
+    id:     "<family>.<name>" = folder and file.
+    views:  the view classes it looks at.
+    hold_s: how long a verdict must stand before its finding opens (counted from Verdict.since_ms).
+    remediation: one paragraph for the person on call; the runbook has the rest.
+    suppressed_by: ids of tenant-wide detections that explain this one away while open.
+    """
+
+    id: str
+    views: tuple[type[Any], ...]
+    title: str
+    severity: Severity
+    remediation: str
+    references: tuple[str, ...]
+    status: Status = Status.STABLE
+    hold_s: int = 0
+    alert: Alert | None = Alert()
+    suppressed_by: tuple[str, ...] = ()
+    false_positives: tuple[str, ...] = ()
+    known_gaps: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The folder."""
+        return self.id.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """It is wrong now, and this is why.
+
+    since_ms:   since when, as far as the view tells.
+    open_at_ms: open the finding only then, if the verdict still stands; None: since_ms + hold_s.
+    recheck_at_ms: look again then even if nothing changes; None: no need.
+    severity:   overrides the detection's.
+    cause:      id of the finding that explains this one.
+    """
+
+    summary: str
+    since_ms: int
+    subject: Subject
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    counterparts: tuple[Holder, ...] = ()
+    forest: str | None = None
+    open_at_ms: int | None = None
+    recheck_at_ms: int | None = None
+    severity: Severity | None = None
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Tenant-wide knowledge every rule may read. Unknown is None, never a guess.
+
+    privileged_ids: Entra object ids that hold a directory role.
+    collected:      the first full reading of the tenant's objects is complete: absence means absence.
+    """
+
+    tenant: str
+    sync_interval_ms: int = 1_800_000
+    verified_domains: frozenset[str] | None = None
+    initial_domain: str | None = None
+    features: Mapping[str, bool | None] = field(default_factory=dict)
+    privileged_ids: frozenset[str] | None = None
+    collected: bool = False
+
+    def feature(self, name: str) -> bool | None:
+        """A directory-synchronisation feature of the tenant; None while unknown."""
+        return self.features.get(name)
+
+
+Rule = Callable[[Any, Context, int], Verdict | None]
+
+
+def context_of(tenant: str, state: TenantState | None, sync_interval_ms: int) -> Context:
+    """The context made of what is known of a tenant."""
+    if state is None:
+        return Context(tenant, sync_interval_ms)
+    domains = state.domains
+    return Context(
+        tenant=tenant,
+        sync_interval_ms=sync_interval_ms,
+        verified_domains=_names(domain.name for domain in domains if domain.is_verified) if domains else None,
+        initial_domain=next((domain.name for domain in domains or () if domain.is_initial), None),
+        features=state.features or {},
+        privileged_ids=frozenset(state.privileged_ids) if state.privileged_ids is not None else None,
+        collected=state.collected,
+    )
+
+
+def _names(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)

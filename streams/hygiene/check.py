@@ -1,0 +1,91 @@
+"""Check one object against a profile. Pure: the same object, profile and tenant give the same faults.
+
+Used by the streaming detections on every change, and by the one-shot scan on every object.
+"""
+
+from __future__ import annotations
+
+from streams.hygiene.faults import Breach, Fault
+from streams.hygiene.objects import DirectoryObject
+from streams.hygiene.rules import Claim, Profile, Uniqueness, claims_of_value, judge_value
+from streams.hygiene.tenant import TenantContext
+
+
+def check(
+    subject: DirectoryObject,
+    profile: Profile,
+    tenant: TenantContext,
+    uniqueness: Uniqueness | None = None,
+) -> tuple[Fault, ...]:
+    """The faults of one object, in the profile's order: one per faulty attribute value.
+
+    Without `uniqueness` the rules that need the other objects are left out; the rest is the same.
+    """
+    if profile.skip(subject) is not None:
+        return ()
+    found: dict[tuple[str, str | None], tuple[Breach, ...]] = {}
+    attributes = subject.attributes
+    for chain in profile.chains:
+        values = attributes.get(chain.attribute)
+        if not values:
+            if chain.absent is not None and (breach := chain.absent.judge("", subject, tenant)) is not None:
+                found[chain.attribute, None] = (breach,)
+            continue
+        judged_alone = uniqueness is None or not chain.unique
+        for value in values if chain.every_value else values[:1]:
+            if judged_alone and chain.clean(value, tenant):
+                continue
+            if chain.applies is not None and not chain.applies(subject, tenant):
+                continue
+            breaches = judge_value(chain, value, subject, tenant, uniqueness)
+            if breaches:
+                found[chain.attribute, value] = breaches
+    for rule in profile.object_rules:
+        for value, breach in rule.judge(subject, tenant):
+            found[rule.attribute, value] = (*found.get((rule.attribute, value), ()), breach)
+    if not found:
+        return ()
+    return tuple(
+        _fault(subject, profile, attribute, value, breaches)
+        for (attribute, value), breaches in found.items()
+    )
+
+
+def claims(subject: DirectoryObject, profile: Profile, tenant: TenantContext) -> list[Claim]:
+    """Every value that this object claims for itself alone; empty if the profile leaves the object out.
+
+    The same claim may stand twice where IdFix would see it twice.
+    """
+    if profile.skip(subject) is not None:
+        return []
+    found: list[Claim] = []
+    for chain in profile.chains:
+        if not chain.unique:
+            continue
+        values = subject.attributes.get(chain.attribute)
+        if not values or (chain.applies is not None and not chain.applies(subject, tenant)):
+            continue
+        for value in values if chain.every_value else values[:1]:
+            found.extend(claims_of_value(chain, value, subject, tenant))
+    return found if profile.later_only else list(dict.fromkeys(found))
+
+
+def _fault(
+    subject: DirectoryObject,
+    profile: Profile,
+    attribute: str,
+    value: str | None,
+    breaches: tuple[Breach, ...],
+) -> Fault:
+    last = breaches[-1]
+    return Fault(
+        dn=subject.dn,
+        common_name=subject.common_name,
+        object_class=subject.object_classes[-1] if subject.object_classes else "",
+        attribute=attribute,
+        value=value,
+        breaches=breaches,
+        proposed_value=last.repaired,
+        proposed_action=last.action,
+        profile=profile.name,
+    )

@@ -1,0 +1,83 @@
+"""The directory object as the rules see it: a DN, classes, and text values by attribute name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+ATTRIBUTES = (
+    "cn",
+    "displayName",
+    "givenName",
+    "sn",
+    "mail",
+    "mailNickname",
+    "proxyAddresses",
+    "sAMAccountName",
+    "targetAddress",
+    "userPrincipalName",
+    "groupType",
+    "homeMDB",
+    "isCriticalSystemObject",
+    "msExchHideFromAddressLists",
+    "msExchMailboxGuid",
+    "msExchRecipientTypeDetails",
+    "msExchRemoteRecipientType",
+    "userCertificate",
+    "userSMIMECertificate",
+)
+"""Every attribute that some rule reads, in AD's spelling."""
+
+_CANONICAL = {name.lower(): name for name in ATTRIBUTES}
+_FIRST_NAME = re.compile(r"CN=((?:[^,\\]|\\.)*)", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\([0-9a-fA-F]{2}|.)")
+
+
+def canonical_name(attribute: str) -> str | None:
+    """AD's spelling of an attribute that a rule reads (names compare without case); None for any other."""
+    return _CANONICAL.get(attribute.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryObject:
+    """One object as read from AD.
+
+    dn:             distinguished name, as LDAP writes it.
+    object_classes: objectClass in the directory's order, the most specific last.
+    attributes:     AD's spelling -> values as text, in the directory's order; absent where not set.
+                    Booleans are "TRUE" or "FALSE", integers decimal, binary values base64.
+    """
+
+    dn: str
+    object_classes: Sequence[str]
+    attributes: Mapping[str, Sequence[str]]
+
+    @property
+    def object_type(self) -> str:
+        """The most specific class, in lower case; "" if there is none."""
+        return self.object_classes[-1].lower() if self.object_classes else ""
+
+    @property
+    def common_name(self) -> str:
+        """cn; where it was not read, the first part of the DN if that is a CN; else ""."""
+        values = self.attributes.get("cn")
+        if values:
+            return values[0]
+        match = _FIRST_NAME.match(self.dn)
+        return _ESCAPED.sub(_unescape, match[1]) if match else ""
+
+    def first(self, attribute: str) -> str | None:
+        """The first stored value of an attribute, None if it has none."""
+        values = self.attributes.get(attribute)
+        return values[0] if values else None
+
+
+def is_conflict_object(dn: str) -> bool:
+    """Whether the DN is that of a replication conflict's victim (`\\0ACNF:` after its name)."""
+    return "CNF:" in dn.upper() and ("\\0ACNF:" in dn.upper() or "\nCNF:" in dn.upper())
+
+
+def _unescape(match: re.Match[str]) -> str:
+    text = match[1]
+    return chr(int(text, 16)) if len(text) == 2 else text

@@ -1,0 +1,153 @@
+"""The address view: who claims one address, on either side.
+
+Key: address/<tenant>/<folded address>. Contributors: "ad/<objectGUID>", "entra/<object id>", and
+"link/<object view>" for contested addresses: whether an AD claimant has a cloud counterpart yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from streams.contracts.facts import ObjectKind
+from streams.views.addresses import Address, fold_address, fold_proxy_address
+from streams.views.party import Party, party_from
+from streams.views.state import ObjectState
+from streams.views.view import Derived, Entry, latest, tenant_of
+
+KIND = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One way a party claims the address.
+
+    primary: by userPrincipalName or the primary SMTP address: what soft match looks at.
+    wanted:  the cloud object should hold it and does not: its UPN was replaced or the value quarantined.
+    error:   the onPremisesProvisioningError behind `wanted`, if the service recorded one.
+    """
+
+    attribute: str
+    value: str
+    primary: bool = False
+    wanted: bool = False
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """A party and its claims on this address."""
+
+    party: Party
+    claims: tuple[Claim, ...]
+    changed_ms: int
+
+    @property
+    def attributes(self) -> list[str]:
+        """The attributes that hold, or should hold, the address."""
+        return [claim.attribute for claim in self.claims]
+
+    @property
+    def holds(self) -> bool:
+        """Whether it has the address now (an AD object always does)."""
+        return any(not claim.wanted for claim in self.claims)
+
+    @property
+    def primary(self) -> bool:
+        """Whether soft match would look at its claim."""
+        return any(claim.primary and not claim.wanted for claim in self.claims)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressView:
+    """Everyone who claims one address.
+
+    counterparts: object view -> ids of its Entra objects; only for claimants that were asked about.
+    """
+
+    key: str
+    tenant: str
+    address: Address
+    claimants: tuple[Claimant, ...]
+    counterparts: Mapping[str, tuple[str, ...]]
+    changed_ms: int
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        claimants, counterparts = [], {}
+        for contributor, entry in sorted(entries.items()):
+            if contributor.startswith("link/"):
+                counterparts[contributor.removeprefix("link/")] = tuple(entry.body["entra"])
+            else:
+                claims = tuple(Claim(**claim) for claim in entry.body["claims"])
+                claimants.append(Claimant(party_from(entry.body["party"]), claims, entry.changed_ms))
+        return cls(key, tenant_of(key), Address(key.split("/", 2)[2]), tuple(claimants), counterparts, latest(entries))
+
+    @property
+    def ad(self) -> list[Claimant]:
+        """AD objects in scope that claim the address."""
+        return [claimant for claimant in self.claimants if claimant.party.in_scope]
+
+    @property
+    def entra(self) -> list[Claimant]:
+        """Entra objects that hold the address or should."""
+        return [claimant for claimant in self.claimants if claimant.party.side == "entra"]
+
+    def derived(self) -> Iterable[Derived]:
+        """Ask the object views of AD claimants for their counterparts, if there is anything to settle."""
+        ad = self.ad
+        parties = {claimant.party.id for claimant in ad} | {claimant.party.id for claimant in self.entra}
+        if not ad or len(parties) < 2 or (len(parties) == 2 and len(ad) == 1 and self._settled(ad[0])):
+            return []
+        return [
+            Derived(claimant.party.view, f"watch/{self.key}", {"watcher": self.key})
+            for claimant in ad
+            if claimant.party.view is not None
+        ]
+
+    def _settled(self, claimant: Claimant) -> bool:
+        return all(claimant.party.matches(other.party) for other in self.entra)
+
+
+def address_claims(state: ObjectState) -> dict[str, list[dict[str, Any]]]:
+    """Folded address -> the claims `state` makes on it, as contributions carry them."""
+    claims: dict[str, list[dict[str, Any]]] = {}
+    for address, claim in _claims(state):
+        if address is not None:
+            claims.setdefault(address.folded, []).append(claim)
+    return claims
+
+
+def _claims(state: ObjectState) -> Iterator[tuple[Address | None, dict[str, Any]]]:
+    if state.kind not in (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT):
+        return
+    upn = state.text("userPrincipalName") if state.kind is ObjectKind.USER else None
+    if upn:
+        yield fold_address(upn), {"attribute": "userPrincipalName", "value": upn, "primary": True}
+    proxies = [(fold_proxy_address(value), value) for value in state.texts("proxyAddresses")]
+    has_primary = any(address is not None and address.primary for address, _ in proxies)
+    mail = state.text("mail")
+    if mail:
+        # Without a primary proxy address, Entra makes mail the primary one.
+        claim = {"attribute": "mail", "value": mail}
+        yield fold_address(mail), claim if has_primary else {**claim, "primary": True}
+    for address, value in proxies:
+        claim = {"attribute": "proxyAddresses", "value": value}
+        yield address, {**claim, "primary": True} if address is not None and address.primary else claim
+    if state.side == "entra" and state.attributes.get("onPremisesSyncEnabled") is True:
+        yield from _wanted(state, upn)
+
+
+def _wanted(state: ObjectState, upn: str | None) -> Iterator[tuple[Address | None, dict[str, Any]]]:
+    """What a synchronised Entra object should hold and does not."""
+    ours = state.text("onPremisesUserPrincipalName")
+    if ours and upn and ours.lower() != upn.lower():
+        yield fold_address(ours), {"attribute": "onPremisesUserPrincipalName", "value": ours, "wanted": True}
+    errors = state.attributes.get("onPremisesProvisioningErrors")
+    for error in errors if isinstance(errors, list) else ():
+        value = error.get("value") if isinstance(error, dict) else None
+        if isinstance(value, str):
+            attribute = str(error.get("propertyCausingError") or "unknown")
+            yield fold_proxy_address(value), {"attribute": attribute, "value": value, "wanted": True, "error": error}

@@ -1,0 +1,54 @@
+"""What one object says to which views: the whole mapping from an object to its contributions.
+
+Pure and shared: the streaming projector diffs two of these, the oracle collects them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.contracts.facts import ObjectKind
+from streams.views.address import KIND as ADDRESS
+from streams.views.address import address_claims
+from streams.views.directory_object import object_view_key
+from streams.views.party import party_body
+from streams.views.reference import own_reference_key
+from streams.views.scope import Scope
+from streams.views.state import ObjectState
+
+_WATCHED_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)
+
+
+def contributor_of(state: ObjectState) -> str:
+    """The name under which an object speaks in every view."""
+    return f"{state.side}/{state.object_id}"
+
+
+def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+    """View key -> body. Empty for the dead and for kinds that nobody correlates yet.
+
+    scope: of the object's forest; ignored for Entra objects.
+    """
+    if not state.alive or state.kind not in _WATCHED_KINDS:
+        return {}
+    own_view = object_view_key(state)
+    party = party_body(state, own_view, scope.reason_outside(state) if state.side == "ad" else None)
+    bodies: dict[str, dict[str, Any]] = {
+        f"{ADDRESS}/{state.tenant}/{address}": {"party": party, "claims": claims}
+        for address, claims in address_claims(state).items()
+    }
+    if own_view is not None:
+        bodies[own_view] = {"party": party, "attributes": state.attributes}
+    reference = own_reference_key(state)
+    if reference is not None:
+        bodies[reference] = {"party": party, "restored_seq": state.restored_seq}
+    return bodies
+
+
+def referrer_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
+    """What an AD object says to the views it points at; None while its links do not count."""
+    if not state.alive or state.kind not in (ObjectKind.USER, ObjectKind.GROUP):
+        return None
+    if scope.reason_outside(state) is not None:
+        return None
+    return {"party": party_body(state, object_view_key(state), None)}

@@ -1,0 +1,121 @@
+"""A party: an object that takes part in a view, named well enough to be found in either directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streams.contracts.finding import Holder, Subject
+from streams.contracts.identity import immutable_id_of_guid
+from streams.views.state import ObjectState
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One object of one directory.
+
+    view:         key of its own object view; None for an Entra object that no AD object can match.
+    out_of_scope: why it is not synchronised (AD only); None if it is.
+    synced:       onPremisesSyncEnabled (Entra only): True synced, False was, None never.
+    created:      whenCreated, RFC 3339 (AD only).
+    """
+
+    side: str
+    kind: str
+    id: str
+    tenant: str
+    distinguished_name: str | None = None
+    user_principal_name: str | None = None
+    display_name: str | None = None
+    source_anchor: str | None = None
+    sid: str | None = None
+    forest: str | None = None
+    view: str | None = None
+    out_of_scope: str | None = None
+    synced: bool | None = None
+    created: str | None = None
+
+    @property
+    def in_scope(self) -> bool:
+        """An AD object that synchronisation exports."""
+        return self.side == "ad" and self.out_of_scope is None
+
+    @property
+    def name(self) -> str:
+        """What people call it: UPN, else display name, else DN, else id."""
+        return self.user_principal_name or self.display_name or self.distinguished_name or self.id
+
+    def matches(self, other: Party) -> bool:
+        """Whether both are the two sides of one synchronised object: same anchor (users) or SID."""
+        if self.kind != other.kind or self.side == other.side:
+            return False
+        if self.source_anchor and other.source_anchor:
+            return self.source_anchor == other.source_anchor
+        return self.sid is not None and self.sid == other.sid
+
+    def holder(self, role: str | None = None, attributes: Iterable[str] = ()) -> Holder:
+        """As a finding names it."""
+        return Holder(
+            side=self.side,
+            kind=self.kind,
+            id=self.id,
+            distinguished_name=self.distinguished_name,
+            user_principal_name=self.user_principal_name,
+            display_name=self.display_name,
+            source_anchor=self.source_anchor,
+            forest=self.forest,
+            attributes=sorted(set(attributes)),
+            role=role or ("out_of_scope" if self.out_of_scope else None),
+        )
+
+    def subject(self, key: str) -> Subject:
+        """As the subject of a finding on the view `key`."""
+        return Subject(
+            kind=key.partition("/")[0],
+            key=key,
+            distinguished_name=self.distinguished_name,
+            user_principal_name=self.user_principal_name,
+            display_name=self.display_name,
+            object_guid=self.id if self.side == "ad" else None,
+            entra_id=self.id if self.side == "entra" else None,
+        )
+
+
+_FIELDS = frozenset(Party.__dataclass_fields__)
+
+
+def party_from(body: Mapping[str, Any]) -> Party:
+    """The party in a contribution's body."""
+    return Party(**{name: value for name, value in body.items() if name in _FIELDS})
+
+
+def party_body(state: ObjectState, view: str | None, out_of_scope: str | None) -> dict[str, Any]:
+    """The party of an object as contributions carry it; unset fields are left out."""
+    ad = state.side == "ad"
+    body = {
+        "side": state.side,
+        "kind": str(state.kind),
+        "id": state.object_id,
+        "tenant": state.tenant,
+        "distinguished_name": state.text("distinguishedName" if ad else "onPremisesDistinguishedName"),
+        "user_principal_name": state.text("userPrincipalName"),
+        "display_name": state.text("displayName") or state.text("name"),
+        "source_anchor": source_anchor(state),
+        "sid": state.text("objectSid" if ad else "onPremisesSecurityIdentifier"),
+        "forest": state.forest,
+        "view": view,
+        "out_of_scope": out_of_scope,
+        "synced": None if ad else state.attributes.get("onPremisesSyncEnabled"),
+        "created": state.text("whenCreated") if ad else None,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def source_anchor(state: ObjectState) -> str | None:
+    """The immutableId. AD users: mS-DS-ConsistencyGuid, else objectGUID; Entra: onPremisesImmutableId."""
+    if state.side == "entra":
+        return state.text("onPremisesImmutableId")
+    if state.kind != "user":
+        return None
+    return state.text("mS-DS-ConsistencyGuid") or immutable_id_of_guid(state.object_id)

@@ -1,0 +1,79 @@
+"""What of a forest is in the scope of synchronisation.
+
+An object out of scope claims nothing in the cloud, and still shows as a holder. The default filters follow
+Microsoft, "Microsoft Entra Connect Sync: Understanding the default configuration" (out-of-box rules
+"In from AD – User Join / Contact Join / Group Join"); Cloud Sync: critical and replication-victim objects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from streams.contracts.facts import ObjectKind
+from streams.views.state import ObjectState
+
+_AROUND_COMMA = re.compile(r"(?<!\\)\s*,\s*")
+_RESERVED_ACCOUNT = re.compile(r"^(msol_|aad_|support_388945a0$|cas_.*\})", re.IGNORECASE)
+_RESERVED_NICKNAME = re.compile(r"^(systemmailbox\{|cas_.*\{)", re.IGNORECASE)
+# Arbitration, system and discovery mailboxes and the like: BitAnd(msExchRecipientTypeDetails, 0x21C07000) > 0.
+_SYSTEM_RECIPIENTS = 0x21C07000
+
+
+def normal_dn(distinguished_name: str) -> str:
+    """A DN to compare by: lower case, no blanks around its commas."""
+    return _AROUND_COMMA.sub(",", distinguished_name.strip()).lower()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The scope of one forest. Empty `include_ous`: everything; an exclusion beats an inclusion."""
+
+    include_ous: Sequence[str] = ()
+    exclude_ous: Sequence[str] = ()
+    default_filters: bool = True
+    _include: tuple[str, ...] = field(init=False, repr=False)
+    _exclude: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_include", tuple(normal_dn(ou) for ou in self.include_ous))
+        object.__setattr__(self, "_exclude", tuple(normal_dn(ou) for ou in self.exclude_ous))
+
+    def reason_outside(self, state: ObjectState) -> str | None:
+        """Why the object is not synchronised, as a short stable word; None if it is."""
+        if self._include or self._exclude:
+            dn = normal_dn(state.text("distinguishedName") or "")
+            if any(_under(dn, ou) for ou in self._exclude):
+                return "ou_excluded"
+            if self._include and not any(_under(dn, ou) for ou in self._include):
+                return "ou_not_included"
+        return _filtered(state) if self.default_filters else None
+
+
+def _under(dn: str, ou: str) -> bool:
+    return dn == ou or dn.endswith("," + ou)
+
+
+def _filtered(state: ObjectState) -> str | None:
+    if state.attributes.get("isCriticalSystemObject") is True:
+        return "critical_system_object"
+    if "\\0acnf:" in (state.text("distinguishedName") or "").lower():
+        return "replication_conflict"
+    nickname = state.text("mailNickname")
+    if nickname and _RESERVED_NICKNAME.match(nickname):
+        return "system_mailbox"
+    if (state.text("adminDescription") or "").lower().startswith(("user_", "group_", "contact_")):
+        return "cloud_filtered"
+    if state.kind is ObjectKind.USER:
+        account = state.text("sAMAccountName")
+        if account is None:
+            return "no_account_name"
+        if _RESERVED_ACCOUNT.match(account):
+            return "reserved_account"
+        details = state.text("msExchRecipientTypeDetails") or state.attributes.get("msExchRecipientTypeDetails")
+        if details is not None and str(details).isdigit() and int(details) & _SYSTEM_RECIPIENTS:
+            return "system_mailbox"
+    if state.kind is ObjectKind.CONTACT and not (state.text("mail") or state.texts("proxyAddresses")):
+        return "contact_without_address"
+    return None

@@ -1,0 +1,94 @@
+"""One directory object as its facts tell it: a last-write-wins register per attribute.
+
+DirSync and Graph delta are partial and may repeat or overtake themselves (a restarted source, a failed-over
+domain controller), so every attribute remembers the sequence number that set it. Folding is commutative and
+idempotent: any order, with any duplicates, ends in the same state.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
+
+
+class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The current state of one object.
+
+    base:     seq of the newest complete statement; every attribute is at least that new.
+    seqs:     attribute -> seq, where newer than `base`; a removed attribute stays here.
+    life_seq: seq of the fact that decided `alive`.
+    restored_seq: seq of the newest restoration from the deleted objects; links older than it are gone.
+    seq:      the highest seq folded in: the version of everything derived from this state.
+    changed_ms: when the newest fact changed, or was read.
+    link_buckets: which link rows of this object exist (see engine.links).
+    """
+
+    object_id: str
+    side: Literal["ad", "entra"]
+    tenant: str
+    forest: str | None = None
+    kind: ObjectKind | None = None
+    attributes: dict[str, Any] = {}
+    base: int = 0
+    seqs: dict[str, int] = {}
+    alive: bool = True
+    life_seq: int = 0
+    restored_seq: int = 0
+    seq: int = 0
+    changed_ms: int = 0
+    link_buckets: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        """A single-valued attribute as text; None if it is unset or empty."""
+        value = self.attributes.get(name)
+        return value if isinstance(value, str) and value else None
+
+    def texts(self, name: str) -> list[str]:
+        """A multi-valued attribute as a list of texts; [] if it is unset."""
+        value = self.attributes.get(name)
+        if isinstance(value, str):
+            return [value]
+        return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def new_state(origin: Origin, object_id: str) -> ObjectState:
+    """The state of an object nobody has spoken of yet."""
+    return ObjectState(object_id=object_id, side=origin.side, tenant=origin.tenant, forest=origin.forest)
+
+
+def fold(state: ObjectState, fact: Fact) -> ObjectState:
+    """`state` after `fact`; the argument is left as it was."""
+    attributes, seqs, base = dict(state.attributes), dict(state.seqs), state.base
+    if fact.full and fact.seq >= base:
+        base = fact.seq
+        for name in [name for name in attributes if seqs.get(name, 0) <= base]:
+            del attributes[name]
+        seqs = {name: seq for name, seq in seqs.items() if seq > base}
+    for name, value in fact.attributes.items():
+        if fact.seq < seqs.get(name, base):
+            continue
+        if value is None:
+            attributes.pop(name, None)
+        else:
+            attributes[name] = value
+        if fact.seq > base:
+            seqs[name] = fact.seq
+    alive, life_seq = state.alive, state.life_seq
+    if fact.seq >= life_seq:
+        alive, life_seq = fact.op is not Operation.DELETED, fact.seq
+    newest = fact.seq >= state.seq
+    return msgspec.structs.replace(
+        state,
+        kind=fact.kind if fact.kind is not None and (newest or state.kind is None) else state.kind,
+        attributes=attributes,
+        base=base,
+        seqs=seqs,
+        alive=alive,
+        life_seq=life_seq,
+        restored_seq=max(state.restored_seq, fact.seq) if fact.op is Operation.RESTORED else state.restored_seq,
+        seq=max(state.seq, fact.seq),
+        changed_ms=(fact.changed_ms or fact.ts_ms) if newest else state.changed_ms,
+    )

@@ -1,0 +1,47 @@
+"""What every view has: a key, its contributions, and what it says to other views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One contributor's word as it stands: `changed_ms` when the change behind it happened."""
+
+    changed_ms: int
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Something one view tells another: it stands as long as the teller derives it."""
+
+    view: str
+    contributor: str
+    body: dict[str, Any]
+
+
+class View(Protocol):
+    """A correlated state under one key, built afresh from its contributions for each evaluation."""
+
+    key: str
+    tenant: str
+    changed_ms: int
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self: ...
+
+    def derived(self) -> Iterable[Derived]: ...
+
+
+def tenant_of(key: str) -> str:
+    """The tenant in a view key "<kind>/<tenant>/<rest>"."""
+    return key.split("/", 2)[1]
+
+
+def latest(entries: Mapping[str, Entry]) -> int:
+    """When the newest of these contributions changed (ms); 0 if there is none."""
+    return max((entry.changed_ms for entry in entries.values()), default=0)
