@@ -12,6 +12,7 @@ class Checkpoint(msgspec.Struct, frozen=True, tag_field="type", tag="checkpoint"
 
     seq:      the last sequence number this source gave out; the next start goes on above it.
     position: what the source itself understands (cookie, deltaLink, domain GUID …); base64 for bytes.
+              Empty: this part is no longer needed and goes out as a tombstone.
     """
 
     source: str

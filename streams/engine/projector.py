@@ -1,0 +1,103 @@
+"""Facts in, contributions out: fold a fact into its object, tell each view what changed for it.
+
+A view that the object has left gets a retraction. Derived data are told before the new state is stored, so a
+crash in between repeats the telling and never skips it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from streams.contracts.codec import decode, encode
+from streams.contracts.facts import Fact, Origin
+from streams.contracts.views import Contribution
+from streams.engine.links import fold_links, standing_links
+from streams.engine.rows import Rows
+from streams.views.contributions import contributions_of, contributor_of, referrer_body
+from streams.views.reference import reference_view_key
+from streams.views.scope import Scope
+from streams.views.state import ObjectState, fold, new_state
+
+_EVERYTHING = Scope()
+
+
+class Projector:
+    """`scopes`: forest name -> its scope; a forest without one is wholly in scope."""
+
+    def __init__(self, scopes: Mapping[str, Scope]) -> None:
+        self._scopes = scopes
+
+    def row_keys(self, facts: Iterable[Fact]) -> list[str]:
+        """The rows that `apply` will surely read, for one bulk read beforehand."""
+        return [state_key(fact.object_id) for fact in facts]
+
+    def apply(self, origin: Origin, fact: Fact, rows: Rows) -> list[Contribution]:
+        """Fold one fact; the contributions that follow, retractions included.
+
+        Raises InvalidRecordError if a stored row cannot be read.
+        """
+        key = state_key(fact.object_id)
+        raw = rows.get(key)
+        before = decode(raw, ObjectState) if raw else new_state(origin, fact.object_id)
+        after = fold(before, fact)
+        scope = self._scopes.get(origin.forest or "", _EVERYTHING)
+        contributions = self._object_contributions(before if raw else None, after, scope)
+        if origin.side == "ad":
+            buckets, link_contributions = self._link_contributions(before, after, fact, scope, rows)
+            after.link_buckets = buckets
+            contributions += link_contributions
+        encoded = encode(after)
+        if encoded != raw:
+            rows.put(key, encoded)
+        return contributions
+
+    def _object_contributions(self, before: ObjectState | None, after: ObjectState, scope: Scope) -> list[Contribution]:
+        told = contributions_of(before, scope) if before is not None else {}
+        telling = contributions_of(after, scope)
+        contributor = contributor_of(after)
+        changes: list[tuple[str, dict[str, Any] | None]] = [(view, None) for view in told if view not in telling]
+        changes += [(view, body) for view, body in telling.items() if told.get(view) != body]
+        return [
+            Contribution(view=view, contributor=contributor, seq=after.seq, changed_ms=after.changed_ms, body=body)
+            for view, body in changes
+        ]
+
+    def _link_contributions(
+        self, before: ObjectState, after: ObjectState, fact: Fact, scope: Scope, rows: Rows
+    ) -> tuple[list[str], list[Contribution]]:
+        """What the far ends of the object's links get to hear."""
+        told, telling = referrer_body(before, scope), referrer_body(after, scope)
+        if not fact.links and not (fact.full and before.link_buckets) and told == telling:
+            return before.link_buckets, []
+        # Who is told depends on the rows before and after; only rows that may change are read.
+        affected = {link.id[:2] for change in fact.links.values() for link in (*change.added, *change.removed)}
+        everything = told != telling or fact.full or any(change.complete for change in fact.links.values())
+        known = before.link_buckets if everything else [bucket for bucket in before.link_buckets if bucket in affected]
+        old = {}
+        if told is not None:
+            old = {(attribute, sid): seq for attribute, sid, seq in standing_links(after.object_id, known, rows)}
+        buckets, _ = fold_links(after.object_id, before.link_buckets, fact, rows)
+        new = {}
+        if telling is not None:
+            again = buckets if everything else sorted(affected)
+            new = {(attribute, sid): seq for attribute, sid, seq in standing_links(after.object_id, again, rows)}
+        if told == telling:
+            changed = [link for link in {**old, **new} if old.get(link) != new.get(link)]
+        else:
+            changed = list({**old, **new})
+        return buckets, [
+            Contribution(
+                view=reference_view_key(after.tenant, sid),
+                contributor=f"{attribute}/{after.object_id}",
+                seq=after.seq,
+                changed_ms=after.changed_ms,
+                body={**telling, "seq": new[attribute, sid]} if telling and (attribute, sid) in new else None,
+            )
+            for attribute, sid in changed
+        ]
+
+
+def state_key(object_id: str) -> str:
+    """The key of an object's state row."""
+    return f"object/{object_id}"
