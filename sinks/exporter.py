@@ -1,0 +1,65 @@
+"""The Prometheus exporter as a process: listener, reader and sink put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Event
+from types import TracebackType
+
+from prometheus_client import CollectorRegistry, Info, ProcessCollector, disable_created_metrics
+
+from sinks.consumer import TopicReader
+from sinks.labels import KnownDetection, LabelValues
+from sinks.listener import Listener
+from sinks.prometheus import PrometheusSink
+from sinks.runner import run
+from streams.runtime.logs import get_logger
+from streams.runtime.settings import Settings
+
+_log = get_logger(__name__)
+
+
+class Exporter:
+    """Listens from its making on (503 at /-/ready until caught up); `run` does the work.
+
+    >>> with Exporter(settings, detections) as exporter:  # doctest: +SKIP
+    ...     exporter.run(stop)
+    """
+
+    def __init__(self, settings: Settings, detections: Iterable[KnownDetection], *, version: str = "unknown") -> None:
+        """Raises FatalError if `[metrics] host, port` cannot be listened on."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._settings = settings
+        self.registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=self.registry)
+        Info("synchealth_build", "What runs.", registry=self.registry).info({"version": version})
+        self._sink = PrometheusSink(LabelValues.of_settings(settings, detections), self.registry)
+        self._listener = Listener(settings.metrics.host, settings.metrics.port, self.registry, self._not_ready)
+        _log.info("listening", url=self.url)
+
+    @property
+    def url(self) -> str:
+        """Where the metrics are."""
+        return self._listener.url
+
+    def run(self, stop: Event) -> None:
+        """Follow the topics until `stop` is set. Raises FatalError when Kafka refuses us."""
+        run(TopicReader(self._settings.kafka, self._sink.topics), self._sink, stop)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._listener.close()
+
+    def __enter__(self) -> Exporter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _not_ready(self) -> str | None:
+        position = self._sink.position
+        if position.caught_up:
+            return None
+        return f"the findings topic is still being read: {position.behind} records to go"

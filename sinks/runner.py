@@ -1,0 +1,86 @@
+"""The only loop of the sinks: consume -> add -> flush -> commit (the last only where the sink keeps state)."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import Protocol
+
+from sinks.consumer import Record
+from sinks.sink import Entry, Position, Sink, Tombstone, Unreadable
+from streams.contracts.codec import decode
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.errors import InvalidRecordError, RetriableError
+from streams.contracts.finding import Finding
+from streams.contracts.topics import DEADLETTERS
+from streams.runtime.logs import get_logger
+
+_log = get_logger(__name__)
+_WAIT_S = 0.5
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 15.0
+
+
+class Reader(Protocol):
+    """What the loop needs of consumer.TopicReader."""
+
+    def poll(self, wait_s: float) -> list[Record]: ...
+    @property
+    def position(self) -> Position: ...
+    def commit(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def run(reader: Reader, sink: Sink, stop: Event) -> None:
+    """Feed `sink` from `reader` until `stop` is set; both are closed at the end.
+
+    A record that cannot be read is handed over as Unreadable and stops nothing. RetriableError of
+    either side is waited out with a growing pause; a FatalError ends the loop and goes to the caller.
+    """
+    backoff_s = _FIRST_BACKOFF_S
+    flushed = True
+    try:
+        while not stop.is_set():
+            try:
+                if flushed:
+                    records = reader.poll(_WAIT_S)
+                    for record in records:
+                        sink.add(entry_of(record), record.meta)
+                    flushed = False
+                sink.flush(reader.position)
+                if records and not sink.rebuilt:
+                    reader.commit()
+                flushed = True
+                backoff_s = _FIRST_BACKOFF_S
+            except RetriableError as error:
+                wait_s = error.retry_after_s or backoff_s
+                _log.warning("sink waits", error=str(error), wait_s=wait_s)
+                stop.wait(wait_s)
+                backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
+    finally:
+        sink.close()
+        reader.close()
+
+
+def entry_of(record: Record) -> Entry:
+    """What a record says. Never raises: what cannot be read becomes Unreadable."""
+    try:
+        if record.meta.topic == DEADLETTERS.name:
+            return decode(record.value, DeadLetter)
+        if record.value is None:
+            return Tombstone(_finding_id(record.key))
+        finding = decode(record.value, Finding)
+        if record.key is not None and _finding_id(record.key) != finding.id:
+            raise InvalidRecordError("wrong_key", f"finding {finding.id} stands under another key")
+        return finding
+    except InvalidRecordError as error:
+        return Unreadable(error.reason, str(error))
+
+
+def _finding_id(key: bytes | None) -> str:
+    try:
+        return (key or b"").decode() or _refuse()
+    except UnicodeDecodeError:
+        return _refuse()
+
+
+def _refuse() -> str:
+    raise InvalidRecordError("wrong_key", "a record of the findings topic has no readable key")

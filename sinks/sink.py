@@ -1,0 +1,81 @@
+"""What a sink is: something that findings are added to, in the order of their topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.finding import Finding
+from streams.contracts.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """Where an entry stood.
+
+    ts_ms: the record's timestamp, i.e. when it was published (ms since the epoch).
+    live:  False while the topic's past is read again after a start, True for what came since.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    ts_ms: int
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """The finding with this id is forgotten (its retention after being resolved has passed)."""
+
+    finding_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that is no finding and no dead letter; `reason` as in InvalidRecordError."""
+
+    reason: str
+    message: str
+
+
+Entry = Finding | Tombstone | DeadLetter | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far the reader is.
+
+    caught_up:  everything that was in the topics at the start has been read; stays True.
+    in_contact: a broker connection stands at this moment.
+    behind:     records published and not read yet, over all partitions, as of the last fetch.
+    """
+
+    caught_up: bool
+    in_contact: bool
+    behind: int
+
+
+class Sink(Protocol):
+    """One way out for findings. Called by one thread, in the order add* -> flush -> … -> close.
+
+    topics:  what it wants to read.
+    rebuilt: True: it keeps nothing, reads the topics from their beginning at every start and commits
+             nothing. False: what `flush` returned from is durable, and its offsets are committed.
+    """
+
+    topics: tuple[Topic, ...]
+    rebuilt: bool
+
+    def add(self, entry: Entry, meta: Meta) -> None:
+        """Take one entry. The same entry may come again after a restart: it must do no harm."""
+
+    def flush(self, position: Position) -> None:
+        """Make everything added so far durable or visible; also called when nothing was added.
+
+        Raises RetriableError: the loop backs off and flushes again before it reads on.
+        """
+
+    def close(self) -> None:
+        """Release what the sink holds; nothing is added afterwards."""
