@@ -16,9 +16,11 @@ class Batch:
     """What one `read` brought: at most a few thousand facts, so that memory stays bounded.
 
     checkpoints: the parts of the position that are true once everything in this batch is in Kafka;
-                 saved only after the flush. A restart repeats what came after them.
+                 saved only after the flush, in this order (the part that relies on the others last).
+                 A restart repeats what came after them.
     more:        read again at once (a snapshot or resync is under way), do not wait for a wake-up.
     rejected:    entries the source delivered and we could not map, with their reason.
+    contacted:   the other side answered; False where nothing was due, so nobody was asked.
     """
 
     facts: Sequence[Fact] = ()
@@ -26,6 +28,7 @@ class Batch:
     checkpoints: Sequence[Checkpoint] = ()
     rejected: Sequence[DeadLetter] = ()
     more: bool = False
+    contacted: bool = True
 
 
 @dataclass(slots=True)

@@ -1,0 +1,112 @@
+"""`python -m producers SOURCE…`: parse, build, run. SOURCE is ad:FOREST or graph:TENANT."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from producers import metrics
+from producers.checkpoint import load_checkpoints
+from producers.publisher import KafkaPublisher
+from producers.runner import Runner
+from producers.source import Source
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.errors import SettingsError, SyncHealthError
+from streams.runtime.logs import configure_logs, get_logger
+from streams.runtime.settings import Settings, load_settings
+
+log = get_logger("producers")
+
+
+def build_source(name: str, settings: Settings) -> Source:
+    """The source that `name` ("ad:FOREST", "graph:TENANT") means. Raises SettingsError for an unknown one."""
+    kind, _, wanted = name.partition(":")
+    if kind == "ad":
+        from producers.ad.source import AdSource
+
+        for forest in settings.forest:
+            if forest.name == wanted:
+                return AdSource(forest)
+    elif kind == "graph":
+        from producers.graph.source import GraphSource
+
+        for tenant in settings.tenant:
+            if tenant.id == wanted:
+                return GraphSource(tenant)
+    known = all_sources(settings)
+    raise SettingsError([f"no source {name!r} in the configuration; there are: {', '.join(known) or 'none'}"])
+
+
+def all_sources(settings: Settings) -> list[str]:
+    """The names of every source of the configuration."""
+    return [f"ad:{forest.name}" for forest in settings.forest] + [f"graph:{tenant.id}" for tenant in settings.tenant]
+
+
+def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event) -> None:
+    """Run each source in a thread of its own until `stop` is set or one of them fails for good.
+
+    Raises the first such failure, after every other source has been stopped.
+    """
+    runners = []
+    for name in names:
+        source = build_source(name, settings)
+        publisher = KafkaPublisher(settings.kafka, f"synchealth-{name}", chunk_facts=settings.producers.chunk_facts)
+        runners.append(Runner(source, publisher, _loader(settings, source.origin.name)))
+    failures: list[BaseException] = []
+
+    def run(runner: Runner) -> None:
+        try:
+            runner.run()
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
+            failures.append(error)
+        finally:
+            stop.set()
+
+    threads = [threading.Thread(target=run, args=[each], name=name) for each, name in zip(runners, names, strict=True)]
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    for runner in runners:
+        runner.stop()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _loader(settings: Settings, source: str) -> Callable[[], list[Checkpoint]]:
+    return lambda: load_checkpoints(settings.kafka, source)
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--config", "file", type=click.Path(path_type=Path), help="The TOML configuration.")
+def main(sources: tuple[str, ...], file: Path | None) -> None:
+    """Read each SOURCE (ad:FOREST or graph:TENANT; "all" for every one) and send its facts to Kafka."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    try:
+        settings = load_settings(file)
+        configure_logs(settings.log.level, json=settings.log.json_lines)
+        names = all_sources(settings) if sources == ("all",) else list(sources)
+        port = metrics.serve(settings.metrics.host, settings.producers.metrics_port)
+        log.info("producers start", sources=names, metrics=f"http://{settings.metrics.host}:{port}/metrics")
+        run_sources(names, settings, stop)
+    except SyncHealthError as error:
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

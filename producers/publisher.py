@@ -1,0 +1,187 @@
+"""The only kafka-python producer: facts, tenant states and dead letters into their topics."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from kafka import KafkaProducer
+from kafka.errors import (
+    ClusterAuthorizationFailedError,
+    IllegalStateError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    SaslAuthenticationFailedError,
+    TopicAuthorizationFailedError,
+)
+
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.codec import encode
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.errors import FatalError, RetriableError
+from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
+from streams.contracts.identity import partition_of
+from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, DEADLETTERS, ENTRA_CHANGES, ENTRA_TENANT, Topic
+from streams.runtime.clock import now_ms
+from streams.runtime.kafka import client_options, producer_options
+from streams.runtime.logs import get_logger
+from streams.runtime.settings import KafkaSettings
+
+# Kafka refuses record batches above 1 MB by default (message.max.bytes), before compression helps.
+LONGEST_RECORD = 900_000
+_LONGEST_ORIGINAL = 64_000
+_FATAL = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, SaslAuthenticationFailedError)
+
+log = get_logger(__name__)
+
+
+class Publisher(Protocol):
+    """Where a runner sends what its source said. Nothing counts as sent before `flush` has returned."""
+
+    def publish_facts(self, origin: Origin, facts: Sequence[Fact]) -> None: ...
+
+    def publish_tenant(self, state: TenantState) -> None: ...
+
+    def publish_dead_letters(self, letters: Iterable[DeadLetter]) -> None: ...
+
+    def publish_checkpoints(self, checkpoints: Iterable[Checkpoint]) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class KafkaPublisher:
+    """Idempotent, acknowledged by all in-sync replicas, compressed. One per source: errors do not mix.
+
+    Every method raises RetriableError while Kafka cannot be reached, and FatalError where rights or the
+    layout of a topic are wrong. After a RetriableError everything since the last `flush` must be published
+    again: the idempotent producer behind it is given up, and a fresh one may repeat what had arrived.
+    """
+
+    def __init__(self, kafka: KafkaSettings, client_id: str, *, chunk_facts: int = 250, timeout_s: float = 30.0):
+        self._kafka = kafka
+        self._client_id = client_id
+        self._chunk_facts = chunk_facts
+        self._timeout_s = timeout_s
+        self._producer: Any = None
+        self._sent: list[Any] = []
+
+    def publish_facts(self, origin: Origin, facts: Sequence[Fact]) -> None:
+        """Send `facts`, grouped by partition into chunks; the facts of one object keep their order."""
+        topic = AD_CHANGES if origin.side == "ad" else ENTRA_CHANGES
+        partitions = self._partitions(topic)
+        groups: dict[int, list[Fact]] = {}
+        for fact in facts:
+            groups.setdefault(partition_of(fact.object_id, partitions), []).append(fact)
+        for partition, group in groups.items():
+            for start in range(0, len(group), self._chunk_facts):
+                for key, value in self._records(origin, group[start : start + self._chunk_facts]):
+                    self._send(topic, key, value, partition)
+
+    def publish_tenant(self, state: TenantState) -> None:
+        """Send what is known of a tenant; the topic keeps the newest."""
+        self._send(ENTRA_TENANT, state.tenant, encode(state))
+
+    def publish_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
+        """Send what could not be used."""
+        for letter in letters:
+            self._send(DEADLETTERS, letter.key, encode(letter))
+
+    def publish_checkpoints(self, checkpoints: Iterable[Checkpoint]) -> None:
+        """Send parts of a position in this order: a later part is never kept without the earlier ones.
+
+        A part whose position is empty is deleted (a tombstone).
+        """
+        for checkpoint in checkpoints:
+            value = encode(checkpoint) if checkpoint.position else None
+            self._send(CHECKPOINTS, checkpoint_key(checkpoint), value)
+
+    def flush(self) -> None:
+        """Return once Kafka has acknowledged every record. Raises RetriableError, FatalError."""
+        sent, self._sent = self._sent, []
+        if not sent:
+            return
+        try:
+            self._producer.flush(timeout=self._timeout_s)
+            for future in sent:
+                future.get(timeout=0)
+        except KafkaError as error:
+            raise self._given_up(error) from error
+
+    def close(self) -> None:
+        """Let go of the connections; what was not flushed is dropped."""
+        producer, self._producer, self._sent = self._producer, None, []
+        if producer is not None:
+            producer.close(timeout=0)
+
+    def _records(self, origin: Origin, facts: list[Fact]) -> Iterator[tuple[str, bytes]]:
+        value = encode(FactChunk(origin=origin, facts=facts))
+        if len(value) <= LONGEST_RECORD:
+            yield facts[0].object_id, value
+        elif len(facts) > 1:
+            half = len(facts) // 2
+            yield from self._records(origin, facts[:half])
+            yield from self._records(origin, facts[half:])
+        else:
+            self._refuse(origin, facts[0], value)
+
+    def _refuse(self, origin: Origin, fact: Fact, value: bytes) -> None:
+        log.error("fact too large", source=origin.name, object_id=fact.object_id, bytes=len(value))
+        letter = DeadLetter(
+            reason="too_large",
+            error=f"one fact of {len(value)} bytes exceeds {LONGEST_RECORD}; its original is cut",
+            stage="source",
+            ts_ms=now_ms(),
+            original=base64.b64encode(value[:_LONGEST_ORIGINAL]).decode(),
+            key=fact.object_id,
+        )
+        self.publish_dead_letters([letter])
+
+    def _send(self, topic: Topic, key: str | None, value: bytes | None, partition: int | None = None) -> None:
+        encoded = None if key is None else key.encode()
+        try:
+            self._sent.append(self._connected().send(topic.name, value, key=encoded, partition=partition))
+        except MessageSizeTooLargeError as error:
+            raise FatalError(f"{topic.name}: a record of {len(value or b'')} bytes is too large for Kafka") from error
+        except KafkaError as error:
+            raise self._given_up(error) from error
+
+    def _partitions(self, topic: Topic) -> int:
+        expected = topic.partitions or self._kafka.partitions
+        try:
+            found = len(self._connected().partitions_for(topic.name))
+        except KafkaError as error:
+            raise self._given_up(error, f"; does {topic.name} exist? (`synchealth topics create`)") from error
+        if found != expected:
+            raise FatalError(
+                f"{topic.name} has {found} partitions, the configuration says {expected}: "
+                "correct [kafka] partitions, or delete the topic and run `synchealth topics create`"
+            )
+        return found
+
+    def _connected(self) -> Any:
+        if self._producer is None:
+            options = client_options(self._kafka, self._client_id) | producer_options()
+            # Fail after half a minute rather than two: the runner retries with the same batch anyway.
+            limit_ms = int(self._timeout_s * 1000)
+            options |= {"max_block_ms": limit_ms, "delivery_timeout_ms": limit_ms, "bootstrap_timeout_ms": limit_ms}
+            options |= {"request_timeout_ms": limit_ms - 1000, "allow_auto_create_topics": False}
+            self._producer = KafkaProducer(**options)
+        return self._producer
+
+    def _given_up(self, error: BaseException, hint: str = "") -> RetriableError | FatalError:
+        """The error to raise; the producer goes, because an idempotent one may not go on after a loss."""
+        self.close()
+        where = ", ".join(self._kafka.bootstrap_servers)
+        if isinstance(error, _FATAL):
+            return FatalError(f"Kafka at {where} refuses us ({type(error).__name__}): grant the producer its rights")
+        if isinstance(error, IllegalStateError):
+            return RetriableError(f"the producer of Kafka at {where} had to be given up")
+        return RetriableError(f"Kafka at {where} did not take the records ({type(error).__name__}: {error}){hint}")
+
+
+def checkpoint_key(checkpoint: Checkpoint) -> str:
+    """The record key of a part: "<source>" or "<source>#<part>"."""
+    return f"{checkpoint.source}#{checkpoint.part}" if checkpoint.part else checkpoint.source

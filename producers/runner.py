@@ -1,0 +1,127 @@
+"""The only loop: read -> publish -> flush -> save the position.
+
+One runner, one source, one thread. While Kafka is away it keeps the batch it has and reads nothing more,
+so memory stays bounded and nothing is lost; while the source is away it backs off. A kill at any step
+repeats what came after the last saved position and never skips.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from tenacity import RetryCallState
+
+from producers import metrics
+from producers.backoff import retrying
+from producers.publisher import Publisher
+from producers.source import Batch, Source
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.errors import RetriableError
+from streams.runtime.logs import get_logger
+
+# How long a source may wait for news before the loop turns again, so that the heartbeat stays young.
+_WAIT_S = 5.0
+_PROGRESS_EVERY_S = 10.0
+
+T = TypeVar("T")
+log = get_logger(__name__)
+
+
+class Runner:
+    """Carries one source's facts into Kafka until `stop` is called.
+
+    load: reads back every saved checkpoint part of the source.
+    """
+
+    def __init__(self, source: Source, publisher: Publisher, load: Callable[[], Iterable[Checkpoint]]) -> None:
+        self._source = source
+        self._publisher = publisher
+        self._load = load
+        self._name = source.origin.name
+        self._stop = threading.Event()
+        self._progress_at = 0.0
+
+    def run(self) -> None:
+        """Run until `stop`. Raises FatalError, and whatever is a fault of ours; never a RetriableError."""
+        log.info("source starts", source=self._name)
+        try:
+            saved = self._retry("restore", lambda: list(self._load()))
+            self._source.restore(saved)
+            while not self._stop.is_set():
+                self._turn()
+        except RetriableError:
+            if not self._stop.is_set():  # only a set stop ends the retries
+                raise
+        finally:
+            self._source.close()
+            self._publisher.close()
+        log.info("source stopped", source=self._name)
+
+    def stop(self) -> None:
+        """End `run` soon, from any thread; what is not acknowledged yet will be read again."""
+        self._stop.set()
+        self._source.wake()
+
+    def _turn(self) -> None:
+        metrics.HEARTBEAT.labels(self._name).set_to_current_time()
+        batch = self._retry("read", self._source.read)
+        if batch.contacted:
+            metrics.LAST_CONTACT.labels(self._name).set_to_current_time()
+        if batch.facts or batch.tenants or batch.rejected or batch.checkpoints:
+            self._retry("deliver", lambda: self._deliver(batch))
+            self._count(batch)
+        self._report(batch.more)
+        if not batch.more and not self._stop.is_set():
+            self._source.wait(_WAIT_S)
+
+    def _deliver(self, batch: Batch) -> None:
+        with metrics.DELIVERY_SECONDS.labels(self._name).time():
+            if batch.facts:
+                self._publisher.publish_facts(self._source.origin, batch.facts)
+            for state in batch.tenants:
+                self._publisher.publish_tenant(state)
+            self._publisher.publish_dead_letters(batch.rejected)
+            self._publisher.flush()
+            self._publisher.publish_checkpoints(batch.checkpoints)
+            self._publisher.flush()
+
+    def _count(self, batch: Batch) -> None:
+        for op, number in Counter(fact.op for fact in batch.facts).items():
+            metrics.FACTS.labels(self._name, op.value).inc(number)
+        for letter in batch.rejected:
+            metrics.REJECTED.labels(self._name, letter.reason).inc()
+        if batch.facts or batch.tenants:
+            metrics.LAST_CHANGE.labels(self._name).set_to_current_time()
+        if batch.checkpoints:
+            metrics.CHECKPOINT_SAVED.labels(self._name).set_to_current_time()
+
+    def _report(self, more: bool) -> None:
+        progress = self._source.progress
+        metrics.IN_PASS.labels(self._name).set(more)
+        if not more:
+            return
+        metrics.PASS_OBJECTS.labels(self._name).set(progress.done)
+        if time.monotonic() - self._progress_at >= _PROGRESS_EVERY_S:
+            self._progress_at = time.monotonic()
+            log.info(
+                "progress",
+                source=self._name,
+                phase=progress.phase,
+                done=progress.done,
+                total=progress.total,
+                **progress.notes,
+            )
+
+    def _retry(self, stage: str, step: Callable[[], T]) -> T:
+        def before_sleep(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            metrics.HEARTBEAT.labels(self._name).set_to_current_time()
+            metrics.ERRORS.labels(self._name, stage, type(error).__name__).inc()
+            wait_s = state.next_action.sleep if state.next_action else 0.0
+            log.warning("trying again", source=self._name, stage=stage, error=str(error), wait_s=round(wait_s, 1))
+
+        return retrying(self._stop, before_sleep=before_sleep)(step)

@@ -1,0 +1,122 @@
+"""Create the topics, and say whether what exists is as it must be (`synchealth topics create|check`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from streams.contracts.errors import RetriableError
+from streams.contracts.topics import TOPICS, Topic
+from streams.runtime.kafka import client_options
+from streams.runtime.settings import KafkaSettings
+
+_READY_MS = 20_000
+_COMPARED = ("cleanup.policy", "retention.ms")
+
+
+def create(kafka: KafkaSettings) -> list[str]:
+    """Create the topics that do not exist yet and return their names.
+
+    Existing ones are left alone; `check` judges them. Raises RetriableError while Kafka is away.
+    """
+    with _Admin(kafka) as admin:
+        missing = [topic for topic in TOPICS if topic.name not in set(admin.list_topics())]
+        for topic in missing:
+            new = NewTopic(
+                name=topic.name,
+                num_partitions=_partitions(topic, kafka),
+                replication_factor=kafka.replication_factor,
+                topic_configs=topic.configuration(),
+            )
+            try:
+                admin.create_topics([new])
+            except TopicAlreadyExistsError:
+                continue  # another one was faster
+        if missing:
+            admin.wait_for_topics([topic.name for topic in missing], timeout_ms=_READY_MS)
+        return [topic.name for topic in missing]
+
+
+def check(kafka: KafkaSettings) -> list[str]:
+    """One sentence per fault of the topics, each with what to do; empty if all is well.
+
+    Raises RetriableError while Kafka is away.
+    """
+    with _Admin(kafka) as admin:
+        existing = set(admin.list_topics())
+        missing = [topic for topic in TOPICS if topic.name not in existing]
+        present = [topic for topic in TOPICS if topic.name in existing]
+        faults = [f"{topic.name}: does not exist; run `synchealth topics create`" for topic in missing]
+        layouts = {found["name"]: found["partitions"] for found in admin.describe_topics([t.name for t in present])}
+        for topic in present:
+            faults += _layout_faults(topic, layouts[topic.name], kafka)
+            faults += _configuration_faults(topic, _configuration(admin, topic))
+        return faults
+
+
+def _layout_faults(topic: Topic, partitions: list[dict[str, Any]], kafka: KafkaSettings) -> list[str]:
+    faults = []
+    expected = _partitions(topic, kafka)
+    if len(partitions) != expected:
+        faults.append(
+            f"{topic.name}: has {len(partitions)} partitions, not {expected}; records would meet the wrong worker: "
+            "correct [kafka] partitions, or delete the topic and run `synchealth topics create`"
+        )
+    replicas = min((len(partition["replica_nodes"]) for partition in partitions), default=0)
+    if replicas < kafka.replication_factor:
+        faults.append(
+            f"{topic.name}: has {replicas} replicas, not {kafka.replication_factor}; "
+            "reassign its partitions, or lower [kafka] replication_factor"
+        )
+    return faults
+
+
+def _configuration_faults(topic: Topic, found: dict[str, str]) -> list[str]:
+    if not found:
+        return [f"{topic.name}: this broker does not tell a topic's settings; cleanup.policy cannot be checked"]
+    return [
+        f"{topic.name}: {name} is {found.get(name)}, not {value}; "
+        f"run kafka-configs --alter --topic {topic.name} --add-config {name}={value}"
+        for name, value in topic.configuration().items()
+        if name in _COMPARED and found.get(name) != value
+    ]
+
+
+def _configuration(admin: Any, topic: Topic) -> dict[str, str]:
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic.name)
+    described = admin.describe_configs([resource], config_filter="all")
+    return {name: entry["value"] for name, entry in described.get("topic", {}).get(topic.name, {}).items()}
+
+
+def _partitions(topic: Topic, kafka: KafkaSettings) -> int:
+    return topic.partitions or kafka.partitions
+
+
+class _Admin:
+    """An admin client whose Kafka errors become ours."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._client: Any = None
+
+    def __enter__(self) -> Any:
+        try:
+            self._client = KafkaAdminClient(**client_options(self._kafka, "synchealth-topics"))
+        except KafkaError as error:
+            raise self._unreachable(error) from error
+        return self._client
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._client.close()
+        if isinstance(error, KafkaError):
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: KafkaError) -> RetriableError:
+        where = ", ".join(self._kafka.bootstrap_servers)
+        return RetriableError(
+            f"Kafka at {where} cannot be asked for its topics ({type(error).__name__}: {error}); "
+            "check [kafka] bootstrap_servers and security"
+        )
