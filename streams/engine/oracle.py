@@ -81,9 +81,9 @@ def _views(objects: Iterable[DirectoryObject], scopes: Mapping[str, Scope]) -> d
     # What views tell each other: questions of contested addresses first, then the answers.
     for _ in range(2):
         told = [item for view in views.values() for item in view.derived()]
-        for item in told:
-            entries[item.view][item.contributor] = Entry(0, item.body)
-        views |= _build({item.view: entries[item.view] for item in told}, entries)
+        for word in told:
+            entries[word.view][word.contributor] = Entry(0, word.body)
+        views |= _build({word.view for word in told}, entries)
     return views
 
 

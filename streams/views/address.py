@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from streams.contracts.facts import ObjectKind
+from streams.contracts.finding import Holder, Subject
 from streams.views.addresses import Address, fold_address, fold_proxy_address
 from streams.views.party import Party, party_from
 from streams.views.state import ObjectState
@@ -94,6 +95,20 @@ class AddressView:
     def entra(self) -> list[Claimant]:
         """Entra objects that hold the address or should."""
         return [claimant for claimant in self.claimants if claimant.party.side == "entra"]
+
+    def cloud_side(self, claimant: Claimant) -> Claimant | None:
+        """The claimant's own Entra object, if that has a say on this address too."""
+        return next((other for other in self.entra if claimant.party.matches(other.party)), None)
+
+    def holders(self, roles: Mapping[str, str]) -> tuple[Holder, ...]:
+        """Everyone on either side, with the role that a rule gives them by id."""
+        return tuple(
+            claimant.party.holder(roles.get(claimant.party.id), claimant.attributes) for claimant in self.claimants
+        )
+
+    def subject(self, claimant: Claimant) -> Subject:
+        """This address as a finding's subject, with the object that suffers."""
+        return claimant.party.subject(self.key)
 
     def derived(self) -> Iterable[Derived]:
         """Ask the object views of AD claimants for their counterparts, if there is anything to settle."""

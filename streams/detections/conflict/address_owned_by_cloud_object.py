@@ -1,0 +1,100 @@
+"""An AD object claims an address that an unrelated Entra object has; the forecast says what the export will do.
+
+Source: Microsoft, "Microsoft Entra Connect: When you have an existing tenant" (soft match: UPN and primary SMTP
+address, only for objects new to Entra Connect; admin protection); "Troubleshoot errors during synchronization"
+(InvalidSoftMatch, ObjectTypeMismatch, Existing Admin Role Conflict).
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.detections.detection import Context, Detection, Verdict
+from streams.views.address import AddressView, Claimant
+
+DETECTION = Detection(
+    id="conflict.address_owned_by_cloud_object",
+    views=(AddressView,),
+    title="Address already owned by a cloud object",
+    severity=Severity.HIGH,
+    remediation=(
+        "See the forecast. soft_match: if both are the same person, nothing; else remove the address on one side "
+        "before the next synchronisation. Otherwise remove the address from the cloud object, or from the AD "
+        "object, or delete the cloud object if it is an orphan."
+    ),
+    references=(
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-install-existing-tenant",
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors",
+    ),
+    false_positives=("A matching exercise that means to take cloud accounts over (forecast soft_match).",),
+    known_gaps=(
+        "Directory roles are known only where the application may read role assignments.",
+        "Whether soft match on UPN is enabled is unknown to applications: the default of new tenants is assumed.",
+    ),
+)
+
+_SUMMARY = {
+    "soft_match": "will be taken over by",
+    "quarantine": "blocks the address for",
+    "invalid_soft_match": "carries another source anchor and will reject",
+    "object_type_mismatch": "is of another kind and will reject",
+    "admin_role_conflict": "holds an admin role and will reject",
+    "soft_match_blocked": "cannot be matched (soft match is blocked) and will reject",
+    "unknown": "has the same address as",
+}
+
+
+def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires while an AD object in scope claims what an Entra object that is not its own has."""
+    pairs = [
+        (claimant, owner)
+        for claimant in view.ad
+        for owner in view.entra
+        if owner.holds and not claimant.party.matches(owner.party)
+    ]
+    # A synchronised owner whose AD object claims the address too is a duplicate in AD: the other detection.
+    pairs = [pair for pair in pairs if not any(claimant.party.matches(pair[1].party) for claimant in view.ad)]
+    if not pairs:
+        return None
+    claimant, owner = pairs[0]
+    forecast = _forecast(view, claimant, owner, context)
+    since_ms = max(claimant.changed_ms, owner.changed_ms)
+    return Verdict(
+        summary=f"{view.address.folded}: cloud object {owner.party.name} {_SUMMARY[forecast]} {claimant.party.name}",
+        since_ms=since_ms,
+        # A synchronised owner may only be waiting to hand the address over at the next cycle.
+        open_at_ms=since_ms + 2 * context.sync_interval_ms if owner.party.synced else since_ms,
+        severity=Severity.MEDIUM if forecast == "soft_match" else None,
+        subject=view.subject(claimant),
+        forest=claimant.party.forest,
+        evidence={
+            "address": view.address.folded,
+            "forecast": forecast,
+            "claimed_by": sorted(set(claimant.attributes)),
+            "owner_anchor": owner.party.source_anchor,
+        },
+        counterparts=view.holders(
+            {
+                owner.party.id: "keeps" if forecast != "soft_match" else "taken_over",
+                claimant.party.id: "takes_over" if forecast == "soft_match" else "would_be_quarantined",
+            }
+        ),
+    )
+
+
+def _forecast(view: AddressView, claimant: Claimant, owner: Claimant, context: Context) -> str:
+    counterparts = view.counterparts.get(claimant.party.view or "")
+    if view.cloud_side(claimant) is not None or counterparts:
+        return "quarantine"  # matching is only tried for objects that are new to the cloud
+    if counterparts is None and claimant.party.view is not None:
+        return "unknown"  # its own view has not answered yet
+    if not claimant.primary:
+        return "quarantine"
+    if owner.party.kind != claimant.party.kind:
+        return "object_type_mismatch"
+    if owner.party.source_anchor and owner.party.source_anchor != claimant.party.source_anchor:
+        return "invalid_soft_match"
+    if context.feature("blockSoftMatchEnabled"):
+        return "soft_match_blocked"
+    if owner.party.id in (context.privileged_ids or ()):
+        return "admin_role_conflict"
+    return "soft_match"

@@ -1,0 +1,86 @@
+"""Two AD objects claim one address, so Entra ID quarantines it for the second.
+
+Source: Microsoft, "Identity synchronization and duplicate attribute resiliency"; "Troubleshoot errors during
+synchronization", AttributeValueMustBeUnique; preparation rule: "with duplicates the first synced object wins".
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.detections.detection import Context, Detection, Verdict
+from streams.views.address import AddressView, Claimant
+
+DETECTION = Detection(
+    id="conflict.duplicate_address",
+    views=(AddressView,),
+    title="Duplicate address in Active Directory",
+    severity=Severity.HIGH,
+    remediation=(
+        "Decide which object should own the address, and remove it from userPrincipalName, mail and "
+        "proxyAddresses of the others in Active Directory. The finding clears with the change; Entra ID gives the "
+        "value back at its hourly check after the next synchronisation."
+    ),
+    references=(
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-syncservice-duplicate-attribute-resiliency",
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors",
+    ),
+    false_positives=(
+        "A person who is a user in one forest and a contact in another, where Entra Connect joins them by mail.",
+        "A planned mailbox migration that copies addresses before it removes them.",
+    ),
+    known_gaps=("Objects in domains that no [[forest]] reads are not seen.",),
+)
+
+
+def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires while two different identities in scope claim the address."""
+    claimants = view.ad
+    if len({_identity(claimant) for claimant in claimants}) < 2:
+        return None
+    owner, certain = _owner(view, claimants)
+    losers = [claimant for claimant in claimants if claimant is not owner]
+    roles = {loser.party.id: _fate(view, loser) for loser in losers}
+    if owner is not None:
+        roles[owner.party.id] = "keeps" if certain else "likely_keeps"
+    for cloud in view.entra:
+        if cloud.holds:
+            roles.setdefault(cloud.party.id, "holds")
+    first = losers[0]
+    return Verdict(
+        summary=f"{view.address.folded} is claimed by {len(claimants)} objects in Active Directory; "
+        f"{first.party.name} loses it in Entra ID",
+        since_ms=sorted(claimant.changed_ms for claimant in claimants)[1],
+        subject=view.subject(first),
+        forest=first.party.forest,
+        evidence={
+            "address": view.address.folded,
+            "claimants": len(claimants),
+            "forests": sorted({claimant.party.forest or "" for claimant in claimants}),
+            # Resiliency covers UPN and SMTP addresses; for others the whole object fails to export each cycle.
+            "effect": "quarantine" if view.address.is_smtp else "export_error",
+            "owner": owner.party.name if owner is not None else None,
+        },
+        counterparts=view.holders(roles),
+    )
+
+
+def _identity(claimant: Claimant) -> str:
+    """Two users with one anchor are one identity in Entra: another detection's business."""
+    party = claimant.party
+    return party.view if party.kind == "user" and party.view else party.id
+
+
+def _owner(view: AddressView, claimants: list[Claimant]) -> tuple[Claimant | None, bool]:
+    """Who keeps the address, and whether that is certain: who has it in the cloud, else likely the oldest."""
+    for claimant in claimants:
+        cloud = view.cloud_side(claimant)
+        if cloud is not None and cloud.holds:
+            return claimant, True
+    if any(cloud.holds for cloud in view.entra):
+        return None, True  # another cloud object has it already
+    return min(claimants, key=lambda claimant: (claimant.party.created or "~", claimant.party.id)), False
+
+
+def _fate(view: AddressView, claimant: Claimant) -> str:
+    cloud = view.cloud_side(claimant)
+    return "quarantined" if cloud is not None and not cloud.holds else "would_be_quarantined"

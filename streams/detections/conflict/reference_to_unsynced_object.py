@@ -1,0 +1,60 @@
+"""A synchronised group or user points at an object that is not synchronised: the cloud lacks the link.
+
+Source: Microsoft, "Microsoft Entra Connect Sync V2 endpoint API", dn-attributes-failure and Application event
+6949: a member that is not in Entra ID could not be added; informational.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.detections.detection import Context, Detection, Verdict
+from streams.views.reference import ReferenceView
+
+DETECTION = Detection(
+    id="conflict.reference_to_unsynced_object",
+    views=(ReferenceView,),
+    title="Reference to an object that is not synchronised",
+    severity=Severity.LOW,
+    remediation=(
+        "Bring the object into the scope of synchronisation, or take it out of the groups and manager fields that "
+        "name it. If it is in scope and missing in the cloud, look for its own finding first."
+    ),
+    references=("https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-endpoint-api-v2",),
+    alert=None,
+    false_positives=("Nested administrative groups that are kept out of the cloud on purpose.",),
+    known_gaps=("Contacts have no SID: a reference to a contact is not judged.",),
+)
+
+# Built-in principals are never synchronised, and everybody is a member of some.
+_EXPECTED = frozenset({"critical_system_object"})
+_NAMED = 50
+
+
+def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires while a referenced AD object is out of scope, or in scope and absent for two sync cycles."""
+    if not view.referrers or len(view.ad) != 1 or view.entra:
+        return None
+    target = view.ad[0]
+    if target.out_of_scope in _EXPECTED:
+        return None
+    since_ms = max(view.ad_changed_ms, min(referrer.changed_ms for referrer in view.referrers))
+    open_at_ms = since_ms
+    if target.out_of_scope is None:
+        if not context.collected:
+            return None  # the cloud has not been read whole yet: absence means nothing
+        open_at_ms = since_ms + 2 * context.sync_interval_ms
+    reason = target.out_of_scope or "not_in_entra"
+    return Verdict(
+        summary=f"{target.name} is not synchronised ({reason}) but {len(view.referrers)} object(s) refer to it",
+        since_ms=since_ms,
+        open_at_ms=open_at_ms,
+        subject=target.subject(view.key),
+        forest=target.forest,
+        evidence={
+            "reason": reason,
+            "referrers": len(view.referrers),
+            "attributes": sorted({referrer.attribute for referrer in view.referrers}),
+        },
+        counterparts=(target.holder("not_synchronised"),)
+        + tuple(referrer.party.holder("refers", (referrer.attribute,)) for referrer in view.referrers[:_NAMED]),
+    )
