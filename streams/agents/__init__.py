@@ -1,0 +1,1 @@
+"""Faust agents and what they stand on: tables, lanes, ticks, dead letters, the lease."""

@@ -1,0 +1,88 @@
+"""The asyncio Kafka client under the worker: options from settings, and the one producer.
+
+Faust brings this client along and consumes with it; tables and outgoing records use it directly,
+because Faust sends every table write as a record of its own (measured: DECISIONS.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import UnknownError
+
+from streams.runtime.kafka import ssl_context
+from streams.runtime.logs import get_logger
+from streams.runtime.settings import KafkaSettings
+
+log = get_logger(__name__)
+
+MAX_BATCH_BYTES = 900_000
+"""Under the broker's default `message.max.bytes` (1,048,588), which counts a whole batch."""
+MAX_RECORD_BYTES = 7 * 1024 * 1024
+"""A single record may be larger where its topic's `max.message.bytes` allows it."""
+
+
+def connection_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """Address and security options that every client of this kind shares."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "security_protocol": kafka.security_protocol,
+    }
+    if kafka.security_protocol in {"SSL", "SASL_SSL"}:
+        options["ssl_context"] = ssl_context(kafka)
+    if kafka.sasl_mechanism and kafka.sasl_password:
+        options |= {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": kafka.sasl_username,
+            "sasl_plain_password": kafka.sasl_password.get_secret_value(),
+        }
+    return options
+
+
+async def start_producer(kafka: KafkaSettings, *, delivery_timeout_s: float) -> AIOKafkaProducer:
+    """A started, durable producer: acknowledged by all in-sync replicas, idempotent where the broker can.
+
+    `delivery_timeout_s`: how long a record may stay unacknowledged before sending it fails.
+    Tansu refuses the request for a producer id ("UnknownError"); there a retry may write twice, which
+    every reader of ours bears.
+    """
+    try:
+        return await _started(_producer(kafka, delivery_timeout_s, idempotent=True))
+    except UnknownError:
+        log.warning("producer_not_idempotent", why="the broker refused a producer id")
+        return await _started(_producer(kafka, delivery_timeout_s, idempotent=False))
+
+
+def _producer(kafka: KafkaSettings, delivery_timeout_s: float, *, idempotent: bool) -> AIOKafkaProducer:
+    return AIOKafkaProducer(
+        **connection_options(kafka),
+        acks="all",
+        enable_idempotence=idempotent,
+        linger_ms=0,
+        max_batch_size=MAX_BATCH_BYTES,
+        max_request_size=MAX_RECORD_BYTES + 65536,
+        request_timeout_ms=int(delivery_timeout_s * 1000),
+    )
+
+
+async def _started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.client.close()  # stop() would wait for a sender that never started
+        producer._closed = True  # noqa: SLF001
+        raise
+    return producer
+
+
+def new_reader(kafka: KafkaSettings, *, fetch_bytes: int = 2 * 1024 * 1024) -> AIOKafkaConsumer:
+    """A consumer outside any group that never resets its position by itself; not started yet."""
+    return AIOKafkaConsumer(
+        **connection_options(kafka),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        fetch_max_wait_ms=50,
+        max_partition_fetch_bytes=fetch_bytes,
+    )
