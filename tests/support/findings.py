@@ -6,7 +6,7 @@ from typing import Any
 
 from streams.contracts.finding import Finding, FindingState, Holder, Severity, Subject
 from streams.contracts.identity import finding_id
-from streams.runtime.clock import rfc3339
+from streams.contracts.times import rfc3339
 
 TENANT = "7d1c6f2e-3b0a-4a55-9f6e-1d2c3b4a5968"
 FOREST = "corp.contoso.local"
