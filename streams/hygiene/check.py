@@ -45,10 +45,7 @@ def check(
             found[rule.attribute, value] = (*found.get((rule.attribute, value), ()), breach)
     if not found:
         return ()
-    return tuple(
-        _fault(subject, profile, attribute, value, breaches)
-        for (attribute, value), breaches in found.items()
-    )
+    return tuple(_fault(subject, profile, attribute, value, breaches) for (attribute, value), breaches in found.items())
 
 
 def claims(subject: DirectoryObject, profile: Profile, tenant: TenantContext) -> list[Claim]:
@@ -77,7 +74,8 @@ def _fault(
     value: str | None,
     breaches: tuple[Breach, ...],
 ) -> Fault:
-    last = breaches[-1]
+    proposals = [breach.repaired for breach in breaches if breach.repaired is not None]
+    proposed = proposals[-1] if proposals else None
     return Fault(
         dn=subject.dn,
         common_name=subject.common_name,
@@ -85,7 +83,7 @@ def _fault(
         attribute=attribute,
         value=value,
         breaches=breaches,
-        proposed_value=last.repaired,
-        proposed_action=last.action,
+        proposed_value=proposed if profile.echoes or proposed != value else None,
+        proposed_action=breaches[-1].action,
         profile=profile.name,
     )

@@ -63,7 +63,7 @@ def repaired_domain(name: str) -> str:
 @cache
 def current_top_level_domains() -> frozenset[str]:
     """Every top-level domain of the bundled snapshot, in A-label form, without the dot."""
-    import tldextract  # noqa: PLC0415 - costs 0.1 s that only a judge of domains should pay
+    import tldextract
 
     extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
     return top_level_domains_of(suffix.rpartition(".")[2] for suffix in extract.tlds)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from streams.hygiene.faults import Action, Breach, ErrorName
 from streams.hygiene.objects import DirectoryObject
@@ -31,8 +31,7 @@ class Rule:
     judge: Judge
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One object's hold on a value that must be unique within a namespace. `key` is folded."""
 
     namespace: str
@@ -102,6 +101,7 @@ class Profile:
 
     skip:       the id of the rule that leaves an object out, None if it is to be checked.
     later_only: only the later of two holders is at fault, as a scan meets them (IdFix); else all are.
+    echoes:     where there is nothing to repair, the value itself is proposed (IdFix); else nothing.
     attributes: what must be read from the directory.
     ldap_filter: which objects IdFix or Entra Connect would look at.
     """
@@ -111,6 +111,7 @@ class Profile:
     object_rules: tuple[ObjectRule, ...]
     skip: Callable[[DirectoryObject], str | None]
     later_only: bool
+    echoes: bool
     attributes: tuple[str, ...]
     ldap_filter: str
 
@@ -159,9 +160,7 @@ def judge_value(
     return tuple(breaches)
 
 
-def claims_of_value(
-    chain: Chain, value: str, subject: DirectoryObject, tenant: TenantContext
-) -> Iterable[Claim]:
+def claims_of_value(chain: Chain, value: str, subject: DirectoryObject, tenant: TenantContext) -> Iterable[Claim]:
     """What one stored value claims, with the repairs of the rules that run before the uniqueness rule."""
     clean = chain.clean(value, tenant)
     current = value
@@ -173,13 +172,9 @@ def claims_of_value(
             current = breach.repaired
 
 
-def _judge_unique(
-    rule: UniqueRule, current: str, subject: DirectoryObject, uniqueness: Uniqueness
-) -> Breach | None:
+def _judge_unique(rule: UniqueRule, current: str, subject: DirectoryObject, uniqueness: Uniqueness) -> Breach | None:
     claim = rule.claim(current) if rule.applies(subject) else None
     holders = uniqueness.contested(claim) if claim is not None else None
     if holders is None:
         return None
-    return Breach(
-        rule.id, rule.errors, current, current, holders=holders, action=rule.action(current, subject)
-    )
+    return Breach(rule.id, rule.errors, current, current, holders=holders, action=rule.action(current, subject))

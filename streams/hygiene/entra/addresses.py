@@ -1,0 +1,59 @@
+"""Addresses: type prefix and address, the primary one, and which stored values claim an address.
+
+In Entra ID userPrincipalName, mail and SMTP proxyAddresses are one space of addresses, over users, groups and
+contacts (domain.md section 8, "uniqueness index"; idfix.md section 14.3).
+"""
+
+from __future__ import annotations
+
+from streams.hygiene.objects import DirectoryObject
+from streams.hygiene.rules import Claim
+from streams.hygiene.text import comparison_key
+
+ADDRESS = "address"
+
+
+def is_smtp(value: str) -> bool:
+    """Whether the value's type prefix is SMTP; a prefix, unlike IdFix's "smtp:" anywhere."""
+    return value[:5].lower() == "smtp:"
+
+
+def type_of(value: str) -> str:
+    """The type before the first colon, in lower case; "" where there is none."""
+    prefix, colon, _ = value.partition(":")
+    return prefix.lower() if colon else ""
+
+
+def is_exchange_internal(value: str) -> bool:
+    """Whether the value is an X400 or X500 name: Exchange writes them itself, with spaces, brackets, quotes."""
+    return value[:5].lower() in {"x500:", "x400:"}
+
+
+def address_of(value: str) -> str:
+    """The value without its SMTP prefix, if it has one."""
+    return value[5:] if is_smtp(value) else value
+
+
+def primary_address(subject: DirectoryObject) -> str | None:
+    """The object's primary SMTP address: the proxyAddresses value with SMTP in capitals, else mail."""
+    for value in subject.attributes.get("proxyAddresses", ()):
+        if value.startswith("SMTP:"):
+            return value[5:]
+    return subject.first("mail")
+
+
+def claim_address(value: str) -> Claim | None:
+    """A bare address (UPN, mail) in the common space."""
+    return Claim(ADDRESS, comparison_key(value)) if value else None
+
+
+def claim_proxy(value: str) -> Claim | None:
+    """An SMTP address in the common space; any other kind among its like, prefix included."""
+    if is_smtp(value):
+        return claim_address(value[5:])
+    return Claim("proxyAddresses", comparison_key(value))
+
+
+def claim_target(value: str) -> Claim | None:
+    """A targetAddress among targetAddresses: it names a mailbox elsewhere, and is no address of the object."""
+    return Claim("targetAddress", comparison_key(address_of(value)))

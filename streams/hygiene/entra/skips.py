@@ -1,0 +1,66 @@
+"""Which objects Entra Connect's default rules leave out.
+
+Source: "Microsoft Entra Connect Sync: Understanding the default configuration". Objects that are left out
+only until somebody mail-enables them (contacts, distribution groups) are checked all the same: their values
+are what will be rejected then.
+"""
+
+from __future__ import annotations
+
+from streams.hygiene.objects import DirectoryObject, is_conflict_object
+
+_NOT_IN_EXCHANGE_ONLINE = 0x21C07000
+_ROLE_GROUP = 0x40000000
+
+
+def skip(subject: DirectoryObject) -> str | None:
+    """The id of the rule that leaves this object out, or None."""
+    if subject.attributes.get("isCriticalSystemObject"):
+        return "EN-SKIP-CRITICAL"
+    if "CNF:" in subject.dn and is_conflict_object(subject.dn):
+        return "EN-SKIP-CONFLICT"
+    kind = subject.object_type
+    if kind in {"user", "inetorgperson"}:
+        return _skip_user(subject)
+    if kind == "group":
+        return _skip_group(subject)
+    if kind == "contact":
+        return _skip_contact(subject)
+    return "EN-SKIP-CLASS" if kind in {"computer", "msds-groupmanagedserviceaccount"} else None
+
+
+def _skip_user(subject: DirectoryObject) -> str | None:
+    account = (subject.first("sAMAccountName") or "").lower()
+    if account.startswith(("aad_", "msol_")) or account == "support_388945a0":
+        return "EN-SKIP-SERVICE-ACCOUNT"
+    nickname = (subject.first("mailNickname") or "").lower()
+    if nickname.startswith("systemmailbox{") or _is_exchange_service(nickname) or _is_exchange_service(account):
+        return "EN-SKIP-EXCHANGE"
+    return _skip_recipient_type(subject, _NOT_IN_EXCHANGE_ONLINE)
+
+
+def _skip_group(subject: DirectoryObject) -> str | None:
+    if (subject.first("sAMAccountName") or "").lower() == "msol_ad_sync_richcoexistence":
+        return "EN-SKIP-SERVICE-ACCOUNT"
+    return _skip_recipient_type(subject, _ROLE_GROUP)
+
+
+def _skip_contact(subject: DirectoryObject) -> str | None:
+    hidden = (subject.first("msExchHideFromAddressLists") or "").upper() == "TRUE"
+    if hidden and "(MSOL)" in (subject.first("displayName") or "").upper():
+        return "EN-SKIP-SERVICE-ACCOUNT"
+    return "EN-SKIP-EXCHANGE" if _is_exchange_service((subject.first("mailNickname") or "").lower()) else None
+
+
+def _is_exchange_service(name: str) -> bool:
+    return name.startswith("cas_") and "}" in name
+
+
+def _skip_recipient_type(subject: DirectoryObject, mask: int) -> str | None:
+    recipient_type = subject.first("msExchRecipientTypeDetails")
+    if recipient_type is None:
+        return None
+    try:
+        return "EN-SKIP-RECIPIENT-TYPE" if int(recipient_type) & mask else None
+    except ValueError:
+        return None

@@ -1,0 +1,112 @@
+"""The whole directory at once: every object's faults, uniqueness included. Pure; the caller reads and writes.
+
+Two passes over the objects, in one order: `enroll` each, then `judge` each. Time is linear in the objects; memory
+is the census (8 bytes per claim), the numbers of the objects that share a value, and 8 bytes per proposal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from streams.hygiene.census import MOST_NAMED, Census, Holdings, SeenFrom
+from streams.hygiene.check import check, claims
+from streams.hygiene.faults import Action, Breach, ErrorName, Fault
+from streams.hygiene.objects import DirectoryObject
+from streams.hygiene.rules import Chain, Claim, Profile, UniqueRule
+from streams.hygiene.tenant import TenantContext
+
+
+class Scan:
+    """One scan under one profile.
+
+    read: object number -> that object again, for the few whose values are contested.
+    """
+
+    def __init__(self, profile: Profile, tenant: TenantContext, read: Callable[[int], DirectoryObject]) -> None:
+        self._profile = profile
+        self._tenant = tenant
+        self._read = read
+        self._census = Census()
+        self._holdings = Holdings(self._census, self._read_holder)
+        self._contested: set[int] | None = None
+        self._offered: dict[int, int] = {}
+        self._chains = {chain.attribute: chain for chain in profile.chains if chain.unique}
+
+    def enroll(self, ordinal: int, subject: DirectoryObject) -> None:
+        """First pass: enter what object number `ordinal` (from 0, in order) claims."""
+        self._census.add(ordinal, claims(subject, self._profile, self._tenant))
+
+    def judge(self, ordinal: int, subject: DirectoryObject) -> tuple[Fault, ...]:
+        """Second pass, same order: the faults of the object; under `idfix` with the extra rows it would show."""
+        if self._contested is None:
+            self._census.close()
+            self._contested = self._census.contested_ordinals()
+        if ordinal not in self._contested:
+            faults = check(subject, self._profile, self._tenant)
+        else:
+            view = SeenFrom(self._holdings, ordinal, later_only=self._profile.later_only)
+            faults = check(subject, self._profile, self._tenant, view)
+        if not faults:
+            return ()
+        checked = [self._with_clashes(fault, ordinal, subject) for fault in faults]
+        if not self._profile.later_only:
+            return tuple(checked)
+        return tuple(row for fault in checked for row in (*self._row_of_first_holder(fault), fault))
+
+    @property
+    def index_bytes(self) -> int:
+        """What the census holds in memory."""
+        return self._census.size_bytes
+
+    def _read_holder(self, ordinal: int) -> tuple[str, frozenset[Claim]]:
+        subject = self._read(ordinal)
+        return subject.dn, frozenset(claims(subject, self._profile, self._tenant))
+
+    def _with_clashes(self, fault: Fault, ordinal: int, subject: DirectoryObject) -> Fault:
+        """Name who already holds, or was already offered, the proposed value."""
+        chain = self._chains.get(fault.attribute)
+        proposed = fault.proposed_value
+        if chain is None or proposed is None or proposed == fault.value:
+            return fault
+        dns: list[str] = []
+        for claim in _claims_as_they_stand(chain, proposed, subject):
+            holders = self._holdings.holders(claim)
+            dns += [dn for number, dn in holders if number != ordinal][:MOST_NAMED]
+            earlier = self._offered.setdefault(hash(claim), ordinal)
+            if earlier != ordinal:
+                dns.append(self._read(earlier).dn)
+        return replace(fault, proposed_value_holders=tuple(dict.fromkeys(dns))) if dns else fault
+
+    def _row_of_first_holder(self, fault: Fault) -> tuple[Fault, ...]:
+        """The row IdFix adds for the first holder of a repeated value, once per repeat (idfix.md section 6).
+
+        It looks the holder up by the later object's STORED value, shows that object's class, and leaves the
+        row out where only repaired values met; all of that is kept.
+        """
+        if ErrorName.DUPLICATE not in fault.errors or fault.proposed_action is not Action.EDIT:
+            return ()
+        chain = self._chains[fault.attribute]
+        stored = fault.value or ""
+        rule = chain.unique[0]
+        claim = rule.claim(stored)
+        holders = self._holdings.holders(claim) if claim is not None else ()
+        if not holders:
+            return ()
+        first = self._read(holders[0][0])
+        breach = Breach(
+            rule.id,
+            rule.errors,
+            stored,
+            stored,
+            holders=tuple(dn for number, dn in holders[1:] if number != holders[0][0])[:MOST_NAMED],
+            action=fault.proposed_action,
+        )
+        row = replace(fault, dn=first.dn, common_name=first.common_name, breaches=(breach,))
+        return (row,)
+
+
+def _claims_as_they_stand(chain: Chain, value: str, subject: DirectoryObject) -> list[Claim]:
+    rules = [rule for rule in chain.rules(value) if isinstance(rule, UniqueRule)]
+    found = [rule.claim(value) for rule in rules if rule.applies(subject)]
+    return [claim for claim in found if claim is not None]
