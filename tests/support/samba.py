@@ -90,9 +90,7 @@ class SambaDC:
 
     def connect(self, user: str | None = None, password: str | None = None, **options: Any) -> Any:
         """Return a bound ldap3 connection over LDAPS (administrator unless told); the caller unbinds it."""
-        tls = ldap3.Tls(
-            validate=ssl.CERT_REQUIRED, ca_certs_file=str(self.ca_file), valid_names=[self.host_name]
-        )
+        tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(self.ca_file), valid_names=[self.host_name])
         server = ldap3.Server(self.host, self.ldaps_port, use_ssl=True, tls=tls, get_info=ldap3.NONE)
         options = {"auto_bind": True, "check_names": False, "raise_exceptions": True} | options
         return ldap3.Connection(server, user or self.admin_user, password or self.admin_password, **options)
@@ -121,9 +119,7 @@ class SambaDC:
 
     def modify(self, dn: str, changes: Mapping[str, Value | None]) -> None:
         """Replace attributes as a whole; `None` removes one."""
-        self.connection.modify(
-            dn, {name: [(ldap3.MODIFY_REPLACE, _as_list(value))] for name, value in changes.items()}
-        )
+        self.connection.modify(dn, {name: [(ldap3.MODIFY_REPLACE, _as_list(value))] for name, value in changes.items()})
 
     def add_values(self, dn: str, attribute: str, *values: str | bytes) -> None:
         self.connection.modify(dn, {attribute: [(ldap3.MODIFY_ADD, list(values))]})
@@ -268,9 +264,7 @@ class SambaDC:
 
 
 @contextmanager
-def samba_dc(
-    address: str = "127.0.0.21", *, realm: str = DEFAULT_REALM, start: bool = True
-) -> Iterator[SambaDC]:
+def samba_dc(address: str = "127.0.0.21", *, realm: str = DEFAULT_REALM, start: bool = True) -> Iterator[SambaDC]:
     """Run a fresh domain controller on `address` (one of 127.0.0.x) for the body; everything is removed after it.
 
     Two controllers of one `realm` share their domain GUID and invocationId (both are copies); another realm (lower case,
@@ -345,9 +339,7 @@ def _write_certificate(directory: Path, host_name: str, address: str) -> None:
     key_file = directory / "key.pem"
     key_file.touch(mode=0o600)
     key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
 
 
