@@ -22,6 +22,9 @@ REASONS = frozenset(
         "not_json",
         "object_guid",
         "object_sid",
+        "row_too_large",
+        "too_large",
+        "value",
         "wrong_key",
         "wrong_shape",
     }

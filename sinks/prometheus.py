@@ -63,7 +63,7 @@ class PrometheusSink:
             registry=registry,
         )
         self.dead_letters = Counter(
-            "synchealth_deadletters_total",
+            "synchealth_exporter_deadletters_total",
             "Dead letters written while this exporter was following the topic, by reason.",
             ["reason"],
             registry=registry,
@@ -162,7 +162,7 @@ class PrometheusSink:
             if since_ms is not None:
                 oldest.add_metric(series.labels, since_ms / 1000)
         letters = GaugeMetricFamily(
-            "synchealth_deadletters_last_timestamp_seconds",
+            "synchealth_exporter_deadletters_last_timestamp_seconds",
             "When the latest dead letter still kept was written, by reason (Unix time); 0 where there is none.",
             labels=["reason"],
         )

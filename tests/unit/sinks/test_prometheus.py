@@ -97,8 +97,8 @@ def test_an_unknown_reason_of_a_dead_letter_counts_as_other() -> None:
     sink.add(letter, meta(live=True, topic=DEADLETTERS.name, ts_ms=START_MS + 5000))
     sink.flush(FOLLOWING)
 
-    assert registry.get_sample_value("synchealth_deadletters_total", {"reason": "other"}) == 1
-    last = registry.get_sample_value("synchealth_deadletters_last_timestamp_seconds", {"reason": "other"})
+    assert registry.get_sample_value("synchealth_exporter_deadletters_total", {"reason": "other"}) == 1
+    last = registry.get_sample_value("synchealth_exporter_deadletters_last_timestamp_seconds", {"reason": "other"})
     assert last == START_MS / 1000 + 5
 
 
