@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from deploy.lab.directory.store import DirectoryStore
 
 _BATCH = 10_000
-_Cell = str | bytes | Sequence[str] | None
+Cell = str | bytes | Sequence[str] | None
 
 
 def load(
-    store: DirectoryStore, parent: Entry, object_class: str, columns: Sequence[str], rows: Iterable[Sequence[_Cell]]
+    store: DirectoryStore, parent: Entry, object_class: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]
 ) -> int:
     """Create one object of `object_class` below `parent` per row; return how many.
 
@@ -93,13 +93,13 @@ def _claim(index: dict[bytes, Entry], value: Stored, entry: Entry, *, unique: bo
         raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, f"00000524: {value.decode()} is taken")
 
 
-def _cell(cell: _Cell) -> Stored:
+def _cell(cell: Cell) -> Stored:
     if cell is None or isinstance(cell, bytes):
         return cell
     return values.pack([values.encode(value) for value in cell])
 
 
-def _batches(store: DirectoryStore, rows: Iterable[Sequence[_Cell]]) -> Iterator[tuple[list[Sequence[_Cell]], bytes]]:
+def _batches(store: DirectoryStore, rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[list[Sequence[Cell]], bytes]]:
     iterator = iter(rows)
     while batch := list(islice(iterator, _BATCH)):
         yield batch, store.new_guids(len(batch))

@@ -169,7 +169,7 @@ class DirectoryStore:
             self.commit(entry, {"pwdLastSet": values.filetime(self.clock())})
 
     def load(
-        self, parent: Reference, object_class: str, columns: Sequence[str], rows: Iterable[Sequence[str | bytes | None]]
+        self, parent: Reference, object_class: str, columns: Sequence[str], rows: Iterable[Sequence[loading.Cell]]
     ) -> int:
         """Create many objects fast; see `loading.load`. Return how many."""
         with self.lock:

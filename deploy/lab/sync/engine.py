@@ -1,0 +1,121 @@
+"""The cycle: import, synchronize, export, as Microsoft Entra Connect runs it every 30 minutes.
+
+Source: Microsoft, "Microsoft Entra Connect Sync: Scheduler", "… Prevent accidental deletes", "… Design concepts".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from deploy.lab.sync.export import Exporter
+from deploy.lab.sync.forest import Forest
+from deploy.lab.sync.objects import AdObject, Kind, TenantRules
+from deploy.lab.sync.report import CycleReport
+from deploy.lab.sync.scope import Scope, in_scope
+from deploy.lab.sync.space import ConnectorSpace
+from deploy.lab.sync.tenant import Tenant
+from streams.contracts.identity import immutable_id_of_guid
+
+_ORDER: tuple[Kind, ...] = ("user", "contact", "group")
+
+
+class SyncEngine:
+    """One Connect server: forests in, one tenant out.
+
+    Args:
+        forests: the AD connectors.
+        tenant:  the Entra connector.
+        scopes:  selected organizational units by forest name; a forest without one is taken whole.
+        seed:    of the digits in placeholder names.
+    """
+
+    def __init__(
+        self, forests: Sequence[Forest], tenant: Tenant, *, scopes: Mapping[str, Scope] | None = None, seed: int = 0
+    ) -> None:
+        self.forests = list(forests)
+        self.tenant = tenant
+        self.scopes = dict(scopes or {})
+        self.cycles = 0
+        self.space = ConnectorSpace()
+        self._exporter = Exporter(tenant, seed)
+        self._retry: dict[str, AdObject] = {}
+        self._deletes: set[str] = set()
+
+    def cycle(self, *, full: bool = False) -> CycleReport:
+        """Run one cycle. `full`: every object is read and compared again; the first cycle always is."""
+        self.cycles += 1
+        report = CycleReport(number=self.cycles, full=full or self.cycles == 1)
+        rules = self.tenant.rules()
+        self._exporter.begin()
+        pending = self._synchronize(report.full)
+        for kind in _ORDER:
+            for found in [each for each in pending.values() if each.kind == kind]:
+                link = self.space.link(found.guid, found.kind, found.forest)
+                link.members = found.members
+                if not self._exporter.export(found, link, rules, report):
+                    self._retry[found.guid] = found
+        self._export_members(pending, report)
+        self._export_deletes(rules, report)
+        self.tenant.store.record_sync()
+        return report
+
+    def sweep(self) -> list[str]:
+        """Run the cloud's hourly job over quarantined values; return the ids of what it restored."""
+        return self.tenant.sweep()
+
+    def _synchronize(self, full: bool) -> dict[str, AdObject]:
+        """Import; return what is to be exported by objectGUID, and stage deletions."""
+        pending, self._retry = self._retry, {}
+        for forest in self.forests:
+            scope = self.scopes.get(forest.name, Scope())
+            brought = forest.import_all() if full else forest.import_changes()
+            gone = set(brought.gone)
+            seen: set[str] = set()
+            for found in brought.present:
+                seen.add(found.guid)
+                if in_scope(found, scope):
+                    pending[found.guid] = self._anchored(found, forest)
+                    self._deletes.discard(found.guid)
+                else:
+                    gone.add(found.guid)
+            if full:
+                gone |= self.space.of_forest(forest.name) - seen
+            for guid in gone:
+                pending.pop(guid, None)
+                if self.space.cloud_id(guid) is not None:
+                    self._deletes.add(guid)
+        return pending
+
+    @staticmethod
+    def _anchored(found: AdObject, forest: Forest) -> AdObject:
+        """The object with its anchor; a user's objectGUID is written to mS-DS-ConsistencyGuid before its export."""
+        if found.kind != "user" or found.text("mS-DS-ConsistencyGuid"):
+            return found
+        anchor = immutable_id_of_guid(found.guid)
+        forest.write_anchor(found.guid, anchor)
+        return replace(found, attributes={**found.attributes, "mS-DS-ConsistencyGuid": anchor})
+
+    def _export_members(self, pending: Mapping[str, AdObject], report: CycleReport) -> None:
+        """Export the links of groups that changed, and of those that waited for a member."""
+        for guid, link in self.space.groups():
+            arrived = any(self.space.cloud_id(member) for member in link.unresolved)
+            if link.cloud_id is None or not (guid in pending or arrived):
+                continue
+            ids = {member: self.space.cloud_id(member) for member in link.members}
+            link.unresolved = tuple(member for member, found in ids.items() if found is None)
+            report.unresolved += [(guid, member) for member in link.unresolved]
+            self.tenant.store.set_members(link.cloud_id, [found for found in ids.values() if found])
+
+    def _export_deletes(self, rules: TenantRules, report: CycleReport) -> None:
+        """Delete in the cloud what left AD or the scope, unless there are too many at once."""
+        threshold = rules.deletion_threshold
+        if threshold is not None and len(self._deletes) > threshold:
+            report.pending_deletes = len(self._deletes)
+            return
+        for guid in sorted(self._deletes):
+            link = self.space.get(guid)
+            if link is not None and link.cloud_id is not None:
+                report.deleted += self.tenant.delete(link.kind, link.cloud_id)
+            self.space.forget(guid)
+        self._deletes.clear()

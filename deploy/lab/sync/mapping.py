@@ -1,0 +1,145 @@
+"""What the engine wants the cloud to show for one object of AD: the outbound synchronization rules.
+
+Sources: Microsoft, "How the proxyAddresses attribute is populated in Microsoft Entra ID"; "Microsoft Entra Connect:
+Design concepts" (sourceAnchor); the tables of synchronized attributes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.lab.sync.naming import cloud_upn, domain_of, mail_nickname, on_premises_upn
+from deploy.lab.sync.objects import AdObject, Kind, TenantRules, fold, primary_of
+from streams.contracts.identity import immutable_id_of_guid
+
+_DISABLED = 0x2
+_SECURITY_GROUP = 0x80000000
+_LEGACY = ("msmail:", "x400:", "ccmail:", "gwise:", "notes:")
+_RESERVED = (".onmicrosoft.com", ".microsoftonline.com")
+_PLAIN = {
+    "displayName": "displayName",
+    "givenName": "givenName",
+    "sn": "surname",
+    "title": "jobTitle",
+    "department": "department",
+    "company": "companyName",
+    "description": "description",
+}
+_OF_KIND: dict[Kind, tuple[str, ...]] = {
+    "user": ("displayName", "givenName", "sn", "title", "department", "company"),
+    "group": ("displayName", "description"),
+    "contact": ("displayName", "givenName", "sn", "title", "department", "company"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The export of one object before Entra had its say.
+
+    upn:        the cloud UPN it should get (users only); addresses: proxyAddresses as Entra computes them.
+    properties: everything nobody can contest.
+    """
+
+    guid: str
+    kind: Kind
+    anchor: str | None
+    sid: str | None
+    upn: str | None
+    nickname: str | None
+    addresses: tuple[str, ...]
+    properties: dict[str, Any]
+
+
+def source_anchor(found: AdObject) -> str:
+    """mS-DS-ConsistencyGuid for users that have one, else objectGUID, as base64."""
+    anchor = found.text("mS-DS-ConsistencyGuid") if found.kind == "user" else None
+    return anchor or immutable_id_of_guid(found.guid)
+
+
+def desired_of(found: AdObject, rules: TenantRules, *, kept_nickname: str | None = None) -> Desired:
+    """Return what the cloud should show for `found`.
+
+    `kept_nickname`: the alias given at first sync, which outlives everything but a new AD mailNickname.
+    """
+    nickname = found.text("mailNickname") or kept_nickname or mail_nickname(found)
+    properties: dict[str, Any] = {_PLAIN[name]: found.text(name) for name in _OF_KIND[found.kind]}
+    properties["displayName"] = properties["displayName"] or found.text("name") or found.text("cn")
+    properties["onPremisesSyncEnabled"] = True
+    upn = None
+    if found.kind == "user":
+        local = on_premises_upn(found)
+        if local is not None:
+            upn = cloud_upn(local, nickname or local.partition("@")[0], rules)
+        properties |= _user_properties(found, local)
+    elif found.kind == "group":
+        properties |= _group_properties(found)
+    addresses = proxy_addresses(found, upn, rules)
+    if found.kind == "group":
+        nickname = nickname or found.text("sAMAccountName")
+        properties["mailEnabled"] = bool(addresses)
+    return Desired(
+        guid=found.guid,
+        kind=found.kind,
+        anchor=source_anchor(found) if found.kind == "user" else None,
+        sid=found.text("objectSid"),
+        upn=upn,
+        nickname=nickname,
+        addresses=addresses,
+        properties=properties,
+    )
+
+
+def proxy_addresses(found: AdObject, upn: str | None, rules: TenantRules) -> tuple[str, ...]:
+    """The proxy calculation: AD's addresses, `mail` as primary where none is, the UPN as one more of a mailbox user.
+
+    Left out: reserved suffixes, legacy protocols, malformed addresses, and a user's addresses in domains that the
+    tenant has not verified. Each folded address appears once, the primary first.
+    """
+    wanted = [address for address in found.values("proxyAddresses") if not address.lower().startswith(_LEGACY)]
+    mail = found.text("mail")
+    if mail and primary_of(wanted) is None:
+        wanted.insert(0, f"SMTP:{mail}")
+    wanted.sort(key=lambda address: not address.startswith("SMTP:"))
+    if upn and any(fold(address) for address in wanted) and upn.rpartition("@")[2].lower() != rules.initial_domain:
+        wanted.append(f"smtp:{upn}")
+    kept: dict[str, str] = {}
+    for address in wanted:
+        plain = fold(address)
+        if plain is None:
+            kept.setdefault(address, address)
+        elif _deliverable(plain, found.kind, rules):
+            kept.setdefault(plain, address if ":" in address else f"smtp:{address}")
+    return tuple(kept.values())
+
+
+def _deliverable(plain: str, kind: Kind, rules: TenantRules) -> bool:
+    local, at, domain = plain.rpartition("@")
+    if not (local and at and domain) or " " in plain or domain.endswith(_RESERVED):
+        return False
+    return kind != "user" or domain in rules.verified_domains
+
+
+def _user_properties(found: AdObject, upn: str | None) -> dict[str, Any]:
+    return {
+        "accountEnabled": not found.number("userAccountControl") & _DISABLED,
+        "userType": "Member",
+        "onPremisesImmutableId": source_anchor(found),
+        "onPremisesDistinguishedName": found.distinguished_name,
+        "onPremisesDomainName": domain_of(found.distinguished_name),
+        "onPremisesSamAccountName": found.text("sAMAccountName"),
+        "onPremisesSecurityIdentifier": found.text("objectSid"),
+        "onPremisesUserPrincipalName": upn,
+    }
+
+
+def _group_properties(found: AdObject) -> dict[str, Any]:
+    domain = domain_of(found.distinguished_name)
+    return {
+        "securityEnabled": bool(found.number("groupType") & _SECURITY_GROUP),
+        "groupTypes": [],
+        "onPremisesDomainName": domain,
+        "onPremisesNetBiosName": domain.partition(".")[0].upper(),
+        "onPremisesSamAccountName": found.text("sAMAccountName"),
+        "onPremisesSecurityIdentifier": found.text("objectSid"),
+    }
