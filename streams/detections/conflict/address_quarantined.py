@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from streams.contracts.finding import Severity
-from streams.detections.conflict.upn_quarantined import occurred_ms
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.address import AddressView, Claimant
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.view import time_in
 
 DETECTION = Detection(
     id="conflict.address_quarantined",
@@ -51,7 +51,7 @@ def _by_address(view: AddressView) -> Verdict | None:
             roles[claimant.party.id] = "keeps"
     return Verdict(
         summary=f"{view.address.folded} is quarantined for {first.party.name}",
-        since_ms=min(occurred_ms(error, claimant.changed_ms) for claimant, error in quarantined),
+        since_ms=min(time_in(error, "occurredDateTime", claimant.changed_ms) for claimant, error in quarantined),
         open_at_ms=0,
         subject=view.subject(first),
         forest=next((claimant.party.forest for claimant in view.ad), None),
@@ -80,7 +80,7 @@ def _without_value(view: ObjectView) -> Verdict | None:
             if isinstance(error, dict) and not (isinstance(error.get("value"), str) and error["value"].strip()):
                 return Verdict(
                     summary=f"{side.party.name} has a provisioning error that names no value",
-                    since_ms=occurred_ms(error, side.changed_ms),
+                    since_ms=time_in(error, "occurredDateTime", side.changed_ms),
                     open_at_ms=0,
                     subject=side.party.subject(view.key),
                     forest=next((ad.party.forest for ad in view.ad), None),

@@ -55,6 +55,8 @@ def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | No
             "referrers": len(view.referrers),
             "attributes": sorted({referrer.attribute for referrer in view.referrers}),
         },
-        counterparts=(target.holder("not_synchronised"),)
-        + tuple(referrer.party.holder("refers", (referrer.attribute,)) for referrer in view.referrers[:_NAMED]),
+        counterparts=(
+            target.holder("not_synchronised"),
+            *(referrer.party.holder("refers", (referrer.attribute,)) for referrer in view.referrers[:_NAMED]),
+        ),
     )

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.contracts.finding import Severity
-from streams.contracts.times import parse_rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
+from streams.views.view import time_in
 
 DETECTION = Detection(
     id="conflict.service_provisioning_error",
@@ -36,7 +36,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     services = sorted({str(error.get("serviceInstance") or "unknown").partition("/")[0] for _, error in failures})
     return Verdict(
         summary=f"{side.party.name}: {', '.join(services)} reports {len(failures)} provisioning error(s)",
-        since_ms=min(_created_ms(error, side.changed_ms) for _, error in failures),
+        since_ms=min(time_in(error, "createdDateTime", side.changed_ms) for _, error in failures),
         open_at_ms=0,
         subject=side.party.subject(view.key),
         forest=next((ad.party.forest for ad in view.ad), None),
@@ -51,7 +51,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
                 for _, error in failures[:10]
             ],
         },
-        counterparts=tuple(ad.party.holder() for ad in view.ad) + (side.party.holder("failing"),),
+        counterparts=(*(ad.party.holder() for ad in view.ad), side.party.holder("failing")),
     )
 
 
@@ -60,11 +60,3 @@ def _unresolved(side: Side) -> list[Mapping[str, Any]]:
     if not isinstance(errors, list):
         return []
     return [error for error in errors if isinstance(error, dict) and error.get("isResolved") is not True]
-
-
-def _created_ms(error: Mapping[str, Any], otherwise_ms: int) -> int:
-    created = error.get("createdDateTime")
-    try:
-        return parse_rfc3339(created) if isinstance(created, str) else otherwise_ms
-    except ValueError:
-        return otherwise_ms

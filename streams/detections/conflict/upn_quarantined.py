@@ -7,10 +7,10 @@ gets a placeholder <prefix>+<4 digits>@<initial domain>; the client logs no erro
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.contracts.times import parse_rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.address import AddressView, Claimant
 from streams.views.addresses import is_placeholder_upn
+from streams.views.view import time_in
 
 DETECTION = Detection(
     id="conflict.upn_quarantined",
@@ -67,15 +67,7 @@ def _is_quarantined(claimant: Claimant, context: Context) -> bool:
 
 
 def _occurred_ms(claimant: Claimant) -> int:
+    errors = [claim.error for claim in claimant.claims if claim.error is not None]
     return min(
-        (occurred_ms(claim.error, claimant.changed_ms) for claim in claimant.claims), default=claimant.changed_ms
+        (time_in(error, "occurredDateTime", claimant.changed_ms) for error in errors), default=claimant.changed_ms
     )
-
-
-def occurred_ms(error: object, otherwise_ms: int) -> int:
-    """When the service recorded a provisioning error (ms); `otherwise_ms` if it does not say."""
-    when = error.get("occurredDateTime") if isinstance(error, dict) else None
-    try:
-        return parse_rfc3339(when) if isinstance(when, str) else otherwise_ms
-    except ValueError:
-        return otherwise_ms

@@ -1,0 +1,109 @@
+"""Plays a detection's cases (<name>.cases.json): steps of facts, tenant states and time, and what must be open.
+
+A step is one of
+  {"ad" | "ad2": fact} or {"entra": fact}: {"id": "any name", "op": "c", "kind": "user", "full": true,
+        "attributes": {...}, "links": {"member": {"added": ["name", …]}}}; op defaults to "u", names become GUIDs,
+        AD users get objectSid and distinguishedName unless the case gives them;
+  {"tenant": {...}}: fields of TenantState;
+  {"after_s": seconds}: a tick that much later;
+  {"open": ["detection id", …]}: exactly these are open now; {"open": …, "evidence": {detection: {key: value}}}.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from streams.contracts.codec import convert
+from streams.contracts.facts import Fact, Origin, TenantState
+from streams.contracts.identity import immutable_id_of_guid
+from streams.views.scope import Scope
+from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
+
+START_MS = 1_790_000_000_000
+AD2 = Origin(name="ad/fabrikam", side="ad", tenant=TENANT, forest="fabrikam")
+ORIGINS = {"ad": AD, "ad2": AD2, "entra": ENTRA}
+
+
+def guid_of(name: str) -> str:
+    """The GUID a case's name stands for."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
+def sid_of(name: str) -> str:
+    """The SID a case's name stands for."""
+    return f"S-1-5-21-1-2-3-{uuid.uuid5(uuid.NAMESPACE_OID, name).int % 100_000}"
+
+
+def play(case: dict[str, Any], *, duplicate: bool = False) -> None:
+    """Play one case; AssertionError where it does not go as it says.
+
+    duplicate: deliver every fact twice and restart the worker after every step, which must change nothing.
+    """
+    scope = Scope(include_ous=case.get("include_ous", ()), exclude_ous=case.get("exclude_ous", ()))
+    pipeline = Pipeline({"corp": scope, "fabrikam": Scope()})
+    now_ms, seq = START_MS, START_MS << 12
+    for number, step in enumerate(case["steps"], 1):
+        now_ms += 1000
+        seq += 1 << 12
+        where = f"{case['name']}, step {number}"
+        if "open" in step:
+            found = sorted({finding.detection for finding in pipeline.open().values()})
+            assert found == sorted(step["open"]), f"{where}: open {found}, expected {step['open']}"
+            for finding in pipeline.open().values():
+                for key, value in step.get("evidence", {}).get(finding.detection, {}).items():
+                    assert finding.evidence.get(key) == value, f"{where}: {finding.evidence}"
+        elif "after_s" in step:
+            now_ms += int(step["after_s"] * 1000)
+            pipeline.tick(now_ms)
+        elif "tenant" in step:
+            state = {"tenant": TENANT, "seq": seq, "ts_ms": now_ms, **step["tenant"]}
+            pipeline.tell(convert({**state, "type": "tenant"}, TenantState))
+        else:
+            (side, raw), = ((side, raw) for side, raw in step.items() if side in ORIGINS)
+            fact = _fact(side, raw, seq, now_ms)
+            for _ in range(2 if duplicate else 1):
+                pipeline.feed(ORIGINS[side], [fact], now_ms=now_ms)
+        if duplicate:
+            pipeline.restart()
+
+
+def _fact(side: str, raw: dict[str, Any], seq: int, now_ms: int) -> Fact:
+    name, op = raw["id"], raw.get("op", "u")
+    attributes = {key: _named(value) for key, value in raw.get("attributes", {}).items()}
+    if side != "entra" and op in "rc":
+        attributes.setdefault("distinguishedName", f"CN={name},OU=People,DC={ORIGINS[side].forest},DC=local")
+        if raw.get("kind") in ("user", "group"):
+            attributes.setdefault("objectSid", sid_of(name))
+            attributes.setdefault("sAMAccountName", name)
+    return convert(
+        {
+            "op": op,
+            "object_id": guid_of(name),
+            "seq": seq,
+            "ts_ms": now_ms,
+            "kind": raw.get("kind"),
+            "full": raw.get("full", op in "rc"),
+            "attributes": attributes,
+            "links": {
+                attribute: {
+                    **change,
+                    **{
+                        way: [{"id": guid_of(far), "sid": sid_of(far)} for far in change.get(way, ())]
+                        for way in ("added", "removed")
+                    },
+                }
+                for attribute, change in raw.get("links", {}).items()
+            },
+        },
+        Fact,
+    )
+
+
+def _named(value: Any) -> Any:
+    """`@anchor:name` and `@sid:name` stand for what the AD object of that name has."""
+    if isinstance(value, str) and value.startswith("@anchor:"):
+        return immutable_id_of_guid(guid_of(value.removeprefix("@anchor:")))
+    if isinstance(value, str) and value.startswith("@sid:"):
+        return sid_of(value.removeprefix("@sid:"))
+    return value

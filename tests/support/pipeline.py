@@ -1,0 +1,80 @@
+"""The pure pipeline in one process and one partition: facts in, findings out, no Kafka and no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from streams.contracts.facts import Fact, Origin, TenantState
+from streams.contracts.finding import Finding, FindingState
+from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick
+from streams.detections.registry import all_detections
+from streams.engine.evaluator import EvaluatorOptions, Outcome, ViewPartition
+from streams.engine.projector import Projector
+from streams.engine.rows import MemoryRows
+from streams.views.scope import Scope
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+AD = Origin(name="ad/corp", side="ad", tenant=TENANT, forest="corp")
+ENTRA = Origin(name=f"entra/{TENANT}", side="entra", tenant=TENANT)
+
+
+class Pipeline:
+    """Projector and evaluator over rows in memory; `findings` is what the findings topic would hold."""
+
+    def __init__(self, scopes: Mapping[str, Scope] | None = None, **options: Any) -> None:
+        self.projector = Projector(scopes or {})
+        self.options = EvaluatorOptions(**options)
+        self.object_rows, self.view_rows = MemoryRows(), MemoryRows()
+        self.findings: dict[str, Finding] = {}
+        self.published: list[tuple[str, Finding | None]] = []
+        self.restart()
+
+    def restart(self) -> None:
+        """Lose everything that is not in rows, as a killed worker does."""
+        self.partition = ViewPartition(all_detections(), self.options)
+        self.partition.restore(self.view_rows)
+
+    def feed(self, origin: Origin, facts: Iterable[Fact], *, now_ms: int | None = None) -> None:
+        """Project the facts and evaluate what follows, views' words to each other included."""
+        contributions: list[Contribution] = []
+        for fact in facts:
+            contributions += self.projector.apply(origin, fact, self.object_rows)
+        self.contribute(contributions, now_ms=now_ms)
+
+    def contribute(self, contributions: list[Contribution], *, now_ms: int | None = None) -> None:
+        """Evaluate contributions until views have nothing more to tell each other."""
+        waiting = deque([contributions])
+        while waiting:
+            items = waiting.popleft()
+            if not items:
+                continue
+            sent_ms = now_ms or max(self.partition.now_ms, max(item.changed_ms for item in items))
+            waiting.append(self._take(self.partition.apply(ContributionChunk(sent_ms=sent_ms, items=items), self.view_rows)))
+
+    def tell(self, tenant: TenantState) -> None:
+        """A new state of the tenant."""
+        self.contribute(self._take(self.partition.apply(ContextUpdate(sent_ms=tenant.ts_ms, tenant=tenant), self.view_rows)))
+        self.tick(self.partition.now_ms)
+
+    def tick(self, now_ms: int) -> None:
+        """Time passes; ticks go on until the backlog is done."""
+        while True:
+            self.contribute(self._take(self.partition.apply(Tick(now_ms=now_ms), self.view_rows)))
+            if not self.partition.pending:
+                return
+
+    def open(self) -> dict[str, Finding]:
+        """Open findings by id."""
+        return {key: finding for key, finding in self.findings.items() if finding.state is FindingState.OPEN}
+
+    def _take(self, outcome: Outcome) -> list[Contribution]:
+        assert not outcome.faults, outcome.faults
+        for key, finding in outcome.findings.items():
+            self.published.append((key, finding))
+            if finding is None:
+                self.findings.pop(key, None)
+            else:
+                self.findings[key] = finding
+        return outcome.contributions
