@@ -1,0 +1,84 @@
+"""The watched attributes: what is asked of Active Directory, how it is read, and why.
+
+DirSync narrows by this list on the server: a change of anything else is not even sent. Nothing that
+replicates often without meaning (lastLogonTimestamp) and nothing secret may ever stand here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Syntax(Enum):
+    """How raw values become JSON: one str, a list, an int, a bool …"""
+
+    TEXT = "text"
+    TEXTS = "texts"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    TIME = "time"  # generalizedTime -> RFC 3339
+    SID = "sid"
+    GUID = "guid"
+    BINARY = "binary"  # base64
+    BINARIES = "binaries"
+    NAME = "name"  # a distinguished name, without its extended part
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One watched attribute."""
+
+    name: str
+    syntax: Syntax
+    why: str
+
+
+WATCHED: tuple[Attribute, ...] = (
+    Attribute("objectGUID", Syntax.GUID, "the key; the source anchor unless mS-DS-ConsistencyGuid is set"),
+    Attribute("objectClass", Syntax.TEXTS, "which kind of object this is; comes only with a whole object"),
+    Attribute("objectSid", Syntax.SID, "onPremisesSecurityIdentifier: joins groups with their Entra side"),
+    Attribute("parentGUID", Syntax.GUID, "comes with every move: tells a renamed container from a changed one"),
+    Attribute("name", Syntax.TEXT, "the relative name; comes with every rename (cn is never sent by DirSync)"),
+    Attribute("whenCreated", Syntax.TIME, "comes only with a whole object; the time of a creation"),
+    Attribute("isDeleted", Syntax.BOOLEAN, "a tombstone"),
+    Attribute("isRecycled", Syntax.BOOLEAN, "a tombstone that can no longer be restored"),
+    Attribute("lastKnownParent", Syntax.NAME, "where a deleted object was"),
+    Attribute("sAMAccountName", Syntax.TEXT, "names the object for people; checked by Entra where there is no UPN"),
+    Attribute("userPrincipalName", Syntax.TEXT, "an address of the user in Entra"),
+    Attribute("mail", Syntax.TEXT, "an address"),
+    Attribute("proxyAddresses", Syntax.TEXTS, "the addresses that must be unique in the tenant"),
+    Attribute("mailNickname", Syntax.TEXT, "first source of the cloud's mailNickname and of the fallback UPN"),
+    Attribute("targetAddress", Syntax.TEXT, "where mail of a mail user goes; checked by Entra"),
+    Attribute("mS-DS-ConsistencyGuid", Syntax.BINARY, "the source anchor"),
+    Attribute("displayName", Syntax.TEXT, "names the object for people"),
+    Attribute("givenName", Syntax.TEXT, "compared with the cloud"),
+    Attribute("sn", Syntax.TEXT, "compared with the cloud"),
+    Attribute("description", Syntax.TEXT, "tells service accounts and notes of administrators apart"),
+    Attribute("userAccountControl", Syntax.INTEGER, "disabled accounts"),
+    Attribute("accountExpires", Syntax.INTEGER, "expires in AD alone: Entra does not know it"),
+    Attribute("pwdLastSet", Syntax.INTEGER, "did a password writeback land"),
+    Attribute("groupType", Syntax.INTEGER, "security or distribution group, and its scope"),
+    Attribute("isCriticalSystemObject", Syntax.BOOLEAN, "never synchronised"),
+    Attribute("adminDescription", Syntax.TEXT, "User_ and Group_ prefixes keep an object out of sync"),
+    Attribute("msExchRecipientTypeDetails", Syntax.INTEGER, "system mailboxes are out of sync"),
+    Attribute("servicePrincipalName", Syntax.TEXTS, "must be unique; names the services of a computer"),
+    Attribute("operatingSystem", Syntax.TEXT, "whether a computer can join at all"),
+    Attribute("operatingSystemVersion", Syntax.TEXT, "whether a computer can join at all"),
+    Attribute("userCertificate", Syntax.BINARIES, "a computer is in sync scope once it has one; 15 are the most"),
+    Attribute("manager", Syntax.LINK, "a reference that breaks when its target is not synchronised"),
+    Attribute("member", Syntax.LINK, "references that break when their targets are not synchronised"),
+)  # fmt: skip
+
+NAMES: tuple[str, ...] = tuple(attribute.name for attribute in WATCHED)
+SYNTAX: dict[str, Syntax] = {attribute.name.lower(): attribute.syntax for attribute in WATCHED}
+SPELLING: dict[str, str] = {attribute.name.lower(): attribute.name for attribute in WATCHED}
+LINKS: tuple[str, ...] = tuple(attribute.name for attribute in WATCHED if attribute.syntax is Syntax.LINK)
+
+# objectClass survives a deletion, objectCategory does not: a filter on that one would lose every deletion.
+OBJECT_FILTER = "(|(objectClass=user)(objectClass=group)(objectClass=contact){containers})".format(
+    containers="".join(
+        f"(objectClass={name})" for name in ("organizationalUnit", "container", "builtinDomain", "domainDNS")
+    )
+)

@@ -1,0 +1,371 @@
+"""One naming context: a full pass first, then its log, and now and then a sweep that looks for what the log missed."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import orjson
+
+from producers.ad import lookups
+from producers.ad.assembly import WANTED, Assembler
+from producers.ad.attributes import NAMES, OBJECT_FILTER
+from producers.ad.connection import DirectoryConnection
+from producers.ad.dirsync import DirSyncRequest
+from producers.ad.mapping import Change, read_change
+from producers.ad.missing import Missing
+from producers.ad.naming import ServerIdentity, read_highest_usn, read_object_guid
+from producers.ad.position import Position
+from producers.ad.servers import Servers
+from producers.ad.times import changed_times
+from producers.known import IdSet, KnownIds
+from producers.metrics import RESYNCS
+from producers.source import Batch, Progress
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.errors import CheckpointLostError, InvalidRecordError, RetriableError
+from streams.contracts.facts import Fact, Operation
+from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.logs import get_logger
+from streams.runtime.settings import ForestSettings
+
+BATCH_FACTS = 1000
+_SMALL = 100  # changes for which asking for their times costs nothing worth speaking of
+_ASK_ANYWAY_S = 60.0  # a pass although highestCommittedUSN stands still
+_SAVE_EVERY_S = 60.0  # how old a saved position may become while nothing happens
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class FullPass:
+    """A pass without history. `reason`: "initial", or why the position was lost.
+
+    resumed: it goes on where another process stopped, so what it does not see may have been seen there.
+    """
+
+    reason: str
+    cookie: bytes = b""
+    resumed: bool = False
+    saves: bool = False
+    seen: IdSet = field(default_factory=IdSet)
+
+
+class NamingContext:
+    """Reads one naming context in batches. One thread; `read` may be called again after any RetriableError."""
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        forest: ForestSettings,
+        servers: Servers,
+        sequence: Sequence,
+        progress: Progress,
+        elsewhere: Callable[[str], bool],
+    ) -> None:
+        self.name = name
+        self.source = source
+        self.position = Position(name)
+        self.known = KnownIds(source, f"known/{name}")
+        self.containers = KnownIds(source, f"containers/{name}")
+        self._forest = forest
+        self._servers = servers
+        self._sequence = sequence
+        self._progress = progress
+        self._assembler = Assembler(self.known, self.containers, sequence, elsewhere)
+        self._missing = Missing(source, self._assembler)
+        self._connection: DirectoryConnection | None = None
+        self._identity: ServerIdentity | None = None
+        self._domain_guid = ""
+        self._highest_usn = -1
+        self._read_at = 0.0
+        self._saved_at = 0.0
+        self._full: FullPass | None = None
+        self._steps: Iterator[Batch] | None = None
+        self._sweep: Iterator[Batch] | None = None
+
+    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+        """Take back what was saved."""
+        saved = list(checkpoints)
+        self.known.restore(saved)
+        self.containers.restore(saved)
+        for checkpoint in saved:
+            if checkpoint.part == f"position/{self.name}" and checkpoint.position:
+                self.position = Position.from_json(checkpoint.position)
+                self.position.naming_context = self.name
+
+    def read(self) -> Batch:
+        """The next batch; see producers.source.Source.read."""
+        try:
+            batch = next(self._steps, None) if self._steps is not None else None
+            if batch is None:
+                self._steps = self._turn()
+                batch = next(self._steps, None)
+            return Batch() if batch is None else batch
+        except CheckpointLostError as error:
+            self.close()
+            return self._lost("cookie_refused", str(error))
+        except BaseException:
+            self.close()
+            raise
+
+    def changed(self) -> bool:
+        """Whether `read` would probably bring something; about 1 ms. Never raises: reading will tell."""
+        if self._connection is None or self._sweep is not None or self._sweep_due():
+            return True
+        try:
+            return read_highest_usn(self._connection) != self._highest_usn
+        except RetriableError:
+            return True
+
+    def close(self) -> None:
+        """Let go of the connection and of what was under way; the position stays."""
+        self._steps = self._sweep = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _turn(self) -> Iterator[Batch]:
+        """One pass, as batches."""
+        connection, identity = self._connected()
+        highest_usn = read_highest_usn(connection)
+        fault = self.position.fault(
+            identity, self._domain_guid, highest_usn, now_ms(), self._missing.tombstone_lifetime_ms
+        )
+        if fault:
+            yield self._lost(fault, f"{connection.server.url}: {self.name}")
+        if self._full is None and not self.position.complete:
+            initial = not self.position.cookie and not len(self.known)
+            resumed = bool(self.position.cookie)
+            reason = "initial" if initial or resumed else "unfinished"
+            self._full = FullPass(reason, self.position.cookie, resumed, saves=initial or resumed)
+        if self._full is not None:
+            yield from self._read_all(connection, self._full, highest_usn)
+            return
+        if highest_usn != self._highest_usn or time.monotonic() - self._read_at > _ASK_ANYWAY_S:
+            yield from self._read_log(connection, highest_usn)
+        if self._sweep is None and self._sweep_due():
+            self._sweep = self._look_for_missed(connection)
+        if self._sweep is not None:
+            batch = next(self._sweep, None)
+            if batch is None:
+                self._sweep = None
+            else:
+                yield batch
+
+    def _connected(self) -> tuple[DirectoryConnection, ServerIdentity]:
+        if self._connection is None or self._identity is None or not self._connection.is_open:
+            self._connection, self._identity = self._servers.connect(self.name)
+            self._domain_guid = read_object_guid(self._connection, self.name)
+            self._missing.look_at(self._connection, self._identity, self.name)
+            self._highest_usn = -1
+        return self._connection, self._identity
+
+    def _read_log(self, connection: DirectoryConnection, highest_usn: int) -> Iterator[Batch]:
+        """Everything since the cookie. Samba sends it in one response, Windows in several."""
+        self._progress.phase = "streaming"
+        more = True
+        while more:
+            request = self._request(connection, self.position.cookie)
+            held: list[Change] = []
+            rejected: list[DeadLetter] = []
+            few = True
+            for change in self._changes(request, rejected):
+                held.append(change)
+                if len(held) >= BATCH_FACTS:
+                    few = False
+                    yield Batch(facts=self._stream(held, {}), more=True)
+                    held = []
+            times = changed_times(connection, self.name, held) if few and len(held) <= _SMALL else {}
+            facts = self._stream(held, times)
+            for batch in self._second_look(connection, facts):
+                yield Batch(facts=batch, more=True)
+                facts = []
+            self.position.cookie, more = request.cookie, request.more
+            if not more:
+                self._arrived(highest_usn)
+            yield Batch(facts=facts, rejected=rejected, checkpoints=self._save(bool(held)), more=more)
+
+    def _read_all(self, connection: DirectoryConnection, full: FullPass, highest_usn: int) -> Iterator[Batch]:
+        """Everything there is; then what was known and not seen is looked for, one by one."""
+        self._progress.phase = "snapshot" if full.reason == "initial" else "resync"
+        self._progress.total = len(self.known) or None
+        more = True
+        while more:
+            request = self._request(connection, full.cookie)
+            facts: list[Fact] = []
+            rejected: list[DeadLetter] = []
+            for change in self._changes(request, rejected):
+                fact = self._assembler.snapshot(change, full.seen)
+                if fact is not None:
+                    facts.append(fact)
+                if len(facts) >= BATCH_FACTS:
+                    self._progress.done += len(facts)
+                    yield Batch(facts=facts, more=True)
+                    facts = []
+            self._progress.done += len(facts)
+            for batch in self._second_look(connection, facts):
+                yield Batch(facts=batch, more=True)
+                facts = []
+            full.cookie, more = request.cookie, request.more
+            if full.saves:
+                self.position.cookie = full.cookie
+                self.position.domain_guid = self._domain_guid
+            yield Batch(facts=facts, rejected=rejected, checkpoints=self._save(full.saves), more=True)
+        if not full.resumed:
+            yield from self._confirm_missing(connection, full.seen)
+        self.position.cookie, self.position.complete = full.cookie, True
+        self.position.swept_ms = now_ms()
+        self._full = None
+        self._arrived(highest_usn)
+        log.info("full pass done", source=self.source, naming_context=self.name, objects=len(self.known))
+        self._progress.phase, self._progress.total = "streaming", None
+        yield Batch(checkpoints=self._save(True), more=True)
+
+    def _look_for_missed(self, connection: DirectoryConnection) -> Iterator[Batch]:
+        """The slow reconciliation: all ids, a page per step; the log goes on in between."""
+        seen = IdSet()
+        for page in lookups.pages(connection, self.name, OBJECT_FILTER, ("objectGUID", "objectClass")):
+            for entry in page:
+                try:
+                    change = read_change(entry)
+                except InvalidRecordError:
+                    continue  # without a readable objectGUID the log has rejected it already
+                seen.add(change.object_id)
+                if change.kind in WANTED and change.object_id not in self.known:
+                    self._assembler.unknown.append(change.object_id)
+            facts: list[Fact] = []
+            for batch in self._second_look(connection, facts):
+                yield Batch(facts=batch, more=True)
+                facts = []
+            yield Batch(facts=facts, more=True)
+        yield from self._confirm_missing(connection, seen)
+        self.position.swept_ms = now_ms()
+        yield Batch(checkpoints=self._save(True))
+
+    def _confirm_missing(self, connection: DirectoryConnection, seen: IdSet) -> Iterator[Batch]:
+        for facts in self._missing.confirm(connection, self.name, self.position.contact_ms, seen):
+            yield Batch(facts=facts, more=True)
+        facts = []
+        for batch in self._second_look(connection, facts):
+            yield Batch(facts=batch, more=True)
+            facts = []
+        yield Batch(facts=facts, more=True)
+
+    def _second_look(self, connection: DirectoryConnection, facts: list[Fact]) -> Iterator[list[Fact]]:
+        """Adds to `facts` what the log only hinted at. Yields `facts` whenever they are many."""
+        unknown, restored, moved = self._assembler.take_notes()
+        was_restored = set(restored)
+        for entry in lookups.read_whole(connection, self.name, dict.fromkeys([*restored, *unknown])):
+            try:
+                change = read_change(entry)
+            except InvalidRecordError as error:
+                log.warning("an object cannot be read", source=self.source, error=str(error))
+                continue
+            if change.kind in WANTED:
+                self.known.add(change.object_id)
+                op = Operation.RESTORED if change.object_id in was_restored else Operation.READ
+                facts.append(self._assembler.whole(change, op))
+            elif change.kind is not None:
+                self.containers.add(change.object_id)  # others too: their next change needs no second look
+                moved.append(change.dn)
+            if len(facts) >= BATCH_FACTS:
+                yield facts
+                facts = []
+        for dn in _outermost(moved):
+            for entry in lookups.read_below(connection, dn):
+                change = read_change(entry)
+                if change.kind is not None and change.object_id in self.known:
+                    facts.append(self._assembler.renamed(change.object_id, change.dn, change.kind))
+                if len(facts) >= BATCH_FACTS:
+                    yield facts
+                    facts = []
+        if facts:
+            yield facts
+
+    def _stream(self, held: list[Change], times: dict[str, int]) -> list[Fact]:
+        facts = (self._assembler.stream(change, times.get(change.object_id)) for change in held)
+        return [fact for fact in facts if fact is not None]
+
+    def _changes(self, request: DirSyncRequest, rejected: list[DeadLetter]) -> Iterator[Change]:
+        for entry in request:
+            try:
+                yield read_change(entry)
+            except InvalidRecordError as error:
+                rejected.append(_dead_letter(error, entry.dn, entry.attributes))
+
+    def _request(self, connection: DirectoryConnection, cookie: bytes) -> DirSyncRequest:
+        return DirSyncRequest(
+            connection,
+            self.name,
+            cookie,
+            search_filter=OBJECT_FILTER,
+            attributes=NAMES,
+            object_security=self._forest.object_security,
+        )
+
+    def _lost(self, reason: str, message: str) -> Batch:
+        """The position is worth nothing: the next turn reads everything."""
+        RESYNCS.labels(self.source, reason).inc()
+        log.warning("the position is lost: full pass", source=self.source, reason=reason, said=message)
+        self._full = FullPass(reason)
+        self._progress.done = 0
+        # contact_ms stays: it says how long deletions may have gone unheard
+        self.position = Position(self.name, contact_ms=self.position.contact_ms)
+        self._highest_usn = -1
+        return Batch(checkpoints=self._save(True), more=True)
+
+    def _arrived(self, highest_usn: int) -> None:
+        """Note that everything up to `highest_usn` of this server was read."""
+        identity = self._identity
+        if identity is not None:
+            self.position.servers[identity.service_name] = (identity.invocation_id, highest_usn)
+        self.position.domain_guid = self._domain_guid
+        self.position.contact_ms = now_ms()
+        self._highest_usn, self._read_at = highest_usn, time.monotonic()
+
+    def _save(self, worth_it: bool) -> list[Checkpoint]:
+        """The parts of the position, in the order in which they must be saved."""
+        if not worth_it and time.monotonic() - self._saved_at < _SAVE_EVERY_S:
+            return []
+        self._saved_at = time.monotonic()
+        seq, ts_ms = self._sequence.last, now_ms()
+        return [
+            *self.known.changes(seq, ts_ms),
+            *self.containers.changes(seq, ts_ms),
+            Checkpoint(
+                source=self.source,
+                part=f"position/{self.name}",
+                seq=seq,
+                ts_ms=ts_ms,
+                position=self.position.to_json(),
+            ),
+        ]
+
+    def _sweep_due(self) -> bool:
+        return now_ms() - self.position.swept_ms > self._forest.reconcile_interval_s * 1000
+
+
+def _outermost(names: list[str]) -> list[str]:
+    """Without those that lie below another one: a search there covers them."""
+    lowered = {name.lower(): name for name in names}
+    return [
+        name
+        for low, name in lowered.items()
+        if not any(low != other and low.endswith("," + other) for other in lowered)
+    ]
+
+
+def _dead_letter(error: InvalidRecordError, dn: str, attributes: dict[str, list[bytes]]) -> DeadLetter:
+    readable = {name: [base64.b64encode(value).decode() for value in values] for name, values in attributes.items()}
+    original = orjson.dumps({"dn": dn.encode("utf-8", "replace").decode(), "attributes": readable})
+    return DeadLetter(
+        reason=error.reason,
+        error=str(error),
+        stage="source",
+        ts_ms=now_ms(),
+        original=base64.b64encode(original).decode("ascii"),
+    )

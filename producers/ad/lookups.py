@@ -1,0 +1,130 @@
+"""Plain searches beside the log: objects read whole, when they changed, what lies below a container.
+
+All are bounded: pages of 1000 (Active Directory's MaxPageSize), filters of at most 50 GUIDs, and linked
+values in the ranges the server cuts (MaxValRange, 1500 on Windows).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from producers.ad import wire
+from producers.ad.attributes import LINKS, NAMES, OBJECT_FILTER
+from producers.ad.connection import Control, DirectoryConnection, Scope
+from producers.ad.dirsync import EXTENDED_NAMES, SHOW_DELETED, SHOW_RECYCLED
+from producers.ad.refusals import NO_SUCH_OBJECT, SUCCESS, refusal
+from producers.ad.wire import Entry
+
+_PAGED = "1.2.840.113556.1.4.319"
+_PAGE_SIZE = 1000
+_GUIDS_PER_FILTER = 50
+_DELETED_TOO = (Control(SHOW_DELETED), Control(SHOW_RECYCLED, critical=False))
+
+
+def read_whole(connection: DirectoryConnection, base: str, object_ids: Iterable[str]) -> Iterator[Entry]:
+    """The watched attributes of living objects, links complete; those that are not found are left out.
+
+    The names of ranged attributes are made plain ("member"), their values are joined.
+    """
+    for entry in _by_guid(connection, base, object_ids, NAMES, (EXTENDED_NAMES,)):
+        yield _with_all_links(connection, entry)
+
+
+def read_when_changed(connection: DirectoryConnection, base: str, object_ids: Iterable[str]) -> Iterator[Entry]:
+    """objectGUID and whenChanged (this server's, resolution 1 s) of objects, deleted ones included."""
+    return _by_guid(connection, base, object_ids, ("objectGUID", "whenChanged"), _DELETED_TOO)
+
+
+def read_fate(connection: DirectoryConnection, base: str, object_ids: Iterable[str]) -> Iterator[Entry]:
+    """objectGUID and isDeleted of objects, deleted and recycled ones included; absent: not readable at all."""
+    return _by_guid(connection, base, object_ids, ("objectGUID", "isDeleted"), _DELETED_TOO)
+
+
+def read_below(connection: DirectoryConnection, dn: str) -> Iterator[Entry]:
+    """objectGUID and objectClass of every living object below `dn`; nothing if `dn` is gone again."""
+    return paged(connection, dn, OBJECT_FILTER, ("objectGUID", "objectClass"))
+
+
+def paged(
+    connection: DirectoryConnection, base: str, search_filter: str, attributes: Sequence[str]
+) -> Iterator[Entry]:
+    """All entries of a search, page by page. Other searches may run on the connection between two pages' ends.
+
+    Raises the error of producers.ad.refusals if a page is refused; a missing base has no entries.
+    """
+    for page in pages(connection, base, search_filter, attributes):
+        yield from page
+
+
+def pages(
+    connection: DirectoryConnection, base: str, search_filter: str, attributes: Sequence[str]
+) -> Iterator[list[Entry]]:
+    """As `paged`, a page (at most 1000 entries) at a time."""
+    cookie = b""
+    while True:
+        control = Control(_PAGED, wire.write_sequence(_PAGE_SIZE, cookie))
+        search = connection.search(base, search_filter, attributes=attributes, controls=[control])
+        page = list(search)
+        result = search.result
+        if result is None or result.code == NO_SUCH_OBJECT:
+            return
+        if result.code != SUCCESS:
+            raise refusal(result, f"{connection.server.url}: searching {base}")
+        yield page
+        items = wire.read_sequence(result.controls[_PAGED]) if _PAGED in result.controls else []
+        cookie = items[1] if len(items) == 2 and isinstance(items[1], bytes) else b""
+        if not cookie:
+            return
+
+
+def guid_filter(object_ids: Sequence[str]) -> str:
+    """A filter that finds any of these objects by objectGUID."""
+    terms = [
+        "(objectGUID=" + "".join(f"\\{byte:02x}" for byte in uuid.UUID(object_id).bytes_le) + ")"
+        for object_id in object_ids
+    ]
+    return terms[0] if len(terms) == 1 else f"(|{''.join(terms)})"
+
+
+def _by_guid(
+    connection: DirectoryConnection,
+    base: str,
+    object_ids: Iterable[str],
+    attributes: Sequence[str],
+    controls: Sequence[Control],
+) -> Iterator[Entry]:
+    rest = iter(object_ids)
+    while some := list(islice(rest, _GUIDS_PER_FILTER)):
+        yield from connection.read(
+            base, guid_filter(some), scope=Scope.SUBTREE, attributes=attributes, controls=controls
+        )
+
+
+def _with_all_links(connection: DirectoryConnection, entry: Entry) -> Entry:
+    attributes = dict(entry.attributes)
+    for spelled in entry.attributes:
+        name, _, option = spelled.partition(";range=")
+        if option and name in LINKS:
+            values = attributes.pop(spelled)
+            attributes.pop(name, None)  # Windows sends the plain name too, without values
+            attributes[name] = values + _rest_of(connection, entry, name, option)
+    return Entry(entry.dn, attributes)
+
+
+def _rest_of(connection: DirectoryConnection, entry: Entry, name: str, option: str) -> list[bytes]:
+    values: list[bytes] = []
+    guid = str(uuid.UUID(bytes_le=entry.attributes["objectGUID"][0]))
+    while not option.endswith("-*"):
+        start = int(option.rpartition("-")[2]) + 1
+        found = connection.read(
+            f"<GUID={guid}>", attributes=[f"{name};range={start}-*"], controls=[EXTENDED_NAMES]
+        )
+        parts = found[0].attributes if found else {}
+        spelled = next((key for key in parts if key.startswith(f"{name};range=")), None)
+        if spelled is None or not parts[spelled]:
+            break
+        values += parts[spelled]
+        option = spelled.partition(";range=")[2]
+    return values

@@ -1,0 +1,107 @@
+"""Objects that were known and are not seen any more: deleted, or only out of our sight?
+
+A partial answer is not a deletion. Each missing object is asked for by its objectGUID, deleted ones
+included, before anybody is told that it is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from producers.ad import lookups
+from producers.ad.assembly import Assembler
+from producers.ad.connection import Control, DirectoryConnection
+from producers.ad.dirsync import SHOW_DELETED
+from producers.ad.metrics import UNCONFIRMED
+from producers.ad.naming import ServerIdentity
+from producers.known import IdSet
+from streams.contracts.facts import Fact
+from streams.contracts.identity import guid_of_bytes
+from streams.runtime.clock import now_ms
+from streams.runtime.logs import get_logger
+
+_DAY_MS = 86_400_000
+_DEFAULT_LIFETIME_DAYS = 60  # what Active Directory assumes where tombstoneLifetime is not set
+_ASK_AT_ONCE = 500
+_SIGHT = (
+    "let it list the container 'Deleted Objects' (dsacls \"CN=Deleted Objects,…\" /G ACCOUNT:LCRP)"
+    " and grant it 'Replicating Directory Changes'"
+)
+
+log = get_logger(__name__)
+
+
+class Missing:
+    """Decides what became of missing objects of one naming context."""
+
+    def __init__(self, source: str, assembler: Assembler) -> None:
+        self._source = source
+        self._assembler = assembler
+        self.tombstone_lifetime_ms = _DEFAULT_LIFETIME_DAYS * _DAY_MS
+        self.sees_deleted = False
+
+    def look_at(self, connection: DirectoryConnection, identity: ServerIdentity, naming_context: str) -> None:
+        """Learn from a fresh connection how long tombstones live and whether we may see them."""
+        service = f"CN=Directory Service,CN=Windows NT,CN=Services,{identity.configuration_naming_context}"
+        found = connection.read(service, attributes=["tombstoneLifetime"])
+        values = found[0].attributes.get("tombstoneLifetime") if found else None
+        days = int(values[0]) if values and values[0].isdigit() else _DEFAULT_LIFETIME_DAYS
+        self.tombstone_lifetime_ms = days * _DAY_MS
+        deleted = f"CN=Deleted Objects,{naming_context}"
+        self.sees_deleted = bool(connection.read(deleted, attributes=["objectGUID"], controls=[Control(SHOW_DELETED)]))
+        if not self.sees_deleted:
+            log.warning(
+                "deletions may stay unheard: the account cannot see deleted objects",
+                source=self._source,
+                naming_context=naming_context,
+                remedy=_SIGHT,
+            )
+
+    def confirm(
+        self, connection: DirectoryConnection, naming_context: str, contact_ms: int, seen: IdSet
+    ) -> Iterator[list[Fact]]:
+        """Facts for those known objects outside `seen` that are certainly deleted, some hundreds at a time.
+
+        contact_ms: when the log was last read; tombstones that are older than their lifetime are gone.
+        Objects that live are noted in the assembler to be read again; those that nothing tells about stay.
+        """
+        expired = contact_ms > 0 and now_ms() - contact_ms > self.tombstone_lifetime_ms
+        missing = iter(list(self._assembler.known.difference(seen)))
+        unconfirmed = deleted = 0
+        while some := list(islice(missing, _ASK_AT_ONCE)):
+            fates: dict[str, bool] = {}
+            for entry in lookups.read_fate(connection, naming_context, some):
+                raw = entry.attributes.get("objectGUID")
+                if raw:
+                    fates[guid_of_bytes(raw[0])] = entry.attributes.get("isDeleted") == [b"TRUE"]
+            facts = []
+            for object_id in some:
+                dead = fates.get(object_id, None if not (expired and self.sees_deleted) else True)
+                if dead:
+                    deleted += 1
+                    facts.append(self._assembler.gone(object_id))
+                elif dead is None:
+                    unconfirmed += 1
+                else:
+                    self._assembler.unknown.append(object_id)
+            yield facts
+        self._report(naming_context, deleted, unconfirmed)
+
+    def _report(self, naming_context: str, deleted: int, unconfirmed: int) -> None:
+        UNCONFIRMED.labels(self._source).set(unconfirmed)
+        if deleted:
+            log.warning(
+                "deletions that the log did not tell",
+                source=self._source,
+                naming_context=naming_context,
+                objects=deleted,
+            )
+        if unconfirmed:
+            log.error(
+                "objects are out of sight and no tombstone tells why: they are held as alive",
+                source=self._source,
+                naming_context=naming_context,
+                objects=unconfirmed,
+                remedy=_SIGHT,
+            )

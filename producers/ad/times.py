@@ -1,0 +1,35 @@
+"""When a change happened: DirSync does not say, the objects do, to the second."""
+
+from __future__ import annotations
+
+from producers.ad import lookups
+from producers.ad.connection import DirectoryConnection
+from producers.ad.mapping import Change, rfc3339_of_generalized_time
+from streams.contracts.identity import guid_of_bytes
+from streams.runtime.clock import now_ms, parse_rfc3339
+
+
+def changed_times(connection: DirectoryConnection, base: str, changes: list[Change]) -> dict[str, int]:
+    """object id -> when it changed, in ms, for changes that were just read.
+
+    whenChanged has a resolution of a second: where that is the second of our read, the time of the read
+    is nearer to the truth.
+    """
+    if not changes:
+        return {}
+    read_ms = now_ms()
+    found: dict[str, int] = {}
+    for entry in lookups.read_when_changed(connection, base, [change.object_id for change in changes]):
+        raw_guid, raw_time = entry.attributes.get("objectGUID"), entry.attributes.get("whenChanged")
+        if raw_guid and raw_time:
+            found[guid_of_bytes(raw_guid[0])] = nearest(raw_time[0].decode("ascii", "replace"), read_ms)
+    return found
+
+
+def nearest(when_changed: str, read_ms: int) -> int:
+    """The best guess from whenChanged (generalizedTime) and the time of the read, both of this change."""
+    try:
+        changed_ms = parse_rfc3339(rfc3339_of_generalized_time(when_changed))
+    except ValueError:
+        return read_ms
+    return read_ms if changed_ms // 1000 >= read_ms // 1000 else changed_ms
