@@ -61,7 +61,8 @@ class ActivityLog:
         suffix = f"_LAB00_{self._serial}" if prefix else ""
         item.setdefault("id", f"{prefix}{uuid.uuid4()}{suffix}")
         at = ticks(item[time_property])
-        insort(self._rows, Row(at, self._serial, now + int(delay_s * 1000), orjson.dumps(item)))
+        blob = bytes(memoryview(orjson.dumps(item)))  # without the spare room of orjson's buffer
+        insort(self._rows, Row(at, self._serial, now + int(delay_s * 1000), blob))
         self._prune(now)
         return str(item["id"])
 

@@ -162,7 +162,8 @@ class Collection:
         order = self.schema.properties
         shape = tuple(sorted(new, key=lambda name: (order.get(name, len(order)), name)))
         entry.shape = self._shapes.setdefault(shape, shape)
-        entry.blob = orjson.dumps([new[name] for name in shape])
+        # the copy drops the spare room of orjson's buffer: 480 bytes instead of 4 KiB
+        entry.blob = bytes(memoryview(orjson.dumps([new[name] for name in shape])))
         self._index.replace(entry, keys(old), keys(new))
         for name, having in self.with_errors.items():
             if new.get(name):

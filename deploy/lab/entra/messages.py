@@ -49,6 +49,19 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Inbound:
+    """A request as it came in; header names in lower case, `path` decoded, without version."""
+
+    method: str
+    version: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A request: `path` without version, `options` without `$` and in lower case."""
 
@@ -85,7 +98,7 @@ class Call:
 
 @dataclass(slots=True)
 class Answer:
-    """A response; `resource_units` is what the call costs of the identity limit."""
+    """A response."""
 
     status: int
     body: bytes

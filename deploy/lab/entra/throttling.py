@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -58,7 +58,7 @@ def _identity_limit(users: int) -> float:
     return 5000.0 if users <= 500 else 8000.0
 
 
-def resource_units(base: int, options: dict[str, str]) -> int:
+def resource_units(base: int, options: Mapping[str, str]) -> int:
     """Return the cost of a call: `$select` and a small `$top` make it cheaper, `$expand` dearer."""
     cost = base - ("select" in options) + ("expand" in options)
     if options.get("top", "").isdigit() and int(options["top"]) < 20:
