@@ -47,11 +47,14 @@ class Party:
         return self.user_principal_name or self.display_name or self.distinguished_name or self.id
 
     def matches(self, other: Party) -> bool:
-        """Whether both are the two sides of one synchronised object: same anchor (users) or SID."""
+        """Whether both are the two sides of one synchronised object: one object view, or one SID.
+
+        The SID also joins tenants whose source anchor is an attribute that we do not read.
+        """
         if self.kind != other.kind or self.side == other.side:
             return False
-        if self.source_anchor and other.source_anchor:
-            return self.source_anchor == other.source_anchor
+        if self.view is not None and self.view == other.view:
+            return True
         return self.sid is not None and self.sid == other.sid
 
     def holder(self, role: str | None = None, attributes: Iterable[str] = ()) -> Holder:

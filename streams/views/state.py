@@ -31,6 +31,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     tenant: str
     forest: str | None = None
     kind: ObjectKind | None = None
+    kind_seq: int = 0
     attributes: dict[str, Any] = {}
     base: int = 0
     seqs: dict[str, int] = {}
@@ -79,10 +80,14 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
     alive, life_seq = state.alive, state.life_seq
     if fact.seq >= life_seq:
         alive, life_seq = fact.op is not Operation.DELETED, fact.seq
+    kind, kind_seq = state.kind, state.kind_seq
+    if fact.kind is not None and fact.seq >= kind_seq:
+        kind, kind_seq = fact.kind, fact.seq
     newest = fact.seq >= state.seq
     return msgspec.structs.replace(
         state,
-        kind=fact.kind if fact.kind is not None and (newest or state.kind is None) else state.kind,
+        kind=kind,
+        kind_seq=kind_seq,
         attributes=attributes,
         base=base,
         seqs=seqs,

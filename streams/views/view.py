@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+from streams.contracts.times import parse_rfc3339
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -45,3 +47,12 @@ def tenant_of(key: str) -> str:
 def latest(entries: Mapping[str, Entry]) -> int:
     """When the newest of these contributions changed (ms); 0 if there is none."""
     return max((entry.changed_ms for entry in entries.values()), default=0)
+
+
+def time_in(record: Mapping[str, Any], name: str, otherwise_ms: int) -> int:
+    """The RFC 3339 time a record carries under `name`, in ms; `otherwise_ms` if there is none."""
+    value = record.get(name)
+    try:
+        return parse_rfc3339(value) if isinstance(value, str) else otherwise_ms
+    except ValueError:
+        return otherwise_ms

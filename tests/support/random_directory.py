@@ -1,0 +1,168 @@
+"""Random histories of two directories: the facts they would cause, and the final state for the oracle."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin
+from streams.contracts.identity import immutable_id_of_guid
+from streams.engine.oracle import DirectoryObject
+from streams.views.state import ObjectState
+from tests.support.cases import START_MS, guid_of, sid_of
+from tests.support.pipeline import AD, ENTRA
+
+ADDRESSES = [f"a{number}@contoso.com" for number in range(6)]
+OUS = ["OU=People,DC=corp,DC=local", "OU=Out,DC=corp,DC=local"]
+
+
+@dataclass
+class _Object:
+    kind: ObjectKind
+    attributes: dict[str, Any]
+    links: set[str] = field(default_factory=set)
+    alive: bool = True
+
+
+@dataclass
+class RandomDirectories:
+    """A seeded history. `facts`: (origin, fact) in the order they happened."""
+
+    seed: int
+    facts: list[tuple[Origin, Fact]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+        self._seq = START_MS << 12
+        self.now_ms = START_MS
+        self._ad: dict[str, _Object] = {}
+        self._entra: dict[str, _Object] = {}
+
+    def run(self, steps: int, names: int = 6) -> RandomDirectories:
+        """Let `steps` things happen to at most `names` objects a side."""
+        for _ in range(steps):
+            name = f"n{self._random.randrange(names)}"
+            if self._random.random() < 0.6:
+                self._ad_step(name)
+            else:
+                self._entra_step(name)
+        return self
+
+    def final(self) -> list[DirectoryObject]:
+        """What is alive at the end, complete."""
+        found = []
+        for origin, objects in ((AD, self._ad), (ENTRA, self._entra)):
+            for name, item in objects.items():
+                if item.alive:
+                    state = ObjectState(
+                        object_id=guid_of(name), side=origin.side, tenant=origin.tenant, forest=origin.forest,
+                        kind=item.kind, attributes=item.attributes, changed_ms=START_MS,
+                    )  # fmt: skip
+                    alive = {far for far in item.links if far not in self._ad or self._ad[far].alive}
+                    found.append(DirectoryObject(state, frozenset(("member", sid_of(far)) for far in alive)))
+        return found
+
+    def _emit(self, origin: Origin, name: str, op: Operation, **rest: Any) -> None:
+        self._seq += 1 << 12
+        self.now_ms += 1
+        fact = Fact(op=op, object_id=guid_of(name), seq=self._seq, ts_ms=self.now_ms, **rest)
+        self.facts.append((origin, fact))
+
+    def _some(self, most: int) -> list[str]:
+        return self._random.sample(ADDRESSES, self._random.randrange(most + 1))
+
+    def _ad_step(self, name: str) -> None:
+        chance, item = self._random.random(), self._ad.get(name)
+        if item is None:
+            kind = self._random.choice([ObjectKind.USER, ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT])
+            attributes: dict[str, Any] = {
+                "distinguishedName": f"CN={name},{self._random.choice(OUS)}",
+                "sAMAccountName": name,
+                "displayName": name,
+                "proxyAddresses": ["SMTP:" + address for address in self._some(2)[:1]],
+                "mail": self._random.choice(ADDRESSES),
+            }
+            if kind is not ObjectKind.CONTACT:
+                attributes["objectSid"] = sid_of(name)
+            if kind is ObjectKind.USER:
+                attributes["userPrincipalName"] = self._random.choice(ADDRESSES)
+            self._ad[name] = _Object(kind, attributes)
+            self._emit(AD, name, Operation.CREATED, kind=kind, full=True, attributes=dict(attributes))
+        elif not item.alive:
+            item.alive, item.links = True, set()
+            # Without the recycle bin, memberships do not come back with a restored object.
+            for other in self._ad.values():
+                other.links.discard(name)
+            self._emit(AD, name, Operation.RESTORED, links={"member": LinkChange(complete=True)})
+        elif chance < 0.15:
+            item.alive = False
+            self._emit(AD, name, Operation.DELETED)
+        elif chance < 0.3:
+            dn = f"CN={name},{self._random.choice(OUS)}"
+            item.attributes["distinguishedName"] = dn
+            self._emit(AD, name, Operation.UPDATED, attributes={"distinguishedName": dn})
+        elif chance < 0.45 and item.kind is ObjectKind.USER:
+            anchor = self._random.choice([None, immutable_id_of_guid(guid_of(f"n{self._random.randrange(6)}"))])
+            self._set(AD, name, item, "mS-DS-ConsistencyGuid", anchor)
+        elif chance < 0.65 and item.kind is ObjectKind.GROUP:
+            self._relink(name, item)
+        else:
+            attribute = self._random.choice(["proxyAddresses", "mail", "userPrincipalName"])
+            if attribute == "proxyAddresses":
+                value: Any = [self._random.choice(["SMTP:", "smtp:", "SIP:"]) + address for address in self._some(3)]
+            else:
+                value = self._random.choice([None, *ADDRESSES])
+            self._set(AD, name, item, attribute, value)
+
+    def _relink(self, name: str, item: _Object) -> None:
+        far = self._random.choice([other for other, found in self._ad.items() if found.alive and other != name] or [name])
+        link = Link(guid_of(far), sid_of(far))
+        if far in item.links:
+            item.links.discard(far)
+            change = LinkChange(removed=[link])
+        else:
+            item.links.add(far)
+            change = LinkChange(added=[link])
+        self._emit(AD, name, Operation.UPDATED, links={"member": change})
+
+    def _set(self, origin: Origin, name: str, item: _Object, attribute: str, value: Any) -> None:
+        if value is None:
+            item.attributes.pop(attribute, None)
+        else:
+            item.attributes[attribute] = value
+        if self._random.random() < 0.2:  # a snapshot tells the whole object
+            self._emit(origin, name, Operation.READ, kind=item.kind, full=True, attributes=dict(item.attributes),
+                       links={"member": LinkChange([Link(guid_of(far), sid_of(far)) for far in item.links], [], True)}
+                       if origin is AD else {})  # fmt: skip
+        else:
+            self._emit(origin, name, Operation.UPDATED, attributes={attribute: value})
+
+    def _entra_step(self, name: str) -> None:
+        cloud, chance = f"cloud-{name}", self._random.random()
+        item = self._entra.get(cloud)
+        if item is None or not item.alive:
+            kind = self._random.choice([ObjectKind.USER, ObjectKind.USER, ObjectKind.GROUP])
+            attributes: dict[str, Any] = {
+                "displayName": cloud,
+                "userPrincipalName": self._random.choice([*ADDRESSES, f"{name}1234@contoso.onmicrosoft.com"]),
+                "proxyAddresses": ["smtp:" + address for address in self._some(2)],
+            }
+            if self._random.random() < 0.7:
+                attributes |= {
+                    "onPremisesSyncEnabled": self._random.choice([True, True, False]),
+                    "onPremisesImmutableId": immutable_id_of_guid(guid_of(name)),
+                    "onPremisesSecurityIdentifier": sid_of(name),
+                    "onPremisesUserPrincipalName": f"{name}@contoso.com",
+                }
+            self._entra[cloud] = _Object(kind, attributes)
+            self._emit(ENTRA, cloud, Operation.READ, kind=kind, full=True, attributes=dict(attributes))
+        elif chance < 0.2:
+            item.alive = False
+            self._emit(ENTRA, cloud, Operation.DELETED)
+        elif chance < 0.5:
+            error = {"category": "PropertyConflict", "propertyCausingError": "ProxyAddress",
+                     "value": "smtp:" + self._random.choice(ADDRESSES)}  # fmt: skip
+            self._set(ENTRA, cloud, item, "onPremisesProvisioningErrors", self._random.choice([[], [error]]))
+        else:
+            self._set(ENTRA, cloud, item, "proxyAddresses", ["smtp:" + address for address in self._some(2)])
