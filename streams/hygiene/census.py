@@ -58,18 +58,16 @@ class Census:
         """What the index holds in memory."""
         return sum(bucket.itemsize * len(bucket) for bucket in self._buckets)
 
-    def contested_ordinals(self) -> set[int]:
-        """The numbers of all objects that share a claim with another (or claim one thing twice)."""
-        found: set[int] = set()
+    def contested_ordinals(self) -> Iterator[int]:
+        """The numbers of all objects that share a claim with another (or claim one thing twice), repeatedly."""
         for bucket in self._buckets:
             before, before_hash = -1, -1
             for entry in bucket:
                 entry_hash = entry >> _ORDINAL_BITS
                 if entry_hash == before_hash:
-                    found.add(before & _ORDINALS)
-                    found.add(entry & _ORDINALS)
+                    yield before & _ORDINALS
+                    yield entry & _ORDINALS
                 before, before_hash = entry, entry_hash
-        return found
 
     def ordinals_of(self, claim: Claim) -> Iterator[int]:
         """The numbers of the objects that claim this, ascending; rarely one more that does not."""

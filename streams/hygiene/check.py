@@ -48,23 +48,35 @@ def check(
     return tuple(_fault(subject, profile, attribute, value, breaches) for (attribute, value), breaches in found.items())
 
 
-def claims(subject: DirectoryObject, profile: Profile, tenant: TenantContext) -> list[Claim]:
-    """Every value that this object claims for itself alone; empty if the profile leaves the object out.
+def survey(subject: DirectoryObject, profile: Profile, tenant: TenantContext) -> tuple[list[Claim], bool]:
+    """What the object claims for itself alone, and whether `check` without uniqueness surely finds nothing.
 
-    The same claim may stand twice where IdFix would see it twice.
+    The claims are those of the values as the rules before the uniqueness rule leave them; the same claim may
+    stand twice where IdFix would see it twice. A False verdict may be wrong, a True one is not.
     """
-    if profile.skip(subject) is not None:
-        return []
     found: list[Claim] = []
+    if profile.skip(subject) is not None:
+        return found, True
+    attributes = subject.attributes
+    clean = profile.plain(subject)
     for chain in profile.chains:
-        if not chain.unique:
+        values = attributes.get(chain.attribute)
+        if not values:
+            if chain.absent is not None:
+                clean = False
             continue
-        values = subject.attributes.get(chain.attribute)
-        if not values or (chain.applies is not None and not chain.applies(subject, tenant)):
+        if chain.applies is not None and not chain.applies(subject, tenant):
             continue
+        is_clean = chain.clean
         for value in values if chain.every_value else values[:1]:
-            found.extend(claims_of_value(chain, value, subject, tenant))
-    return found if profile.later_only else list(dict.fromkeys(found))
+            if is_clean(value, tenant):
+                for rule in chain.unique:
+                    if rule.applies is None or rule.applies(subject):
+                        found.append(rule.claim(value))
+            else:
+                clean = False
+                found.extend(claims_of_value(chain, value, subject, tenant))
+    return (found if profile.later_only else list(dict.fromkeys(found))), clean
 
 
 def _fault(

@@ -27,30 +27,26 @@ class DomainVerdict:
     well_formed: its labels are letters, digits, hyphens, underscores, or a valid internationalised form.
     routable:    well formed, at least two labels, and the last is a top-level domain that exists.
     verified:    one of the tenant's verified domains; True while those are unknown.
+    clean:       routable and verified: nothing is wrong with it.
     """
 
     ascii_name: str
     well_formed: bool
     routable: bool
     verified: bool
-
-    @property
-    def clean(self) -> bool:
-        """Nothing is wrong with it."""
-        return self.routable and self.verified
+    clean: bool
 
 
 def judge_domain(name: str, top_level_domains: Collection[str], verified: Collection[str] | None) -> DomainVerdict:
     """The verdict on `name`. Unverified subdomains of a verified domain are unverified: Entra lists each."""
     ascii_name = _ascii_form(name)
     if ascii_name is None:
-        return DomainVerdict(name.lower(), well_formed=False, routable=False, verified=verified is None)
+        return DomainVerdict(name.lower(), well_formed=False, routable=False, verified=verified is None, clean=False)
     _, dot, last = ascii_name.rpartition(".")
+    routable = bool(dot) and last in top_level_domains
+    is_verified = verified is None or ascii_name in verified
     return DomainVerdict(
-        ascii_name,
-        well_formed=True,
-        routable=bool(dot) and last in top_level_domains,
-        verified=verified is None or ascii_name in verified,
+        ascii_name, well_formed=True, routable=routable, verified=is_verified, clean=routable and is_verified
     )
 
 

@@ -75,7 +75,10 @@ class DirectoryObject:
 
 def is_conflict_object(dn: str) -> bool:
     """Whether the DN is that of a replication conflict's victim (`\\0ACNF:` after its name)."""
-    return "CNF:" in dn.upper() and ("\\0ACNF:" in dn.upper() or "\nCNF:" in dn.upper())
+    if "\\" not in dn and "\n" not in dn:
+        return False
+    folded = dn.upper()
+    return "\\0ACNF:" in folded or "\nCNF:" in folded
 
 
 def _unescape(match: re.Match[str]) -> str:

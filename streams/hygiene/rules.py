@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from streams.hygiene.faults import Action, Breach, ErrorName
 from streams.hygiene.objects import DirectoryObject
@@ -31,27 +31,24 @@ class Rule:
     judge: Judge
 
 
-class Claim(NamedTuple):
-    """One object's hold on a value that must be unique within a namespace. `key` is folded."""
-
-    namespace: str
-    key: str
+Claim = tuple[str, str]
+"""One object's hold on a value that must be unique: (namespace, folded value)."""
 
 
 @dataclass(frozen=True, slots=True)
 class UniqueRule:
     """A value must be held by one object only. Needs to know the other objects, so it has no judge.
 
-    claim:   the value as it stands in the chain -> what it claims, None if nothing.
-    applies: whether this object takes part.
+    claim:   the value as it stands in the chain -> what it claims.
+    applies: whether this object takes part; None: every object does.
     action:  what to propose about a duplicate.
     """
 
     id: str
     attribute: str
     source: str
-    claim: Callable[[str], Claim | None]
-    applies: Callable[[DirectoryObject], bool]
+    claim: Callable[[str], Claim]
+    applies: Callable[[DirectoryObject], bool] | None
     action: Callable[[str, DirectoryObject], Action]
     errors: tuple[ErrorName, ...] = (ErrorName.DUPLICATE,)
 
@@ -102,6 +99,7 @@ class Profile:
     skip:       the id of the rule that leaves an object out, None if it is to be checked.
     later_only: only the later of two holders is at fault, as a scan meets them (IdFix); else all are.
     echoes:     where there is nothing to repair, the value itself is proposed (IdFix); else nothing.
+    plain:      a cheap test; True only if no rule of `object_rules` finds anything.
     attributes: what must be read from the directory.
     ldap_filter: which objects IdFix or Entra Connect would look at.
     """
@@ -109,6 +107,7 @@ class Profile:
     name: str
     chains: tuple[Chain, ...]
     object_rules: tuple[ObjectRule, ...]
+    plain: Callable[[DirectoryObject], bool]
     skip: Callable[[DirectoryObject], str | None]
     later_only: bool
     echoes: bool
@@ -162,19 +161,19 @@ def judge_value(
 
 def claims_of_value(chain: Chain, value: str, subject: DirectoryObject, tenant: TenantContext) -> Iterable[Claim]:
     """What one stored value claims, with the repairs of the rules that run before the uniqueness rule."""
-    clean = chain.clean(value, tenant)
     current = value
-    for rule in chain.unique if clean else chain.rules(value):
+    for rule in chain.rules(value):
         if isinstance(rule, UniqueRule):
-            if rule.applies(subject) and (claim := rule.claim(current)) is not None:
-                yield claim
+            if rule.applies is None or rule.applies(subject):
+                yield rule.claim(current)
         elif (breach := rule.judge(current, subject, tenant)) is not None and breach.repaired is not None:
             current = breach.repaired
 
 
 def _judge_unique(rule: UniqueRule, current: str, subject: DirectoryObject, uniqueness: Uniqueness) -> Breach | None:
-    claim = rule.claim(current) if rule.applies(subject) else None
-    holders = uniqueness.contested(claim) if claim is not None else None
+    if rule.applies is not None and not rule.applies(subject):
+        return None
+    holders = uniqueness.contested(rule.claim(current))
     if holders is None:
         return None
     return Breach(rule.id, rule.errors, current, current, holders=holders, action=rule.action(current, subject))

@@ -1,20 +1,22 @@
 """The whole directory at once: every object's faults, uniqueness included. Pure; the caller reads and writes.
 
-Two passes over the objects, in one order: `enroll` each, then `judge` each. Time is linear in the objects; memory
-is the census (8 bytes per claim), the numbers of the objects that share a value, and 8 bytes per proposal.
+Two passes: `enroll` every object, `close`, then `judge` those that `suspects` names, in order. Time is linear in
+the objects; memory is the census (8 bytes per claim), one byte per object, and the hashes of the proposals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from streams.hygiene.census import MOST_NAMED, Census, Holdings, SeenFrom
-from streams.hygiene.check import check, claims
+from streams.hygiene.check import check, survey
 from streams.hygiene.faults import Action, Breach, ErrorName, Fault
 from streams.hygiene.objects import DirectoryObject
 from streams.hygiene.rules import Chain, Claim, Profile, UniqueRule
 from streams.hygiene.tenant import TenantContext
+
+_CLEAN, _DOUBTFUL, _CONTESTED = 0, 1, 2
 
 
 class Scan:
@@ -29,20 +31,35 @@ class Scan:
         self._read = read
         self._census = Census()
         self._holdings = Holdings(self._census, self._read_holder)
-        self._contested: set[int] | None = None
+        self._marks = bytearray()
+        self._closed = False
         self._offered: dict[int, int] = {}
         self._chains = {chain.attribute: chain for chain in profile.chains if chain.unique}
 
-    def enroll(self, ordinal: int, subject: DirectoryObject) -> None:
-        """First pass: enter what object number `ordinal` (from 0, in order) claims."""
-        self._census.add(ordinal, claims(subject, self._profile, self._tenant))
+    def enroll(self, subject: DirectoryObject) -> None:
+        """First pass: enter what the next object claims; objects are numbered from 0."""
+        ordinal = len(self._marks)
+        claims, is_clean = survey(subject, self._profile, self._tenant)
+        if claims:
+            self._census.add(ordinal, claims)
+        self._marks.append(_CLEAN if is_clean else _DOUBTFUL)
+
+    def close(self) -> None:
+        """End the first pass."""
+        self._census.close()
+        for ordinal in self._census.contested_ordinals():
+            self._marks[ordinal] |= _CONTESTED
+        self._closed = True
+
+    def suspects(self) -> Iterator[int]:
+        """The numbers of the objects that may have a fault, ascending: the second pass needs only these."""
+        if not self._closed:
+            raise RuntimeError("close the scan before the second pass")
+        return (ordinal for ordinal, mark in enumerate(self._marks) if mark != _CLEAN)
 
     def judge(self, ordinal: int, subject: DirectoryObject) -> tuple[Fault, ...]:
-        """Second pass, same order: the faults of the object; under `idfix` with the extra rows it would show."""
-        if self._contested is None:
-            self._census.close()
-            self._contested = self._census.contested_ordinals()
-        if ordinal not in self._contested:
+        """Second pass, in ascending order: the object's faults; under `idfix` with the extra rows it shows."""
+        if not self._marks[ordinal] & _CONTESTED:
             faults = check(subject, self._profile, self._tenant)
         else:
             view = SeenFrom(self._holdings, ordinal, later_only=self._profile.later_only)
@@ -56,12 +73,12 @@ class Scan:
 
     @property
     def index_bytes(self) -> int:
-        """What the census holds in memory."""
-        return self._census.size_bytes
+        """What the scan holds in memory for all objects together."""
+        return self._census.size_bytes + len(self._marks)
 
     def _read_holder(self, ordinal: int) -> tuple[str, frozenset[Claim]]:
         subject = self._read(ordinal)
-        return subject.dn, frozenset(claims(subject, self._profile, self._tenant))
+        return subject.dn, frozenset(survey(subject, self._profile, self._tenant)[0])
 
     def _with_clashes(self, fault: Fault, ordinal: int, subject: DirectoryObject) -> Fault:
         """Name who already holds, or was already offered, the proposed value."""
@@ -89,8 +106,7 @@ class Scan:
         chain = self._chains[fault.attribute]
         stored = fault.value or ""
         rule = chain.unique[0]
-        claim = rule.claim(stored)
-        holders = self._holdings.holders(claim) if claim is not None else ()
+        holders = self._holdings.holders(rule.claim(stored))
         if not holders:
             return ()
         first = self._read(holders[0][0])
@@ -108,5 +124,4 @@ class Scan:
 
 def _claims_as_they_stand(chain: Chain, value: str, subject: DirectoryObject) -> list[Claim]:
     rules = [rule for rule in chain.rules(value) if isinstance(rule, UniqueRule)]
-    found = [rule.claim(value) for rule in rules if rule.applies(subject)]
-    return [claim for claim in found if claim is not None]
+    return [rule.claim(value) for rule in rules if rule.applies is None or rule.applies(subject)]

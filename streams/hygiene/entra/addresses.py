@@ -42,18 +42,17 @@ def primary_address(subject: DirectoryObject) -> str | None:
     return subject.first("mail")
 
 
-def claim_address(value: str) -> Claim | None:
+def claim_address(value: str) -> Claim:
     """A bare address (UPN, mail) in the common space."""
-    return Claim(ADDRESS, comparison_key(value)) if value else None
+    return ADDRESS, value.lower() if value.isascii() else comparison_key(value)
 
 
-def claim_proxy(value: str) -> Claim | None:
+def claim_proxy(value: str) -> Claim:
     """An SMTP address in the common space; any other kind among its like, prefix included."""
-    if is_smtp(value):
-        return claim_address(value[5:])
-    return Claim("proxyAddresses", comparison_key(value))
+    key = value.lower() if value.isascii() else comparison_key(value)
+    return (ADDRESS, key[5:]) if key.startswith("smtp:") else ("proxyAddresses", key)
 
 
-def claim_target(value: str) -> Claim | None:
+def claim_target(value: str) -> Claim:
     """A targetAddress among targetAddresses: it names a mailbox elsewhere, and is no address of the object."""
-    return Claim("targetAddress", comparison_key(address_of(value)))
+    return "targetAddress", comparison_key(address_of(value))

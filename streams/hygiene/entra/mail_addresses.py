@@ -23,8 +23,10 @@ _BARRED_SMTP = re.compile(rf'[{WHITESPACE}<>();,\[\]"]')
 # addresses of other kinds need the semicolon (EUM:1234;phone-context=…), as IdFix learnt
 _BARRED_OTHER = re.compile(rf'[{WHITESPACE}<>(),\[\]"]')
 _CONTROL = re.compile(r"[\t-\r]")
-_CLEAN_LOCAL = re.compile(rf"[{LOCAL_CHARACTERS}]+(?:\.[{LOCAL_CHARACTERS}]+)*").fullmatch
-_CLEAN_OTHER = re.compile(r"[\w@.=/+-]*", re.ASCII).fullmatch
+_CLEAN_SMTP = re.compile(
+    rf"[Ss][Mm][Tt][Pp]:[{LOCAL_CHARACTERS}]+(?:\.[{LOCAL_CHARACTERS}]+)*@([A-Za-z0-9.-]+)"
+).fullmatch
+_CLEAN_OTHER = re.compile(r"(?!smtp:)[A-Za-z0-9]+:[\w@.=/+-]*", re.ASCII | re.IGNORECASE).fullmatch
 
 
 def mail_chain() -> Chain:
@@ -37,7 +39,7 @@ def nickname_chain() -> Chain:
     name = "mailNickname"
 
     def claim(value: str) -> Claim:
-        return Claim(name, comparison_key(value))
+        return name, value.lower() if value.isascii() else comparison_key(value)
 
     dot = characters(
         "EN-NICK-DOT", name, sources.PREPARE, lambda value: 0 if value.startswith(".") else -1,
@@ -85,14 +87,11 @@ def is_mailbox_user(subject: DirectoryObject) -> bool:
 def _is_clean_address(value: str, tenant: TenantContext) -> bool:
     if len(value) > 128:
         return False
-    if is_smtp(value):
-        local, at, domain = value[5:].rpartition("@")
-        if not at or _CLEAN_LOCAL(local) is None:
-            return False
-        verdict = tenant.domain(domain)
-        return verdict.well_formed and verdict.verified and domain.isascii()
-    prefix, colon, rest = value.partition(":")
-    return bool(colon) and prefix.isalnum() and prefix.isascii() and _CLEAN_OTHER(rest) is not None
+    match = _CLEAN_SMTP(value)
+    if match is None:
+        return _CLEAN_OTHER(value) is not None
+    verdict = tenant.domain(match[1])
+    return verdict.well_formed and verdict.verified
 
 
 def _judge_verified(value: str, subject: DirectoryObject, tenant: TenantContext) -> Breach | None:

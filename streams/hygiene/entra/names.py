@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from streams.hygiene.entra import sources
-from streams.hygiene.entra.sign_in import is_valid_sign_in_name
+from streams.hygiene.entra.sign_in import is_clean_sign_in_name, is_valid_sign_in_name
 from streams.hygiene.entra.steps import characters, length, unique
 from streams.hygiene.faults import Breach, Effect, ErrorName
 from streams.hygiene.objects import DirectoryObject
@@ -37,7 +37,7 @@ def account_name_chain() -> Chain:
     name = "sAMAccountName"
 
     def claim(value: str) -> Claim:
-        return Claim(name, comparison_key(value))
+        return name, value.lower() if value.isascii() else comparison_key(value)
 
     rules = (
         unique("EN-SAM-DUP", name, sources.PREPARE, claim, lambda subject: not subject.first("userPrincipalName")),
@@ -56,7 +56,11 @@ def _signs_in_by_account_name(subject: DirectoryObject, tenant: TenantContext) -
     if subject.object_type not in {"user", "inetorgperson"}:
         return False
     sign_in_name = subject.first("userPrincipalName")
-    return not sign_in_name or not is_valid_sign_in_name(sign_in_name, subject, tenant)
+    if not sign_in_name:
+        return True
+    if is_clean_sign_in_name(sign_in_name, tenant):
+        return False
+    return not is_valid_sign_in_name(sign_in_name, subject, tenant)
 
 
 def _barred(value: str) -> int:

@@ -12,7 +12,7 @@ from streams.hygiene.entra.mail_addresses import mail_chain, nickname_chain, pro
 from streams.hygiene.entra.names import account_name_chain, display_name_chain, given_name_chain
 from streams.hygiene.entra.sign_in import sign_in_chain
 from streams.hygiene.entra.skips import skip
-from streams.hygiene.entra.whole_object import object_rules
+from streams.hygiene.entra.whole_object import is_plain, object_rules
 from streams.hygiene.objects import ATTRIBUTES
 from streams.hygiene.rules import Profile
 
@@ -32,6 +32,7 @@ def entra_profile() -> Profile:
             sign_in_chain(),
         ),
         object_rules=object_rules(),
+        plain=is_plain,
         skip=skip,
         later_only=False,
         echoes=False,

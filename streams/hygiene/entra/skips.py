@@ -17,7 +17,7 @@ def skip(subject: DirectoryObject) -> str | None:
     """The id of the rule that leaves this object out, or None."""
     if subject.attributes.get("isCriticalSystemObject"):
         return "EN-SKIP-CRITICAL"
-    if "CNF:" in subject.dn and is_conflict_object(subject.dn):
+    if is_conflict_object(subject.dn):
         return "EN-SKIP-CONFLICT"
     kind = subject.object_type
     if kind in {"user", "inetorgperson"}:
@@ -30,12 +30,18 @@ def skip(subject: DirectoryObject) -> str | None:
 
 
 def _skip_user(subject: DirectoryObject) -> str | None:
-    account = (subject.first("sAMAccountName") or "").lower()
-    if account.startswith(("aad_", "msol_")) or account == "support_388945a0":
-        return "EN-SKIP-SERVICE-ACCOUNT"
-    nickname = (subject.first("mailNickname") or "").lower()
-    if nickname.startswith("systemmailbox{") or _is_exchange_service(nickname) or _is_exchange_service(account):
-        return "EN-SKIP-EXCHANGE"
+    account = subject.first("sAMAccountName")
+    if account and account[:1] in "aAmMsScC":
+        folded = account.lower()
+        if folded.startswith(("aad_", "msol_")) or folded == "support_388945a0":
+            return "EN-SKIP-SERVICE-ACCOUNT"
+        if _is_exchange_service(folded):
+            return "EN-SKIP-EXCHANGE"
+    nickname = subject.first("mailNickname")
+    if nickname and nickname[:1] in "sScC":
+        folded = nickname.lower()
+        if folded.startswith("systemmailbox{") or _is_exchange_service(folded):
+            return "EN-SKIP-EXCHANGE"
     return _skip_recipient_type(subject, _NOT_IN_EXCHANGE_ONLINE)
 
 

@@ -52,8 +52,8 @@ def unique(
     rule: str,
     attribute: str,
     source: str,
-    claim: Callable[[str], Claim | None],
-    applies: Callable[[DirectoryObject], bool] = lambda _subject: True,
+    claim: Callable[[str], Claim],
+    applies: Callable[[DirectoryObject], bool] | None = None,
 ) -> UniqueRule:
     """The stored value is held by this object alone. Every holder is at fault, whoever came first."""
     return UniqueRule(rule, attribute, source, claim, applies, lambda _value, _subject: Action.EDIT)

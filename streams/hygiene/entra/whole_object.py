@@ -32,6 +32,30 @@ def object_rules() -> tuple[ObjectRule, ...]:
     )
 
 
+def is_plain(subject: DirectoryObject) -> bool:
+    """A cheap test that is True only if no rule of this module finds anything."""
+    attributes = subject.attributes
+    if "userCertificate" in attributes or "userSMIMECertificate" in attributes:
+        return False
+    primary = None
+    proxies = attributes.get("proxyAddresses")
+    if proxies:
+        if len(proxies) > ADDRESS_LIMIT:
+            return False
+        for value in proxies:
+            if value.startswith("SMTP:"):
+                if primary is not None:
+                    return False
+                primary = value[5:]
+    sign_in_names = attributes.get("userPrincipalName")
+    if not sign_in_names:
+        return True
+    if primary is None:
+        mail = attributes.get("mail")
+        return not mail or mail[0] == sign_in_names[0]
+    return primary == sign_in_names[0]
+
+
 def _judge_mismatch(subject: DirectoryObject, _tenant: TenantContext) -> Iterator[tuple[str, Breach]]:
     sign_in_name = subject.first("userPrincipalName")
     if sign_in_name is None:

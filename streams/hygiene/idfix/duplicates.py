@@ -22,12 +22,12 @@ _COMPLETE_IF_PRESENT = {
 def duplicate(
     rule: str,
     attribute: str,
-    applies: Callable[[DirectoryObject], bool] = lambda _subject: True,
+    applies: Callable[[DirectoryObject], bool] | None = None,
 ) -> UniqueRule:
     """The same text in the same attribute of another object, ignoring case; a prefix is part of the text."""
 
     def claim(value: str) -> Claim:
-        return Claim(attribute, linguistic_key(value))
+        return attribute, value.lower() if value.isascii() else linguistic_key(value)
 
     def action(value: str, subject: DirectoryObject) -> Action:
         return _action(attribute, value, subject)

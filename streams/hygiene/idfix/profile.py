@@ -34,6 +34,7 @@ def idfix_profile(options: IdfixOptions | None = None) -> Profile:
         name="idfix",
         chains=dedicated_chains(chosen) if dedicated else multi_tenant_chains(chosen),
         object_rules=(),
+        plain=lambda _subject: True,
         skip=partial(skip, mode=chosen.mode),
         later_only=True,
         echoes=True,

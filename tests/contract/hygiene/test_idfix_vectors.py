@@ -15,9 +15,7 @@ from streams.hygiene.objects import DirectoryObject
 from streams.hygiene.scan import Scan
 from streams.hygiene.tenant import TenantContext
 
-VECTORS: list[dict[str, Any]] = json.loads(
-    Path(__file__).with_name("idfix_vectors.json").read_text(encoding="utf-8")
-)
+VECTORS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("idfix_vectors.json").read_text(encoding="utf-8"))
 
 
 def _object(name: str, dn: str, kind: str, attributes: dict[str, str | list[str]]) -> DirectoryObject:
@@ -47,12 +45,14 @@ def _faults_of_last(vector: dict[str, Any]) -> list[Fault]:
     objects = _objects(vector)
     profile = idfix_profile(IdfixOptions(Mode(vector["context"]["mode"])))
     scan = Scan(profile, TenantContext(), objects.__getitem__)
-    for number, subject in enumerate(objects):
-        scan.enroll(number, subject)
-    judged = [scan.judge(number, subject) for number, subject in enumerate(objects)]
-    return [
-        fault for fault in judged[-1] if fault.attribute == vector["attribute"] and fault.dn == objects[-1].dn
-    ]
+    for subject in objects:
+        scan.enroll(subject)
+    scan.close()
+    last = len(objects) - 1
+    if last not in scan.suspects():
+        return []
+    faults = [fault for number in scan.suspects() for fault in scan.judge(number, objects[number])]
+    return [fault for fault in faults if fault.attribute == vector["attribute"] and fault.dn == objects[last].dn]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector["context"]["id"] for vector in VECTORS])
