@@ -28,11 +28,11 @@ def build_source(name: str, settings: Settings) -> Source:
     """The source that `name` ("ad:FOREST", "graph:TENANT") means. Raises SettingsError for an unknown one."""
     kind, _, wanted = name.partition(":")
     if kind == "ad":
-        from producers.ad.source import AdSource
+        from producers.ad.source import ActiveDirectorySource
 
         for forest in settings.forest:
             if forest.name == wanted:
-                return AdSource(forest)
+                return ActiveDirectorySource(forest)
     elif kind == "graph":
         from producers.graph.source import GraphSource
 

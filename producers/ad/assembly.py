@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from producers.ad.mapping import Change
 from producers.known import IdSet
-from streams.contracts.facts import Fact, LinkChange, ObjectKind, Operation
+from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
 from streams.runtime.clock import Sequence, now_ms
 
 WANTED = frozenset({ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT, ObjectKind.DEVICE})
+# A link is about 100 bytes of JSON and a record must stay below 1 MB: a large group becomes several facts.
+LINKS_PER_FACT = 2000
 
 
 class Assembler:
     """Turns the changes of one naming context into facts, and notes what needs a second look.
 
-    known:      ids of published objects; containers: ids of containers, which are not published.
+    known:      ids of published objects; containers: ids of objects that are not published.
     elsewhere:  whether another naming context of the forest has this object (it moved between domains).
-    unknown, restored: objects to read whole; moved: names of containers whose descendants got new names.
     """
 
     def __init__(
@@ -25,63 +26,75 @@ class Assembler:
     ) -> None:
         self.known = known
         self.containers = containers
-        self.unknown: list[str] = []
-        self.restored: list[str] = []
-        self.moved: list[str] = []
         self._sequence = sequence
         self._elsewhere = elsewhere
+        self._unknown: list[str] = []
+        self._restored: list[str] = []
+        self._moved: list[str] = []
 
-    def stream(self, change: Change, changed_ms: int | None = None) -> Fact | None:
-        """The fact behind a change of the log; None if there is nothing to publish (yet)."""
+    def stream(self, change: Change, changed_ms: int | None = None) -> list[Fact]:
+        """The facts behind a change of the log; none if there is nothing to publish (yet)."""
         if change.deleted:
             return self._deleted(change, changed_ms)
         if change.restored:
-            self.restored.append(change.object_id)
-            return None
+            self._restored.append(change.object_id)
+            return []
         if self._is_container(change):
-            return None
+            return []
         if change.whole:
             new = self.known.add(change.object_id)
             return self.whole(change, Operation.CREATED if new else Operation.UPDATED, changed_ms)
         if change.object_id not in self.known:
-            self.unknown.append(change.object_id)
-            return None
-        return self._fact(Operation.UPDATED, change, changed_ms)
+            self._unknown.append(change.object_id)
+            return []
+        return self._facts(Operation.UPDATED, change, changed_ms)
 
-    def snapshot(self, change: Change, seen: IdSet) -> Fact | None:
-        """The fact behind an entry of a full pass. `seen` gathers what the pass has shown.
+    def snapshot(self, change: Change, seen: IdSet) -> list[Fact]:
+        """The facts behind an entry of a full pass. `seen` gathers what the pass has shown.
 
         Windows may split an object over responses: what comes after its first part is an increment.
         """
         if change.deleted:
-            return self._deleted(change, None) if change.object_id in self.known else None
+            return self._deleted(change, None) if change.object_id in self.known else []
         if self._is_container(change):
             seen.add(change.object_id)
-            return None
+            return []
         if change.whole:
             seen.add(change.object_id)
             self.known.add(change.object_id)
             return self.whole(change, Operation.READ)
         return self.stream(change)
 
-    def whole(self, change: Change, op: Operation, changed_ms: int | None = None) -> Fact:
+    def whole(self, change: Change, op: Operation, changed_ms: int | None = None) -> list[Fact]:
         """A complete statement about the object; its links are complete too."""
-        links = {name: LinkChange(added=link.added, complete=True) for name, link in change.links.items()}
-        return self._fact(op, change, changed_ms, links=links, full=True)
+        change.links = {name: LinkChange(added=link.added, complete=True) for name, link in change.links.items()}
+        return self._facts(op, change, changed_ms, full=True)
 
     def renamed(self, object_id: str, dn: str, kind: ObjectKind) -> Fact:
         """The object has a new name because something above it has."""
         return self._fact(Operation.UPDATED, Change(object_id, dn, kind, attributes={"distinguishedName": dn}))
 
-    def gone(self, object_id: str) -> Fact:
-        """The object is certainly deleted, though the log did not say so."""
+    def gone(self, object_id: str, dn: str | None) -> Fact:
+        """The object is certainly deleted, though the log did not say so. `dn`: its tombstone's, if there is one."""
         self.known.discard(object_id)
-        return self._fact(Operation.DELETED, Change(object_id, "", attributes={"isDeleted": True}))
+        attributes: dict[str, object] = {"isDeleted": True}
+        if dn is not None:
+            attributes["distinguishedName"] = dn
+        return self._fact(Operation.DELETED, Change(object_id, dn or "", attributes=attributes))
+
+    def read_again(self, object_id: str) -> None:
+        """Note an object to be read whole."""
+        self._unknown.append(object_id)
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether a second look is due."""
+        return bool(self._unknown or self._restored or self._moved)
 
     def take_notes(self) -> tuple[list[str], list[str], list[str]]:
-        """(unknown, restored, moved) since the last call."""
-        notes = self.unknown, self.restored, self.moved
-        self.unknown, self.restored, self.moved = [], [], []
+        """(ids to read whole, ids that were restored, names of containers that moved) since the last call."""
+        notes = self._unknown, self._restored, self._moved
+        self._unknown, self._restored, self._moved = [], [], []
         return notes
 
     def _is_container(self, change: Change) -> bool:
@@ -91,19 +104,27 @@ class Assembler:
         else:
             found = change.kind is ObjectKind.CONTAINER
             if found and self.containers.add(change.object_id) and change.whole:
-                return True  # new: nothing is below it yet, or is told by itself
+                return True  # new: what is below it came later and tells its own name
         if found and change.moved:
-            self.moved.append(change.dn)
+            self._moved.append(change.dn)
         return found or change.kind is ObjectKind.OTHER
 
-    def _deleted(self, change: Change, changed_ms: int | None) -> Fact | None:
+    def _deleted(self, change: Change, changed_ms: int | None) -> list[Fact]:
         was_container = self.containers.discard(change.object_id)
         self.known.discard(change.object_id)
         if was_container or (change.kind is not None and change.kind not in WANTED):
-            return None
+            return []
         if self._elsewhere(change.object_id):
-            return None
-        return self._fact(Operation.DELETED, change, changed_ms)
+            return []
+        return self._facts(Operation.DELETED, change, changed_ms)
+
+    def _facts(self, op: Operation, change: Change, changed_ms: int | None, *, full: bool = False) -> list[Fact]:
+        parts = _split(change.links)
+        facts = [self._fact(op, change, changed_ms, links=parts[0], full=full)]
+        for links in parts[1:]:
+            rest = Change(change.object_id, change.dn, change.kind, attributes={"distinguishedName": change.dn})
+            facts.append(self._fact(Operation.UPDATED, rest, changed_ms, links=links))
+        return facts
 
     def _fact(
         self,
@@ -111,7 +132,7 @@ class Assembler:
         change: Change,
         changed_ms: int | None = None,
         *,
-        links: Mapping[str, LinkChange] | None = None,
+        links: dict[str, LinkChange] | None = None,
         full: bool = False,
     ) -> Fact:
         return Fact(
@@ -122,6 +143,28 @@ class Assembler:
             kind=change.kind,
             changed_ms=changed_ms,
             attributes=change.attributes,
-            links=dict(change.links if links is None else links),
+            links=links or {},
             full=full,
         )
+
+
+def _split(links: dict[str, LinkChange]) -> list[dict[str, LinkChange]]:
+    """`links` in parts of at most LINKS_PER_FACT per attribute; only the first part may be complete."""
+    parts = [dict(links)]
+    for name, change in links.items():
+        if len(change.added) + len(change.removed) <= LINKS_PER_FACT:
+            continue
+        first = True
+        for added, removed in _slices(change.added, change.removed):
+            part = LinkChange(added, removed, complete=change.complete and first)
+            if first:
+                parts[0][name] = part
+            else:
+                parts.append({name: part})
+            first = False
+    return parts
+
+
+def _slices(added: list[Link], removed: list[Link]) -> list[tuple[list[Link], list[Link]]]:
+    starts = range(0, max(len(added), len(removed)), LINKS_PER_FACT // 2)
+    return [(added[at : at + LINKS_PER_FACT // 2], removed[at : at + LINKS_PER_FACT // 2]) for at in starts]

@@ -6,6 +6,7 @@ import base64
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import orjson
 
@@ -18,6 +19,7 @@ from producers.ad.mapping import Change, read_change
 from producers.ad.missing import Missing
 from producers.ad.naming import ServerIdentity, read_highest_usn, read_object_guid
 from producers.ad.position import Position
+from producers.ad.second_look import second_look
 from producers.ad.servers import Servers
 from producers.ad.times import changed_times
 from producers.known import IdSet, KnownIds
@@ -26,7 +28,7 @@ from producers.source import Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import CheckpointLostError, InvalidRecordError, RetriableError
-from streams.contracts.facts import Fact, Operation
+from streams.contracts.facts import Fact
 from streams.runtime.clock import Sequence, now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
@@ -81,6 +83,7 @@ class NamingContext:
         self._identity: ServerIdentity | None = None
         self._domain_guid = ""
         self._highest_usn = -1
+        self._quiet_ms = 0  # when the log was last known to hold nothing new
         self._read_at = 0.0
         self._saved_at = 0.0
         self._full: FullPass | None = None
@@ -116,10 +119,14 @@ class NamingContext:
         """Whether `read` would probably bring something; about 1 ms. Never raises: reading will tell."""
         if self._connection is None or self._sweep is not None or self._sweep_due():
             return True
+        asked_ms = now_ms()
         try:
-            return read_highest_usn(self._connection) != self._highest_usn
+            if read_highest_usn(self._connection) != self._highest_usn:
+                return True
         except RetriableError:
             return True
+        self._quiet_ms = asked_ms
+        return False
 
     def close(self) -> None:
         """Let go of the connection and of what was under way; the position stays."""
@@ -179,11 +186,12 @@ class NamingContext:
                     few = False
                     yield Batch(facts=self._stream(held, {}), more=True)
                     held = []
-            times = changed_times(connection, self.name, held) if few and len(held) <= _SMALL else {}
+            times = changed_times(connection, self.name, held, self._quiet_ms) if few and len(held) <= _SMALL else {}
             facts = self._stream(held, times)
-            for batch in self._second_look(connection, facts):
-                yield Batch(facts=batch, more=True)
+            if self._assembler.has_notes:
+                yield Batch(facts=facts, more=True)
                 facts = []
+                yield from self._second_look(connection)
             self.position.cookie, more = request.cookie, request.more
             if not more:
                 self._arrived(highest_usn)
@@ -199,22 +207,19 @@ class NamingContext:
             facts: list[Fact] = []
             rejected: list[DeadLetter] = []
             for change in self._changes(request, rejected):
-                fact = self._assembler.snapshot(change, full.seen)
-                if fact is not None:
-                    facts.append(fact)
+                facts += self._assembler.snapshot(change, full.seen)
                 if len(facts) >= BATCH_FACTS:
                     self._progress.done += len(facts)
                     yield Batch(facts=facts, more=True)
                     facts = []
             self._progress.done += len(facts)
-            for batch in self._second_look(connection, facts):
-                yield Batch(facts=batch, more=True)
-                facts = []
+            yield Batch(facts=facts, rejected=rejected, more=True)
+            yield from self._second_look(connection)
             full.cookie, more = request.cookie, request.more
             if full.saves:
                 self.position.cookie = full.cookie
                 self.position.domain_guid = self._domain_guid
-            yield Batch(facts=facts, rejected=rejected, checkpoints=self._save(full.saves), more=True)
+                yield Batch(checkpoints=self._save(True), more=True)
         if not full.resumed:
             yield from self._confirm_missing(connection, full.seen)
         self.position.cookie, self.position.complete = full.cookie, True
@@ -236,12 +241,9 @@ class NamingContext:
                     continue  # without a readable objectGUID the log has rejected it already
                 seen.add(change.object_id)
                 if change.kind in WANTED and change.object_id not in self.known:
-                    self._assembler.unknown.append(change.object_id)
-            facts: list[Fact] = []
-            for batch in self._second_look(connection, facts):
-                yield Batch(facts=batch, more=True)
-                facts = []
-            yield Batch(facts=facts, more=True)
+                    self._assembler.read_again(change.object_id)
+            yield Batch(more=True)
+            yield from self._second_look(connection)
         yield from self._confirm_missing(connection, seen)
         self.position.swept_ms = now_ms()
         yield Batch(checkpoints=self._save(True))
@@ -249,46 +251,16 @@ class NamingContext:
     def _confirm_missing(self, connection: DirectoryConnection, seen: IdSet) -> Iterator[Batch]:
         for facts in self._missing.confirm(connection, self.name, self.position.contact_ms, seen):
             yield Batch(facts=facts, more=True)
-        facts = []
-        for batch in self._second_look(connection, facts):
-            yield Batch(facts=batch, more=True)
-            facts = []
-        yield Batch(facts=facts, more=True)
+        yield from self._second_look(connection)
 
-    def _second_look(self, connection: DirectoryConnection, facts: list[Fact]) -> Iterator[list[Fact]]:
-        """Adds to `facts` what the log only hinted at. Yields `facts` whenever they are many."""
-        unknown, restored, moved = self._assembler.take_notes()
-        was_restored = set(restored)
-        for entry in lookups.read_whole(connection, self.name, dict.fromkeys([*restored, *unknown])):
-            try:
-                change = read_change(entry)
-            except InvalidRecordError as error:
-                log.warning("an object cannot be read", source=self.source, error=str(error))
-                continue
-            if change.kind in WANTED:
-                self.known.add(change.object_id)
-                op = Operation.RESTORED if change.object_id in was_restored else Operation.READ
-                facts.append(self._assembler.whole(change, op))
-            elif change.kind is not None:
-                self.containers.add(change.object_id)  # others too: their next change needs no second look
-                moved.append(change.dn)
-            if len(facts) >= BATCH_FACTS:
-                yield facts
-                facts = []
-        for dn in _outermost(moved):
-            for entry in lookups.read_below(connection, dn):
-                change = read_change(entry)
-                if change.kind is not None and change.object_id in self.known:
-                    facts.append(self._assembler.renamed(change.object_id, change.dn, change.kind))
-                if len(facts) >= BATCH_FACTS:
-                    yield facts
-                    facts = []
-        if facts:
-            yield facts
+    def _second_look(self, connection: DirectoryConnection) -> Iterator[Batch]:
+        """Batches of facts about what the log only hinted at; none if it did not hint."""
+        facts = second_look(connection, self.name, self._assembler)
+        while some := list(islice(facts, BATCH_FACTS)):
+            yield Batch(facts=some, more=True)
 
     def _stream(self, held: list[Change], times: dict[str, int]) -> list[Fact]:
-        facts = (self._assembler.stream(change, times.get(change.object_id)) for change in held)
-        return [fact for fact in facts if fact is not None]
+        return [fact for change in held for fact in self._assembler.stream(change, times.get(change.object_id))]
 
     def _changes(self, request: DirSyncRequest, rejected: list[DeadLetter]) -> Iterator[Change]:
         for entry in request:
@@ -347,16 +319,6 @@ class NamingContext:
 
     def _sweep_due(self) -> bool:
         return now_ms() - self.position.swept_ms > self._forest.reconcile_interval_s * 1000
-
-
-def _outermost(names: list[str]) -> list[str]:
-    """Without those that lie below another one: a search there covers them."""
-    lowered = {name.lower(): name for name in names}
-    return [
-        name
-        for low, name in lowered.items()
-        if not any(low != other and low.endswith("," + other) for other in lowered)
-    ]
 
 
 def _dead_letter(error: InvalidRecordError, dn: str, attributes: dict[str, list[bytes]]) -> DeadLetter:

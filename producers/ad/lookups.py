@@ -24,11 +24,11 @@ _DELETED_TOO = (Control(SHOW_DELETED), Control(SHOW_RECYCLED, critical=False))
 
 
 def read_whole(connection: DirectoryConnection, base: str, object_ids: Iterable[str]) -> Iterator[Entry]:
-    """The watched attributes of living objects, links complete; those that are not found are left out.
+    """The watched attributes, and whenChanged, of living objects, links complete; none for those not found.
 
     The names of ranged attributes are made plain ("member"), their values are joined.
     """
-    for entry in _by_guid(connection, base, object_ids, NAMES, (EXTENDED_NAMES,)):
+    for entry in _by_guid(connection, base, object_ids, (*NAMES, "whenChanged"), (EXTENDED_NAMES,)):
         yield _with_all_links(connection, entry)
 
 
@@ -47,9 +47,7 @@ def read_below(connection: DirectoryConnection, dn: str) -> Iterator[Entry]:
     return paged(connection, dn, OBJECT_FILTER, ("objectGUID", "objectClass"))
 
 
-def paged(
-    connection: DirectoryConnection, base: str, search_filter: str, attributes: Sequence[str]
-) -> Iterator[Entry]:
+def paged(connection: DirectoryConnection, base: str, search_filter: str, attributes: Sequence[str]) -> Iterator[Entry]:
     """All entries of a search, page by page. Other searches may run on the connection between two pages' ends.
 
     Raises the error of producers.ad.refusals if a page is refused; a missing base has no entries.
@@ -118,9 +116,7 @@ def _rest_of(connection: DirectoryConnection, entry: Entry, name: str, option: s
     guid = str(uuid.UUID(bytes_le=entry.attributes["objectGUID"][0]))
     while not option.endswith("-*"):
         start = int(option.rpartition("-")[2]) + 1
-        found = connection.read(
-            f"<GUID={guid}>", attributes=[f"{name};range={start}-*"], controls=[EXTENDED_NAMES]
-        )
+        found = connection.read(f"<GUID={guid}>", attributes=[f"{name};range={start}-*"], controls=[EXTENDED_NAMES])
         parts = found[0].attributes if found else {}
         spelled = next((key for key in parts if key.startswith(f"{name};range=")), None)
         if spelled is None or not parts[spelled]:

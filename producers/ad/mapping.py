@@ -124,7 +124,7 @@ def _links(values: list[bytes]) -> list[Link]:
     for value in values:
         name = read_name(value.decode("utf-8", "replace"))
         if name.guid:
-            found.append(Link(name.guid, name.sid, name.dn))
+            found.append(Link(name.guid, name.sid))  # no DN: it would be half of the bytes, and go stale
     return found
 
 

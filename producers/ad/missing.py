@@ -70,21 +70,22 @@ class Missing:
         missing = iter(list(self._assembler.known.difference(seen)))
         unconfirmed = deleted = 0
         while some := list(islice(missing, _ASK_AT_ONCE)):
-            fates: dict[str, bool] = {}
+            fates: dict[str, tuple[bool, str | None]] = {}
             for entry in lookups.read_fate(connection, naming_context, some):
                 raw = entry.attributes.get("objectGUID")
                 if raw:
-                    fates[guid_of_bytes(raw[0])] = entry.attributes.get("isDeleted") == [b"TRUE"]
+                    is_dead = entry.attributes.get("isDeleted") == [b"TRUE"]
+                    fates[guid_of_bytes(raw[0])] = is_dead, entry.dn
             facts = []
             for object_id in some:
-                dead = fates.get(object_id, None if not (expired and self.sees_deleted) else True)
-                if dead:
+                is_dead, dn = fates.get(object_id, (expired and self.sees_deleted, None))
+                if is_dead:
                     deleted += 1
-                    facts.append(self._assembler.gone(object_id))
-                elif dead is None:
+                    facts.append(self._assembler.gone(object_id, dn))
+                elif dn is None:
                     unconfirmed += 1
                 else:
-                    self._assembler.unknown.append(object_id)
+                    self._assembler.read_again(object_id)
             yield facts
         self._report(naming_context, deleted, unconfirmed)
 

@@ -9,12 +9,8 @@ from streams.contracts.identity import guid_of_bytes
 from streams.runtime.clock import now_ms, parse_rfc3339
 
 
-def changed_times(connection: DirectoryConnection, base: str, changes: list[Change]) -> dict[str, int]:
-    """object id -> when it changed, in ms, for changes that were just read.
-
-    whenChanged has a resolution of a second: where that is the second of our read, the time of the read
-    is nearer to the truth.
-    """
+def changed_times(connection: DirectoryConnection, base: str, changes: list[Change], quiet_ms: int) -> dict[str, int]:
+    """object id -> when it changed, in ms, for changes that were just read; see `nearest` for `quiet_ms`."""
     if not changes:
         return {}
     read_ms = now_ms()
@@ -22,14 +18,21 @@ def changed_times(connection: DirectoryConnection, base: str, changes: list[Chan
     for entry in lookups.read_when_changed(connection, base, [change.object_id for change in changes]):
         raw_guid, raw_time = entry.attributes.get("objectGUID"), entry.attributes.get("whenChanged")
         if raw_guid and raw_time:
-            found[guid_of_bytes(raw_guid[0])] = nearest(raw_time[0].decode("ascii", "replace"), read_ms)
+            when_changed = raw_time[0].decode("ascii", "replace")
+            found[guid_of_bytes(raw_guid[0])] = nearest(when_changed, read_ms, quiet_ms)
     return found
 
 
-def nearest(when_changed: str, read_ms: int) -> int:
-    """The best guess from whenChanged (generalizedTime) and the time of the read, both of this change."""
+def nearest(when_changed: str, read_ms: int, quiet_ms: int = 0) -> int:
+    """The best guess from whenChanged, which has a resolution of one second, in ms.
+
+    read_ms:  when the change was read: the truth is not later, and in that same second this is nearest to it.
+    quiet_ms: when the directory last had nothing new: the truth is not earlier.
+    """
     try:
         changed_ms = parse_rfc3339(rfc3339_of_generalized_time(when_changed))
     except ValueError:
         return read_ms
-    return read_ms if changed_ms // 1000 >= read_ms // 1000 else changed_ms
+    if changed_ms // 1000 >= read_ms // 1000:
+        return read_ms
+    return quiet_ms if changed_ms // 1000 == quiet_ms // 1000 else changed_ms

@@ -1,0 +1,59 @@
+"""What the log only hints at: objects to read whole, and everything below a container that moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from producers.ad import lookups
+from producers.ad.assembly import WANTED, Assembler
+from producers.ad.connection import DirectoryConnection
+from producers.ad.mapping import read_change
+from producers.ad.times import nearest
+from streams.contracts.errors import InvalidRecordError
+from streams.contracts.facts import Fact, Operation
+from streams.runtime.clock import now_ms
+from streams.runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+
+def second_look(connection: DirectoryConnection, base: str, assembler: Assembler) -> Iterator[Fact]:
+    """Facts for what `assembler` has noted: unknown and restored objects, descendants of moved containers.
+
+    An object that is gone again brings nothing: the log will tell.
+    """
+    unknown, restored, moved = assembler.take_notes()
+    was_restored = set(restored)
+    for entry in lookups.read_whole(connection, base, dict.fromkeys([*restored, *unknown])):
+        try:
+            change = read_change(entry)
+        except InvalidRecordError as error:
+            log.warning("an object cannot be read", source=base, error=str(error))
+            continue
+        if change.kind in WANTED:
+            assembler.known.add(change.object_id)
+            when = entry.attributes.get("whenChanged")
+            changed_ms = nearest(when[0].decode("ascii", "replace"), now_ms()) if when else None
+            op = Operation.RESTORED if change.object_id in was_restored else Operation.READ
+            yield from assembler.whole(change, op, changed_ms)
+        elif change.kind is not None:
+            assembler.containers.add(change.object_id)  # of no interest, too: no second look at its next change
+            moved.append(change.dn)
+    for dn in outermost(moved):
+        yield from _renamed_below(connection, dn, assembler)
+
+
+def outermost(names: Iterable[str]) -> list[str]:
+    """Without those that lie below another one: a search there covers them."""
+    lowered = {name.lower(): name for name in names}
+    return [name for low, name in lowered.items() if not any(low.endswith("," + other) for other in lowered)]
+
+
+def _renamed_below(connection: DirectoryConnection, dn: str, assembler: Assembler) -> Iterator[Fact]:
+    for entry in lookups.read_below(connection, dn):
+        try:
+            change = read_change(entry)
+        except InvalidRecordError:
+            continue  # the log has rejected it already
+        if change.kind is not None and change.object_id in assembler.known:
+            yield assembler.renamed(change.object_id, change.dn, change.kind)
