@@ -8,7 +8,7 @@ on Tansu 0.6.0), and a reader that believes it would call itself complete while 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFaile
 
 from sinks.sink import Meta, Position
 from streams.contracts.errors import FatalError, RetriableError
+from streams.contracts.identity import partition_of
 from streams.contracts.topics import Topic
 from streams.runtime.kafka import client_options
 from streams.runtime.logs import get_logger
@@ -26,6 +27,7 @@ _log = get_logger(__name__)
 _REFUSED = (AuthorizationError, SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
 _PARTITIONS_EVERY_S = 30.0
 _CONTACT_EVERY_S = 1.0
+_TAIL_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,25 @@ class TopicReader:
 
     group: None: from the beginning at every start, nothing is committed. A name: from the group's
     committed offsets (the beginning where there are none), sharing the partitions with its members.
+    keys:  only the partitions where records with these keys stand (without a group).
+    tail:  at most about this many of the latest records of each partition (without a group).
     """
 
     def __init__(
-        self, kafka: KafkaSettings, topics: Sequence[Topic], *, group: str | None = None, max_records: int = 2000
+        self,
+        kafka: KafkaSettings,
+        topics: Sequence[Topic],
+        *,
+        group: str | None = None,
+        keys: Collection[str] | None = None,
+        tail: int | None = None,
+        max_records: int = 2000,
     ) -> None:
         self._kafka = kafka
         self._topics = [topic.name for topic in topics]
         self._group = group
+        self._keys = keys
+        self._tail = tail
         self._max_records = max_records
         self._consumer: Any = None
         self._known: frozenset[TopicPartition] = frozenset()
@@ -110,6 +123,7 @@ class TopicReader:
                 fetch_max_wait_ms=250,
                 max_partition_fetch_bytes=8 * 1024 * 1024,
                 reconnect_backoff_max_ms=2000,
+                bootstrap_timeout_ms=10_000,
             )
             if self._group is not None:
                 self._consumer.subscribe(self._topics)
@@ -132,14 +146,28 @@ class TopicReader:
                     f"topic {topic} does not exist at {self._kafka.bootstrap_servers}: "
                     "create the topics (`synchealth topics create`)"
                 )
+            if self._keys is not None and partitions:
+                partitions = {partition_of(key, len(partitions)) for key in self._keys}
             found |= {TopicPartition(topic, number) for number in partitions}
         new = found - self._known
         if not new:
             return
         self._consumer.assign(sorted(found | self._known))  # keeps the position of what was assigned before
         self._consumer.seek_to_beginning(*new)
+        if self._tail is not None:
+            self._skip_to_tail(new, self._tail)
         self._known = self._known | new
         _log.info("reading", topics=self._topics, partitions=len(self._known))
+
+    def _skip_to_tail(self, partitions: set[TopicPartition], tail: int) -> None:
+        """Fetch until every partition has told its end, then go where its tail begins."""
+        first = {partition: int(self._consumer.position(partition) or 0) for partition in partitions}
+        deadline = time.monotonic() + _TAIL_WITHIN_S
+        while any(self._consumer.highwater(tp) is None for tp in partitions) and time.monotonic() < deadline:
+            self._consumer.poll(timeout_ms=100, max_records=1)
+        for partition in partitions:
+            end = self._consumer.highwater(partition) or 0
+            self._consumer.seek(partition, max(first[partition], end - tail))
 
     def _note_ends(self) -> None:
         """Remember where each partition ended when it was first fetched; caught up once all are passed."""
@@ -161,3 +189,19 @@ class TopicReader:
     def _record(self, tp: TopicPartition, record: Any) -> Record:
         live = tp in self._ends and record.offset >= self._ends[tp]
         return Record(record.key, record.value, Meta(tp.topic, tp.partition, record.offset, record.timestamp, live))
+
+
+def read_to_end(reader: TopicReader, *, within_s: float) -> Iterator[Record]:
+    """Every record up to where the topics ended when reading began.
+
+    Raises RetriableError where Kafka cannot be read, or where the end is not reached `within_s` seconds
+    after the last record.
+    """
+    deadline = time.monotonic() + within_s
+    while not reader.position.caught_up:
+        records = reader.poll(0.25)
+        if records:
+            deadline = time.monotonic() + within_s
+        elif time.monotonic() > deadline:
+            raise RetriableError(f"Kafka sent nothing for {within_s:.0f} s before the end of the topic was reached")
+        yield from records

@@ -1,0 +1,209 @@
+"""`synchealth findings` and `synchealth explain`: what is wrong, who is involved, what to do."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from deploy.finding_page import finding_page
+from deploy.findings_source import Explained, Findings, explain, read_findings
+from deploy.findings_table import findings_table, ordered
+from sinks.consumer import TopicReader
+from streams.contracts.codec import encode
+from streams.contracts.errors import RetriableError, SyncHealthError
+from streams.contracts.finding import Finding, FindingState, Severity
+from streams.contracts.topics import FINDINGS
+from streams.detections.registry import all_detections
+from streams.runtime.clock import now_ms
+from streams.runtime.logs import configure_logs
+from streams.runtime.settings import KafkaSettings, load_settings
+
+_FRESH_FOR_MS = 3_000
+_PIPE_WIDTH = 200
+
+Filter = Callable[[Finding], bool]
+
+
+def _where_kafka_is(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The two ways to say which installation is meant."""
+    command = click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The installation's configuration; its [kafka] section is used.",
+    )(command)
+    return click.option("--kafka", metavar="HOST:PORT", help="Kafka's address, instead of a configuration.")(command)
+
+
+@click.command()
+@click.option("--open/--all", "only_open", default=True, show_default=True, help="Resolved and suppressed ones too.")
+@click.option("--family", help="Only this family of detections, e.g. conflict.")
+@click.option("--detection", help="Only this detection, e.g. conflict.duplicate_address.")
+@click.option("--severity", type=click.Choice([s.value for s in Severity]), multiple=True, help="May be repeated.")
+@click.option("--tenant", help="Only this tenant; the start of its id is enough.")
+@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Lines of the table.")
+@click.option("--json", "as_json", is_flag=True, help="One finding per line, whole; with --watch one per change.")
+@click.option("--watch", is_flag=True, help="Go on and show every change as it comes, until Ctrl-C.")
+@_where_kafka_is
+def findings(
+    only_open: bool,
+    family: str | None,
+    detection: str | None,
+    severity: tuple[str, ...],
+    tenant: str | None,
+    limit: int,
+    as_json: bool,
+    watch: bool,
+    config: Path | None,
+    kafka: str | None,
+) -> None:
+    """List what is wrong between the directories, the most severe and longest-standing first."""
+
+    def concerns(finding: Finding) -> bool:
+        return (
+            family in (None, finding.family)
+            and detection in (None, finding.detection)
+            and (not severity or finding.severity.value in severity)
+            and (tenant is None or finding.tenant.startswith(tenant))
+        )
+
+    def wanted(finding: Finding) -> bool:
+        return concerns(finding) and (finding.state is FindingState.OPEN or not only_open)
+
+    settings = _kafka_settings(config, kafka)
+    console = _console()
+    try:
+        if not watch:
+            _list(read_findings(settings), wanted, limit, console, as_json=as_json)
+        elif as_json:
+            _follow(settings, lambda _, change: _print_json(change, concerns))
+        else:
+            _watch(settings, concerns, wanted, limit, console)
+    except SyncHealthError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        return
+
+
+@click.command(name="explain")
+@click.argument("finding_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="One document: finding, history, facts.")
+@_where_kafka_is
+def explain_command(finding_id: str, as_json: bool, config: Path | None, kafka: str | None) -> None:
+    """Tell everything about one finding: who is involved on both sides, what to do, how it came about.
+
+    The start of an ID is enough where it is unique.
+    """
+    settings = _kafka_settings(config, kafka)
+    try:
+        explained = explain(settings, finding_id.strip().lower())
+    except SyncHealthError as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        sys.stdout.buffer.write(encode(_document(explained)) + b"\n")
+        return
+    titles = {registered.detection.id: registered.detection.title for registered in all_detections()}
+    title = titles.get(explained.finding.detection, explained.finding.detection)
+    _print(_console(), finding_page(explained, title=title, now_ms=now_ms()))
+
+
+def _kafka_settings(config: Path | None, kafka: str | None) -> KafkaSettings:
+    configure_logs("error")
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it means is said in our own words
+    if config is not None and kafka is not None:
+        raise click.UsageError("--config and --kafka exclude each other")
+    try:
+        settings = load_settings(config).kafka
+    except SyncHealthError as error:
+        raise click.ClickException(str(error)) from error
+    return settings.model_copy(update={"bootstrap_servers": kafka.split(",")}) if kafka else settings
+
+
+def _console() -> Console:
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+def _print(console: Console, page: RenderableType) -> None:
+    if console.is_terminal:
+        console.print(page)
+        return
+    with console.capture() as capture:
+        console.print(page)
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def _list(known: Findings, wanted: Filter, limit: int, console: Console, *, as_json: bool) -> None:
+    chosen = ordered([finding for finding in known.latest.values() if wanted(finding)])
+    if as_json:
+        for finding in chosen:
+            sys.stdout.buffer.write(encode(finding) + b"\n")
+        return
+    _print(console, findings_table(chosen, now_ms=now_ms(), limit=limit, width=console.width))
+
+
+def _watch(settings: KafkaSettings, concerns: Filter, wanted: Filter, limit: int, console: Console) -> None:
+    changed_ms: dict[str, int] = {}
+    with Live(console=console, auto_refresh=False, screen=True) as live:
+
+        def show(known: Findings, change: Finding | None) -> None:
+            if change is not None:
+                changed_ms[change.id] = now_ms()
+                return
+            horizon = now_ms() - _FRESH_FOR_MS
+            fresh = frozenset(id_ for id_, at_ms in changed_ms.items() if at_ms > horizon)
+            chosen = ordered([f for f in known.latest.values() if wanted(f) or (f.id in fresh and concerns(f))])
+            lines = min(limit, max(1, console.height - 5))
+            live.update(
+                findings_table(chosen, now_ms=now_ms(), limit=lines, width=console.width, fresh=fresh), refresh=True
+            )
+
+        _follow(settings, show)
+
+
+def _follow(settings: KafkaSettings, show: Callable[[Findings, Finding | None], None]) -> None:
+    """Read on for ever: `show` gets each change after the start, and None once per second or so."""
+    known = Findings()
+    reader = TopicReader(settings, [FINDINGS])
+    try:
+        while True:
+            try:
+                records = reader.poll(0.5)
+            except RetriableError:
+                if not known.latest:
+                    raise
+                time.sleep(1)
+                continue
+            for record in records:  # opened, updated, suppressed and resolved ones alike
+                change = known.take(record)
+                if change is not None and record.meta.live:
+                    show(known, change)
+            if reader.position.caught_up:
+                show(known, None)
+    finally:
+        reader.close()
+
+
+def _print_json(change: Finding | None, concerns: Filter) -> None:
+    if change is not None and concerns(change):
+        sys.stdout.buffer.write(encode(change) + b"\n")
+        sys.stdout.flush()
+
+
+def _document(explained: Explained) -> dict[str, Any]:
+    return {
+        "finding": explained.finding,
+        "history": explained.history,
+        "facts": [
+            {"origin": msgspec.to_builtins(origin), "fact": msgspec.to_builtins(fact)}
+            for origin, fact in explained.facts
+        ],
+        "facts_are_all": explained.facts_are_all,
+    }

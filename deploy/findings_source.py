@@ -1,0 +1,122 @@
+"""Findings, their history and the facts behind them, read from Kafka for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from sinks.consumer import Record, TopicReader, read_to_end
+from sinks.runner import entry_of
+from sinks.sink import Tombstone
+from streams.contracts.codec import decode
+from streams.contracts.errors import InvalidRecordError, SyncHealthError
+from streams.contracts.facts import Fact, FactChunk, Origin
+from streams.contracts.finding import Finding
+from streams.contracts.topics import AD_CHANGES, ENTRA_CHANGES, FINDINGS
+from streams.runtime.settings import KafkaSettings
+
+_PATIENCE_S = 15.0
+# The bound of the scan for facts: so many of the latest records per partition.
+FACT_RECORDS = 20_000
+
+
+@dataclass
+class Findings:
+    """The findings topic as far as it has been read: the last word on each id."""
+
+    latest: dict[str, Finding] = field(default_factory=dict)
+
+    def take(self, record: Record) -> Finding | None:
+        """Note a record; the finding if it says something about one. What cannot be read is passed over."""
+        entry = entry_of(record)
+        if isinstance(entry, Finding):
+            self.latest[entry.id] = entry
+            return entry
+        if isinstance(entry, Tombstone):
+            self.latest.pop(entry.finding_id, None)
+        return None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One finding, every record of it that the topic still holds (oldest first), and the facts found."""
+
+    finding: Finding
+    history: list[Finding]
+    facts: list[tuple[Origin, Fact]]
+    facts_are_all: bool
+
+
+def read_findings(kafka: KafkaSettings) -> Findings:
+    """Every finding the topic knows. Raises RetriableError where Kafka or the topic cannot be read."""
+    findings = Findings()
+    reader = TopicReader(kafka, [FINDINGS])
+    try:
+        for record in read_to_end(reader, within_s=_PATIENCE_S):
+            findings.take(record)
+    finally:
+        reader.close()
+    return findings
+
+
+def explain(kafka: KafkaSettings, prefix: str) -> Explained:
+    """The finding whose id starts with `prefix`, with what led to it.
+
+    Raises SyncHealthError where no finding or more than one fits, RetriableError where Kafka cannot be read.
+    """
+    history: dict[str, list[Finding]] = {}
+    findings = Findings()
+    start = prefix.encode()
+    reader = TopicReader(kafka, [FINDINGS])
+    try:
+        for record in read_to_end(reader, within_s=_PATIENCE_S):
+            if record.key is not None and record.key.startswith(start):
+                finding = findings.take(record)
+                if finding is not None:
+                    history.setdefault(finding.id, []).append(finding)
+    finally:
+        reader.close()
+    if not findings.latest:
+        raise SyncHealthError(f"no finding has an id that starts with {prefix!r}: see `synchealth findings --all`")
+    if len(findings.latest) > 1:
+        raise SyncHealthError(f"{prefix!r} is the start of several ids: {', '.join(sorted(findings.latest))}")
+    [finding] = findings.latest.values()
+    facts, complete = read_facts(kafka, object_ids(finding))
+    return Explained(finding, history[finding.id], facts, complete)
+
+
+def object_ids(finding: Finding) -> frozenset[str]:
+    """The directory objects a finding speaks of: objectGUIDs and Entra object ids."""
+    ids = {holder.id for holder in finding.counterparts}
+    return frozenset(ids | {id_ for id_ in (finding.subject.object_guid, finding.subject.entra_id) if id_})
+
+
+def read_facts(kafka: KafkaSettings, ids: Collection[str]) -> tuple[list[tuple[Origin, Fact]], bool]:
+    """The facts about these objects, oldest first, from the latest records of their partitions.
+
+    Also whether that was every record there is. Raises RetriableError where Kafka cannot be read.
+    """
+    if not ids:
+        return [], True
+    wanted = [id_.encode() for id_ in ids]
+    found: dict[tuple[str, str, int], tuple[Origin, Fact]] = {}
+    read: dict[tuple[str, int], int] = {}
+    reader = TopicReader(kafka, [AD_CHANGES, ENTRA_CHANGES], keys=ids, tail=FACT_RECORDS)
+    try:
+        for record in read_to_end(reader, within_s=_PATIENCE_S):
+            where = (record.meta.topic, record.meta.partition)
+            read[where] = read.get(where, 0) + 1
+            value = record.value
+            if value is None or not any(id_ in value for id_ in wanted):
+                continue
+            try:
+                chunk = decode(value, FactChunk)
+            except InvalidRecordError:
+                continue
+            for fact in chunk.facts:
+                if fact.object_id in ids:
+                    found[chunk.origin.name, fact.object_id, fact.seq] = (chunk.origin, fact)
+    finally:
+        reader.close()
+    facts = sorted(found.values(), key=lambda pair: pair[1].changed_ms or pair[1].ts_ms)
+    return facts, all(count < FACT_RECORDS for count in read.values())
