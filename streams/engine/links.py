@@ -13,6 +13,7 @@ import msgspec
 from streams.contracts.codec import decode, encode
 from streams.contracts.facts import Fact
 from streams.engine.rows import Rows
+from streams.views.state import ObjectState, links_base_of
 
 
 class LinkRow(msgspec.Struct, omit_defaults=True):
@@ -26,47 +27,41 @@ def row_key(object_id: str, bucket: str) -> str:
     return f"link/{object_id}/{bucket}"
 
 
-def fold_links(object_id: str, buckets: list[str], fact: Fact, rows: Rows) -> tuple[list[str], set[str]]:
-    """Apply the fact's links. Returns the object's buckets afterwards and those that changed.
+def fold_links(state: ObjectState, buckets: list[str], fact: Fact, rows: Rows) -> list[str]:
+    """Apply the fact's links to the rows. Returns the object's buckets afterwards.
 
-    A fact's `complete` change, and every attribute that a full fact does not name, replaces what is older.
+    state:   the object with the fact folded in: its `links_base` says what has been replaced.
+    buckets: those that exist so far.
     """
     by_bucket: dict[str, list[tuple[str, str, bool, str | None]]] = {}
     for attribute, change in fact.links.items():
         for stands, links in ((True, change.added), (False, change.removed)):
             for link in links:
                 by_bucket.setdefault(link.id[:2], []).append((attribute, link.id, stands, link.sid))
-    replaced = {attribute for attribute, change in fact.links.items() if change.complete}
-    touched = set(by_bucket)
-    if replaced or fact.full:
-        touched |= set(buckets)
-    changed = set()
-    for bucket in sorted(touched):
-        key = row_key(object_id, bucket)
+    replacing = fact.full or any(change.complete for change in fact.links.values())
+    for bucket in sorted(set(by_bucket) | set(buckets if replacing else ())):
+        key = row_key(state.object_id, bucket)
         raw = rows.get(key)
         row = decode(raw, LinkRow) if raw else LinkRow()
-        if _fold_row(row, fact, by_bucket.get(bucket, ()), replaced):
-            rows.put(key, encode(row) if any(row.links.values()) else None)
-            changed.add(bucket)
-    return sorted(set(buckets) | set(by_bucket)), changed
+        _fold_row(row, state, fact.seq, by_bucket.get(bucket, ()))
+        encoded = encode(row) if any(row.links.values()) else None
+        if encoded != raw:
+            rows.put(key, encoded)
+    return sorted(set(buckets) | set(by_bucket))
 
 
-def _fold_row(row: LinkRow, fact: Fact, links: Iterable[tuple[str, str, bool, str | None]], replaced: set[str]) -> bool:
-    changed = False
-    for attribute, known in row.links.items():
-        if attribute in replaced or (fact.full and attribute not in fact.links):
-            for far_end, (seq, stands, sid) in known.items():
-                if stands and seq < fact.seq:
-                    known[far_end] = (fact.seq, False, sid)
-                    changed = True
+def _fold_row(row: LinkRow, state: ObjectState, seq: int, links: Iterable[tuple[str, str, bool, str | None]]) -> None:
     for attribute, far_end, stands, sid in links:
-        known = row.links.setdefault(attribute, {})
-        before = known.get(far_end)
-        if before is None or fact.seq >= before[0]:
-            after = (fact.seq, stands, sid or (before[2] if before else None))
-            changed = changed or after != before
-            known[far_end] = after
-    return changed
+        if seq >= links_base_of(state.links_base, attribute):
+            known = row.links.setdefault(attribute, {})
+            before = known.get(far_end)
+            if before is None or seq >= before[0]:
+                known[far_end] = (seq, stands, sid or (before[2] if before else None))
+    # What a complete statement replaced is forgotten: the base remembers that it is gone.
+    for attribute, known in row.links.items():
+        base = links_base_of(state.links_base, attribute)
+        for far_end in [far_end for far_end, (last, _, _) in known.items() if last < base]:
+            del known[far_end]
 
 
 def standing_links(object_id: str, buckets: Iterable[str], rows: Rows) -> Iterator[tuple[str, str, int]]:

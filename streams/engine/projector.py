@@ -77,7 +77,7 @@ class Projector:
         old = {}
         if told is not None:
             old = {(attribute, sid): seq for attribute, sid, seq in standing_links(after.object_id, known, rows)}
-        buckets, _ = fold_links(after.object_id, before.link_buckets, fact, rows)
+        buckets = fold_links(after, before.link_buckets, fact, rows)
         new = {}
         if telling is not None:
             again = buckets if everything else sorted(affected)

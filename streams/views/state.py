@@ -7,6 +7,7 @@ idempotent: any order, with any duplicates, ends in the same state.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -24,6 +25,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     seq:      the highest seq folded in: the version of everything derived from this state.
     changed_ms: when the newest fact changed, or was read.
     link_buckets: which link rows of this object exist (see engine.links).
+    links_base: linked attribute ("*": any other) -> seq of the newest complete statement of its links.
     """
 
     object_id: str
@@ -41,6 +43,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     seq: int = 0
     changed_ms: int = 0
     link_buckets: list[str] = []
+    links_base: dict[str, int] = {}
 
     def text(self, name: str) -> str | None:
         """A single-valued attribute as text; None if it is unset or empty."""
@@ -96,4 +99,25 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
         restored_seq=max(state.restored_seq, fact.seq) if fact.op is Operation.RESTORED else state.restored_seq,
         seq=max(state.seq, fact.seq),
         changed_ms=(fact.changed_ms or fact.ts_ms) if newest else state.changed_ms,
+        links_base=_links_base(state.links_base, fact),
     )
+
+
+def links_base_of(links_base: Mapping[str, int], attribute: str) -> int:
+    """The seq below which nothing said about this linked attribute counts any more."""
+    return links_base.get(attribute, links_base.get("*", 0))
+
+
+def _links_base(before: Mapping[str, int], fact: Fact) -> dict[str, int]:
+    after = dict(before)
+    if fact.full:
+        # Every attribute that the fact does not name has no links; one that it names in part keeps its base.
+        for attribute in fact.links:
+            after[attribute] = links_base_of(before, attribute)
+        for attribute in [*before, "*"]:
+            if attribute not in fact.links:
+                after[attribute] = max(before.get(attribute, 0), fact.seq)
+    for attribute, change in fact.links.items():
+        if change.complete:
+            after[attribute] = max(links_base_of(before, attribute), fact.seq)
+    return after
