@@ -1,4 +1,4 @@
-"""Runs the engine: a cycle every 30 lab minutes, the cloud's sweeper every lab hour."""
+"""When the engine runs: a cycle every 30 lab minutes, the cloud's sweeper every lab hour."""
 
 from __future__ import annotations
 
@@ -13,26 +13,50 @@ OnCycle = Callable[[CycleReport], None]
 OnSweep = Callable[[list[str]], None]
 
 
-async def run_engine(
-    engine: SyncEngine,
-    clock: LabClock,
-    *,
-    on_cycle: OnCycle = lambda _: None,
-    on_sweep: OnSweep = lambda _: None,
-    cycle_s: float = CYCLE_S,
-    sweep_s: float = SWEEP_S,
-) -> None:
-    """Run cycles and sweeps at their lab times until cancelled; a late one is run once, not caught up.
+class Schedule:
+    """The scheduler of one engine; `cycle_s` and `sweep_s` are intervals in lab seconds."""
 
-    `cycle_s` and `sweep_s` are intervals in lab seconds.
-    """
-    next_cycle, next_sweep = clock.now_s() + cycle_s, clock.now_s() + sweep_s
-    while True:
-        await asyncio.sleep(clock.real_s(max(0.0, min(next_cycle, next_sweep) - clock.now_s())))
-        now = clock.now_s()
-        if now >= next_cycle:
-            on_cycle(engine.cycle())
-            next_cycle = max(next_cycle + cycle_s, now)
-        if now >= next_sweep:
-            on_sweep(engine.sweep())
-            next_sweep = max(next_sweep + sweep_s, now)
+    def __init__(
+        self,
+        engine: SyncEngine,
+        clock: LabClock,
+        *,
+        on_cycle: OnCycle = lambda _: None,
+        on_sweep: OnSweep = lambda _: None,
+        cycle_s: float = CYCLE_S,
+        sweep_s: float = SWEEP_S,
+    ) -> None:
+        self._engine, self._clock = engine, clock
+        self._on_cycle, self._on_sweep = on_cycle, on_sweep
+        self._cycle_s, self._sweep_s = cycle_s, sweep_s
+        self._enabled = asyncio.Event()
+        self._enabled.set()
+        self.next_cycle_s = self.next_sweep_s = 0.0
+
+    def hold(self) -> None:
+        """Start no cycle until `release`, as `Set-ADSyncScheduler -SyncCycleEnabled $false` does."""
+        self._enabled.clear()
+
+    def release(self) -> None:
+        """Let cycles run again; one that fell due meanwhile runs at once."""
+        self._enabled.set()
+
+    async def run(self) -> None:
+        """Run cycles and sweeps at their lab times until cancelled; a late one is run once, not caught up."""
+        now = self._clock.now_s()
+        self.next_cycle_s, self.next_sweep_s = now + self._cycle_s, now + self._sweep_s
+        while True:
+            due = min(self.next_cycle_s, self.next_sweep_s)
+            await asyncio.sleep(self._clock.real_s(max(0.0, due - self._clock.now_s())))
+            if self.next_cycle_s <= self.next_sweep_s:
+                await self._enabled.wait()
+                self._on_cycle(self._engine.cycle())
+                self.next_cycle_s = _after(self.next_cycle_s, self._cycle_s, self._clock.now_s())
+            else:
+                self._on_sweep(self._engine.sweep())
+                self.next_sweep_s = _after(self.next_sweep_s, self._sweep_s, self._clock.now_s())
+
+
+def _after(due_s: float, interval_s: float, now_s: float) -> float:
+    """The next time of a series; what was missed is skipped."""
+    return due_s + interval_s if due_s + interval_s > now_s else now_s + interval_s

@@ -1,0 +1,105 @@
+"""The whole hybrid organisation in memory: forests, tenant and the sync engine between them; nobody listens yet."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from deploy.lab.directory.store import DirectoryStore
+from deploy.lab.entra.apps import AppRegistration
+from deploy.lab.entra.tenant import TenantStore
+from deploy.lab.organisation import Layout, Organisation, populate
+from deploy.lab.sync.active_directory import DirectoryForest
+from deploy.lab.sync.engine import SyncEngine
+from deploy.lab.sync.scope import Scope
+from deploy.lab.sync.tenant import Tenant
+
+READER = "synchealth-reader"
+# What the pipeline may read; delegated stands for onPremisesSynchronization, which real Graph shows to people only.
+GRAPH_ROLES = (
+    "Directory.Read.All", "Domain.Read.All", "Group.Read.All", "GroupMember.Read.All",
+    "OnPremDirectorySynchronization.Read.All", "OrgContact.Read.All", "Organization.Read.All",
+    "RoleManagement.Read.Directory", "User.Read.All",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class ForestOfLab:
+    """One forest: its store, where things are, and the account that the pipeline binds with."""
+
+    store: DirectoryStore
+    layout: Layout
+    bind_user: str
+    bind_password: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.store.domain
+
+
+@dataclass(slots=True)
+class HybridOrganisation:
+    """Everything of one lab organisation; the first forest is the large one."""
+
+    forests: Sequence[ForestOfLab]
+    tenant: TenantStore
+    engine: SyncEngine
+    app: AppRegistration
+    client_secret: str = field(repr=False)
+
+    @property
+    def objects(self) -> int:
+        """How many objects there are on both sides."""
+        return sum(len(forest.store) for forest in self.forests) + self.tenant.count()
+
+
+def build(
+    objects: int = 3000, *, seed: int = 20261123, on_step: Callable[[str], None] = lambda _: None
+) -> HybridOrganisation:
+    """Build contoso.com with a smaller fabrikam.com beside it, about `objects` AD objects in all, already in sync.
+
+    Names and addresses depend on `seed` alone; passwords and secrets are random at every start.
+    """
+    main_people = max(100, round(objects * 0.7))
+    forests = [
+        _forest("corp.contoso.local", Organisation(main_people, "contoso.com", seed)),
+        _forest("ad.fabrikam.local", Organisation(max(30, main_people // 20), "fabrikam.com", seed + 1)),
+    ]
+    on_step(f"{sum(len(forest.store) for forest in forests):,} objects in {len(forests)} forests")
+    # Its own GUID namespace: the same seed is the same tenant.
+    tenant = TenantStore(str(uuid.uuid5(uuid.NAMESPACE_DNS, f"lab-{seed}.contoso.com")), "contoso.onmicrosoft.com")
+    tenant.add_domain("contoso.com", default=True)
+    tenant.add_domain("fabrikam.com")
+    client_secret = secrets.token_urlsafe(24)
+    app = AppRegistration(str(uuid.uuid4()), frozenset(GRAPH_ROLES), secrets={client_secret}, delegated=True)
+    tenant.register_app(app)
+    engine = SyncEngine(
+        [DirectoryForest(forest.store) for forest in forests],
+        Tenant(tenant),
+        scopes={forest.name: Scope(exclude=[forest.layout.service_ou]) for forest in forests},
+        seed=seed,
+    )
+    report = engine.cycle()
+    on_step(f"{report.added:,} objects synchronised to {tenant.initial_domain}")
+    return HybridOrganisation(forests, tenant, engine, app, client_secret)
+
+
+def _forest(domain: str, organisation: Organisation) -> ForestOfLab:
+    store = DirectoryStore(domain, seed=organisation.seed)
+    layout = populate(store, organisation)
+    password = secrets.token_urlsafe(18)
+    dn = f"CN={READER},{layout.service_ou}"
+    store.add(
+        dn,
+        {
+            "objectClass": "user",
+            "sAMAccountName": READER,
+            "userPrincipalName": f"{READER}@{domain}",
+            "displayName": "SyncHealth reader",
+            "userAccountControl": "512",
+        },
+    )
+    store.set_password(dn, password)
+    return ForestOfLab(store, layout, f"{READER}@{domain}", password)
