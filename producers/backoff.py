@@ -5,30 +5,38 @@ Source: AWS Architecture Blog, "Exponential backoff and jitter" (full jitter); R
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt, stop_any
 from tenacity.stop import stop_base, stop_when_event_set
-from tenacity.wait import wait_base, wait_random_exponential
+from tenacity.wait import wait_base
 
 from streams.contracts.errors import RetriableError
 
 LONGEST_S = 60.0
 
 
+def wait_s(attempt: int, asked_s: float | None = None, longest_s: float = LONGEST_S) -> float:
+    """Seconds to wait after the `attempt`-th failure in a row: `asked_s` if the other side named a time, else
+    random up to 1, 2, 4 … `longest_s` seconds.
+    """
+    jitter = random.uniform(0, min(longest_s, 2.0 ** min(attempt - 1, 30)))
+    # A whole fleet told to wait 10 s must not return in the same instant.
+    return jitter if asked_s is None else asked_s + min(jitter, 1.0)
+
+
 class WaitAsAsked(wait_base):
-    """Seconds to wait: what a RetriableError asks for, else random up to 1, 2, 4 … `longest_s` seconds."""
+    """`wait_s` as a policy of tenacity."""
 
     def __init__(self, longest_s: float = LONGEST_S) -> None:
-        self._jitter = wait_random_exponential(multiplier=1, max=longest_s)
+        self._longest_s = longest_s
 
     def __call__(self, retry_state: RetryCallState) -> float:
-        jitter = self._jitter(retry_state)
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        asked = error.retry_after_s if isinstance(error, RetriableError) else None
-        # A whole fleet told to wait 10 s must not return in the same instant.
-        return jitter if asked is None else asked + min(jitter, 1.0)
+        asked_s = error.retry_after_s if isinstance(error, RetriableError) else None
+        return wait_s(retry_state.attempt_number, asked_s, self._longest_s)
 
 
 def retrying(

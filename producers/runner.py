@@ -18,7 +18,7 @@ from tenacity import RetryCallState
 from producers import metrics
 from producers.backoff import retrying
 from producers.publisher import Publisher
-from producers.source import Batch, Source
+from producers.source import STREAMING, Batch, Source
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
 from streams.runtime.logs import get_logger
@@ -74,7 +74,7 @@ class Runner:
         if batch.facts or batch.tenants or batch.rejected or batch.checkpoints:
             self._retry("deliver", lambda: self._deliver(batch))
             self._count(batch)
-        self._report(batch.more)
+        self._report()
         if not batch.more and not self._stop.is_set():
             self._source.wait(_WAIT_S)
 
@@ -99,10 +99,10 @@ class Runner:
         if batch.checkpoints:
             metrics.CHECKPOINT_SAVED.labels(self._name).set_to_current_time()
 
-    def _report(self, more: bool) -> None:
+    def _report(self) -> None:
         progress = self._source.progress
-        metrics.IN_PASS.labels(self._name).set(more)
-        if not more:
+        metrics.IN_PASS.labels(self._name).set(progress.phase != STREAMING)
+        if progress.phase == STREAMING:
             return
         metrics.PASS_OBJECTS.labels(self._name).set(progress.done)
         if time.monotonic() - self._progress_at >= _PROGRESS_EVERY_S:

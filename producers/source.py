@@ -31,9 +31,16 @@ class Batch:
     contacted: bool = True
 
 
+# The phase of a source that has read everything and follows changes: no pass is under way.
+STREAMING = "streaming"
+
+
 @dataclass(slots=True)
 class Progress:
-    """Where a long pass stands, for people: `total` None while unknown."""
+    """Where a long pass stands, for people: `total` None while unknown.
+
+    phase: "starting", "snapshot", "resync", or STREAMING.
+    """
 
     phase: str = "starting"
     done: int = 0

@@ -1,0 +1,1 @@
+"""Microsoft Graph as a source: delta queries of the directory, error sweeps, the tenant's state."""

@@ -1,0 +1,131 @@
+"""What we read of each kind of object, and why: the only list of selected properties.
+
+Graph tells a change only where it touches a selected property, so each is here for a reason; users return
+next to nothing unless asked (microsoft-graph v1.0 metadata and delta documentation).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.contracts.facts import ObjectKind
+
+# Why this object is, or is not, the partner of an AD object; and whether the engine wrote it lately.
+_SYNC = ("onPremisesSyncEnabled", "onPremisesLastSyncDateTime")
+# What Entra itself says is wrong. Not sure to surface in delta alone: the sweep reads them too.
+ERRORS = ("onPremisesProvisioningErrors", "serviceProvisioningErrors")
+# The addresses an object owns, which must be unique across all kinds.
+_ADDRESSES = ("mail", "mailNickname", "proxyAddresses")
+# Names people know it by; and `deletedDateTime`, without which some tenants do not report a restore.
+_FACE = ("displayName", "deletedDateTime")
+
+BOOLEANS = frozenset(
+    {
+        "accountEnabled",
+        "isAssignableToRole",
+        "isCompliant",
+        "isManaged",
+        "mailEnabled",
+        "onPremisesSyncEnabled",
+        "securityEnabled",
+    }
+)
+TEXT_LISTS = frozenset({"groupTypes", "physicalIds", "proxyAddresses"})
+OBJECT_LISTS = frozenset({*ERRORS, "alternativeSecurityIds"})
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One entity set of Graph.
+
+    name:       the path segment, e.g. "users".
+    links:      properties that come as "<name>@delta": they are selected with the others.
+    permission: the least application permission, for messages.
+    """
+
+    name: str
+    kind: ObjectKind
+    odata_type: str
+    properties: tuple[str, ...]
+    permission: str
+    links: tuple[str, ...] = ()
+
+
+USERS = Collection(
+    "users",
+    ObjectKind.USER,
+    "#microsoft.graph.user",
+    (
+        "userPrincipalName",  # an address; a placeholder here is a quarantined UPN
+        *_ADDRESSES,
+        *_FACE,
+        *_SYNC,
+        "onPremisesImmutableId",  # the source anchor: the partner in AD
+        "onPremisesUserPrincipalName",  # what AD wanted, where userPrincipalName is a placeholder
+        "onPremisesDistinguishedName",  # where to look in AD, and in which forest
+        "onPremisesDomainName",
+        "onPremisesSamAccountName",
+        "onPremisesSecurityIdentifier",
+        "accountEnabled",  # disabled on one side only
+        "userType",  # guests are never synced
+        "createdDateTime",
+        "lastPasswordChangeDateTime",  # password writeback and hash sync
+        *ERRORS,
+    ),
+    "User.Read.All",
+)
+
+GROUPS = Collection(
+    "groups",
+    ObjectKind.GROUP,
+    "#microsoft.graph.group",
+    (
+        *_ADDRESSES,
+        *_FACE,
+        *_SYNC,
+        "onPremisesSecurityIdentifier",  # the partner in AD: groups show no anchor
+        "onPremisesDomainName",
+        "onPremisesSamAccountName",
+        "groupTypes",  # Unified, DynamicMembership
+        "mailEnabled",
+        "securityEnabled",
+        "isAssignableToRole",  # its members hold roles: soft match refuses them
+        "createdDateTime",
+        *ERRORS,
+    ),
+    "GroupMember.Read.All",
+    links=("members",),
+)
+
+CONTACTS = Collection(
+    "contacts",
+    ObjectKind.CONTACT,
+    "#microsoft.graph.orgContact",
+    (*_ADDRESSES, *_FACE, *_SYNC, *ERRORS),
+    "OrgContact.Read.All",
+)
+
+# For the hybrid-join slice; adding it to COLLECTIONS is all it takes.
+DEVICES = Collection(
+    "devices",
+    ObjectKind.DEVICE,
+    "#microsoft.graph.device",
+    (
+        *_FACE,
+        *_SYNC,
+        "deviceId",  # the partner's objectGUID
+        "onPremisesSecurityIdentifier",
+        "accountEnabled",
+        "trustType",
+        "profileType",
+        "registrationDateTime",  # null: pending
+        "approximateLastSignInDateTime",
+        "operatingSystem",
+        "operatingSystemVersion",
+        "isCompliant",
+        "isManaged",
+    ),
+    "Device.Read.All",
+)
+
+COLLECTIONS = (USERS, GROUPS, CONTACTS)

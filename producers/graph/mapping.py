@@ -1,0 +1,142 @@
+"""Graph JSON -> facts. Pure: no I/O, no clock, no state.
+
+Three things are kept apart: null (the property was cleared), false, and absent (no news in a partial item;
+never set in a complete one). Unknown keys are ignored: directory types are open, anything may appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from producers.graph.collections import BOOLEANS, OBJECT_LISTS, TEXT_LISTS, Collection
+from streams.contracts.errors import InvalidRecordError
+from streams.contracts.facts import Fact, Link, LinkChange, Operation
+from streams.runtime.clock import Sequence
+
+# A fact of a big group stays far below the size of a record; more members follow in further facts.
+LINKS_PER_FACT = 1000
+_ERROR_DETAIL = 2000
+
+
+def object_id(item: object) -> str:
+    """The id of an item in lower case. Raises InvalidRecordError("no_id") if it is not an object with a GUID."""
+    found = item.get("id") if isinstance(item, Mapping) else None
+    if not isinstance(found, str) or not _is_guid(found):
+        raise InvalidRecordError("no_id", "the item has no GUID under id")
+    return found.lower()
+
+
+def is_removed(item: Mapping[str, Any]) -> bool:
+    """Whether a delta item says that the object is gone, for now ("changed") or for good ("deleted")."""
+    return "@removed" in item
+
+
+def facts_of_item(
+    item: Mapping[str, Any], collection: Collection, op: Operation, sequence: Sequence, ts_ms: int, *, full: bool
+) -> Iterator[Fact]:
+    """The fact of one item, and further ones where it has more members than one fact carries.
+
+    op:   what happened if the item lives; a removed one is always a deletion.
+    full: the item is the first of this object in a full pass: what it lacks is not set, and members it
+          does not list belong to no one.
+    Raises InvalidRecordError("wrong_type") if a known property has a type that Graph does not give it.
+    """
+    name = object_id(item)
+    if is_removed(item):
+        reason = item["@removed"].get("reason") if isinstance(item["@removed"], Mapping) else None
+        yield Fact(
+            op=Operation.DELETED,
+            object_id=name,
+            seq=sequence.next(),
+            ts_ms=ts_ms,
+            kind=collection.kind,
+            attributes={"@removed": reason if reason in {"changed", "deleted"} else "changed"},
+        )
+        return
+    attributes = attributes_of(item, collection, full=full)
+    changes = [(link, part) for link in collection.links for part in _link_changes(item, link, complete=full)]
+    first = {changes[0][0]: changes[0][1]} if changes else {}
+    yield Fact(
+        op=op,
+        object_id=name,
+        seq=sequence.next(),
+        ts_ms=ts_ms,
+        kind=collection.kind,
+        attributes=attributes,
+        links=first,
+        full=full,
+    )
+    for link, part in changes[1:]:
+        yield Fact(
+            op=Operation.UPDATED,
+            object_id=name,
+            seq=sequence.next(),
+            ts_ms=ts_ms,
+            kind=collection.kind,
+            links={link: part},
+        )
+
+
+def attributes_of(item: Mapping[str, Any], collection: Collection, *, full: bool) -> dict[str, Any]:
+    """The selected properties that the item names; in a complete one null is the same as not named."""
+    found = {}
+    for name in collection.properties:
+        if name in item and not (full and item[name] is None):
+            found[name] = _value(name, item[name])
+    return found
+
+
+def _value(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in BOOLEANS:
+        fits = isinstance(value, bool)
+    elif name in TEXT_LISTS:
+        fits = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+    elif name in OBJECT_LISTS:
+        fits = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+        value = [_without_annotations(entry) for entry in value] if fits else value
+    else:
+        fits = isinstance(value, str)
+    if not fits:
+        raise InvalidRecordError("wrong_type", f"{name} is a {type(value).__name__}, which Graph does not send")
+    return value
+
+
+def _without_annotations(entry: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in entry.items() if not key.startswith("@")}
+    detail = kept.get("errorDetail")
+    if isinstance(detail, str):
+        kept["errorDetail"] = detail[:_ERROR_DETAIL]
+    return kept
+
+
+def _link_changes(item: Mapping[str, Any], link: str, *, complete: bool) -> list[LinkChange]:
+    entries = item.get(f"{link}@delta")
+    if entries is None:
+        return [LinkChange(complete=True)] if complete else []
+    if not isinstance(entries, list):
+        raise InvalidRecordError("wrong_type", f"{link}@delta is not a list")
+    changes = []
+    for start in range(0, max(len(entries), 1), LINKS_PER_FACT):
+        part = entries[start : start + LINKS_PER_FACT]
+        # The last word on a member counts: it may be removed and added again in one answer.
+        last = {object_id(entry): is_removed(entry) for entry in part}
+        changes.append(
+            LinkChange(
+                added=[Link(id=member) for member, gone in last.items() if not gone],
+                removed=[] if complete and start == 0 else [Link(id=member) for member, gone in last.items() if gone],
+                complete=complete and start == 0,
+            )
+        )
+    return changes
+
+
+def _is_guid(text: str) -> bool:
+    return (
+        len(text) == 36
+        and text[8] == text[13] == text[18] == text[23] == "-"
+        and all(digit in "0123456789abcdefABCDEF" for digit in text.replace("-", ""))
+        and text.count("-") == 4
+    )

@@ -1,0 +1,151 @@
+"""Microsoft Graph as a Source: its tasks take turns, a few of them on the wire at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from producers import metrics
+from producers.backoff import wait_s
+from producers.graph.client import GraphClient
+from producers.graph.collections import COLLECTIONS, Collection
+from producers.graph.delta import DeltaTask
+from producers.graph.errors_seen import ErrorsSeen
+from producers.graph.sweep import SweepTask
+from producers.graph.task import Step, Task
+from producers.graph.tenant import TenantTask
+from producers.source import STREAMING, Batch, Progress
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.errors import RetriableError
+from streams.contracts.facts import Origin
+from streams.runtime.clock import Sequence
+from streams.runtime.logs import get_logger
+from streams.runtime.settings import TenantSettings
+
+# How long a read waits for an answer before the runner's loop may turn.
+_ANSWER_S = 2.0
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Where a task stands: when it may ask again, how often it failed in a row, its call on the wire."""
+
+    task: Task
+    due_at: float = 0.0
+    failures: int = 0
+    call: Future[Any] | None = None
+
+
+class GraphSource:
+    """Users, groups and contacts of one tenant, the errors Entra keeps about them, and the tenant's state.
+
+    Each collection goes its own pace: throttling or a missing permission of one does not hold up the others.
+    While a page is on its way to Kafka the next one is already being fetched, never more than one each.
+    """
+
+    def __init__(
+        self,
+        tenant: TenantSettings,
+        client: GraphClient | None = None,
+        collections: Iterable[Collection] = COLLECTIONS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.origin = Origin(name=f"entra/{tenant.id}", side="entra", tenant=tenant.id)
+        self.progress = Progress()
+        self._sequence = Sequence()
+        self._clock = clock
+        self._wake = threading.Event()
+        self._pool = ThreadPoolExecutor(tenant.max_concurrency, thread_name_prefix=f"graph-{tenant.id}")
+        client = client or GraphClient(tenant)
+        tasks: list[Task] = [TenantTask(client, tenant.id, self.origin.name, self._sequence, tenant.tenant_interval_s)]
+        for collection in collections:
+            errors = ErrorsSeen(self.origin.name, f"{collection.name}/errors")
+            delta = DeltaTask(collection, client, self.origin.name, self._sequence, errors, tenant.poll_interval_s)
+            tasks.append(delta)
+            if any(name in collection.properties for name in ("onPremisesProvisioningErrors",)):
+                tasks.append(SweepTask(collection, client, self._sequence, errors, delta, tenant.sweep_interval_s))
+        self._turns = [_Turn(task) for task in tasks]
+
+    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+        """Go on above the last sequence number and where each task's position says."""
+        saved = list(checkpoints)
+        self._sequence.last = max((checkpoint.seq for checkpoint in saved), default=0)
+        for turn in self._turns:
+            turn.task.restore(saved)
+
+    def read(self) -> Batch:
+        """What the next answers brought; failures of one task are its own and it backs off.
+
+        Never raises RetriableError: nothing is asked while every task rests or backs off.
+        """
+        self._send_due()
+        calls = [turn.call for turn in self._turns if turn.call is not None]
+        if not calls:
+            return Batch(contacted=False)
+        wait(calls, timeout=_ANSWER_S, return_when=FIRST_COMPLETED)
+        steps = [self._taken(turn) for turn in self._turns if turn.call is not None and turn.call.done()]
+        answered = [step for step in steps if step is not None]
+        self._tell_progress(answered)
+        self._send_due()
+        return Batch(
+            facts=[fact for step in answered for fact in step.facts],
+            tenants=[state for step in answered for state in step.tenants],
+            checkpoints=[checkpoint for step in answered for checkpoint in step.checkpoints],
+            rejected=[letter for step in answered for letter in step.rejected],
+            more=any(turn.call is not None for turn in self._turns),
+            contacted=bool(answered),
+        )
+
+    def wait(self, timeout_s: float) -> None:
+        """Until a task is due, at most `timeout_s`, or until `wake`."""
+        due_at = min((turn.due_at for turn in self._turns if turn.task.ready), default=0.0)
+        self._wake.wait(max(0.0, min(timeout_s, due_at - self._clock())))
+
+    def wake(self) -> None:
+        """End a `wait`, now and from now on: the process stops."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Let calls on the wire end by themselves; start none."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _send_due(self) -> None:
+        now = self._clock()
+        for turn in self._turns:
+            if turn.call is None and turn.due_at <= now and turn.task.ready:
+                turn.call = self._pool.submit(turn.task.fetch)
+
+    def _taken(self, turn: _Turn) -> Step | None:
+        call, turn.call = turn.call, None
+        assert call is not None
+        try:
+            step = turn.task.apply(call.result())
+        except RetriableError as error:
+            turn.failures += 1
+            delay_s = wait_s(turn.failures, error.retry_after_s)
+            turn.due_at = self._clock() + delay_s
+            metrics.ERRORS.labels(self.origin.name, "read", type(error).__name__).inc()
+            log.warning(
+                "trying again", source=self.origin.name, task=turn.task.name, error=str(error), wait_s=round(delay_s, 1)
+            )
+            return None
+        turn.failures = 0
+        turn.due_at = self._clock() + turn.task.interval_s if turn.task.resting else 0.0
+        return step
+
+    def _tell_progress(self, steps: list[Step]) -> None:
+        passes = {turn.task.name: turn.task.full_pass for turn in self._turns if turn.task.full_pass is not None}
+        if not passes:
+            self.progress.phase, self.progress.notes = STREAMING, {}
+            return
+        if self.progress.phase in {"starting", STREAMING}:
+            self.progress.done = 0
+        self.progress.phase = "resync" if "resync" in passes.values() else "snapshot"
+        self.progress.done += sum(len(step.facts) for step in steps)
+        self.progress.notes = {"reading": ", ".join(sorted(passes))}

@@ -1,0 +1,128 @@
+"""Access tokens: the only module that knows msal.
+
+Four ways to prove who we are: client secret, certificate, a federated token file (workload identity), and the
+managed identity of the machine. Secrets and tokens are read again from their files whenever a token was
+refused, so that they can be replaced without a restart.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msal
+import requests
+
+from streams.contracts.errors import RetriableError
+from streams.runtime.settings import TenantSettings
+
+# A person has to act; meanwhile ask once a minute, so that the source heals by itself afterwards.
+_REFUSED_WAIT_S = 60.0
+
+
+class TokenSource:
+    """Gives bearer tokens for one tenant's Graph; msal caches them until shortly before they expire.
+
+    Thread-safe. `http` must carry its own timeouts and trust.
+    """
+
+    def __init__(self, tenant: TenantSettings, http: requests.Session) -> None:
+        self._tenant = tenant
+        self._http = http
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def token(self) -> str:
+        """A token that is valid now. Raises RetriableError, naming what Entra said and what to do."""
+        with self._lock:
+            try:
+                return self._acquire()
+            except (requests.RequestException, msal.MsalServiceError) as error:
+                self._client = None
+                raise RetriableError(
+                    f"no token from {self._tenant.authority}: {type(error).__name__}: {error}"
+                ) from error
+            except (ValueError, KeyError) as error:
+                self._client = None
+                raise RetriableError(
+                    f"no token from {self._tenant.authority}: {error}; check authority, certificate and key",
+                    retry_after_s=_REFUSED_WAIT_S,
+                ) from error
+
+    def renew(self, refused: str) -> None:
+        """Forget `refused`, which Graph no longer takes; the next `token` is a new one."""
+        with self._lock:
+            if self._client is not None and self._acquire_quietly() == refused:
+                self._client = None
+
+    def _acquire_quietly(self) -> str | None:
+        try:
+            return self._acquire()
+        except (RetriableError, requests.RequestException, msal.MsalServiceError, ValueError, KeyError):
+            self._client = None
+            return None
+
+    def _acquire(self) -> str:
+        if self._tenant.managed_identity:
+            answer = self._managed().acquire_token_for_client(resource=self._tenant.scope.removesuffix("/.default"))
+        else:
+            answer = self._confidential().acquire_token_for_client(scopes=[self._tenant.scope])
+        if "access_token" not in answer:
+            # msal would repeat a refusal from its memory for a minute; a new client asks again.
+            self._client = None
+            raise RetriableError(
+                f"Entra refuses application {self._tenant.client_id or 'managed identity'} a token: "
+                f"{answer.get('error')}: {_first_line(answer.get('error_description'))}; "
+                "check client_id and renew the secret or certificate",
+                retry_after_s=_REFUSED_WAIT_S,
+            )
+        return str(answer["access_token"])
+
+    def _confidential(self) -> Any:
+        if self._client is None:
+            self._client = msal.ConfidentialClientApplication(
+                self._tenant.client_id,
+                client_credential=self._credential(),
+                authority=self._tenant.authority,
+                # The authority is configured on purpose; asking the public cloud about it would fail
+                # in sovereign clouds and in the lab.
+                instance_discovery=False,
+                http_client=self._http,
+            )
+        return self._client
+
+    def _managed(self) -> Any:
+        if self._client is None:
+            identity = (
+                msal.UserAssignedManagedIdentity(client_id=self._tenant.client_id)
+                if self._tenant.client_id
+                else msal.SystemAssignedManagedIdentity()
+            )
+            self._client = msal.ManagedIdentityClient(identity, http_client=self._http)
+        return self._client
+
+    def _credential(self) -> Any:
+        tenant = self._tenant
+        if tenant.federated_token_file is not None:
+            # The platform replaces this file about once an hour: msal asks for its content each time.
+            return {"client_assertion": partial(_content, tenant.federated_token_file)}
+        if tenant.certificate_file is not None and tenant.private_key_file is not None:
+            certificate, key = _content(tenant.certificate_file), _content(tenant.private_key_file)
+            return {"private_key": key, "public_certificate": certificate}
+        if tenant.client_secret_file is not None:
+            return _content(tenant.client_secret_file)
+        return tenant.client_secret.get_secret_value() if tenant.client_secret is not None else None
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        message = f"the credential file {file} cannot be read ({error.strerror}): check path and rights"
+        raise RetriableError(message, retry_after_s=_REFUSED_WAIT_S) from error
+
+
+def _first_line(text: object) -> str:
+    return str(text or "").partition("\r\n")[0].partition("\n")[0]
