@@ -1,1 +1,1 @@
-"""An LDAP v3 directory server that behaves like Windows Active Directory where a real Samba domain controller does not."""
+"""An LDAP v3 directory that behaves like Windows Active Directory where a real Samba domain controller does not."""

@@ -124,7 +124,8 @@ def _accounts(store: DirectoryStore) -> None:
     for name in ("Domain Admins", "Enterprise Admins"):
         store.add_values(f"CN={name},{users}", "member", f"CN=Administrator,{users}")
     controller = {
-        "objectClass": "computer", "sAMAccountName": f"{HOST}$", "userAccountControl": "532480", "primaryGroupID": "516",
+        "objectClass": "computer", "sAMAccountName": f"{HOST}$", "userAccountControl": "532480",
+        "primaryGroupID": "516",
         "dNSHostName": f"{HOST.lower()}.{store.domain}", "operatingSystem": "Windows Server 2022 Datacenter",
         "operatingSystemVersion": "10.0 (20348)", **_CRITICAL,
     }  # fmt: skip

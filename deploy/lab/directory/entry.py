@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from deploy.lab.directory import schema
 
-# None: removed (its USN is kept). An Entry: the target of a single-valued link. A dict: link targets, each with its USN.
-Stored: TypeAlias = "None | bytes | tuple[bytes, ...] | Entry | dict[Entry, int]"
+# None: removed (its USN is kept). An Entry: the target of a single-valued link. A dict: link targets with their USNs.
+Stored: TypeAlias = "bytes | tuple[bytes, ...] | Entry | dict[Entry, int] | None"
 
 
 class Shape:

@@ -1,7 +1,7 @@
 """Linked attributes: member, manager and their like, kept per value with the USN of each value.
 
-A link is a reference to the target itself, so a renamed target needs no repair, and it vanishes silently with its target:
-Active Directory reports no change of a group whose member was deleted.
+A link is a reference to the target itself, so a renamed target needs no repair, and it vanishes silently with its
+target: Active Directory reports no change of a group whose member was deleted.
 
 Source: MS-ADTS 3.1.1.1.6 (linked attributes); reference measurements on Samba 4.17.
 """

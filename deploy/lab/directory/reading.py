@@ -44,7 +44,8 @@ def present(store: DirectoryStore, entry: Entry) -> Iterator[Attribute]:
 _ALWAYS = tuple(
     schema.ATTRIBUTES[name.lower()]
     for name in (
-        "distinguishedName", "whenCreated", "whenChanged", "uSNCreated", "uSNChanged", "name", "objectGUID", "objectSid",
+        "distinguishedName", "whenCreated", "whenChanged", "uSNCreated", "uSNChanged", "name", "objectGUID",
+        "objectSid",
     )
 )  # fmt: skip
 

@@ -52,16 +52,20 @@ msDS-cloudExtensionAttribute19 msDS-cloudExtensionAttribute20 extensionAttribute
 extensionAttribute3 extensionAttribute4 extensionAttribute5 extensionAttribute6 extensionAttribute7
 extensionAttribute8 extensionAttribute9 extensionAttribute10 extensionAttribute11 extensionAttribute12
 extensionAttribute13 extensionAttribute14 extensionAttribute15 msDS-ExternalDirectoryObjectId
-msExchRecipientDisplayType# msExchRecipientTypeDetails# msExchRemoteRecipientType# networkAddress* notes o* operatingSystem
+msExchRecipientDisplayType# msExchRecipientTypeDetails# msExchRemoteRecipientType# networkAddress* notes o*
+operatingSystem
 operatingSystemHotfix operatingSystemServicePack operatingSystemVersion ou pager personalTitle
 physicalDeliveryOfficeName postalAddress* postalCode postOfficeBox* preferredLanguage primaryTelexNumber profilePath
-scriptPath serverReferenceBL* sn st street streetAddress targetAddress telephoneAssistant telephoneNumber textEncodedORAddress
+scriptPath serverReferenceBL* sn st street streetAddress targetAddress telephoneAssistant telephoneNumber
+textEncodedORAddress
 thumbnailLogo title uid* url* userPrincipalName userWorkstations wWWHomePage location dNSHostName dnsRoot* keywords*
 serviceClassName serviceBindingInformation* serviceDNSName serviceDNSNameType msDS-OperatingSystem description*
 otherTelephone* otherMobile* otherHomePhone* otherPager* otherMailbox* otherIpPhone* otherFacsimileTelephoneNumber*
 proxyAddresses* servicePrincipalName* altSecurityIdentities* msDS-AllowedToDelegateTo* showInAddressBook* roomNumber*
-uPNSuffixes* msDS-DeviceOSType msDS-DeviceOSVersion msDS-RegisteredOwner# sAMAccountName+ groupAttributes# nETBIOSName nCName
-msExchHideFromAddressLists? msExchExtensionCustomAttribute1* msExchExtensionCustomAttribute2* unixHomeDirectory loginShell
+uPNSuffixes* msDS-DeviceOSType msDS-DeviceOSVersion msDS-RegisteredOwner# sAMAccountName+ groupAttributes# nETBIOSName
+nCName
+msExchHideFromAddressLists? msExchExtensionCustomAttribute1* msExchExtensionCustomAttribute2* unixHomeDirectory
+loginShell
 """
 _MARKS = {"*": "multi", "#": "integer", "?": "boolean", "+": "kept", "~": "kept"}
 _INTEGERS = """

@@ -35,8 +35,8 @@ class DirectoryStore:
     Args:
         domain: DNS name of the domain.
         netbios: its short name; the first label in upper case unless given.
-        unique_upns: refuse a userPrincipalName another object has, as Windows does within a forest. Off, duplicates come
-            in as they do from several forests or from before 2012 R2.
+        unique_upns: refuse a userPrincipalName another object has, as Windows does within a forest. Off,
+            duplicates come in as they do from several forests or from before 2012 R2.
         recycle_bin: deleted objects keep their attributes and links until they are restored.
         seed: makes GUIDs and the domain SID reproducible; random unless given.
         clock: seconds since the epoch; whenCreated, whenChanged and pwdLastSet follow it.
@@ -121,7 +121,7 @@ class DirectoryStore:
             return uuid.UUID(bytes_le=entry.guid)
 
     def modify(self, reference: Reference, attributes: Mapping[str, Values]) -> None:
-        """Replace whole attributes; `None` or an empty list removes one. Writing the same value again changes nothing."""
+        """Replace whole attributes; `None` or an empty list removes one. The same value again is no change."""
         updates = [Update(Operation.REPLACE, name, values.as_list(value)) for name, value in attributes.items()]
         self.update(self.entry(reference), updates)
 
