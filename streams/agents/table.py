@@ -47,7 +47,12 @@ class TablePartition:
         return [pending.get(key, value) for key, value in zip(keys, stored, strict=True)]
 
     def put(self, key: bytes, value: bytes | None) -> None:
-        """Write a row, or delete it (None). Lasting only after `flush`.
+        """Write a row, or delete it (None). Lasting only after `flush`. Raises as `admit` does."""
+        self.admit(key, value)
+        self._pending[key] = value
+
+    def admit(self, key: bytes, value: bytes | None) -> None:
+        """Whether the row may be written at all.
 
         Raises InvalidRecordError("row_too_large") where no changelog record can carry it.
         """
@@ -57,13 +62,16 @@ class TablePartition:
             raise InvalidRecordError(
                 "row_too_large", f"the row {key!r} has {len(value)} bytes, more than {MAX_RECORD_BYTES}"
             )
-        self._pending[key] = value
 
     def scan(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """All flushed rows whose key starts with `prefix`, in key order. Call it with nothing pending."""
-        if self._pending:
-            raise ValueError("flush before scanning: the overlay is not searched")
-        return self._store.scan(prefix)
+        """Every row whose key starts with `prefix`, with all writes so far, in any order."""
+        pending = {key: value for key, value in self._pending.items() if key.startswith(prefix)}
+        for key, stored in self._store.scan(prefix):
+            if key not in pending:
+                yield key, stored
+        for key, value in pending.items():
+            if value is not None:
+                yield key, value
 
     def discard(self) -> None:
         """Forget what was written since the last flush."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 DAY_MS = 24 * 3600 * 1000
+# A single fact or table row may be large (certificates, long link lists); Kafka's default is 1 MiB.
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,10 @@ class Topic:
 
     def configuration(self) -> dict[str, str]:
         """The broker-side settings to create this topic with."""
+        common = {"max.message.bytes": str(MAX_MESSAGE_BYTES), **self.config}
         if self.compacted:
-            return {"cleanup.policy": "compact", "min.compaction.lag.ms": "60000", **self.config}
-        return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms), **self.config}
+            return {"cleanup.policy": "compact", "min.compaction.lag.ms": "60000", **common}
+        return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms), **common}
 
 
 AD_CHANGES = Topic("synchealth.ad.changes.v1", "objectGUID", "FactChunk", "producers.ad")
@@ -49,6 +52,12 @@ DEADLETTERS = Topic(
     retention_ms=30 * DAY_MS,
 )
 
+# The changelogs of the workers' tables: partition n belongs to whoever reads partition n of the topic behind it.
+AD_OBJECTS = Topic("synchealth.state.ad.objects.v1", "row", "table row", "streams.project", compacted=True)
+ENTRA_OBJECTS = Topic("synchealth.state.entra.objects.v1", "row", "table row", "streams.project", compacted=True)
+VIEW_STATES = Topic("synchealth.state.views.v1", "row", "table row", "streams.evaluate", compacted=True)
+
 TOPICS: tuple[Topic, ...] = (
     AD_CHANGES, ENTRA_CHANGES, ENTRA_TENANT, VIEWS, FINDINGS, CHECKPOINTS, DEADLETTERS,
+    AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES,
 )  # fmt: skip

@@ -1,0 +1,135 @@
+"""The evaluate agent's work: contributions, ticks and context of one partition in, findings out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from streams.agents.deadletters import Fuse, dead_letter
+from streams.agents.lanes import Record
+from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS
+from streams.agents.outbox import Outbox
+from streams.agents.rows import PartitionRows
+from streams.contracts.codec import decode, encode
+from streams.contracts.errors import InvalidRecordError
+from streams.contracts.views import Contribution, ContributionChunk, Tick, ViewRecord
+from streams.engine.evaluator import Outcome, ViewPartition
+from streams.runtime.logs import get_logger
+
+STAGE = "evaluate"
+_ITEMS_AT_ONCE = 100
+"""Contributions between two looks at the event loop."""
+_FAULTS_REMEMBERED = 10_000
+_DECODER: msgspec.json.Decoder[ViewRecord] = msgspec.json.Decoder(ViewRecord)
+log = get_logger(__name__)
+
+
+class EvaluatePartition:
+    """Handles the records of one partition of the views topic.
+
+    Order of lasting effects: findings and derived contributions acknowledged, then the views flushed,
+    then (by the lane) the offset committed.
+    """
+
+    def __init__(
+        self,
+        views: ViewPartition,
+        rows: PartitionRows,
+        new_outbox: Callable[[str, Record], Outbox],
+        fuse: Fuse,
+    ) -> None:
+        self._views = views
+        self._rows = rows
+        self._new_outbox = new_outbox
+        self._fuse = fuse
+        self._reported: dict[tuple[str, str], None] = {}
+        self.ticked_ms = 0
+        """`now_ms` of the latest tick that came back: the proof that this partition moves."""
+        views.restore(rows)
+
+    @property
+    def clock_ms(self) -> int:
+        """The partition's time."""
+        return self._views.now_ms
+
+    @property
+    def backlog(self) -> int:
+        """Views still to be evaluated again."""
+        return self._views.pending
+
+    async def __call__(self, records: Sequence[Record]) -> None:
+        """Work off the records. Raises FatalError (fuse, lease) and Kafka's errors."""
+        outbox = self._new_outbox(STAGE, records[0])
+        work = [(record, part) for record in records for part in _parts(record, outbox)]
+        self._rows.prefetch(key for _, part in work for key in self._views.row_keys(part))
+        for record, part in work:
+            self._apply(record, part, outbox)
+            if isinstance(part, Tick):
+                self.ticked_ms = max(self.ticked_ms, part.now_ms)
+            await asyncio.sleep(0)
+        await outbox.deliver()
+        await self._rows.flush()
+
+    def _apply(self, record: Record, part: ViewRecord, outbox: Outbox) -> None:
+        try:
+            outcome = self._views.apply(part, self._rows)
+        except Exception as error:  # noqa: BLE001 - nothing may raise out of an agent; the fuse counts
+            self._rows.drop()
+            if isinstance(part, ContributionChunk) and len(part.items) > 1:
+                for item in part.items:  # find the one that cannot be used
+                    self._apply(record, _chunk(part, [item]), outbox)
+                return
+            self._refuse(record, part, error, outbox)
+        else:
+            self._rows.keep()
+            self._publish(record, part, outcome, outbox)
+
+    def _refuse(self, record: Record, part: ViewRecord, error: Exception, outbox: Outbox) -> None:
+        reason = error.reason if isinstance(error, InvalidRecordError) else "evaluate_failed"
+        if not isinstance(error, InvalidRecordError):
+            log.error("record_failed", partition=record.partition, offset=record.offset, exc_info=error)
+            self._fuse.bad(error)
+        outbox.dead(dead_letter(STAGE, reason, f"{type(error).__name__}: {error}", record, encode(part)))
+
+    def _publish(self, record: Record, part: ViewRecord, outcome: Outcome, outbox: Outbox) -> None:
+        self._fuse.good()
+        EVALUATIONS.inc(outcome.evaluated)
+        FINDINGS.inc(len(outcome.findings))
+        if isinstance(part, ContributionChunk):
+            CONTRIBUTIONS.inc(len(part.items))
+        outbox.findings(outcome.findings)
+        outbox.contributions(outcome.contributions)
+        for fault in outcome.faults:
+            RULE_FAULTS.labels(fault.detection).inc()
+            name = (fault.detection, fault.view)
+            if name in self._reported:
+                continue  # a broken rule fails at every look; one letter per view says it all
+            self._reported[name] = None
+            if len(self._reported) > _FAULTS_REMEMBERED:
+                self._reported.clear()
+            log.error("rule_failed", detection=fault.detection, error=fault.error, partition=record.partition)
+            error = f"{fault.detection} on {fault.view}: {fault.error}"
+            outbox.dead(dead_letter(STAGE, "rule_failed", error, record, encode(part)))
+
+
+def _parts(record: Record, outbox: Outbox) -> Iterator[ViewRecord]:
+    """The record in pieces small enough not to hold up the loop; a dead letter where it is not one of ours."""
+    try:
+        try:
+            part = _DECODER.decode(record.value or b"")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            part = decode(record.value, ViewRecord)  # type: ignore[arg-type]
+    except InvalidRecordError as error:
+        outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
+        return
+    if isinstance(part, ContributionChunk) and len(part.items) > _ITEMS_AT_ONCE:
+        for start in range(0, len(part.items), _ITEMS_AT_ONCE):
+            yield _chunk(part, part.items[start : start + _ITEMS_AT_ONCE])
+    else:
+        yield part
+
+
+def _chunk(part: ContributionChunk, items: list[Contribution]) -> ContributionChunk:
+    return ContributionChunk(sent_ms=part.sent_ms, items=items)

@@ -1,0 +1,204 @@
+"""Lanes: one per owned partition, each working off its records strictly in order, a batch at a time.
+
+A Faust agent hands every record to the lane of its partition and goes on. That gives order within a
+partition, parallel waiting across partitions, and large batches exactly when there is a backlog.
+
+The commit rule is ours as well: a lane's position moves when its handler has returned, and only such
+positions are committed. (Faust's own bookkeeping may commit past a skipped record: see DECISIONS.md.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from streams.runtime.logs import get_logger
+
+MAX_BATCH_BYTES = 1_000_000
+MAX_BATCH_RECORDS = 2_000
+_QUEUED_RECORDS = 4_000
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record as the agents see it. `generation`: the consumer group's when it was fetched."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    generation: int
+
+
+class Handler(Protocol):
+    """Works off records of one partition; whatever it must keep is lasting when it returns."""
+
+    async def __call__(self, records: Sequence[Record]) -> None: ...
+
+
+class Lane:
+    """The records of one partition, and how far they are worked off."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.next_offset: int | None = None
+        self.committed: int | None = None
+        self.busy_since: float | None = None
+        self._handler = handler
+        self._queue: deque[Record] = deque()
+        self._offered: int = -1
+        self._arrived = asyncio.Event()
+        self._space = asyncio.Event()
+        self._stopping = False
+
+    async def offer(self, record: Record) -> None:
+        """Queue a record; waits while the queue is full. A record seen before is dropped."""
+        while len(self._queue) >= _QUEUED_RECORDS and not self._stopping:
+            self._space.clear()
+            await self._space.wait()
+        if self._stopping or record.offset <= self._offered:
+            return
+        self._offered = record.offset
+        self._queue.append(record)
+        self._arrived.set()
+
+    @property
+    def queued(self) -> int:
+        """Records waiting."""
+        return len(self._queue)
+
+    def stop(self) -> None:
+        """Finish the batch in hand, then end `run`; what is queued stays unread and uncommitted."""
+        self._stopping = True
+        self._arrived.set()
+        self._space.set()
+
+    async def run(self) -> None:
+        """Work until stopped. Raises what the handler raises."""
+        while True:
+            await self._arrived.wait()
+            if self._stopping:
+                return
+            records = self._batch(self._queue.popleft())
+            if not self._queue:
+                self._arrived.clear()
+            self._space.set()
+            self.busy_since = time.monotonic()
+            await self._handler(records)
+            self.busy_since = None
+            self.next_offset = records[-1].offset + 1
+
+    def _batch(self, first: Record) -> list[Record]:
+        records, size = [first], len(first.value or b"")
+        while size < MAX_BATCH_BYTES and len(records) < MAX_BATCH_RECORDS and self._queue:
+            records.append(self._queue.popleft())
+            size += len(records[-1].value or b"")
+        return records
+
+
+class Stage:
+    """One topic's lanes on this worker: opened on assignment, closed on revocation.
+
+    open_partitions: prepares the state of exactly these partitions (recovery) and returns their handlers.
+    """
+
+    def __init__(
+        self, topic: str, open_partitions: Callable[[set[int]], Awaitable[Mapping[int, Handler]]]
+    ) -> None:
+        self.topic = topic
+        self.lanes: dict[int, Lane] = {}
+        self._open_partitions = open_partitions
+        self._tasks: list[asyncio.Task[None]] = []
+        self._opening: asyncio.Task[None] | None = None
+        self._opened = asyncio.Event()
+        self._generation = -1
+
+    def open(
+        self, partitions: set[int], generation: int, on_failure: Callable[[BaseException], None]
+    ) -> None:
+        """Start owning exactly `partitions`, in the background: recovery must not hold up the heartbeat.
+
+        `on_failure` is told when recovery or a lane breaks; the stage does not go on by itself then.
+        """
+
+        async def opening() -> None:
+            handlers = await self._open_partitions(partitions)
+            self.lanes = {partition: Lane(handler) for partition, handler in handlers.items()}
+            for lane in self.lanes.values():
+                self._watch(lane.run(), on_failure)
+            self._opened.set()
+
+        self._generation = generation
+        self._opening = self._watch(opening(), on_failure)
+
+    def _watch(
+        self, work: Awaitable[None], on_failure: Callable[[BaseException], None]
+    ) -> asyncio.Task[None]:
+        async def guarded() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the worker must not go on
+                on_failure(error)
+
+        task = asyncio.create_task(guarded())
+        self._tasks.append(task)
+        return task
+
+    async def close(self, within_s: float) -> bool:
+        """Finish the batches in hand; False if one took longer than `within_s` seconds and was cut off."""
+        self._opened.clear()
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+        for lane in self.lanes.values():
+            lane.stop()
+        tasks, self._tasks, self._opening = self._tasks, [], None
+        late: set[asyncio.Task[None]] = set()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=within_s)
+        for task in late:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        return not late
+
+    def forget(self) -> None:
+        """Drop the closed lanes, after their positions were committed."""
+        self.lanes = {}
+
+    async def offer(self, record: Record) -> None:
+        """Give a record to its lane.
+
+        Dropped, to be read again, where the partition is not ours now or the record was fetched before
+        the latest rebalance: worked off out of turn it would move the position past unread ones.
+        """
+        await self._opened.wait()
+        lane = self.lanes.get(record.partition)
+        if lane is not None and record.generation == self._generation:
+            await lane.offer(record)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the lanes of the current assignment are open."""
+        return self._opened.is_set()
+
+    def uncommitted(self) -> dict[int, int]:
+        """Partition -> position that is worked off and not committed yet."""
+        return {
+            partition: lane.next_offset
+            for partition, lane in self.lanes.items()
+            if lane.next_offset is not None and lane.next_offset != lane.committed
+        }
+
+    def committed(self, positions: Mapping[int, int]) -> None:
+        """Remember what the broker took."""
+        for partition, position in positions.items():
+            if partition in self.lanes:
+                self.lanes[partition].committed = position

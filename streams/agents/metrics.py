@@ -1,0 +1,51 @@
+"""What a worker tells Prometheus about itself."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+FACTS = Counter(
+    "synchealth_streams_facts_total", "Facts folded into objects.", ["side"], registry=REGISTRY
+)
+CONTRIBUTIONS = Counter(
+    "synchealth_streams_contributions_total", "Contributions taken into views.", registry=REGISTRY
+)
+EVALUATIONS = Counter("synchealth_streams_evaluations_total", "Views judged.", registry=REGISTRY)
+FINDINGS = Counter(
+    "synchealth_streams_findings_total", "Finding records published (opened, changed, resolved).", registry=REGISTRY
+)
+RULE_FAULTS = Counter(
+    "synchealth_streams_rule_faults_total", "Rules that raised, and views that could not be built.",
+    ["detection"], registry=REGISTRY,
+)  # fmt: skip
+DEAD_LETTERS = Counter(
+    "synchealth_streams_dead_letters_total", "Records and facts that could not be used.",
+    ["stage", "reason"], registry=REGISTRY,
+)  # fmt: skip
+BATCH_SECONDS = Histogram(
+    "synchealth_streams_batch_seconds", "Time to work off one batch, acknowledged writes included.",
+    ["topic"], registry=REGISTRY, buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)  # fmt: skip
+RECOVERY_SECONDS = Gauge(
+    "synchealth_streams_recovery_seconds", "Duration of the latest table recovery.", ["topic"], registry=REGISTRY
+)
+RECOVERED_RECORDS = Gauge(
+    "synchealth_streams_recovered_records", "Changelog records read by the latest recovery.",
+    ["topic"], registry=REGISTRY,
+)  # fmt: skip
+PARTITIONS = Gauge(
+    "synchealth_streams_partitions", "Partitions this worker owns and has recovered.", ["topic"], registry=REGISTRY
+)
+LAG = Gauge(
+    "synchealth_streams_lag_records", "Records behind the end of the topic, over owned partitions.",
+    ["topic"], registry=REGISTRY,
+)  # fmt: skip
+CLOCK_LAG = Gauge(
+    "synchealth_streams_clock_lag_seconds", "How far the slowest owned views partition's clock is behind.",
+    registry=REGISTRY,
+)  # fmt: skip
+BACKLOG = Gauge(
+    "synchealth_streams_backlog_views", "Views still to be evaluated again.", registry=REGISTRY
+)

@@ -1,0 +1,111 @@
+"""What leaves the worker: collected per batch, sent together, acknowledged before the table is flushed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from aiokafka import AIOKafkaProducer
+
+from streams.agents.client import MAX_BATCH_BYTES, MAX_RECORD_BYTES
+from streams.agents.deadletters import dead_letter
+from streams.agents.lanes import Record
+from streams.contracts.codec import encode
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.facts import TenantState
+from streams.contracts.finding import Finding
+from streams.contracts.identity import partition_of
+from streams.contracts.topics import DEADLETTERS, FINDINGS, VIEWS
+from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk
+from streams.runtime.clock import now_ms
+
+_CHUNK_ITEMS = 500
+
+
+class Outbox:
+    """The outgoing records of one batch.
+
+    partitions: of the views and findings topics.
+    cause:      a record of the batch, named as the origin where something that follows from it is too large.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer, partitions: int, stage: str, cause: Record) -> None:
+        self._producer = producer
+        self._partitions = partitions
+        self._stage = stage
+        self._cause = cause
+        self._contributions: dict[tuple[str, str], Contribution] = {}
+        self._findings: dict[str, Finding | None] = {}
+        self._context: list[TenantState] = []
+        self._dead: list[DeadLetter] = []
+
+    def contributions(self, items: Iterable[Contribution]) -> None:
+        """Words to views. Of several from one contributor to one view only the newest leaves."""
+        for item in items:
+            name = (item.view, item.contributor)
+            earlier = self._contributions.get(name)
+            if earlier is None or earlier.seq <= item.seq:
+                self._contributions[name] = item
+
+    def findings(self, findings: Mapping[str, Finding | None]) -> None:
+        """Findings by id; None forgets one (a tombstone)."""
+        self._findings.update(findings)
+
+    def context(self, tenant: TenantState) -> None:
+        """A tenant's state, for every partition of the views topic."""
+        self._context.append(tenant)
+
+    def dead(self, letter: DeadLetter) -> None:
+        """Something that cannot be used."""
+        self._dead.append(letter)
+
+    async def deliver(self) -> None:
+        """Send everything; return when all of it is acknowledged. Raises Kafka's error otherwise."""
+        sent_ms = now_ms()
+        records = [
+            (VIEWS.name, partition, key, value)
+            for partition, items in self._by_partition().items()
+            for key, value in self._chunks(items, sent_ms)
+        ]
+        for tenant in self._context:
+            value = encode(ContextUpdate(sent_ms=sent_ms, tenant=tenant))
+            records += [
+                (VIEWS.name, partition, tenant.tenant.encode(), value) for partition in range(self._partitions)
+            ]
+        records += [
+            (FINDINGS.name, partition_of(name, self._partitions), name.encode(), encode(finding) if finding else None)
+            for name, finding in self._findings.items()
+        ]
+        records += [
+            (DEADLETTERS.name, 0, (letter.key or "").encode(), encode(letter)) for letter in self._dead
+        ]
+        waiting = [
+            await self._producer.send(topic, value, key=key, partition=partition)
+            for topic, partition, key, value in records
+        ]
+        if waiting:
+            await asyncio.gather(*waiting)
+
+    def _by_partition(self) -> Mapping[int, list[Contribution]]:
+        grouped: dict[int, list[Contribution]] = defaultdict(list)
+        for item in self._contributions.values():
+            grouped[partition_of(item.view, self._partitions)].append(item)
+        return grouped
+
+    def _chunks(self, items: list[Contribution], sent_ms: int) -> Iterable[tuple[bytes, bytes]]:
+        """(key, value) of the chunks, each small enough to travel."""
+        if len(items) > _CHUNK_ITEMS:
+            for start in range(0, len(items), _CHUNK_ITEMS):
+                yield from self._chunks(items[start : start + _CHUNK_ITEMS], sent_ms)
+            return
+        value = encode(ContributionChunk(sent_ms=sent_ms, items=items))
+        if len(value) > MAX_BATCH_BYTES and len(items) > 1:
+            half = len(items) // 2
+            yield from self._chunks(items[:half], sent_ms)
+            yield from self._chunks(items[half:], sent_ms)
+        elif len(value) > MAX_RECORD_BYTES:
+            error = f"a contribution to {items[0].view} has {len(value)} bytes, more than {MAX_RECORD_BYTES}"
+            self._dead.append(dead_letter(self._stage, "contribution_too_large", error, self._cause, b""))
+        else:
+            yield items[0].view.encode(), value

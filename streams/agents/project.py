@@ -1,0 +1,135 @@
+"""The project agent's work: facts of one partition into object state, contributions out to the views."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+import orjson
+
+from streams.agents.deadletters import Fuse, dead_letter
+from streams.agents.lanes import Record
+from streams.agents.metrics import FACTS
+from streams.agents.outbox import Outbox
+from streams.agents.rows import PartitionRows
+from streams.contracts.codec import convert, decode, encode
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.errors import InvalidRecordError
+from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
+from streams.engine.projector import Projector
+from streams.runtime.logs import get_logger
+
+STAGE = "project"
+_BREATHE_EVERY = 100
+"""Facts between two looks at the event loop: heartbeats and other partitions go on meanwhile."""
+_DECODER = msgspec.json.Decoder(FactChunk)
+log = get_logger(__name__)
+
+
+class ProjectPartition:
+    """Handles the records of one partition of a change topic.
+
+    Order of lasting effects: contributions acknowledged, then the state flushed, then (by the lane) the
+    offset committed. A crash in between repeats and never skips.
+    """
+
+    def __init__(
+        self, projector: Projector, rows: PartitionRows, new_outbox: Callable[[str, Record], Outbox], fuse: Fuse
+    ) -> None:
+        self._projector = projector
+        self._rows = rows
+        self._new_outbox = new_outbox
+        self._fuse = fuse
+
+    async def __call__(self, records: Sequence[Record]) -> None:
+        """Work off the records. Raises FatalError (fuse, lease) and Kafka's errors."""
+        outbox = self._new_outbox(STAGE, records[0])
+        facts = [(record, origin, fact) for record in records for origin, fact in _facts(record, outbox)]
+        self._rows.prefetch(self._projector.row_keys(fact for _, _, fact in facts))
+        for count, (record, origin, fact) in enumerate(facts, start=1):
+            self._project(record, origin, fact, outbox)
+            if count % _BREATHE_EVERY == 0:
+                await asyncio.sleep(0)
+        await outbox.deliver()
+        await self._rows.flush()
+
+    def _project(self, record: Record, origin: Origin, fact: Fact, outbox: Outbox) -> None:
+        try:
+            contributions = self._projector.apply(origin, fact, self._rows)
+        except InvalidRecordError as error:
+            self._rows.drop()
+            outbox.dead(_letter(error.reason, str(error), record, origin, fact))
+        except Exception as error:  # noqa: BLE001 - nothing may raise out of an agent; the fuse counts
+            self._rows.drop()
+            log.error("fact_failed", object_id=fact.object_id, source=origin.name, exc_info=True)
+            self._fuse.bad(error)
+            outbox.dead(_letter("project_failed", f"{type(error).__name__}: {error}", record, origin, fact))
+        else:
+            self._rows.keep()
+            self._fuse.good()
+            FACTS.labels(origin.side).inc()
+            outbox.contributions(contributions)
+
+
+class ContextPartition:
+    """Handles the records of one partition of the tenant topic: context for every views partition."""
+
+    def __init__(self, new_outbox: Callable[[str, Record], Outbox]) -> None:
+        self._new_outbox = new_outbox
+
+    async def __call__(self, records: Sequence[Record]) -> None:
+        """Pass the tenants' states on. Raises Kafka's errors."""
+        outbox = self._new_outbox(STAGE, records[0])
+        for record in records:
+            if record.value is None:
+                continue  # a tombstone: what was known of the tenant stays until it is said otherwise
+            try:
+                outbox.context(decode(record.value, TenantState))
+            except InvalidRecordError as error:
+                outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
+        await outbox.deliver()
+
+
+def _facts(record: Record, outbox: Outbox) -> Iterator[tuple[Origin, Fact]]:
+    """The facts of a record; what is not one becomes a dead letter, fact by fact where the chunk is readable."""
+    try:
+        chunk = _DECODER.decode(record.value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        yield from _readable_facts(record, outbox)
+    else:
+        for fact in chunk.facts:
+            yield chunk.origin, fact
+
+
+def _readable_facts(record: Record, outbox: Outbox) -> Iterator[tuple[Origin, Fact]]:
+    try:
+        chunk = decode(record.value, FactChunk)  # two parsers may differ at the edges of JSON
+        yield from ((chunk.origin, fact) for fact in chunk.facts)
+        return
+    except InvalidRecordError as error:
+        whole = error
+    try:
+        document = orjson.loads(record.value or b"")
+        origin = convert(document["origin"], Origin)
+        parts = list(document["facts"])
+    except (InvalidRecordError, ValueError, KeyError, TypeError):
+        outbox.dead(dead_letter(STAGE, whole.reason, str(whole), record))
+        return
+    if document.get("type") != "facts":
+        outbox.dead(dead_letter(STAGE, whole.reason, str(whole), record))
+        return
+    for part in parts:
+        try:
+            yield origin, convert(part, Fact)
+        except InvalidRecordError as error:
+            outbox.dead(dead_letter(STAGE, error.reason, str(error), record, _redrivable(origin, part)))
+
+
+def _letter(reason: str, error: str, record: Record, origin: Origin, fact: Fact) -> DeadLetter:
+    return dead_letter(STAGE, reason, error, record, encode(FactChunk(origin=origin, facts=[fact])))
+
+
+def _redrivable(origin: Origin, part: object) -> bytes:
+    """A chunk of its own around one refused fact, so that it can be sent again as it is."""
+    return encode({"type": "facts", "origin": origin, "facts": [part], "schema_version": 1})

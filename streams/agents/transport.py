@@ -1,0 +1,41 @@
+"""Faust's Kafka transport with the two things it does not let us set: the fetch wait and the heartbeat's echo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from faust.transport.drivers import aiokafka as driver
+
+from streams.agents.lease import Lease
+
+# Faust asks the broker to hold a fetch for 1500 ms. Apache Kafka answers as soon as there is data;
+# Tansu holds it to the end (measured: 0.4 s per hop at the median).
+_FETCH_WAIT_MS = 100
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS  # noqa: SLF001
+        return consumer
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        lease: Lease = self.transport.lease
+        lease.watch(self._consumer._coordinator)  # noqa: SLF001
+
+
+class _Consumer(driver.Consumer):
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class LeasedTransport(driver.Transport):
+    """Consumes for an app while telling `lease` of every answered heartbeat."""
+
+    Consumer = _Consumer
+
+    def __init__(self, urls: Any, app: Any, lease: Lease) -> None:
+        super().__init__(urls, app)
+        self.lease = lease

@@ -1,0 +1,219 @@
+"""One worker: its tables, stages and clocks, independent of who delivers the records."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+
+from streams.agents import metrics
+from streams.agents.client import start_producer
+from streams.agents.deadletters import Fuse
+from streams.agents.evaluate import EvaluatePartition
+from streams.agents.lanes import Handler, Record, Stage
+from streams.agents.lease import Lease
+from streams.agents.outbox import Outbox
+from streams.agents.project import ContextPartition, ProjectPartition
+from streams.agents.rows import PartitionRows
+from streams.agents.store import MemoryStore, RocksStore, Store
+from streams.agents.table import Table
+from streams.agents.ticks import Ticker
+from streams.contracts.errors import FatalError
+from streams.contracts.topics import (
+    AD_CHANGES,
+    AD_OBJECTS,
+    ENTRA_CHANGES,
+    ENTRA_OBJECTS,
+    ENTRA_TENANT,
+
+    TOPICS,
+    VIEW_STATES,
+    VIEWS,
+)
+from streams.detections.registry import Registered
+from streams.engine.evaluator import EvaluatorOptions, ViewPartition
+from streams.engine.projector import Projector
+from streams.runtime.logs import get_logger
+from streams.runtime.settings import Settings
+from streams.views.scope import Scope
+
+Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
+log = get_logger(__name__)
+
+
+class Worker:
+    """Opens and closes its stages as partitions come and go.
+
+    commit:  commits positions, by (topic, partition); False where the group has moved on.
+    on_failure: called once with what makes going on impossible; it must end the process.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        data_dir: Path,
+        detections: tuple[Registered, ...],
+        scopes: Mapping[str, Scope],
+        *,
+        lease: Lease,
+        commit: Commit,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._data_dir = data_dir
+        self._detections = detections
+        self._projector = Projector(scopes)
+        self._lease = lease
+        self._commit = commit
+        self._on_failure = on_failure
+        self._committing = asyncio.Lock()
+        self._tables: dict[str, Table] = {}
+        self._views: dict[int, EvaluatePartition] = {}
+        self._fuses = {stage: Fuse(stage) for stage in ("project", "evaluate")}
+        self._options = _options(settings)
+        self.stages = {
+            AD_CHANGES.name: Stage(AD_CHANGES.name, lambda owned: self._open_projection(AD_OBJECTS.name, owned)),
+            ENTRA_CHANGES.name: Stage(
+                ENTRA_CHANGES.name, lambda owned: self._open_projection(ENTRA_OBJECTS.name, owned)
+            ),
+            ENTRA_TENANT.name: Stage(ENTRA_TENANT.name, self._open_context),
+            VIEWS.name: Stage(VIEWS.name, self._open_views),
+        }
+
+    async def start(self) -> None:
+        """Connect; check the topics. Raises FatalError where they are not as they must be."""
+        session_s = self._settings.streams.session_timeout_s
+        self._producer: AIOKafkaProducer = await start_producer(
+            self._settings.kafka, delivery_timeout_s=max(10.0, session_s)
+        )
+        await self._check_topics()
+        self._ticker = Ticker(self._producer)
+        for topic in (AD_OBJECTS.name, ENTRA_OBJECTS.name, VIEW_STATES.name):
+            self._tables[topic] = Table(
+                topic, self._settings.kafka, self._producer, self._new_store(topic), self._lease.check
+            )
+
+    async def _check_topics(self) -> None:
+        faults = []
+        for topic in TOPICS:
+            wanted = topic.partitions or self._settings.kafka.partitions
+            found = len(await self._producer.partitions_for(topic.name))
+            if found != wanted:
+                faults.append(f"{topic.name} has {found} partitions, not {wanted}")
+        if faults:
+            raise FatalError(
+                f"topics are not as [kafka] partitions says: {'; '.join(faults)}. "
+                "Run `synchealth topics create` before the first start; to change the number of partitions, "
+                "delete all of them and start over"
+            )
+
+    def _new_store(self, topic: str) -> Callable[[int], Store]:
+        if self._settings.streams.store == "memory":
+            return lambda _partition: MemoryStore()
+        return lambda partition: RocksStore(self._data_dir / topic / str(partition))
+
+    async def offer(self, record: Record) -> None:
+        """Take in a record from Kafka."""
+        await self.stages[record.topic].offer(record)
+
+    def assigned(self, partitions: set[tuple[str, int]], generation: int) -> None:
+        """The group gave us exactly `partitions` (topic, partition); recovery starts in the background."""
+        self._lease.renew()
+        self._ticker = Ticker(self._producer)
+        for topic, stage in self.stages.items():
+            owned = {partition for name, partition in partitions if name == topic}
+            stage.open(owned, generation, self._on_failure)
+        log.info("partitions_assigned", generation=generation, partitions=len(partitions))
+
+    async def revoked(self) -> None:
+        """The group takes all partitions back: finish the batches in hand and commit them."""
+        within_s = max(1.0, self._settings.streams.session_timeout_s / 2)
+        whole = await asyncio.gather(*(stage.close(within_s) for stage in self.stages.values()))
+        if not all(whole):
+            log.warning("batch_cut_off", within_s=within_s)
+        await self.commit()
+        self._views = {}
+        for stage in self.stages.values():
+            stage.forget()
+            metrics.PARTITIONS.labels(stage.topic).set(0)
+
+    async def commit(self) -> None:
+        """Commit what is worked off."""
+        async with self._committing:
+            positions = {
+                (topic, partition): position
+                for topic, stage in self.stages.items()
+                for partition, position in stage.uncommitted().items()
+            }
+            if positions and await self._commit(positions):
+                for topic, stage in self.stages.items():
+                    stage.committed({p: position for (name, p), position in positions.items() if name == topic})
+
+    async def stop(self) -> None:
+        """Finish, commit, disconnect."""
+        await self.revoked()
+        for table in self._tables.values():
+            table.close()
+        await self._producer.stop()
+
+    async def tick(self) -> None:
+        """Send time to the views partitions we own."""
+        if self.stages[VIEWS.name].ready:
+            await self._ticker.tick(self._views)
+
+    def observe(self) -> None:
+        """Set the gauges that nobody sets in passing."""
+        clocks = [views.clock_ms for views in self._views.values()]
+        metrics.CLOCK_LAG.set(max(0.0, time.time() - min(clocks) / 1000) if clocks and min(clocks) else 0)
+        metrics.BACKLOG.set(sum(views.backlog for views in self._views.values()))
+
+    def _new_outbox(self, stage: str, cause: Record) -> Outbox:
+        return Outbox(self._producer, self._settings.kafka.partitions, stage, cause)
+
+    async def _open_rows(self, topic: str, owned: set[int], state: str) -> dict[int, PartitionRows]:
+        table = self._tables[state]
+        parts = await table.open(owned)
+        metrics.RECOVERY_SECONDS.labels(state).set(table.recovery_seconds)
+        metrics.RECOVERED_RECORDS.labels(state).set(table.recovered_records)
+        metrics.PARTITIONS.labels(topic).set(len(owned))
+        if owned:
+            log.info(
+                "table_recovered",
+                topic=state,
+                partitions=len(owned),
+                records=table.recovered_records,
+                seconds=round(table.recovery_seconds, 2),
+            )
+        return {partition: PartitionRows(part) for partition, part in parts.items()}
+
+    async def _open_projection(self, state: str, owned: set[int]) -> Mapping[int, Handler]:
+        topic = AD_CHANGES.name if state == AD_OBJECTS.name else ENTRA_CHANGES.name
+        return {
+            partition: ProjectPartition(self._projector, rows, self._new_outbox, self._fuses["project"])
+            for partition, rows in (await self._open_rows(topic, owned, state)).items()
+        }
+
+    async def _open_context(self, owned: set[int]) -> Mapping[int, Handler]:
+        return {partition: ContextPartition(self._new_outbox) for partition in owned}
+
+    async def _open_views(self, owned: set[int]) -> Mapping[int, Handler]:
+        self._views = {
+            partition: EvaluatePartition(
+                ViewPartition(self._detections, self._options), rows, self._new_outbox, self._fuses["evaluate"]
+            )
+            for partition, rows in (await self._open_rows(VIEWS.name, owned, VIEW_STATES.name)).items()
+        }
+        return self._views
+
+
+def _options(settings: Settings) -> EvaluatorOptions:
+    rules = settings.detections
+    return EvaluatorOptions(
+        sync_interval_ms=int(rules.sync_interval_s * 1000),
+        resolved_retention_ms=int(rules.resolved_retention_s * 1000),
+        runbook_base_url=rules.runbook_base_url,
+        disabled=frozenset(rules.disabled),
+    )

@@ -1,0 +1,214 @@
+"""The one faust.App: a worker that projects facts onto views and evaluates them.
+
+Faust gives the process, the consumer group and the agents. Tables, commits and recovery are ours
+(streams.agents), because Faust's own broke a guarantee or were too slow: see DECISIONS.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import faust
+import uvloop
+from faust.types import TP
+from prometheus_client import start_http_server
+
+from streams.agents.client import connection_options, new_reader
+from streams.agents.lanes import Record
+from streams.agents.lease import Lease
+from streams.agents.metrics import REGISTRY
+from streams.agents.transport import LeasedTransport
+from streams.agents.watchdog import Watchdog
+from streams.agents.worker import Worker
+from streams.contracts.errors import SyncHealthError
+from streams.detections.registry import all_detections
+from streams.runtime.logs import configure_logs, get_logger
+from streams.runtime.settings import KafkaSettings, Settings
+from streams.views.scope import Scope
+
+EXIT_FAILED = 70
+_COMMIT_EVERY_S = 1.0
+_LOOK_EVERY_S = 10.0
+_NEVER_S = 10 * 365 * 86400.0
+log = get_logger(__name__)
+
+
+def run(settings: Settings, worker: int = 0) -> NoReturn:
+    """Run one worker until SIGTERM (exit 0) or until it cannot go on (exit 70: start it again).
+
+    worker: its number on this machine; it names the data folder and shifts the metrics port.
+    """
+    configure_logs(settings.log.level, json=settings.log.json_lines)
+    logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
+    if settings.streams.metrics_port:
+        start_http_server(settings.streams.metrics_port + worker, addr="127.0.0.1", registry=REGISTRY)
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    process = faust.Worker(
+        new_app(settings, worker), loop=loop, quiet=True, override_logging=False, redirect_stdouts=False
+    )
+    try:
+        process.execute_from_commandline()
+    except SyncHealthError as error:
+        fail(error)
+    raise SystemExit(0)
+
+
+def fail(error: BaseException) -> NoReturn:
+    """End the process at once. Nothing is lost: what is not acknowledged is read again."""
+    expected = isinstance(error, SyncHealthError)
+    log.critical("worker_failed", error=f"{type(error).__name__}: {error}", exc_info=None if expected else error)
+    sys.stderr.flush()
+    os._exit(EXIT_FAILED)
+
+
+def new_app(settings: Settings, worker: int = 0) -> faust.App:
+    """The app of one worker, with all its agents."""
+    data_dir = settings.streams.data_dir.expanduser() / f"worker-{worker}"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return _App(settings, data_dir)
+
+
+class _App(faust.App):
+    """Faust's app around our worker."""
+
+    def __init__(self, settings: Settings, data_dir: Path) -> None:
+        streams = settings.streams
+        super().__init__(
+            streams.consumer_group,
+            autodiscover=False,
+            broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers],
+            broker_credentials=_credentials(settings.kafka),
+            broker_session_timeout=streams.session_timeout_s,
+            broker_heartbeat_interval=streams.session_timeout_s / 6,
+            broker_rebalance_timeout=max(10.0, streams.session_timeout_s),
+            broker_request_timeout=max(30.0, 2 * streams.session_timeout_s),
+            # Faust neither commits nor keeps tables here; its own loops for both sleep.
+            broker_commit_interval=_NEVER_S,
+            store="memory://",
+            datadir=str(data_dir),
+            stream_wait_empty=False,
+            stream_buffer_maxsize=64,
+            consumer_auto_offset_reset="earliest",
+            # Above 0 selects Faust's sticky assignor, which moves few partitions in a rebalance.
+            table_standby_replicas=1,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+        )
+        self._lease = Lease(streams.session_timeout_s)
+        self.transport = LeasedTransport(self.conf.broker_consumer, self, self._lease)
+        self._settings = settings
+        self._kafka = settings.kafka
+        self._work = Worker(
+            settings,
+            data_dir,
+            all_detections(),
+            _scopes(settings),
+            lease=self._lease,
+            commit=self._commit,
+            on_failure=fail,
+        )
+        for topic in self._work.stages:
+            self._add_agent(topic)
+        self.on_partitions_assigned.connect(self._assigned, weak=False)
+        self.on_partitions_revoked.connect(self._revoked, weak=False)
+        self.on_before_shutdown.connect(self._stopping, weak=False)
+        self.task(self._every(_COMMIT_EVERY_S, self._work.commit))
+        self.task(self._every(streams.tick_interval_s, self._work.tick))
+        self.task(self._watch)
+
+    def _add_agent(self, topic: str) -> None:
+        async def feed(stream: Any) -> None:
+            async for event in stream.noack().events():
+                message = event.message
+                await self._work.offer(
+                    Record(
+                        topic,
+                        message.partition,
+                        message.offset,
+                        message.key,
+                        message.value,
+                        message.generation_id,
+                    )
+                )
+
+        source = self.topic(
+            topic, key_serializer="raw", value_serializer="raw", allow_empty=True, acks=False, internal=False
+        )
+        self.agent(source, name=topic)(feed)
+
+    async def on_start(self) -> None:
+        await self._work.start()
+        await super().on_start()
+
+    async def _commit(self, positions: Mapping[tuple[str, int], int]) -> bool:
+        offsets = {TP(topic, partition): offset for (topic, partition), offset in positions.items()}
+        return bool(await self.consumer._commit(offsets))  # noqa: SLF001
+
+    async def _assigned(self, _app: faust.App, assigned: set[TP], **_: Any) -> None:
+        self._work.assigned({(tp.topic, tp.partition) for tp in assigned}, self.consumer_generation_id)
+
+    async def _revoked(self, _app: faust.App, revoked: set[TP], **_: Any) -> None:
+        await self._work.revoked()
+
+    async def _stopping(self, _app: faust.App, **_: Any) -> None:
+        await self._work.stop()
+
+    def _every(self, interval_s: float, work: Any) -> Any:
+        async def repeatedly() -> None:
+            while not self.should_stop:
+                await self.sleep(interval_s)
+                if self.should_stop:
+                    return
+                try:
+                    await work()
+                except Exception as error:  # noqa: BLE001 - a dead timer must not go unnoticed
+                    if not self.should_stop:
+                        fail(error)
+
+        repeatedly.__name__ = f"every_{work.__name__}"
+        return repeatedly
+
+    async def _watch(self) -> None:
+        stuck_s = max(120.0, 4 * self._settings.streams.session_timeout_s)
+        async with new_reader(self._kafka) as reader:
+            watchdog = Watchdog(reader, stuck_s)
+
+            async def look() -> None:
+                self._work.observe()
+                await watchdog.look(self._work.stages)
+
+            await self._every(_LOOK_EVERY_S, look)()
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    options = connection_options(kafka)
+    context = options.get("ssl_context")
+    if kafka.sasl_mechanism:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None
+
+
+def _scopes(settings: Settings) -> dict[str, Scope]:
+    return {
+        forest.name: Scope(
+            include_ous=forest.include_ous,
+            exclude_ous=forest.exclude_ous,
+            default_filters=forest.default_filters,
+        )
+        for forest in settings.forest
+    }
+
+
