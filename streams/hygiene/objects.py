@@ -73,6 +73,23 @@ class DirectoryObject:
         return values[0] if values else None
 
 
+_PEOPLE_AND_GROUPS = frozenset({"user", "inetorgperson", "contact", "person", "group"})
+_ACCOUNTS_OF_MACHINES = frozenset(
+    {"computer", "msds-managedserviceaccount", "msds-groupmanagedserviceaccount", "msds-delegatedmanagedserviceaccount"}
+)
+
+
+def is_person_or_group(object_classes: Sequence[str]) -> bool:
+    """Whether the object is of AD's category Person or Group, as far as its classes tell.
+
+    An object without any class counts as one: better checked than missed.
+    """
+    if not object_classes or object_classes[-1].lower() in _PEOPLE_AND_GROUPS:
+        return True
+    classes = {name.lower() for name in object_classes}
+    return bool(classes & _PEOPLE_AND_GROUPS) and not classes & _ACCOUNTS_OF_MACHINES
+
+
 def is_conflict_object(dn: str) -> bool:
     """Whether the DN is that of a replication conflict's victim (`\\0ACNF:` after its name)."""
     if "\\" not in dn and "\n" not in dn:

@@ -44,6 +44,10 @@ class Scan:
             self._census.add(ordinal, claims)
         self._marks.append(_CLEAN if is_clean else _DOUBTFUL)
 
+    def pass_over(self) -> None:
+        """First pass: number the next object, and judge it never."""
+        self._marks.append(_CLEAN)
+
     def close(self) -> None:
         """End the first pass."""
         self._census.close()

@@ -15,7 +15,7 @@ _ROLE_GROUP = 0x40000000
 
 def skip(subject: DirectoryObject) -> str | None:
     """The id of the rule that leaves this object out, or None."""
-    if subject.attributes.get("isCriticalSystemObject"):
+    if (subject.first("isCriticalSystemObject") or "").upper() == "TRUE":  # AD never stores FALSE
         return "EN-SKIP-CRITICAL"
     if is_conflict_object(subject.dn):
         return "EN-SKIP-CONFLICT"

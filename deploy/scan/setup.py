@@ -1,0 +1,99 @@
+"""From the command's options to an input, a rule book and what is known of the tenant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BufferedReader, FileIO
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from deploy.scan.inputs import FileInput, SpooledInput
+from deploy.scan.json_lines import json_lines_records
+from deploy.scan.ldap import Query, ldap_records
+from deploy.scan.ldif import ldif_records
+from streams.contracts.errors import SettingsError
+from streams.hygiene.domains import top_level_domains_of
+from streams.hygiene.entra.profile import entra_profile
+from streams.hygiene.idfix.options import IdfixOptions, Mode, assumed_domains, listed_domains
+from streams.hygiene.idfix.profile import idfix_profile
+from streams.hygiene.rules import Profile
+from streams.hygiene.tenant import TenantContext, tenant_of_domains
+from streams.runtime.settings import ForestSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The options that say where LDAP is."""
+
+    servers: Sequence[str]
+    bind_user: str | None
+    bind_password_file: Path | None
+    ca_file: Path | None
+    bases: Sequence[str]
+    ldap_filter: str | None
+
+
+def profile_and_tenant(
+    profile: str, mode: str, alternate_login: bool, domains: Sequence[str], tlds: Path | None
+) -> tuple[Profile, TenantContext]:
+    """The rule book and the tenant that the options ask for."""
+    lines = _lines_of(tlds) if tlds is not None else None
+    if profile == "entra":
+        known = None if lines is None else top_level_domains_of(lines)
+        return entra_profile(), tenant_of_domains(domains, known)
+    options = IdfixOptions(Mode(mode), alternate_login, assumed_domains() if lines is None else listed_domains(lines))
+    return idfix_profile(options), TenantContext()
+
+
+def open_input(source: str | None, directory: Directory, profile: Profile) -> FileInput | SpooledInput:
+    """The input to scan. Raises SettingsError for options that do not fit, OSError for a file."""
+    if source is None:
+        query = Query(directory.bases, directory.ldap_filter or profile.ldap_filter, profile.attributes)
+        return SpooledInput(ldap_records(_forest(directory), query))
+    file: BufferedReader = _standard_input() if source == "-" else Path(source).open("rb")  # noqa: SIM115 - the input closes it
+    start = file.peek(4096)[:4096]
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SettingsError([f"{source} is UTF-16: save it as UTF-8 (PowerShell: Out-File -Encoding utf8)"])
+    if not _is_json(start):
+        return SpooledInput(ldif_records(file))
+    return SpooledInput(json_lines_records(file)) if source == "-" or not file.seekable() else FileInput(file)
+
+
+def _is_json(start: bytes) -> bool:
+    first = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if first == b"[":
+        raise SettingsError(["the input is a JSON array: give one object per line (jq -c '.[]')"])
+    return first in {b"{", b""}
+
+
+def _standard_input() -> BufferedReader:
+    return BufferedReader(FileIO(sys.stdin.fileno(), closefd=False))
+
+
+def _forest(directory: Directory) -> ForestSettings:
+    if not directory.bind_user or directory.bind_password_file is None:
+        raise SettingsError(["--server needs --bind-user and --bind-password-file"])
+    try:
+        return ForestSettings(
+            name="scan",
+            tenant="scan",
+            servers=list(directory.servers),
+            bind_user=directory.bind_user,
+            bind_password_file=directory.bind_password_file,
+            ca_file=directory.ca_file,
+        )
+    except ValidationError as error:
+        raise SettingsError([str(fault["msg"]) for fault in error.errors()]) from error
+
+
+def _lines_of(path: Path) -> list[str]:
+    """The lines of a list; IdFix's own is UTF-16."""
+    raw = path.read_bytes()
+    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        return raw.decode(encoding).splitlines()
+    except UnicodeDecodeError as error:
+        raise SettingsError([f"--tlds {path}: {error}; save it as UTF-8 or UTF-16"]) from error

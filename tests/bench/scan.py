@@ -1,0 +1,138 @@
+"""How fast the attribute scan is: `python -m tests.bench.scan [OBJECTS]`.
+
+Prints, for one file and one core: a plain pass that only decodes each line; each pass of the rule engine over
+objects that are decoded already; the whole scan from file to findings; and the bytes of index per object.
+The target (architecture.md section 11) is 50,000 objects/s in the rule engine. Nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+
+from deploy.scan.inputs import FileInput
+from deploy.scan.run import run_scan
+from deploy.scan.writers import JsonLinesWriter
+from streams.hygiene.entra.profile import entra_profile
+from streams.hygiene.idfix.profile import idfix_profile
+from streams.hygiene.objects import DirectoryObject
+from streams.hygiene.rules import Profile
+from streams.hygiene.scan import Scan
+from streams.hygiene.tenant import TenantContext, tenant_of_domains
+
+_GIVEN = ("Anna", "Bjorn", "Chloe", "David", "Elif", "Femke", "Goran", "Hana", "Ivan", "Jane", "Kofi", "Lena")
+_FAMILY = ("Anders", "Brown", "Costa", "Diaz", "Evans", "Fischer", "Garcia", "Hansen", "Ito", "Jansen", "Kim")
+_FAULTS = (
+    ("userPrincipalName", "{name} @contoso.local"),
+    ("userPrincipalName", "jürgen.{name}@contoso.com"),
+    ("userPrincipalName", "shared{pair}@contoso.com"),
+    ("mailNickname", ".{name}"),
+    ("displayName", "x" * 300),
+)
+
+
+def lines(objects: int, seed: int = 7) -> Iterator[bytes]:
+    """A directory of mailbox users, one in ten with a fault, as JSON lines."""
+    dice = random.Random(seed)
+    for number in range(objects):
+        given, family = dice.choice(_GIVEN), dice.choice(_FAMILY)
+        name = f"{given}.{family}{number}".lower()
+        attributes = {
+            "cn": [f"{given} {family} {number}"],
+            "displayName": [f"{given} {family}"],
+            "givenName": [given],
+            "sn": [family],
+            "sAMAccountName": [f"u{number}"],
+            "userPrincipalName": [f"{name}@contoso.com"],
+            "mail": [f"{name}@contoso.com"],
+            "mailNickname": [name],
+            "proxyAddresses": [
+                f"SMTP:{name}@contoso.com",
+                f"smtp:u{number}@contoso.mail.onmicrosoft.com",
+                f"x500:/o=Contoso/ou=First/cn=Recipients/cn=u{number}",
+            ],
+            "msExchRecipientTypeDetails": ["1"],
+            "homeMDB": ["CN=DB1,CN=Databases,DC=contoso,DC=com"],
+        }
+        if dice.random() < 0.1:
+            attribute, value = dice.choice(_FAULTS)
+            attributes[attribute] = [value.format(name=name, pair=number // 100)]
+        yield orjson.dumps(
+            {
+                "dn": f"CN={given} {family} {number},OU=Users,DC=contoso,DC=com",
+                "objectClass": ["top", "person", "organizationalPerson", "user"],
+                "attributes": attributes,
+            }
+        )
+
+
+def main() -> None:
+    """Generate, measure, print."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "directory.jsonl")
+        with path.open("wb") as file:
+            file.writelines(line + b"\n" for line in lines(count))
+        print(f"{count:,} objects, {path.stat().st_size / 1e6:.0f} MB")
+        decode_s = _decode(path)
+        print(f"decode only (orjson)         {count / decode_s:10,.0f} objects/s   1.00")
+        tenant = tenant_of_domains(["contoso.com", "contoso.onmicrosoft.com", "contoso.mail.onmicrosoft.com"])
+        for profile in (entra_profile(), idfix_profile()):
+            _engine(profile, tenant, path, count, decode_s)
+            _whole(profile, tenant, path, count, decode_s)
+
+
+def _decode(path: Path) -> float:
+    started = time.perf_counter()
+    with path.open("rb") as file:
+        for line in file:
+            orjson.loads(line)
+    return time.perf_counter() - started
+
+
+def _engine(profile: Profile, tenant: TenantContext, path: Path, count: int, decode_s: float) -> None:
+    subjects = [
+        DirectoryObject(entry["dn"], entry["objectClass"], entry["attributes"])
+        for entry in map(orjson.loads, path.read_bytes().splitlines())
+    ]
+    gc.collect()
+    gc.disable()  # the list of decoded objects is this benchmark's, not the scan's
+    scan = Scan(profile, tenant, subjects.__getitem__)
+    started = time.perf_counter()
+    for subject in subjects:
+        scan.enroll(subject)
+    scan.close()
+    enrolled = time.perf_counter()
+    faults = sum(len(scan.judge(number, subjects[number])) for number in scan.suspects())
+    judged = time.perf_counter()
+    gc.enable()
+    for name, seconds in (
+        ("enroll", enrolled - started),
+        ("judge", judged - enrolled),
+        ("engine", judged - started),
+    ):
+        _line(f"{profile.name} {name}", count, seconds, decode_s)
+    print(f"{'':4}{faults:,} faults; index {scan.index_bytes / count:.1f} bytes/object")
+
+
+def _whole(profile: Profile, tenant: TenantContext, path: Path, count: int, decode_s: float) -> None:
+    started = time.perf_counter()
+    with FileInput(path.open("rb")) as source:
+        run_scan(source, profile, tenant, JsonLinesWriter(io.StringIO()))
+    _line(f"{profile.name} file to findings", count, time.perf_counter() - started, decode_s)
+
+
+def _line(name: str, count: int, seconds: float, decode_s: float) -> None:
+    print(f"{name:28} {count / seconds:10,.0f} objects/s   {seconds / decode_s:.2f} x decode time")
+
+
+if __name__ == "__main__":
+    main()
