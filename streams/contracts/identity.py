@@ -10,10 +10,12 @@ import base64
 import binascii
 import hashlib
 import uuid
+from functools import lru_cache
 
 from streams.contracts.errors import InvalidRecordError
 
 
+@lru_cache(maxsize=4096)  # one object's anchor is asked for several times in a row
 def immutable_id_of_guid(object_guid: str) -> str:
     """The immutableId (base64, 24 characters) of a GUID in its dashed form.
 

@@ -190,7 +190,8 @@ class ViewPartition:
             view = _build(key, row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             outcome.faults.append(RuleFault("view", key, f"{type(error).__name__}: {error}"))
-        else:
+            view = None
+        if view is not None:
             self._judge(view, row, outcome, observed_ms, wake_ms)
             self._derive(view, row, outcome, observed_ms)
         self._forget(row, outcome, wake_ms)
@@ -314,18 +315,19 @@ def _resolved(finding: Finding, now_ms: int) -> Finding:
     )
 
 
-def _build(key: str, row: ViewRow) -> AnyView:
+def _build(key: str, row: ViewRow) -> AnyView | None:
+    """The view; None where there is nothing to judge, nothing to resolve and nothing to take back."""
     shape = view_class(key)
     if shape is None:
         raise ValueError("this version knows no view of this kind")
-    return shape.build(
-        key,
-        {
-            contributor: Entry(changed_ms, body)
-            for contributor, (_, changed_ms, body) in row.entries.items()
-            if body is not None
-        },
-    )
+    entries = {
+        contributor: Entry(changed_ms, body)
+        for contributor, (_, changed_ms, body) in row.entries.items()
+        if body is not None
+    }
+    if not (row.findings or row.derived or shape.contested(entries)):
+        return None
+    return shape.build(key, entries)
 
 
 def _load(key: str, rows: Rows) -> ViewRow:

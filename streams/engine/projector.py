@@ -67,6 +67,8 @@ class Projector:
         self, before: ObjectState, after: ObjectState, fact: Fact, scope: Scope, rows: Rows
     ) -> tuple[list[str], list[Contribution]]:
         """What the far ends of the object's links get to hear."""
+        if not fact.links and not before.link_buckets:
+            return [], []
         told, telling = referrer_body(before, scope), referrer_body(after, scope)
         if not fact.links and not (fact.full and before.link_buckets) and told == telling:
             return before.link_buckets, []

@@ -74,6 +74,13 @@ class AddressView:
     counterparts: Mapping[str, tuple[str, ...]]
     changed_ms: int
 
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Two contributors, or one cloud object that should hold the address and does not."""
+        return len(entries) > 1 or any(
+            "wanted" in claim for entry in entries.values() for claim in entry.body.get("claims", ())
+        )
+
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""

@@ -39,6 +39,11 @@ class ObjectView:
     watchers: tuple[str, ...]
     changed_ms: int
 
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Always: rules judge single objects too."""
+        return True
+
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""

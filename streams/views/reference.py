@@ -44,6 +44,11 @@ class ReferenceView:
     ad_changed_ms: int
     changed_ms: int
 
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Somebody refers to the principal."""
+        return any(not contributor.startswith(("ad/", "entra/")) for contributor in entries)
+
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""

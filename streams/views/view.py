@@ -33,6 +33,14 @@ class View(Protocol):
     tenant: str
     changed_ms: int
 
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Whether any rule could have something to say. False spares building a view that nobody disputes.
+
+        It must err on the side of True; the law "stream = oracle" holds it to that, as the oracle never asks.
+        """
+        ...
+
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self: ...
 

@@ -60,7 +60,7 @@ def play(case: dict[str, Any], *, duplicate: bool = False) -> None:
             state = {"tenant": TENANT, "seq": seq, "ts_ms": now_ms, **step["tenant"]}
             pipeline.tell(convert({**state, "type": "tenant"}, TenantState))
         else:
-            (side, raw), = ((side, raw) for side, raw in step.items() if side in ORIGINS)
+            ((side, raw),) = ((side, raw) for side, raw in step.items() if side in ORIGINS)
             fact = _fact(side, raw, seq, now_ms)
             for _ in range(2 if duplicate else 1):
                 pipeline.feed(ORIGINS[side], [fact], now_ms=now_ms)

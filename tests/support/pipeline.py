@@ -51,11 +51,15 @@ class Pipeline:
             if not items:
                 continue
             sent_ms = now_ms or max(self.partition.now_ms, max(item.changed_ms for item in items))
-            waiting.append(self._take(self.partition.apply(ContributionChunk(sent_ms=sent_ms, items=items), self.view_rows)))
+            waiting.append(
+                self._take(self.partition.apply(ContributionChunk(sent_ms=sent_ms, items=items), self.view_rows))
+            )
 
     def tell(self, tenant: TenantState) -> None:
         """A new state of the tenant."""
-        self.contribute(self._take(self.partition.apply(ContextUpdate(sent_ms=tenant.ts_ms, tenant=tenant), self.view_rows)))
+        self.contribute(
+            self._take(self.partition.apply(ContextUpdate(sent_ms=tenant.ts_ms, tenant=tenant), self.view_rows))
+        )
         self.tick(self.partition.now_ms)
 
     def tick(self, now_ms: int) -> None:

@@ -116,7 +116,9 @@ class RandomDirectories:
             self._set(AD, name, item, attribute, value)
 
     def _relink(self, name: str, item: _Object) -> None:
-        far = self._random.choice([other for other, found in self._ad.items() if found.alive and other != name] or [name])
+        far = self._random.choice(
+            [other for other, found in self._ad.items() if found.alive and other != name] or [name]
+        )
         link = Link(guid_of(far), sid_of(far))
         if far in item.links:
             item.links.discard(far)
