@@ -53,6 +53,7 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
     process = faust.Worker(
         new_app(settings, worker), loop=loop, quiet=True, override_logging=False, redirect_stdouts=False
     )
+    process.spinner = None  # it writes to the terminal
     try:
         process.execute_from_commandline()
     except SyncHealthError as error:
