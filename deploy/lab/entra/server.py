@@ -8,6 +8,7 @@ Example:
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Iterable
@@ -94,9 +95,16 @@ class EntraServer:
 
     async def stop(self) -> None:
         """Stop listening and close open connections; what the tenants hold stays."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._runner is None:
+            return
+        served = self._runner.server
+        open_now = [one.transport for one in served.connections] if served is not None else []
+        await self._runner.cleanup()
+        self._runner = None
+        for transport in open_now:
+            if transport is not None:
+                transport.abort()  # do not wait for the client's half of a TLS farewell
+        await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
         """Start the server."""
