@@ -17,7 +17,7 @@ from producers.graph.token import TokenSource
 from streams.contracts.errors import RetriableError, SyncHealthError
 from streams.runtime.settings import TenantSettings
 
-_CONNECT_S, _READ_S = 10.0, 60.0
+_CONNECT_S, _READ_S = 10.0, 30.0
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504, 509})
 # Of a Retry-After we honour at most this much: a wrong header must not silence a source for a day.
 _LONGEST_WAIT_S = 3600.0
@@ -82,10 +82,13 @@ class GraphClient:
 
         Raises RetriableError: whoever answered was not our Graph.
         """
-        if _place(url) != _place(self._base):
+        try:
+            ours = _place(url) == _place(self._base)
+        except ValueError:
+            ours = False
+        if not ours:
             raise RetriableError(
-                f"a link of the answer leads to {urlsplit(url).netloc}, not to {self._base}: not followed",
-                retry_after_s=60.0,
+                f"a link of the answer leads elsewhere than to {self._base}: not followed", retry_after_s=60.0
             )
         return url
 

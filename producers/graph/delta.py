@@ -64,7 +64,7 @@ class DeltaTask:
     """One collection's delta. See producers.graph.task.Task for who calls what.
 
     The position is `link` (what to fetch next; None: start a full round), `anchor` (the last deltaLink, to
-    return to if a page of a delta round expires) and `phase`.
+    return to if a page of a delta round expires) and `phase`. `completed`: everything was read at least once.
     Known ids are kept twice during a resync: `_known` from before, `_seen` of the round under way.
     """
 
@@ -90,6 +90,7 @@ class DeltaTask:
         self._anchor: str | None = None
         self._resting = False
         self._first_pass = True
+        self.completed = False
         self._generations = {name: KnownIds(source, f"{self.name}/known-{name}") for name in ("a", "b")}
         self._current = "a"
         self._to_confirm: list[str] = []
@@ -110,7 +111,7 @@ class DeltaTask:
         """ "snapshot" in the first full round, "resync" in later ones."""
         if self._phase == "delta":
             return None
-        return "snapshot" if self._first_pass else "resync"
+        return "resync" if self.completed else "snapshot"
 
     @property
     def _known(self) -> KnownIds:
@@ -131,6 +132,7 @@ class DeltaTask:
                 position = saved.position
                 self._phase, self._link, self._anchor = position["phase"], position["link"], position["anchor"]
                 self._current, self._first_pass = position["known"], position["first_pass"]
+                self.completed = position["completed"]
         self._compare_if_known()
         if self._phase == "delta":
             self._generations["b" if self._current == "a" else "a"].clear()  # the rest of a finished resync
@@ -301,6 +303,7 @@ class DeltaTask:
     def _enter_delta(self) -> None:
         log.info("full pass done", source=self._source, collection=self.name, objects=len(self._known))
         self._phase, self._first_pass, self._resting = "delta", False, True
+        self.completed = True
 
     def _start_over(self, lost: Lost) -> None:
         if self._phase == "delta" and self._anchor is not None and self._link != self._anchor:
@@ -329,6 +332,7 @@ class DeltaTask:
             "anchor": self._anchor,
             "known": self._current,
             "first_pass": self._first_pass,
+            "completed": self.completed,
         }
         step.checkpoints.append(
             Checkpoint(source=self._source, part=self.name, seq=seq, ts_ms=ts_ms, position=position)

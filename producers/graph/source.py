@@ -12,7 +12,7 @@ from typing import Any
 from producers import metrics
 from producers.backoff import wait_s
 from producers.graph.client import GraphClient
-from producers.graph.collections import COLLECTIONS, Collection
+from producers.graph.collections import COLLECTIONS, ERRORS, Collection
 from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.sweep import SweepTask
@@ -63,12 +63,16 @@ class GraphSource:
         self._wake = threading.Event()
         self._pool = ThreadPoolExecutor(tenant.max_concurrency, thread_name_prefix=f"graph-{tenant.id}")
         client = client or GraphClient(tenant)
-        tasks: list[Task] = [TenantTask(client, tenant.id, self.origin.name, self._sequence, tenant.tenant_interval_s)]
+        self._tenant = TenantTask(client, tenant.id, self.origin.name, self._sequence, tenant.tenant_interval_s)
+        self._collected = False
+        self._deltas: list[DeltaTask] = []
+        tasks: list[Task] = [self._tenant]
         for collection in collections:
             errors = ErrorsSeen(self.origin.name, f"{collection.name}/errors")
             delta = DeltaTask(collection, client, self.origin.name, self._sequence, errors, tenant.poll_interval_s)
+            self._deltas.append(delta)
             tasks.append(delta)
-            if any(name in collection.properties for name in ("onPremisesProvisioningErrors",)):
+            if set(ERRORS) <= set(collection.properties):
                 tasks.append(SweepTask(collection, client, self._sequence, errors, delta, tenant.sweep_interval_s))
         self._turns = [_Turn(task) for task in tasks]
 
@@ -84,10 +88,11 @@ class GraphSource:
 
         Never raises RetriableError: nothing is asked while every task rests or backs off.
         """
+        told = self._tell_collected()
         self._send_due()
         calls = [turn.call for turn in self._turns if turn.call is not None]
         if not calls:
-            return Batch(contacted=False)
+            return Batch(tenants=told.tenants, checkpoints=told.checkpoints, contacted=False)
         wait(calls, timeout=_ANSWER_S, return_when=FIRST_COMPLETED)
         steps = [self._taken(turn) for turn in self._turns if turn.call is not None and turn.call.done()]
         answered = [step for step in steps if step is not None]
@@ -95,10 +100,10 @@ class GraphSource:
         self._send_due()
         return Batch(
             facts=[fact for step in answered for fact in step.facts],
-            tenants=[state for step in answered for state in step.tenants],
-            checkpoints=[checkpoint for step in answered for checkpoint in step.checkpoints],
+            tenants=[state for step in (told, *answered) for state in step.tenants],
+            checkpoints=[checkpoint for step in (told, *answered) for checkpoint in step.checkpoints],
             rejected=[letter for step in answered for letter in step.rejected],
-            more=any(turn.call is not None for turn in self._turns),
+            more=self._tells_collected_next() or any(turn.call is not None for turn in self._turns),
             contacted=bool(answered),
         )
 
@@ -114,6 +119,16 @@ class GraphSource:
     def close(self) -> None:
         """Let calls on the wire end by themselves; start none."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _tell_collected(self) -> Step:
+        """At the start of a read, everything before it is in Kafka: the runner delivers before it reads on."""
+        if not self._tells_collected_next():
+            return Step()
+        self._collected = True
+        return self._tenant.collected()
+
+    def _tells_collected_next(self) -> bool:
+        return not self._collected and all(delta.completed for delta in self._deltas)
 
     def _send_due(self) -> None:
         now = self._clock()

@@ -44,6 +44,7 @@ class TenantTask:
         self._source = source
         self._sequence = sequence
         self._told: dict[str, Any] | None = None
+        self._collected = False
         self._refusals: dict[str, str] = {}
         self._probes: dict[str, Callable[[], Any]] = {
             "organization": self._organization,
@@ -94,7 +95,15 @@ class TenantTask:
 
     def apply(self, answer: dict[str, Any]) -> Step:
         """The tenant's state, if it differs from what was told."""
-        known = {**(self._told or dict.fromkeys(self._probes)), **answer}
+        return self._tell({**(self._told or dict.fromkeys(self._probes)), **answer})
+
+    def collected(self) -> Step:
+        """The tenant's state again, once the first full reading of every collection is in Kafka."""
+        self._collected = True
+        return Step() if self._told is None else self._tell(dict(self._told))
+
+    def _tell(self, known: dict[str, Any]) -> Step:
+        known["collected"] = self._collected
         if known["domains"] is None and known["organization"] is not None:
             known["domains"] = _verified_domains(known["organization"])
         if known == self._told:

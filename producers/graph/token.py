@@ -14,6 +14,7 @@ from typing import Any
 
 import msal
 import requests
+from msal.exceptions import MsalServiceError
 
 from streams.contracts.errors import RetriableError
 from streams.runtime.settings import TenantSettings
@@ -39,7 +40,7 @@ class TokenSource:
         with self._lock:
             try:
                 return self._acquire()
-            except (requests.RequestException, msal.MsalServiceError) as error:
+            except (requests.RequestException, MsalServiceError) as error:
                 self._client = None
                 raise RetriableError(
                     f"no token from {self._tenant.authority}: {type(error).__name__}: {error}"
@@ -60,7 +61,7 @@ class TokenSource:
     def _acquire_quietly(self) -> str | None:
         try:
             return self._acquire()
-        except (RetriableError, requests.RequestException, msal.MsalServiceError, ValueError, KeyError):
+        except (RetriableError, requests.RequestException, MsalServiceError, ValueError, KeyError):
             self._client = None
             return None
 
