@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.lab.directory import ber, changes, messages, reading, schema, values
+from deploy.lab.directory import ber, changes, messages, names, schema, values
 from deploy.lab.directory.accounts import Account, Right
 from deploy.lab.directory.controls import DirSync
 from deploy.lab.directory.cookie import Cookie
@@ -121,7 +121,7 @@ class Pass:
         if self._flags & ANCESTORS_FIRST:
             for ancestor in self._late_ancestors(entry):
                 self._send(ancestor, 0)
-        parts = [] if skip else list(self._plain(entry))
+        parts = [] if skip else self._plain(entry)
         rest = 0
         if self._flags & INCREMENTAL_VALUES:
             linked = list(self._link_changes(entry))
@@ -147,8 +147,9 @@ class Pass:
             above = above.parent
         return found[::-1]
 
-    def _plain(self, entry: Entry) -> Iterator[bytes]:
-        """Yield the changed attributes, removed ones without values."""
+    def _plain(self, entry: Entry) -> list[bytes]:
+        """Return the changed attributes, removed ones without values."""
+        parts: list[bytes] = []
         since, selection = self._position.attribute_usn, self._renderer.selection
         usns, stored = entry.usns, entry.values
         if isinstance(usns, tuple) or usns > since:
@@ -157,22 +158,23 @@ class Pass:
                     continue
                 value = stored[place]
                 if isinstance(value, bytes):
-                    yield messages.attribute(encoded, (value,))
+                    parts.append(messages.attribute(encoded, (value,)))
                 elif value is None or isinstance(value, tuple):
-                    yield messages.attribute(encoded, value or ())
-                if name in schema.LINKS and value is not None and not isinstance(value, bytes | tuple):
-                    yield self._whole_link(entry, name)
+                    parts.append(messages.attribute(encoded, value or ()))
+                else:
+                    parts.append(self._whole_link(entry, name))
         if entry.usn_name > since:
             if "name" in selection:
-                yield messages.attribute(_NAME, reading.read(self._store, entry, schema.ATTRIBUTES["name"]))
+                parts.append(messages.attribute(_NAME, (names.value(entry.rdn).encode(),)))
             if "parentGUID" in selection and entry.parent is not None:
-                yield messages.attribute(_PARENT, (entry.parent.guid,))
+                parts.append(messages.attribute(_PARENT, (entry.parent.guid,)))
         if entry.usn_created > since:
             sid = self._store.sid(entry) if "objectSid" in selection else None
             if sid is not None:
-                yield messages.attribute(_SID, (sid,))
+                parts.append(messages.attribute(_SID, (sid,)))
             if "whenCreated" in selection:
-                yield messages.attribute(_CREATED, (values.generalized_time(entry.when_created),))
+                parts.append(messages.attribute(_CREATED, (values.generalized_time(entry.when_created),)))
+        return parts
 
     def _plan(self, form: Shape) -> list[tuple[int, str, bytes]]:
         """Return (place, name, encoded name) of the stored attributes of this shape that can be reported."""

@@ -17,6 +17,9 @@ from deploy.lab.directory.updates import Operation, Update
 BASE, ONE_LEVEL, SUBTREE = 0, 1, 2
 START_TLS = "1.3.6.1.4.1.1466.20037"
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"
+# Headers of short elements: a sequence, and a set of one octet string, by the size of their contents.
+_SHORT_SEQUENCE = tuple(bytes((0x30, size)) for size in range(128))
+_SHORT_SET = tuple(bytes((0x31, size + 2, 0x04, size)) for size in range(126))
 NOTICE_OF_DISCONNECTION = "1.3.6.1.4.1.1466.20036"
 
 
@@ -153,7 +156,13 @@ def entry(dn: bytes, attributes: Iterable[bytes]) -> bytes:
 
 def attribute(encoded_name: bytes, values: Sequence[bytes]) -> bytes:
     """Return an encoded PartialAttribute; `encoded_name` is the name as an OCTET STRING element."""
-    content = ber.octets(values[0]) if len(values) == 1 else b"".join([ber.octets(value) for value in values])
+    if len(values) == 1:
+        value = values[0]
+        size = len(value)
+        whole = len(encoded_name) + size + 4
+        if whole < 128:  # the usual case, and half of the time a full pass takes
+            return _SHORT_SEQUENCE[whole] + encoded_name + _SHORT_SET[size] + value
+    content = b"".join([ber.octets(value) for value in values])
     content = encoded_name + b"\x31" + ber.length(len(content)) + content
     return b"\x30" + ber.length(len(content)) + content
 

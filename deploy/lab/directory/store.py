@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from deploy.lab.directory import baseline, changes, links, loading, names, schema, sids, tombstones, values
+from deploy.lab.directory import baseline, changes, links, loading, names, schema, sids, state, tombstones, values
 from deploy.lab.directory.entry import Entry, Stored, shape
 from deploy.lab.directory.object import DirectoryObject
 from deploy.lab.directory.results import DirectoryError, ResultCode
@@ -196,6 +196,16 @@ class DirectoryStore:
             for context in self.tree.contexts:
                 context.log.rewind(usn)
             self.highest_committed_usn = usn
+
+    def save_state(self) -> state.State:
+        """Return a snapshot for `restore_state`."""
+        with self.lock:
+            return state.save(self)
+
+    def restore_state(self, saved: state.State) -> None:
+        """Go back to a snapshot of this store: data, USNs and invocationId. Clients that read on see a USN rollback."""
+        with self.lock:
+            state.restore(self, saved)
 
     # --- for the server and the modules of this package --------------------------------------------------------------
 

@@ -49,6 +49,12 @@ class ChangeLog:
             entry.usn_changed = usn
             self.append(usn, entry, again=False)
 
+    def copy(self) -> ChangeLog:
+        """Return an independent log of the same changes."""
+        other = ChangeLog()
+        other._usns, other._entries, other._stale = self._usns[:], self._entries[:], self._stale
+        return other
+
     def _compact(self) -> None:
         live = list(self.since(0))
         self._usns, self._entries, self._stale = array("Q", (entry.usn_changed for entry in live)), live, 0
@@ -138,6 +144,10 @@ class Tree:
         self.place(entry, parent, rdn)
         if old_parent is not None and old_parent.children and (old_parent, old_key) != (parent, names.key(rdn)):
             del old_parent.children[old_key]
+        self.forget_names()
+
+    def forget_names(self) -> None:
+        """Work every distinguished name out anew when it is next asked for."""
         self._dns.clear()
 
     def below(self, entry: Entry) -> Iterator[Entry]:
