@@ -92,7 +92,7 @@ def test_kills_duplicates_and_shuffles_end_at_the_oracle(kafka_broker: Broker, t
                 code = rig.signal(victim, how)
                 codes.append(code)
                 if how is signal.SIGTERM:
-                    assert code == 0
+                    assert code in {0, -signal.SIGTERM}  # the latter while it was still starting
                 kills += 1
                 rig.start(victim)
                 next_kill += chance.uniform(2.0, 6.0)
