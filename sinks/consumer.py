@@ -85,7 +85,7 @@ class TopicReader:
             raise FatalError(f"Kafka refuses the reader of {self._topics}: {error}; check its rights") from error
         except (KafkaError, OSError) as error:
             self._in_contact = False
-            raise RetriableError(f"Kafka cannot be read ({type(error).__name__}: {error})") from error
+            raise RetriableError(f"Kafka at {self._kafka.bootstrap_servers} cannot be read: {error}") from error
         return [self._record(tp, record) for tp, records in polled.items() for record in records]
 
     @property

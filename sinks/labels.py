@@ -18,15 +18,21 @@ NONE = "none"
 # Every reason with which something of ours refuses a record; a test compares this with the source.
 REASONS = frozenset(
     {
+        "contribution_too_large",
         "empty",
+        "evaluate_failed",
+        "no_id",
         "not_json",
         "object_guid",
         "object_sid",
+        "project_failed",
         "row_too_large",
+        "rule_failed",
         "too_large",
         "value",
         "wrong_key",
         "wrong_shape",
+        "wrong_type",
     }
 )
 

@@ -1,0 +1,149 @@
+"""Alert rules about SyncHealth itself: silence anywhere in the pipeline is a fault, never health."""
+
+from __future__ import annotations
+
+from deploy.prometheus.alert_rule import AlertRule
+from streams.contracts.finding import Severity
+
+# The jobs of prometheus.yml beside this file, and what stands still without them.
+COMPONENTS = {
+    "exporter": "findings are not shown to Prometheus: every other alert of SyncHealth is blind",
+    "producers": "no directory is read: new faults are not seen",
+    "streams": "nothing is correlated: findings neither open nor resolve",
+}
+
+
+def _rule(name: str, severity: Severity, expr: str, for_: str, summary: str, description: str) -> AlertRule:
+    return AlertRule(
+        name=name,
+        severity=severity,
+        expr=expr,
+        for_=for_,
+        summary=summary,
+        description=description,
+        runbook=f"deploy/prometheus/runbooks/{name}.md",
+    )
+
+
+def _down(component: str, effect: str) -> AlertRule:
+    """The one template for "this component is gone"."""
+    job = f"synchealth-{component}"
+    return _rule(
+        f"SyncHealth{component.capitalize()}Down",
+        Severity.CRITICAL,
+        f'absent(up{{job="{job}"}} == 1)',
+        "5m",
+        f"No {component} process of SyncHealth answers Prometheus",
+        f"Job {job} has had no healthy target for 5 minutes: {effect}.",
+    )
+
+
+PIPELINE_RULES = (
+    *(_down(component, effect) for component, effect in COMPONENTS.items()),
+    _rule(
+        "SyncHealthExporterNotReady",
+        Severity.CRITICAL,
+        "max(synchealth_exporter_caught_up) == 0",
+        "5m",
+        "No exporter has read the findings topic to its end",
+        "The exporters answer but show no findings yet. They wait for Kafka, or for the topics to be created.",
+    ),
+    _rule(
+        "SyncHealthExporterStale",
+        Severity.CRITICAL,
+        "time() - (synchealth_exporter_last_contact_timestamp_seconds > 0) > 120",
+        "3m",
+        "Exporter {{ $labels.instance }} has lost Kafka",
+        "What it shows has not been updated for {{ $value | humanizeDuration }}: resolved findings may still alert.",
+    ),
+    _rule(
+        "SyncHealthSourceSilent",
+        Severity.CRITICAL,
+        """\
+time() - max by (source) (synchealth_producer_last_contact_timestamp_seconds) > 300
+or
+  max by (source) (synchealth_producer_heartbeat_timestamp_seconds)
+unless on (source)
+  max by (source) (synchealth_producer_last_contact_timestamp_seconds)
+""",
+        "5m",
+        "{{ $labels.source }} does not answer",
+        "{{ $labels.source }} has not answered for more than 5 minutes, or not at all since its producer started: "
+        "what changes there is not seen. No news is not meant: an idle directory answers too.",
+    ),
+    _rule(
+        "SyncHealthSourceErroring",
+        Severity.HIGH,
+        "sum by (source, stage) (rate(synchealth_producer_errors_total[10m])) > 0",
+        "15m",
+        "{{ $labels.source }} keeps failing at {{ $labels.stage }}",
+        "Attempts of {{ $labels.source }} have been failing at stage {{ $labels.stage }} for 15 minutes. "
+        "The producer retries for ever; its log says what the other side answers.",
+    ),
+    _rule(
+        "SyncHealthSourceStuck",
+        Severity.CRITICAL,
+        "time() - max by (source) (synchealth_producer_heartbeat_timestamp_seconds) > 600",
+        "1m",
+        "The reading loop of {{ $labels.source }} stands still",
+        "The loop of {{ $labels.source }} has not turned for {{ $value | humanizeDuration }}: restart the producer.",
+    ),
+    _rule(
+        "SyncHealthSourceResynced",
+        Severity.LOW,
+        "sum by (source, reason) (increase(synchealth_producer_resyncs_total[1h])) > 0",
+        "0s",
+        "{{ $labels.source }} lost its position and was read again in full",
+        "Reason: {{ $labels.reason }}. Nothing is lost, but detection was late meanwhile.",
+    ),
+    _rule(
+        "SyncHealthDeadLetters",
+        Severity.HIGH,
+        "time() - max by (reason) (synchealth_exporter_deadletters_last_timestamp_seconds) < 3600",
+        "1m",
+        "Records could not be used ({{ $labels.reason }})",
+        "The latest dead letter with reason {{ $labels.reason }} is {{ $value | humanizeDuration }} old. "
+        "What it concerned is missing from the findings: synchealth deadletters list",
+    ),
+    _rule(
+        "SyncHealthUnreadableFindings",
+        Severity.HIGH,
+        "sum by (topic, reason) (increase(synchealth_exporter_unreadable_records_total[1h])) > 0",
+        "0s",
+        "Records of {{ $labels.topic }} cannot be read ({{ $labels.reason }})",
+        "Something else than SyncHealth writes to {{ $labels.topic }}, or the exporter is older than the workers.",
+    ),
+    _rule(
+        "SyncHealthWorkersLag",
+        Severity.HIGH,
+        "max(synchealth_streams_clock_lag_seconds) > 60",
+        "10m",
+        "Correlation is late",
+        "The slowest partition is {{ $value | humanizeDuration }} behind: findings open and resolve that much later. "
+        "Expected during a first reading or a re-evaluation; otherwise add workers.",
+    ),
+    _rule(
+        "SyncHealthBacklogStuck",
+        Severity.HIGH,
+        "min_over_time(sum by (topic) (synchealth_streams_lag_records)[15m:1m]) > 100",
+        "5m",
+        "{{ $labels.topic }} is not worked off",
+        "{{ $value }} records of {{ $labels.topic }} have been waiting for at least 20 minutes.",
+    ),
+    _rule(
+        "SyncHealthNoPartitions",
+        Severity.CRITICAL,
+        "sum by (topic) (synchealth_streams_partitions) == 0",
+        "5m",
+        "No worker owns a partition of {{ $labels.topic }}",
+        "The workers answer but correlate nothing: they wait for Kafka, for a rebalance or for their tables.",
+    ),
+    _rule(
+        "SyncHealthRuleFaults",
+        Severity.HIGH,
+        "sum by (detection) (increase(synchealth_streams_rule_faults_total[15m])) > 0",
+        "0s",
+        "The rule of {{ $labels.detection }} raises",
+        "Findings of {{ $labels.detection }} stay as they were while its rule raises; each fault has a dead letter.",
+    ),
+)
