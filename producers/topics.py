@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -38,6 +39,12 @@ def create(kafka: KafkaSettings) -> list[str]:
         if missing:
             admin.wait_for_topics([topic.name for topic in missing], timeout_ms=_READY_MS)
         return [topic.name for topic in missing]
+
+
+def delete(kafka: KafkaSettings, names: Sequence[str]) -> None:
+    """Delete topics, records and all: for demos and tests. Raises RetriableError while Kafka is away."""
+    with _Admin(kafka) as admin:
+        admin.delete_topics(list(names))
 
 
 def check(kafka: KafkaSettings) -> list[str]:

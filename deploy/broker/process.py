@@ -58,8 +58,8 @@ def require_free(port: int) -> None:
             ) from error
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """Return what a child runs first, so that the kernel ends it when this process dies.
+def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:
+    """Return what a child runs first, so that the kernel sends it signal `number` when this process dies.
 
     Linux only (prctl PR_SET_PDEATHSIG). The signal follows the *thread* that starts the child:
     start brokers from a thread that lives as long as the broker should.
@@ -70,9 +70,9 @@ def _die_with_parent() -> Callable[[], None] | None:
     parent = os.getpid()
 
     def child() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc.prctl(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:  # the parent died before the call above
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
 
     return child
 
@@ -93,7 +93,7 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509 - runs one prepared C call
+            preexec_fn=die_with_parent(),
         )
     bootstrap = f"{HOST}:{port}"
     try:

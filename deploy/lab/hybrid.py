@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from deploy.lab.directory.accounts import Accounts
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.apps import AppRegistration
 from deploy.lab.entra.tenant import TenantStore
@@ -16,7 +17,6 @@ from deploy.lab.sync.engine import SyncEngine
 from deploy.lab.sync.scope import Scope
 from deploy.lab.sync.tenant import Tenant
 
-READER = "synchealth-reader"
 # What the pipeline may read; delegated stands for onPremisesSynchronization, which real Graph shows to people only.
 GRAPH_ROLES = (
     "Directory.Read.All", "Domain.Read.All", "Group.Read.All", "GroupMember.Read.All",
@@ -27,16 +27,20 @@ GRAPH_ROLES = (
 
 @dataclass(slots=True)
 class ForestOfLab:
-    """One forest: its store, where things are, and the account that the pipeline binds with."""
+    """One forest: its store, where things are, and who may bind (the pipeline as `accounts.service`)."""
 
     store: DirectoryStore
     layout: Layout
-    bind_user: str
-    bind_password: str = field(repr=False)
+    accounts: Accounts
 
     @property
     def name(self) -> str:
         return self.store.domain
+
+    @property
+    def scope(self) -> Scope:
+        """What the sync engine exports: the company's unit, not the service accounts beside it."""
+        return Scope(include=[self.layout.company_ou])
 
 
 @dataclass(slots=True)
@@ -78,7 +82,7 @@ def build(
     engine = SyncEngine(
         [DirectoryForest(forest.store) for forest in forests],
         Tenant(tenant),
-        scopes={forest.name: Scope(exclude=[forest.layout.service_ou]) for forest in forests},
+        scopes={forest.name: forest.scope for forest in forests},
         seed=seed,
     )
     report = engine.cycle()
@@ -89,17 +93,10 @@ def build(
 def _forest(domain: str, organisation: Organisation) -> ForestOfLab:
     store = DirectoryStore(domain, seed=organisation.seed)
     layout = populate(store, organisation)
-    password = secrets.token_urlsafe(18)
-    dn = f"CN={READER},{layout.service_ou}"
-    store.add(
-        dn,
-        {
-            "objectClass": "user",
-            "sAMAccountName": READER,
-            "userPrincipalName": f"{READER}@{domain}",
-            "displayName": "SyncHealth reader",
-            "userAccountControl": "512",
-        },
+    accounts = Accounts(
+        administrator_password=secrets.token_urlsafe(18),
+        service_password=secrets.token_urlsafe(18),
+        reader_password=secrets.token_urlsafe(18),
     )
-    store.set_password(dn, password)
-    return ForestOfLab(store, layout, f"{READER}@{domain}", password)
+    accounts.install(store)
+    return ForestOfLab(store, layout, accounts)

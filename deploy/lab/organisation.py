@@ -62,6 +62,7 @@ class Layout:
     accounts: sAMAccountName of every person, in order of hiring.
     """
 
+    company_ou: str
     people_ou: str
     groups_ou: str
     contacts_ou: str
@@ -132,7 +133,7 @@ def populate(store: DirectoryStore, organisation: Organisation) -> Layout:
         layout.contacts_ou,
         "contact",
         ("displayName", "mail", "company", "proxyAddresses", "mailNickname"),
-        (_contact_row(company, number) for company, number in partners[: organisation.people // 50]),
+        (_contact_row(company, number, organisation) for company, number in partners[: organisation.people // 50]),
     )
     store.load(
         layout.computers_ou,
@@ -164,6 +165,7 @@ def _units(store: DirectoryStore, organisation: Organisation) -> Layout:
     company = unit(_company(organisation.domain), store.base_dn)
     staff = unit("People", company)
     return Layout(
+        company_ou=company,
         people_ou=staff,
         groups_ou=unit("Groups", company),
         contacts_ou=unit("Contacts", company),
@@ -225,9 +227,9 @@ def _company(domain: str) -> str:
     return domain.partition(".")[0].title()
 
 
-def _contact_row(company: str, number: int) -> tuple[str | list[str], ...]:
+def _contact_row(company: str, number: int, organisation: Organisation) -> tuple[str | list[str], ...]:
     given_name, surname = GIVEN_NAMES[number * 7 % len(GIVEN_NAMES)], SURNAMES[number * 11 % len(SURNAMES)]
-    alias = ascii_name(f"{given_name}.{surname}.{number}")
+    alias = ascii_name(f"{given_name}.{surname}.{_company(organisation.domain)}{number}")
     address = f"{alias}@{company}"
     return (f"{given_name} {surname} ({company} {number})", f"{given_name} {surname}", address, company,
             [f"SMTP:{address}"], alias)  # fmt: skip

@@ -1,1 +1,11 @@
 """Stories: what goes wrong in the lab and is repaired, with the findings that must follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from deploy.lab.hybrid import HybridOrganisation
+from deploy.lab.stories import conflicts
+from deploy.lab.stories.story import Story
+
+STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {"conflicts": conflicts.build}

@@ -1,0 +1,221 @@
+"""`synchealth`: the command line. Commands are imported when they are called: the start stays quick."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import click
+
+from streams.contracts.errors import SettingsError, SyncHealthError
+
+F = TypeVar("F", bound=Callable[..., Any])
+EXIT_FAILED, EXIT_SETTINGS = 1, 2
+
+# Commands that live in modules of their own, as "module:attribute".
+_ELSEWHERE = {
+    "demo": "deploy.demo:demo",
+    "check": "deploy.check:check",
+    "lab": "deploy.lab.__main__:lab",
+    "findings": "deploy.findings_command:findings",
+    "explain": "deploy.findings_command:explain_command",
+    "scan": "deploy.scan.command:scan",
+    "deadletters": "deploy.deadletters:deadletters",
+}
+_HELP = {
+    "demo": "A hybrid organisation in a box: watch conflicts arise, be found and be repaired.",
+    "check": "Before the first start: is everything reachable, and may we read it?",
+    "lab": "Run the lab alone and write a settings file for `up`.",
+    "findings": "What is wrong now.",
+    "explain": "Everything about one finding: who is involved, what to do, how it came about.",
+    "scan": "Scan attributes once, as IdFix does, unattended.",
+    "deadletters": "Records that could not be used: list them, or send them again.",
+}
+
+
+class _Commands(click.Group):
+    """A group whose foreign commands are imported on use; one whose module is absent is not offered."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *(name for name in _ELSEWHERE if _exists(name))])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _ELSEWHERE and _exists(cmd_name):
+            module, _, attribute = _ELSEWHERE[cmd_name].partition(":")
+            command = getattr(importlib.import_module(module), attribute)
+            assert isinstance(command, click.Command)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            own = super().get_command(ctx, name)
+            rows.append((name, _HELP.get(name) or (own.get_short_help_str(90) if own else "")))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _exists(name: str) -> bool:
+    return importlib.util.find_spec(_ELSEWHERE[name].partition(":")[0]) is not None
+
+
+def _config(required: bool = True) -> Callable[[F], F]:
+    return click.option(
+        "--config",
+        "config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        required=required,
+        help="The TOML configuration; deploy/settings.example.toml shows every key.",
+    )
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="synchealth", prog_name="synchealth")
+def cli() -> None:
+    """Event-driven health of directory synchronisation between Active Directory and Microsoft Entra ID."""
+
+
+@cli.command()
+@_config()
+def up(config: Path) -> None:
+    """Run everything on this node, supervised: sources, workers, exporter."""
+    from deploy.local import Supervisor, children
+    from producers.topics import create
+    from streams.runtime.settings import load_settings
+
+    settings = load_settings(config)
+    for name in create(settings.kafka):
+        click.echo(f"topic {name} created")
+    wanted = children(settings, config)
+    click.echo(f"{len(wanted)} processes: {', '.join(child.name for child in wanted)}")
+    Supervisor(wanted, lambda name, line: click.echo(f"{name:<24.24} {line}")).run(_stop_signal())
+
+
+@cli.group()
+def run() -> None:
+    """Run one role, for a cluster; `up` runs them all."""
+
+
+@run.command(name="producers")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@_config()
+def run_producers(sources: tuple[str, ...], config: Path) -> None:
+    """Read each SOURCE (ad:FOREST, graph:TENANT; all of them if none is named) and send its facts to Kafka."""
+    from producers.__main__ import main as producers
+
+    producers.main(args=[*(sources or ("all",)), "--config", str(config)], standalone_mode=False)
+
+
+@run.command(name="streams")
+@_config()
+@click.option("--worker", default=0, show_default=True, help="Its number on this machine: data folder, metrics port.")
+def run_streams(config: Path, worker: int) -> None:
+    """One correlating worker; start more of them with the same configuration to share the load."""
+    from streams.app import run as run_worker
+    from streams.runtime.settings import load_settings
+
+    run_worker(load_settings(config), worker)
+
+
+@run.command(name="sinks")
+@_config()
+def run_sinks(config: Path) -> None:
+    """The Prometheus exporter."""
+    from sinks.exporter import Exporter
+    from sinks.labels import KnownDetection
+    from streams.detections.registry import all_detections
+    from streams.runtime.logs import configure_logs
+    from streams.runtime.settings import load_settings
+
+    settings = load_settings(config)
+    configure_logs(settings.log.level, json=settings.log.json_lines)
+    detections = [
+        KnownDetection(each.detection.id, each.detection.family, each.detection.severity) for each in all_detections()
+    ]
+    with Exporter(settings, detections, version=version()) as exporter:
+        exporter.run(_stop_signal())
+
+
+@cli.group()
+def topics() -> None:
+    """Kafka's topics: create them before the first start, check them any time."""
+
+
+@topics.command(name="create")
+@_config()
+def topics_create(config: Path) -> None:
+    """Create the topics that do not exist yet."""
+    from producers.topics import create
+    from streams.runtime.settings import load_settings
+
+    created = create(load_settings(config).kafka)
+    click.echo("\n".join(f"created {name}" for name in created) or "all topics exist")
+
+
+@topics.command(name="check")
+@_config()
+def topics_check(config: Path) -> None:
+    """Say what is wrong with the topics; exit 1 if anything is."""
+    from producers.topics import check
+    from streams.runtime.settings import load_settings
+
+    faults = check(load_settings(config).kafka)
+    click.echo("\n".join(faults) or "all topics are as they must be")
+    sys.exit(EXIT_FAILED if faults else 0)
+
+
+def version() -> str:
+    """The installed version; "unknown" when run from a tree that is not installed."""
+    try:
+        return importlib.metadata.version("synchealth")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _stop_signal() -> threading.Event:
+    """An event that SIGINT and SIGTERM set; the second one ends the process at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    return stop
+
+
+def main() -> None:
+    """Run the command; every error is a sentence on stderr. Exit: 0 well, 1 failed, 2 usage or configuration."""
+    from deploy.broker.process import BrokerError
+
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except SettingsError as error:
+        click.echo(f"synchealth: the configuration has {len(error.faults)} fault(s):\n{error}", err=True)
+        sys.exit(EXIT_SETTINGS)
+    except (SyncHealthError, BrokerError) as error:
+        click.echo(f"synchealth: {error}", err=True)
+        sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The command: set the stage, play the story, show what the pipeline finds, report."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.console import Console
+
+from deploy.demo import report
+from deploy.demo.screen import LiveScreen, PlainScreen, Scene, Screen, cycle_line
+from deploy.demo.sources import source_states
+from deploy.demo.stage import Stage, Wishes, stage
+from deploy.demo.watcher import FindingsWatcher
+from deploy.lab.stories import STORIES
+from deploy.lab.stories.player import Player
+from deploy.lab.sync.report import CycleReport
+from streams.contracts.finding import Finding, FindingState
+from streams.runtime.clock import now_ms
+
+_LOOK_EVERY_S = 0.25
+_SOURCES_EVERY_S = 1.0
+
+
+@click.command()
+@click.option("--story", type=click.Choice(sorted(STORIES)), default="conflicts", show_default=True)
+@click.option(
+    "--until-done", is_flag=True, help="End with the story; exit 0 only if every finding opened and resolved."
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write a report there.")
+@click.option("--kafka", metavar="HOST:PORT", help="Use this Kafka instead of the embedded broker.")
+@click.option("--speed", default=120.0, show_default=True, help="Lab seconds per second: 120 makes a sync cycle 15 s.")
+@click.option("--objects", default=3000, show_default=True, help="Objects in Active Directory, about.")
+@click.option("--timeout", default=300.0, show_default=True, help="With --until-done: give up after so many seconds.")
+@click.option("--directory", type=click.Path(path_type=Path, file_okay=False), help="Keep settings and logs here.")
+def demo(
+    story: str,
+    until_done: bool,
+    json_file: Path | None,
+    kafka: str | None,
+    speed: float,
+    objects: int,
+    timeout: float,
+    directory: Path | None,
+) -> None:
+    """A hybrid organisation in a box: watch conflicts arise, be found and be repaired.
+
+    Starts a lab directory (LDAPS), a lab Entra ID (Graph over HTTPS), a sync engine and the real pipeline on this
+    machine, loopback only, and takes everything down at the end. Needs no account, no Docker and no Java.
+    """
+    wishes = Wishes(objects=objects, speed=speed, kafka=kafka, directory=directory)
+    performance = _Performance(wishes, story, Console())
+    code = performance.run(until_done=until_done, timeout_s=timeout, json_file=json_file)
+    sys.exit(code)
+
+
+class _Performance:
+    """One run of the demo."""
+
+    def __init__(self, wishes: Wishes, story: str, console: Console) -> None:
+        self._wishes, self._story, self._console = wishes, story, console
+        self._scene = Scene(title=f"synchealth demo: {story}")
+        self._screen: Screen = (LiveScreen if console.is_terminal else PlainScreen)(console, self._scene)
+        self._player: Player | None = None
+        self._stop = threading.Event()
+        self._started_ms = now_ms()
+
+    def run(self, *, until_done: bool, timeout_s: float, json_file: Path | None) -> int:
+        """Perform; return the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        with (
+            self._screen,
+            stage(self._wishes, told=self._screen.tell, on_cycle=self._on_cycle, on_sweep=self._on_sweep) as built,
+        ):
+            player = self._player = self._new_player(built)
+            with FindingsWatcher(built.settings.kafka, self._on_finding):
+                over = built.lab.run(player.play())
+                self._attend(built, over, until_done, timeout_s)
+                over.cancel()
+            self._screen.tell("taking everything down")
+            ended_ms = now_ms()
+            faults = report.outcome(player, self._scene.findings)
+            if json_file is not None:
+                found = report.document(
+                    player,
+                    self._scene.findings,
+                    started_ms=self._started_ms,
+                    ended_ms=ended_ms,
+                    broker=built.broker,
+                    objects=built.organisation.objects,
+                    speed=self._wishes.speed,
+                )
+                report.write(found, json_file)
+        for fault in faults if until_done else ():
+            self._console.print(fault, style="red", markup=False, highlight=False)
+        self._summary(player)
+        return 1 if until_done and faults else 0
+
+    def _new_player(self, built: Stage) -> Player:
+        self._scene.metrics_url = built.metrics_url
+        self._screen.tell(f"metrics at {built.metrics_url}")
+        story = STORIES[self._story](built.organisation)
+        player = Player(
+            story, built.lab.clock, built.lab.schedule, on_step=lambda step: self._screen.tell(f"» {step.told}")
+        )
+        self._scene.progress = player.progress
+        return player
+
+    def _attend(self, built: Stage, over: Future[None], until_done: bool, timeout_s: float) -> None:
+        """Keep processes and screen going until the story, the time or the audience's patience is over."""
+        deadline_s = time.monotonic() + timeout_s
+        sources_at_s = 0.0
+        while not self._stop.wait(_LOOK_EVERY_S):
+            built.supervisor.look()
+            built.lab.call(self._look)
+            now_s = time.monotonic()
+            if now_s >= sources_at_s:
+                sources_at_s = now_s + _SOURCES_EVERY_S
+                self._scene.sources = source_states(built.producer_ports)
+            self._scene.lab_time_s = built.lab.clock.now_s()
+            self._scene.next_cycle_s = built.lab.schedule.next_cycle_s
+            if over.done() and not self._scene.done:
+                over.result()  # a step that failed is an error of the lab
+                self._scene.done = True
+                self._screen.tell("the story is over: every expected finding opened and resolved")
+            if until_done and (over.done() or now_s > deadline_s):
+                return
+
+    def _look(self) -> None:
+        if self._player is not None:
+            self._player.look()
+
+    def _on_cycle(self, cycle: CycleReport) -> None:
+        self._look()
+        self._screen.tell(cycle_line(cycle))
+
+    def _on_sweep(self, restored: list[str]) -> None:
+        self._look()
+        if restored:
+            self._screen.tell(f"Entra's hourly check restores {len(restored)} object(s)")
+
+    def _on_finding(self, finding: Finding) -> None:
+        before = self._scene.findings.get(finding.id)
+        with self._scene.lock:
+            self._scene.findings[finding.id] = finding
+        progress = None
+        if self._player is not None:
+            progress = self._player.saw(finding.id, is_open=finding.state is FindingState.OPEN)
+        if before is None or before.state is not finding.state:
+            self._screen.finding(finding, progress)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self._stop.set()
+
+    def _summary(self, player: Player) -> None:
+        done = sum(found.done for found in player.progress.values())
+        self._console.print(f"{done} of {len(player.progress)} expected findings opened and resolved", highlight=False)

@@ -1,0 +1,149 @@
+"""The stage of the demo: broker, lab and pipeline, real processes from an ordinary settings file."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from deploy.broker import tansu
+from deploy.broker.process import free_port
+from deploy.lab.hybrid import HybridOrganisation, build
+from deploy.lab.services import LabServices, services
+from deploy.lab.settings_file import write_settings
+from deploy.lab.sync.clock import CYCLE_S
+from deploy.lab.sync.schedule import OnCycle, OnSweep
+from deploy.local import Child, Supervisor, children
+from producers.topics import create, delete
+from streams.contracts.errors import SyncHealthError
+from streams.contracts.topics import TOPICS
+from streams.runtime.settings import KafkaSettings, Settings, load_settings
+
+_PARTITIONS = 4
+_PRODUCER_PORT = "SYNCHEALTH_PRODUCERS__METRICS_PORT"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for. kafka: an own broker's address, None: the embedded one; speed: lab over real seconds."""
+
+    objects: int = 3000
+    speed: float = 120.0
+    seed: int = 20261123
+    kafka: str | None = None
+    directory: Path | None = None
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that stands, until the block ends."""
+
+    organisation: HybridOrganisation
+    lab: LabServices
+    settings: Settings
+    config: Path
+    broker: str
+    supervisor: Supervisor
+    log_file: Path
+    producer_ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def metrics_url(self) -> str:
+        return f"http://{self.settings.metrics.host}:{self.settings.metrics.port}/metrics"
+
+
+@contextlib.contextmanager
+def stage(
+    wishes: Wishes,
+    *,
+    told: Callable[[str], None],
+    on_cycle: OnCycle,
+    on_sweep: OnSweep,
+) -> Iterator[Stage]:
+    """Set everything up for the body; `told` hears of each step. Everything is taken down at the end.
+
+    Call it from the main thread: the kernel ends the child processes together with the calling thread.
+    Raises SyncHealthError or BrokerError with what stands in the way.
+    """
+    with contextlib.ExitStack() as stack:
+        directory = wishes.directory or Path(stack.enter_context(_scratch()))
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        broker, name = wishes.kafka, "Kafka"
+        if broker is None:
+            broker, name = stack.enter_context(tansu()).bootstrap, "embedded broker (Tansu)"
+        told(f"{name} at {broker}")
+        stack.enter_context(_topics(KafkaSettings(bootstrap_servers=[broker], partitions=_PARTITIONS)))
+        organisation = build(wishes.objects, seed=wishes.seed, on_step=told)
+        lab = stack.enter_context(
+            services(organisation, directory / "tls", speed=wishes.speed, on_cycle=on_cycle, on_sweep=on_sweep)
+        )
+        config = directory / "settings.toml"
+        _write(lab, config, broker, wishes.speed, embedded=wishes.kafka is None)
+        settings = load_settings(config, {})
+        wanted = [_on_free_port(child) for child in children(settings, config)]
+        log = stack.enter_context((directory / "pipeline.log").open("a", buffering=1))
+        supervisor = Supervisor(wanted, lambda child, line: _log(log, child, line))
+        stack.callback(supervisor.stop)
+        supervisor.start()
+        told(f"pipeline: {len(wanted)} processes")
+        ports = {
+            child.name: int(child.environment[_PRODUCER_PORT])
+            for child in wanted
+            if _PRODUCER_PORT in child.environment
+        }
+        yield Stage(organisation, lab, settings, config, broker, supervisor, directory / "pipeline.log", ports)
+
+
+@contextlib.contextmanager
+def _topics(kafka: KafkaSettings) -> Iterator[None]:
+    """The demo's topics; a broker that has them already belongs to somebody's installation and is refused."""
+    created = create(kafka)
+    if len(created) != len(TOPICS):
+        if created:
+            delete(kafka, created)
+        raise SyncHealthError(
+            f"Kafka at {kafka.bootstrap_servers[0]} has SyncHealth topics already: the demo will not write into an "
+            "installation. Use another Kafka, or leave --kafka out for the embedded broker"
+        )
+    try:
+        yield
+    finally:
+        with contextlib.suppress(SyncHealthError):
+            delete(kafka, created)
+
+
+def _write(lab: LabServices, config: Path, broker: str, speed: float, *, embedded: bool) -> None:
+    write_settings(
+        lab,
+        config,
+        kafka={"bootstrap_servers": [broker], "partitions": _PARTITIONS},
+        streams={
+            "consumer_group": f"synchealth-demo-{uuid.uuid4().hex[:8]}",
+            "data_dir": str(config.parent / "data"),
+            # The embedded broker lets a group wait for half of this before its members may start.
+            "session_timeout_s": 3.0 if embedded else 10.0,
+            "metrics_port": free_port(),
+        },
+        detections={"sync_interval_s": CYCLE_S / speed},
+        metrics={"port": free_port()},
+        log={"json_lines": False},
+    )
+
+
+def _on_free_port(child: Child) -> Child:
+    """The child with its metrics wherever there is room: other installations may run on this machine."""
+    if _PRODUCER_PORT not in child.environment:
+        return child
+    return replace(child, environment={**child.environment, _PRODUCER_PORT: str(free_port())})
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="synchealth-demo-", ignore_cleanup_errors=True)
+
+
+def _log(log: object, child: str, line: str) -> None:
+    with contextlib.suppress(ValueError):  # closed: the last words of a child that was stopped
+        log.write(f"{child} {line}\n")  # type: ignore[attr-defined]

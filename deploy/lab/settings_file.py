@@ -1,0 +1,68 @@
+"""The configuration with which `synchealth up` watches the lab: an ordinary settings file, in TOML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deploy.lab.services import LabServices
+
+
+def write_settings(lab: LabServices, file: Path, **sections: Mapping[str, Any]) -> None:
+    """Write a settings file for the lab; `sections` (kafka=…, streams=…, metrics=…) come first.
+
+    Secrets stand in files beside it, readable by their owner only.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    tables = [_table(f"[{name}]", values) for name, values in sections.items()]
+    tables += [_table("[[forest]]", forest) for forest in _forests(lab, file.parent)]
+    tables.append(_table("[[tenant]]", _tenant(lab, file.parent)))
+    file.write_text("\n".join(tables))
+
+
+def _forests(lab: LabServices, directory: Path) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": forest.name,
+            "tenant": lab.organisation.tenant.tenant_id,
+            "servers": [lab.directories[forest.name].ldaps_url],
+            "bind_user": f"{forest.accounts.service}@{forest.name}",
+            "bind_password_file": _secret(directory, f"{forest.name}.password", forest.accounts.service_password),
+            "ca_file": str(lab.certificates.ca_file),
+            "include_ous": list(forest.scope.include),
+            "poll_interval_s": 0.5,
+        }
+        for forest in lab.organisation.forests
+    ]
+
+
+def _tenant(lab: LabServices, directory: Path) -> dict[str, Any]:
+    organisation = lab.organisation
+    return {
+        "id": organisation.tenant.tenant_id,
+        "authority": lab.entra.authority(organisation.tenant),
+        "graph_url": lab.entra.url,
+        "client_id": organisation.app.client_id,
+        "client_secret_file": _secret(directory, "graph.secret", organisation.client_secret),
+        "ca_file": str(lab.certificates.ca_file),
+        "poll_interval_s": 1.0,
+        "sweep_interval_s": 30.0,
+        "tenant_interval_s": 3.0,
+    }
+
+
+def _secret(directory: Path, name: str, value: str) -> str:
+    file = directory / name
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(value + "\n")
+    return str(file)
+
+
+def _table(header: str, values: Mapping[str, Any]) -> str:
+    # A JSON string, number, boolean or list of strings is also a TOML value.
+    return "\n".join(
+        [header, *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()), ""]
+    )

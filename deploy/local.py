@@ -1,0 +1,188 @@
+"""One node: every role as a child process, restarted when it ends, stopped together, never left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.broker.process import die_with_parent
+from streams.runtime.settings import Settings
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_HEALTHY_AFTER_S = 60.0
+_STOP_WITHIN_S = 20.0
+_LOOK_EVERY_S = 0.2
+
+OnLine = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One process of the node: what to start, and what its environment has in addition."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def children(settings: Settings, config: Path) -> list[Child]:
+    """Every process that this configuration needs on one node: a producer per source, the workers, the exporter.
+
+    Each has a metrics port of its own: the configured one, or the next that is free among them (0: none, or any).
+    """
+    sources = [f"ad:{forest.name}" for forest in settings.forest] + [f"graph:{tenant.id}" for tenant in settings.tenant]
+    workers = range(settings.streams.workers)
+    ports = {settings.metrics.port}
+    found = []
+    for number in workers:
+        # The worker itself adds its number to the port.
+        port = _next_port(settings.streams.metrics_port, ports) - (number if settings.streams.metrics_port else 0)
+        found.append(
+            Child(
+                f"streams-{number}" if len(workers) > 1 else "streams",
+                _synchealth("run", "streams", "--config", str(config), "--worker", str(number)),
+                {"SYNCHEALTH_STREAMS__METRICS_PORT": str(port)},
+            )
+        )
+    for source in sources:
+        found.append(
+            Child(
+                source,
+                _synchealth("run", "producers", "--config", str(config), source),
+                {"SYNCHEALTH_PRODUCERS__METRICS_PORT": str(_next_port(settings.producers.metrics_port, ports))},
+            )
+        )
+    found.append(Child("sinks", _synchealth("run", "sinks", "--config", str(config))))
+    return found
+
+
+class Supervisor:
+    """Keeps children running. Start it from the thread that lives longest: the kernel ends children with it.
+
+    on_line: told (child's name, line) of everything a child prints, from several threads.
+    """
+
+    def __init__(self, wanted: Sequence[Child], on_line: OnLine) -> None:
+        self._running = [_Running(child, on_line) for child in wanted]
+
+    def start(self) -> None:
+        """Start every child."""
+        for each in self._running:
+            each.start()
+
+    def look(self) -> None:
+        """Restart what has ended, after a pause that grows while it keeps ending soon."""
+        for each in self._running:
+            each.look()
+
+    def run(self, stop: threading.Event) -> None:
+        """Supervise until `stop` is set, then stop all of them."""
+        try:
+            self.start()
+            while not stop.wait(_LOOK_EVERY_S):
+                self.look()
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End every child: SIGTERM to all, SIGKILL to what is left after a while."""
+        for each in self._running:
+            each.signal(signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_WITHIN_S
+        for each in self._running:
+            each.end(deadline)
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often each child had to be started again."""
+        return {each.child.name: each.restarts for each in self._running}
+
+
+class _Running:
+    """One child through its lives."""
+
+    def __init__(self, child: Child, on_line: OnLine) -> None:
+        self.child = child
+        self.restarts = 0
+        self._on_line = on_line
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self._started_s = 0.0
+        self._pause_s = _FIRST_PAUSE_S
+        self._start_at_s: float | None = None
+
+    def start(self) -> None:
+        self._start_at_s = None
+        self._started_s = time.monotonic()
+        self._process = subprocess.Popen(
+            list(self.child.command),
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.child.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # Ctrl-C is for the supervisor; it stops them in order
+            preexec_fn=die_with_parent(signal.SIGTERM),
+        )
+        self._reader = threading.Thread(target=self._read, args=[self._process], daemon=True)
+        self._reader.start()
+
+    def look(self) -> None:
+        now = time.monotonic()
+        if self._start_at_s is not None:
+            if now >= self._start_at_s:
+                self.restarts += 1
+                self.start()
+            return
+        code = self._process.poll() if self._process else None
+        if code is None:
+            return
+        if now - self._started_s > _HEALTHY_AFTER_S:
+            self._pause_s = _FIRST_PAUSE_S
+        self._on_line(self.child.name, f"ended with exit code {code}; starts again in {self._pause_s:.0f} s")
+        self._start_at_s = now + self._pause_s
+        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+
+    def signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def end(self, deadline_s: float) -> None:
+        self._start_at_s = None
+        if self._process is None:
+            return
+        try:
+            self._process.wait(max(0.1, deadline_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._on_line(self.child.name, "does not stop; killed")
+            self._process.kill()
+            self._process.wait()
+        if self._reader is not None:
+            self._reader.join(2.0)
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        if process.stdout is not None:
+            with process.stdout:
+                for line in process.stdout:
+                    self._on_line(self.child.name, line.rstrip("\n"))
+
+
+def _synchealth(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "deploy.cli", *arguments]
+
+
+def _next_port(first: int, taken: set[int]) -> int:
+    """`first`, or the next port above it that is not `taken`, which takes it; 0 stays 0."""
+    port = first
+    while port and port in taken:
+        port += 1
+    taken.add(port)
+    return port
