@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -162,10 +163,7 @@ class DirectoryConnection:
 
     def close(self) -> None:
         """Say good-bye and let go of the socket."""
-        try:
-            self._connection.unbind()
-        except (LDAPExceptionError, OSError):
-            self._connection.strategy.close()
+        _close(self._connection)
 
     @property
     def _socket(self) -> socket.socket:
@@ -211,11 +209,11 @@ def open_connection(server: ServerAddress, forest: ForestSettings) -> DirectoryC
         connection.bind(read_server_info=False)
         _keep_alive(connection.socket)
     except (LDAPExceptionError, OSError) as error:
-        connection.strategy.close()
+        _close(connection)
         raise _refused_connection(server, forest, error) from error
     if not connection.bound:
         result = wire.Result(int(connection.result["result"]), str(connection.result["message"]))
-        connection.unbind()
+        _close(connection)
         raise refusal(result, f"{server.url}: bind as {forest.bind_user}")
     return DirectoryConnection(server, connection)
 
@@ -229,11 +227,20 @@ class _VerifyingTls(ldap3.Tls):
         self._context = verifying_context(ca_file, names)
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
-        wrapped = self._context.wrap_socket(
-            connection.socket, server_hostname=self._names.host, do_handshake_on_connect=True
-        )
-        check_names(wrapped.getpeercert() or {}, self._names)
-        connection.socket = wrapped
+        # wrap_socket takes the plain socket over, and closes it if the handshake fails
+        connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._names.host)
+        check_names(connection.socket.getpeercert() or {}, self._names)
+
+
+def _close(connection: Any) -> None:
+    """Say good-bye if it can be said; ldap3 itself leaves the socket open when connecting or TLS fails."""
+    opened = connection.socket
+    if opened is None:
+        return
+    with suppress(LDAPExceptionError, OSError):
+        connection.unbind()
+    opened.close()
+    connection.socket = None
 
 
 def _keep_alive(opened: socket.socket) -> None:

@@ -270,6 +270,7 @@ class NamingContext:
                 rejected.append(_dead_letter(error, entry.dn, entry.attributes))
 
     def _request(self, connection: DirectoryConnection, cookie: bytes) -> DirSyncRequest:
+        self._assembler.begin()
         return DirSyncRequest(
             connection,
             self.name,

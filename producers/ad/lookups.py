@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from producers.ad import wire
-from producers.ad.attributes import LINKS, NAMES, OBJECT_FILTER
+from producers.ad.attributes import FORWARD_OF_BACK, LINKS, NAMES, OBJECT_FILTER
 from producers.ad.connection import Control, DirectoryConnection, Scope
 from producers.ad.dirsync import EXTENDED_NAMES, SHOW_DELETED, SHOW_RECYCLED
 from producers.ad.refusals import NO_SUCH_OBJECT, SUCCESS, refusal
@@ -24,11 +24,11 @@ _DELETED_TOO = (Control(SHOW_DELETED), Control(SHOW_RECYCLED, critical=False))
 
 
 def read_whole(connection: DirectoryConnection, base: str, object_ids: Iterable[str]) -> Iterator[Entry]:
-    """The watched attributes, and whenChanged, of living objects, links complete; none for those not found.
+    """The watched attributes, back-links and whenChanged of living objects; none for those not found.
 
-    The names of ranged attributes are made plain ("member"), their values are joined.
+    Links are complete: the names of ranged attributes are made plain ("member"), their values are joined.
     """
-    for entry in _by_guid(connection, base, object_ids, (*NAMES, "whenChanged"), (EXTENDED_NAMES,)):
+    for entry in _by_guid(connection, base, object_ids, (*NAMES, *FORWARD_OF_BACK, "whenChanged"), (EXTENDED_NAMES,)):
         yield _with_all_links(connection, entry)
 
 

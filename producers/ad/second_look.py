@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from producers.ad import lookups
 from producers.ad.assembly import WANTED, Assembler
+from producers.ad.attributes import FORWARD_OF_BACK
 from producers.ad.connection import DirectoryConnection
-from producers.ad.mapping import read_change
+from producers.ad.extended_name import read_name
+from producers.ad.mapping import Change, read_change
 from producers.ad.times import nearest
+from producers.ad.wire import Entry
 from streams.contracts.errors import InvalidRecordError
-from streams.contracts.facts import Fact, Operation
+from streams.contracts.facts import Fact, Link, Operation
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 
@@ -34,13 +37,25 @@ def second_look(connection: DirectoryConnection, base: str, assembler: Assembler
             assembler.known.add(change.object_id)
             when = entry.attributes.get("whenChanged")
             changed_ms = nearest(when[0].decode("ascii", "replace"), now_ms()) if when else None
-            op = Operation.RESTORED if change.object_id in was_restored else Operation.READ
-            yield from assembler.whole(change, op, changed_ms)
+            if change.object_id in was_restored:
+                yield from assembler.restored(change, changed_ms)
+                yield from _links_to(entry, change, assembler)
+            else:
+                yield from assembler.whole(change, Operation.READ, changed_ms)
         elif change.kind is not None:
             assembler.containers.add(change.object_id)  # of no interest, too: no second look at its next change
             moved.append(change.dn)
     for dn in outermost(moved):
         yield from _renamed_below(connection, dn, assembler)
+
+
+def _links_to(entry: Entry, change: Change, assembler: Assembler) -> Iterator[Fact]:
+    far_end = Link(change.object_id, change.attributes.get("objectSid"))
+    for back, forward in FORWARD_OF_BACK.items():
+        for value in entry.attributes.get(back, ()):
+            name = read_name(value.decode("utf-8", "replace"))
+            if name.guid and name.guid in assembler.known:
+                yield assembler.linked(name.guid, name.dn, forward, far_end)
 
 
 def outermost(names: Iterable[str]) -> list[str]:

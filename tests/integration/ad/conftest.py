@@ -42,9 +42,9 @@ class LabDC(SambaDC):
 
 
 @contextmanager
-def lab_dc(directory: Path, **options: Any) -> Iterator[LabDC]:
+def lab_dc(directory: Path, *, recycle_bin: bool = False, **options: Any) -> Iterator[LabDC]:
     """A lab directory on free ports. `options`: for DirectoryServer (limits, faults)."""
-    store = DirectoryStore()
+    store = DirectoryStore(recycle_bin=recycle_bin)
     certificates = issue(directory, ["127.0.0.1", "dc1.corp.contoso.local"])
     server = DirectoryServer(store, certificates=certificates, **options)
     with in_thread(server) as running:
@@ -158,12 +158,19 @@ def reading() -> Iterator[Callable[..., Reading]]:
 
 
 def folded(facts: Iterable[Fact]) -> dict[str, dict[str, Any]]:
-    """object id -> attributes of the objects that live after `facts`, links as sets of ids under their names."""
+    """object id -> attributes of the objects that live after `facts`, links as sets of ids under their names.
+
+    Facts are folded in the order of their sequence numbers; the death or return of an object ends every link to it.
+    """
     state: dict[str, dict[str, Any]] = {}
-    last = 0
-    for fact in facts:
-        assert fact.seq > last, "sequence numbers must increase"
-        last = fact.seq
+    ordered = sorted(facts, key=lambda fact: fact.seq)
+    assert len({fact.seq for fact in ordered}) == len(ordered), "no two facts share a sequence number"
+    for fact in ordered:
+        if fact.op in {Operation.DELETED, Operation.RESTORED}:
+            for attributes in state.values():
+                for far_ends in attributes.values():
+                    if isinstance(far_ends, set):
+                        far_ends.discard(fact.object_id)
         if fact.op is Operation.DELETED:
             state.pop(fact.object_id, None)
             continue

@@ -217,3 +217,21 @@ def test_waiting_ends_with_a_change_and_with_wake(directory: SambaDC, reading: M
     source.source.wake()
     source.source.wait(60)
     assert source.drain() == []
+
+
+def test_a_link_made_after_a_restoration_survives_it(directory: SambaDC, reading: Make) -> None:
+    """Both come in one response; a restoration ends the links before it, so this one must be newer."""
+    dn = directory.add_user("relinked.user")
+    raw = directory.guid(dn)
+    group = f"CN=relinked.group,CN=Users,{directory.base_dn}"
+    directory.add(group, "group", {"sAMAccountName": "relinked.group"})
+    source = reading(directory)
+    source.drain()
+    directory.delete(dn)
+    directory.restore(raw, dn)
+    directory.add_values(group, "member", dn)
+    facts = source.drain()
+    restored = next(fact for fact in facts if fact.op is Operation.RESTORED)
+    linked = next(fact for fact in facts if fact.links)
+    assert restored.seq < linked.seq
+    assert linked.links["member"].added[0].id == restored.object_id
