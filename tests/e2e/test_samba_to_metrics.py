@@ -1,0 +1,71 @@
+"""The promise of the README: change an address in a real domain controller, see the conflict in /metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.broker import Broker
+from tests.support.graph_lab import certificates_in, graph_lab
+from tests.support.installation import installation
+from tests.support.samba import SambaDC, samba_dc
+
+pytestmark = [pytest.mark.kafka, pytest.mark.samba, pytest.mark.slow]
+DUPLICATE = "conflict.duplicate_address"
+OWNED = "conflict.address_owned_by_cloud_object"
+
+
+def _forest(dc: SambaDC, tenant: str) -> dict[str, object]:
+    return {
+        "name": dc.realm,
+        "tenant": tenant,
+        "servers": [dc.ldaps_url],
+        "bind_user": dc.admin_user,
+        "bind_password": dc.admin_password,
+        "ca_file": str(dc.ca_file),
+        "valid_names": [dc.host_name],
+        "poll_interval_s": 0.2,
+    }
+
+
+def test_a_conflict_in_samba_appears_in_metrics_and_clears(kafka_broker: Broker, tmp_path: Path) -> None:
+    """Changed by ldapmodify, a client we did not write; the cloud half is the lab's Graph over HTTPS."""
+    with samba_dc("127.0.0.41") as dc, graph_lab(certificates_in(tmp_path / "tls")) as graph:
+        anna = dc.add_user("anna", proxyAddresses=["SMTP:anna@contoso.com"])
+        bert = dc.add_user("bert", proxyAddresses=["SMTP:bert@contoso.com"])
+        graph.tenant.upsert("user", None, {"userPrincipalName": "cloud@contoso.com", "displayName": "Cloud"})
+        settings = graph.settings()
+        tenant = {
+            "id": settings.id,
+            "authority": settings.authority,
+            "graph_url": settings.graph_url,
+            "client_id": settings.client_id,
+            "client_secret": settings.client_secret.get_secret_value(),  # type: ignore[union-attr]
+            "ca_file": str(settings.ca_file),
+            "poll_interval_s": 0.5,
+        }
+        sources = [("[[forest]]", _forest(dc, settings.id)), ("[[tenant]]", tenant)]
+        with installation(tmp_path / "up", kafka_broker.bootstrap, sources) as up:
+            up.wait(lambda: up.open_count(DUPLICATE) == 0, 90)
+            dc.ldapmodify(_replace(bert, "SMTP:bert@contoso.com", "smtp:Anna@Contoso.com"))
+            up.wait(lambda: up.open_count(DUPLICATE) == 1)
+            (finding,) = up.findings().values()
+            assert {holder.distinguished_name for holder in finding.counterparts} == {anna, bert}
+            assert {holder.role for holder in finding.counterparts} == {"likely_keeps", "would_be_quarantined"}
+            dc.ldapmodify(_replace(bert, "SMTP:bert@contoso.com"))
+            up.wait(lambda: up.open_count(DUPLICATE) == 0)
+            assert up.findings() == {}
+
+            dc.ldapmodify(_replace(bert, "SMTP:cloud@contoso.com"))
+            up.wait(lambda: up.open_count(OWNED) == 1)
+            (finding,) = up.findings().values()
+            assert finding.evidence["forecast"] == "soft_match"
+            assert {holder.side for holder in finding.counterparts} == {"ad", "entra"}
+            dc.delete(bert)
+            up.wait(lambda: up.open_count(OWNED) == 0)
+
+
+def _replace(dn: str, *addresses: str) -> str:
+    values = "".join(f"proxyAddresses: {address}\n" for address in addresses)
+    return f"dn: {dn}\nchangetype: modify\nreplace: proxyAddresses\n{values}"

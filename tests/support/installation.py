@@ -1,0 +1,137 @@
+"""An installation under test: `synchealth up` as a user starts it, from nothing but a settings file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.broker.process import die_with_parent
+from streams.contracts.codec import convert
+from streams.contracts.finding import Finding, FindingState
+
+
+@dataclass
+class Installation:
+    """A running `synchealth up`."""
+
+    config: Path
+    metrics_url: str
+    log_file: Path
+    process: subprocess.Popen[bytes]
+
+    def metrics(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+        """Every sample of the exporter, by name and labels; {} while nobody answers."""
+        try:
+            with urllib.request.urlopen(self.metrics_url, timeout=5) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return {}
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def open_count(self, detection: str) -> int | None:
+        """Open findings of a detection as /metrics tells; None while the exporter does not."""
+        found = [
+            value
+            for (name, labels), value in self.metrics().items()
+            if name == "synchealth_findings_open" and ("detection", detection) in labels
+        ]
+        return int(sum(found)) if found else None
+
+    def findings(self) -> dict[str, Finding]:
+        """Open findings, from `synchealth findings --json`."""
+        command = [sys.executable, "-m", "deploy.cli", "findings", "--json", "--config", str(self.config)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        findings = [convert(json.loads(line), Finding) for line in done.stdout.splitlines()]
+        return {finding.id: finding for finding in findings if finding.state is FindingState.OPEN}
+
+    def wait(self, condition: Callable[[], bool], within_s: float = 60.0, every_s: float = 0.05) -> float:
+        """Seconds until `condition` held. AssertionError with the end of the log if it never did."""
+        start = time.monotonic()
+        while not condition():
+            assert self.process.poll() is None, f"`up` ended: {self.log()}"
+            assert time.monotonic() - start < within_s, f"not within {within_s} s: {self.log()}"
+            time.sleep(every_s)
+        return time.monotonic() - start
+
+    def log(self, most: int = 6000) -> str:
+        """The end of what everything printed."""
+        return self.log_file.read_text(errors="replace")[-most:]
+
+
+def free_ports(count: int) -> list[int]:
+    """Distinct ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
+
+
+def toml(tables: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """TOML of (header, values); values are JSON-like."""
+    return "\n".join(
+        line
+        for header, values in tables
+        for line in (header, *(f"{name} = {json.dumps(value)}" for name, value in values.items()), "")
+    )
+
+
+@contextlib.contextmanager
+def installation(
+    directory: Path, bootstrap: str, sources: Sequence[tuple[str, Mapping[str, Any]]], **streams: Any
+) -> Iterator[Installation]:
+    """`synchealth topics create`, then `synchealth up`, until the block ends.
+
+    sources: ("[[forest]]" | "[[tenant]]", values).
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    metrics, producers, workers = free_ports(3)
+    config = directory / "settings.toml"
+    config.write_text(
+        toml(
+            [
+                ("[kafka]", {"bootstrap_servers": [bootstrap], "partitions": 4}),
+                ("[streams]", {"data_dir": str(directory / "data"), "session_timeout_s": 10.0, "metrics_port": workers,
+                               **streams}),
+                ("[detections]", {"sync_interval_s": 3600.0}),
+                ("[producers]", {"metrics_port": producers}),
+                ("[metrics]", {"port": metrics}),
+                *sources,
+            ]
+        )
+    )  # fmt: skip
+    command = [sys.executable, "-m", "deploy.cli"]
+    subprocess.run([*command, "topics", "create", "--config", str(config)], check=True, timeout=60)
+    log_file = directory / "up.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "up", "--config", str(config)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent(signal.SIGTERM),
+        )
+        try:
+            yield Installation(config, f"http://127.0.0.1:{metrics}/metrics", log_file, process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(40)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

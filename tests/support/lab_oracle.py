@@ -1,0 +1,77 @@
+"""What must be open for the lab's directories as they stand: read from the stores, never from the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from deploy.lab.directory.store import DirectoryStore
+from deploy.lab.entra.tenant import TenantStore
+from producers.ad.attributes import NAMES
+from producers.ad.mapping import read_change
+from producers.ad.wire import Entry
+from producers.graph.collections import COLLECTIONS
+from producers.graph.mapping import attributes_of
+from streams.contracts.facts import Domain, ObjectKind, TenantState
+from streams.engine.oracle import DirectoryObject
+from streams.runtime.settings import Settings
+from streams.views.scope import Scope
+from streams.views.state import ObjectState
+
+
+def objects_of_directory(store: DirectoryStore, tenant: str) -> Iterator[DirectoryObject]:
+    """Every living user, group and contact of a lab directory."""
+    for item in store.objects():
+        raw = {name: list(values) for name in NAMES if (values := item.raw(name))}
+        change = read_change(Entry(item.dn, raw))
+        if change.kind not in (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT):
+            continue
+        links = {
+            (link, sid)
+            for link in ("member", "manager")
+            for target in item.targets(link)
+            if (sid := store.get(target).sid) is not None
+        }
+        attributes = {name: value for name, value in change.attributes.items() if value is not None}
+        state = ObjectState(
+            object_id=change.object_id, side="ad", tenant=tenant, forest=store.domain, kind=change.kind,
+            attributes=attributes,
+        )  # fmt: skip
+        yield DirectoryObject(state, frozenset(links))
+
+
+def objects_of_tenant(store: TenantStore) -> Iterator[DirectoryObject]:
+    """Every living user, group and contact of a lab tenant, as Graph would show it whole."""
+    kinds = {"users": "user", "groups": "group", "contacts": "contact"}
+    for collection in COLLECTIONS:
+        kind = kinds[collection.name]
+        for object_id in store.ids(kind):  # type: ignore[arg-type]
+            item = store.get(kind, object_id)  # type: ignore[arg-type]
+            assert item is not None
+            state = ObjectState(
+                object_id=object_id, side="entra", tenant=store.tenant_id, kind=collection.kind,
+                attributes=attributes_of(item, collection, full=True),
+            )  # fmt: skip
+            yield DirectoryObject(state)
+
+
+def objects_of_lab(forests: Iterable[DirectoryStore], tenant: TenantStore) -> list[DirectoryObject]:
+    """Both sides of a lab."""
+    found = list(objects_of_tenant(tenant))
+    for forest in forests:
+        found += objects_of_directory(forest, tenant.tenant_id)
+    return found
+
+
+def state_of_tenant(tenant: TenantStore, features: dict[str, bool | None] | None = None) -> TenantState:
+    """The tenant's state as its source would tell it once everything is read."""
+    domains = [Domain(tenant.initial_domain, is_initial=True)]
+    return TenantState(
+        tenant=tenant.tenant_id, seq=1, ts_ms=0, domains=domains, features=features or {}, collected=True
+    )
+
+
+def scopes_of(settings: Settings) -> dict[str, Scope]:
+    """The scopes the pipeline works with."""
+    return {
+        forest.name: Scope(forest.include_ous, forest.exclude_ous, forest.default_filters) for forest in settings.forest
+    }
