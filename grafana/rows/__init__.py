@@ -1,0 +1,1 @@
+"""Rows of panels; a dashboard puts them together."""
