@@ -1,7 +1,7 @@
 """The ids a source knows to exist: compact in memory, and kept in checkpoint parts as a short log.
 
 A snapshot cannot say what has gone; the difference between what was known and what was seen can.
-Measured for 1,000,000 ids: see tests/bench; a plain set of strings takes about 120 MB.
+A plain set of strings would take five times the memory, and one big record per page in Kafka.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from streams.contracts.checkpoint import Checkpoint
 
 _ID_BYTES = 16
-_BUCKETS = 1 << 16
 # A segment is rewritten as it grows; past this many entries the next one begins (about 24 kB of JSON).
 _SEGMENT_ENTRIES = 1024
 _ENTRY_BYTES = 1 + _ID_BYTES
@@ -20,10 +19,10 @@ _ADDED, _REMOVED = 0, 1
 
 
 class IdSet:
-    """A set of GUIDs at about 20 bytes each (from 100,000 on): 65,536 buckets of joined 16-byte ids."""
+    """A set of GUIDs at about 25 bytes each (a million of them): up to 65,536 buckets of joined 16-byte ids."""
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
-        self._buckets: list[bytes] = [b""] * _BUCKETS
+        self._buckets: dict[int, bytes] = {}
         self._size = 0
         for object_id in ids:
             self.add(object_id)
@@ -32,9 +31,10 @@ class IdSet:
         """Add a dashed GUID; True if it was not there. Raises ValueError if it is not a GUID."""
         raw = _raw(object_id)
         at = _bucket(raw)
-        if _find(self._buckets[at], raw) >= 0:
+        bucket = self._buckets.get(at, b"")
+        if _find(bucket, raw) >= 0:
             return False
-        self._buckets[at] += raw
+        self._buckets[at] = bucket + raw
         self._size += 1
         return True
 
@@ -42,7 +42,7 @@ class IdSet:
         """Remove a dashed GUID; True if it was there."""
         raw = _raw(object_id)
         at = _bucket(raw)
-        bucket = self._buckets[at]
+        bucket = self._buckets.get(at, b"")
         found = _find(bucket, raw)
         if found < 0:
             return False
@@ -52,23 +52,24 @@ class IdSet:
 
     def clear(self) -> None:
         """Forget all."""
-        self._buckets = [b""] * _BUCKETS
+        self._buckets = {}
         self._size = 0
 
     def difference(self, other: IdSet) -> Iterator[str]:
-        """The ids of this set that `other` lacks, bucket by bucket."""
-        for mine, theirs in zip(self._buckets, other._buckets, strict=True):
-            if mine and mine != theirs:
+        """The ids of this set that `other` lacks, bucket by bucket; both may change between two of them."""
+        for at in list(self._buckets):
+            mine, theirs = self._buckets.get(at, b""), other._buckets.get(at, b"")
+            if mine != theirs:
                 yield from (_dashed(raw) for raw in _split(mine) if _find(theirs, raw) < 0)
 
     def __contains__(self, object_id: object) -> bool:
         if not isinstance(object_id, str):
             return False
         raw = _raw(object_id)
-        return _find(self._buckets[_bucket(raw)], raw) >= 0
+        return _find(self._buckets.get(_bucket(raw), b""), raw) >= 0
 
     def __iter__(self) -> Iterator[str]:
-        for bucket in self._buckets:
+        for bucket in list(self._buckets.values()):
             yield from map(_dashed, _split(bucket))
 
     def __len__(self) -> int:

@@ -1,0 +1,164 @@
+"""The loop: order of steps, backing off, keeping the batch, stopping."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+import pytest
+from prometheus_client import REGISTRY
+
+from producers.runner import Runner
+from producers.source import STREAMING, Batch, Progress
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.errors import FatalError, RetriableError
+from streams.contracts.facts import Fact, Operation, Origin
+from tests.support.fake_kafka import FakeKafka, FakePublisher
+
+
+def fact(number: int) -> Fact:
+    return Fact(op=Operation.UPDATED, object_id=f"6e1a2c90-5b7d-4f38-9c21-{number:012d}", seq=number, ts_ms=1)
+
+
+def position(number: int) -> Checkpoint:
+    return Checkpoint(source="entra/t", seq=number, ts_ms=1, position={"at": number})
+
+
+class Scripted:
+    """A source that says what its script says, then asks the runner to stop."""
+
+    def __init__(self, name: str, script: Iterable[Batch | Exception]) -> None:
+        self.origin = Origin(name=name, side="entra", tenant="t")
+        self.progress = Progress(phase=STREAMING)
+        self.script = list(script)
+        self.restored: list[Checkpoint] = []
+        self.finished: Callable[[], None] = lambda: None
+        self.waits = 0
+        self.closed = False
+
+    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+        self.restored = list(checkpoints)
+
+    def read(self) -> Batch:
+        if not self.script:
+            self.finished()
+            return Batch(contacted=False)
+        said = self.script.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    def wait(self, timeout_s: float) -> None:
+        self.waits += 1
+
+    def wake(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producers.backoff.wait_s", lambda attempt, asked_s=None, longest_s=60.0: 0.0)
+
+
+def run(source: Scripted, publisher: FakePublisher, kafka: FakeKafka) -> Runner:
+    runner = Runner(source, publisher, kafka.load)
+    source.finished = runner.stop
+    runner.run()
+    return runner
+
+
+def test_facts_are_acknowledged_before_the_position_is_sent() -> None:
+    kafka, steps = FakeKafka(), []
+    batch = Batch(facts=[fact(1), fact(2)], checkpoints=[position(1)])
+    run(Scripted("entra/order", [batch]), FakePublisher(kafka, steps.append), kafka)
+    assert steps == ["fact", "fact", "arrive", "arrive", "flushed", "checkpoint", "arrive", "flushed"]
+
+
+def test_it_goes_on_where_it_was() -> None:
+    kafka = FakeKafka()
+    run(Scripted("entra/restart", [Batch(checkpoints=[position(7)])]), FakePublisher(kafka), kafka)
+    again = Scripted("entra/restart", [])
+    run(again, FakePublisher(kafka), kafka)
+    assert again.restored == [position(7)] and again.closed
+
+
+def test_while_kafka_is_away_the_batch_is_kept_and_nothing_more_is_read() -> None:
+    kafka, failures = FakeKafka(), [RetriableError("away")] * 5
+    batches = [Batch(facts=[fact(n)], checkpoints=[position(n)], more=True) for n in range(3)]
+    source = Scripted("entra/away", batches)
+    read_ahead = []
+
+    def before(step: str) -> None:
+        if step == "arrive" and failures:
+            read_ahead.append(3 - len(source.script))
+            raise failures.pop()
+
+    run(source, FakePublisher(kafka, before), kafka)
+    assert [each.seq for each in kafka.facts] == [0, 1, 2]
+    assert set(read_ahead) == {1}
+    assert kafka.parts[""] == position(2)
+
+
+def test_a_source_in_trouble_is_asked_again() -> None:
+    kafka = FakeKafka()
+    script = [RetriableError("a"), RetriableError("b", retry_after_s=5), Batch(facts=[fact(1)])]
+    run(Scripted("entra/trouble", script), FakePublisher(kafka), kafka)
+    assert len(kafka.facts) == 1
+    labels = {"source": "entra/trouble", "stage": "read", "error": "RetriableError"}
+    assert REGISTRY.get_sample_value("synchealth_producer_errors_total", labels) == 2
+
+
+def test_a_fatal_error_ends_the_run_and_closes_everything() -> None:
+    kafka = FakeKafka()
+    source, publisher = Scripted("entra/fatal", [FatalError("no rights")]), FakePublisher(kafka)
+    with pytest.raises(FatalError, match="no rights"):
+        run(source, publisher, kafka)
+    assert source.closed and publisher.closed
+
+
+def test_a_stop_during_endless_failures_ends_the_run() -> None:
+    kafka = FakeKafka()
+    source = Scripted("entra/stop", [])
+    failed = threading.Event()
+
+    def read() -> Batch:
+        failed.set()
+        raise RetriableError("for ever")
+
+    source.read = read  # type: ignore[method-assign]
+    runner = Runner(source, FakePublisher(kafka), kafka.load)
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    assert failed.wait(10)
+    runner.stop()
+    thread.join(10)
+    assert not thread.is_alive() and source.closed
+
+
+def test_it_waits_only_when_there_is_no_more() -> None:
+    kafka = FakeKafka()
+    source = Scripted("entra/wait", [Batch(more=True), Batch(more=True), Batch()])
+    run(source, FakePublisher(kafka), kafka)
+    assert source.waits == 1
+
+
+def test_no_contact_and_no_news_are_told_apart() -> None:
+    def sample(name: str) -> float:
+        return REGISTRY.get_sample_value(f"synchealth_producer_{name}", {"source": "entra/news"}) or 0.0
+
+    kafka = FakeKafka()
+    run(Scripted("entra/news", [Batch(contacted=False)]), FakePublisher(kafka), kafka)
+    assert sample("heartbeat_timestamp_seconds") and not sample("last_contact_timestamp_seconds")
+    run(Scripted("entra/news", [Batch()]), FakePublisher(kafka), kafka)
+    assert sample("last_contact_timestamp_seconds") and not sample("last_change_timestamp_seconds")
+    letter = DeadLetter(reason="no_id", error="x", stage="source", ts_ms=1, original="")
+    script = [Batch(facts=[fact(1)], checkpoints=[position(1)], rejected=[letter])]
+    run(Scripted("entra/news", script), FakePublisher(kafka), kafka)
+    assert sample("last_change_timestamp_seconds") and sample("checkpoint_timestamp_seconds")
+    count = REGISTRY.get_sample_value
+    assert count("synchealth_producer_facts_published_total", {"source": "entra/news", "op": "u"}) == 1
+    assert count("synchealth_producer_rejected_total", {"source": "entra/news", "reason": "no_id"}) == 1
+    assert [each.reason for each in kafka.letters] == ["no_id"]
