@@ -191,8 +191,8 @@ def _stop_signal() -> threading.Event:
             signal.raise_signal(number)
         stop.set()
 
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
     return stop
 
 

@@ -130,7 +130,7 @@ class _Running:
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C is for the supervisor; it stops them in order
-            preexec_fn=die_with_parent(signal.SIGTERM),
+            preexec_fn=die_with_parent(),
         )
         self._reader = threading.Thread(target=self._read, args=[self._process], daemon=True)
         self._reader.start()

@@ -58,8 +58,8 @@ def require_free(port: int) -> None:
             ) from error
 
 
-def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:
-    """Return what a child runs first, so that the kernel sends it signal `number` when this process dies.
+def die_with_parent() -> Callable[[], None] | None:
+    """Return what a child runs first, so that the kernel ends it when this process dies.
 
     Linux only (prctl PR_SET_PDEATHSIG). The signal follows the *thread* that starts the child:
     start brokers from a thread that lives as long as the broker should.
@@ -70,9 +70,9 @@ def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], Non
     parent = os.getpid()
 
     def child() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, number)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # the parent died before the call above
-            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), signal.SIGKILL)
 
     return child
 
@@ -93,6 +93,7 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C on the terminal is for its clients first
             preexec_fn=die_with_parent(),
         )
     bootstrap = f"{HOST}:{port}"

@@ -23,6 +23,7 @@ from deploy.lab.stories.player import Player
 from deploy.lab.sync.report import CycleReport
 from streams.contracts.finding import Finding, FindingState
 from streams.runtime.clock import now_ms
+from streams.runtime.logs import configure_logs
 
 _LOOK_EVERY_S = 0.25
 _SOURCES_EVERY_S = 1.0
@@ -73,7 +74,8 @@ class _Performance:
 
     def run(self, *, until_done: bool, timeout_s: float, json_file: Path | None) -> int:
         """Perform; return the exit code."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        configure_logs("error")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         with (
             self._screen,

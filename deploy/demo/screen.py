@@ -84,7 +84,7 @@ class LiveScreen:
     """The whole scene, four times a second."""
 
     def __init__(self, console: Console, scene: Scene) -> None:
-        self._scene = scene
+        self._console, self._scene = console, scene
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render, screen=False)
 
     def tell(self, line: str) -> None:
@@ -104,7 +104,7 @@ class LiveScreen:
 
     def _render(self) -> RenderableType:
         with self._scene.lock:
-            return render(self._scene, self._live.console.height)
+            return render(self._scene, self._console.height)
 
 
 def render(scene: Scene, height: int) -> RenderableType:

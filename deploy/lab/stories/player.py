@@ -97,11 +97,22 @@ class Player:
                 found.repaired_ms = found.repaired_ms or now_ms
 
     async def play(self) -> None:
-        """Run every step, then wait until every expected finding has resolved. Ends by itself or by cancellation."""
+        """Run every step, then wait until every expected finding has resolved. Ends by itself or by cancellation.
+
+        The story's time stands still while it waits: for the very first finding, which shows that the pipeline is up,
+        and before each repair for what it repairs.
+        """
         start_s = self._clock.now_s()
-        for step in self.story.steps:
-            await asyncio.sleep(self._clock.real_s(max(0.0, start_s + step.at_min * 60 - self._clock.now_s())))
-            await self._seen(found for found in self.progress.values() if found.step in step.repairs)
+        first = next(iter(self.progress.values()))
+        for number, step in enumerate(self.story.steps):
+            due_s = start_s + step.at_min * 60
+            await asyncio.sleep(self._clock.real_s(max(0.0, due_s - self._clock.now_s())))
+            await self._seen(
+                found
+                for found in self.progress.values()
+                if found.step in step.repairs or (number > 0 and found is first)
+            )
+            start_s += max(0.0, self._clock.now_s() - due_s)
             if step.holds_sync:
                 self._scheduler.hold()
             self._run.add(step.name)
