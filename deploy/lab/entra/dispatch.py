@@ -60,9 +60,11 @@ class Dispatcher:
         """Answer one item of a batch, with the token of the batch."""
         call = self._call(inbound, parent.tenant, parent.caller)
         try:
-            return self._answer(call)
+            made = self._answer(call)
         except GraphError as error:
-            return refusal(error, call.request_id, call.request_id)
+            made = refusal(error, call.request_id, call.request_id)
+        made.headers["Cache-Control"] = "no-cache"
+        return made
 
     def _call(self, inbound: Inbound, tenant: TenantStore, caller: Caller) -> Call:
         return Call(

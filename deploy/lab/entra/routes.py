@@ -58,7 +58,7 @@ def _routes() -> list[Route]:
         own = _DEVICE_DELTA if segment == "devices" else permissions
         name = f"/({segment})"
         found += [
-            Route(re.compile(rf"{name}/(?:microsoft\.graph\.)?delta(?:\(\))?"), own, read_delta.delta),
+            Route(re.compile(rf"{name}/(?:(?:microsoft\.)?graph\.)?delta(?:\(\))?"), own, read_delta.delta),
             Route(re.compile(name), permissions, read_objects.list_objects, cost=2 if segment == "users" else 1),
             Route(re.compile(rf"{name}/\$count"), permissions, read_objects.count_objects),
             Route(re.compile(rf"{name}/([^/]+)"), permissions, read_objects.get_object),
@@ -67,7 +67,7 @@ def _routes() -> list[Route]:
         pattern = re.compile(rf"/({segment})/([^/]+)/onPremisesSyncBehavior")
         found.append(Route(pattern, permissions, read_objects.sync_behavior))
     for kind, permissions in (("user", _USERS), ("group", _GROUPS), ("device", _DEVICES)):
-        pattern = re.compile(rf"/directory/deletedItems/microsoft\.graph\.({kind})")
+        pattern = re.compile(rf"/directory/deletedItems/(?:microsoft\.)?graph\.({kind})")
         found.append(Route(pattern, permissions, read_tenant.deleted_items))
     return [*found, *_SINGLE]
 
@@ -75,7 +75,7 @@ def _routes() -> list[Route]:
 _SINGLE: Final = [
     Route(re.compile(r"/groups/([^/]+)/members(?:/\$ref)?"), _GROUPS, read_objects.list_members, cost=3),
     Route(
-        re.compile(r"/directoryObjects/(?:microsoft\.graph\.)?getByIds"),
+        re.compile(r"/directoryObjects/(?:(?:microsoft\.)?graph\.)?getByIds"),
         _OBJECTS,
         read_objects.get_by_ids,
         method="POST",
