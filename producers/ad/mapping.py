@@ -9,14 +9,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from producers.ad.attributes import SPELLING, SYNTAX, Syntax
+from producers.ad.attributes import SPELLING, SYNTAX, WATCHED, Syntax
 from producers.ad.extended_name import names_tombstone, read_name
 from producers.ad.wire import Entry
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Link, LinkChange, ObjectKind
 from streams.contracts.identity import guid_of_bytes, sid_of_bytes
+
+_Reader: TypeAlias = Callable[[list[bytes]], Any]
 
 _CONTAINERS = {"organizationalunit", "container", "builtindomain", "domaindns"}
 
@@ -58,20 +60,17 @@ def read_change(entry: Entry) -> Change:
     change = Change(object_id, name.dn)
     attributes = change.attributes
     for spelled, values in entry.attributes.items():
-        base, _, option = spelled.partition(";")
-        key = base.lower()
-        syntax = SYNTAX.get(key)
-        if syntax is None or key == "objectguid":
+        known = _PLAIN.get(spelled) or _otherwise(change, spelled, values)
+        if known is None:
             continue
-        if syntax is Syntax.LINK:
-            _add_links(change.links, SPELLING[key], option, values)
-        elif values:
-            try:
-                attributes[SPELLING[key]] = _READERS[syntax](values)
-            except (ValueError, InvalidRecordError) as error:
-                raise InvalidRecordError("value", f"{SPELLING[key]} of {name.dn!r}: {error}") from error
-        else:
-            attributes[SPELLING[key]] = None
+        attribute, reader = known
+        if not values:
+            attributes[attribute] = None
+            continue
+        try:
+            attributes[attribute] = reader(values)
+        except (ValueError, InvalidRecordError) as error:
+            raise InvalidRecordError("value", f"{attribute} of {name.dn!r}: {error}") from error
     _classify(change)
     attributes["distinguishedName"] = name.dn
     return change
@@ -104,6 +103,16 @@ def _classify(change: Change) -> None:
         # A whole object says it all: an empty attribute in it was never set.
         for name in [name for name, value in attributes.items() if value is None]:
             del attributes[name]
+
+
+def _otherwise(change: Change, spelled: str, values: list[bytes]) -> tuple[str, _Reader] | None:
+    """Links are added to `change`; an attribute in another spelling is found; one nobody asked for is None."""
+    base, _, option = spelled.partition(";")
+    key = base.lower()
+    if SYNTAX.get(key) is Syntax.LINK:
+        _add_links(change.links, SPELLING[key], option, values)
+        return None
+    return _PLAIN.get(SPELLING.get(key, ""))
 
 
 def _add_links(links: dict[str, LinkChange], name: str, option: str, values: list[bytes]) -> None:
@@ -168,7 +177,14 @@ def _binaries(values: list[bytes]) -> list[str]:
     return [base64.b64encode(value).decode("ascii") for value in values]
 
 
-_READERS: dict[Syntax, Callable[[list[bytes]], Any]] = {
+def rfc3339_of_generalized_time(text: str) -> str:
+    """20261122140509.0Z -> 2026-11-22T14:05:09Z. Raises ValueError if it is neither that nor close."""
+    if len(text) < 15 or not text[:14].isdigit() or not text.endswith("Z"):
+        raise ValueError(f"{text!r} is not a time")
+    return f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:14]}Z"
+
+
+_READERS: dict[Syntax, _Reader] = {
     Syntax.TEXT: _text,
     Syntax.TEXTS: _texts,
     Syntax.INTEGER: _integer,
@@ -181,9 +197,9 @@ _READERS: dict[Syntax, Callable[[list[bytes]], Any]] = {
     Syntax.BINARIES: _binaries,
 }
 
-
-def rfc3339_of_generalized_time(text: str) -> str:
-    """20261122140509.0Z -> 2026-11-22T14:05:09Z. Raises ValueError if it is neither that nor close."""
-    if len(text) < 15 or not text[:14].isdigit() or not text.endswith("Z"):
-        raise ValueError(f"{text!r} is not a time")
-    return f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:14]}Z"
+# By the schema's spelling, which servers use: a full pass spends its time here.
+_PLAIN: dict[str, tuple[str, _Reader]] = {
+    attribute.name: (attribute.name, _READERS[attribute.syntax])
+    for attribute in WATCHED
+    if attribute.syntax is not Syntax.LINK and attribute.name != "objectGUID"
+}

@@ -24,6 +24,7 @@ class Servers:
         self._forest = forest
         self._addresses = [address_of(url) for url in forest.servers]
         self._pinned: dict[str, ServerAddress] = {}
+        self._spare: dict[ServerAddress, tuple[DirectoryConnection, ServerIdentity]] = {}
 
     def connect(self, naming_context: str) -> tuple[DirectoryConnection, ServerIdentity]:
         """A connection to a server that holds `naming_context`, the pinned one first.
@@ -61,16 +62,27 @@ class Servers:
                 failed.append(error)
                 _stop_if_refused(error)
                 continue
-            connection.close()
             name = identity.default_naming_context
-            found.setdefault(name.lower(), name)
+            if found.setdefault(name.lower(), name) == name and address not in self._spare:
+                self._spare[address] = connection, identity  # it is wanted again at once
+            else:
+                connection.close()
         if not found:
             raise _together(failed)
         for fault in failed:
             log.warning("a domain controller does not answer", error=str(fault))
         return list(found.values())
 
+    def close(self) -> None:
+        """Close what nobody has asked for."""
+        for connection, _ in self._spare.values():
+            connection.close()
+        self._spare.clear()
+
     def _open(self, address: ServerAddress) -> tuple[DirectoryConnection, ServerIdentity]:
+        spare = self._spare.pop(address, None)
+        if spare is not None:
+            return spare
         connection = open_connection(address, self._forest)
         try:
             return connection, read_identity(connection)

@@ -78,6 +78,7 @@ class ActiveDirectorySource:
         """Close every connection."""
         for context in self._contexts.values():
             context.close()
+        self._servers.close()
 
     def _find_contexts(self) -> None:
         names = self._forest.naming_contexts or self._servers.naming_contexts()
