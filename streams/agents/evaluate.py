@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
-import msgspec
-
 from streams.agents.deadletters import Fuse, dead_letter
 from streams.agents.lanes import Record
 from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS
@@ -22,7 +20,6 @@ STAGE = "evaluate"
 _ITEMS_AT_ONCE = 100
 """Contributions between two looks at the event loop."""
 _FAULTS_REMEMBERED = 10_000
-_DECODER: msgspec.json.Decoder[ViewRecord] = msgspec.json.Decoder(ViewRecord)
 log = get_logger(__name__)
 
 
@@ -117,10 +114,7 @@ class EvaluatePartition:
 def _parts(record: Record, outbox: Outbox) -> Iterator[ViewRecord]:
     """The record in pieces small enough not to hold up the loop; a dead letter where it is not one of ours."""
     try:
-        try:
-            part = _DECODER.decode(record.value or b"")
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            part = decode(record.value, ViewRecord)  # type: ignore[arg-type]
+        part: ViewRecord = decode(record.value, ViewRecord)  # type: ignore[arg-type]
     except InvalidRecordError as error:
         outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
-import msgspec
 import orjson
 
 from streams.agents.deadletters import Fuse, dead_letter
@@ -23,7 +22,6 @@ from streams.runtime.logs import get_logger
 STAGE = "project"
 _BREATHE_EVERY = 100
 """Facts between two looks at the event loop: heartbeats and other partitions go on meanwhile."""
-_DECODER = msgspec.json.Decoder(FactChunk)
 log = get_logger(__name__)
 
 
@@ -94,21 +92,15 @@ class ContextPartition:
 def _facts(record: Record, outbox: Outbox) -> Iterator[tuple[Origin, Fact]]:
     """The facts of a record; what is not one becomes a dead letter, fact by fact where the chunk is readable."""
     try:
-        chunk = _DECODER.decode(record.value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        yield from _readable_facts(record, outbox)
+        chunk = decode(record.value, FactChunk)
+    except InvalidRecordError as error:
+        yield from _readable_facts(record, error, outbox)
     else:
         for fact in chunk.facts:
             yield chunk.origin, fact
 
 
-def _readable_facts(record: Record, outbox: Outbox) -> Iterator[tuple[Origin, Fact]]:
-    try:
-        chunk = decode(record.value, FactChunk)  # two parsers may differ at the edges of JSON
-        yield from ((chunk.origin, fact) for fact in chunk.facts)
-        return
-    except InvalidRecordError as error:
-        whole = error
+def _readable_facts(record: Record, whole: InvalidRecordError, outbox: Outbox) -> Iterator[tuple[Origin, Fact]]:
     try:
         document = orjson.loads(record.value or b"")
         origin = convert(document["origin"], Origin)

@@ -1,4 +1,7 @@
-"""JSON records in and out: orjson for the bytes, msgspec for the types.
+"""JSON records in and out: msgspec for our own shapes, orjson for free documents and for naming faults.
+
+msgspec reads and writes a Struct in one pass, two to four times faster than through orjson and back
+(measured: DECISIONS.md).
 
 Unknown fields are ignored, so that an older reader survives a newer writer; a dead letter keeps the
 record's original bytes, so nothing unknown is lost on a redrive. Wrong types are InvalidRecordErrors.
@@ -6,7 +9,8 @@ record's original bytes, so nothing unknown is lost on a redrive. Wrong types ar
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import msgspec
 import orjson
@@ -14,10 +18,18 @@ import orjson
 from streams.contracts.errors import InvalidRecordError
 
 T = TypeVar("T")
+_ENCODER = msgspec.json.Encoder()
+
+
+@cache
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
 
 
 def encode(record: Any) -> bytes:
     """JSON bytes of a record (a msgspec.Struct or anything JSON has)."""
+    if isinstance(record, msgspec.Struct):
+        return _ENCODER.encode(record)
     return orjson.dumps(record, default=msgspec.to_builtins)
 
 
@@ -28,6 +40,10 @@ def decode(raw: bytes | None, shape: type[T]) -> T:
     """
     if not raw:
         raise InvalidRecordError("empty", "the record has no value")
+    try:
+        return cast(T, _decoder(shape).decode(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass  # rare: read it again, step by step, to say what is wrong
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
