@@ -54,23 +54,29 @@ class Directory:
     kind: str
     dc: SambaDC
     thread: ThreadedDirectory | None = field(default=None, repr=False)
+    opened: list[Any] = field(default_factory=list, repr=False)
 
     @property
     def base_dn(self) -> str:
         return self.dc.base_dn
 
     def connect(self, user: str | None = None, password: str | None = None, **options: Any) -> Any:
-        """Return a bound connection that reports results instead of raising them."""
-        return self.dc.connect(user, password, **{"raise_exceptions": False, **options})
+        """Return a bound connection that reports results instead of raising them; `close_connections` ends it."""
+        connection = self.dc.connect(user, password, **{"raise_exceptions": False, **options})
+        self.opened.append(connection)
+        return connection
+
+    def close_connections(self) -> None:
+        while self.opened:
+            self.opened.pop().unbind()
 
     def plain(self, **options: Any) -> Any:
         """Return an open, unencrypted, unbound connection with StartTLS at hand."""
-        tls = ldap3.Tls(
-            validate=ssl.CERT_REQUIRED, ca_certs_file=str(self.dc.ca_file), valid_names=[self.dc.host_name]
-        )
+        tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(self.dc.ca_file), valid_names=[self.dc.host_name])
         server = ldap3.Server(self.dc.host, self.dc.ldap_port, tls=tls, get_info=ldap3.NONE)
         connection = ldap3.Connection(server, check_names=False, **options)
         connection.open()
+        self.opened.append(connection)
         return connection
 
     def unit(self, name: str) -> str:
@@ -96,7 +102,9 @@ class Directory:
         control = dirsync_control(flags, cookie, max_bytes)
         extended = (controls.EXTENDED_DN, False, ber.tlv(ber.SEQUENCE, ber.integer(1)))
         was, client.raise_exceptions = client.raise_exceptions, False
-        client.search(base or self.base_dn, filter_text, scope, attributes=list(attributes), controls=[control, extended])
+        client.search(
+            base or self.base_dn, filter_text, scope, attributes=list(attributes), controls=[control, extended]
+        )
         client.raise_exceptions = was
         result = client.result
         value = (result.get("controls") or {}).get(controls.DIRSYNC, {}).get("value") or {}
@@ -105,7 +113,9 @@ class Directory:
             found, bool(value.get("more_results")), value.get("cookie") or b"", result["result"], result["message"]
         )
 
-    def sync(self, cookie: bytes = b"", attributes: Sequence[str] = ("*",), **options: Any) -> tuple[list[Change], bytes]:
+    def sync(
+        self, cookie: bytes = b"", attributes: Sequence[str] = ("*",), **options: Any
+    ) -> tuple[list[Change], bytes]:
         """Read DirSync to its end; return all changes, in order, and the last cookie."""
         found: list[Change] = []
         while True:
@@ -147,9 +157,11 @@ def lab_directory(scratch: Path, server: DirectoryServer) -> Iterator[Directory]
         dc = SambaDC(
             server.host, scratch, server.certificates.ca_file, server.port, server.ldaps_port, domain, ADMIN_PASSWORD
         )
+        found = Directory("lab", dc, thread)
         try:
-            yield Directory("lab", dc, thread)
+            yield found
         finally:
+            found.close_connections()
             if dc._connection is not None:
                 dc._connection.unbind()
 

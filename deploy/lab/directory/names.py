@@ -13,6 +13,7 @@ import uuid
 from dataclasses import dataclass
 
 from deploy.lab.directory import sids
+from deploy.lab.directory.results import DirectoryError, ResultCode
 
 _SPECIAL = re.compile(r'[,+"\\<>;=\n\r#\x00]|^ | $')
 _MUST_ESCAPE = ',+"\\<>;='
@@ -20,8 +21,11 @@ _CONTROL = {"\n": "\\0A", "\r": "\\0D", "\x00": "\\00"}
 _HEX = "0123456789abcdefABCDEF"
 
 
-class InvalidNameError(ValueError):
+class InvalidNameError(DirectoryError):
     """The text is not a distinguished name."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(ResultCode.INVALID_DN_SYNTAX, f"0000208F: NameErr: DSID-031001F7, problem 2006 (BAD_NAME), {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,14 @@ def split(dn: str) -> tuple[str, ...]:
     if "\\" not in dn and '"' not in dn:
         return tuple(_relative(part) for part in dn.split(","))
     return tuple(_relative(part, escaped=True) for part in _raw_parts(dn))
+
+
+def one(rdn: str) -> str:
+    """Return the single relative name in `rdn`. Raises InvalidNameError when there are none or more."""
+    parts = split(rdn)
+    if len(parts) != 1:
+        raise InvalidNameError(f"{rdn!r} is not one relative name")
+    return parts[0]
 
 
 def parse_base(text: str) -> tuple[str, ...] | GuidName | SidName:

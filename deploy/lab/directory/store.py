@@ -137,7 +137,7 @@ class DirectoryStore:
         with self.lock:
             entry = self.entry(reference)
             parent = self.entry(new_parent_dn) if new_parent_dn is not None else entry.parent
-            rdn = names.split(new_rdn)[0] if new_rdn is not None else entry.rdn
+            rdn = names.one(new_rdn) if new_rdn is not None else entry.rdn
             if parent is None or entry.parent is None:
                 raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "00002016: a naming context cannot move")
             above: Entry | None = parent
@@ -217,12 +217,7 @@ class DirectoryStore:
         """Return the stored entry of a GUID or DN (also `<GUID=…>`, `<SID=…>`)."""
         if isinstance(reference, uuid.UUID):
             return self._by_guid(reference.bytes_le)
-        try:
-            base = names.parse_base(reference)
-        except names.InvalidNameError as error:
-            raise DirectoryError(
-                ResultCode.INVALID_DN_SYNTAX, f"0000208F: NameErr: problem 2006 (BAD_NAME), {error}"
-            ) from error
+        base = names.parse_base(reference)
         if isinstance(base, names.GuidName):
             return self._by_guid(base.guid)
         if isinstance(base, names.SidName):

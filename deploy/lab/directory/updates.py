@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from deploy.lab.directory.store import DirectoryStore
 
 
+_NAMING = ("cn", "ou", "dc", "name", "distinguishedName")
+
+
 class Operation(IntEnum):
     """The numbers LDAP uses."""
 
@@ -80,10 +83,16 @@ def _writable(name: str, *, creating: bool) -> Attribute | None:
         message = f"00000057: LdapErr: DSID-0C090FE1, comment: Error in attribute conversion operation ({name}), data 0"
         raise DirectoryError(ResultCode.NO_SUCH_ATTRIBUTE, message)
     if known.computed:
-        if creating and known.name in ("cn", "ou", "dc", "name", "distinguishedName"):
+        if creating and known.name in _NAMING:
             return None  # it says what the object's name says already
-        code = ResultCode.CONSTRAINT_VIOLATION if not known.name.startswith("usn") else ResultCode.UNWILLING_TO_PERFORM
+        code = ResultCode.CONSTRAINT_VIOLATION
+        if known.name in schema.BACK_LINKS:
+            code = ResultCode.UNWILLING_TO_PERFORM
+        elif known.name in _NAMING:
+            code = ResultCode.NOT_ALLOWED_ON_RDN
         raise DirectoryError(code, f"0000209A: SecErr: DSID-03150F94, attribute is owned by the system ({known.name})")
+    if known.name == "objectClass":
+        raise DirectoryError(ResultCode.OBJECT_CLASS_VIOLATION, "00002014: the structural class cannot change")
     if known.secret and known.name != "unicodePwd":
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, f"0000001F: {known.name} cannot be written")
     return known
@@ -114,7 +123,7 @@ def _plain(known: Attribute, now: tuple[bytes, ...], update: Update, permissive:
 def _linked(
     store: DirectoryStore, known: Attribute, now: dict[Entry, None], update: Update, permissive: bool
 ) -> dict[Entry, None]:
-    given = [_target(store, value) for value in update.values]
+    given = [_target(store, known, value) for value in update.values]
     if update.operation is Operation.DELETE:
         if not given and not now and not permissive:
             raise _value_error(ResultCode.NO_SUCH_ATTRIBUTE, "00002085", known)
@@ -133,11 +142,14 @@ def _linked(
     return wanted
 
 
-def _target(store: DirectoryStore, value: values.Value) -> Entry:
-    if isinstance(value, uuid.UUID):
-        target = store.entry(value)
-    else:
-        target = store.entry(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
+def _target(store: DirectoryStore, known: Attribute, value: values.Value) -> Entry:
+    try:
+        target = store.entry(value if isinstance(value, uuid.UUID) else values.encode(value).decode(errors="replace"))
+    except DirectoryError as error:
+        if known.name == "member" or error.code is not ResultCode.NO_SUCH_OBJECT:
+            raise
+        # Only a missing member is "no such object"; any other reference to nothing violates a constraint.
+        raise _value_error(ResultCode.CONSTRAINT_VIOLATION, "000020B5", known) from error
     if target.deleted:
         raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "00002030: the target of the link is deleted")
     return target

@@ -29,6 +29,12 @@ def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
             yield lab
 
 
+@pytest.fixture(autouse=True)
+def _connections_end(directory: Directory) -> Iterator[None]:
+    yield
+    directory.close_connections()
+
+
 @pytest.fixture
 def samba_differs(request: pytest.FixtureRequest, directory: Directory) -> Callable[[str], None]:
     """Call it with the reason where Samba is known not to do what Windows does."""

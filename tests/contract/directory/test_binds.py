@@ -13,7 +13,6 @@ def test_a_password_in_clear_is_refused(directory: Directory) -> None:
     connection = directory.plain(user=directory.dc.admin_user, password=ADMIN_PASSWORD)
     assert not connection.bind()
     assert connection.result["description"] == "strongerAuthRequired"
-    connection.unbind()
 
 
 def test_start_tls_makes_the_same_bind_good(directory: Directory) -> None:
@@ -21,7 +20,6 @@ def test_start_tls_makes_the_same_bind_good(directory: Directory) -> None:
     assert connection.start_tls()
     assert connection.bind()
     assert connection.search(directory.base_dn, "(objectClass=*)", ldap3.BASE, attributes=["name"])
-    connection.unbind()
 
 
 @pytest.mark.parametrize("form", ["administrator@{realm}", "CORP\\administrator", "CN=Administrator,CN=Users,{base}"])
@@ -29,7 +27,6 @@ def test_an_account_binds_under_each_of_its_names(directory: Directory, form: st
     user = form.format(realm=directory.dc.realm, base=directory.base_dn)
     connection = directory.connect(user)
     assert connection.bound
-    connection.unbind()
 
 
 @pytest.mark.parametrize("user", ["administrator@{realm}", "nobody@{realm}", "OTHER\\administrator"])
@@ -38,7 +35,6 @@ def test_a_wrong_name_or_password_is_refused_with_the_windows_code(directory: Di
     assert not connection.bind()
     assert connection.result["description"] == "invalidCredentials"
     assert "data 52" in connection.result["message"]
-    connection.unbind()
 
 
 def test_a_new_password_opens_and_a_disabled_account_does_not(directory: Directory) -> None:
@@ -48,12 +44,10 @@ def test_a_new_password_opens_and_a_disabled_account_does_not(directory: Directo
     dc.enable(dn)
     connection = directory.connect(f"binds-disabled@{dc.realm}", "First-pass1")
     assert connection.bound
-    connection.unbind()
     dc.modify(dn, {"userAccountControl": "514"})
     connection = directory.connect(f"binds-disabled@{dc.realm}", "First-pass1", auto_bind=False)
     assert not connection.bind()
     assert "data 533" in connection.result["message"]
-    connection.unbind()
 
 
 def test_anonymous_reads_the_root_and_nothing_else(directory: Directory) -> None:
@@ -62,4 +56,3 @@ def test_anonymous_reads_the_root_and_nothing_else(directory: Directory) -> None
     assert connection.search("", "(objectClass=*)", ldap3.BASE, attributes=["highestCommittedUSN"])
     assert not connection.search(directory.base_dn, "(objectClass=*)", ldap3.SUBTREE, attributes=["name"])
     assert connection.result["description"] == "operationsError"
-    connection.unbind()

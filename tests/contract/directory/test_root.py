@@ -24,14 +24,14 @@ def test_root_names_the_partitions_and_the_controller(directory: Directory) -> N
     assert root["dnsHostName"] == [f"dc1.{directory.dc.realm}"]
     assert root["isSynchronized"] == ["TRUE"]
     assert root["dsServiceName"][0].startswith("CN=NTDS Settings,CN=DC1,")
-    assert {"1.2.840.113556.1.4.841", "1.2.840.113556.1.4.417", "1.2.840.113556.1.4.319"} <= set(root["supportedControl"])
+    assert {"1.2.840.113556.1.4.841", "1.2.840.113556.1.4.417", "1.2.840.113556.1.4.319"} <= set(
+        root["supportedControl"]
+    )
 
 
 def test_the_settings_object_carries_the_invocation_id(directory: Directory) -> None:
     connection = directory.dc.connection
-    connection.search(
-        _root(directory)["dsServiceName"][0], "(objectClass=*)", ldap3.BASE, attributes=["invocationId"]
-    )
+    connection.search(_root(directory)["dsServiceName"][0], "(objectClass=*)", ldap3.BASE, attributes=["invocationId"])
     (raw,) = connection.response[0]["raw_attributes"]["invocationId"]
     assert uuid.UUID(bytes_le=raw).int != 0
 
