@@ -147,8 +147,8 @@ class Collection:
             self.log.forget(gone)
         entry = self.entries[object_id] = Entry(object_id)
         values = {name: value for name, value in properties.items() if value is not None}
-        if "createdDateTime" in self.schema.properties:
-            values.setdefault("createdDateTime", graph_time(self._clock()))
+        if "createdDateTime" in self.schema.properties and "createdDateTime" not in values:
+            values["createdDateTime"] = graph_time(self._clock())
         self._write(entry, {}, values)
         entry.created = self.log.next()
         self.log.record(entry, entry.created)
@@ -159,9 +159,13 @@ class Collection:
         entry.moved = self.touch(entry, names)
 
     def _write(self, entry: Entry, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        order = self.schema.properties
-        shape = tuple(sorted(new, key=lambda name: (order.get(name, len(order)), name)))
-        entry.shape = self._shapes.setdefault(shape, shape)
+        names = tuple(new)
+        shape = self._shapes.get(names)
+        if shape is None:
+            order = self.schema.properties
+            shape = tuple(sorted(names, key=lambda name: (order.get(name, len(order)), name)))
+            shape = self._shapes[names] = self._shapes.setdefault(shape, shape)
+        entry.shape = shape
         # the copy drops the spare room of orjson's buffer: 480 bytes instead of 4 KiB
         entry.blob = bytes(memoryview(orjson.dumps([new[name] for name in shape])))
         self._index.replace(entry, keys(old), keys(new))
