@@ -5,10 +5,21 @@ Used by the streaming detections on every change, and by the one-shot scan on ev
 
 from __future__ import annotations
 
-from streams.hygiene.faults import Breach, Fault
+from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.hygiene.objects import DirectoryObject
 from streams.hygiene.rules import Claim, Profile, Uniqueness, claims_of_value, judge_value
 from streams.hygiene.tenant import TenantContext
+
+_OF_FORM = frozenset(
+    {
+        ErrorName.FORMAT,
+        ErrorName.CHARACTER,
+        ErrorName.LENGTH,
+        ErrorName.LOCAL_PART,
+        ErrorName.DOMAIN_PART,
+        ErrorName.BLANK,
+    }
+)
 
 
 def check(
@@ -45,7 +56,9 @@ def check(
             found[rule.attribute, value] = (*found.get((rule.attribute, value), ()), breach)
     if not found:
         return ()
-    return tuple(_fault(subject, profile, attribute, value, breaches) for (attribute, value), breaches in found.items())
+    return tuple(
+        _fault(subject, profile, tenant, attribute, value, breaches) for (attribute, value), breaches in found.items()
+    )
 
 
 def survey(subject: DirectoryObject, profile: Profile, tenant: TenantContext) -> tuple[list[Claim], bool]:
@@ -82,12 +95,19 @@ def survey(subject: DirectoryObject, profile: Profile, tenant: TenantContext) ->
 def _fault(
     subject: DirectoryObject,
     profile: Profile,
+    tenant: TenantContext,
     attribute: str,
     value: str | None,
     breaches: tuple[Breach, ...],
 ) -> Fault:
-    proposals = [breach.repaired for breach in breaches if breach.repaired is not None]
-    proposed = proposals[-1] if proposals else None
+    repairs = [breach.repaired for breach in breaches if breach.repaired is not None]
+    proposed = repairs[-1] if repairs else None
+    if (
+        not profile.echoes
+        and proposed is not None
+        and not _is_better(proposed, value, subject, profile, tenant, attribute)
+    ):
+        proposed = None
     return Fault(
         dn=subject.dn,
         common_name=subject.common_name,
@@ -95,7 +115,20 @@ def _fault(
         attribute=attribute,
         value=value,
         breaches=breaches,
-        proposed_value=proposed if profile.echoes or proposed != value else None,
+        proposed_value=proposed,
         proposed_action=breaches[-1].action,
         profile=profile.name,
     )
+
+
+def _is_better(
+    proposed: str, value: str | None, subject: DirectoryObject, profile: Profile, tenant: TenantContext, attribute: str
+) -> bool:
+    """Whether the proposal differs from the value and has no error of form left."""
+    if proposed == value:
+        return False
+    for chain in profile.chains:
+        if chain.attribute == attribute:
+            left = judge_value(chain, proposed, subject, tenant, None)
+            return not any(_OF_FORM.intersection(breach.errors) for breach in left)
+    return True

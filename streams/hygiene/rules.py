@@ -98,7 +98,8 @@ class Profile:
 
     skip:       the id of the rule that leaves an object out, None if it is to be checked.
     later_only: only the later of two holders is at fault, as a scan meets them (IdFix); else all are.
-    echoes:     where there is nothing to repair, the value itself is proposed (IdFix); else nothing.
+    echoes:     whatever the chain ends in is proposed, be it the value itself or still wrong (IdFix);
+                else a proposal differs from the value and is well formed.
     plain:      a cheap test; True only if no rule of `object_rules` finds anything.
     attributes: what must be read from the directory.
     ldap_filter: which objects IdFix or Entra Connect would look at.
