@@ -54,6 +54,9 @@ class WorkerRig:
         for number in list(self.workers):
             self.signal(number, signal.SIGKILL)
         self._producer.close()
+        if error is not None:
+            for log in sorted(self.folder.glob("worker-*.log")):
+                print(f"--- {log.name}\n{log.read_text()[-6000:]}")
 
     def start(self, number: int) -> None:
         """Start worker `number`; it finds what the last one of that number left on disk."""
