@@ -78,7 +78,7 @@ class NamingContext:
         self._sequence = sequence
         self._progress = progress
         self._assembler = Assembler(self.known, self.containers, sequence, elsewhere)
-        self._missing = Missing(source, self._assembler)
+        self._missing = Missing(source, self._assembler, object_security=forest.object_security)
         self._connection: DirectoryConnection | None = None
         self._identity: ServerIdentity | None = None
         self._domain_guid = ""

@@ -35,9 +35,10 @@ log = get_logger(__name__)
 class Missing:
     """Decides what became of missing objects of one naming context."""
 
-    def __init__(self, source: str, assembler: Assembler) -> None:
+    def __init__(self, source: str, assembler: Assembler, *, object_security: bool) -> None:
         self._source = source
         self._assembler = assembler
+        self._object_security = object_security
         self.tombstone_lifetime_ms = _DEFAULT_LIFETIME_DAYS * _DAY_MS
         self.sees_deleted = False
 
@@ -50,9 +51,9 @@ class Missing:
         self.tombstone_lifetime_ms = days * _DAY_MS
         deleted = f"CN=Deleted Objects,{naming_context}"
         self.sees_deleted = bool(connection.read(deleted, attributes=["objectGUID"], controls=[Control(SHOW_DELETED)]))
-        if not self.sees_deleted:
+        if self._object_security and not self.sees_deleted:
             log.warning(
-                "deletions may stay unheard: the account cannot see deleted objects",
+                "deletions will stay unheard: the account cannot see deleted objects",
                 source=self._source,
                 naming_context=naming_context,
                 remedy=_SIGHT,

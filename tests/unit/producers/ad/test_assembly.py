@@ -1,0 +1,141 @@
+"""Changes to facts: operations, second looks, large groups, sequence numbers."""
+
+from __future__ import annotations
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.ad.assembly import LINKS_PER_FACT, Assembler
+from producers.ad.mapping import Change
+from producers.ad.second_look import outermost
+from producers.known import IdSet
+from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
+from streams.runtime.clock import Sequence
+
+ID = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
+
+
+def assembler(*known: str, containers: tuple[str, ...] = (), elsewhere: bool = False) -> Assembler:
+    return Assembler(IdSet(known), IdSet(containers), Sequence(), lambda _: elsewhere)
+
+
+def links(count: int) -> list[Link]:
+    return [Link(str(uuid.UUID(int=number))) for number in range(count)]
+
+
+def test_a_whole_object_is_created_once_and_updated_after() -> None:
+    maker = assembler()
+    first = maker.stream(Change(ID, "CN=a", ObjectKind.USER, whole=True))
+    again = maker.stream(Change(ID, "CN=a", ObjectKind.USER, whole=True))
+    assert [fact.op for fact in first + again] == [Operation.CREATED, Operation.UPDATED]
+    assert first[0].full
+
+
+def test_a_partial_change_of_an_unknown_object_waits_for_a_second_look() -> None:
+    maker = assembler()
+    assert maker.stream(Change(ID, "CN=a")) == []
+    assert maker.has_notes
+    assert maker.take_notes() == ([ID], [], [])
+    assert not maker.has_notes
+
+
+def test_a_partial_change_of_a_known_object_is_an_update() -> None:
+    fact = assembler(ID).stream(Change(ID, "CN=a", attributes={"mail": None}))[0]
+    assert (fact.op, fact.full, fact.attributes) == (Operation.UPDATED, False, {"mail": None})
+
+
+def test_containers_are_not_published_and_their_moves_are_noted() -> None:
+    maker = assembler()
+    created = Change(ID, "OU=a", ObjectKind.CONTAINER, whole=True, moved=True)
+    assert maker.stream(created) == []
+    assert not maker.has_notes, "what lies below a new container tells its own name"
+    assert maker.stream(Change(ID, "OU=b", moved=True)) == []
+    assert maker.take_notes()[2] == ["OU=b"]
+    assert maker.stream(Change(ID, "OU=b")) == []
+    assert not maker.has_notes
+
+
+def test_a_container_seen_first_after_a_rename_is_looked_below() -> None:
+    maker = assembler()
+    maker.stream(Change(ID, "OU=a", moved=True))
+    assert maker.take_notes()[0] == [ID]
+
+
+def test_other_classes_are_dropped() -> None:
+    maker = assembler()
+    assert maker.stream(Change(ID, "CN=a", ObjectKind.OTHER, whole=True)) == []
+    assert not maker.has_notes
+
+
+def test_deletions_are_told_even_of_objects_nobody_knew() -> None:
+    maker = assembler()
+    assert maker.stream(Change(ID, "CN=a", deleted=True))[0].op is Operation.DELETED
+
+
+def test_a_deleted_container_is_not_told() -> None:
+    maker = assembler(containers=(ID,))
+    assert maker.stream(Change(ID, "OU=a", deleted=True)) == []
+    assert ID not in maker.containers
+
+
+def test_an_object_that_moved_to_another_domain_is_not_deleted() -> None:
+    assert assembler(ID, elsewhere=True).stream(Change(ID, "CN=a", deleted=True)) == []
+
+
+def test_a_full_pass_tells_tombstones_of_known_objects_only() -> None:
+    maker, seen = assembler(ID), IdSet()
+    stranger = str(uuid.uuid4())
+    facts = maker.snapshot(Change(ID, "CN=a", deleted=True), seen)
+    facts += maker.snapshot(Change(stranger, "CN=b", deleted=True), seen)
+    assert [(fact.op, fact.object_id) for fact in facts] == [(Operation.DELETED, ID)]
+
+
+def test_the_second_part_of_a_split_object_adds_to_the_first() -> None:
+    maker, seen = assembler(), IdSet()
+    first = Change(ID, "CN=g", ObjectKind.GROUP, whole=True, links={"member": LinkChange(links(2))})
+    second = Change(ID, "CN=g", links={"member": LinkChange(links(4)[2:])})
+    facts = maker.snapshot(first, seen) + maker.snapshot(second, seen)
+    assert [(fact.op, fact.full, fact.links["member"].complete) for fact in facts] == [
+        (Operation.READ, True, True),
+        (Operation.UPDATED, False, False),
+    ]
+
+
+@given(st.integers(0, 3 * LINKS_PER_FACT), st.integers(0, 3 * LINKS_PER_FACT), st.booleans())
+def test_a_large_link_change_is_several_facts_that_say_the_same(added: int, removed: int, complete: bool) -> None:
+    pool = links(added + removed)
+    change = LinkChange(pool[:added], pool[added:], complete)
+    facts = assembler(ID).stream(Change(ID, "CN=g", links={"member": change, "manager": LinkChange(pool[:1])}))
+    parts = [fact.links["member"] for fact in facts]
+    assert [link for part in parts for link in part.added] == change.added
+    assert [link for part in parts for link in part.removed] == change.removed
+    assert all(len(part.added) + len(part.removed) <= LINKS_PER_FACT for part in parts)
+    assert [part.complete for part in parts[1:]] == [False] * (len(parts) - 1)
+    assert parts[0].complete == complete
+    assert [fact.seq for fact in facts] == sorted({fact.seq for fact in facts})
+
+
+def test_a_restoration_is_older_than_what_its_response_told_of_others() -> None:
+    maker = assembler(ID)
+    maker.begin()
+    assert maker.stream(Change("1" + ID[1:], "CN=back", restored=True)) == []
+    told = maker.stream(Change(ID, "CN=g", links={"member": LinkChange(links(1))}))
+    restored = maker.restored(Change("1" + ID[1:], "CN=back", ObjectKind.USER), None)
+    maker.begin()
+    later = maker.stream(Change(ID, "CN=g"))
+    assert restored[0].seq < told[0].seq < later[0].seq
+
+
+def test_more_restorations_than_were_set_aside_still_have_numbers_of_their_own() -> None:
+    maker = assembler()
+    maker.begin()
+    facts: list[Fact] = []
+    for number in range(5000):
+        facts += maker.restored(Change(str(uuid.UUID(int=number)), "CN=x", ObjectKind.USER), None)
+    assert len({fact.seq for fact in facts}) == 5000
+
+
+def test_searches_below_moved_containers_do_not_overlap() -> None:
+    assert outermost(["OU=b,OU=a", "ou=A", "OU=ab", "OU=c,OU=b,OU=A"]) == ["ou=A", "OU=ab"]
