@@ -50,17 +50,13 @@ class _Offsets:
         file.seek(self._offsets[ordinal])
         return decode_line(file.readline())
 
-    def __enter__(self) -> Self:
-        return self
-
 
 class FileInput(_Offsets):
-    """A file of JSON lines, read in place."""
+    """A file of JSON lines, read in place; whoever opened it closes it."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
         self._file = file
-        self.position_bytes = 0
 
     def objects(self) -> Iterator[DirectoryObject]:
         """Every usable object, in order; a bad line is noted with its number."""
@@ -75,17 +71,11 @@ class FileInput(_Offsets):
                 self._note(InvalidRecordError(error.reason, f"line {number}: {error}"))
                 continue
             self._offsets.append(start)
-            self.position_bytes = offset
             yield subject
 
     def read(self, ordinal: int) -> DirectoryObject:
         """Object number `ordinal` again."""
         return self._read_at(self._file, ordinal)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
 
 
 class SpooledInput(_Offsets):
@@ -107,6 +97,9 @@ class SpooledInput(_Offsets):
             offset += self._file.write(encode_object(record))
             yield record
         self._file.flush()
+
+    def __enter__(self) -> Self:
+        return self
 
     def read(self, ordinal: int) -> DirectoryObject:
         """Object number `ordinal` again."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader, FileIO
+from io import BufferedReader, RawIOBase
 from pathlib import Path
+from typing import cast
 
+import click
 from pydantic import ValidationError
 
-from deploy.scan.inputs import FileInput, SpooledInput
+from deploy.scan.inputs import FileInput, Input, SpooledInput
 from deploy.scan.json_lines import json_lines_records
 from deploy.scan.ldap import Query, ldap_records
 from deploy.scan.ldif import ldif_records
@@ -48,29 +50,39 @@ def profile_and_tenant(
     return idfix_profile(options), TenantContext()
 
 
-def open_input(source: str | None, directory: Directory, profile: Profile) -> FileInput | SpooledInput:
+@contextmanager
+def open_input(source: str | None, directory: Directory, profile: Profile) -> Iterator[Input]:
     """The input to scan. Raises SettingsError for options that do not fit, OSError for a file."""
     if source is None:
         query = Query(directory.bases, directory.ldap_filter or profile.ldap_filter, profile.attributes)
-        return SpooledInput(ldap_records(_forest(directory), query))
-    file: BufferedReader = _standard_input() if source == "-" else Path(source).open("rb")  # noqa: SIM115 - the input closes it
-    start = file.peek(4096)[:4096]
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise SettingsError([f"{source} is UTF-16: save it as UTF-8 (PowerShell: Out-File -Encoding utf8)"])
-    if not _is_json(start):
-        return SpooledInput(ldif_records(file))
-    return SpooledInput(json_lines_records(file)) if source == "-" or not file.seekable() else FileInput(file)
+        with SpooledInput(ldap_records(_forest(directory), query)) as objects:
+            yield objects
+        return
+    with _standard_input() if source == "-" else Path(source).open("rb") as file:
+        start = file.peek(4096)[:4096]
+        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise SettingsError([f"{source} is UTF-16: save it as UTF-8 (PowerShell: Out-File -Encoding utf8)"])
+        if _is_ldif(start):
+            with SpooledInput(ldif_records(file)) as objects:
+                yield objects
+        elif file.seekable():
+            yield FileInput(file)
+        else:
+            with SpooledInput(json_lines_records(file)) as objects:
+                yield objects
 
 
-def _is_json(start: bytes) -> bool:
-    first = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if first == b"[":
+def _is_ldif(start: bytes) -> bool:
+    """Whether the input is LDIF; everything else is taken for JSON lines, and judged line by line."""
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"["):
         raise SettingsError(["the input is a JSON array: give one object per line (jq -c '.[]')"])
-    return first in {b"{", b""}
+    return text[:8].lower().startswith((b"dn:", b"version:", b"#"))
 
 
 def _standard_input() -> BufferedReader:
-    return BufferedReader(FileIO(sys.stdin.fileno(), closefd=False))
+    """Standard input with a look-ahead."""
+    return BufferedReader(cast(RawIOBase, click.get_binary_stream("stdin")))
 
 
 def _forest(directory: Directory) -> ForestSettings:

@@ -125,8 +125,8 @@ def _engine(profile: Profile, tenant: TenantContext, path: Path, count: int, dec
 
 def _whole(profile: Profile, tenant: TenantContext, path: Path, count: int, decode_s: float) -> None:
     started = time.perf_counter()
-    with FileInput(path.open("rb")) as source:
-        run_scan(source, profile, tenant, JsonLinesWriter(io.StringIO()))
+    with path.open("rb") as file:
+        run_scan(FileInput(file), profile, tenant, JsonLinesWriter(io.StringIO()))
     _line(f"{profile.name} file to findings", count, time.perf_counter() - started, decode_s)
 
 
