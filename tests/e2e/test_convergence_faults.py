@@ -1,0 +1,78 @@
+"""Faults that are not deaths: garbage, a worker that sleeps too long, a broker that goes away."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import time
+from collections.abc import Callable
+
+import orjson
+import pytest
+
+from streams.contracts.topics import AD_CHANGES, ENTRA_TENANT, VIEWS
+from tests.e2e.oracle_check import assert_converged, expected, open_findings, tenant_of
+from tests.e2e.worker_rig import WorkerRig, wait_until
+from tests.support.random_directory import RandomDirectories
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(200)]
+
+GARBAGE = [b"", b"\xff\xfe", b"{", b"[]", b"17", b'"facts"', b'{"type":"nonsense"}', b'{"type":"facts","facts":3}']
+
+
+def test_garbage_becomes_dead_letters_and_stops_nothing(new_rig: Callable[..., WorkerRig]) -> None:
+    world = RandomDirectories(11).run(200, names=20)
+    good = {"op": "u", "object_id": "00000000-0000-0000-0000-0000000000aa", "seq": 1, "ts_ms": 1}
+    origin = {"name": "ad/x", "side": "ad", "tenant": "t", "forest": "x"}
+    bad = {**good, "seq": "not a number", "extra": "kept"}
+    with new_rig() as rig:
+        rig.start(0)
+        rig.tell(tenant_of(world))
+        for number, garbage in enumerate(GARBAGE):
+            rig.feed(world.facts[number * 20 : number * 20 + 20])
+            for topic in (AD_CHANGES.name, VIEWS.name, ENTRA_TENANT.name):
+                rig.raw(topic, garbage, number % 4)
+        mixed = {"type": "facts", "origin": origin, "facts": [good, bad, good, None], "schema_version": 1}
+        rig.raw(AD_CHANGES.name, orjson.dumps(mixed), 2)
+        rig.feed(world.facts[len(GARBAGE) * 20 :])
+        assert_converged(rig, world, within_s=40)
+        wanted = 3 * len(GARBAGE) + 2
+        assert wait_until(lambda: len(rig.dead_letters()) >= wanted, 20)
+        letters = rig.dead_letters()
+        assert rig.keep_alive() == []
+    assert len(letters) == wanted
+    assert {letter.reason for letter in letters} == {"empty", "not_json", "wrong_shape"}
+    assert {letter.topic for letter in letters} == {AD_CHANGES.name, VIEWS.name, ENTRA_TENANT.name}
+    assert all(letter.partition is not None and letter.offset is not None for letter in letters)
+    parts = [base64.b64decode(letter.original) for letter in letters]
+    assert sorted(part for part in parts if b"ad/x" not in part) == sorted(GARBAGE * 3)
+    refused = [orjson.loads(part)["facts"] for part in parts if b"ad/x" in part]
+    assert refused == [[bad], [None]]  # alone and whole, fit to be sent again
+
+
+def test_a_worker_that_slept_past_its_session_writes_nothing(new_rig: Callable[..., WorkerRig]) -> None:
+    world = RandomDirectories(12).run(600, names=30)
+    with new_rig("rocksdb") as rig:
+        rig.start(0)
+        rig.start(1)
+        rig.tell(tenant_of(world))
+        rig.feed(world.facts[:100])
+        assert wait_until(lambda: bool(open_findings(rig)), 30)
+        for start in range(100, 400, 20):
+            rig.feed(world.facts[start : start + 20])
+            if start == 200:
+                rig.workers[0].send_signal(signal.SIGSTOP)
+            time.sleep(0.5)
+        rig.feed(world.facts[400:500])
+        rig.workers[0].send_signal(signal.SIGCONT)
+        time.sleep(1)
+        rig.feed(world.facts[500:])
+        assert_converged(rig, world, within_s=40)
+        # What the sleeper and its successor left in the changelogs must be the same truth:
+        for number in (0, 1):
+            rig.signal(number, signal.SIGKILL)
+        rig.start(2)  # a fresh data folder: everything comes from the changelogs
+        rig.feed(world.facts[-1:])
+        before = expected(world)
+        assert_converged(rig, world, within_s=40)
+        assert set(open_findings(rig)) == set(before)

@@ -1,0 +1,195 @@
+"""Lanes: order, batching, and a position that never moves past unread records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from streams.agents.lanes import MAX_BATCH_RECORDS, Handler, Lane, Record, Stage
+from streams.contracts.errors import FatalError
+
+
+def record(offset: int, *, partition: int = 0, generation: int = 1, size: int = 1) -> Record:
+    return Record("t", partition, offset, b"k", b"x" * size, generation)
+
+
+class Collector:
+    """A handler that remembers, and waits where told to."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, records: Sequence[Record]) -> None:
+        await self.gate.wait()
+        self.batches.append([each.offset for each in records])
+
+    @property
+    def offsets(self) -> list[int]:
+        return [offset for batch in self.batches for offset in batch]
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_backlog_is_worked_off_in_order_and_in_large_batches() -> None:
+    handler = Collector()
+    handler.gate.clear()
+    lane = Lane(handler)
+    running = asyncio.create_task(lane.run())
+    await lane.offer(record(0))
+    await settle()
+    for offset in range(1, 3000):
+        await lane.offer(record(offset))
+    handler.gate.set()
+    await settle()
+    assert handler.offsets == list(range(3000))
+    assert [len(batch) for batch in handler.batches] == [1, MAX_BATCH_RECORDS, 2999 - MAX_BATCH_RECORDS]
+    assert lane.next_offset == 3000
+    lane.stop()
+    await running
+
+
+async def test_the_position_moves_only_after_the_handler_returned() -> None:
+    handler = Collector()
+    handler.gate.clear()
+    lane = Lane(handler)
+    running = asyncio.create_task(lane.run())
+    await lane.offer(record(7))
+    await settle()
+    assert lane.next_offset is None
+    handler.gate.set()
+    await settle()
+    assert lane.next_offset == 8
+    lane.stop()
+    await running
+
+
+async def test_a_record_offered_twice_is_worked_off_once() -> None:
+    handler = Collector()
+    lane = Lane(handler)
+    running = asyncio.create_task(lane.run())
+    for offset in (5, 6, 6, 5, 7):
+        await lane.offer(record(offset))
+    await settle()
+    lane.stop()
+    await running
+    assert handler.offsets == [5, 6, 7]
+
+
+async def test_a_full_lane_holds_back_and_lets_go_when_stopped() -> None:
+    handler = Collector()
+    handler.gate.clear()
+    lane = Lane(handler)
+
+    async def flood() -> None:
+        for offset in range(100_000):
+            await lane.offer(record(offset))
+
+    flooding = asyncio.create_task(flood())
+    running = asyncio.create_task(lane.run())
+    await settle()
+    assert not flooding.done()
+    assert lane.queued < 10_000
+    lane.stop()
+    handler.gate.set()
+    await asyncio.wait_for(asyncio.gather(flooding, running), 5)
+    assert len(handler.batches) == 1
+
+
+class Stages:
+    """A stage with one collector per partition."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[int, Collector] = {}
+        self.failures: list[BaseException] = []
+        self.stage = Stage("t", self.open)
+
+    async def open(self, owned: set[int]) -> Mapping[int, Handler]:
+        self.handlers = {partition: Collector() for partition in owned}
+        return self.handlers
+
+
+async def test_records_of_an_earlier_generation_are_dropped() -> None:
+    rig = Stages()
+    rig.stage.open({0}, 1, rig.failures.append)
+    await rig.stage.offer(record(0))
+    await settle()
+    await rig.stage.close(1)
+    rig.stage.forget()
+    late = asyncio.create_task(rig.stage.offer(record(9, generation=1)))  # waits for the next assignment
+    await settle()
+    rig.stage.open({0}, 2, rig.failures.append)
+    await late
+    await rig.stage.offer(record(1, generation=2))
+    await rig.stage.offer(record(2, generation=2, partition=3))
+    await settle()
+    assert rig.handlers[0].offsets == [1]
+    assert rig.stage.uncommitted() == {0: 2}
+    rig.stage.committed({0: 2})
+    assert rig.stage.uncommitted() == {}
+    await rig.stage.close(1)
+
+
+async def test_closing_finishes_the_batch_in_hand_and_leaves_the_rest() -> None:
+    rig = Stages()
+    rig.stage.open({0}, 1, rig.failures.append)
+    await settle()
+    handler = rig.handlers[0]
+    handler.gate.clear()
+    await rig.stage.offer(record(0))
+    await settle()
+    await rig.stage.offer(record(1))
+    closing = asyncio.create_task(rig.stage.close(5))
+    await settle()
+    handler.gate.set()
+    assert await closing
+    assert handler.offsets == [0]
+    assert rig.stage.uncommitted() == {0: 1}
+
+
+async def test_a_batch_that_takes_too_long_is_cut_off_and_not_counted() -> None:
+    rig = Stages()
+    rig.stage.open({0}, 1, rig.failures.append)
+    await settle()
+    rig.handlers[0].gate.clear()
+    await rig.stage.offer(record(0))
+    await settle()
+    assert not await rig.stage.close(0.01)
+    assert rig.stage.uncommitted() == {}
+    assert rig.failures == []
+
+
+async def test_what_a_handler_raises_is_told_and_its_batch_not_counted() -> None:
+    failures: list[BaseException] = []
+
+    async def broken(_: Sequence[Record]) -> None:
+        raise FatalError("fuse")
+
+    async def open_broken(owned: set[int]) -> Mapping[int, Handler]:
+        return dict.fromkeys(owned, broken)
+
+    stage = Stage("t", open_broken)
+    stage.open({0}, 1, failures.append)
+    await stage.offer(record(0))
+    await settle()
+    assert [str(error) for error in failures] == ["fuse"]
+    assert stage.uncommitted() == {}
+    await stage.close(1)
+
+
+async def test_a_failed_recovery_is_told() -> None:
+    failures: list[BaseException] = []
+
+    async def open_nothing(_: set[int]) -> Mapping[int, Handler]:
+        raise FatalError("half a table")
+
+    stage = Stage("t", open_nothing)
+    stage.open({0}, 1, failures.append)
+    await settle()
+    assert [str(error) for error in failures] == ["half a table"]
+    assert not stage.ready
+    await stage.close(1)

@@ -1,0 +1,131 @@
+"""When a worker must stop: a lost lease, a broken version, a partition that sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from aiokafka import TopicPartition
+
+from streams.agents.deadletters import Fuse
+from streams.agents.lanes import Lane, Record, Stage
+from streams.agents.lease import Lease
+from streams.agents.watchdog import Watchdog
+from streams.contracts.errors import FatalError
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Coordinator:
+    """As much of aiokafka's as the lease touches."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.answers, self.takes_s = clock, True, 0.0
+
+    async def _do_heartbeat(self) -> bool:
+        self.clock.now += self.takes_s
+        return self.answers
+
+
+async def test_the_lease_lasts_as_long_as_heartbeats_are_answered() -> None:
+    clock = Clock()
+    lease, coordinator = Lease(10, clock), Coordinator(clock)
+    lease.watch(coordinator)
+    for _ in range(5):
+        clock.now += 8
+        lease.check()
+        assert await coordinator._do_heartbeat()
+    coordinator.answers = False
+    clock.now += 8
+    assert not await coordinator._do_heartbeat()
+    lease.check()
+    clock.now += 2
+    with pytest.raises(FatalError, match="no heartbeat was answered for 10"):
+        lease.check()
+
+
+async def test_a_heartbeat_counts_from_when_it_was_asked() -> None:
+    clock = Clock()
+    lease, coordinator = Lease(10, clock), Coordinator(clock)
+    lease.watch(coordinator)
+    coordinator.takes_s = 9.5  # the process slept between question and answer
+    assert await coordinator._do_heartbeat()
+    with pytest.raises(FatalError):
+        lease.check()
+
+
+def test_the_fuse_blows_when_most_of_a_full_window_failed() -> None:
+    fuse = Fuse("project", window=10, limit=0.5)
+    for _ in range(5):
+        fuse.bad(ValueError("x"))
+    fuse.good(5)
+    fuse.bad(ValueError("x"))  # five of ten again: one old failure left the window
+    fuse.good(20)
+    for _ in range(5):
+        fuse.bad(ValueError("x"))
+    with pytest.raises(FatalError, match="6 of the latest 10 items failed, the last with ValueError: bug"):
+        fuse.bad(ValueError("bug"))
+
+
+def test_a_young_fuse_waits_for_a_full_window() -> None:
+    fuse = Fuse("project", window=10)
+    for _ in range(9):
+        fuse.bad(ValueError("x"))
+    with pytest.raises(FatalError):
+        fuse.bad(ValueError("x"))
+
+
+class Ends:
+    """A reader that knows where topics end."""
+
+    def __init__(self, end: int) -> None:
+        self.end = end
+
+    async def end_offsets(self, parts: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(parts, self.end)
+
+
+async def _stage_with(lane: Lane) -> Stage:
+    async def opened(_: set[int]) -> dict[int, Lane]:
+        return {}
+
+    stage = Stage("t", opened)  # type: ignore[arg-type]
+    stage.open(set(), 1, lambda _: None)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    stage.lanes = {0: lane}
+    return stage
+
+
+async def _done(_: Sequence[Record]) -> None:
+    return None
+
+
+async def test_a_partition_with_lag_that_does_not_move_ends_the_worker() -> None:
+    lane = Lane(_done)
+    lane.next_offset = 5
+    stage = await _stage_with(lane)
+    watchdog = Watchdog(Ends(9), stuck_s=0.0)
+    await watchdog.look({"t": stage})
+    lane.next_offset = 7
+    await watchdog.look({"t": stage})
+    await asyncio.sleep(0.01)
+    with pytest.raises(FatalError, match="t/0 has not moved .* with 2 records to read"):
+        await watchdog.look({"t": stage})
+
+
+async def test_a_partition_without_lag_may_sleep_for_ever() -> None:
+    lane = Lane(_done)
+    lane.next_offset = 9
+    stage = await _stage_with(lane)
+    watchdog = Watchdog(Ends(9), stuck_s=0.0)
+    for _ in range(3):
+        await watchdog.look({"t": stage})
+        await asyncio.sleep(0.01)
