@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import socket
 import subprocess
 import sys
@@ -124,7 +123,7 @@ def installation(
             [*command, "up", "--config", str(config)],
             stdout=log,
             stderr=subprocess.STDOUT,
-            preexec_fn=die_with_parent(signal.SIGTERM),
+            preexec_fn=die_with_parent(),
         )
         try:
             yield Installation(config, f"http://127.0.0.1:{metrics}/metrics", log_file, process)

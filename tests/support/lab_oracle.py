@@ -18,8 +18,8 @@ from streams.views.scope import Scope
 from streams.views.state import ObjectState
 
 
-def objects_of_directory(store: DirectoryStore, tenant: str) -> Iterator[DirectoryObject]:
-    """Every living user, group and contact of a lab directory."""
+def objects_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> Iterator[DirectoryObject]:
+    """Every living user, group and contact of a lab directory; all of them changed at `changed_ms`."""
     for item in store.objects():
         raw = {name: list(values) for name in NAMES if (values := item.raw(name))}
         change = read_change(Entry(item.dn, raw))
@@ -34,12 +34,12 @@ def objects_of_directory(store: DirectoryStore, tenant: str) -> Iterator[Directo
         attributes = {name: value for name, value in change.attributes.items() if value is not None}
         state = ObjectState(
             object_id=change.object_id, side="ad", tenant=tenant, forest=store.domain, kind=change.kind,
-            attributes=attributes,
+            attributes=attributes, changed_ms=changed_ms,
         )  # fmt: skip
         yield DirectoryObject(state, frozenset(links))
 
 
-def objects_of_tenant(store: TenantStore) -> Iterator[DirectoryObject]:
+def objects_of_tenant(store: TenantStore, changed_ms: int) -> Iterator[DirectoryObject]:
     """Every living user, group and contact of a lab tenant, as Graph would show it whole."""
     kinds = {"users": "user", "groups": "group", "contacts": "contact"}
     for collection in COLLECTIONS:
@@ -49,16 +49,16 @@ def objects_of_tenant(store: TenantStore) -> Iterator[DirectoryObject]:
             assert item is not None
             state = ObjectState(
                 object_id=object_id, side="entra", tenant=store.tenant_id, kind=collection.kind,
-                attributes=attributes_of(item, collection, full=True),
+                attributes=attributes_of(item, collection, full=True), changed_ms=changed_ms,
             )  # fmt: skip
             yield DirectoryObject(state)
 
 
-def objects_of_lab(forests: Iterable[DirectoryStore], tenant: TenantStore) -> list[DirectoryObject]:
+def objects_of_lab(forests: Iterable[DirectoryStore], tenant: TenantStore, changed_ms: int) -> list[DirectoryObject]:
     """Both sides of a lab."""
-    found = list(objects_of_tenant(tenant))
+    found = list(objects_of_tenant(tenant, changed_ms))
     for forest in forests:
-        found += objects_of_directory(forest, tenant.tenant_id)
+        found += objects_of_directory(forest, tenant.tenant_id, changed_ms)
     return found
 
 
