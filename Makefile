@@ -1,0 +1,64 @@
+# `make demo` needs Python 3.11 or later and nothing else; `make test` installs the real parts it runs against.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The locked packages were resolved for 3.11; 3.12 and 3.13 work too.
+PYTHON ?= $(shell for found in python3.11 python3.12 python3.13 python3; do command -v $$found && break; done)
+ARGS ?=
+
+.PHONY: help demo lab up test test-unit lint bench generate lock parts clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.runtime ## A hybrid organisation in a box: conflicts arise, are found, get repaired. ARGS="--objects 20000"
+	$(BIN)/synchealth demo $(ARGS)
+
+lab: $(VENV)/.runtime ## The lab alone: LDAPS, Graph and a sync engine to point your own installation at
+	$(BIN)/synchealth lab $(ARGS)
+
+test: $(VENV)/.development parts ## Everything, against real parts: Kafka, Samba, Prometheus. ARGS="-k words"
+	$(BIN)/python -m pytest $(ARGS)
+
+test-unit: $(VENV)/.development ## The tests that need no network and no other program
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+lint: $(VENV)/.development ## Style, types, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.development parts ## Print figures and ratios; asserts nothing
+	$(BIN)/python -m tests.bench $(ARGS)
+
+generate: $(VENV)/.development ## Write what derives from the detections: alert rules, dashboards
+	$(BIN)/python -m deploy.prometheus.generate
+	$(BIN)/python -m grafana.build
+
+lock: $(VENV)/.development ## Resolve the locked packages again. ARGS=--upgrade takes newer ones
+	$(BIN)/python -m deploy.lock $(ARGS)
+
+parts: $(VENV)/.development ## Install Samba, Prometheus and Kafka for the tests (apt as root, Maven)
+	@PYTHON=$(BIN)/python .ci/parts
+
+clean: ## Remove the virtual environment and everything generated on the way
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@[[ -n "$(PYTHON)" ]] || { echo "Python 3.11 or later is needed"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.development: requirements-dev.lock pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.runtime
