@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
 import os
 import shutil
+import socket
 import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 
 def tool(name: str) -> str:
@@ -26,3 +38,71 @@ def promtool(*arguments: str | Path, input_: bytes | None = None) -> tuple[int, 
     command = [tool("promtool"), *map(str, arguments)]
     done = subprocess.run(command, input=input_, capture_output=True, check=False, timeout=120)
     return done.returncode, (done.stdout + done.stderr).decode()
+
+
+@contextlib.contextmanager
+def prometheus_server(folder: Path, targets: Mapping[str, str], *, rules: str = "") -> Iterator[Prometheus]:
+    """A real Prometheus that scrapes `targets` (job -> host:port) each second, until the block ends.
+
+    `rules`: path pattern of rule files, evaluated each second.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    configuration = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [rules] if rules else [],
+        "scrape_configs": [
+            {"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in targets.items()
+        ],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+    command = [tool("prometheus"), f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder}/data"]
+    command.append(f"--web.listen-address=127.0.0.1:{port}")
+    with (folder / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    server = Prometheus(f"http://127.0.0.1:{port}")
+    try:
+        until(server.ready, "Prometheus is ready")
+        yield server
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A running server."""
+
+    url: str
+
+    def ready(self) -> bool:
+        """Whether it answers queries."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The result of an instant query. Raises AssertionError with Prometheus' own words where it is none."""
+        body = urllib.parse.urlencode({"query": expression}).encode()
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/query", data=body, timeout=10) as answer:
+                return list(json.load(answer)["data"]["result"])
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(f"{expression}: {error.read().decode()}") from error
+
+    def numbers(self, expression: str) -> list[float]:
+        """The values of an instant query, without those that are not a number."""
+        values = [float(row["value"][1]) for row in self.query(expression)]
+        return [value for value in values if not math.isnan(value)]
+
+
+def until(condition: Callable[[], Any], what: str, within_s: float = 30) -> None:
+    """Wait for a condition. Raises AssertionError where it does not come about."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
+        time.sleep(0.05)

@@ -1,0 +1,135 @@
+"""Brokers with our topics, exporters on them, and a way to publish."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from threading import Event, Thread
+
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import NewTopic
+
+from deploy.broker import Broker, jars, kafka, tansu
+from sinks.exporter import Exporter
+from sinks.labels import KnownDetection
+from streams.contracts.codec import encode
+from streams.contracts.finding import Finding
+from streams.contracts.topics import FINDINGS, TOPICS
+from streams.detections.registry import all_detections
+from streams.runtime.settings import Settings
+from tests.support.findings import FOREST, TENANT
+from tests.support.prometheus import until
+
+DETECTIONS = [
+    KnownDetection(found.detection.id, found.detection.family, found.detection.severity) for found in all_detections()
+]
+
+
+@pytest.fixture(params=["tansu", "kafka"])
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Each of the brokers, with our topics."""
+    starts: dict[str, Callable[[], AbstractContextManager[Broker]]] = {"tansu": tansu, "kafka": kafka}
+    if request.param == "kafka" and not (
+        shutil.which("java") and (shutil.which("mvn") or jars.cache_directory().is_dir())
+    ):
+        message = "needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven"
+        if os.environ.get("CI") == "true" or os.environ.get("SYNCHEALTH_REQUIRE_ALL") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    with starts[request.param]() as running:
+        create_topics(running.bootstrap)
+        yield running
+
+
+@pytest.fixture
+def embedded() -> Iterator[Broker]:
+    """The embedded broker, with our topics."""
+    with tansu() as running:
+        create_topics(running.bootstrap)
+        yield running
+
+
+def create_topics(bootstrap: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    new = [
+        NewTopic(topic.name, topic.partitions or 4, 1, topic_configs=topic.configuration() if topic.compacted else {})
+        for topic in TOPICS
+    ]
+    admin.create_topics(new)
+    admin.close()
+
+
+@pytest.fixture
+def settings_of() -> Callable[[Broker], Settings]:
+    """The settings of an installation of one forest and one tenant on a broker; /metrics on any free port."""
+
+    def make(running: Broker) -> Settings:
+        forest = {"name": FOREST, "tenant": TENANT, "servers": ["ldaps://dc1"], "bind_user": "u", "bind_password": "p"}
+        return Settings.model_validate(
+            {
+                "kafka": {"bootstrap_servers": [running.bootstrap]},
+                "metrics": {"port": 0},
+                "tenant": [{"id": TENANT, "managed_identity": True}],
+                "forest": [forest],
+            }
+        )
+
+    return make
+
+
+@contextlib.contextmanager
+def following(settings: Settings) -> Iterator[Exporter]:
+    """An exporter at work, until the block ends."""
+    stop = Event()
+    with Exporter(settings, DETECTIONS) as exporter:
+        thread = Thread(target=exporter.run, args=(stop,))
+        thread.start()
+        try:
+            yield exporter
+        finally:
+            stop.set()
+            thread.join(30)
+    assert not thread.is_alive()
+
+
+def get(exporter: Exporter, path: str) -> tuple[int, str]:
+    """Status and body of one of the exporter's pages."""
+    try:
+        with urllib.request.urlopen(exporter.url.replace("/metrics", path), timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def caught_up(exporter: Exporter) -> None:
+    """Wait until /-/ready says so."""
+    until(lambda: get(exporter, "/-/ready")[0] == 200, "the exporter is ready")
+
+
+def findings_lines(exporter: Exporter) -> list[str]:
+    """What it shows of findings that is not zero, without counters (those belong to the process)."""
+    _, text = get(exporter, "/metrics")
+    return [line for line in text.splitlines() if line.startswith("synchealth_findings_") and not line.endswith(" 0.0")]
+
+
+@contextlib.contextmanager
+def publisher(bootstrap: str) -> Iterator[Callable[[list[Finding]], None]]:
+    """A function that publishes findings as the evaluating agent does, and returns once Kafka has them."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=20)
+
+    def publish(findings: list[Finding]) -> None:
+        for one in findings:
+            producer.send(FINDINGS.name, key=one.id.encode(), value=encode(one))
+        producer.flush()
+
+    try:
+        yield publish
+    finally:
+        producer.close()

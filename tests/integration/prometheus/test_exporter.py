@@ -1,0 +1,186 @@
+"""The exporter on real brokers: complete, the same on every replica, and back after a restart."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import random
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from kafka import KafkaProducer
+
+from deploy.broker import Broker, kafka, tansu
+from sinks.consumer import TopicReader, read_to_end
+from sinks.exporter import Exporter
+from streams.contracts.codec import encode
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.finding import Finding
+from streams.contracts.topics import AD_CHANGES, DEADLETTERS, FINDINGS
+from streams.runtime.settings import KafkaSettings, Settings
+from tests.integration.prometheus.conftest import (
+    DETECTIONS,
+    caught_up,
+    create_topics,
+    findings_lines,
+    following,
+    get,
+    publisher,
+)
+from tests.support.findings import finding
+from tests.support.prometheus import until
+
+SettingsOf = Callable[[Broker], Settings]
+
+
+def open_count(exporter: Exporter) -> float:
+    lines = [line for line in findings_lines(exporter) if line.startswith("synchealth_findings_open{")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+def counter(exporter: Exporter, start: str) -> float:
+    _, text = get(exporter, "/metrics")
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(start))
+
+
+def test_every_record_up_to_the_end_is_read_even_in_large_batches(broker: Broker, settings_of: SettingsOf) -> None:
+    with publisher(broker.bootstrap) as publish:
+        publish([finding(number) for number in range(1000)])  # a few batches of hundreds
+        with following(settings_of(broker)) as exporter:
+            caught_up(exporter)
+
+            assert open_count(exporter) == 1000
+            assert counter(exporter, "synchealth_finding_transitions_total{") == 0  # all of it was the past
+
+
+def test_replicas_agree_whenever_they_start(broker: Broker, settings_of: SettingsOf) -> None:
+    chance = random.Random(7)
+    revisions: dict[int, int] = {}
+
+    def some(count: int) -> list[Finding]:
+        out = []
+        for _ in range(count):
+            number = chance.randrange(40)
+            revisions[number] = revisions.get(number, 0) + 1
+            out.append(finding(number, chance.choice(["open", "resolved", "suppressed"]), revision=revisions[number]))
+        return out
+
+    with publisher(broker.bootstrap) as publish, following(settings_of(broker)) as first:
+        caught_up(first)
+        publish(some(300))
+        with following(settings_of(broker)) as second:
+            caught_up(second)
+            publish(some(300))
+            with following(settings_of(broker)) as third:
+                caught_up(third)
+                until(lambda: findings_lines(first) == findings_lines(third), "the first agrees")
+                until(lambda: findings_lines(second) == findings_lines(third), "the second agrees")
+
+                assert findings_lines(third)
+
+
+def test_what_happens_while_it_follows_is_counted_and_measured(embedded: Broker, settings_of: SettingsOf) -> None:
+    with publisher(embedded.bootstrap) as publish:
+        publish([finding(1)])
+        with following(settings_of(embedded)) as exporter:
+            caught_up(exporter)
+            publish([finding(2), finding(1, "resolved", revision=2)])
+            opened = 'synchealth_finding_transitions_total{detection="conflict.duplicate_address",transition="opened"}'
+            until(lambda: counter(exporter, opened) == 1, "the opening is counted")
+
+            assert open_count(exporter) == 1
+            latency = 'synchealth_finding_detection_latency_seconds_count{detection="conflict.duplicate_address"}'
+            assert counter(exporter, latency) == 1
+
+
+def test_it_starts_before_the_topics_and_is_not_ready_until_they_are_there(settings_of: SettingsOf) -> None:
+    with tansu() as broker, following(settings_of(broker)) as exporter:
+        assert get(exporter, "/-/ready")[0] == 503
+        assert get(exporter, "/-/healthy")[0] == 200
+        assert get(exporter, "/elsewhere")[0] == 404
+        create_topics(broker.bootstrap)
+        caught_up(exporter)
+
+
+def test_garbage_and_dead_letters_are_counted_and_stop_nothing(embedded: Broker, settings_of: SettingsOf) -> None:
+    letter = DeadLetter(reason="not_json", error="e", stage="project", ts_ms=1, original="")
+    with following(settings_of(embedded)) as exporter:
+        caught_up(exporter)
+        producer = KafkaProducer(bootstrap_servers=embedded.bootstrap, acks="all")
+        for value in (b"{", b"\xff\x00", b"[]", b'{"type":"finding"}'):
+            producer.send(FINDINGS.name, key=b"k", value=value, partition=0)
+        producer.send(DEADLETTERS.name, value=encode(letter))
+        producer.send(FINDINGS.name, key=finding(1).id.encode(), value=encode(finding(1)), partition=0)
+        producer.flush()
+        producer.close()
+        until(lambda: open_count(exporter) == 1, "the finding behind the garbage is shown")
+
+        assert counter(exporter, "synchealth_exporter_unreadable_records_total{") == 4
+        until(lambda: counter(exporter, "synchealth_exporter_deadletters_total{") == 1, "the dead letter is counted")
+
+
+@pytest.mark.kafka
+# kafka-python 3.0 leaves the sockets of refused connections to the garbage collector, and pytest would hold
+# them to the end of the session with the log records of their exceptions
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_kafka_may_go_away_and_come_back(
+    tmp_path: Path, settings_of: SettingsOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL + 1, logger="kafka")
+    with kafka(tmp_path) as first:
+        create_topics(first.bootstrap)
+        settings = settings_of(first)
+        port = int(first.bootstrap.rpartition(":")[2])
+        with publisher(first.bootstrap) as publish:
+            publish([finding(1)])
+        stop = Event()
+        exporter = Exporter(settings, DETECTIONS)
+        thread = Thread(target=exporter.run, args=(stop,))
+        thread.start()
+        caught_up(exporter)
+    try:
+        assert open_count(exporter) == 1  # still shown, while Kafka is away
+        with kafka(tmp_path, port) as second, publisher(second.bootstrap) as publish:
+            publish([finding(2)])
+            until(lambda: open_count(exporter) == 2, "it reads on after the outage", within_s=60)
+    finally:
+        stop.set()
+        thread.join(30)
+        exporter.close()
+        gc.collect()
+
+
+def test_a_tail_is_the_end_of_the_right_partitions(broker: Broker) -> None:
+    producer = KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all", linger_ms=20)
+    for number in range(400):
+        producer.send(AD_CHANGES.name, key=b"one" if number % 2 else b"two", value=str(number).encode())
+    producer.flush()
+    producer.close()
+    settings = KafkaSettings(bootstrap_servers=[broker.bootstrap])
+    reader = TopicReader(settings, [AD_CHANGES], keys={"one"}, tail=50)
+    records = list(read_to_end(reader, within_s=10))
+    reader.close()
+
+    assert [int(record.value or b"") for record in records if record.key == b"one"][-1] == 399
+    assert len(records) == 50
+    assert len({record.meta.partition for record in records}) == 1
+
+
+def test_a_group_goes_on_where_it_committed(broker: Broker) -> None:
+    settings = KafkaSettings(bootstrap_servers=[broker.bootstrap])
+    with publisher(broker.bootstrap) as publish:
+        publish([finding(number) for number in range(20)])
+        first = TopicReader(settings, [FINDINGS], group="history")
+        seen: list[str] = []
+        until(lambda: bool(seen.extend(r.meta.topic for r in first.poll(0.2))) or len(seen) == 20, "all are read")
+        first.commit()
+        first.close()
+        publish([finding(99)])
+        second = TopicReader(settings, [FINDINGS], group="history")
+        again: list[bytes | None] = []
+        until(lambda: bool(again.extend(r.key for r in second.poll(0.2))) or bool(again), "the new one is read")
+        second.close()
+
+    assert again == [finding(99).id.encode()]
