@@ -30,6 +30,7 @@ class Query:
     bases: Sequence[str]
     ldap_filter: str
     attributes: Sequence[str]
+    page_size: int = PAGE_SIZE
 
 
 def ldap_records(forest: ForestSettings, query: Query) -> Iterator[Record]:
@@ -56,7 +57,7 @@ def _whole(connection: DirectoryConnection, port: int) -> str:
 def _search(connection: DirectoryConnection, base: str, query: Query) -> Iterator[Record]:
     cookie = b""
     while True:
-        control = Control(_PAGED_RESULTS, write_sequence(PAGE_SIZE, cookie))
+        control = Control(_PAGED_RESULTS, write_sequence(query.page_size, cookie))
         search = connection.search(base, query.ldap_filter, attributes=query.attributes, controls=[control])
         for entry in search:
             yield _record(entry)

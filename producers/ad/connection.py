@@ -29,6 +29,7 @@ from streams.runtime.settings import ForestSettings
 
 CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 120.0  # Active Directory ends a query after 120 s (MaxQueryDuration)
+_CHUNK = 64 * 1024
 _NOTICE = "the server ended the session"
 
 
@@ -108,9 +109,12 @@ class DirectoryConnection:
 
         attributes: none asks for the names alone. timeout_s: the longest silence before the server counts as lost.
         """
-        request = search_operation(
-            base, search_filter, int(scope), 0, list(attributes) or ["1.1"], 0, 0, False, False, False
-        )
+        try:
+            request = search_operation(
+                base, search_filter, int(scope), 0, list(attributes) or ["1.1"], 0, 0, False, False, False
+            )
+        except LDAPExceptionError as error:
+            raise FatalError(f"the search base {base!r} or the filter {search_filter!r} is malformed: {error}") from error
         message = LDAPMessage()
         message_id = ldap3.Server.next_message_id()
         message["messageID"] = MessageID(message_id)
@@ -151,6 +155,20 @@ class DirectoryConnection:
         except wire.GarbledResponseError as error:
             self.close()
             raise wire.GarbledResponseError(f"{self.server.url}: {error}") from error
+
+    def available(self) -> list[wire.Message]:
+        """The messages that are here already; does not wait. Raises RetriableError, and closes, if it was lost."""
+        opened = self._socket
+        parts: list[bytes] = []
+        try:
+            opened.settimeout(0)
+            while part := opened.recv(_CHUNK):
+                parts.append(part)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return self._reader.feed(b"".join(parts))
+        except OSError as error:
+            raise self._lost(error) from error
+        raise self._lost(ConnectionResetError("closed by the server"))
 
     def fileno(self) -> int:
         """The socket's descriptor, to wait for answers with select; -1 when closed."""
