@@ -114,7 +114,7 @@ class DirectoryConnection:
                 base, search_filter, int(scope), 0, list(attributes) or ["1.1"], 0, 0, False, False, False
             )
         except LDAPExceptionError as error:
-            raise FatalError(f"the search base {base!r} or the filter {search_filter!r} is malformed: {error}") from error
+            raise FatalError(f"search base {base!r} or filter {search_filter!r} is malformed: {error}") from error
         message = LDAPMessage()
         message_id = ldap3.Server.next_message_id()
         message["messageID"] = MessageID(message_id)
