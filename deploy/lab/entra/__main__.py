@@ -66,8 +66,10 @@ def main(
     tenant = TenantStore(str(uuid.uuid4()))
     app = AppRegistration(str(uuid.uuid4()), READER_ROLES, secrets={secrets.token_urlsafe(24)})
     tenant.register_app(app)
+    gc.disable()  # nothing that is made now is garbage,
     fill(tenant, objects, seed=seed)
-    gc.freeze()  # a million long-lived objects are not worth looking through again
+    gc.freeze()  # nor is it worth looking through later
+    gc.enable()
     certificates = issue(directory, list(dict.fromkeys(["localhost", "127.0.0.1", host])))
     admin_secret = secrets.token_urlsafe(24) if admin else None
     server = EntraServer(

@@ -36,7 +36,7 @@ _BEHAVIOR = {
 }
 _ROLES = ("RoleManagement.Read.Directory", "RoleManagement.Read.All", *_DIRECTORY)
 _JOBS = ("Synchronization.Read.All", "Synchronization.ReadWrite.All", "Application.ReadWrite.OwnedBy")
-_OBJECTS = ("User.Read.All", "Group.Read.All", "GroupMember.Read.All", "Device.Read.All", *_DIRECTORY)
+_OBJECTS = ("User.Read.All", "GroupMember.Read.All", "Group.Read.All", "OrgContact.Read.All", *_DEVICES)
 _READ = {"users": _USERS, "groups": _GROUPS, "devices": _DEVICES, "contacts": _CONTACTS}
 
 

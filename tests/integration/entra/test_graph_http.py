@@ -384,3 +384,27 @@ def test_administration_needs_its_secret(lab: Lab) -> None:
     assert lab.http.post(url, timeout=10).status_code == 403
     assert lab.http.post(url, headers={"X-Lab-Admin": "guess"}, timeout=10).status_code == 403
     assert lab.faults.token_generation == 0
+
+
+def test_a_device_is_found_by_its_device_id(lab: Lab) -> None:
+    device = lab.tenant.upsert("device", None, {"deviceId": "d28f6b04-3ce9-47a1-b5d0-8f7ae2c1934b"})
+    found = lab.get("/devices(deviceId='D28F6B04-3ce9-47a1-b5d0-8f7ae2c1934b')").json()
+    assert found["id"] == device
+    assert lab.get(f"/devices('{device}')").json()["id"] == device
+
+
+def test_members_page_and_show_their_type(lab: Lab) -> None:
+    ids = people(lab, 3)
+    group = lab.tenant.upsert("group", None, {"displayName": "g"})
+    lab.tenant.set_members(group, ids)
+    items, _ = lab.pages(f"/groups/{group}/members?$top=2&$select=id")
+    assert items == [{"@odata.type": "#microsoft.graph.user", "id": one} for one in ids]
+
+
+def test_a_long_filter_without_an_index_answers_in_short_pages(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.lab.entra.read_objects._EXAMINE", 3)
+    ids = people(lab, 10)
+    lab.tenant.upsert("user", ids[9], {"department": "Finance"})
+    first = lab.get("/users?$filter=department eq 'Finance'").json()
+    assert first["value"] == []
+    assert [item["id"] for item in lab.pages(first["@odata.nextLink"])[0]] == [ids[9]]
