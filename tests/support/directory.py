@@ -1,7 +1,7 @@
 """Either kind of directory under test, lab or Samba, and a plain reader of DirSync.
 
-The control values are built with the lab's own BER: ldap3 2.9.1 and pyasn1 0.6 encode the incremental-values flag in five
-octets, whichever sign it is given (measured), and Windows refuses that.
+The control values are built with the lab's own BER: ldap3 2.9.1 with pyasn1 0.6 encodes the incremental-values flag in
+five octets, whichever sign it is given (measured), and Windows refuses that.
 """
 
 from __future__ import annotations

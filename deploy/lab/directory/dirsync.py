@@ -22,6 +22,7 @@ from deploy.lab.directory.limits import Limits
 from deploy.lab.directory.messages import SUBTREE, Search
 from deploy.lab.directory.rendering import Renderer
 from deploy.lab.directory.results import DirectoryError, ResultCode
+from deploy.lab.directory.schema import Syntax
 from deploy.lab.directory.tree import NamingContext
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Pass:
         self._flags, self._max_bytes = request.flags, request.max_bytes
         self._deleted = not request.flags & OBJECT_SECURITY or Right.READ_DELETED in account.rights
         self._position = Cookie.read(request.cookie, self._store.invocation_id)
-        self._plans: dict[Shape, list[tuple[int, str, bytes]]] = {}
+        self._plans: dict[Shape, list[tuple[int, str, bytes, bool]]] = {}
         self._entries: list[bytes] = []
         self._sent: set[Entry] = set()
         self._links_left = limits.dirsync_link_values
@@ -153,11 +154,13 @@ class Pass:
         since, selection = self._position.attribute_usn, self._renderer.selection
         usns, stored = entry.usns, entry.values
         if isinstance(usns, tuple) or usns > since:
-            for place, name, encoded in self._plan(entry.shape):
+            for place, name, encoded, is_name in self._plan(entry.shape):
                 if isinstance(usns, tuple) and usns[place] <= since:
                     continue
                 value = stored[place]
-                if isinstance(value, bytes):
+                if is_name:
+                    parts.append(messages.attribute(encoded, self._renderer.names(values.unpack(value))))
+                elif isinstance(value, bytes):
                     parts.append(messages.attribute(encoded, (value,)))
                 elif value is None or isinstance(value, tuple):
                     parts.append(messages.attribute(encoded, value or ()))
@@ -176,16 +179,18 @@ class Pass:
                 parts.append(messages.attribute(_CREATED, (values.generalized_time(entry.when_created),)))
         return parts
 
-    def _plan(self, form: Shape) -> list[tuple[int, str, bytes]]:
-        """Return (place, name, encoded name) of the stored attributes of this shape that can be reported."""
+    def _plan(self, form: Shape) -> list[tuple[int, str, bytes, bool]]:
+        """Return (place, name, encoded name, whether values are names) of the stored attributes of this shape that can be reported."""
         plan = self._plans.get(form)
         if plan is None:
             plan = []
             for place, name in enumerate(form.names):
                 known = schema.ATTRIBUTES[name.lower()]
                 by_value = known.link and self._flags & INCREMENTAL_VALUES
-                if known.replicated and name not in _ALWAYS and not by_value and name in self._renderer.selection:
-                    plan.append((place, name, ber.octets(name)))
+                wanted = name in self._renderer.selection and name not in _ALWAYS
+                if known.replicated and wanted and not by_value:
+                    is_name = known.syntax is Syntax.DN and not known.link
+                    plan.append((place, name, ber.octets(name), is_name))
             self._plans[form] = plan
         return plan
 

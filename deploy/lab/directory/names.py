@@ -25,7 +25,9 @@ class InvalidNameError(DirectoryError):
     """The text is not a distinguished name."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(ResultCode.INVALID_DN_SYNTAX, f"0000208F: NameErr: DSID-031001F7, problem 2006 (BAD_NAME), {why}")
+        super().__init__(
+            ResultCode.INVALID_DN_SYNTAX, f"0000208F: NameErr: DSID-031001F7, problem 2006 (BAD_NAME), {why}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

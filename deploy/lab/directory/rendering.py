@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from deploy.lab.directory import ber, messages, reading, schema, sids
 from deploy.lab.directory.entry import Entry, Shape
-from deploy.lab.directory.schema import Attribute
+from deploy.lab.directory.results import DirectoryError
+from deploy.lab.directory.schema import Attribute, Syntax
 
 if TYPE_CHECKING:
     from deploy.lab.directory.store import DirectoryStore
@@ -81,6 +82,18 @@ class Renderer:
         guid = str(uuid.UUID(bytes_le=entry.guid)).encode()
         return b"<GUID=%s>;%s%s" % (guid, b"<SID=%s>;" % sids.text(sid).encode() if sid else b"", plain)
 
+    def names(self, values: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Return stored names in the form the search asked for; a name that leads nowhere stays as it is."""
+        if self._extended_dn is None:
+            return values
+        found = []
+        for value in values:
+            try:
+                found.append(self.dn(self.store.entry(value.decode())))
+            except DirectoryError:
+                found.append(value)
+        return tuple(found)
+
     def render(self, entry: Entry) -> bytes:
         """Return the entry with what the selection asks of it."""
         values = entry.values
@@ -105,7 +118,8 @@ class Renderer:
             for place, name in enumerate(form.names):
                 known = schema.ATTRIBUTES[name.lower()]
                 wanted = name in self.selection and (name in self.selection.named or not known.operational)
-                if wanted and not known.link and not known.secret and self.selection.named.get(name) is None:
+                plain = not known.link and not (known.syntax is Syntax.DN and self._extended_dn is not None)
+                if wanted and plain and not known.secret and self.selection.named.get(name) is None:
                     plan.append((place, ber.octets(name)))
             self._plans[form] = plan
         return plan
@@ -115,12 +129,15 @@ class Renderer:
         selection = self.selection
         if selection.everything:
             for known in reading.present(self.store, entry):
-                if (known.computed or known.link) and known.name not in selection.named:
+                if known.name not in selection.named and self._not_planned(known):
                     yield known
         for name, value_range in selection.named.items():
             known = schema.ATTRIBUTES[name.lower()]
-            if known.computed or known.link or value_range is not None:
+            if value_range is not None or self._not_planned(known):
                 yield known
+
+    def _not_planned(self, known: Attribute) -> bool:
+        return known.computed or known.link or (known.syntax is Syntax.DN and self._extended_dn is not None)
 
     def _other(self, entry: Entry, known: Attribute) -> list[bytes]:
         value_range = self.selection.named.get(known.name)
@@ -128,8 +145,8 @@ class Renderer:
         if known.link or known.name in schema.BACK_LINKS:
             return self._limited_links(known.name, linked, value_range)
         values = reading.read(self.store, entry, known)
-        if known.name == "distinguishedName" and self._extended_dn is not None:
-            values = (self.dn(entry),)
+        if known.syntax is Syntax.DN:
+            values = self.names(values)
         return self._limited(ber.octets(known.name), values, value_range)
 
     def _limited_links(

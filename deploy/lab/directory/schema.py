@@ -41,7 +41,7 @@ class Attribute:
 _TEXT_SINGLE = """
 accountNameHistory adminDescription adminDisplayName assistant c cn co comment company countryCode# department dc
 displayName displayNamePrintable division employeeID employeeNumber employeeType extensionName* facsimileTelephoneNumber
-givenName homeDirectory homeDrive homePhone info initials ipPhone l legacyExchangeDN lastKnownParent~ mail mailNickname
+givenName homeDirectory homeDrive homePhone info initials ipPhone l legacyExchangeDN mail mailNickname
 middleName mobile msDS-LastKnownRDN msDS-cloudExtensionAttribute1 msDS-cloudExtensionAttribute2
 msDS-cloudExtensionAttribute3 msDS-cloudExtensionAttribute4 msDS-cloudExtensionAttribute5 msDS-cloudExtensionAttribute6
 msDS-cloudExtensionAttribute7 msDS-cloudExtensionAttribute8 msDS-cloudExtensionAttribute9
@@ -67,7 +67,7 @@ nCName
 msExchHideFromAddressLists? msExchExtensionCustomAttribute1* msExchExtensionCustomAttribute2* unixHomeDirectory
 loginShell
 """
-_MARKS = {"*": "multi", "#": "integer", "?": "boolean", "+": "kept", "~": "kept"}
+_MARKS = {"*": "multi", "#": "integer", "?": "boolean", "+": "kept"}
 _INTEGERS = """
 accountExpires adminCount+ badPwdCount- codePage groupType instanceType lastLogon- lastLogonTimestamp lockoutTime
 logonCount- msDS-SupportedEncryptionTypes msDS-User-Account-Control-Computed- primaryGroupID pwdLastSet sAMAccountType
@@ -136,6 +136,7 @@ def _attributes() -> dict[str, Attribute]:
     found += [
         Attribute("objectClass", single=False, kept_by_tombstone=True),
         Attribute("objectCategory", Syntax.DN),
+        Attribute("lastKnownParent", Syntax.DN, kept_by_tombstone=True),
         Attribute("msDS-KeyCredentialLink", Syntax.EXACT, False),
         Attribute("serverReference", Syntax.DN),
         Attribute("hasMasterNCs", Syntax.DN, False),

@@ -135,9 +135,7 @@ def test_only_asked_attributes_come(directory: Directory, people: str) -> None:
     assert not connection.response[0]["raw_attributes"]
 
 
-def test_types_only_has_no_values(
-    directory: Directory, people: str, samba_differs: Callable[[str], None]
-) -> None:
+def test_types_only_has_no_values(directory: Directory, people: str, samba_differs: Callable[[str], None]) -> None:
     samba_differs("Samba ignores typesOnly")
     connection = directory.connect(return_empty_attributes=False)
     connection.search(f"CN=ada,{people}", "(objectClass=*)", ldap3.BASE, attributes=["mail"], types_only=True)

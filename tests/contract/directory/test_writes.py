@@ -59,7 +59,9 @@ def test_an_add_is_refused(
     if code == "invalidAttributeSyntax":
         samba_differs("Samba checks this attribute in its password module, with the code `other`")
     dc, connection = directory.dc, directory.connect()
-    connection.add(f"CN=taken,{unit}", ["user"], {"sAMAccountName": "w-taken", "userPrincipalName": f"taken@{dc.realm}"})
+    connection.add(
+        f"CN=taken,{unit}", ["user"], {"sAMAccountName": "w-taken", "userPrincipalName": f"taken@{dc.realm}"}
+    )
     connection.add(f"CN={name},{unit}", ["user"], attributes)
     assert connection.result["description"] == code
 
@@ -99,7 +101,10 @@ def test_a_modification_is_refused_and_changes_nothing(
     connection.add(dn, ["user"], stored)
     before = _read(directory, dn, "uSNChanged")
     filled = {
-        name: [(op, [v.format(base=unit, domain=directory.base_dn) if isinstance(v, str) else v for v in values]) for op, values in operations]
+        name: [
+            (op, [v.format(base=unit, domain=directory.base_dn) if isinstance(v, str) else v for v in values])
+            for op, values in operations
+        ]
         for name, operations in changes.items()
     }
     connection.modify(dn, {"department": [(ldap3.MODIFY_REPLACE, ["half"])], **filled})
