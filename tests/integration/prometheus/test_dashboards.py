@@ -1,0 +1,133 @@
+"""Every query of every dashboard and every alert rule, run by a real Prometheus that scrapes a real exporter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import start_http_server
+
+from deploy.broker import Broker
+from deploy.prometheus.build import FOLDER as RULES
+from grafana.build import dashboard_files
+from producers import metrics as producers
+from streams.agents import metrics as streams
+from streams.contracts.finding import Severity
+from streams.runtime.clock import now_ms
+from streams.runtime.settings import Settings
+from tests.integration.prometheus.conftest import caught_up, following, publisher
+from tests.support.findings import finding
+from tests.support.prometheus import Prometheus, prometheus_server, until
+
+SOURCE = "ad/corp.contoso.local"
+VARIABLES = {"$tenant": ".*", "$forest": ".*", "$family": ".*", "$__rate_interval": "10s", "$__range": "1m"}
+
+pytestmark = pytest.mark.prometheus
+
+
+def panels() -> Iterator[tuple[str, str]]:
+    """Dashboard and panel, and a query of it."""
+    for name, text in dashboard_files().items():
+        for panel in json.loads(text)["panels"]:
+            for target in panel.get("targets", []):
+                yield f"{name}: {panel['title']}", target["expr"]
+
+
+def filled_in(expression: str) -> str:
+    for name, value in VARIABLES.items():
+        expression = expression.replace(name, value)
+    return expression
+
+
+def live() -> None:
+    """What producers and workers tell while they run: each call is a moment later."""
+    producers.HEARTBEAT.labels(SOURCE).set_to_current_time()
+    producers.LAST_CONTACT.labels(SOURCE).set_to_current_time()
+    producers.LAST_CHANGE.labels(SOURCE).set_to_current_time()
+    producers.FACTS.labels(SOURCE, "u").inc(7)
+    producers.ERRORS.labels(SOURCE, "read", "RetriableError").inc()
+    producers.PASS_OBJECTS.labels(SOURCE).set(1200)
+    for topic in ("synchealth.ad.changes.v1", "synchealth.views.v1"):
+        streams.BATCH_SECONDS.labels(topic).observe(0.02)
+        streams.LAG.labels(topic).set(3)
+        streams.PARTITIONS.labels(topic).set(8)
+    streams.CONTRIBUTIONS.inc(28)
+    streams.EVALUATIONS.inc(21)
+    streams.CLOCK_LAG.set(0.4)
+    streams.BACKLOG.set(0)
+
+
+@pytest.fixture
+def prometheus(
+    embedded: Broker, settings_of: Callable[[Broker], Settings], tmp_path: Path
+) -> Iterator[tuple[Prometheus, Callable[[], None]]]:
+    """A Prometheus over a whole installation, and a function that lets a moment of life pass in it."""
+    producer_server, _ = start_http_server(0, addr="127.0.0.1")
+    stream_server, _ = start_http_server(0, addr="127.0.0.1", registry=streams.REGISTRY)
+    with publisher(embedded.bootstrap) as publish, following(settings_of(embedded)) as exporter:
+        caught_up(exporter)
+        publish([finding(number, at_ms=now_ms() - number * 60_000) for number in range(1, 4)])
+        targets = {
+            "synchealth-exporter": exporter.url.removeprefix("http://").removesuffix("/metrics"),
+            "synchealth-producers": f"127.0.0.1:{producer_server.server_port}",
+            "synchealth-streams": f"127.0.0.1:{stream_server.server_port}",
+        }
+        turn = 0
+
+        def live_on() -> None:
+            nonlocal turn
+            turn += 1
+            live()
+            state = "open" if turn % 2 else "resolved"
+            publish([finding(50, state, revision=turn, at_ms=now_ms(), severity=Severity.LOW)])
+
+        with prometheus_server(tmp_path, targets, rules=str(RULES / "*.yaml")) as server:
+            yield server, live_on
+    for http in (producer_server, stream_server):
+        http.shutdown()
+        http.server_close()
+
+
+def test_no_panel_is_empty(prometheus: tuple[Prometheus, Callable[[], None]]) -> None:
+    server, live_on = prometheus
+    todo = {(panel, filled_in(expression)) for panel, expression in panels()}
+    assert todo
+
+    def all_answered() -> bool:
+        live_on()
+        todo.difference_update({item for item in todo if server.numbers(item[1])})
+        return not todo
+
+    try:
+        until(all_answered, "every panel shows something", within_s=60)
+    except AssertionError:
+        pytest.fail(f"empty: {sorted(todo)}")
+
+
+def test_figures_agree_with_what_was_published(prometheus: tuple[Prometheus, Callable[[], None]]) -> None:
+    server, _ = prometheus
+    exact: dict[str, Any] = {panel: filled_in(expression) for panel, expression in panels()}
+    until(lambda: server.numbers(exact["overview.json: Open findings"]) == [3.0], "three findings are open")
+    until(lambda: server.numbers(exact["overview.json: Processes"]) == [1.0, 1.0, 1.0], "three jobs are up")
+
+    assert server.numbers(exact["overview.json: Exporter"]) == [1.0]
+    assert 180 <= server.numbers(exact["overview.json: Oldest open finding"])[0] < 400
+
+
+def test_rules_load_and_a_finding_that_has_stood_long_enough_fires(
+    prometheus: tuple[Prometheus, Callable[[], None]], embedded: Broker
+) -> None:
+    server, live_on = prometheus
+    live_on()
+    alert = 'ALERTS{alertname="SyncHealthConflictDuplicateAddress", alertstate="firing"}'
+    until(lambda: server.numbers("synchealth_findings_open") != [], "it is scraped")
+    assert server.query(alert) == []  # three minutes are not fifteen
+    with publisher(embedded.bootstrap) as publish:
+        publish([finding(9, at_ms=now_ms() - 16 * 60_000)])
+    until(lambda: len(server.query(alert)) == 1, "the alert fires")
+
+    firing = {row["metric"]["alertname"] for row in server.query('ALERTS{alertstate="firing"}')}
+    assert firing == {"SyncHealthConflictDuplicateAddress"}
