@@ -41,6 +41,14 @@ def _down(component: str, effect: str) -> AlertRule:
 PIPELINE_RULES = (
     *(_down(component, effect) for component, effect in COMPONENTS.items()),
     _rule(
+        "SyncHealthProcessDown",
+        Severity.HIGH,
+        'up{job=~"synchealth-.+"} == 0',
+        "10m",
+        "{{ $labels.job }} at {{ $labels.instance }} does not answer Prometheus",
+        "The process is gone or its /metrics cannot be reached; others of its kind may carry its work.",
+    ),
+    _rule(
         "SyncHealthExporterNotReady",
         Severity.CRITICAL,
         "max(synchealth_exporter_caught_up) == 0",
@@ -59,12 +67,13 @@ PIPELINE_RULES = (
     _rule(
         "SyncHealthSourceSilent",
         Severity.CRITICAL,
+        # last_over_time: a producer that is gone takes its series with it, and its source must alert all the same.
         """\
-time() - max by (source) (synchealth_producer_last_contact_timestamp_seconds) > 300
+time() - max by (source) (last_over_time(synchealth_producer_last_contact_timestamp_seconds[1d])) > 300
 or
   max by (source) (synchealth_producer_heartbeat_timestamp_seconds)
 unless on (source)
-  max by (source) (synchealth_producer_last_contact_timestamp_seconds)
+  max by (source) (last_over_time(synchealth_producer_last_contact_timestamp_seconds[1d]))
 """,
         "5m",
         "{{ $labels.source }} does not answer",
