@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from deploy.finding_page import finding_page
+from deploy.findings_source import Explained, object_ids
+from deploy.findings_table import age, findings_table, ordered
+from streams.contracts.facts import Fact, Operation, Origin
+from streams.contracts.finding import Severity
+from tests.support.findings import FOREST, START_MS, TENANT, finding
+
+AD = Origin(name="ad/corp", side="ad", tenant=TENANT, forest=FOREST)
+HOUR_MS = 3_600_000
+
+
+def printed(page: RenderableType, width: int = 100) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width, highlight=False).print(page)
+    return out.getvalue()
+
+
+def fact(operation: str, minute: int, **attributes: Any) -> tuple[Origin, Fact]:
+    at_ms = START_MS + minute * 60_000
+    id_ = finding(1).counterparts[0].id
+    return AD, Fact(op=Operation(operation), object_id=id_, seq=at_ms, ts_ms=at_ms, attributes=attributes)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-5, "0 s"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (200_000, "2 d")],
+)
+def test_ages_are_told_in_one_unit(seconds: float, words: str) -> None:
+    assert age(seconds) == words
+
+
+def test_order_is_open_then_severity_then_the_longest_standing() -> None:
+    late, early = finding(1, at_ms=START_MS + 1), finding(2, at_ms=START_MS)
+    critical = finding(3, severity=Severity.CRITICAL, at_ms=START_MS + 2)
+    resolved = finding(4, "resolved", severity=Severity.CRITICAL)
+
+    assert ordered([resolved, late, early, critical]) == [critical, early, late, resolved]
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_the_table_has_one_line_per_finding_and_fits(width: int) -> None:
+    many = [finding(number, summary="very long words " * 20) for number in range(5)]
+    text = printed(findings_table(many, now_ms=START_MS + HOUR_MS, limit=3, width=width), width)
+    lines = text.rstrip().splitlines()
+
+    assert all(len(line) <= width for line in lines)
+    assert [line.split()[0] for line in lines[1:4]] == ["high"] * 3
+    assert all(line.rstrip().endswith(one.id[:8]) for line, one in zip(lines[1:4], many, strict=False))
+    assert "5 open (5 high) · 2 not shown" in text
+
+
+def test_no_findings_is_good_news_in_words() -> None:
+    assert "No findings" in printed(findings_table([], now_ms=0, limit=1, width=100))
+
+
+def test_what_is_fetched_from_directories_is_never_markup() -> None:
+    evil = finding(1, summary="[red]boom[/red] [/nonsense]")
+
+    assert "[/nonsense]" in printed(findings_table([evil], now_ms=START_MS, limit=9, width=160), 160)
+    assert "[/nonsense]" in printed(finding_page(Explained(evil, [evil], [], True), title="t", now_ms=START_MS))
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_explain_names_both_sides_and_who_loses(width: int) -> None:
+    one = finding(1)
+    text = printed(finding_page(Explained(one, [one], [], True), title="Duplicate", now_ms=START_MS + HOUR_MS), width)
+
+    for words in (
+        "Active Directory user  Ada 1  → keeps it",
+        "Entra ID user  Ada 1 (cloud)  → Entra ID has quarantined it here",
+        "CN=Ada 1,OU=Staff,DC=corp,DC=contoso,DC=local",
+        "proxyAddresses, userPrincipalName",
+        "kCwabn1bOE+cIQpL430fVQ==",
+        "ada1@contoso.com",
+        "open for 60 min",
+        one.remediation,
+    ):
+        assert words in text
+    assert all(len(line) <= width for line in text.splitlines())
+
+
+def test_the_timeline_tells_facts_and_transitions_in_order_of_time() -> None:
+    history = [finding(1), finding(1, revision=2, severity=Severity.LOW), finding(1, "resolved", revision=3)]
+    facts = [fact("c", -5, userPrincipalName="a@b"), fact("u", 9, proxyAddresses=None, department="R&D")]
+    text = printed(
+        finding_page(Explained(history[-1], history, facts, False), title="t", now_ms=START_MS + HOUR_MS), 160
+    )
+    steps = [text.index(words) for words in ("ad created", "opened", "updated", "ad changed", "resolved  ")]
+
+    assert steps == sorted(steps)
+    assert "proxyAddresses removed" in text
+    assert "also department" in text
+    assert "Older facts were not looked for" in text
+
+
+def test_an_opening_that_compaction_took_is_still_in_the_timeline() -> None:
+    last = finding(1, "resolved", revision=5)
+    text = printed(finding_page(Explained(last, [last], [], True), title="t", now_ms=START_MS + HOUR_MS))
+
+    assert text.index(" opened") < text.rindex(" resolved")
+
+
+def test_the_objects_of_a_finding_are_its_holders_and_its_subject() -> None:
+    one = finding(1)
+
+    assert object_ids(one) == {holder.id for holder in one.counterparts}
