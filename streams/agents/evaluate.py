@@ -98,6 +98,7 @@ class EvaluatePartition:
             CONTRIBUTIONS.inc(len(part.items))
         outbox.findings(outcome.findings)
         outbox.contributions(outcome.contributions)
+        outbox.causes(outcome.causes)
         for fault in outcome.faults:
             RULE_FAULTS.labels(fault.detection).inc()
             name = (fault.detection, fault.view)

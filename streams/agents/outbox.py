@@ -17,7 +17,7 @@ from streams.contracts.facts import TenantState
 from streams.contracts.finding import Finding
 from streams.contracts.identity import partition_of
 from streams.contracts.topics import DEADLETTERS, FINDINGS, VIEWS
-from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk
+from streams.contracts.views import CauseUpdate, ContextUpdate, Contribution, ContributionChunk
 from streams.runtime.clock import now_ms
 
 _CHUNK_ITEMS = 500
@@ -38,6 +38,7 @@ class Outbox:
         self._contributions: dict[tuple[str, str], Contribution] = {}
         self._findings: dict[str, Finding | None] = {}
         self._context: list[TenantState] = []
+        self._causes: list[CauseUpdate] = []
         self._dead: list[DeadLetter] = []
 
     def contributions(self, items: Iterable[Contribution]) -> None:
@@ -56,6 +57,10 @@ class Outbox:
         """A tenant's state, for every partition of the views topic."""
         self._context.append(tenant)
 
+    def causes(self, causes: Iterable[CauseUpdate]) -> None:
+        """Tenant-wide causes that began or ended, for every partition of the views topic."""
+        self._causes.extend(causes)
+
     def dead(self, letter: DeadLetter) -> None:
         """Something that cannot be used."""
         self._dead.append(letter)
@@ -68,11 +73,13 @@ class Outbox:
             for partition, items in self._by_partition().items()
             for key, value in self._chunks(items, sent_ms)
         ]
-        for tenant in self._context:
-            value = encode(ContextUpdate(sent_ms=sent_ms, tenant=tenant))
-            records += [
-                (VIEWS.name, partition, tenant.tenant.encode(), value) for partition in range(self._partitions)
-            ]
+        everywhere: list[tuple[str, ContextUpdate | CauseUpdate]] = [
+            (tenant.tenant, ContextUpdate(sent_ms=sent_ms, tenant=tenant)) for tenant in self._context
+        ]
+        everywhere += [(cause.tenant, cause) for cause in self._causes]
+        for tenant_id, record in everywhere:
+            value = encode(record)
+            records += [(VIEWS.name, partition, tenant_id.encode(), value) for partition in range(self._partitions)]
         records += [
             (FINDINGS.name, partition_of(name, self._partitions), name.encode(), encode(finding) if finding else None)
             for name, finding in self._findings.items()

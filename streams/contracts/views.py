@@ -20,6 +20,7 @@ class Contribution(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     contributor: unique within the view, e.g. "ad/<objectGUID>" or "entra/<id>"
     seq:         last write wins per (view, contributor)
     changed_ms:  when the change behind it happened or was first read: the start of detection latency
+    expires_ms:  when the view may forget it (an event is not a state); 0: never
     """
 
     view: str
@@ -27,6 +28,7 @@ class Contribution(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     seq: int
     changed_ms: int
     body: dict[str, Any] | None = None
+    expires_ms: int = 0
 
 
 class ContributionChunk(msgspec.Struct, frozen=True, tag_field="type", tag="contributions", kw_only=True):
@@ -52,6 +54,21 @@ class ContextUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="context"
     schema_version: int = 1
 
 
+class CauseUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="cause", kw_only=True):
+    """A tenant-wide cause began or ended: detections that it explains away are judged anew on this partition.
+
+    finding: id of the cause's open finding; None: it has ended.
+    seq:     last write wins per (tenant, detection).
+    """
+
+    sent_ms: int
+    tenant: str
+    detection: str
+    seq: int
+    finding: str | None = None
+    schema_version: int = 1
+
+
 class Control(msgspec.Struct, frozen=True, tag_field="type", tag="control", kw_only=True):
     """An operator's order to this partition: evaluate every view again."""
 
@@ -60,4 +77,4 @@ class Control(msgspec.Struct, frozen=True, tag_field="type", tag="control", kw_o
     schema_version: int = 1
 
 
-ViewRecord = ContributionChunk | Tick | ContextUpdate | Control
+ViewRecord = ContributionChunk | Tick | ContextUpdate | CauseUpdate | Control

@@ -34,7 +34,8 @@ class Detection:
     views:  the view classes it looks at.
     hold_s: how long a verdict must stand before its finding opens (counted from Verdict.since_ms).
     remediation: one paragraph for the person on call; the runbook has the rest.
-    suppressed_by: ids of tenant-wide detections that explain this one away while open.
+    tenant_wide: its finding is a cause: rules that it explains away are suppressed while it is open.
+    suppressed_by: ids of tenant-wide detections that explain this one away.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Detection:
     status: Status = Status.STABLE
     hold_s: int = 0
     alert: Alert | None = Alert()
+    tenant_wide: bool = False
     suppressed_by: tuple[str, ...] = ()
     false_positives: tuple[str, ...] = ()
     known_gaps: tuple[str, ...] = ()
@@ -85,6 +87,7 @@ class Context:
 
     privileged_ids: Entra object ids that hold a directory role.
     collected:      the first full reading of the tenant's objects is complete: absence means absence.
+    causes:         detection id -> finding id of every tenant-wide cause that is open now.
     """
 
     tenant: str
@@ -94,6 +97,7 @@ class Context:
     features: Mapping[str, bool | None] = field(default_factory=dict)
     privileged_ids: frozenset[str] | None = None
     collected: bool = False
+    causes: Mapping[str, str] = field(default_factory=dict)
 
     def feature(self, name: str) -> bool | None:
         """A directory-synchronisation feature of the tenant; None while unknown."""
@@ -103,10 +107,12 @@ class Context:
 Rule = Callable[[Any, Context, int], Verdict | None]
 
 
-def context_of(tenant: str, state: TenantState | None, sync_interval_ms: int) -> Context:
+def context_of(
+    tenant: str, state: TenantState | None, sync_interval_ms: int, causes: Mapping[str, str] | None = None
+) -> Context:
     """The context made of what is known of a tenant."""
     if state is None:
-        return Context(tenant, sync_interval_ms)
+        return Context(tenant, sync_interval_ms, causes=causes or {})
     domains = state.domains
     return Context(
         tenant=tenant,
@@ -116,6 +122,7 @@ def context_of(tenant: str, state: TenantState | None, sync_interval_ms: int) ->
         features=state.features or {},
         privileged_ids=frozenset(state.privileged_ids) if state.privileged_ids is not None else None,
         collected=state.collected,
+        causes=causes or {},
     )
 
 

@@ -1,7 +1,8 @@
 """Contributions, ticks and context in; findings out. One `ViewPartition` per partition of the views topic.
 
 Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~context/<tenant>";
-"~clock" the partition's time; "~backlog" while every view is being evaluated again.
+"~cause/<tenant>/<detection>" a tenant-wide cause; "~clock" the partition's time; "~backlog" while every view is
+being evaluated again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from streams.contracts.facts import TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.identity import finding_id
 from streams.contracts.times import parse_rfc3339, rfc3339
-from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Control, Tick, ViewRecord
+from streams.contracts.views import (
+    CauseUpdate,
+    ContextUpdate,
+    Contribution,
+    ContributionChunk,
+    Control,
+    Tick,
+    ViewRecord,
+)
 from streams.detections.detection import Context, Verdict, context_of
 from streams.detections.registry import Registered
 from streams.engine.findings import transition
@@ -36,13 +45,13 @@ DUE_PER_RECORD = 5_000
 class ViewRow(msgspec.Struct, omit_defaults=True):
     """A view as stored.
 
-    entries:  contributor -> [seq, changed_ms, body]; body None: a remembered retraction, changed_ms its time.
+    entries:  contributor -> [seq, changed_ms, body, expires_ms]; body None: a retraction, remembered for a while.
     findings: detection id -> the finding as last published.
     derived:  "<view> <contributor>" -> body, as last told to other views; `told` counts the tellings.
     due_ms:   when to look again; None: when something changes.
     """
 
-    entries: dict[str, tuple[int, int, dict[str, Any] | None]] = {}
+    entries: dict[str, tuple[int, int, dict[str, Any] | None, int]] = {}
     findings: dict[str, Finding] = {}
     derived: dict[str, dict[str, Any]] = {}
     told: int = 0
@@ -51,10 +60,15 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
 
 @dataclass(slots=True)
 class Outcome:
-    """What one record led to. `findings`: id -> finding, or None to forget it (a tombstone)."""
+    """What one record led to.
+
+    findings: id -> finding, or None to forget it (a tombstone).
+    causes:   for every partition of the views topic.
+    """
 
     findings: dict[str, Finding | None] = field(default_factory=dict)
     contributions: list[Contribution] = field(default_factory=list)
+    causes: list[CauseUpdate] = field(default_factory=list)
     faults: list[RuleFault] = field(default_factory=list)
     evaluated: int = 0
 
@@ -90,6 +104,7 @@ class ViewPartition:
                     self._rules.setdefault(view, []).append(registered)
         self.now_ms = 0
         self._tenants: dict[str, TenantState] = {}
+        self._causes: dict[str, dict[str, CauseUpdate]] = {}
         self._due: list[tuple[int, str]] = []
         self._backlog: list[str] = []
 
@@ -100,6 +115,10 @@ class ViewPartition:
         self._tenants = {
             key.removeprefix("~context/"): decode(raw, TenantState) for key, raw in rows.items("~context/")
         }
+        self._causes = {}
+        for _, raw in rows.items("~cause/"):
+            cause = decode(raw, CauseUpdate)
+            self._causes.setdefault(cause.tenant, {})[cause.detection] = cause
         self._due = [(int(raw), key.removeprefix("~due/")) for key, raw in rows.items("~due/")]
         heapq.heapify(self._due)
         self._backlog = _view_keys(rows) if rows.get("~backlog") else []
@@ -125,6 +144,8 @@ class ViewPartition:
             self._take_in(record.items, rows, outcome)
         elif isinstance(record, ContextUpdate):
             self._take_context(record.tenant, rows)
+        elif isinstance(record, CauseUpdate):
+            self._take_cause(record, rows)
         elif isinstance(record, Control):
             self._start_backlog(rows)
         self._evaluate_due(rows, outcome)
@@ -143,9 +164,10 @@ class ViewPartition:
                 continue
             if item.body is None:
                 if before is None or before[2] is not None:
-                    row.entries[item.contributor] = (item.seq, self.now_ms, None)
+                    until_ms = self.now_ms + RETRACTION_MEMORY_MS
+                    row.entries[item.contributor] = (item.seq, item.changed_ms, None, until_ms)
             else:
-                row.entries[item.contributor] = (item.seq, item.changed_ms, item.body)
+                row.entries[item.contributor] = (item.seq, item.changed_ms, item.body, item.expires_ms)
             observed[item.view] = max(observed.get(item.view, 0), item.changed_ms)
         for key, row in touched.items():
             self._evaluate(key, row, rows, outcome, observed.get(key, self.now_ms))
@@ -157,6 +179,16 @@ class ViewPartition:
         self._tenants[tenant.tenant] = tenant
         rows.put(f"~context/{tenant.tenant}", encode(tenant))
         if self._context(tenant.tenant, before) != self._context(tenant.tenant, tenant):
+            self._start_backlog(rows)
+
+    def _take_cause(self, cause: CauseUpdate, rows: Rows) -> None:
+        known = self._causes.setdefault(cause.tenant, {})
+        before = known.get(cause.detection)
+        if before is not None and cause.seq < before.seq:
+            return
+        known[cause.detection] = cause
+        rows.put(f"~cause/{cause.tenant}/{cause.detection}", encode(cause))
+        if (before.finding if before is not None else None) != cause.finding:
             self._start_backlog(rows)
 
     def _start_backlog(self, rows: Rows) -> None:
@@ -186,6 +218,7 @@ class ViewPartition:
         """Judge one view, publish what changed, store it."""
         outcome.evaluated += 1
         wake_ms: list[int] = []
+        self._expire(row, wake_ms)
         try:
             view = _build(key, row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -210,7 +243,7 @@ class ViewPartition:
                 continue
             if verdict is not None:
                 verdict = opened(verdict, detection.hold_s, self.now_ms, wake_ms)
-            self._publish(registered, view.tenant, verdict, row, outcome, observed_ms)
+            self._publish(registered, context, verdict, row, outcome, observed_ms)
         # A detection that was removed or disabled: its findings resolve.
         for gone in [detection for detection in row.findings if detection not in standing]:
             stored = row.findings[gone]
@@ -220,13 +253,13 @@ class ViewPartition:
     def _publish(
         self,
         registered: Registered,
-        tenant: str,
+        context: Context,
         verdict: Verdict | None,
         row: ViewRow,
         outcome: Outcome,
         observed_ms: int,
     ) -> None:
-        detection = registered.detection
+        detection, causes = registered.detection, context.causes
         stored = row.findings.get(detection.id)
         if verdict is None and stored is None:
             return
@@ -238,15 +271,27 @@ class ViewPartition:
             stored = None
         after = transition(
             detection,
-            tenant,
+            context.tenant,
             verdict,
             stored,
             now_ms=self.now_ms,
             observed_ms=observed_ms,
+            suppressed_by=next((causes[name] for name in detection.suppressed_by if name in causes), None),
             runbook_base_url=self._options.runbook_base_url,
         )
         if after is not None and after is not stored:
             row.findings[detection.id] = outcome.findings[after.id] = after
+            if detection.tenant_wide:
+                outcome.causes.append(self._cause(after))
+
+    def _cause(self, finding: Finding) -> CauseUpdate:
+        return CauseUpdate(
+            sent_ms=self.now_ms,
+            tenant=finding.tenant,
+            detection=finding.detection,
+            seq=self.now_ms,
+            finding=finding.id if finding.state is FindingState.OPEN else None,
+        )
 
     def _derive(self, view: AnyView, row: ViewRow, outcome: Outcome, observed_ms: int) -> None:
         derived = {f"{item.view} {item.contributor}": item for item in view.derived()}
@@ -264,14 +309,17 @@ class ViewPartition:
             )
         row.derived = {name: item.body for name, item in derived.items()}
 
-    def _forget(self, row: ViewRow, outcome: Outcome, wake_ms: list[int]) -> None:
-        """Drop retractions and resolved findings that are old enough; plan to come back for the rest."""
-        for contributor, (_, retracted_ms, body) in list(row.entries.items()):
-            if body is None:
-                if retracted_ms + RETRACTION_MEMORY_MS <= self.now_ms:
+    def _expire(self, row: ViewRow, wake_ms: list[int]) -> None:
+        """Drop what has expired (events, retractions); plan to come back for what will."""
+        for contributor, (_, _, _, expires_ms) in list(row.entries.items()):
+            if expires_ms:
+                if expires_ms <= self.now_ms:
                     del row.entries[contributor]
                 else:
-                    wake_ms.append(retracted_ms + RETRACTION_MEMORY_MS)
+                    wake_ms.append(expires_ms)
+
+    def _forget(self, row: ViewRow, outcome: Outcome, wake_ms: list[int]) -> None:
+        """Drop resolved findings that are old enough; plan to come back for the rest."""
         for detection, finding in list(row.findings.items()):
             if finding.state is FindingState.RESOLVED and finding.resolved_at is not None:
                 until = parse_rfc3339(finding.resolved_at) + self._options.resolved_retention_ms
@@ -291,7 +339,8 @@ class ViewPartition:
         rows.put(key, None if empty else encode(row))
 
     def _context(self, tenant: str, state: TenantState | None) -> Context:
-        return context_of(tenant, state, self._options.sync_interval_ms)
+        causes = {name: cause.finding for name, cause in self._causes.get(tenant, {}).items() if cause.finding}
+        return context_of(tenant, state, self._options.sync_interval_ms, causes)
 
 
 def opened(verdict: Verdict, hold_s: int, now_ms: int, wake_ms: list[int]) -> Verdict | None:
@@ -322,7 +371,7 @@ def _build(key: str, row: ViewRow) -> AnyView | None:
         raise ValueError("this version knows no view of this kind")
     entries = {
         contributor: Entry(changed_ms, body)
-        for contributor, (_, changed_ms, body) in row.entries.items()
+        for contributor, (_, changed_ms, body, _) in row.entries.items()
         if body is not None
     }
     if not (row.findings or row.derived or shape.contested(entries)):

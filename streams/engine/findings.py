@@ -22,14 +22,20 @@ def transition(
     *,
     now_ms: int,
     observed_ms: int,
+    suppressed_by: str | None = None,
     runbook_base_url: str = "",
 ) -> Finding | None:
     """The finding after this verdict, or `stored` itself where nothing changed.
 
     stored:      the finding as last published for this view and detection, resolved ones included.
     observed_ms: when the change behind this evaluation happened.
+    suppressed_by: id of the open finding that explains the verdict away, if there is one.
     """
     standing = stored is not None and stored.state is not FindingState.RESOLVED
+    # A symptom that outlives its cause opens when the cause ends.
+    going_on = stored is not None and (
+        stored.state is FindingState.OPEN or (stored.state is FindingState.SUPPRESSED and bool(suppressed_by))
+    )
     if verdict is None:
         if stored is None or not standing:
             return stored
@@ -46,18 +52,18 @@ def transition(
         detection=detection.id,
         family=detection.family,
         severity=verdict.severity or detection.severity,
-        state=FindingState.OPEN,
+        state=FindingState.SUPPRESSED if suppressed_by else FindingState.OPEN,
         tenant=tenant,
         forest=verdict.forest,
         subject=verdict.subject,
         summary=verdict.summary,
-        opened_at=stored.opened_at if stored is not None and standing else rfc3339(now_ms),
-        observed_at=stored.observed_at if stored is not None and standing else rfc3339(min(observed_ms, now_ms)),
-        updated_at=stored.updated_at if stored is not None and standing else rfc3339(now_ms),
+        opened_at=stored.opened_at if stored is not None and going_on else rfc3339(now_ms),
+        observed_at=stored.observed_at if stored is not None and going_on else rfc3339(min(observed_ms, now_ms)),
+        updated_at=stored.updated_at if stored is not None and going_on else rfc3339(now_ms),
         revision=stored.revision if stored is not None else 1,
         evidence={"since": rfc3339(verdict.since_ms), **verdict.evidence},
         counterparts=list(verdict.counterparts),
-        cause=verdict.cause,
+        cause=suppressed_by or verdict.cause,
         remediation=detection.remediation,
         runbook_url=f"{runbook_base_url}{detection.id.replace('.', '/')}.md" if runbook_base_url else "",
     )

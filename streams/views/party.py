@@ -43,8 +43,10 @@ class Party:
 
     @property
     def name(self) -> str:
-        """What people call it: UPN, else display name, else DN, else id."""
-        return self.user_principal_name or self.display_name or self.distinguished_name or self.id
+        """What people call it: display name and UPN, as far as there are; else DN, else id."""
+        if self.display_name and self.user_principal_name:
+            return f"{self.display_name} ({self.user_principal_name})"
+        return self.display_name or self.user_principal_name or self.distinguished_name or self.id
 
     def matches(self, other: Party) -> bool:
         """Whether both are the two sides of one synchronised object: one object view, or one SID.

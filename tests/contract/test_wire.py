@@ -18,7 +18,7 @@ from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import FactChunk, Operation, TenantState
 from streams.contracts.finding import Finding, FindingState
-from streams.contracts.views import ContextUpdate, ContributionChunk, Control, Tick, ViewRecord
+from streams.contracts.views import CauseUpdate, ContextUpdate, ContributionChunk, Control, Tick, ViewRecord
 
 GOLDEN = Path(__file__).parent / "golden"
 SHAPES: dict[str, Any] = {
@@ -27,6 +27,7 @@ SHAPES: dict[str, Any] = {
     "contributions": ViewRecord,
     "tick": ViewRecord,
     "context": ViewRecord,
+    "cause": ViewRecord,
     "control": ViewRecord,
     "finding": Finding,
     "deadletter": DeadLetter,
@@ -76,7 +77,13 @@ def test_garbage_has_a_reason(raw: bytes | None, reason: str) -> None:
 
 
 def test_view_records_are_told_apart_by_type() -> None:
-    kinds = {"contributions": ContributionChunk, "tick": Tick, "context": ContextUpdate, "control": Control}
+    kinds = {
+        "contributions": ContributionChunk,
+        "tick": Tick,
+        "context": ContextUpdate,
+        "control": Control,
+        "cause": CauseUpdate,
+    }
     for name, kind in kinds.items():
         assert type(decode(_sample(name), ViewRecord)) is kind
 
