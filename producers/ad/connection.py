@@ -30,6 +30,7 @@ from streams.runtime.settings import ForestSettings
 CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 120.0  # Active Directory ends a query after 120 s (MaxQueryDuration)
 _CHUNK = 64 * 1024
+_CLOSED = ConnectionResetError("closed by the server")
 _NOTICE = "the server ended the session"
 
 
@@ -168,7 +169,7 @@ class DirectoryConnection:
             return self._reader.feed(b"".join(parts))
         except OSError as error:
             raise self._lost(error) from error
-        raise self._lost(ConnectionResetError("closed by the server"))
+        raise self._lost(_CLOSED)
 
     def fileno(self) -> int:
         """The socket's descriptor, to wait for answers with select; -1 when closed."""
@@ -192,9 +193,12 @@ class DirectoryConnection:
 
     def _receive(self, size: int) -> bytes:
         try:
-            return self._socket.recv(size)
+            part = self._socket.recv(size)
         except OSError as error:
             raise self._lost(error) from error
+        if not part:
+            raise self._lost(_CLOSED)
+        return part
 
     def _lost(self, error: OSError) -> RetriableError:
         self.close()

@@ -22,6 +22,7 @@ from producers.ad.position import Position
 from producers.ad.second_look import second_look
 from producers.ad.servers import Servers
 from producers.ad.times import changed_times
+from producers.ad.wakeup import Bell
 from producers.known import IdSet, KnownIds
 from producers.metrics import RESYNCS
 from producers.source import Batch, Progress
@@ -79,6 +80,7 @@ class NamingContext:
         self._progress = progress
         self._assembler = Assembler(self.known, self.containers, sequence, elsewhere)
         self._missing = Missing(source, self._assembler, object_security=forest.object_security)
+        self.bell = Bell(name, lambda: servers.connect(name)[0])
         self._connection: DirectoryConnection | None = None
         self._identity: ServerIdentity | None = None
         self._domain_guid = ""
@@ -131,14 +133,14 @@ class NamingContext:
     def close(self) -> None:
         """Let go of the connection and of what was under way; the position stays."""
         self._steps = self._sweep = None
+        self.bell.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def _turn(self) -> Iterator[Batch]:
         """One pass, as batches."""
-        connection, identity = self._connected()
-        highest_usn = read_highest_usn(connection)
+        connection, identity, highest_usn = self._in_contact()
         fault = self.position.fault(
             identity, self._domain_guid, highest_usn, now_ms(), self._missing.tombstone_lifetime_ms
         )
@@ -162,6 +164,17 @@ class NamingContext:
                 self._sweep = None
             else:
                 yield batch
+
+    def _in_contact(self) -> tuple[DirectoryConnection, ServerIdentity, int]:
+        """A connection that has just answered: one that died while idle is replaced at once."""
+        if self._connection is not None:
+            try:
+                connection, identity = self._connected()
+                return connection, identity, read_highest_usn(connection)
+            except RetriableError:
+                self._connection.close()
+        connection, identity = self._connected()
+        return connection, identity, read_highest_usn(connection)
 
     def _connected(self) -> tuple[DirectoryConnection, ServerIdentity]:
         if self._connection is None or self._identity is None or not self._connection.is_open:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable
 from functools import partial
 
 from producers.ad.context import NamingContext
 from producers.ad.servers import Servers
+from producers.ad.wakeup import Wakeup
 from producers.source import Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
@@ -16,6 +16,8 @@ from streams.contracts.facts import Fact, Origin
 from streams.runtime.clock import Sequence
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
+
+_BREATH_S = 0.05  # between two passes over the log
 
 log = get_logger(__name__)
 
@@ -33,7 +35,8 @@ class ActiveDirectorySource:
         self._sequence = Sequence()
         self._saved: list[Checkpoint] = []
         self._contexts: dict[str, NamingContext] = {}
-        self._woken = threading.Event()
+        self._wakeup = Wakeup()
+        self._read_at = 0.0
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
         """Take back every saved part; the sequence goes on above the highest number that was given out."""
@@ -47,6 +50,7 @@ class ActiveDirectorySource:
         """
         if not self._contexts:
             self._find_contexts()
+        self._read_at = time.monotonic()
         facts: list[Fact] = []
         rejected: list[DeadLetter] = []
         checkpoints: list[Checkpoint] = []
@@ -61,24 +65,27 @@ class ActiveDirectorySource:
 
     def wait(self, timeout_s: float) -> None:
         """Return when something changed, after `timeout_s`, or when `wake` was called."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0 or self._woken.wait(min(left, self._forest.poll_interval_s)):
-                self._woken.clear()
+        contexts = self._contexts.values()
+        end = time.monotonic() + timeout_s
+        while (left := end - time.monotonic()) > 0:
+            called, rung = self._wakeup.wait((each.bell for each in contexts), min(left, self._forest.poll_interval_s))
+            if called:
                 return
-            if any(context.changed() for context in self._contexts.values()):
+            if rung or any(context.changed() for context in contexts):
+                # a directory that never rests must not be read without a pause
+                time.sleep(max(0.0, self._read_at + _BREATH_S - time.monotonic()))
                 return
 
     def wake(self) -> None:
         """End a `wait` from another thread."""
-        self._woken.set()
+        self._wakeup.call()
 
     def close(self) -> None:
         """Close every connection."""
         for context in self._contexts.values():
             context.close()
         self._servers.close()
+        self._wakeup.close()
 
     def _find_contexts(self) -> None:
         names = self._forest.naming_contexts or self._servers.naming_contexts()

@@ -64,7 +64,7 @@ class MessageReader:
     def next(self) -> Message:
         """The next message, blocking until it is complete.
 
-        Raises GarbledResponseError if the bytes are not an LDAP message or the stream ends.
+        Raises GarbledResponseError if the bytes are not an LDAP message, RetriableError if the stream ends.
         """
         self._need(2)
         if self._buffer[self._at] != _SEQUENCE:
@@ -84,6 +84,24 @@ class MessageReader:
         except IndexError as error:
             raise GarbledResponseError("an LDAP message is shorter than it says") from error
 
+    def feed(self, data: bytes) -> list[Message]:
+        """Take `data` that was received elsewhere; the messages that are complete with it."""
+        self._buffer, self._at = self._buffer[self._at :] + data, 0
+        found = []
+        while self._has_message():
+            found.append(self.next())
+        return found
+
+    def _has_message(self) -> bool:
+        have = len(self._buffer) - self._at
+        if have < 2:
+            return False
+        first = self._buffer[self._at + 1]
+        if first & 0x80 and have < 2 + (first & 0x7F):
+            return False
+        length, start = length_at(self._buffer, self._at + 1)
+        return have >= start - self._at + length
+
     def _need(self, count: int) -> None:
         if len(self._buffer) - self._at >= count:
             return
@@ -92,7 +110,7 @@ class MessageReader:
         while have < count:
             part = self._receive(_CHUNK)
             if not part:
-                raise GarbledResponseError("the server closed the connection")
+                raise RetriableError("the server closed the connection")
             parts.append(part)
             have += len(part)
         self._buffer, self._at = b"".join(parts), 0
