@@ -74,7 +74,7 @@ class TableWriter:
         if fault.dn != self._dn:
             self._dn = fault.dn
             self._line(printable(fault.dn))
-        self._line(f"  {fault.attribute}: {printable(fault.value) if fault.value is not None else '(absent)'}")
+        self._line(f"  {fault.attribute}: {'(as a whole)' if fault.value is None else printable(fault.value)}")
         for breach in fault.breaches:
             self._line(f"    {printable(breach.describe())}")
         for forecast in dict.fromkeys(breach.forecast for breach in fault.breaches if breach.forecast):

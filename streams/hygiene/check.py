@@ -52,8 +52,8 @@ def check(
             if breaches:
                 found[chain.attribute, value] = breaches
     for rule in profile.object_rules:
-        for value, breach in rule.judge(subject, tenant):
-            found[rule.attribute, value] = (*found.get((rule.attribute, value), ()), breach)
+        for faulty, breach in rule.judge(subject, tenant):
+            found[rule.attribute, faulty] = (*found.get((rule.attribute, faulty), ()), breach)
     if not found:
         return ()
     return tuple(

@@ -86,7 +86,7 @@ class Breach:
 class Fault:
     """One faulty attribute value of one object.
 
-    value:          as stored; None where the attribute is absent.
+    value:          as stored; None where the attribute is absent, or has too many values.
     proposed_value: what the chain of repairs ends in; None where nothing can be proposed. A suggestion
                     for a person: nothing here ever writes to a directory.
     proposed_value_holders: DNs of objects that already hold, or are offered, the proposed value.

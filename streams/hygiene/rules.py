@@ -83,13 +83,13 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRule:
-    """A rule over several values of one object: gives the attribute, the value and the breach of each fault."""
+    """A rule over several values of one object: gives the value (None: the attribute as a whole) and its breach."""
 
     id: str
     attribute: str
     errors: tuple[ErrorName, ...]
     source: str
-    judge: Callable[[DirectoryObject, TenantContext], Iterable[tuple[str, Breach]]]
+    judge: Callable[[DirectoryObject, TenantContext], Iterable[tuple[str | None, Breach]]]
 
 
 @dataclass(frozen=True, slots=True)

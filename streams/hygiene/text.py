@@ -60,8 +60,11 @@ def linguistic_key(text: str) -> str:
 
 
 def comparison_key(text: str) -> str:
-    """The key under which directories hold two addresses or names to be one: case does not count."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
+    """The key under which Entra holds two addresses or names to be one: neither case nor outer blanks count.
+
+    No Unicode folding beyond lower case: none is documented, and two merged values would be a false conflict.
+    """
+    return text.strip().lower()
 
 
 _LETTERS = str.maketrans(

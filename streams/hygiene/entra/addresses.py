@@ -6,11 +6,14 @@ contacts (domain.md section 8, "uniqueness index"; idfix.md section 14.3).
 
 from __future__ import annotations
 
+import re
+
 from streams.hygiene.objects import DirectoryObject
 from streams.hygiene.rules import Claim
 from streams.hygiene.text import comparison_key
 
 ADDRESS = "address"
+_TYPE = re.compile(r"[a-z][a-z0-9-]*:").match
 
 
 def is_smtp(value: str) -> bool:
@@ -44,13 +47,18 @@ def primary_address(subject: DirectoryObject) -> str | None:
 
 def claim_address(value: str) -> Claim:
     """A bare address (UPN, mail) in the common space."""
-    return ADDRESS, value.lower() if value.isascii() else comparison_key(value)
+    return ADDRESS, comparison_key(value)
 
 
 def claim_proxy(value: str) -> Claim:
-    """An SMTP address in the common space; any other kind among its like, prefix included."""
-    key = value.lower() if value.isascii() else comparison_key(value)
-    return (ADDRESS, key[5:]) if key.startswith("smtp:") else ("proxyAddresses", key)
+    """An SMTP address, or one without a type, in the common space; any other kind among its like."""
+    key = value.strip().lower()
+    if key.startswith("smtp:"):
+        return ADDRESS, key[5:].lstrip()
+    match = _TYPE(key)
+    if match is None:
+        return ADDRESS, key
+    return "proxyAddresses", match[0] + key[match.end() :].lstrip()
 
 
 def claim_target(value: str) -> Claim:

@@ -39,7 +39,7 @@ def nickname_chain() -> Chain:
     name = "mailNickname"
 
     def claim(value: str) -> Claim:
-        return name, value.lower() if value.isascii() else comparison_key(value)
+        return name, comparison_key(value)
 
     dot = characters(
         "EN-NICK-DOT", name, sources.PREPARE, lambda value: 0 if value.startswith(".") else -1,

@@ -37,7 +37,7 @@ def account_name_chain() -> Chain:
     name = "sAMAccountName"
 
     def claim(value: str) -> Claim:
-        return name, value.lower() if value.isascii() else comparison_key(value)
+        return name, comparison_key(value)
 
     rules = (
         unique("EN-SAM-DUP", name, sources.PREPARE, claim, lambda subject: not subject.first("userPrincipalName")),

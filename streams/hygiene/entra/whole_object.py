@@ -56,7 +56,7 @@ def is_plain(subject: DirectoryObject) -> bool:
     return primary == sign_in_names[0]
 
 
-def _judge_mismatch(subject: DirectoryObject, _tenant: TenantContext) -> Iterator[tuple[str, Breach]]:
+def _judge_mismatch(subject: DirectoryObject, _tenant: TenantContext) -> Iterator[tuple[str | None, Breach]]:
     sign_in_name = subject.first("userPrincipalName")
     if sign_in_name is None:
         return
@@ -72,7 +72,7 @@ def _judge_mismatch(subject: DirectoryObject, _tenant: TenantContext) -> Iterato
     )  # fmt: skip
 
 
-def _judge_primaries(subject: DirectoryObject, _tenant: TenantContext) -> Iterator[tuple[str, Breach]]:
+def _judge_primaries(subject: DirectoryObject, _tenant: TenantContext) -> Iterator[tuple[str | None, Breach]]:
     primaries = [value for value in subject.attributes.get("proxyAddresses", ()) if value.startswith("SMTP:")]
     for value in primaries[1:]:
         yield (
@@ -85,13 +85,12 @@ def _judge_primaries(subject: DirectoryObject, _tenant: TenantContext) -> Iterat
 
 
 def _count(rule: str, attribute: str, limit: int, effect: Effect, source: str) -> ObjectRule:
-    def judge(subject: DirectoryObject, _tenant: TenantContext) -> Iterator[tuple[str, Breach]]:
+    def judge(subject: DirectoryObject, _tenant: TenantContext) -> Iterator[tuple[str | None, Breach]]:
         values = subject.attributes.get(attribute, ())
         if len(values) > limit:
-            first = values[0]
             yield (
-                first,
-                Breach(rule, (ErrorName.TOO_MANY_VALUES,), first, None, length=len(values), limit=limit, effect=effect),
+                None,
+                Breach(rule, (ErrorName.TOO_MANY_VALUES,), "", None, length=len(values), limit=limit, effect=effect),
             )
 
     return ObjectRule(rule, attribute, (ErrorName.TOO_MANY_VALUES,), source, judge)
