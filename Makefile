@@ -35,7 +35,7 @@ bench: $(VENV)/.development parts ## Print figures and ratios; asserts nothing
 	$(BIN)/python -m tests.bench $(ARGS)
 
 generate: $(VENV)/.development ## Write what derives from the detections: alert rules, dashboards
-	$(BIN)/python -m deploy.prometheus.generate
+	$(BIN)/python -m deploy.prometheus.build
 	$(BIN)/python -m grafana.build
 
 lock: $(VENV)/.development ## Resolve the locked packages again. ARGS=--upgrade takes newer ones

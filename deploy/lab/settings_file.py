@@ -29,7 +29,7 @@ def _forests(lab: LabServices, directory: Path) -> list[dict[str, Any]]:
             "tenant": lab.organisation.tenant.tenant_id,
             "servers": [lab.directories[forest.name].ldaps_url],
             "bind_user": f"{forest.accounts.service}@{forest.name}",
-            "bind_password_file": _secret(directory, f"{forest.name}.password", forest.accounts.service_password),
+            "bind_password_file": write_secret(directory, f"{forest.name}.password", forest.accounts.service_password),
             "ca_file": str(lab.certificates.ca_file),
             "include_ous": list(forest.scope.include),
             "poll_interval_s": 0.5,
@@ -45,7 +45,7 @@ def _tenant(lab: LabServices, directory: Path) -> dict[str, Any]:
         "authority": lab.entra.authority(organisation.tenant),
         "graph_url": lab.entra.url,
         "client_id": organisation.app.client_id,
-        "client_secret_file": _secret(directory, "graph.secret", organisation.client_secret),
+        "client_secret_file": write_secret(directory, "graph.secret", organisation.client_secret),
         "ca_file": str(lab.certificates.ca_file),
         "poll_interval_s": 1.0,
         "sweep_interval_s": 30.0,
@@ -53,7 +53,8 @@ def _tenant(lab: LabServices, directory: Path) -> dict[str, Any]:
     }
 
 
-def _secret(directory: Path, name: str, value: str) -> str:
+def write_secret(directory: Path, name: str, value: str) -> str:
+    """Write a secret into a file that only its owner may read; return its path."""
     file = directory / name
     file.touch(mode=0o600)
     file.chmod(0o600)

@@ -1,0 +1,70 @@
+"""The command: every line as it is known, and the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.text import Text
+
+from deploy.check.forest import check_forest
+from deploy.check.kafka import check_kafka
+from deploy.check.line import Line, Mark, fault, good
+from deploy.check.tenant import check_tenant
+from streams.runtime.logs import configure_logs
+from streams.runtime.settings import Settings, load_settings
+
+_SIGN = {Mark.GOOD: ("✓", "green"), Mark.GAP: ("!", "yellow"), Mark.FAULT: ("✗", "bold red")}
+
+
+@click.command()
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The TOML configuration."
+)
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON per check.")
+def check(config: Path, as_json: bool) -> None:
+    """Before the first start: is everything reachable, and may we read it?
+
+    Looks at the configuration, Kafka and its topics, every domain controller with our rights there, every Graph
+    permission by the request that needs it, and the clocks. Exit 1 if anything is a fault; a gap is not one.
+    """
+    configure_logs("error")
+    settings = load_settings(config)
+    faults = 0
+    console = Console(highlight=False)
+    for line in lines(settings, config):
+        faults += line.mark is Mark.FAULT
+        if as_json:
+            click.echo(orjson.dumps(asdict(line)))
+        else:
+            _print(console, line)
+    if not as_json:
+        console.print("everything is ready" if not faults else f"{faults} fault(s): see the lines marked ✗")
+    sys.exit(1 if faults else 0)
+
+
+def lines(settings: Settings, config: Path) -> Iterator[Line]:
+    """Every line, as it becomes known."""
+    yield good("configuration", f"{config} is valid")
+    if not settings.forest or not settings.tenant:
+        yield fault(
+            "configuration", "there is no [[forest]] or no [[tenant]]", "add them: deploy/settings.example.toml"
+        )
+    yield from check_kafka(settings.kafka)
+    for forest in settings.forest:
+        yield from check_forest(forest)
+    for tenant in settings.tenant:
+        yield from check_tenant(tenant)
+
+
+def _print(console: Console, line: Line) -> None:
+    sign, style = _SIGN[line.mark]
+    text = Text.assemble((f"{sign} ", style), (f"{line.area}: ", "bold"), line.what)
+    if line.advice:
+        text.append(f"\n    → {line.advice}", style="cyan")
+    console.print(text, soft_wrap=True)

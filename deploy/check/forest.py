@@ -1,0 +1,94 @@
+"""One forest: every server, its certificate, our password, the right to replicate, the units in scope, the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from deploy.check.line import Line, fault, good, skew
+from producers.ad.connection import DirectoryConnection, open_connection
+from producers.ad.dirsync import DirSyncRequest
+from producers.ad.naming import ServerIdentity, read_identity
+from producers.ad.refusals import GRANT
+from producers.ad.servers import address_of
+from streams.contracts.errors import FatalError, SyncHealthError
+from streams.runtime.settings import ForestSettings
+
+_SMALL = 64 * 1024
+
+
+def check_forest(forest: ForestSettings) -> Iterator[Line]:
+    """Lines for every server of the forest; a refused password is tried once, not at every server."""
+    for url in forest.servers:
+        try:
+            connection = open_connection(address_of(url), forest)
+        except SyncHealthError as error:
+            yield fault(forest.name, str(error), "" if isinstance(error, FatalError) else "check address and firewall")
+            if ": bind as " in str(error):
+                return
+            continue
+        try:
+            yield good(forest.name, f"{url}: certificate trusted, bound as {forest.bind_user}")
+            yield from _server(connection, forest)
+        except SyncHealthError as error:
+            yield fault(forest.name, str(error))
+        finally:
+            connection.close()
+
+
+def _server(connection: DirectoryConnection, forest: ForestSettings) -> Iterator[Line]:
+    identity = read_identity(connection)
+    now_s = time.time()
+    clock = _current_time(connection)
+    if clock is not None:
+        yield skew(forest.name, connection.server.host, clock, now_s)
+    for naming_context in forest.naming_contexts or [identity.default_naming_context]:
+        yield from _replication(connection, forest, identity, naming_context)
+    for unit in (*forest.include_ous, *forest.exclude_ous):
+        if not connection.read(unit, attributes=["objectClass"]):
+            yield fault(
+                forest.name,
+                f"{unit} does not exist, or {forest.bind_user} may not see it",
+                "correct include_ous and exclude_ous: they must be the units of your sync engine",
+            )
+
+
+def _replication(
+    connection: DirectoryConnection, forest: ForestSettings, identity: ServerIdentity, naming_context: str
+) -> Iterator[Line]:
+    if not identity.holds(naming_context):
+        yield fault(
+            forest.name,
+            f"{connection.server.url} does not hold {naming_context}",
+            "add a server of that domain, or leave naming_contexts out",
+        )
+        return
+    request = DirSyncRequest(
+        connection,
+        naming_context,
+        b"",
+        search_filter="(objectClass=domainDNS)",
+        attributes=["objectClass", "name"],
+        object_security=forest.object_security,
+        max_bytes=_SMALL,
+    )
+    try:
+        seen = sum(1 for _ in request)
+    except FatalError as error:
+        yield fault(forest.name, f"changes of {naming_context} may not be read ({error})", GRANT)
+        return
+    if seen or request.more:
+        how = "with object security: deletions stay unseen" if forest.object_security else "by right of replication"
+        yield good(forest.name, f"changes of {naming_context} can be read {how}")
+    else:
+        yield fault(forest.name, f"DirSync shows nothing of {naming_context}", GRANT)
+
+
+def _current_time(connection: DirectoryConnection) -> float | None:
+    """The server's clock, seconds since the epoch; None where its rootDSE does not say."""
+    for entry in connection.read("", attributes=["currentTime"]):
+        values = entry.attributes.get("currentTime")
+        if values:
+            return datetime.strptime(values[0].decode()[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp()
+    return None

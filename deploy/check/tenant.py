@@ -1,0 +1,84 @@
+"""One tenant: a token, then every permission by the request that needs it, and the clock."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import requests
+
+from deploy.check.line import Line, fault, gap, good, skew
+from producers.graph.client import GraphClient, GraphError, TimedSession
+from producers.graph.collections import COLLECTIONS
+from producers.graph.token import TokenSource
+from streams.contracts.errors import RetriableError
+from streams.runtime.settings import TenantSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A request of the pipeline and the permission behind it; `without`: what is lost, for what is not vital."""
+
+    path: str
+    permission: str
+    without: str = ""
+
+
+_NEEDS = (
+    *(_Need(f"/{collection.name}/delta?$select=id", collection.permission) for collection in COLLECTIONS),
+    _Need("/organization", "Organization.Read.All", "the tenant's last synchronisation is unknown"),
+    _Need("/domains", "Domain.Read.All", "only verified domains are known, from the organization"),
+    _Need(
+        "/roleManagement/directory/roleAssignments?$select=principalId",
+        "RoleManagement.Read.Directory",
+        "holders of roles are unknown, so forecasts never say admin_role_conflict",
+    ),
+    _Need(
+        "/directory/onPremisesSynchronization",
+        "OnPremDirectorySynchronization.Read.All",
+        "synchronisation features are unknown, so conflict.hard_match_blocked stays silent "
+        "(most tenants give this to people only, not to applications)",
+    ),
+)
+
+
+def check_tenant(tenant: TenantSettings) -> Iterator[Line]:
+    """Lines for the token, each permission and the clock; without a token there is only that line."""
+    try:
+        tokens = TokenSource(tenant, TimedSession(tenant))
+        tokens.token()
+    except RetriableError as error:
+        yield fault(tenant.id, str(error))
+        return
+    yield good(tenant.id, f"{tenant.authority} gives application {tenant.client_id or 'managed identity'} a token")
+    client = GraphClient(tenant, tokens)
+    for need in _NEEDS:
+        yield _permission(client, need, tenant)
+    yield from _clock(tenant)
+
+
+def _permission(client: GraphClient, need: _Need, tenant: TenantSettings) -> Line:
+    grant = f"grant the application permission {need.permission} and consent to it as an administrator"
+    try:
+        client.get(client.url(need.path))
+    except GraphError as error:
+        if need.without:
+            return gap(tenant.id, f"{error}: {need.without}", grant)
+        return fault(tenant.id, str(error), grant)
+    except RetriableError as error:
+        return fault(tenant.id, str(error), "check graph_url, ca_file and the network; then check again")
+    return good(tenant.id, f"{need.permission}: {need.path.partition('?')[0]} can be read")
+
+
+def _clock(tenant: TenantSettings) -> Iterator[Line]:
+    before_s = time.time()
+    try:
+        # Refused without a token, and dated all the same.
+        answer = TimedSession(tenant).get(f"{tenant.graph_url.rstrip('/')}/v1.0/organization")
+    except requests.RequestException:
+        return
+    date = answer.headers.get("Date")
+    if date:
+        yield skew(tenant.id, "Graph", email.utils.parsedate_to_datetime(date).timestamp(), before_s)
