@@ -23,6 +23,7 @@ from producers.ad.second_look import second_look
 from producers.ad.servers import Servers
 from producers.ad.times import changed_times
 from producers.ad.wakeup import Bell
+from producers.backoff import LONGEST_S
 from producers.known import IdSet, KnownIds
 from producers.metrics import RESYNCS
 from producers.source import Batch, Progress
@@ -91,6 +92,8 @@ class NamingContext:
         self._full: FullPass | None = None
         self._steps: Iterator[Batch] | None = None
         self._sweep: Iterator[Batch] | None = None
+        self.failures = 0  # in a row, while other naming contexts answer
+        self._due_at = 0.0
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
         """Take back what was saved."""
@@ -129,6 +132,22 @@ class NamingContext:
             return True
         self._quiet_ms = asked_ms
         return False
+
+    @property
+    def is_due(self) -> bool:
+        """False while it is put off."""
+        return time.monotonic() >= self._due_at
+
+    def put_off(self, asked_s: float | None) -> float:
+        """After a failure: do not read for `asked_s`, or longer with each failure. Returns the seconds."""
+        self.failures += 1
+        wait_s = asked_s if asked_s is not None else min(2.0 ** (self.failures - 1), LONGEST_S)
+        self._due_at = time.monotonic() + wait_s
+        return wait_s
+
+    def came_back(self) -> None:
+        """After a success."""
+        self.failures, self._due_at = 0, 0.0
 
     def close(self) -> None:
         """Let go of the connection and of what was under way; the position stays."""

@@ -51,8 +51,8 @@ class Servers:
             raise FatalError(f"none of {self._forest.servers} holds {naming_context}: add one of its servers")
         raise _together(failed)
 
-    def naming_contexts(self) -> list[str]:
-        """The domains of the servers that answer, in the servers' order. Raises as `connect`."""
+    def naming_contexts(self) -> tuple[list[str], bool]:
+        """The domains of the servers that answer, in the servers' order, and whether all did. Raises as `connect`."""
         found: dict[str, str] = {}
         failed: list[Exception] = []
         for address in self._addresses:
@@ -71,7 +71,7 @@ class Servers:
             raise _together(failed)
         for fault in failed:
             log.warning("a domain controller does not answer", error=str(fault))
-        return list(found.values())
+        return list(found.values()), not failed
 
     def close(self) -> None:
         """Close what nobody has asked for."""

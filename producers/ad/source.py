@@ -9,22 +9,25 @@ from functools import partial
 from producers.ad.context import NamingContext
 from producers.ad.servers import Servers
 from producers.ad.wakeup import Wakeup
+from producers.metrics import ERRORS
 from producers.source import Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.errors import RetriableError
 from streams.contracts.facts import Fact, Origin
 from streams.runtime.clock import Sequence
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
 
 _BREATH_S = 0.05  # between two passes over the log
+_LOOK_AGAIN_S = 300.0  # for domains whose servers did not answer at the start
 
 log = get_logger(__name__)
 
 
 class ActiveDirectorySource:
     """Reads one forest (producers.source.Source). Naming contexts: those of the settings, else the domains
-    of the servers that answer.
+    of the servers that answer. A domain that is away does not keep the others waiting.
     """
 
     def __init__(self, forest: ForestSettings) -> None:
@@ -35,6 +38,8 @@ class ActiveDirectorySource:
         self._sequence = Sequence()
         self._saved: list[Checkpoint] = []
         self._contexts: dict[str, NamingContext] = {}
+        self._turn: list[NamingContext] = []
+        self._look_at = 0.0  # when to look for naming contexts (again)
         self._wakeup = Wakeup()
         self._read_at = 0.0
 
@@ -44,34 +49,46 @@ class ActiveDirectorySource:
         self._sequence = Sequence(max((saved.seq for saved in self._saved), default=0))
 
     def read(self) -> Batch:
-        """The next batch of any naming context.
+        """The next batch of any naming context; `contacted` only if every one of them answers.
 
         Raises RetriableError if no domain controller answers, FatalError if we are refused.
         """
-        if not self._contexts:
+        if not self._contexts or time.monotonic() >= self._look_at:
             self._find_contexts()
         self._read_at = time.monotonic()
         facts: list[Fact] = []
         rejected: list[DeadLetter] = []
         checkpoints: list[Checkpoint] = []
-        for context in self._contexts.values():
-            batch = context.read()
+        more = False
+        # the turn goes round, so that a full pass of one domain does not keep the others waiting
+        self._turn = [*self._turn[1:], *self._turn[:1]]
+        for context in self._turn:
+            if not context.is_due:
+                continue
+            try:
+                batch = context.read()
+            except RetriableError as error:
+                self._put_off(context, error)
+                continue
+            context.came_back()
             facts += batch.facts
             rejected += batch.rejected
             checkpoints += batch.checkpoints
-            if batch.more:
-                return Batch(facts=facts, rejected=rejected, checkpoints=checkpoints, more=True)
-        return Batch(facts=facts, rejected=rejected, checkpoints=checkpoints)
+            more = batch.more
+            if more:
+                break
+        contacted = not any(context.failures for context in self._contexts.values())
+        return Batch(facts=facts, rejected=rejected, checkpoints=checkpoints, more=more, contacted=contacted)
 
     def wait(self, timeout_s: float) -> None:
         """Return when something changed, after `timeout_s`, or when `wake` was called."""
-        contexts = self._contexts.values()
         end = time.monotonic() + timeout_s
         while (left := end - time.monotonic()) > 0:
-            called, rung = self._wakeup.wait((each.bell for each in contexts), min(left, self._forest.poll_interval_s))
+            bells = [context.bell for context in self._contexts.values() if not context.failures]
+            called, rung = self._wakeup.wait(bells, min(left, self._forest.poll_interval_s))
             if called:
                 return
-            if rung or any(context.changed() for context in contexts):
+            if rung or any(context.is_due and context.changed() for context in self._contexts.values()):
                 # a directory that never rests must not be read without a pause
                 time.sleep(max(0.0, self._read_at + _BREATH_S - time.monotonic()))
                 return
@@ -87,9 +104,28 @@ class ActiveDirectorySource:
         self._servers.close()
         self._wakeup.close()
 
+    def _put_off(self, context: NamingContext, error: RetriableError) -> None:
+        """Let a failing naming context wait; alone it is the runner's to wait for."""
+        if all(other is context or other.failures for other in self._contexts.values()):
+            raise error
+        wait_s = context.put_off(error.retry_after_s)
+        ERRORS.labels(self.origin.name, "read", type(error).__name__).inc()
+        log.warning(
+            "a naming context is put off",
+            source=self.origin.name,
+            naming_context=context.name,
+            error=str(error),
+            wait_s=round(wait_s, 1),
+        )
+
     def _find_contexts(self) -> None:
-        names = self._forest.naming_contexts or self._servers.naming_contexts()
+        names, complete = self._forest.naming_contexts, True
+        if not names:
+            names, complete = self._servers.naming_contexts()
+        self._look_at = float("inf") if complete else time.monotonic() + _LOOK_AGAIN_S
         for name in names:
+            if name in self._contexts:
+                continue
             context = NamingContext(
                 name,
                 self.origin.name,
@@ -101,8 +137,10 @@ class ActiveDirectorySource:
             )
             context.restore(self._saved)
             self._contexts[name] = context
-        self._saved = []
-        log.info("naming contexts", source=self.origin.name, names=list(self._contexts))
+            self._turn.append(context)
+            log.info("naming context", source=self.origin.name, name=name, known=len(context.known))
+        if complete:
+            self._saved = []
 
     def _is_known_outside(self, name: str, object_id: str) -> bool:
         return any(object_id in other.known for other in self._contexts.values() if other.name != name)

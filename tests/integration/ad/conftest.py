@@ -19,7 +19,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.facts import Fact, Operation
 from streams.runtime.settings import ForestSettings
-from tests.support.samba import SambaDC, samba_dc
+from tests.support.samba import DEFAULT_REALM, SambaDC, samba_dc
 
 
 @dataclass
@@ -42,9 +42,11 @@ class LabDC(SambaDC):
 
 
 @contextmanager
-def lab_dc(directory: Path, *, recycle_bin: bool = False, **options: Any) -> Iterator[LabDC]:
+def lab_dc(
+    directory: Path, *, realm: str = DEFAULT_REALM, recycle_bin: bool = False, **options: Any
+) -> Iterator[LabDC]:
     """A lab directory on free ports. `options`: for DirectoryServer (limits, faults)."""
-    store = DirectoryStore(recycle_bin=recycle_bin)
+    store = DirectoryStore(realm, recycle_bin=recycle_bin)
     certificates = issue(directory, ["127.0.0.1", "dc1.corp.contoso.local"])
     server = DirectoryServer(store, certificates=certificates, **options)
     with in_thread(server) as running:
@@ -54,6 +56,7 @@ def lab_dc(directory: Path, *, recycle_bin: bool = False, **options: Any) -> Ite
             ca_file=certificates.ca_file,
             ldap_port=server.port,
             ldaps_port=server.ldaps_port,
+            realm=realm,
             store=store,
             running=running,
         )

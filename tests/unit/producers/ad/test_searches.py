@@ -174,7 +174,7 @@ def test_a_server_of_another_domain_is_passed_over(forest: Forest) -> None:
 
 def test_the_domains_of_a_forest_come_from_its_servers(forest: Forest) -> None:
     pool, _, _ = forest(dc1=CORP, dc2=AWAY, dc3=CORP, dc9=SUB)
-    assert pool.naming_contexts() == ["DC=corp", "DC=sub,DC=corp"]
+    assert pool.naming_contexts() == (["DC=corp", "DC=sub,DC=corp"], False)
 
 
 def test_one_server_away_is_reason_to_come_back(forest: Forest) -> None:
