@@ -19,7 +19,7 @@ from streams.contracts.times import rfc3339
 
 _SIDES = {"ad": "Active Directory", "entra": "Entra ID"}
 # role -> what it means for the reader, and how it is coloured
-_ROLES = {
+ROLES = {
     "keeps": ("keeps it", "green"),
     "likely_keeps": ("likely keeps it", "green"),
     "holds": ("holds it in the cloud", ""),
@@ -27,7 +27,12 @@ _ROLES = {
     "would_be_quarantined": ("Entra ID would quarantine it here", "bold yellow"),
     "taken_over": ("would be taken over", "bold yellow"),
     "takes_over": ("would take it over", ""),
-    "blocked": ("blocked", "bold red"),
+    "blocked": ("cannot be matched: its export fails", "bold red"),
+    "carries_anchor": ("carries the anchor", "bold yellow"),
+    "matched": ("matched by the anchor", "green"),
+    "failing": ("a workload cannot provision it", "bold red"),
+    "not_synchronised": ("is not synchronised", "bold yellow"),
+    "refers": ("refers to it", ""),
     "out_of_scope": ("out of sync scope: claims nothing in the cloud", "dim"),
 }
 _TRANSITION_STYLE = {"opened": "bold red", "resolved": "green", "suppressed": "dim italic", "updated": "yellow"}
@@ -79,7 +84,7 @@ def _holders(finding: Finding) -> Iterator[RenderableType]:
         line.append(f"{_SIDES.get(holder.side, holder.side)} {holder.kind}  ", style="cyan")
         line.append(_name(holder), style="bold")
         if holder.role:
-            words, style = _ROLES.get(holder.role, (holder.role.replace("_", " "), ""))
+            words, style = ROLES.get(holder.role, (holder.role.replace("_", " "), ""))
             line.append("  → ")
             line.append(words, style=style)
         yield line

@@ -29,6 +29,7 @@ from streams.runtime.settings import KafkaSettings, load_settings
 
 _FRESH_FOR_MS = 3_000
 _PIPE_WIDTH = 200
+_PAGE_WIDTH = 120  # longer lines are hard to read
 
 Filter = Callable[[Finding], bool]
 
@@ -112,7 +113,9 @@ def explain_command(finding_id: str, as_json: bool, config: Path | None, kafka: 
         return
     titles = {registered.detection.id: registered.detection.title for registered in all_detections()}
     title = titles.get(explained.finding.detection, explained.finding.detection)
-    _print(_console(), finding_page(explained, title=title, now_ms=now_ms()))
+    console = _console()
+    console.width = min(console.width, _PAGE_WIDTH)
+    _print(console, finding_page(explained, title=title, now_ms=now_ms()))
 
 
 def _kafka_settings(config: Path | None, kafka: str | None) -> KafkaSettings:

@@ -79,7 +79,9 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
     if not findings.latest:
         raise SyncHealthError(f"no finding has an id that starts with {prefix!r}: see `synchealth findings --all`")
     if len(findings.latest) > 1:
-        raise SyncHealthError(f"{prefix!r} is the start of {len(findings.latest)} ids, such as {', '.join(sorted(findings.latest)[:3])}")
+        raise SyncHealthError(
+            f"{prefix!r} is the start of {len(findings.latest)} ids, such as {', '.join(sorted(findings.latest)[:3])}"
+        )
     [finding] = findings.latest.values()
     facts, complete = read_facts(kafka, object_ids(finding))
     return Explained(finding, history[finding.id], facts, complete)
