@@ -15,6 +15,7 @@ from streams.views.party import party_body
 from streams.views.reference import own_reference_key
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
+from streams.views.unique_value import held_values
 
 _WATCHED_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)
 
@@ -39,6 +40,7 @@ def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, An
     }
     if own_view is not None:
         bodies[own_view] = {"party": party, "attributes": state.attributes}
+    bodies.update((key, {"party": party, "value": value}) for key, value in held_values(state).items())
     reference = own_reference_key(state)
     if reference is not None:
         bodies[reference] = {"party": party, "restored_seq": state.restored_seq}

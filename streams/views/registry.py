@@ -5,8 +5,9 @@ from __future__ import annotations
 from streams.views.address import AddressView
 from streams.views.directory_object import ContactView, GroupView, UserView
 from streams.views.reference import ReferenceView
+from streams.views.unique_value import UniqueValueView
 
-AnyView = AddressView | UserView | GroupView | ContactView | ReferenceView
+AnyView = AddressView | UserView | GroupView | ContactView | ReferenceView | UniqueValueView
 
 VIEW_CLASSES: dict[str, type[AnyView]] = {
     "address": AddressView,
@@ -14,6 +15,7 @@ VIEW_CLASSES: dict[str, type[AnyView]] = {
     "group": GroupView,
     "contact": ContactView,
     "reference": ReferenceView,
+    "value": UniqueValueView,
 }
 
 

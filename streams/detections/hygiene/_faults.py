@@ -1,0 +1,120 @@
+"""What the rules of streams.hygiene (profile `entra`) say of an object view, shared by this family's detections.
+
+The rule book is the one of `synchealth scan`: the same object gets the same verdict from both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from streams.detections.detection import Context, Verdict
+from streams.hygiene.check import check
+from streams.hygiene.entra.profile import entra_profile
+from streams.hygiene.faults import Breach, Fault
+from streams.hygiene.objects import ATTRIBUTES, DirectoryObject
+from streams.hygiene.tenant import TenantContext
+from streams.views.directory_object import ObjectView, Side
+
+Wanted = Callable[[Fault, Breach], bool]
+
+_PROFILE = entra_profile()
+_CLASS_OF_KIND = {"user": "user", "group": "group", "contact": "contact"}
+_MOST_LISTED = 20
+
+# The detections of the family ask one after another about one view: the last answer is kept.
+_last: tuple[ObjectView, Context, tuple[tuple[Side, Fault], ...]] | None = None
+
+
+def faults_of(view: ObjectView, context: Context) -> tuple[tuple[Side, Fault], ...]:
+    """The faults of the AD objects of the view that are in the scope of synchronisation."""
+    global _last
+    if _last is not None and _last[0] is view and _last[1] is context:
+        return _last[2]
+    tenant = _tenant(context.verified_domains, context.initial_domain)
+    found = tuple(
+        (side, fault)
+        for side in view.ad
+        if side.party.in_scope
+        for fault in check(
+            directory_object(side.party.distinguished_name, side.party.kind, side.attributes), _PROFILE, tenant
+        )
+    )
+    _last = (view, context, found)
+    return found
+
+
+def verdict_on(view: ObjectView, context: Context, wanted: Wanted, says: str) -> Verdict | None:
+    """The verdict on the breaches that a detection wants; None if there are none.
+
+    says: how the summary goes on after "<name>: <attribute> …".
+    """
+    found = [
+        (side, fault, breach)
+        for side, fault in faults_of(view, context)
+        for breach in fault.breaches
+        if wanted(fault, breach)
+    ]
+    if not found:
+        return None
+    side, fault, breach = found[0]
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return Verdict(
+        summary=f"{side.party.name}: {fault.attribute} {says}{more}",
+        since_ms=side.changed_ms,
+        subject=side.party.subject(view.key),
+        forest=side.party.forest,
+        evidence={
+            **_evidence(fault, breach),
+            "profile": fault.profile,
+            "faults": len(found),
+            "further": [_evidence(fault, breach) for _, fault, breach in found[1 : 1 + _MOST_LISTED]],
+        },
+    )
+
+
+def directory_object(dn: str | None, kind: str, attributes: Mapping[str, Any]) -> DirectoryObject:
+    """An AD object of the stream as the hygiene rules read it.
+
+    Facts carry objectClass only with a whole object; the kind stands in for it.
+    """
+    values: dict[str, list[str]] = {}
+    for name in ATTRIBUTES:
+        value = attributes.get(name)
+        if value is None:
+            continue
+        texts = [_text(item) for item in value] if isinstance(value, list) else [_text(value)]
+        if texts:
+            values[name] = texts
+    return DirectoryObject(dn or "", ("top", _CLASS_OF_KIND.get(kind, kind)), values)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    return str(value)
+
+
+def _evidence(fault: Fault, breach: Breach) -> dict[str, Any]:
+    evidence = {
+        "attribute": fault.attribute,
+        "value": fault.value,
+        "rule": breach.rule,
+        "errors": [str(error) for error in breach.errors],
+        "effect": str(breach.effect),
+        "character": breach.character,
+        "position": breach.position,
+        "length": breach.length,
+        "limit": breach.limit,
+        "proposed_value": fault.proposed_value,
+        "forecast": breach.forecast,
+    }
+    return {name: value for name, value in evidence.items() if value is not None}
+
+
+@lru_cache(maxsize=64)
+def _tenant(verified: frozenset[str] | None, initial: str | None) -> TenantContext:
+    """The tenant's domains, the shortest name first: that one is offered in proposals."""
+    names = None if verified is None else tuple(sorted(verified, key=lambda name: (len(name), name)))
+    return TenantContext(names, initial)

@@ -1,0 +1,55 @@
+"""Two AD objects hold one value of an attribute that must be unique: mailNickname, targetAddress, sAMAccountName.
+
+Source: Microsoft, "Prepare for directory synchronization to Microsoft 365", section 2. Addresses (userPrincipalName,
+mail, proxyAddresses) are one space of their own: conflict.duplicate_address.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.detections.detection import Context, Detection, Verdict
+from streams.views.unique_value import UniqueValueView, ValueHolder
+
+DETECTION = Detection(
+    id="hygiene.duplicate",
+    views=(UniqueValueView,),
+    title="Duplicate value of a unique attribute",
+    severity=Severity.LOW,
+    remediation=(
+        "Change the value of all holders but one in Active Directory; the finding names every holder and clears when "
+        "one is left."
+    ),
+    references=("https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",),
+    false_positives=("A person with an account in each of two forests that Entra Connect joins into one.",),
+    known_gaps=("Objects in domains that no [[forest]] reads are not seen.",),
+)
+
+
+def evaluate(view: UniqueValueView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires while two different identities in scope hold the value."""
+    holders = [holder for holder in view.holders if holder.party.in_scope]
+    if len({_identity(holder) for holder in holders}) < 2:
+        return None
+    first = holders[0].party
+    return Verdict(
+        summary=f"{view.attribute} {holders[0].value} is held by {len(holders)} objects in Active Directory",
+        since_ms=sorted(holder.changed_ms for holder in holders)[1],
+        subject=first.subject(view.key),
+        forest=first.forest,
+        evidence={
+            "attribute": view.attribute,
+            "value": view.folded,
+            "rule": _RULES[view.attribute],
+            "holders": len(holders),
+        },
+        counterparts=tuple(holder.party.holder("holds", (view.attribute,)) for holder in view.holders),
+    )
+
+
+_RULES = {"mailNickname": "EN-NICK-DUP", "targetAddress": "EN-TA-DUP", "sAMAccountName": "EN-SAM-DUP"}
+
+
+def _identity(holder: ValueHolder) -> str:
+    """Two users with one anchor are one identity in Entra: conflict.duplicate_source_anchor's business."""
+    party = holder.party
+    return party.view if party.kind == "user" and party.view else party.id

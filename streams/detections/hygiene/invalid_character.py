@@ -1,0 +1,39 @@
+"""An attribute value holds a character that Entra ID does not accept.
+
+Source: Microsoft, "Prepare for directory synchronization to Microsoft 365", section 2 (invalid characters per
+attribute); for userPrincipalName "Microsoft Entra UserPrincipalName population": any invalid character, and the
+user gets another sign-in name.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.hygiene._faults import verdict_on
+from streams.hygiene.faults import Breach, ErrorName, Fault
+from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+
+DETECTION = Detection(
+    id="hygiene.invalid_character",
+    views=(UserView, GroupView, ContactView),
+    title="Invalid character in a synchronised attribute",
+    severity=Severity.MEDIUM,
+    remediation=(
+        "Correct the value in Active Directory. The evidence names the character, its place and a proposal; check "
+        "that nobody else has the proposed value. For userPrincipalName tell the user before the name changes."
+    ),
+    references=(
+        "https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname",
+    ),
+    known_gaps=("Letters outside ASCII are accepted in names such as displayName, whatever the page says.",),
+)
+
+
+def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires while a value in scope has a forbidden character."""
+    return verdict_on(view, context, _wanted, "has a character that Entra ID does not accept")
+
+
+def _wanted(_fault: Fault, breach: Breach) -> bool:
+    return ErrorName.CHARACTER in breach.errors

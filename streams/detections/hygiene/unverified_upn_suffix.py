@@ -1,0 +1,41 @@
+"""A user principal name ends in a domain that the tenant has not verified: Entra ID assigns another name.
+
+Source: Microsoft, "Microsoft Entra UserPrincipalName population": the cloud name becomes mailNickname at the initial
+domain; it is calculated again when the UPN changes or a domain is verified.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.hygiene._faults import verdict_on
+from streams.hygiene.faults import Breach, ErrorName, Fault
+from streams.views.directory_object import UserView
+
+DETECTION = Detection(
+    id="hygiene.unverified_upn_suffix",
+    views=(UserView,),
+    title="UPN suffix not verified in the tenant",
+    severity=Severity.MEDIUM,
+    remediation=(
+        "Verify the domain in the tenant, or give the user a verified suffix. The evidence forecasts the name that "
+        "Entra ID assigns, and proposes one in a verified domain."
+    ),
+    references=(
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname",
+        "https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",
+    ),
+    false_positives=("Users who sign in by an alternate login ID: their UPN does not go to the cloud.",),
+    known_gaps=("Silent while the application may not read the tenant's domains.",),
+)
+
+
+def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires while a user in scope has a routable suffix that is not verified, once the domains are known."""
+    return verdict_on(view, context, _wanted, "has a suffix that the tenant has not verified")
+
+
+def _wanted(fault: Fault, breach: Breach) -> bool:
+    if fault.attribute != "userPrincipalName" or ErrorName.UNVERIFIED_DOMAIN not in breach.errors:
+        return False
+    return ErrorName.TOP_LEVEL_DOMAIN not in fault.errors  # that one is told by non_routable_upn_suffix
