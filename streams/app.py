@@ -12,10 +12,11 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import faust
 import uvloop
+from aiokafka import TopicPartition
 from faust.types import TP
 from prometheus_client import start_http_server
 
@@ -23,6 +24,7 @@ from streams.agents.client import connection_options, new_reader
 from streams.agents.lanes import Record
 from streams.agents.lease import Lease
 from streams.agents.metrics import REGISTRY
+from streams.agents.positions import first_available
 from streams.agents.transport import LeasedTransport
 from streams.agents.watchdog import Watchdog
 from streams.agents.worker import Worker
@@ -34,7 +36,7 @@ from streams.views.scope import Scope
 
 EXIT_FAILED = 70
 _COMMIT_EVERY_S = 1.0
-_LOOK_EVERY_S = 10.0
+_LOOK_EVERY_S = 2.0
 _NEVER_S = 10 * 365 * 86400.0
 log = get_logger(__name__)
 
@@ -114,6 +116,7 @@ class _App(faust.App):
             _scopes(settings),
             lease=self._lease,
             commit=self._commit,
+            positions=self,
             on_failure=fail,
         )
         for topic in self._work.stages:
@@ -153,6 +156,22 @@ class _App(faust.App):
         offsets = {TP(topic, partition): offset for (topic, partition), offset in positions.items()}
         return bool(await self.consumer._commit(offsets))  # noqa: SLF001
 
+    async def committed(self, topic: str, partitions: set[int]) -> dict[int, int]:
+        """See Positions."""
+        found = await self.consumer.committed([TopicPartition(topic, partition) for partition in partitions])
+        return {tp.partition: offset for tp, offset in found.items() if offset is not None and offset >= 0}
+
+    async def first_available(self, topic: str, offsets: Mapping[int, int]) -> dict[int, int]:
+        """See Positions."""
+        return await first_available(self._kafka, topic, offsets)
+
+    async def rewind(self, topic: str, partition: int, offset: int) -> None:
+        """See Positions."""
+        await self.consumer.seek(TP(topic, partition), offset)
+
+    def _highwater(self, topic: str, partition: int) -> int | None:
+        return cast("int | None", self.consumer.highwater(TP(topic, partition)))
+
     async def _assigned(self, _app: faust.App, assigned: set[TP], **_: Any) -> None:
         self._work.assigned({(tp.topic, tp.partition) for tp in assigned}, self.consumer_generation_id)
 
@@ -180,7 +199,7 @@ class _App(faust.App):
     async def _watch(self) -> None:
         stuck_s = max(120.0, 4 * self._settings.streams.session_timeout_s)
         async with new_reader(self._kafka) as reader:
-            watchdog = Watchdog(reader, stuck_s)
+            watchdog = Watchdog(reader, self._highwater, stuck_s)
 
             async def look() -> None:
                 self._work.observe()

@@ -22,6 +22,7 @@ from streams.runtime.logs import get_logger
 MAX_BATCH_BYTES = 1_000_000
 MAX_BATCH_RECORDS = 2_000
 _QUEUED_RECORDS = 4_000
+_REWIND_PATIENCE_S = 5.0
 log = get_logger(__name__)
 
 
@@ -43,30 +44,71 @@ class Handler(Protocol):
     async def __call__(self, records: Sequence[Record]) -> None: ...
 
 
-class Lane:
-    """The records of one partition, and how far they are worked off."""
+class Positions(Protocol):
+    """What a stage asks about its topic, and of its consumer."""
 
-    def __init__(self, handler: Handler) -> None:
-        self.next_offset: int | None = None
+    async def committed(self, topic: str, partitions: set[int]) -> Mapping[int, int]:
+        """The committed offsets; partitions without one are left out."""
+
+    async def first_available(self, topic: str, offsets: Mapping[int, int]) -> Mapping[int, int]:
+        """The offset of the first record at or after each partition's offset; the end if there is none."""
+
+    async def rewind(self, topic: str, partition: int, offset: int) -> None:
+        """Make the consumer deliver from `offset` on (again)."""
+
+
+class Lane:
+    """The records of one partition, and how far they are worked off.
+
+    start:     the first offset to work off.
+    committed: the committed offset, None if there is none.
+    """
+
+    def __init__(self, topic: str, partition: int, handler: Handler, positions: Positions, start: int) -> None:
+        self.expected = start
+        self.next_offset = start
         self.committed: int | None = None
         self.busy_since: float | None = None
+        self._topic = topic
+        self._partition = partition
         self._handler = handler
+        self._positions = positions
+        self._rewound_at: float | None = None
         self._queue: deque[Record] = deque()
-        self._offered: int = -1
         self._arrived = asyncio.Event()
         self._space = asyncio.Event()
         self._stopping = False
 
     async def offer(self, record: Record) -> None:
-        """Queue a record; waits while the queue is full. A record seen before is dropped."""
+        """Queue a record; waits while the queue is full.
+
+        Only the record that is expected next is taken. One seen before is dropped. One too far ahead is
+        taken where the log itself has the gap (compaction); otherwise records were lost on the way here,
+        and the consumer is sent back to fetch them.
+        """
         while len(self._queue) >= _QUEUED_RECORDS and not self._stopping:
             self._space.clear()
             await self._space.wait()
-        if self._stopping or record.offset <= self._offered:
+        if self._stopping or record.offset < self.expected:
             return
-        self._offered = record.offset
+        if record.offset > self.expected:
+            if self._rewound_at is not None and time.monotonic() - self._rewound_at < _REWIND_PATIENCE_S:
+                return  # still the records from before the rewind
+            available = await self._positions.first_available(self._topic, {self._partition: self.expected})
+            self.expected = available[self._partition]
+            if record.offset != self.expected:
+                await self.rewind()
+                return
+        self._rewound_at = None
+        self.expected = record.offset + 1
         self._queue.append(record)
         self._arrived.set()
+
+    async def rewind(self) -> None:
+        """Have the consumer deliver again from the record that is expected next."""
+        log.warning("rewound", topic=self._topic, partition=self._partition, offset=self.expected)
+        self._rewound_at = time.monotonic()
+        await self._positions.rewind(self._topic, self._partition, self.expected)
 
     @property
     def queued(self) -> int:
@@ -105,13 +147,19 @@ class Lane:
 class Stage:
     """One topic's lanes on this worker: opened on assignment, closed on revocation.
 
+    Every lane starts at its committed offset, whatever the consumer thinks.
+
     open_partitions: prepares the state of exactly these partitions (recovery) and returns their handlers.
     """
 
     def __init__(
-        self, topic: str, open_partitions: Callable[[set[int]], Awaitable[Mapping[int, Handler]]]
+        self,
+        topic: str,
+        open_partitions: Callable[[set[int]], Awaitable[Mapping[int, Handler]]],
+        positions: Positions,
     ) -> None:
         self.topic = topic
+        self._positions = positions
         self.lanes: dict[int, Lane] = {}
         self._open_partitions = open_partitions
         self._tasks: list[asyncio.Task[None]] = []
@@ -129,8 +177,15 @@ class Stage:
 
         async def opening() -> None:
             handlers = await self._open_partitions(partitions)
-            self.lanes = {partition: Lane(handler) for partition, handler in handlers.items()}
-            for lane in self.lanes.values():
+            committed = await self._positions.committed(self.topic, partitions)
+            wanted = {partition: committed.get(partition, 0) for partition in partitions}
+            starts = await self._positions.first_available(self.topic, wanted) if wanted else {}
+            self.lanes = {
+                partition: Lane(self.topic, partition, handler, self._positions, starts[partition])
+                for partition, handler in handlers.items()
+            }
+            for partition, lane in self.lanes.items():
+                lane.committed = committed.get(partition)
                 self._watch(lane.run(), on_failure)
             self._opened.set()
 
@@ -194,7 +249,7 @@ class Stage:
         return {
             partition: lane.next_offset
             for partition, lane in self.lanes.items()
-            if lane.next_offset is not None and lane.next_offset != lane.committed
+            if lane.next_offset != lane.committed
         }
 
     def committed(self, positions: Mapping[int, int]) -> None:

@@ -10,7 +10,6 @@ was belongs to another changelog (topic recreated, other cluster) and is rebuilt
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from streams.agents.client import new_reader
+from streams.agents.positions import at_end
 from streams.agents.store import RESERVED, Position, Store
 from streams.contracts.errors import FatalError
 from streams.runtime.logs import get_logger
@@ -88,7 +88,7 @@ async def _foreign(
                     expected.birth_id,
                 ):
                     foreign.add(tp)
-            for tp in [tp for tp in waiting if await _at_end(reader, tp)]:
+            for tp in [tp for tp in waiting if await at_end(reader, tp)]:
                 del waiting[tp]
                 foreign.add(tp)
     return foreign
@@ -125,7 +125,7 @@ class _Replay:
             for tp, records in fetched.items():
                 self._patience.renew()
                 self._apply(tp, records, await reader.position(tp))
-            for tp in [tp for tp in behind if await _at_end(reader, tp)]:
+            for tp in [tp for tp in behind if await at_end(reader, tp)]:
                 if tp in self._births:
                     behind.discard(tp)
                     reader.pause(tp)
@@ -174,8 +174,3 @@ class _Patience:
                 "Kafka does not answer for it; check the brokers, then restart this worker"
             )
 
-
-async def _at_end(reader: AIOKafkaConsumer, tp: TopicPartition) -> bool:
-    await asyncio.sleep(0)
-    end = reader.highwater(tp)  # of the latest fetch; None before the first
-    return end is not None and await reader.position(tp) >= end

@@ -26,9 +26,21 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         lease.watch(self._consumer._coordinator)  # noqa: SLF001
 
 
+    async def committed(self, parts: list[Any]) -> dict[Any, int | None]:
+        """The group's committed offsets of these partitions, asked of the broker."""
+        return dict(await self.call_thread(self._committed, parts))
+
+    async def _committed(self, parts: list[Any]) -> dict[Any, int | None]:
+        return {part: await self._consumer.committed(part) for part in parts}
+
+
 class _Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> _ConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def committed(self, parts: list[Any]) -> dict[Any, int | None]:
+        """The group's committed offsets of these partitions."""
+        return await self._thread.committed(parts)
 
 
 class LeasedTransport(driver.Transport):

@@ -7,7 +7,7 @@ Faust agents have been seen to stop without an error after broker outages (faust
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -20,20 +20,31 @@ from streams.contracts.errors import FatalError
 @dataclass(slots=True)
 class _Seen:
     lane: Lane
-    position: int | None
+    position: int
+    expected: int
     since: float
 
 
 class Watchdog:
-    """Compares positions with the ends of the topics. `stuck_s`: patience with a partition, seconds."""
+    """Compares positions with the ends of the topics.
 
-    def __init__(self, reader: AIOKafkaConsumer, stuck_s: float) -> None:
+    highwater: the end of a partition as the consumer's latest fetch told it, None if unknown.
+    stuck_s:   patience with a partition that does not move, seconds.
+    """
+
+    def __init__(
+        self, reader: AIOKafkaConsumer, highwater: Callable[[str, int], int | None], stuck_s: float
+    ) -> None:
         self._reader = reader
+        self._highwater = highwater
         self._stuck_s = stuck_s
         self._seen: dict[tuple[str, int], _Seen] = {}
 
     async def look(self, stages: Mapping[str, Stage]) -> None:
-        """Set the lag gauges. Raises FatalError when a partition has lag and has not moved for too long."""
+        """Set the lag gauges; send the consumer back where it lost records at the end of a partition.
+
+        Raises FatalError when a partition has lag and has not moved for too long.
+        """
         lanes = {
             (topic, partition): lane
             for topic, stage in stages.items()
@@ -45,17 +56,20 @@ class Watchdog:
         lag: dict[str, int] = dict.fromkeys(stages, 0)
         self._seen = {name: seen for name, seen in self._seen.items() if lanes.get(name) is seen.lane}
         for name, lane in lanes.items():
-            behind = max(0, ends[TopicPartition(*name)] - (lane.next_offset or 0))
-            if lane.next_offset is not None:
-                lag[name[0]] += behind
-            seen = self._seen.setdefault(name, _Seen(lane, lane.next_offset, now))
-            waiting = lane.queued or lane.busy_since is not None or (lane.next_offset is not None and behind)
-            if seen.position != lane.next_offset or not waiting:
-                seen.position, seen.since = lane.next_offset, now
-            elif now - seen.since > self._stuck_s:
+            end = max(ends[TopicPartition(*name)], self._highwater(*name) or 0)
+            behind = max(0, end - lane.next_offset)
+            lag[name[0]] += behind
+            seen = self._seen.get(name)
+            if seen is None or seen.position != lane.next_offset or not behind:
+                self._seen[name] = _Seen(lane, lane.next_offset, lane.expected, now)
+                continue
+            if now - seen.since > self._stuck_s:
                 raise FatalError(
                     f"{name[0]}/{name[1]} has not moved for {now - seen.since:.0f} s with {behind} records to read: "
                     "this worker stops to be started afresh"
                 )
+            if seen.expected == lane.expected and not lane.queued and lane.busy_since is None:
+                await lane.rewind()
+            seen.expected = lane.expected
         for topic, records in lag.items():
             LAG.labels(topic).set(records)

@@ -13,7 +13,7 @@ from streams.agents import metrics
 from streams.agents.client import start_producer
 from streams.agents.deadletters import Fuse
 from streams.agents.evaluate import EvaluatePartition
-from streams.agents.lanes import Handler, Record, Stage
+from streams.agents.lanes import Handler, Positions, Record, Stage
 from streams.agents.lease import Lease
 from streams.agents.outbox import Outbox
 from streams.agents.project import ContextPartition, ProjectPartition
@@ -48,6 +48,7 @@ class Worker:
     """Opens and closes its stages as partitions come and go.
 
     commit:  commits positions, by (topic, partition); False where the group has moved on.
+    positions: where partitions stand.
     on_failure: called once with what makes going on impossible; it must end the process.
     """
 
@@ -60,6 +61,7 @@ class Worker:
         *,
         lease: Lease,
         commit: Commit,
+        positions: Positions,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
@@ -74,14 +76,13 @@ class Worker:
         self._views: dict[int, EvaluatePartition] = {}
         self._fuses = {stage: Fuse(stage) for stage in ("project", "evaluate")}
         self._options = _options(settings)
-        self.stages = {
-            AD_CHANGES.name: Stage(AD_CHANGES.name, lambda owned: self._open_projection(AD_OBJECTS.name, owned)),
-            ENTRA_CHANGES.name: Stage(
-                ENTRA_CHANGES.name, lambda owned: self._open_projection(ENTRA_OBJECTS.name, owned)
-            ),
-            ENTRA_TENANT.name: Stage(ENTRA_TENANT.name, self._open_context),
-            VIEWS.name: Stage(VIEWS.name, self._open_views),
+        openers = {
+            AD_CHANGES.name: lambda owned: self._open_projection(AD_OBJECTS.name, owned),
+            ENTRA_CHANGES.name: lambda owned: self._open_projection(ENTRA_OBJECTS.name, owned),
+            ENTRA_TENANT.name: self._open_context,
+            VIEWS.name: self._open_views,
         }
+        self.stages = {topic: Stage(topic, opener, positions) for topic, opener in openers.items()}
 
     async def start(self) -> None:
         """Connect; check the topics. Raises FatalError where they are not as they must be."""

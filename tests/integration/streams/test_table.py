@@ -247,7 +247,7 @@ async def test_recovery_refuses_to_start_on_half_a_table(rig: Rig, monkeypatch: 
     async def never(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr(recovery, "_at_end", never)
+    monkeypatch.setattr(recovery, "at_end", never)
     with pytest.raises(FatalError, match="no progress"):
         await recovery.recover(rig.kafka, rig.topic, {0: MemoryStore()}, rig.producer, stall_s=0.5)
 

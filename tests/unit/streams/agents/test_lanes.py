@@ -30,6 +30,28 @@ class Collector:
         return [offset for batch in self.batches for offset in batch]
 
 
+class Log:
+    """A topic whose records may have gaps, and a consumer that is told to go back."""
+
+    def __init__(self, gaps: Mapping[int, int] | None = None, committed: Mapping[int, int] | None = None) -> None:
+        self.gaps = dict(gaps or {})
+        self.commits = dict(committed or {})
+        self.rewound: list[int] = []
+
+    async def committed(self, topic: str, partitions: set[int]) -> Mapping[int, int]:
+        return self.commits
+
+    async def first_available(self, topic: str, offsets: Mapping[int, int]) -> Mapping[int, int]:
+        return {partition: self.gaps.get(offset, offset) for partition, offset in offsets.items()}
+
+    async def rewind(self, topic: str, partition: int, offset: int) -> None:
+        self.rewound.append(offset)
+
+
+def new_lane(handler: Collector, start: int = 0, log: Log | None = None) -> Lane:
+    return Lane("t", 0, handler, log or Log(), start)
+
+
 async def settle() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
@@ -38,7 +60,7 @@ async def settle() -> None:
 async def test_a_backlog_is_worked_off_in_order_and_in_large_batches() -> None:
     handler = Collector()
     handler.gate.clear()
-    lane = Lane(handler)
+    lane = new_lane(handler)
     running = asyncio.create_task(lane.run())
     await lane.offer(record(0))
     await settle()
@@ -56,11 +78,11 @@ async def test_a_backlog_is_worked_off_in_order_and_in_large_batches() -> None:
 async def test_the_position_moves_only_after_the_handler_returned() -> None:
     handler = Collector()
     handler.gate.clear()
-    lane = Lane(handler)
+    lane = new_lane(handler, start=7)
     running = asyncio.create_task(lane.run())
     await lane.offer(record(7))
     await settle()
-    assert lane.next_offset is None
+    assert lane.next_offset == 7
     handler.gate.set()
     await settle()
     assert lane.next_offset == 8
@@ -70,9 +92,9 @@ async def test_the_position_moves_only_after_the_handler_returned() -> None:
 
 async def test_a_record_offered_twice_is_worked_off_once() -> None:
     handler = Collector()
-    lane = Lane(handler)
+    lane = new_lane(handler, start=5)
     running = asyncio.create_task(lane.run())
-    for offset in (5, 6, 6, 5, 7):
+    for offset in (3, 5, 6, 6, 5, 7):
         await lane.offer(record(offset))
     await settle()
     lane.stop()
@@ -80,10 +102,38 @@ async def test_a_record_offered_twice_is_worked_off_once() -> None:
     assert handler.offsets == [5, 6, 7]
 
 
+async def test_records_lost_on_the_way_are_fetched_again_and_none_is_skipped() -> None:
+    handler, topic = Collector(), Log()
+    lane = new_lane(handler, start=5, log=topic)
+    running = asyncio.create_task(lane.run())
+    for offset in (8, 9, 10):  # 5 to 7 were dropped by the consumer
+        await lane.offer(record(offset))
+    assert topic.rewound == [5]
+    for offset in (5, 6, 7, 8, 9, 10):
+        await lane.offer(record(offset))
+    await settle()
+    lane.stop()
+    await running
+    assert handler.offsets == [5, 6, 7, 8, 9, 10]
+
+
+async def test_a_gap_of_the_log_itself_is_stepped_over() -> None:
+    handler, topic = Collector(), Log(gaps={6: 9})
+    lane = new_lane(handler, start=5, log=topic)
+    running = asyncio.create_task(lane.run())
+    for offset in (5, 9, 10):
+        await lane.offer(record(offset))
+    await settle()
+    lane.stop()
+    await running
+    assert handler.offsets == [5, 9, 10]
+    assert topic.rewound == []
+
+
 async def test_a_full_lane_holds_back_and_lets_go_when_stopped() -> None:
     handler = Collector()
     handler.gate.clear()
-    lane = Lane(handler)
+    lane = new_lane(handler)
 
     async def flood() -> None:
         for offset in range(100_000):
@@ -106,7 +156,8 @@ class Stages:
     def __init__(self) -> None:
         self.handlers: dict[int, Collector] = {}
         self.failures: list[BaseException] = []
-        self.stage = Stage("t", self.open)
+        self.log = Log()
+        self.stage = Stage("t", self.open, self.log)
 
     async def open(self, owned: set[int]) -> Mapping[int, Handler]:
         self.handlers = {partition: Collector() for partition in owned}
@@ -120,6 +171,7 @@ async def test_records_of_an_earlier_generation_are_dropped() -> None:
     await settle()
     await rig.stage.close(1)
     rig.stage.forget()
+    rig.log.commits = {0: 1}
     late = asyncio.create_task(rig.stage.offer(record(9, generation=1)))  # waits for the next assignment
     await settle()
     rig.stage.open({0}, 2, rig.failures.append)
@@ -159,7 +211,7 @@ async def test_a_batch_that_takes_too_long_is_cut_off_and_not_counted() -> None:
     await rig.stage.offer(record(0))
     await settle()
     assert not await rig.stage.close(0.01)
-    assert rig.stage.uncommitted() == {}
+    assert rig.stage.uncommitted() == {0: 0}  # where it started
     assert rig.failures == []
 
 
@@ -172,12 +224,12 @@ async def test_what_a_handler_raises_is_told_and_its_batch_not_counted() -> None
     async def open_broken(owned: set[int]) -> Mapping[int, Handler]:
         return dict.fromkeys(owned, broken)
 
-    stage = Stage("t", open_broken)
+    stage = Stage("t", open_broken, Log())
     stage.open({0}, 1, failures.append)
     await stage.offer(record(0))
     await settle()
     assert [str(error) for error in failures] == ["fuse"]
-    assert stage.uncommitted() == {}
+    assert stage.uncommitted() == {0: 0}  # where it started
     await stage.close(1)
 
 
@@ -187,7 +239,7 @@ async def test_a_failed_recovery_is_told() -> None:
     async def open_nothing(_: set[int]) -> Mapping[int, Handler]:
         raise FatalError("half a table")
 
-    stage = Stage("t", open_nothing)
+    stage = Stage("t", open_nothing, Log())
     stage.open({0}, 1, failures.append)
     await settle()
     assert [str(error) for error in failures] == ["half a table"]

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from streams.agents.deadletters import Fuse
-from streams.agents.lanes import Lane, Record, Stage
+from streams.agents.lanes import Handler, Record, Stage
 from streams.agents.lease import Lease
 from streams.agents.watchdog import Watchdog
 from streams.contracts.errors import FatalError
@@ -92,40 +92,57 @@ class Ends:
         return dict.fromkeys(parts, self.end)
 
 
-async def _stage_with(lane: Lane) -> Stage:
-    async def opened(_: set[int]) -> dict[int, Lane]:
-        return {}
+class Log:
+    def __init__(self) -> None:
+        self.rewound: list[int] = []
 
-    stage = Stage("t", opened)  # type: ignore[arg-type]
-    stage.open(set(), 1, lambda _: None)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    stage.lanes = {0: lane}
-    return stage
+    async def committed(self, topic: str, partitions: set[int]) -> dict[int, int]:
+        return {0: 5}
+
+    async def first_available(self, topic: str, offsets: dict[int, int]) -> dict[int, int]:
+        return offsets
+
+    async def rewind(self, topic: str, partition: int, offset: int) -> None:
+        self.rewound.append(offset)
 
 
 async def _done(_: Sequence[Record]) -> None:
     return None
 
 
-async def test_a_partition_with_lag_that_does_not_move_ends_the_worker() -> None:
-    lane = Lane(_done)
-    lane.next_offset = 5
-    stage = await _stage_with(lane)
-    watchdog = Watchdog(Ends(9), stuck_s=0.0)
+async def _stage(log: Log) -> Stage:
+    async def opened(_: set[int]) -> dict[int, Handler]:
+        return {0: _done}
+
+    stage = Stage("t", opened, log)  # type: ignore[arg-type]
+    stage.open({0}, 1, lambda _: None)
+    while not stage.ready:
+        await asyncio.sleep(0)
+    return stage
+
+
+async def test_a_partition_with_lag_that_does_not_move_is_read_again_and_then_ends_the_worker() -> None:
+    log = Log()
+    stage = await _stage(log)
+    watchdog = Watchdog(Ends(9), lambda *_: 10, stuck_s=0.05)
     await watchdog.look({"t": stage})
-    lane.next_offset = 7
+    stage.lanes[0].next_offset = 7
     await watchdog.look({"t": stage})
-    await asyncio.sleep(0.01)
-    with pytest.raises(FatalError, match="t/0 has not moved .* with 2 records to read"):
+    assert log.rewound == []
+    await watchdog.look({"t": stage})
+    assert log.rewound == [5]
+    await asyncio.sleep(0.06)
+    with pytest.raises(FatalError, match="t/0 has not moved .* with 3 records to read"):
         await watchdog.look({"t": stage})
+    await stage.close(1)
 
 
 async def test_a_partition_without_lag_may_sleep_for_ever() -> None:
-    lane = Lane(_done)
-    lane.next_offset = 9
-    stage = await _stage_with(lane)
-    watchdog = Watchdog(Ends(9), stuck_s=0.0)
+    log = Log()
+    stage = await _stage(log)
+    watchdog = Watchdog(Ends(5), lambda *_: None, stuck_s=0.0)
     for _ in range(3):
         await watchdog.look({"t": stage})
         await asyncio.sleep(0.01)
+    assert log.rewound == []
+    await stage.close(1)
