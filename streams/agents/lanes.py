@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from streams.agents.metrics import BATCH_SECONDS
 from streams.runtime.logs import get_logger
 
 MAX_BATCH_BYTES = 1_000_000
@@ -133,6 +134,7 @@ class Lane:
             self._space.set()
             self.busy_since = time.monotonic()
             await self._handler(records)
+            BATCH_SECONDS.labels(self._topic).observe(time.monotonic() - self.busy_since)
             self.busy_since = None
             self.next_offset = records[-1].offset + 1
 
