@@ -90,14 +90,19 @@ def up(config: Path) -> None:
     """Run everything on this node, supervised: sources, workers, exporter."""
     from deploy.local import Supervisor, children
     from producers.topics import create
+    from streams.runtime.logs import configure_logs
     from streams.runtime.settings import load_settings
 
     settings = load_settings(config)
     for name in create(settings.kafka):
-        click.echo(f"topic {name} created")
+        click.echo(f"topic {name} created", err=True)
+    configure_logs(settings.log.level, json=settings.log.json_lines)
     wanted = children(settings, config)
-    click.echo(f"{len(wanted)} processes: {', '.join(child.name for child in wanted)}")
-    Supervisor(wanted, lambda name, line: click.echo(f"{name:<24.24} {line}")).run(_stop_signal())
+    on_a_terminal = sys.stderr.isatty() and not settings.log.json_lines
+    if on_a_terminal:
+        wanted = [child.with_environment(SYNCHEALTH_LOG__JSON_LINES="false") for child in wanted]
+    click.echo(f"{len(wanted)} processes: {', '.join(child.name for child in wanted)}", err=True)
+    Supervisor(wanted, _prefixed if on_a_terminal else _as_it_came).run(_stop_signal())
 
 
 @cli.group()
@@ -171,6 +176,35 @@ def topics_check(config: Path) -> None:
     faults = check(load_settings(config).kafka)
     click.echo("\n".join(faults) or "all topics are as they must be")
     sys.exit(EXIT_FAILED if faults else 0)
+
+
+@cli.command()
+@_config()
+def reevaluate(config: Path) -> None:
+    """Apply every rule to every view again, for instance after rules were changed."""
+    from producers.publisher import KafkaPublisher
+    from streams.contracts.codec import encode
+    from streams.contracts.topics import VIEWS
+    from streams.contracts.views import Control
+    from streams.runtime.clock import now_ms
+    from streams.runtime.settings import load_settings
+
+    kafka = load_settings(config).kafka
+    publisher = KafkaPublisher(kafka, "synchealth-reevaluate")
+    try:
+        publisher.publish_to_all(VIEWS, encode(Control(sent_ms=now_ms(), action="reevaluate")))
+        publisher.flush()
+    finally:
+        publisher.close()
+    click.echo(f"asked all {kafka.partitions} partitions; watch `synchealth findings --watch`")
+
+
+def _prefixed(child: str, line: str) -> None:
+    click.echo(f"{click.style(f'{child:<24.24}', dim=True)} {line}", err=True)
+
+
+def _as_it_came(_child: str, line: str) -> None:
+    click.echo(line, err=True)  # JSON lines name their component themselves
 
 
 def version() -> str:

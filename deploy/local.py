@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.broker.process import die_with_parent
+from streams.runtime.logs import get_logger
 from streams.runtime.settings import Settings
 
+log = get_logger(__name__)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _HEALTHY_AFTER_S = 60.0
 _STOP_WITHIN_S = 20.0
@@ -30,6 +32,10 @@ class Child:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def with_environment(self, **more: str) -> Child:
+        """The same child with more in its environment."""
+        return replace(self, environment={**self.environment, **more})
 
 
 def children(settings: Settings, config: Path) -> list[Child]:
@@ -147,7 +153,7 @@ class _Running:
             return
         if now - self._started_s > _HEALTHY_AFTER_S:
             self._pause_s = _FIRST_PAUSE_S
-        self._on_line(self.child.name, f"ended with exit code {code}; starts again in {self._pause_s:.0f} s")
+        log.warning("child ended", child=self.child.name, exit_code=code, starts_again_in_s=self._pause_s)
         self._start_at_s = now + self._pause_s
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
 
@@ -162,7 +168,7 @@ class _Running:
         try:
             self._process.wait(max(0.1, deadline_s - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self._on_line(self.child.name, "does not stop; killed")
+            log.warning("child does not stop: killed", child=self.child.name)
             self._process.kill()
             self._process.wait()
         if self._reader is not None:

@@ -22,7 +22,7 @@ from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
 from streams.contracts.identity import partition_of
-from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, DEADLETTERS, ENTRA_CHANGES, ENTRA_TENANT, Topic
+from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, DEADLETTERS, ENTRA_CHANGES, ENTRA_TENANT, TOPICS, Topic
 from streams.runtime.clock import now_ms
 from streams.runtime.kafka import client_options, producer_options
 from streams.runtime.logs import get_logger
@@ -97,6 +97,18 @@ class KafkaPublisher:
         for checkpoint in checkpoints:
             value = encode(checkpoint) if checkpoint.position else None
             self._send(CHECKPOINTS, checkpoint_key(checkpoint), value)
+
+    def publish_to_all(self, topic: Topic, value: bytes) -> None:
+        """Send one record to every partition of `topic`: an order that all of its readers must hear."""
+        for partition in range(self._partitions(topic)):
+            self._send(topic, None, value, partition)
+
+    def publish_again(self, topic: str, partition: int, key: bytes | None, value: bytes) -> None:
+        """Send a record of one of our topics once more, to where it stood."""
+        known = {each.name: each for each in TOPICS}.get(topic)
+        if known is None:
+            raise FatalError(f"{topic} is no topic of SyncHealth: nothing is sent there")
+        self._send(known, key.decode() if key else None, value, partition)
 
     def flush(self) -> None:
         """Return once Kafka has acknowledged every record. Raises RetriableError, FatalError."""

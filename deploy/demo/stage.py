@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.broker import tansu
@@ -137,7 +137,7 @@ def _on_free_port(child: Child) -> Child:
     """The child with its metrics wherever there is room: other installations may run on this machine."""
     if _PRODUCER_PORT not in child.environment:
         return child
-    return replace(child, environment={**child.environment, _PRODUCER_PORT: str(free_port())})
+    return child.with_environment(**{_PRODUCER_PORT: str(free_port())})
 
 
 def _scratch() -> tempfile.TemporaryDirectory[str]:

@@ -69,7 +69,7 @@ def build(
     main_people = max(100, round(objects * 0.7))
     forests = [
         _forest("corp.contoso.local", Organisation(main_people, "contoso.com", seed)),
-        _forest("ad.fabrikam.local", Organisation(max(30, main_people // 20), "fabrikam.com", seed + 1)),
+        _forest("ad.fabrikam.local", Organisation(max(30, main_people // 20), "fabrikam.com", seed + 1, initials=True)),
     ]
     on_step(f"{sum(len(forest.store) for forest in forests):,} objects in {len(forests)} forests")
     # Its own GUID namespace: the same seed is the same tenant.

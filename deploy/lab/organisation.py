@@ -48,11 +48,13 @@ class Organisation:
     people:   user accounts. There is a group for every 25 of them (and at least one per department), a contact for
               every 50, a computer for every 4, a service account outside the synchronised units for every 100.
     domain:   suffix of UPNs and mail addresses.
+    initials: aliases of the form a.lovelace instead of ada.lovelace, so that two organisations share none.
     """
 
     people: int = 2000
     domain: str = "contoso.com"
     seed: int = 20261123
+    initials: bool = False
 
 
 @dataclass(slots=True)
@@ -96,7 +98,7 @@ def people(organisation: Organisation) -> Iterator[Person]:
     for _ in range(organisation.people):
         given_name, surname = dice.choice(GIVEN_NAMES), dice.choice(SURNAMES)
         department = dice.choice(tuple(DEPARTMENTS))
-        alias = ascii_name(f"{given_name}.{surname}")
+        alias = ascii_name(f"{given_name[0] if organisation.initials else given_name}.{surname}")
         namesakes[alias] = namesakes.get(alias, 0) + 1
         yield Person(
             given_name=given_name,
@@ -184,7 +186,7 @@ _PERSON_COLUMNS = (
 
 def _person_row(person: Person, layout: Layout) -> tuple[str | list[str], ...]:
     address = f"{person.alias}@{layout.domain}"
-    number = person.alias.removeprefix(ascii_name(f"{person.given_name}.{person.surname}"))
+    number = "".join(character for character in person.alias if character.isdigit())
     shown = f"{person.name} {number}".strip()
     return (
         shown, person.given_name, person.surname, shown, person.alias[:64], address, address, person.alias,
@@ -197,13 +199,14 @@ def _groups(
 ) -> None:
     """A distribution list per department and office, and project groups of random people."""
     dice = random.Random(organisation.seed + 1)
+    prefix = f"{organisation.domain[:3]}-" if organisation.initials else ""
     for department in DEPARTMENTS:
         alias = ascii_name(department).replace("-", "")
         everyone = [p for staff in by_office.values() for p in staff if p.department == department]
-        _group(store, layout, f"DL {department}", f"dl-{alias}", [p.alias for p in everyone[:200]], mail=True)
+        _group(store, layout, f"DL {department}", f"{prefix}dl-{alias}", [p.alias for p in everyone[:200]], mail=True)
     for number in range(max(0, organisation.people // 25 - len(DEPARTMENTS))):
         members = dice.sample(layout.accounts, min(len(layout.accounts), dice.randint(3, 15)))
-        _group(store, layout, f"Project {number:04}", f"project-{number:04}", members, mail=number % 2 == 0)
+        _group(store, layout, f"Project {number:04}", f"{prefix}project-{number:04}", members, mail=number % 2 == 0)
 
 
 def _group(store: DirectoryStore, layout: Layout, name: str, account: str, members: list[str], *, mail: bool) -> None:
