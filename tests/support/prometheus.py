@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,8 @@ def promtool(*arguments: str | Path, input_: bytes | None = None) -> tuple[int, 
 
 
 @contextlib.contextmanager
-def prometheus_server(folder: Path, targets: Mapping[str, str], *, rules: str = "") -> Iterator[Prometheus]:
-    """A real Prometheus that scrapes `targets` (job -> host:port) each second, until the block ends.
+def prometheus_server(folder: Path, jobs: Mapping[str, list[str]], *, rules: str = "") -> Iterator[Prometheus]:
+    """A real Prometheus that scrapes the targets (host:port) of each job every second, until the block ends.
 
     `rules`: path pattern of rule files, evaluated each second.
     """
@@ -53,7 +53,7 @@ def prometheus_server(folder: Path, targets: Mapping[str, str], *, rules: str = 
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [rules] if rules else [],
         "scrape_configs": [
-            {"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in targets.items()
+            {"job_name": job, "static_configs": [{"targets": targets}]} for job, targets in jobs.items()
         ],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
@@ -86,18 +86,29 @@ class Prometheus:
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The result of an instant query. Raises AssertionError with Prometheus' own words where it is none."""
-        body = urllib.parse.urlencode({"query": expression}).encode()
-        try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/query", data=body, timeout=10) as answer:
-                return list(json.load(answer)["data"]["result"])
-        except urllib.error.HTTPError as error:
-            with error:
-                raise AssertionError(f"{expression}: {error.read().decode()}") from error
+        return self._ask("query", {"query": expression})
 
     def numbers(self, expression: str) -> list[float]:
         """The values of an instant query, without those that are not a number."""
-        values = [float(row["value"][1]) for row in self.query(expression)]
-        return [value for value in values if not math.isnan(value)]
+        return _numbers(row["value"] for row in self.query(expression))
+
+    def numbers_between(self, expression: str, start_s: float, end_s: float) -> list[float]:
+        """Every value of a query over a span of time (Unix seconds), second by second."""
+        rows = self._ask("query_range", {"query": expression, "start": start_s, "end": end_s, "step": 1})
+        return _numbers(value for row in rows for value in row["values"])
+
+    def _ask(self, what: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        body = urllib.parse.urlencode(parameters).encode()
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/{what}", data=body, timeout=30) as answer:
+                return list(json.load(answer)["data"]["result"])
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(f"{parameters['query']}: {error.read().decode()}") from error
+
+
+def _numbers(samples: Iterable[tuple[float, str]]) -> list[float]:
+    return [float(text) for _, text in samples if not math.isnan(float(text))]
 
 
 def until(condition: Callable[[], Any], what: str, within_s: float = 30) -> None:

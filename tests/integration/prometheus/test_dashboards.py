@@ -71,9 +71,9 @@ def prometheus(
         caught_up(exporter)
         publish([finding(number, at_ms=now_ms() - number * 60_000) for number in range(1, 4)])
         targets = {
-            "synchealth-exporter": exporter.url.removeprefix("http://").removesuffix("/metrics"),
-            "synchealth-producers": f"127.0.0.1:{producer_server.server_port}",
-            "synchealth-streams": f"127.0.0.1:{stream_server.server_port}",
+            "synchealth-exporter": [exporter.url.removeprefix("http://").removesuffix("/metrics")],
+            "synchealth-producers": [f"127.0.0.1:{producer_server.server_port}"],
+            "synchealth-streams": [f"127.0.0.1:{stream_server.server_port}"],
         }
         turn = 0
 
