@@ -63,9 +63,9 @@ def test_cases_fire_stay_quiet_and_clear(registered: Registered) -> None:
 
 @pytest.mark.parametrize(("registered", "case"), CASES, ids=_id)
 def test_case(registered: Registered, case: dict[str, Any]) -> None:
-    play(case)
+    play(case, family=registered.detection.family)
 
 
 @pytest.mark.parametrize(("registered", "case"), CASES, ids=_id)
 def test_case_survives_duplicates_and_restarts(registered: Registered, case: dict[str, Any]) -> None:
-    play(case, duplicate=True)
+    play(case, family=registered.detection.family, duplicate=True)
