@@ -6,6 +6,7 @@ five octets, whichever sign it is given (measured), and Windows refuses that.
 
 from __future__ import annotations
 
+import gc
 import ssl
 import uuid
 from collections.abc import Iterator, Sequence
@@ -160,6 +161,8 @@ def lab_directory(scratch: Path, server: DirectoryServer) -> Iterator[Directory]
         found = Directory("lab", dc, thread)
         try:
             yield found
+            gc.collect()  # a task that failed unseen reports when it is collected
+            assert thread.unexpected == []
         finally:
             found.close_connections()
             if dc._connection is not None:

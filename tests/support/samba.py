@@ -3,8 +3,8 @@
     with samba_dc("127.0.0.21") as dc:
         dc.add(f"CN=Ada,CN=Users,{dc.base_dn}", "user", {"sAMAccountName": "ada"})
 
-The domain is provisioned once per machine (about ten seconds) into a cache directory and copied for every use (0.1 s), so
-each user of `samba_dc` gets a fresh, independent domain. Samba's LDAP ports (389, 636, 3268, 3269) are fixed in its
+The domain is provisioned once per machine (about ten seconds) into a cache directory and copied for every use (0.1 s),
+so each use of `samba_dc` gets a fresh, independent domain. Samba's LDAP ports (389, 636, 3268, 3269) are fixed in its
 binary: two domain controllers run side by side only on different 127.0.0.x addresses.
 
 Source: recipe measured on Samba 4.17.12, Debian 12, 22 Nov 2026.
@@ -47,7 +47,7 @@ Value = str | bytes | Sequence[str | bytes]
 
 
 def require_samba(address: str) -> None:
-    """Skip the test (fail it under CI=true or SYNCHEALTH_REQUIRE_ALL=1) when no domain controller can run on `address`."""
+    """Skip the test (CI=true or SYNCHEALTH_REQUIRE_ALL=1: fail it) when no domain controller can run on `address`."""
     missing = [name for name in ("samba", "samba-tool", "ldbmodify") if _program(name) is None]
     reason = f"no {', '.join(missing)} on this machine" if missing else _bind_fault(address)
     if reason is None:
@@ -267,8 +267,9 @@ class SambaDC:
 def samba_dc(address: str = "127.0.0.21", *, realm: str = DEFAULT_REALM, start: bool = True) -> Iterator[SambaDC]:
     """Run a fresh domain controller on `address` (one of 127.0.0.x) for the body; everything is removed after it.
 
-    Two controllers of one `realm` share their domain GUID and invocationId (both are copies); another realm (lower case,
-    its first label is the NetBIOS domain) is another forest, provisioned at its first use. Skips or fails the calling test by the rule of `require_samba` where Samba cannot run.
+    Two controllers of one `realm` share their domain GUID and invocationId (both are copies); another realm (lower
+    case, its first label is the NetBIOS domain) is another forest, provisioned at its first use. Skips or fails the
+    calling test by the rule of `require_samba` where Samba cannot run.
     """
     require_samba(address)
     template = _provisioned_template(realm)
@@ -306,7 +307,8 @@ def _provisioned_template(realm: str) -> Path:
 def _provision(directory: Path, realm: str) -> None:
     command = [
         "samba-tool", "domain", "provision", "-q", "--configfile=/dev/null", f"--targetdir={directory}",
-        f"--realm={realm.upper()}", f"--domain={realm.split('.')[0].upper()}", f"--adminpass={ADMIN_PASSWORD}", "--server-role=dc",
+        f"--realm={realm.upper()}", f"--domain={realm.split('.')[0].upper()}",
+        f"--adminpass={ADMIN_PASSWORD}", "--server-role=dc",
         "--dns-backend=NONE", "--host-name=dc1", "--host-ip=127.0.0.1",
         # mdb has an ordered index; with the default (tdb) every DirSync poll scans all objects.
         "--backend-store=mdb", "--backend-store-size=1Gb",

@@ -107,6 +107,7 @@ def _head(store: DirectoryStore, dn: str, class_name: str) -> Entry:
     context.log.append(usn, head, again=False)
     context.deleted_objects = store.create(head, "CN=Deleted Objects", {"objectClass": "container"})
     store.commit(context.deleted_objects, {"isDeleted": b"TRUE"})
+    context.deleted_objects.deleted = True
     return head
 
 

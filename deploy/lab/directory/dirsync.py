@@ -180,7 +180,7 @@ class Pass:
         return parts
 
     def _plan(self, form: Shape) -> list[tuple[int, str, bytes, bool]]:
-        """Return (place, name, encoded name, whether values are names) of the stored attributes of this shape that can be reported."""
+        """Return (place, name, encoded name, whether values are names) of the attributes to report of this shape."""
         plan = self._plans.get(form)
         if plan is None:
             plan = []

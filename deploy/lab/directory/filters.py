@@ -292,7 +292,8 @@ def _decode_extensible(inner: Reader) -> Filter:
 
 
 def _escape(value: bytes) -> str:
-    """Return an assertion value as filter text: anything that is not plain ASCII is escaped."""
-    return "".join(
-        chr(octet) if 0x20 <= octet < 0x7F and chr(octet) not in "*()\\" else f"\\{octet:02x}" for octet in value
-    )
+    """Return an assertion value as filter text: what is not plain ASCII, and a space at either end, is escaped."""
+    kept = value.strip(b" ")
+    text = "".join(chr(o) if 0x20 <= o < 0x7F and chr(o) not in "*()\\" else f"\\{o:02x}" for o in kept)
+    start = len(value) - len(value.lstrip(b" ")) if kept else len(value)
+    return "\\20" * start + text + "\\20" * (len(value) - start - len(kept))

@@ -63,7 +63,7 @@ def split(dn: str) -> tuple[str, ...]:
     Raises:
         InvalidNameError: `dn` is malformed or has a multi-valued relative name.
     """
-    if not dn.strip():
+    if not dn.strip(" "):
         return ()
     if "\\" not in dn and '"' not in dn:
         return tuple(_relative(part) for part in dn.split(","))
@@ -109,10 +109,10 @@ def value(rdn: str) -> str:
 
 def _relative(part: str, *, escaped: bool = False) -> str:
     kind, equals, raw = part.partition("=")
-    kind = kind.strip().upper()
+    kind = kind.strip(" ").upper()
     if not equals or not kind.isalnum():
         raise InvalidNameError(f"no attribute type in relative name {part!r}")
-    text = _unescape(raw) if escaped else raw.strip()
+    text = _unescape(raw) if escaped else raw.strip(" ")
     if not text or (not escaped and "+" in text):
         raise InvalidNameError(f"an empty or multi-valued relative name {part!r}")
     return f"{kind}={text}"

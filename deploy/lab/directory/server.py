@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import Any
 
 from deploy.lab.certificates import Certificates
 from deploy.lab.directory.accounts import Accounts
@@ -122,10 +123,19 @@ class DirectoryServer:
 
 
 class ThreadedDirectory:
-    """A running server in a thread of its own, for callers without an event loop."""
+    """A running server in a thread of its own, for callers without an event loop.
+
+    `unexpected` collects what went wrong inside the server itself, as asyncio describes it; it stays empty.
+    """
 
     def __init__(self, server: DirectoryServer, loop: asyncio.AbstractEventLoop) -> None:
         self.server, self._loop = server, loop
+        self.unexpected: list[dict[str, Any]] = []
+        loop.set_exception_handler(self._note)
+
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.unexpected.append(context)
+        loop.default_exception_handler(context)
 
     def go_down(self) -> None:
         self._wait(asyncio.run_coroutine_threadsafe(self.server.go_down(), self._loop))
@@ -147,9 +157,10 @@ def in_thread(server: DirectoryServer) -> Iterator[ThreadedDirectory]:
     thread = threading.Thread(target=loop.run_forever, name="lab-directory", daemon=True)
     thread.start()
     try:
+        running = ThreadedDirectory(server, loop)
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
         try:
-            yield ThreadedDirectory(server, loop)
+            yield running
         finally:
             asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
     finally:

@@ -258,8 +258,12 @@ class DirectoryStore:
             stored = {name: value for name, value in defaults.items() if name not in given} | planned.plain
             if chosen.security_principal and "sAMAccountName" not in stored:
                 stored["sAMAccountName"] = b"$" + entry.guid.hex()[:18].upper().encode()
-            self.claim(entry, stored)
             self.tree.place(entry, parent, rdn)
+            try:
+                self.claim(entry, stored)
+            except DirectoryError:
+                self.tree.take_away(entry)
+                raise
             if chosen.security_principal:
                 entry.rid, self.next_rid = self.next_rid, self.next_rid + 1
             self.register(entry)

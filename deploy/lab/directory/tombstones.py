@@ -62,14 +62,19 @@ def restore(store: DirectoryStore, entry: Entry, dn: str | None, attributes: Map
     Raises:
         DirectoryError: it is not deleted, its name is taken, or its parent is gone.
     """
-    if not entry.deleted:
+    if not entry.deleted or entry in {context.deleted_objects for context in store.tree.contexts}:
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "00002093: the object is not deleted")
     relative = names.split(dn) if dn is not None else _last_known(entry)
     parent = store.tree.find(relative[1:])
     if parent.deleted:
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "00002095: the parent is deleted")
-    store.claim(entry, {name: entry.stored(name) for name in ("sAMAccountName", "userPrincipalName")})
+    place = (entry.parent or parent, entry.rdn)
     store.tree.move(entry, parent, relative[0])
+    try:
+        store.claim(entry, {name: entry.stored(name) for name in ("sAMAccountName", "userPrincipalName")})
+    except DirectoryError:
+        store.tree.move(entry, *place)
+        raise
     entry.deleted = False
     updates: dict[str, Stored] = dict.fromkeys(("isDeleted", "isRecycled", "lastKnownParent", "msDS-LastKnownRDN"))
     if entry.stored("objectCategory") is None:

@@ -124,9 +124,11 @@ class Tree:
         """Put `entry` below `parent` as `rdn`.
 
         Raises:
-            DirectoryError: entryAlreadyExists when another child has that name.
+            DirectoryError: entryAlreadyExists when another child has that name; noSuchObject below a deleted parent.
         """
         key = names.key(rdn)
+        if parent.deleted and not entry.deleted:
+            raise no_such_object(self.dn(parent))
         if parent.children is None:
             parent.children = {}
         other = parent.children.get(key)
@@ -137,6 +139,12 @@ class Tree:
             )
         parent.children[key] = entry
         entry.parent, entry.rdn = parent, rdn
+
+    def take_away(self, entry: Entry) -> None:
+        """Undo `place`."""
+        if entry.parent is not None and entry.parent.children:
+            del entry.parent.children[names.key(entry.rdn)]
+            entry.parent = None
 
     def move(self, entry: Entry, parent: Entry, rdn: str) -> None:
         """Take `entry` from where it stands and `place` it elsewhere; nothing changes when that is refused."""

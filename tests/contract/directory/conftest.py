@@ -30,9 +30,11 @@ def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(autouse=True)
-def _connections_end(directory: Directory) -> Iterator[None]:
+def _connections_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    used = [request.getfixturevalue(name) for name in ("directory", "lab") if name in request.fixturenames]
     yield
-    directory.close_connections()
+    for directory in used:
+        directory.close_connections()
 
 
 @pytest.fixture
