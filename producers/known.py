@@ -7,7 +7,7 @@ A plain set of strings would take five times the memory, and one big record per 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from streams.contracts.checkpoint import Checkpoint
 
@@ -81,7 +81,10 @@ class KnownIds(IdSet):
 
     Saved as a log of additions and removals in segments, so that a change costs one short record whatever
     the size of the set. source, part: the record keys are "<source>#<part>/<segment>".
-    A kill between any two of the records leaves a log that still replays to the set before or after.
+
+    Two ways to save: `changes()` before the position, where a set that is ahead of its position does no harm
+    (a kill between any two of the records replays to the set before or after). Or `segments()`, then the
+    position with `mark` in it, then `deletions()`: `restore` with that mark gives exactly the set of then.
     """
 
     def __init__(self, source: str, part: str) -> None:
@@ -115,28 +118,34 @@ class KnownIds(IdSet):
         self._forget_log(self._next)
         self._dirty = {number: bytearray() for number in (*pending, *saved)}
 
+    @property
+    def mark(self) -> list[int]:
+        """Where the log stands: its first segment, the one after its last, and the entries of the last."""
+        return [self._first, self._next, len(self._open or b"") // _ENTRY_BYTES]
+
     def changes(self, seq: int, ts_ms: int) -> list[Checkpoint]:
-        """The parts that differ from what was last handed out.
-
-        They must reach Kafka in this order, before the position that relies on them: put them first in
-        Batch.checkpoints.
-        """
-        if self._logged > 4 * len(self) + 4 * _SEGMENT_ENTRIES:
-            self._rewrite()
+        """The parts that differ from what was last handed out, in the order in which they must reach Kafka."""
+        self._shorten()
         dirty, self._dirty = self._dirty, {}
-        return [
-            Checkpoint(
-                source=self._source,
-                part=f"{self._part}/{number}",
-                seq=seq,
-                ts_ms=ts_ms,
-                position={"log": base64.b64encode(entries).decode("ascii")} if entries else {},
-            )
-            for number, entries in dirty.items()
-        ]
+        return [self._part_of(number, entries, seq, ts_ms) for number, entries in dirty.items()]
 
-    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
-        """Take back the saved parts; those of others are ignored."""
+    def segments(self, seq: int, ts_ms: int) -> list[Checkpoint]:
+        """Of `changes()`, the parts that must precede the position."""
+        self._shorten()
+        dirty = {number: entries for number, entries in self._dirty.items() if entries}
+        self._dirty = {number: entries for number, entries in self._dirty.items() if not entries}
+        return [self._part_of(number, entries, seq, ts_ms) for number, entries in dirty.items()]
+
+    def deletions(self, seq: int, ts_ms: int) -> list[Checkpoint]:
+        """Of `changes()`, the parts that no position needs once the new one is saved; call it after `segments()`."""
+        dirty, self._dirty = self._dirty, {}
+        return [self._part_of(number, entries, seq, ts_ms) for number, entries in dirty.items()]
+
+    def restore(self, checkpoints: Iterable[Checkpoint], mark: Sequence[int] | None = None) -> list[str]:
+        """Take back the saved parts, as far as `mark` says; those of others are ignored.
+
+        Returns the ids that were added beyond the mark: they were told of, but no position says so.
+        """
         prefix = f"{self._part}/"
         logs = {
             int(saved.part.removeprefix(prefix)): base64.b64decode(saved.position["log"])
@@ -144,17 +153,32 @@ class KnownIds(IdSet):
             if saved.source == self._source and saved.part.startswith(prefix) and saved.position
         }
         super().clear()
-        self._forget_log(min(logs, default=0))
-        for number in sorted(logs):
-            entries = logs[number]
-            for at in range(0, len(entries), _ENTRY_BYTES):
-                object_id = _dashed(entries[at + 1 : at + _ENTRY_BYTES])
-                if entries[at] == _ADDED:
-                    super().add(object_id)
-                else:
-                    super().discard(object_id)
-            self._logged += len(entries) // _ENTRY_BYTES
-            self._next, self._open = number + 1, bytearray(entries)
+        first, following, entries_of_last = mark or (min(logs, default=0), max(logs, default=-1) + 1, None)
+        self._forget_log(first)
+        self._next = following
+        beyond = b""
+        for number in range(first, following):
+            entries = logs.pop(number, b"")
+            if number == following - 1 and entries_of_last is not None:
+                end = entries_of_last * _ENTRY_BYTES
+                entries, beyond = entries[:end], entries[end:]
+            self._replay(entries)
+            self._open = bytearray(entries)
+        beyond += b"".join(entries for number, entries in sorted(logs.items()) if number >= following)
+        self._dirty = {number: bytearray() for number in logs}
+        return [object_id for kind, object_id in _entries(beyond) if kind == _ADDED]
+
+    def _replay(self, entries: bytes) -> None:
+        for kind, object_id in _entries(entries):
+            if kind == _ADDED:
+                super().add(object_id)
+            else:
+                super().discard(object_id)
+        self._logged += len(entries) // _ENTRY_BYTES
+
+    def _part_of(self, number: int, entries: bytes | bytearray, seq: int, ts_ms: int) -> Checkpoint:
+        position = {"log": base64.b64encode(entries).decode("ascii")} if entries else {}
+        return Checkpoint(source=self._source, part=f"{self._part}/{number}", seq=seq, ts_ms=ts_ms, position=position)
 
     def _forget_log(self, at: int) -> None:
         """Begin an empty log whose first segment will be number `at`."""
@@ -170,14 +194,20 @@ class KnownIds(IdSet):
         self._logged += 1
         self._dirty[self._next - 1] = self._open
 
-    def _rewrite(self) -> None:
-        """Begin a new log of additions only; the old segments are deleted once it stands."""
+    def _shorten(self) -> None:
+        """Where the log has grown long, begin a new one of additions only; the old one is deleted once it stands."""
+        if self._logged <= 4 * len(self) + 4 * _SEGMENT_ENTRIES:
+            return
         saved = range(self._first, self._next)
         pending = [number for number, entries in self._dirty.items() if not entries]
         self._forget_log(self._next)
         for object_id in self:
             self._note(_ADDED, object_id)
         self._dirty |= {number: bytearray() for number in (*pending, *saved)}
+
+
+def _entries(log: bytes) -> Iterator[tuple[int, str]]:
+    return ((log[at], _dashed(log[at + 1 : at + _ENTRY_BYTES])) for at in range(0, len(log), _ENTRY_BYTES))
 
 
 def _raw(object_id: str) -> bytes:

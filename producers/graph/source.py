@@ -18,6 +18,7 @@ from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.sweep import SweepTask
 from producers.graph.task import Step, Task
 from producers.graph.tenant import TenantTask
+from producers.graph.verify import VerifyTask
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
@@ -71,7 +72,7 @@ class GraphSource:
             errors = ErrorsSeen(self.origin.name, f"{collection.name}/errors")
             delta = DeltaTask(collection, client, self.origin.name, self._sequence, errors, tenant.poll_interval_s)
             self._deltas.append(delta)
-            tasks.append(delta)
+            tasks += [delta, VerifyTask(client, delta)]
             if set(ERRORS) <= set(collection.properties):
                 tasks.append(SweepTask(collection, client, self._sequence, errors, delta, tenant.sweep_interval_s))
         self._turns = [_Turn(task) for task in tasks]

@@ -199,9 +199,20 @@ def test_without_the_right_to_ask_for_many_ids_each_is_read(lab: GraphLab, reade
         reader.agrees()
 
 
-def test_a_kill_while_confirming_repeats_the_confirmation(lab: GraphLab, reader: Reader) -> None:
+def test_a_partial_first_pass_is_completed(lab: GraphLab, reader: Reader) -> None:
+    """Nothing was known before, so only the list of all ids can tell."""
+    hidden = {*lab.tenant.ids("user")[:30], *lab.tenant.ids("group")[:5]}
+    lab.faults.add(Fault("partial", path="/users/delta", ids=frozenset(hidden)))
+    lab.faults.add(Fault("partial", path="/groups/delta", ids=frozenset(hidden)))
     with lab.source() as source:
         reader.take(source)
+        reader.agrees()
+
+
+def test_a_kill_while_verifying_repeats_the_verification(lab: GraphLab, reader: Reader) -> None:
+    with lab.source() as source:
+        reader.take(source)
+        lab.tenant.delete("user", user(lab, 100))
         lab.faults.add(Fault("partial", path="/users/delta", ids=frozenset(lab.tenant.ids("user")[:90])))
         lab.faults.add(Fault("gone", path="/users/delta"))
         lab.later(11)
@@ -209,12 +220,24 @@ def test_a_kill_while_confirming_repeats_the_confirmation(lab: GraphLab, reader:
             batch = source.read()
             reader.mirror.apply(batch.facts)
             reader.saved.save(batch.checkpoints)
-            if any(part.part == "users" and part.position["phase"] == "confirm" for part in reader.saved.parts()):
+            if any(part.part == "users" and part.position["unverified"] for part in reader.saved.parts()):
                 break
     with lab.source(reader.saved.parts()) as source:
-        facts = reader.take(source)
-        assert facts and not [fact for fact in facts if fact.op is Operation.DELETED]
+        reader.take(source)
         reader.agrees()
+        assert not [part for part in reader.saved.parts() if part.position.get("unverified")]
+
+
+def test_once_a_day_everything_is_compared_again(lab: GraphLab, reader: Reader) -> None:
+    with lab.source() as source:
+        reader.take(source)
+        reader.mirror.objects.clear()
+        source._deltas[0].known.clear()  # as if delta had never told of any user
+        lab.later(100)
+        assert reader.take(source) == []
+        source._deltas[0].verified_ms -= 25 * 3600 * 1000
+        reader.take(source)
+        assert set(reader.mirror.objects) == set(lab.tenant.ids("user"))
 
 
 def test_an_empty_page_with_a_next_link_is_not_the_end(lab: GraphLab, reader: Reader) -> None:

@@ -106,6 +106,35 @@ def test_a_kill_between_two_records_keeps_every_id_that_stayed(
     assert found <= old | set(known) | touched
 
 
+@given(
+    rounds=st.lists(
+        st.lists(st.tuples(st.sampled_from(["add", "discard", "clear"]), ids), max_size=25), min_size=1, max_size=8
+    ),
+    data=st.data(),
+)
+def test_a_marked_position_restores_exactly_its_set_wherever_a_kill_falls(
+    rounds: list[list[tuple[str, str]]], data: st.DataObject
+) -> None:
+    topic, known, saved = Topic(), KnownIds(SOURCE, "users/known"), (set[str](), [0, 0, 0])
+    for steps in rounds:
+        for what, object_id in steps:
+            known.clear() if what == "clear" else getattr(known, what)(object_id)
+        records: list[Checkpoint | None] = [*known.segments(1, 1), None, *known.deletions(1, 1)]
+        following = (set(known), known.mark)
+        alive = data.draw(st.integers(0, len(records)))
+        for checkpoint in records[:alive]:
+            if checkpoint is None:
+                saved = following
+            else:
+                topic.write(checkpoint)
+        if alive < len(records):
+            known = KnownIds(SOURCE, "users/known")
+            beyond = known.restore(topic.parts.values(), saved[1])
+            if None not in records[:alive] and alive >= records.index(None):
+                assert following[0] - saved[0] <= set(beyond)
+        assert set(known) == saved[0] and len(known) == len(saved[0])
+
+
 def test_a_long_history_does_not_grow_the_log_without_end() -> None:
     topic, known = Topic(), KnownIds(SOURCE, "users/known")
     for round_ in range(500):
