@@ -230,5 +230,3 @@ def _scopes(settings: Settings) -> dict[str, Scope]:
         )
         for forest in settings.forest
     }
-
-

@@ -169,9 +169,7 @@ class Stage:
         self._opened = asyncio.Event()
         self._generation = -1
 
-    def open(
-        self, partitions: set[int], generation: int, on_failure: Callable[[BaseException], None]
-    ) -> None:
+    def open(self, partitions: set[int], generation: int, on_failure: Callable[[BaseException], None]) -> None:
         """Start owning exactly `partitions`, in the background: recovery must not hold up the heartbeat.
 
         `on_failure` is told when recovery or a lane breaks; the stage does not go on by itself then.
@@ -194,9 +192,7 @@ class Stage:
         self._generation = generation
         self._opening = self._watch(opening(), on_failure)
 
-    def _watch(
-        self, work: Awaitable[None], on_failure: Callable[[BaseException], None]
-    ) -> asyncio.Task[None]:
+    def _watch(self, work: Awaitable[None], on_failure: Callable[[BaseException], None]) -> asyncio.Task[None]:
         async def guarded() -> None:
             try:
                 await work
@@ -249,9 +245,7 @@ class Stage:
     def uncommitted(self) -> dict[int, int]:
         """Partition -> position that is worked off and not committed yet."""
         return {
-            partition: lane.next_offset
-            for partition, lane in self.lanes.items()
-            if lane.next_offset != lane.committed
+            partition: lane.next_offset for partition, lane in self.lanes.items() if lane.next_offset != lane.committed
         }
 
     def committed(self, positions: Mapping[int, int]) -> None:

@@ -6,12 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
 
-FACTS = Counter(
-    "synchealth_streams_facts_total", "Facts folded into objects.", ["side"], registry=REGISTRY
-)
-CONTRIBUTIONS = Counter(
-    "synchealth_streams_contributions_total", "Contributions taken into views.", registry=REGISTRY
-)
+FACTS = Counter("synchealth_streams_facts_total", "Facts folded into objects.", ["side"], registry=REGISTRY)
+CONTRIBUTIONS = Counter("synchealth_streams_contributions_total", "Contributions taken into views.", registry=REGISTRY)
 EVALUATIONS = Counter("synchealth_streams_evaluations_total", "Views judged.", registry=REGISTRY)
 FINDINGS = Counter(
     "synchealth_streams_findings_total", "Finding records published (opened, changed, resolved).", registry=REGISTRY
@@ -46,6 +42,4 @@ CLOCK_LAG = Gauge(
     "synchealth_streams_clock_lag_seconds", "How far the slowest owned views partition's clock is behind.",
     registry=REGISTRY,
 )  # fmt: skip
-BACKLOG = Gauge(
-    "synchealth_streams_backlog_views", "Views still to be evaluated again.", registry=REGISTRY
-)
+BACKLOG = Gauge("synchealth_streams_backlog_views", "Views still to be evaluated again.", registry=REGISTRY)

@@ -68,7 +68,7 @@ class Outbox:
     async def deliver(self) -> None:
         """Send everything; return when all of it is acknowledged. Raises Kafka's error otherwise."""
         sent_ms = now_ms()
-        records = [
+        records: list[tuple[str, int, bytes, bytes | None]] = [
             (VIEWS.name, partition, key, value)
             for partition, items in self._by_partition().items()
             for key, value in self._chunks(items, sent_ms)
@@ -84,9 +84,7 @@ class Outbox:
             (FINDINGS.name, partition_of(name, self._partitions), name.encode(), encode(finding) if finding else None)
             for name, finding in self._findings.items()
         ]
-        records += [
-            (DEADLETTERS.name, 0, (letter.key or "").encode(), encode(letter)) for letter in self._dead
-        ]
+        records += [(DEADLETTERS.name, 0, (letter.key or "").encode(), encode(letter)) for letter in self._dead]
         waiting = [
             await self._producer.send(topic, value, key=key, partition=partition)
             for topic, partition, key, value in records

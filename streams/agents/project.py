@@ -18,6 +18,7 @@ from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
 from streams.engine.projector import Projector
 from streams.runtime.logs import get_logger
+from streams.views.tenant import tenant_contributions
 
 STAGE = "project"
 _BREATHE_EVERY = 100
@@ -58,7 +59,7 @@ class ProjectPartition:
         except InvalidRecordError as error:
             self._rows.drop()
             outbox.dead(_letter(error.reason, str(error), record, origin, fact))
-        except Exception as error:  # noqa: BLE001 - nothing may raise out of an agent; the fuse counts
+        except Exception as error:
             self._rows.drop()
             log.error("fact_failed", object_id=fact.object_id, source=origin.name, exc_info=True)
             self._fuse.bad(error)
@@ -71,7 +72,7 @@ class ProjectPartition:
 
 
 class ContextPartition:
-    """Handles the records of one partition of the tenant topic: context for every views partition."""
+    """Handles the records of one partition of the tenant topic: context for every views partition, words to the tenant's own view."""
 
     def __init__(self, new_outbox: Callable[[str, Record], Outbox]) -> None:
         self._new_outbox = new_outbox
@@ -83,7 +84,9 @@ class ContextPartition:
             if record.value is None:
                 continue  # a tombstone: what was known of the tenant stays until it is said otherwise
             try:
-                outbox.context(decode(record.value, TenantState))
+                tenant = decode(record.value, TenantState)
+                outbox.context(tenant)
+                outbox.contributions(tenant_contributions(tenant))
             except InvalidRecordError as error:
                 outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
         await outbox.deliver()

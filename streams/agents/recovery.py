@@ -97,9 +97,7 @@ async def _foreign(
 class _Replay:
     """The reading itself, over all partitions of one table at once."""
 
-    def __init__(
-        self, topic: str, stores: Mapping[int, Store], producer: AIOKafkaProducer, stall_s: float
-    ) -> None:
+    def __init__(self, topic: str, stores: Mapping[int, Store], producer: AIOKafkaProducer, stall_s: float) -> None:
         self._stores = {TopicPartition(topic, partition): store for partition, store in stores.items()}
         self._producer = producer
         self._births: dict[TopicPartition, tuple[int, bytes]] = {}
@@ -173,4 +171,3 @@ class _Patience:
                 f"no progress for {self._stall_s:.0f} s while reading {what}: "
                 "Kafka does not answer for it; check the brokers, then restart this worker"
             )
-

@@ -115,7 +115,7 @@ class RocksStore:
     def _open(self) -> Rdict:
         try:
             return Rdict(str(self._path), options=_options())
-        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exceptions
+        except Exception as error:
             raise FatalError(
                 f"the table store {self._path} cannot be opened: {error}. "
                 "If another worker runs with the same data folder, give each its own; "

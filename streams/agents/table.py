@@ -110,9 +110,7 @@ class TablePartition:
 
     async def _send(self, batch: Any) -> asyncio.Future[Any]:
         batch.close()
-        done: asyncio.Future[Any] = await self._producer.send_batch(
-            batch, self._topic, partition=self.partition
-        )
+        done: asyncio.Future[Any] = await self._producer.send_batch(batch, self._topic, partition=self.partition)
         return done
 
 
@@ -164,4 +162,3 @@ class Table:
         for store in self._stores.values():
             store.close()
         self._stores = {}
-

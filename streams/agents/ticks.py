@@ -36,9 +36,7 @@ class Ticker:
             if self._sent_ms.get(partition, 0) <= max(views.ticked_ms, at_ms - _RESEND_MS)
         ]
         value = encode(Tick(now_ms=at_ms))
-        waiting = [
-            await self._producer.send(VIEWS.name, value, key=b"tick", partition=partition) for partition in due
-        ]
+        waiting = [await self._producer.send(VIEWS.name, value, key=b"tick", partition=partition) for partition in due]
         for partition in due:
             self._sent_ms[partition] = at_ms
         await asyncio.gather(*waiting)

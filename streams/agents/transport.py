@@ -25,7 +25,6 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         lease: Lease = self.transport.lease
         lease.watch(self._consumer._coordinator)  # noqa: SLF001
 
-
     async def committed(self, parts: list[Any]) -> dict[Any, int | None]:
         """The group's committed offsets of these partitions, asked of the broker."""
         return dict(await self.call_thread(self._committed, parts))
@@ -40,7 +39,8 @@ class _Consumer(driver.Consumer):
 
     async def committed(self, parts: list[Any]) -> dict[Any, int | None]:
         """The group's committed offsets of these partitions."""
-        return await self._thread.committed(parts)
+        found: dict[Any, int | None] = await self._thread.committed(parts)
+        return found
 
 
 class LeasedTransport(driver.Transport):

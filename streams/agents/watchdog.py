@@ -32,9 +32,7 @@ class Watchdog:
     stuck_s:   patience with a partition that does not move, seconds.
     """
 
-    def __init__(
-        self, reader: AIOKafkaConsumer, highwater: Callable[[str, int], int | None], stuck_s: float
-    ) -> None:
+    def __init__(self, reader: AIOKafkaConsumer, highwater: Callable[[str, int], int | None], stuck_s: float) -> None:
         self._reader = reader
         self._highwater = highwater
         self._stuck_s = stuck_s

@@ -28,7 +28,6 @@ from streams.contracts.topics import (
     ENTRA_CHANGES,
     ENTRA_OBJECTS,
     ENTRA_TENANT,
-
     TOPICS,
     VIEW_STATES,
     VIEWS,
@@ -167,8 +166,8 @@ class Worker:
 
     def observe(self) -> None:
         """Set the gauges that nobody sets in passing."""
-        clocks = [views.clock_ms for views in self._views.values()]
-        metrics.CLOCK_LAG.set(max(0.0, time.time() - min(clocks) / 1000) if clocks and min(clocks) else 0)
+        slowest_ms = min((views.clock_ms for views in self._views.values()), default=0)
+        metrics.CLOCK_LAG.set(max(0.0, time.time() - slowest_ms / 1000) if slowest_ms else 0)
         metrics.BACKLOG.set(sum(views.backlog for views in self._views.values()))
 
     def _new_outbox(self, stage: str, cause: Record) -> Outbox:

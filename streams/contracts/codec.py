@@ -41,7 +41,7 @@ def decode(raw: bytes | None, shape: type[T]) -> T:
     if not raw:
         raise InvalidRecordError("empty", "the record has no value")
     try:
-        return cast(T, _decoder(shape).decode(raw))
+        return cast(T, _decoder(cast(Any, shape)).decode(raw))
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass  # rare: read it again, step by step, to say what is wrong
     try:

@@ -43,6 +43,6 @@ def assert_converged(rig: WorkerRig, world: RandomDirectories, within_s: float) 
 
     agreed = wait_until(agree, within_s)
     found, wanted = open_findings(rig), expected(world)
-    names = {finding.id: f"{finding.detection} {finding.subject.key}" for finding in [*found.values(), *wanted.values()]}
+    names = {key: f"{each.detection} {each.subject.key}" for key, each in [*found.items(), *wanted.items()]}
     assert {names[key] for key in wanted} == {names[key] for key in found}
     assert agreed, [names[key] for key in wanted if content(found[key]) != content(wanted[key])]

@@ -1,6 +1,6 @@
 """Faust itself on a broker: join time, latency of a hop, and what rebalances lose or repeat.
 
-    python -m tests.bench.ground.delivery kafka 6      (broker, session timeout in seconds)
+python -m tests.bench.ground.delivery kafka 6      (broker, session timeout in seconds)
 """
 
 from __future__ import annotations

@@ -40,9 +40,7 @@ def write(bootstrap: str, topic: str, values: list[bytes]) -> None:
 
 
 def read(bootstrap: str, topic: str) -> list[bytes]:
-    consumer = KafkaConsumer(
-        topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=3000
-    )
+    consumer = KafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=3000)
     values = [record.value for record in consumer]
     consumer.close()
     return values

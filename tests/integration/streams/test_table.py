@@ -89,9 +89,7 @@ def content(table: Table) -> dict[int, dict[bytes, bytes]]:
     return {partition: dict(store.scan(b"")) for partition, store in table._stores.items()}
 
 
-async def test_flushed_rows_and_deletes_return_after_a_restart(
-    rig: Rig, new_store: Callable[[int], Store]
-) -> None:
+async def test_flushed_rows_and_deletes_return_after_a_restart(rig: Rig, new_store: Callable[[int], Store]) -> None:
     chance = random.Random(7)
     expected: dict[int, dict[bytes, bytes]] = {0: {}, 1: {}}
     for _restart in range(4):
@@ -254,7 +252,7 @@ async def test_recovery_refuses_to_start_on_half_a_table(rig: Rig, monkeypatch: 
 
 async def test_impossible_rows_are_refused(rig: Rig) -> None:
     part = (await rig.table(lambda _: MemoryStore()).open({0}))[0]
-    with pytest.raises(InvalidRecordError, match="row_too_large|bytes, more than"):
+    with pytest.raises(InvalidRecordError, match="more than"):
         part.put(b"k", b"x" * (8 * 1024 * 1024))
     with pytest.raises(ValueError, match="row keys"):
         part.put(BIRTH_KEY, b"x")

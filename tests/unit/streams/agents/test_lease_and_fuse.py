@@ -132,7 +132,7 @@ async def test_a_partition_with_lag_that_does_not_move_is_read_again_and_then_en
     await watchdog.look({"t": stage})
     assert log.rewound == [5]
     await asyncio.sleep(0.06)
-    with pytest.raises(FatalError, match="t/0 has not moved .* with 3 records to read"):
+    with pytest.raises(FatalError, match=r"t/0 has not moved .* with 3 records to read"):
         await watchdog.look({"t": stage})
     await stage.close(1)
 
