@@ -21,7 +21,7 @@ class Syntax(Enum):
     SID = "sid"
     GUID = "guid"
     BINARY = "binary"  # base64
-    BINARIES = "binaries"
+    CERTIFICATES = "certificates"  # a line each, see streams.contracts.certificate; never the blobs
     NAME = "name"  # a distinguished name, without its extended part
     LINK = "link"
 
@@ -66,7 +66,8 @@ WATCHED: tuple[Attribute, ...] = (
     Attribute("servicePrincipalName", Syntax.TEXTS, "must be unique; names the services of a computer"),
     Attribute("operatingSystem", Syntax.TEXT, "whether a computer can join at all"),
     Attribute("operatingSystemVersion", Syntax.TEXT, "whether a computer can join at all"),
-    Attribute("userCertificate", Syntax.BINARIES, "a computer is in sync scope once it has one; 15 are the most"),
+    Attribute("userCertificate", Syntax.CERTIFICATES, "a computer is in sync scope once it has one; 15 are the most"),
+    Attribute("dNSHostName", Syntax.TEXT, "names the computer for people and joins it with its client log"),
     Attribute("manager", Syntax.LINK, "a reference that breaks when its target is not synchronised"),
     Attribute("member", Syntax.LINK, "references that break when their targets are not synchronised"),
 )  # fmt: skip

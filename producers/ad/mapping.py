@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from producers.ad.attributes import SPELLING, SYNTAX, WATCHED, Syntax
+from producers.ad.certificate import certificate_line
 from producers.ad.extended_name import names_tombstone, read_name
 from producers.ad.wire import Entry
 from streams.contracts.errors import InvalidRecordError
@@ -173,8 +174,8 @@ def _binary(values: list[bytes]) -> str:
     return base64.b64encode(values[0]).decode("ascii")
 
 
-def _binaries(values: list[bytes]) -> list[str]:
-    return [base64.b64encode(value).decode("ascii") for value in values]
+def _certificates(values: list[bytes]) -> list[str]:
+    return [certificate_line(value) for value in values]
 
 
 def rfc3339_of_generalized_time(text: str) -> str:
@@ -194,7 +195,7 @@ _READERS: dict[Syntax, _Reader] = {
     Syntax.SID: _sid,
     Syntax.GUID: _guid,
     Syntax.BINARY: _binary,
-    Syntax.BINARIES: _binaries,
+    Syntax.CERTIFICATES: _certificates,
 }
 
 # By the schema's spelling, which servers use: a full pass spends its time here.
