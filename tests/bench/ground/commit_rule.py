@@ -46,7 +46,7 @@ async def no_seek_without_a_commit() -> None:
         )
         await AIOKafkaConsumer.seek_to_committed(consumer)
     print(
-        f"seek_to_committed with commits None, 0, 7 seeks to {sought}: records dropped before the first commit stay lost"
+        f"seek_to_committed with commits None, 0, 7 seeks to {sought}: drops before a commit stay lost"
     )
 
 
