@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,9 @@ def findings(
     console = _console()
     try:
         if not watch:
-            _list(read_findings(settings), wanted, limit, console, as_json=as_json)
+            with _reading():
+                known = read_findings(settings)
+            _list(known, wanted, limit, console, as_json=as_json)
         elif as_json:
             _follow(settings, lambda _, change: _print_json(change, concerns))
         else:
@@ -105,7 +108,8 @@ def explain_command(finding_id: str, as_json: bool, config: Path | None, kafka: 
     """
     settings = _kafka_settings(config, kafka)
     try:
-        explained = explain(settings, finding_id.strip().lower())
+        with _reading():
+            explained = explain(settings, finding_id.strip().lower())
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
     if as_json:
@@ -132,6 +136,11 @@ def _kafka_settings(config: Path | None, kafka: str | None) -> KafkaSettings:
 
 def _console() -> Console:
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+def _reading() -> AbstractContextManager[object]:
+    """Says that it is at work, on a terminal: a large topic takes seconds."""
+    return Console(stderr=True).status("reading Kafka …") if sys.stderr.isatty() else nullcontext()
 
 
 def _print(console: Console, page: RenderableType) -> None:

@@ -16,7 +16,7 @@ from streams.runtime.logs import get_logger
 
 _log = get_logger(__name__)
 _WAIT_S = 0.5
-_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 15.0
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.25, 5.0
 
 
 class Reader(Protocol):

@@ -94,8 +94,11 @@ class Prometheus:
 
     def numbers_between(self, expression: str, start_s: float, end_s: float) -> list[float]:
         """Every value of a query over a span of time (Unix seconds), second by second."""
-        rows = self._ask("query_range", {"query": expression, "start": start_s, "end": end_s, "step": 1})
-        return _numbers(value for row in rows for value in row["values"])
+        return _numbers(value for row in self.series(expression, start_s, end_s) for value in row["values"])
+
+    def series(self, expression: str, start_s: float, end_s: float) -> list[dict[str, Any]]:
+        """Every series of a query over a span of time: `metric` and `values`."""
+        return self._ask("query_range", {"query": expression, "start": start_s, "end": end_s, "step": 1})
 
     def _ask(self, what: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         body = urllib.parse.urlencode(parameters).encode()
