@@ -14,6 +14,14 @@ from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA
 
 ADDRESSES = [f"a{number}@contoso.com" for number in range(6)]
+# Values that the hygiene rules object to, and some that they do not; None takes the attribute away.
+UNTIDY: dict[str, list[Any]] = {
+    "displayName": ["Ada", "  ", "x" * 300],
+    "mailNickname": ["ada", "ADA", ".ada", None],
+    "targetAddress": ["SMTP:eve@fabrikam.com", "smtp:eve", None],
+    "userPrincipalName": ["a b@contoso.com", "ada@corp.local", "ada@fabrikam.com"],
+    "userCertificate": [[f"AA{number:02}" for number in range(16)], None],
+}
 OUS = ["OU=People,DC=corp,DC=local", "OU=Out,DC=corp,DC=local"]
 
 
@@ -108,9 +116,12 @@ class RandomDirectories:
         elif chance < 0.65 and item.kind is ObjectKind.GROUP:
             self._relink(name, item)
         else:
-            attribute = self._random.choice(["proxyAddresses", "mail", "userPrincipalName"])
-            if attribute == "proxyAddresses":
-                value: Any = [self._random.choice(["SMTP:", "smtp:", "SIP:"]) + address for address in self._some(3)]
+            attribute = self._random.choice(["proxyAddresses", "mail", "userPrincipalName", "untidy"])
+            if attribute == "untidy":
+                attribute = self._random.choice(list(UNTIDY))
+                value: Any = self._random.choice(UNTIDY[attribute])
+            elif attribute == "proxyAddresses":
+                value = [self._random.choice(["SMTP:", "smtp:", "SIP:"]) + address for address in self._some(3)]
             else:
                 value = self._random.choice([None, *ADDRESSES])
             self._set(AD, name, item, attribute, value)
