@@ -15,6 +15,7 @@ from streams.runtime.kafka import client_options
 from streams.runtime.settings import KafkaSettings
 
 _READY_MS = 20_000
+_BOOTSTRAP_MS = 10_000
 _COMPARED = ("cleanup.policy", "retention.ms")
 
 
@@ -111,7 +112,9 @@ class _Admin:
 
     def __enter__(self) -> Any:
         try:
-            self._client = KafkaAdminClient(**client_options(self._kafka, "synchealth-topics"))
+            self._client = KafkaAdminClient(
+                **client_options(self._kafka, "synchealth-topics"), bootstrap_timeout_ms=_BOOTSTRAP_MS
+            )
         except KafkaError as error:
             raise self._unreachable(error) from error
         return self._client

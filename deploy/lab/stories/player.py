@@ -96,6 +96,15 @@ class Player:
             elif found.faulty_ms is not None:
                 found.repaired_ms = found.repaired_ms or now_ms
 
+    def run_step(self, step: Step) -> None:
+        """Run one step now and tell of it."""
+        self._run.add(step.name)
+        self._repaired.update(step.repairs)
+        self._mark(step)
+        step.act()
+        self.look()
+        self._on_step(step)
+
     async def play(self) -> None:
         """Run every step, then wait until every expected finding has resolved. Ends by itself or by cancellation.
 
@@ -115,12 +124,7 @@ class Player:
             start_s += max(0.0, self._clock.now_s() - due_s)
             if step.holds_sync:
                 self._scheduler.hold()
-            self._run.add(step.name)
-            self._repaired.update(step.repairs)
-            self._mark(step)
-            step.act()
-            self.look()
-            self._on_step(step)
+            self.run_step(step)
             if step.holds_sync:
                 await self._seen(found for found in self.progress.values() if found.step == step.name)
                 self._scheduler.release()

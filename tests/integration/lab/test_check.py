@@ -1,0 +1,129 @@
+"""`synchealth check` against the lab: what works is said, what does not says what to do about it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from deploy.check.forest import check_forest
+from deploy.check.line import Line, Mark, skew
+from deploy.check.tenant import check_tenant
+from deploy.lab.certificates import issue
+from deploy.lab.entra.faults import Fault
+from deploy.lab.services import LabServices
+from streams.runtime.settings import ForestSettings, TenantSettings, load_settings
+
+
+@pytest.fixture
+def forest(config: Path) -> ForestSettings:
+    return load_settings(config, {}).forest[0]
+
+
+@pytest.fixture
+def tenant(config: Path) -> TenantSettings:
+    return load_settings(config, {}).tenant[0]
+
+
+def faults(lines: list[Line]) -> list[Line]:
+    return [line for line in lines if line.mark is not Mark.GOOD]
+
+
+def changed(forest: ForestSettings, **values: object) -> ForestSettings:
+    document = {**forest.model_dump(exclude={"bind_password"}), **values}
+    return ForestSettings.model_validate(document)
+
+
+def test_a_forest_that_is_ready(forest: ForestSettings) -> None:
+    lines = list(check_forest(forest))
+    assert faults(lines) == []
+    said = " ".join(line.what for line in lines)
+    assert "certificate trusted" in said and "by right of replication" in said and "clock" in said
+
+
+def test_a_wrong_password_is_tried_once_and_named(forest: ForestSettings, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not the password\n")
+    twice = changed(forest, bind_password_file=wrong, servers=[forest.servers[0], forest.servers[0]])
+    [line] = check_forest(twice)
+    assert line.mark is Mark.FAULT
+    assert "user name or password is wrong" in line.what
+    assert "not the password" not in line.what
+
+
+def test_a_missing_right_says_which_one_to_grant(forest: ForestSettings, lab: LabServices, tmp_path: Path) -> None:
+    accounts = lab.organisation.forests[0].accounts
+    password = tmp_path / "reader"
+    password.write_text(accounts.reader_password)
+    reader = changed(forest, bind_user=f"{accounts.reader}@{forest.name}", bind_password_file=password)
+    [line] = faults(list(check_forest(reader)))
+    assert line.mark is Mark.FAULT
+    assert "'Replicating Directory Changes'" in line.advice
+
+
+def test_a_foreign_certificate_authority_is_refused(forest: ForestSettings, tmp_path: Path) -> None:
+    foreign = issue(tmp_path / "foreign", ["localhost"]).ca_file
+    [line] = check_forest(changed(forest, ca_file=foreign))
+    assert "its certificate is not trusted" in line.what
+
+
+def test_an_organizational_unit_that_does_not_exist_is_a_fault(forest: ForestSettings) -> None:
+    [line] = faults(list(check_forest(changed(forest, exclude_ous=["OU=Nowhere,DC=corp,DC=contoso,DC=local"]))))
+    assert "OU=Nowhere" in line.what and "exclude_ous" in line.advice
+
+
+def test_a_server_out_of_reach_does_not_hide_the_others(forest: ForestSettings) -> None:
+    lines = list(check_forest(changed(forest, servers=["ldaps://127.0.0.1:1", *forest.servers])))
+    assert [line.mark for line in lines][:2] == [Mark.FAULT, Mark.GOOD]
+
+
+def test_a_tenant_that_is_ready(tenant: TenantSettings) -> None:
+    assert faults(list(check_tenant(tenant))) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "mark"),
+    [
+        ("User.Read.All", Mark.FAULT),
+        ("OrgContact.Read.All", Mark.FAULT),
+        ("RoleManagement.Read.Directory", Mark.GAP),
+        ("OnPremDirectorySynchronization.Read.All", Mark.GAP),
+    ],
+)
+def test_each_missing_permission_is_named(tenant: TenantSettings, lab: LabServices, role: str, mark: Mark) -> None:
+    app = lab.organisation.app
+    app.roles = app.roles - {role, "Directory.Read.All"}
+    lines = faults(list(check_tenant(tenant)))
+    assert [(line.mark, role in line.advice) for line in lines] == [(mark, True)]
+
+
+def test_a_refused_secret_ends_the_check_of_the_tenant(tenant: TenantSettings, lab: LabServices) -> None:
+    lab.organisation.app.secrets.clear()
+    [line] = check_tenant(tenant)
+    assert line.mark is Mark.FAULT and "renew the secret" in line.what
+
+
+def test_throttling_is_no_missing_permission(tenant: TenantSettings, lab: LabServices) -> None:
+    lab.entra.faults.add(Fault("throttle", path="/users/delta", times=1, retry_after_s=1))
+    [line] = faults(list(check_tenant(tenant)))
+    assert "429" in line.what and "grant" not in line.advice
+
+
+def test_the_command_tells_every_line_as_json_and_fails_for_the_missing_kafka(config: Path) -> None:
+    command = [sys.executable, "-m", "deploy.cli", "check", "--config", str(config), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    lines = [orjson.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1, done.stderr
+    assert [line["area"] for line in lines if line["mark"] == "fault"] == ["kafka"]
+    assert {"configuration", "corp.contoso.local", "ad.fabrikam.local"} < {line["area"] for line in lines}
+
+
+def test_clocks_apart_are_a_fault() -> None:
+    now = dt.datetime(2026, 11, 23, tzinfo=dt.UTC).timestamp()
+    assert skew("x", "dc1", now + 30, now).mark is Mark.GOOD
+    late = skew("x", "dc1", now - 300, now)
+    assert late.mark is Mark.FAULT and "300 s behind" in late.what

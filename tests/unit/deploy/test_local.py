@@ -1,0 +1,128 @@
+"""The supervisor: what runs on a node, restarts, and an end that leaves nobody behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy.local import Child, Supervisor, children
+from streams.runtime.settings import Settings
+
+FOREST = {"servers": ["ldaps://dc1"], "bind_user": "u", "bind_password": "p", "tenant": "t"}
+TENANT = {"client_id": "c", "client_secret": "s"}
+
+
+def settings(workers: int = 1, **sections: object) -> Settings:
+    return Settings.model_validate(
+        {
+            "forest": [{"name": "a.example", **FOREST}, {"name": "b.example", **FOREST}],
+            "tenant": [{"id": "t", **TENANT}],
+            "streams": {"workers": workers},
+            **sections,
+        }
+    )
+
+
+def until(condition, within_s: float = 10.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_a_node_has_a_producer_per_source_its_workers_and_the_exporter() -> None:
+    names = {child.name for child in children(settings(), Path("s.toml"))}
+    assert names == {"ad:a.example", "ad:b.example", "graph:t", "streams", "sinks"}
+    assert [c.name for c in children(settings(2), Path("s.toml"))][:2] == ["streams-0", "streams-1"]
+
+
+def test_every_process_has_a_metrics_port_of_its_own() -> None:
+    found = children(settings(workers=3), Path("s.toml"))
+    ports = {9464}
+    count = 1
+    for child in found:
+        for name, value in child.environment.items():
+            if name.endswith("METRICS_PORT"):
+                number = int(child.name.partition("-")[2]) if child.name.startswith("streams-") else 0
+                ports.add(int(value) + number)
+                count += 1
+    assert len(ports) == count == 7
+
+
+def test_port_0_stays_0() -> None:
+    found = children(settings(streams={"metrics_port": 0}, producers={"metrics_port": 0}), Path("s.toml"))
+    assert {v for child in found for n, v in child.environment.items() if n.endswith("PORT")} == {"0"}
+
+
+def test_lines_arrive_with_their_child_and_an_ended_child_starts_again() -> None:
+    lines: list[tuple[str, str]] = []
+    supervisor = Supervisor([Child("echo", python("print('hello')"))], lambda *line: lines.append(line))
+    stop = threading.Event()
+    thread = threading.Thread(target=supervisor.run, args=[stop])
+    thread.start()
+    try:
+        until(lambda: len(lines) >= 2)
+    finally:
+        stop.set()
+        thread.join(10)
+    assert set(lines) == {("echo", "hello")}
+    assert supervisor.restarts["echo"] >= 1
+
+
+def test_stopping_ends_every_child_and_gives_it_the_time_to_say_good_bye() -> None:
+    lines: list[tuple[str, str]] = []
+    polite = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), sys.exit()))\n"
+        "print('up', flush=True)\nwhile True: time.sleep(0.1)"
+    )
+    supervisor = Supervisor([Child(str(n), python(polite)) for n in range(2)], lambda *line: lines.append(line))
+    supervisor.start()
+    until(lambda: len(lines) == 2)
+    supervisor.stop()
+    assert sorted(lines)[0::2] == [("0", "bye"), ("1", "bye")]
+
+
+def test_children_have_the_environment_that_is_asked_for() -> None:
+    lines: list[tuple[str, str]] = []
+    child = Child("c", python("import os; print(os.environ['SYNCHEALTH_X'])")).with_environment(SYNCHEALTH_X="7")
+    supervisor = Supervisor([child], lambda *line: lines.append(line))
+    supervisor.start()
+    until(lambda: bool(lines))
+    supervisor.stop()
+    assert lines[0] == ("c", "7")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux's")
+def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys, time\nfrom deploy.local import Child, Supervisor\n"
+        "child = Child('c', [sys.executable, '-c', 'import os,time; print(os.getpid(), flush=True); time.sleep(60)'])\n"
+        "supervisor = Supervisor([child], lambda _, line: print(line, flush=True))\n"
+        "supervisor.start()\ntime.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout:
+        child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    until(lambda: not _alive(child))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
