@@ -69,6 +69,10 @@ class GraphClient:
         """The address of a path of v1.0, e.g. "/users/delta?$select=id"."""
         return f"{self._base}/v1.0{path}"
 
+    def beta_url(self, path: str) -> str:
+        """The address of a path of the beta, for what v1.0 does not tell."""
+        return f"{self._base}/beta{path}"
+
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The JSON object behind an address that Graph gave out or `url` built."""
         return self._call("GET", url, headers or {}, None)

@@ -56,6 +56,8 @@ class DeltaTask:
     before:     ids told of earlier that this full round, or the last one, has not accounted for yet.
     unverified: the last full round still has to be compared with what exists (producers.graph.verify).
     completed:  everything was read and verified at least once.
+    doubtful:   objects whose links came in the full round more than once and not in a row: the later list may
+                stand beside the earlier one or instead of it, so they are to be read whole.
     told_since: where it is a set, the ids told of since it was put there.
     """
 
@@ -75,6 +77,7 @@ class DeltaTask:
         self.unverified = False
         self.completed = False
         self.verified_ms = 0
+        self.doubtful: set[str] = set()
         self.told_since: set[str] | None = None
         self._client = client
         self._source = source
@@ -83,6 +86,7 @@ class DeltaTask:
         self._phase: Literal["full", "delta"] = "full"
         self._link: str | None = None
         self._anchor: str | None = None
+        self._last_item: str | None = None
         self._resting = False
         self._generations = {name: KnownIds(source, f"{self.name}/known-{name}") for name in ("a", "b")}
         self._current = "a"
@@ -122,6 +126,7 @@ class DeltaTask:
             self._phase, self._link, self._anchor = position["phase"], position["link"], position["anchor"]
             self._current, self.unverified = position["known"], position["unverified"]
             self.completed, self.verified_ms = position["completed"], position["verified_ms"]
+            self.doubtful, self._last_item = set(position["doubtful"]), position["last_item"]
             # Killed between two records: told of, but the page will not necessarily say so again.
             for name in beyond:
                 self.before.add(name)
@@ -166,6 +171,7 @@ class DeltaTask:
     def verified(self) -> None:
         """Everything told of was compared with what exists."""
         self.before.clear()
+        self.doubtful.clear()
         self.unverified, self.completed, self.verified_ms = False, True, now_ms()
 
     def save(self, step: Step) -> None:
@@ -186,6 +192,8 @@ class DeltaTask:
             "unverified": self.unverified,
             "completed": self.completed,
             "verified_ms": self.verified_ms,
+            "doubtful": sorted(self.doubtful),
+            "last_item": self._last_item,
             "marks": {name: generation.mark for name, generation in self._generations.items()},
         }
         step.checkpoints.append(
@@ -243,6 +251,9 @@ class DeltaTask:
             self.before.discard(name)
             return facts
         first, in_full_round = name not in self.known, self._phase == "full"
+        if in_full_round and not first and self.collection.links and name != self._last_item:
+            self.doubtful.add(name)
+        self._last_item = name
         op = (Operation.READ if in_full_round else Operation.CREATED) if first else Operation.UPDATED
         full = first and in_full_round
         facts = list(facts_of_item(item, self.collection, op, self._sequence, ts_ms, full=full))
@@ -266,6 +277,8 @@ class DeltaTask:
         self.before.clear()
         self._current = "b" if self._current == "a" else "a"
         self._phase, self._link, self._anchor = "full", None, None
+        self._last_item = None
+        self.doubtful.clear()
 
 
 def _dead_letter(item: Any, error: InvalidRecordError, ts_ms: int) -> DeadLetter:

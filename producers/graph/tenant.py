@@ -14,7 +14,7 @@ from producers.graph.task import Step
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import Domain, TenantState
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import Sequence, now_ms, rfc3339
 from streams.runtime.logs import get_logger
 
 # What rules may use; addresses and telephone numbers of the organization stay where they are.
@@ -27,13 +27,14 @@ _ORGANIZATION = (
     "onPremisesLastSyncDateTime",
     "verifiedDomains",
 )
+_BETA_ORGANIZATION = ("onPremisesLastPasswordSyncDateTime", "directorySizeQuota")
 _LONGEST_LIST = 50_000
 
 log = get_logger(__name__)
 
 
 class TenantTask:
-    """Reads the tenant's state every `interval_s` and tells it when it changed."""
+    """Reads the tenant's state every `interval_s`, and tells it each time: the reading itself is news."""
 
     name = "tenant"
 
@@ -94,7 +95,7 @@ class TenantTask:
         return parts
 
     def apply(self, answer: dict[str, Any]) -> Step:
-        """The tenant's state, if it differs from what was told."""
+        """The tenant's state; nothing if no part of it was read."""
         return self._tell({**(self._told or dict.fromkeys(self._probes)), **answer})
 
     def collected(self) -> Step:
@@ -115,9 +116,21 @@ class TenantTask:
         return Step(tenants=[state], checkpoints=[saved])
 
     def _organization(self) -> dict[str, Any]:
-        found = self._items("/organization", 1)
+        """The organization, with the time of this reading: how old its times are can only be judged by that."""
+        found = self._items(self._client.url("/organization"), 1)
         entity = found[0] if found else {}
-        return {name: entity[name] for name in _ORGANIZATION if name in entity}
+        known = {name: entity[name] for name in _ORGANIZATION if name in entity}
+        return {**known, **self._beta_organization(), "readDateTime": rfc3339(now_ms())}
+
+    def _beta_organization(self) -> dict[str, Any]:
+        """What only the beta of Graph tells; nothing where it does not answer."""
+        try:
+            found = self._items(self._client.beta_url(f"/organization?$select={','.join(_BETA_ORGANIZATION)}"), 1)
+        except (GraphError, RetriableError) as error:
+            log.debug("unknown", source=self._source, part="beta organization", error=str(error))
+            return {}
+        entity = found[0] if found else {}
+        return {name: entity[name] for name in _BETA_ORGANIZATION if name in entity}
 
     def _domains(self) -> list[Domain]:
         return [
@@ -128,29 +141,29 @@ class TenantTask:
                 is_default=item.get("isDefault") is True,
                 authentication_type=item.get("authenticationType"),
             )
-            for item in self._items("/domains")
+            for item in self._items(self._client.url("/domains"))
             if isinstance(item.get("id"), str)
         ]
 
     def _features(self) -> dict[str, bool | None] | None:
-        found = self._items("/directory/onPremisesSynchronization", 1)
+        found = self._items(self._client.url("/directory/onPremisesSynchronization"), 1)
         features = found[0].get("features") if found else None
         if not isinstance(features, dict):
             return None
         return {name: value for name, value in features.items() if value is None or isinstance(value, bool)}
 
     def _privileged_ids(self) -> list[str]:
-        found = self._items("/roleManagement/directory/roleAssignments?$select=principalId")
+        found = self._items(self._client.url("/roleManagement/directory/roleAssignments?$select=principalId"))
         return sorted({str(item["principalId"]).lower() for item in found if item.get("principalId")})
 
-    def _items(self, path: str, most: int = _LONGEST_LIST) -> list[dict[str, Any]]:
+    def _items(self, start: str, most: int = _LONGEST_LIST) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
-        url: str | None = self._client.url(path)
+        url: str | None = start
         while url is not None and len(items) < most:
             page = self._client.get(url)
             value, following = page.get("value"), page.get("@odata.nextLink")
             if not isinstance(value, list):
-                raise RetriableError(f"{path}: the answer has no value; asking again")
+                raise RetriableError(f"{start}: the answer has no value; asking again")
             items += [item for item in value if isinstance(item, dict)]
             url = following if isinstance(following, str) else None
         return items

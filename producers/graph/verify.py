@@ -122,7 +122,7 @@ class VerifyTask:
     def _note_page(self, page: dict[str, Any]) -> None:
         if not self._active:
             self._active, self._missing = True, None
-            self._listed, self._untold, self._asked = IdSet(), IdSet(), []
+            self._listed, self._untold, self._asked = IdSet(), IdSet(self._delta.doubtful), []
         for item in page["value"]:
             try:
                 name = object_id(item)
@@ -179,21 +179,20 @@ class VerifyTask:
         )
 
     def _settle(self, decided: Decided, step: Step) -> None:
+        # Where delta has spoken since, what was read or asked may be older: those are decided again.
         newer = self._delta.told_since or set()
         ts_ms = now_ms()
         for item in decided.items:
-            # Where delta has spoken since, it knows better than what was read before.
             if object_id(item) not in newer:
                 step.facts += self._delta.read_facts(item, ts_ms)
+        step.facts += [self._delta.gone_fact(name, ts_ms) for name in decided.gone if name not in newer]
+        done = set(decided.asked) - newer
+        for name in done:
+            self._untold.discard(name)
         for name in decided.living:
             if name not in self._delta.known:
                 self._untold.add(name)
-        step.facts += [self._delta.gone_fact(name, ts_ms) for name in decided.gone if name not in newer]
-        done = set(decided.asked)
         self._asked = [name for name in self._asked if name not in done]
-        for name in decided.asked:
-            if name not in decided.living:
-                self._untold.discard(name)
 
     def _end(self) -> None:
         log.info("verified", task=self.name, objects=len(self._delta.known))
