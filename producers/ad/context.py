@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-
-import orjson
 
 from producers.ad import lookups
 from producers.ad.assembly import WANTED, Assembler
 from producers.ad.attributes import NAMES, OBJECT_FILTER
 from producers.ad.connection import DirectoryConnection
+from producers.ad.contact import Contact
 from producers.ad.dirsync import DirSyncRequest
 from producers.ad.mapping import Change, read_change
 from producers.ad.missing import Missing
-from producers.ad.naming import ServerIdentity, read_highest_usn, read_object_guid
+from producers.ad.naming import ServerIdentity
 from producers.ad.position import Position
+from producers.ad.rejected import dead_letter
 from producers.ad.second_look import second_look
 from producers.ad.servers import Servers
 from producers.ad.times import changed_times
-from producers.ad.wakeup import Bell
-from producers.backoff import LONGEST_S
 from producers.known import IdSet, KnownIds
 from producers.metrics import RESYNCS
 from producers.source import Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.errors import CheckpointLostError, InvalidRecordError, RetriableError
+from streams.contracts.errors import CheckpointLostError, InvalidRecordError
 from streams.contracts.facts import Fact
 from streams.runtime.clock import Sequence, now_ms
 from streams.runtime.logs import get_logger
@@ -40,6 +38,9 @@ _SMALL = 100  # changes for which asking for their times costs nothing worth spe
 _ASK_ANYWAY_S = 60.0  # a pass although highestCommittedUSN stands still
 _SAVE_EVERY_S = 60.0  # how old a saved position may become while nothing happens
 
+# Lost positions after which objects may be gone that never got a tombstone.
+_REWOUND = frozenset({"restored_server", "usn_rollback", "foreign_domain"})
+
 log = get_logger(__name__)
 
 
@@ -48,6 +49,8 @@ class FullPass:
     """A pass without history. `reason`: "initial", or why the position was lost.
 
     resumed: it goes on where another process stopped, so what it does not see may have been seen there.
+    saves:   its cookies are worth saving, for another process to go on.
+    saw_deleted: it was sent tombstones, so this account is not blind to deletions.
     """
 
     reason: str
@@ -55,6 +58,7 @@ class FullPass:
     resumed: bool = False
     saves: bool = False
     seen: IdSet = field(default_factory=IdSet)
+    saw_deleted: bool = False
 
 
 class NamingContext:
@@ -76,24 +80,16 @@ class NamingContext:
         self.known = KnownIds(source, f"known/{name}")
         self.containers = KnownIds(source, f"containers/{name}")
         self._forest = forest
-        self._servers = servers
         self._sequence = sequence
         self._progress = progress
         self._assembler = Assembler(self.known, self.containers, sequence, elsewhere)
         self._missing = Missing(source, self._assembler, object_security=forest.object_security)
-        self.bell = Bell(name, lambda: servers.connect(name)[0])
-        self._connection: DirectoryConnection | None = None
-        self._identity: ServerIdentity | None = None
-        self._domain_guid = ""
-        self._highest_usn = -1
-        self._quiet_ms = 0  # when the log was last known to hold nothing new
+        self.contact = Contact(name, servers, partial(self._missing.look_at, name))
         self._read_at = 0.0
         self._saved_at = 0.0
         self._full: FullPass | None = None
         self._steps: Iterator[Batch] | None = None
         self._sweep: Iterator[Batch] | None = None
-        self.failures = 0  # in a row, while other naming contexts answer
-        self._due_at = 0.0
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
         """Take back what was saved."""
@@ -122,46 +118,18 @@ class NamingContext:
 
     def changed(self) -> bool:
         """Whether `read` would probably bring something; about 1 ms. Never raises: reading will tell."""
-        if self._connection is None or self._sweep is not None or self._sweep_due():
-            return True
-        asked_ms = now_ms()
-        try:
-            if read_highest_usn(self._connection) != self._highest_usn:
-                return True
-        except RetriableError:
-            return True
-        self._quiet_ms = asked_ms
-        return False
-
-    @property
-    def is_due(self) -> bool:
-        """False while it is put off."""
-        return time.monotonic() >= self._due_at
-
-    def put_off(self, asked_s: float | None) -> float:
-        """After a failure: do not read for `asked_s`, or longer with each failure. Returns the seconds."""
-        self.failures += 1
-        wait_s = asked_s if asked_s is not None else min(2.0 ** (self.failures - 1), LONGEST_S)
-        self._due_at = time.monotonic() + wait_s
-        return wait_s
-
-    def came_back(self) -> None:
-        """After a success."""
-        self.failures, self._due_at = 0, 0.0
+        return self._sweep is not None or self._sweep_due() or self.contact.has_news()
 
     def close(self) -> None:
         """Let go of the connection and of what was under way; the position stays."""
         self._steps = self._sweep = None
-        self.bell.close()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self.contact.close()
 
     def _turn(self) -> Iterator[Batch]:
         """One pass, as batches."""
-        connection, identity, highest_usn = self._in_contact()
+        connection, identity, highest_usn = self.contact.make()
         fault = self.position.fault(
-            identity, self._domain_guid, highest_usn, now_ms(), self._missing.tombstone_lifetime_ms
+            identity, self.contact.domain_guid, highest_usn, now_ms(), self._missing.tombstone_lifetime_ms
         )
         if fault:
             yield self._lost(fault, f"{connection.server.url}: {self.name}")
@@ -171,10 +139,10 @@ class NamingContext:
             reason = "initial" if initial or resumed else "unfinished"
             self._full = FullPass(reason, self.position.cookie, resumed, saves=initial or resumed)
         if self._full is not None:
-            yield from self._read_all(connection, self._full, highest_usn)
+            yield from self._read_all(connection, identity, self._full, highest_usn)
             return
-        if highest_usn != self._highest_usn or time.monotonic() - self._read_at > _ASK_ANYWAY_S:
-            yield from self._read_log(connection, highest_usn)
+        if highest_usn != self.contact.highest_usn or time.monotonic() - self._read_at > _ASK_ANYWAY_S:
+            yield from self._read_log(connection, identity, highest_usn)
         if self._sweep is None and self._sweep_due():
             self._sweep = self._look_for_missed(connection)
         if self._sweep is not None:
@@ -184,26 +152,7 @@ class NamingContext:
             else:
                 yield batch
 
-    def _in_contact(self) -> tuple[DirectoryConnection, ServerIdentity, int]:
-        """A connection that has just answered: one that died while idle is replaced at once."""
-        if self._connection is not None:
-            try:
-                connection, identity = self._connected()
-                return connection, identity, read_highest_usn(connection)
-            except RetriableError:
-                self._connection.close()
-        connection, identity = self._connected()
-        return connection, identity, read_highest_usn(connection)
-
-    def _connected(self) -> tuple[DirectoryConnection, ServerIdentity]:
-        if self._connection is None or self._identity is None or not self._connection.is_open:
-            self._connection, self._identity = self._servers.connect(self.name)
-            self._domain_guid = read_object_guid(self._connection, self.name)
-            self._missing.look_at(self._connection, self._identity, self.name)
-            self._highest_usn = -1
-        return self._connection, self._identity
-
-    def _read_log(self, connection: DirectoryConnection, highest_usn: int) -> Iterator[Batch]:
+    def _read_log(self, connection: DirectoryConnection, identity: ServerIdentity, highest_usn: int) -> Iterator[Batch]:
         """Everything since the cookie. Samba sends it in one response, Windows in several."""
         self._progress.phase = "streaming"
         more = True
@@ -218,7 +167,9 @@ class NamingContext:
                     few = False
                     yield Batch(facts=self._stream(held, {}), more=True)
                     held = []
-            times = changed_times(connection, self.name, held, self._quiet_ms) if few and len(held) <= _SMALL else {}
+            times = (
+                changed_times(connection, self.name, held, self.contact.quiet_ms) if few and len(held) <= _SMALL else {}
+            )
             facts = self._stream(held, times)
             if self._assembler.has_notes:
                 yield Batch(facts=facts, more=True)
@@ -226,10 +177,12 @@ class NamingContext:
                 yield from self._second_look(connection)
             self.position.cookie, more = request.cookie, request.more
             if not more:
-                self._arrived(highest_usn)
+                self._arrived(identity, highest_usn)
             yield Batch(facts=facts, rejected=rejected, checkpoints=self._save(bool(held)), more=more)
 
-    def _read_all(self, connection: DirectoryConnection, full: FullPass, highest_usn: int) -> Iterator[Batch]:
+    def _read_all(
+        self, connection: DirectoryConnection, identity: ServerIdentity, full: FullPass, highest_usn: int
+    ) -> Iterator[Batch]:
         """Everything there is; then what was known and not seen is looked for, one by one."""
         self._progress.phase = "snapshot" if full.reason == "initial" else "resync"
         self._progress.total = len(self.known) or None
@@ -239,6 +192,7 @@ class NamingContext:
             facts: list[Fact] = []
             rejected: list[DeadLetter] = []
             for change in self._changes(request, rejected):
+                full.saw_deleted |= change.deleted
                 facts += self._assembler.snapshot(change, full.seen)
                 if len(facts) >= BATCH_FACTS:
                     self._progress.done += len(facts)
@@ -250,14 +204,15 @@ class NamingContext:
             full.cookie, more = request.cookie, request.more
             if full.saves:
                 self.position.cookie = full.cookie
-                self.position.domain_guid = self._domain_guid
+                self.position.domain_guid = self.contact.domain_guid
                 yield Batch(checkpoints=self._save(True), more=True)
         if not full.resumed:
-            yield from self._confirm_missing(connection, full.seen)
+            self._missing.sees_deleted |= full.saw_deleted
+            yield from self._confirm_missing(connection, full.seen, rewound=full.reason in _REWOUND)
         self.position.cookie, self.position.complete = full.cookie, True
         self.position.swept_ms = now_ms()
         self._full = None
-        self._arrived(highest_usn)
+        self._arrived(identity, highest_usn)
         log.info("full pass done", source=self.source, naming_context=self.name, objects=len(self.known))
         self._progress.phase, self._progress.total = "streaming", None
         yield Batch(checkpoints=self._save(True), more=True)
@@ -280,8 +235,11 @@ class NamingContext:
         self.position.swept_ms = now_ms()
         yield Batch(checkpoints=self._save(True))
 
-    def _confirm_missing(self, connection: DirectoryConnection, seen: IdSet) -> Iterator[Batch]:
-        for facts in self._missing.confirm(connection, self.name, self.position.contact_ms, seen):
+    def _confirm_missing(
+        self, connection: DirectoryConnection, seen: IdSet, *, rewound: bool = False
+    ) -> Iterator[Batch]:
+        silent_ms = now_ms() - self.position.contact_ms if self.position.contact_ms else 0
+        for facts in self._missing.confirm(connection, self.name, seen, silent_ms=silent_ms, rewound=rewound):
             yield Batch(facts=facts, more=True)
         yield from self._second_look(connection)
 
@@ -299,7 +257,7 @@ class NamingContext:
             try:
                 yield read_change(entry)
             except InvalidRecordError as error:
-                rejected.append(_dead_letter(error, entry.dn, entry.attributes))
+                rejected.append(dead_letter(error, entry))
 
     def _request(self, connection: DirectoryConnection, cookie: bytes) -> DirSyncRequest:
         self._assembler.begin()
@@ -320,17 +278,15 @@ class NamingContext:
         self._progress.done = 0
         # contact_ms stays: it says how long deletions may have gone unheard
         self.position = Position(self.name, contact_ms=self.position.contact_ms)
-        self._highest_usn = -1
+        self.contact.highest_usn = -1
         return Batch(checkpoints=self._save(True), more=True)
 
-    def _arrived(self, highest_usn: int) -> None:
+    def _arrived(self, identity: ServerIdentity, highest_usn: int) -> None:
         """Note that everything up to `highest_usn` of this server was read."""
-        identity = self._identity
-        if identity is not None:
-            self.position.servers[identity.service_name] = (identity.invocation_id, highest_usn)
-        self.position.domain_guid = self._domain_guid
+        self.position.servers[identity.service_name] = (identity.invocation_id, highest_usn)
+        self.position.domain_guid = self.contact.domain_guid
         self.position.contact_ms = now_ms()
-        self._highest_usn, self._read_at = highest_usn, time.monotonic()
+        self.contact.highest_usn, self._read_at = highest_usn, time.monotonic()
 
     def _save(self, worth_it: bool) -> list[Checkpoint]:
         """The parts of the position, in the order in which they must be saved."""
@@ -352,15 +308,3 @@ class NamingContext:
 
     def _sweep_due(self) -> bool:
         return now_ms() - self.position.swept_ms > self._forest.reconcile_interval_s * 1000
-
-
-def _dead_letter(error: InvalidRecordError, dn: str, attributes: dict[str, list[bytes]]) -> DeadLetter:
-    readable = {name: [base64.b64encode(value).decode() for value in values] for name, values in attributes.items()}
-    original = orjson.dumps({"dn": dn.encode("utf-8", "replace").decode(), "attributes": readable})
-    return DeadLetter(
-        reason=error.reason,
-        error=str(error),
-        stage="source",
-        ts_ms=now_ms(),
-        original=base64.b64encode(original).decode("ascii"),
-    )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from producers.ad import wire
 from producers.ad.connection import Control, DirectoryConnection, Scope
 from producers.ad.refusals import SUCCESS, refusal
-from streams.contracts.errors import CheckpointLostError, RetriableError
+from streams.contracts.errors import RetriableError
 
 DIRSYNC = "1.2.840.113556.1.4.841"
 EXTENDED_DN = "1.2.840.113556.1.4.529"
@@ -24,7 +24,7 @@ INCREMENTAL_VALUES = -0x80000000  # bit 31 of a signed 32-bit integer
 # A hint to the server; Active Directory has its own, lower limit, Samba ignores it.
 MAX_BYTES = 4 * 1024 * 1024
 
-EXTENDED_NAMES = Control(EXTENDED_DN, wire.write_sequence(1), critical=False)
+EXTENDED_NAMES = Control(EXTENDED_DN, wire.write_sequence(1))  # critical: without it links have no ids
 
 
 class DirSyncRequest:
@@ -75,5 +75,5 @@ def _response(result: wire.Result, doing: str) -> tuple[bool, bytes]:
         raise RetriableError(f"{doing}: the answer carries no DirSync control")
     items = wire.read_sequence(value)
     if len(items) != 3 or not isinstance(items[2], bytes):
-        raise CheckpointLostError(f"{doing}: the DirSync control of the answer is malformed")
+        raise RetriableError(f"{doing}: the DirSync control of the answer is malformed")
     return bool(items[0]), items[2]

@@ -58,6 +58,8 @@ def read_change(entry: Entry) -> Change:
         object_id = name.guid
     else:
         raise InvalidRecordError("object_guid", f"entry {name.dn!r} has no objectGUID: may this account read it?")
+    if not name.dn.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name.dn):
+        raise InvalidRecordError("value", f"the distinguished name {name.dn!a} is not UTF-8")
     change = Change(object_id, name.dn)
     attributes = change.attributes
     for spelled, values in entry.attributes.items():
@@ -147,7 +149,10 @@ def _texts(values: list[bytes]) -> list[str]:
 
 
 def _integer(values: list[bytes]) -> int:
-    return int(values[0])
+    number = int(values[0])
+    if not -(2**63) <= number < 2**63:  # LargeInteger; more is no JSON number that everybody reads
+        raise ValueError(f"{number} has more than 64 bits")
+    return number
 
 
 def _boolean(values: list[bytes]) -> bool:

@@ -18,7 +18,6 @@ from producers.ad.naming import ServerIdentity
 from producers.known import IdSet
 from streams.contracts.facts import Fact
 from streams.contracts.identity import guid_of_bytes
-from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 
 _DAY_MS = 86_400_000
@@ -41,8 +40,9 @@ class Missing:
         self._object_security = object_security
         self.tombstone_lifetime_ms = _DEFAULT_LIFETIME_DAYS * _DAY_MS
         self.sees_deleted = False
+        self._unconfirmed = 0
 
-    def look_at(self, connection: DirectoryConnection, identity: ServerIdentity, naming_context: str) -> None:
+    def look_at(self, naming_context: str, connection: DirectoryConnection, identity: ServerIdentity) -> None:
         """Learn from a fresh connection how long tombstones live and whether we may see them."""
         service = f"CN=Directory Service,CN=Windows NT,CN=Services,{identity.configuration_naming_context}"
         found = connection.read(service, attributes=["tombstoneLifetime"])
@@ -60,15 +60,17 @@ class Missing:
             )
 
     def confirm(
-        self, connection: DirectoryConnection, naming_context: str, contact_ms: int, seen: IdSet
+        self, connection: DirectoryConnection, naming_context: str, seen: IdSet, *, silent_ms: int, rewound: bool
     ) -> Iterator[list[Fact]]:
         """Facts for those known objects outside `seen` that are certainly deleted, some hundreds at a time.
 
-        contact_ms: when the log was last read; tombstones that are older than their lifetime are gone.
+        silent_ms: how long the log was not read; tombstones that are older than their lifetime are gone.
+        rewound:   the database is an older one or another, where newer objects never were: no tombstones either.
         Objects that live are noted in the assembler to be read again; those that nothing tells about stay.
         """
-        expired = contact_ms > 0 and now_ms() - contact_ms > self.tombstone_lifetime_ms
-        missing = iter(list(self._assembler.known.difference(seen)))
+        without_trace = (rewound or silent_ms > self.tombstone_lifetime_ms) and self.sees_deleted
+        without_trace = without_trace and not self._object_security
+        missing = self._assembler.known.difference(seen)
         unconfirmed = deleted = 0
         while some := list(islice(missing, _ASK_AT_ONCE)):
             fates: dict[str, tuple[bool, str | None]] = {}
@@ -79,7 +81,7 @@ class Missing:
                     fates[guid_of_bytes(raw[0])] = is_dead, entry.dn
             facts = []
             for object_id in some:
-                is_dead, dn = fates.get(object_id, (expired and self.sees_deleted, None))
+                is_dead, dn = fates.get(object_id, (without_trace, None))
                 if is_dead:
                     deleted += 1
                     facts.append(self._assembler.gone(object_id, dn))
@@ -91,7 +93,8 @@ class Missing:
         self._report(naming_context, deleted, unconfirmed)
 
     def _report(self, naming_context: str, deleted: int, unconfirmed: int) -> None:
-        UNCONFIRMED.labels(self._source).set(unconfirmed)
+        UNCONFIRMED.labels(self._source).inc(unconfirmed - self._unconfirmed)  # one of several naming contexts
+        self._unconfirmed = unconfirmed
         if deleted:
             log.warning(
                 "deletions that the log did not tell",

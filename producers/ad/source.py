@@ -63,32 +63,32 @@ class ActiveDirectorySource:
         # the turn goes round, so that a full pass of one domain does not keep the others waiting
         self._turn = [*self._turn[1:], *self._turn[:1]]
         for context in self._turn:
-            if not context.is_due:
+            if not context.contact.is_due:
                 continue
             try:
                 batch = context.read()
             except RetriableError as error:
                 self._put_off(context, error)
                 continue
-            context.came_back()
+            context.contact.came_back()
             facts += batch.facts
             rejected += batch.rejected
             checkpoints += batch.checkpoints
             more = batch.more
             if more:
                 break
-        contacted = not any(context.failures for context in self._contexts.values())
+        contacted = not any(context.contact.failures for context in self._contexts.values())
         return Batch(facts=facts, rejected=rejected, checkpoints=checkpoints, more=more, contacted=contacted)
 
     def wait(self, timeout_s: float) -> None:
         """Return when something changed, after `timeout_s`, or when `wake` was called."""
         end = time.monotonic() + timeout_s
         while (left := end - time.monotonic()) > 0:
-            bells = [context.bell for context in self._contexts.values() if not context.failures]
+            bells = [context.contact.bell for context in self._contexts.values() if not context.contact.failures]
             called, rung = self._wakeup.wait(bells, min(left, self._forest.poll_interval_s))
             if called:
                 return
-            if rung or any(context.is_due and context.changed() for context in self._contexts.values()):
+            if rung or any(context.contact.is_due and context.changed() for context in self._contexts.values()):
                 # a directory that never rests must not be read without a pause
                 time.sleep(max(0.0, self._read_at + _BREATH_S - time.monotonic()))
                 return
@@ -106,9 +106,9 @@ class ActiveDirectorySource:
 
     def _put_off(self, context: NamingContext, error: RetriableError) -> None:
         """Let a failing naming context wait; alone it is the runner's to wait for."""
-        if all(other is context or other.failures for other in self._contexts.values()):
+        if all(other is context or other.contact.failures for other in self._contexts.values()):
             raise error
-        wait_s = context.put_off(error.retry_after_s)
+        wait_s = context.contact.put_off(error.retry_after_s)
         ERRORS.labels(self.origin.name, "read", type(error).__name__).inc()
         log.warning(
             "a naming context is put off",

@@ -8,12 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.ad.assembly import Assembler
 from producers.ad.attributes import LINKS, NAMES, OBJECT_FILTER, WATCHED
 from producers.ad.extended_name import names_tombstone, read_name
 from producers.ad.mapping import kind_of, read_change, rfc3339_of_generalized_time
 from producers.ad.wire import Entry
+from producers.known import IdSet
+from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError
-from streams.contracts.facts import ObjectKind
+from streams.contracts.facts import ObjectKind, Operation
+from streams.runtime.clock import Sequence
 
 GUID = uuid.UUID("6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55")
 OTHER = "0f0e0d0c-0b0a-0908-0706-050403020100"
@@ -115,12 +119,23 @@ def test_an_entry_without_object_guid_is_invalid(attributes: dict[str, list[byte
 
 @pytest.mark.parametrize(
     ("name", "raw"),
-    [("mail", b"\xff"), ("userAccountControl", b"many"), ("objectSid", b"\1"), ("whenCreated", b"yesterday")],
+    [
+        ("mail", b"\xff"),
+        ("userAccountControl", b"many"),
+        ("pwdLastSet", b"9" * 30),
+        ("objectSid", b"\1"),
+        ("whenCreated", b"yesterday"),
+    ],
 )
 def test_an_attribute_that_cannot_be_read_is_invalid_and_named(name: str, raw: bytes) -> None:
     with pytest.raises(InvalidRecordError, match=name) as raised:
         read_change(entry(**{name: [raw]}))
     assert raised.value.reason == "value"
+
+
+def test_a_name_that_is_not_utf_8_is_invalid() -> None:
+    with pytest.raises(InvalidRecordError, match="UTF-8"):
+        read_change(entry(b"CN=\xff".decode("utf-8", "surrogateescape")))
 
 
 @given(
@@ -137,6 +152,7 @@ def test_any_entry_is_a_change_or_invalid(attributes: dict[str, list[bytes]], dn
     except InvalidRecordError:
         return
     assert uuid.UUID(change.object_id)
+    assert encode(Assembler(IdSet(), IdSet(), Sequence()).whole(change, Operation.READ))
     assert set(change.links) <= set(LINKS)
     assert not set(change.attributes) & set(LINKS)
 

@@ -20,7 +20,7 @@ from producers.ad.wire import Entry
 from producers.known import IdSet
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Operation
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import Sequence
 from streams.runtime.settings import ForestSettings
 
 ID = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
@@ -84,29 +84,37 @@ def test_an_object_that_vanishes_between_two_ranges_ends_the_list() -> None:
     assert next(lookups.read_whole(scripted(answer), "DC=corp", [ID])).attributes["member"] == [b"CN=a"]
 
 
-def missing(*, sees_deleted: bool) -> tuple[Missing, Assembler]:
+def missing(*, sees_deleted: bool, object_security: bool = False) -> tuple[Missing, Assembler]:
     assembler = Assembler(IdSet([ID]), IdSet(), Sequence())
-    judge = Missing("ad/corp", assembler, object_security=False)
+    judge = Missing("ad/corp", assembler, object_security=object_security)
     judge.sees_deleted = sees_deleted
     return judge, assembler
 
 
+TOMBSTONE = [Entry("CN=a\\0ADEL:x", {"objectGUID": [RAW], "isDeleted": [b"TRUE"]})]
+ALIVE = [Entry("CN=a", {"objectGUID": [RAW]})]
+
+
 @pytest.mark.parametrize(
-    ("answer", "sees_deleted", "silent_days", "expected"),
+    ("answer", "sees_deleted", "object_security", "silent_days", "rewound", "expected"),
     [
-        ([Entry("CN=a\\0ADEL:x", {"objectGUID": [RAW], "isDeleted": [b"TRUE"]})], True, 1, "deleted"),
-        ([Entry("CN=a", {"objectGUID": [RAW]})], True, 1, "read again"),
-        ([], True, 1, "kept"),  # unreadable is not deleted
-        ([], False, 400, "kept"),  # a blind account cannot tell
-        ([], True, 400, "deleted"),  # its tombstone has been collected in the meantime
+        (TOMBSTONE, True, False, 1, False, "deleted"),
+        (ALIVE, True, False, 1, True, "read again"),
+        ([], True, False, 1, False, "kept"),  # unreadable is not deleted
+        ([], False, False, 400, True, "kept"),  # a blind account cannot tell
+        ([], True, True, 400, True, "kept"),  # nor one that sees only what its rights show
+        ([], True, False, 400, False, "deleted"),  # its tombstone has been collected in the meantime
+        ([], True, False, 1, True, "deleted"),  # this database never had it
     ],
 )
 def test_what_became_of_a_missing_object(
-    answer: list[Entry], sees_deleted: bool, silent_days: int, expected: str
+    answer: list[Entry], sees_deleted: bool, object_security: bool, silent_days: int, rewound: bool, expected: str
 ) -> None:
-    judge, assembler = missing(sees_deleted=sees_deleted)
-    contact_ms = now_ms() - silent_days * DAY_MS
-    facts = [f for some in judge.confirm(scripted(lambda *_: answer), "DC=corp", contact_ms, IdSet()) for f in some]
+    judge, assembler = missing(sees_deleted=sees_deleted, object_security=object_security)
+    found = judge.confirm(
+        scripted(lambda *_: answer), "DC=corp", IdSet(), silent_ms=silent_days * DAY_MS, rewound=rewound
+    )
+    facts = [fact for some in found for fact in some]
     verdict = "deleted" if facts else "read again" if assembler.has_notes else "kept"
     assert verdict == expected
     assert all(fact.op is Operation.DELETED for fact in facts)
@@ -116,7 +124,7 @@ def test_what_became_of_a_missing_object(
 def test_objects_out_of_sight_are_reported_with_what_to_grant() -> None:
     judge, _ = missing(sees_deleted=False)
     with capture_logs() as logs:
-        list(judge.confirm(scripted(lambda *_: []), "DC=corp", now_ms(), IdSet()))
+        list(judge.confirm(scripted(lambda *_: []), "DC=corp", IdSet(), silent_ms=0, rewound=False))
     assert [line["objects"] for line in logs if "Deleted Objects" in line.get("remedy", "")] == [1]
 
 

@@ -1,0 +1,27 @@
+"""Entries that cannot be mapped, kept whole with the reason."""
+
+from __future__ import annotations
+
+import base64
+
+import orjson
+
+from producers.ad.wire import Entry
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.errors import InvalidRecordError
+from streams.runtime.clock import now_ms
+
+
+def dead_letter(error: InvalidRecordError, entry: Entry) -> DeadLetter:
+    """The dead letter of `entry`; its original is JSON: dn, and attributes with base64 values."""
+    readable = {
+        name: [base64.b64encode(value).decode("ascii") for value in values] for name, values in entry.attributes.items()
+    }
+    original = orjson.dumps({"dn": entry.dn.encode("utf-8", "replace").decode(), "attributes": readable})
+    return DeadLetter(
+        reason=error.reason,
+        error=str(error),
+        stage="source",
+        ts_ms=now_ms(),
+        original=base64.b64encode(original).decode("ascii"),
+    )
