@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import orjson
@@ -46,6 +47,8 @@ class ProjectPartition:
         outbox = self._new_outbox(STAGE, records[0])
         facts = [(record, origin, fact) for record in records for origin, fact in _facts(record, outbox)]
         self._rows.prefetch(self._projector.row_keys(fact for _, _, fact in facts))
+        for side, count in Counter(origin.side for _, origin, _ in facts).items():
+            FACTS.labels(side).inc(count)
         for count, (record, origin, fact) in enumerate(facts, start=1):
             self._project(record, origin, fact, outbox)
             if count % _BREATHE_EVERY == 0:
@@ -67,7 +70,6 @@ class ProjectPartition:
         else:
             self._rows.keep()
             self._fuse.good()
-            FACTS.labels(origin.side).inc()
             outbox.contributions(contributions)
 
 

@@ -28,7 +28,7 @@ from streams.contracts.views import (
     Tick,
     ViewRecord,
 )
-from streams.detections.detection import Context, Verdict, context_of
+from streams.detections.detection import DEFAULT_THRESHOLDS, Context, Thresholds, Verdict, context_of
 from streams.detections.registry import Registered
 from streams.engine.findings import transition
 from streams.engine.rows import Rows
@@ -90,6 +90,7 @@ class EvaluatorOptions:
     resolved_retention_ms: int = 7 * 86_400_000
     runbook_base_url: str = ""
     disabled: frozenset[str] = frozenset()
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
 
 
 class ViewPartition:
@@ -340,7 +341,7 @@ class ViewPartition:
 
     def _context(self, tenant: str, state: TenantState | None) -> Context:
         causes = {name: cause.finding for name, cause in self._causes.get(tenant, {}).items() if cause.finding}
-        return context_of(tenant, state, self._options.sync_interval_ms, causes)
+        return context_of(tenant, state, self._options.sync_interval_ms, causes, self._options.thresholds)
 
 
 def opened(verdict: Verdict, hold_s: int, now_ms: int, wake_ms: list[int]) -> Verdict | None:

@@ -21,6 +21,7 @@ from streams.views.reference import reference_view_key
 from streams.views.registry import AnyView, view_class
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
+from streams.views.tenant import tenant_contributions
 from streams.views.view import Entry
 
 
@@ -45,27 +46,39 @@ def expected_findings(
 
     Only identity and content are meaningful; opened_at and the like are `now_ms`.
     """
-    views = _views(objects, scopes)
-    findings: dict[str, Finding] = {}
+    views = _views(objects, scopes, tenants.values())
     rules = tuple(detections)
-    for view in views.values():
-        context = context_of(view.tenant, tenants.get(view.tenant), sync_interval_ms)
-        for registered in rules:
-            if type(view) not in registered.detection.views:
-                continue
-            verdict = registered.evaluate(view, context, now_ms)
-            if verdict is not None and opened(verdict, registered.detection.hold_s, now_ms, []) is not None:
-                finding = transition(
-                    registered.detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms
-                )
+    causes: dict[str, dict[str, str]] = defaultdict(dict)
+    findings: dict[str, Finding] = {}
+    # Tenant-wide causes first: they explain others away.
+    for tenant_wide in (True, False):
+        for view in views.values():
+            context = context_of(view.tenant, tenants.get(view.tenant), sync_interval_ms, causes[view.tenant])
+            for registered in rules:
+                detection = registered.detection
+                if detection.tenant_wide is not tenant_wide or type(view) not in detection.views:
+                    continue
+                verdict = registered.evaluate(view, context, now_ms)
+                if verdict is None or opened(verdict, detection.hold_s, now_ms, []) is None:
+                    continue
+                if any(cause in context.causes for cause in detection.suppressed_by):
+                    continue
+                finding = transition(detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms)
                 if finding is not None:
                     findings[finding.id] = finding
+                    if tenant_wide:
+                        causes[view.tenant][detection.id] = finding.id
     return findings
 
 
-def _views(objects: Iterable[DirectoryObject], scopes: Mapping[str, Scope]) -> dict[str, AnyView]:
+def _views(
+    objects: Iterable[DirectoryObject], scopes: Mapping[str, Scope], tenants: Iterable[TenantState]
+) -> dict[str, AnyView]:
     everything = Scope()
     entries: dict[str, dict[str, Entry]] = defaultdict(dict)
+    for tenant in tenants:
+        for said in tenant_contributions(tenant):
+            entries[said.view][said.contributor] = Entry(said.changed_ms, said.body or {})
     for item in objects:
         state = item.state
         scope = scopes.get(state.forest or "", everything)

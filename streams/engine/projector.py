@@ -15,6 +15,7 @@ from streams.contracts.views import Contribution
 from streams.engine.links import fold_links, standing_links
 from streams.engine.rows import Rows
 from streams.views.contributions import contributions_of, contributor_of, referrer_body
+from streams.views.device import REMEMBERED_MS
 from streams.views.reference import reference_view_key
 from streams.views.scope import Scope
 from streams.views.state import ObjectState, fold, new_state
@@ -59,7 +60,14 @@ class Projector:
         changes: list[tuple[str, dict[str, Any] | None]] = [(view, None) for view in told if view not in telling]
         changes += [(view, body) for view, body in telling.items() if told.get(view) != body]
         return [
-            Contribution(view=view, contributor=contributor, seq=after.seq, changed_ms=after.changed_ms, body=body)
+            Contribution(
+                view=view,
+                contributor=contributor,
+                seq=after.seq,
+                changed_ms=after.changed_ms,
+                body=body,
+                expires_ms=after.changed_ms + REMEMBERED_MS if body and body.get("deleted") else 0,
+            )
             for view, body in changes
         ]
 

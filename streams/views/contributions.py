@@ -10,7 +10,10 @@ from typing import Any
 from streams.contracts.facts import ObjectKind
 from streams.views.address import KIND as ADDRESS
 from streams.views.address import address_claims
+from streams.views.device import device_bodies
 from streams.views.directory_object import object_view_key
+from streams.views.forest import forest_bodies
+from streams.views.host import host_bodies
 from streams.views.party import party_body
 from streams.views.reference import own_reference_key
 from streams.views.scope import Scope
@@ -26,10 +29,14 @@ def contributor_of(state: ObjectState) -> str:
 
 
 def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
-    """View key -> body. Empty for the dead and for kinds that nobody correlates yet.
+    """View key -> body. Empty for the dead, except devices, and for kinds that nobody correlates yet.
 
     scope: of the object's forest; ignored for Entra objects.
     """
+    if state.kind is ObjectKind.DEVICE:
+        return device_bodies(state, scope) | host_bodies(state, scope)
+    if state.kind is ObjectKind.FOREST:
+        return forest_bodies(state, scope)
     if not state.alive or state.kind not in _WATCHED_KINDS:
         return {}
     own_view = object_view_key(state)

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from streams.views.address import AddressView
+from streams.views.device import DeviceView
 from streams.views.directory_object import ContactView, GroupView, UserView
+from streams.views.forest import ForestView
+from streams.views.host import HostView
 from streams.views.reference import ReferenceView
+from streams.views.tenant import TenantView
 from streams.views.unique_value import UniqueValueView
 
-AnyView = AddressView | UserView | GroupView | ContactView | ReferenceView | UniqueValueView
+AnyView = (
+    AddressView
+    | UserView
+    | GroupView
+    | ContactView
+    | DeviceView
+    | ForestView
+    | HostView
+    | ReferenceView
+    | TenantView
+    | UniqueValueView
+)
 
 VIEW_CLASSES: dict[str, type[AnyView]] = {
     "address": AddressView,
     "user": UserView,
     "group": GroupView,
     "contact": ContactView,
+    "device": DeviceView,
+    "forest": ForestView,
+    "host": HostView,
     "reference": ReferenceView,
+    "tenant": TenantView,
     "value": UniqueValueView,
 }
 

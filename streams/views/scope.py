@@ -28,11 +28,15 @@ def normal_dn(distinguished_name: str) -> str:
 
 @dataclass(frozen=True)
 class Scope:
-    """The scope of one forest. Empty `include_ous`: everything; an exclusion beats an inclusion."""
+    """The scope of one forest. Empty `include_ous`: everything; an exclusion beats an inclusion.
+
+    hybrid_join: every supported computer in scope is meant to become a hybrid joined device.
+    """
 
     include_ous: Sequence[str] = ()
     exclude_ous: Sequence[str] = ()
     default_filters: bool = True
+    hybrid_join: bool = False
     _include: tuple[str, ...] = field(init=False, repr=False)
     _exclude: tuple[str, ...] = field(init=False, repr=False)
 

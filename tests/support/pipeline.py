@@ -14,6 +14,7 @@ from streams.engine.evaluator import EvaluatorOptions, Outcome, ViewPartition
 from streams.engine.projector import Projector
 from streams.engine.rows import MemoryRows
 from streams.views.scope import Scope
+from streams.views.tenant import tenant_contributions
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 AD = Origin(name="ad/corp", side="ad", tenant=TENANT, forest="corp")
@@ -60,6 +61,7 @@ class Pipeline:
         self.contribute(
             self._take(self.partition.apply(ContextUpdate(sent_ms=tenant.ts_ms, tenant=tenant), self.view_rows))
         )
+        self.contribute(tenant_contributions(tenant), now_ms=tenant.ts_ms)
         self.tick(self.partition.now_ms)
 
     def tick(self, now_ms: int) -> None:
@@ -81,4 +83,7 @@ class Pipeline:
                 self.findings.pop(key, None)
             else:
                 self.findings[key] = finding
-        return outcome.contributions
+        told = outcome.contributions
+        for cause in outcome.causes:
+            told = told + self._take(self.partition.apply(cause, self.view_rows))
+        return told

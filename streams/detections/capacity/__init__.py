@@ -1,0 +1,1 @@
+"""Capacity: limits that are coming nearer."""

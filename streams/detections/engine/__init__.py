@@ -1,0 +1,1 @@
+"""Engine: is synchronisation itself running?"""

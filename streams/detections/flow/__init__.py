@@ -1,0 +1,1 @@
+"""Flow: does each object arrive, whole and in time?"""

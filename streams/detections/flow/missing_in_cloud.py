@@ -1,0 +1,47 @@
+"""An object in the scope of synchronisation has no counterpart in Entra ID after two cycles.
+
+Source: Microsoft, "Troubleshoot an object that is not synchronizing with Microsoft Entra ID".
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.detections.detection import Context, Detection, Verdict
+from streams.views.directory_object import GroupView, ObjectView, UserView
+
+CYCLES = 2
+
+DETECTION = Detection(
+    id="flow.missing_in_cloud",
+    views=(UserView, GroupView),
+    title="In scope, and missing in Entra ID",
+    severity=Severity.HIGH,
+    remediation=(
+        "Look for another finding on the object first (a duplicate address or anchor, an invalid UPN). Otherwise ask "
+        "the engine: Synchronization Service Manager, Metaverse search, and the export errors of the last run. If the "
+        "object is out of scope on purpose, add its organisational unit or filter to the forest's scope here."
+    ),
+    references=("https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",),
+    suppressed_by=("engine.sync_stopped",),
+    false_positives=("A filter of the engine that include_ous and exclude_ous do not repeat.",),
+    known_gaps=("Contacts are matched by primary address: a changed one would look missing, so they are not judged.",),
+)
+
+
+def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires two cycles after the AD object changed, once the cloud has been read whole."""
+    if view.entra or not context.collected:
+        return None
+    missing = [side for side in view.ad if side.party.in_scope]
+    if not missing:
+        return None
+    side = missing[0]
+    return Verdict(
+        summary=f"{side.party.name} is in scope and not in Entra ID",
+        since_ms=side.changed_ms,
+        open_at_ms=side.changed_ms + CYCLES * context.sync_interval_ms,
+        subject=side.party.subject(view.key),
+        forest=side.party.forest,
+        evidence={"waited_cycles": CYCLES, "created": side.party.created},
+        counterparts=tuple(other.party.holder() for other in missing),
+    )

@@ -1,0 +1,129 @@
+"""An AD computer as hybrid join looks at it: its account, its system, its join certificates.
+
+Sources: Microsoft, "Plan your Microsoft Entra hybrid join implementation" (supported systems) and "Understanding
+Microsoft Entra Connect 1.4.xx.x and device disappearance" (which certificate makes a computer synchronise).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streams.contracts.certificate import Certificate, read_certificate
+from streams.views.party import Party
+from streams.views.view import Entry, time_in
+
+_DISABLED, _DOMAIN_CONTROLLER, _READ_ONLY_CONTROLLER = 0x2, 0x2000, 0x4000000
+# Windows 10 1607 and Windows Server 2016 share this build.
+_OLDEST_BUILD = 14393
+_BUILD = re.compile(r"\((\d{4,6})\)|^10\.0\.(\d{4,6})")
+_BY_NAME = re.compile(r"^windows (1[01]\b|server (2016|2019|202\d)\b)", re.IGNORECASE)
+_FILETIME_EPOCH_MS = 11_644_473_600_000
+
+ATTRIBUTES = (
+    "name",
+    "dNSHostName",
+    "operatingSystem",
+    "operatingSystemVersion",
+    "userAccountControl",
+    "userCertificate",
+    "pwdLastSet",
+    "whenCreated",
+)
+"""What an AD computer says to its device view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computer:
+    """One AD computer account.
+
+    enabled:         None while userAccountControl is unknown.
+    password_set_ms: when it last changed its own password (every 30 days while it is in use).
+    expected:        its forest is set up for hybrid join (forest.hybrid_join): a missing step is a gap.
+    """
+
+    party: Party
+    certificates: tuple[Certificate, ...]
+    enabled: bool | None
+    domain_controller: bool
+    operating_system: str | None
+    operating_system_version: str | None
+    dns_host_name: str | None
+    password_set_ms: int | None
+    created_ms: int
+    expected: bool
+    changed_ms: int
+
+    @property
+    def own_certificates(self) -> list[Certificate]:
+        """Those whose subject is this computer, expired or not; the one that lasts longest first."""
+        own = [each for each in self.certificates if each.readable and each.names(self.party.id)]
+        return sorted(own, key=lambda each: each.not_after_ms or 0, reverse=True)
+
+    @property
+    def join_certificate(self) -> Certificate | None:
+        """The certificate that lasts longest of those that name this computer; it may have expired."""
+        return next(iter(self.own_certificates), None)
+
+    def outside(self, now_ms: int, seen_within_ms: int) -> str | None:
+        """Why it counts as no gap, as a short stable word; None if it ought to join.
+
+        seen_within_ms: a computer whose password is older than this is taken for dead.
+        """
+        if self.domain_controller:
+            return "domain_controller"
+        if self.enabled is False:
+            return "disabled"
+        if not supported_system(self.operating_system, self.operating_system_version):
+            return "unsupported_system"
+        if self.party.out_of_scope is not None:
+            return "out_of_scope"
+        if now_ms >= self.dead_at_ms(seen_within_ms):
+            return "not_seen"
+        return None
+
+    def dead_at_ms(self, seen_within_ms: int) -> int:
+        """When it will be taken for dead unless it shows itself."""
+        return max(self.password_set_ms or 0, self.created_ms) + seen_within_ms
+
+
+def computer_from(entry: Entry, party: Party) -> Computer:
+    """The computer in an AD contribution of a device view."""
+    said: Mapping[str, Any] = entry.body["attributes"]
+    control = said.get("userAccountControl")
+    control = control if isinstance(control, int) else None
+    lines = said.get("userCertificate")
+    return Computer(
+        party=party,
+        certificates=tuple(read_certificate(line) for line in lines) if isinstance(lines, list) else (),
+        enabled=None if control is None else not control & _DISABLED,
+        domain_controller=bool((control or 0) & (_DOMAIN_CONTROLLER | _READ_ONLY_CONTROLLER)),
+        operating_system=said.get("operatingSystem"),
+        operating_system_version=said.get("operatingSystemVersion"),
+        dns_host_name=said.get("dNSHostName"),
+        password_set_ms=_filetime(said.get("pwdLastSet")),
+        created_ms=time_in(said, "whenCreated", entry.changed_ms),
+        expected=bool(entry.body.get("expected")),
+        changed_ms=entry.changed_ms,
+    )
+
+
+def supported_system(name: str | None, version: str | None) -> bool:
+    """Whether this system can be hybrid joined: Windows 10 1607 or later, Windows Server 2016 or later.
+
+    A system that is not named is none: the account has not been used by one yet.
+    """
+    if not name or not name.lower().startswith("windows"):
+        return False
+    found = _BUILD.search(version or "")
+    if found:
+        return int(found[1] or found[2]) >= _OLDEST_BUILD
+    return _BY_NAME.match(name) is not None
+
+
+def _filetime(value: object) -> int | None:
+    if not isinstance(value, int) or value <= 0:
+        return None
+    return value // 10_000 - _FILETIME_EPOCH_MS

@@ -1,0 +1,175 @@
+"""The device view: one computer on its way from AD to a hybrid joined device, stage by stage.
+
+Key: device/<tenant>/<objectGUID>; the device in Entra carries that GUID as deviceId. Contributors: "ad/<objectGUID>"
+and "entra/<object id>" of every device with trust type ServerAd. Deleted ones go on speaking for REMEMBERED_MS,
+with "deleted" set: that a registered device was there before is what tells re-pended from pending.
+A ServerAd device without deviceId meets nobody: the SID (the second key) is not tried.
+
+Source: Microsoft, "How Microsoft Entra device registration works" and "Pending devices in Microsoft Entra ID".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from streams.contracts.facts import ObjectKind
+from streams.views.computer import ATTRIBUTES, Computer, computer_from
+from streams.views.party import Party, party_body, party_from
+from streams.views.scope import Scope
+from streams.views.state import ObjectState
+from streams.views.view import Derived, Entry, latest, tenant_of, time_in
+
+KIND = "device"
+HYBRID = "ServerAd"
+REMEMBERED_MS = 180 * 86_400_000
+
+_CLOUD_ATTRIBUTES = (
+    "deviceId",
+    "trustType",
+    "accountEnabled",
+    "registrationDateTime",
+    "approximateLastSignInDateTime",
+    "operatingSystem",
+    "operatingSystemVersion",
+    "isCompliant",
+    "isManaged",
+)
+
+
+class Stage(StrEnum):
+    """How far a computer has come; each stage needs the one before, except that some paths skip the certificate."""
+
+    CREATED = "created"
+    CERTIFICATE = "certificate"
+    PENDING = "pending"
+    REGISTERED = "registered"
+    ACTIVE = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class CloudDevice:
+    """A hybrid device in Entra. `registered_ms` None: pending. `signed_in_ms` is coarse (renewed after 14 days)."""
+
+    party: Party
+    device_id: str
+    enabled: bool | None
+    registered_ms: int | None
+    signed_in_ms: int | None
+    managed: bool | None
+    changed_ms: int
+
+    @property
+    def pending(self) -> bool:
+        """Synchronised from AD, and not registered yet."""
+        return self.registered_ms is None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A computer and its devices. `deleted`, `computer_deleted`: what was there before."""
+
+    key: str
+    tenant: str
+    computer: Computer | None
+    computer_deleted: Computer | None
+    devices: tuple[CloudDevice, ...]
+    deleted: tuple[CloudDevice, ...]
+    changed_ms: int
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Always: rules judge single computers too."""
+        return True
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        living: list[Computer] = []
+        dead: list[Computer] = []
+        devices: list[CloudDevice] = []
+        deleted: list[CloudDevice] = []
+        for _, entry in sorted(entries.items()):
+            party, gone = party_from(entry.body["party"]), bool(entry.body.get("deleted"))
+            if party.side == "ad":
+                (dead if gone else living).append(computer_from(entry, party))
+            else:
+                (deleted if gone else devices).append(_cloud_device(entry, party))
+        return cls(
+            key=key,
+            tenant=tenant_of(key),
+            computer=living[0] if living else None,
+            computer_deleted=dead[0] if dead and not living else None,
+            devices=tuple(devices),
+            deleted=tuple(deleted),
+            changed_ms=latest(entries),
+        )
+
+    @property
+    def device(self) -> CloudDevice | None:
+        """The living device in Entra: a registered one rather than a pending one."""
+        return next((each for each in self.devices if not each.pending), next(iter(self.devices), None))
+
+    def stage(self, now_ms: int, active_within_ms: int) -> tuple[Stage, int] | None:
+        """How far the computer is and since when (ms); None if AD has no such computer."""
+        if self.computer is None:
+            return None
+        device = self.device
+        if device is not None and device.registered_ms is not None:
+            lately = device.signed_in_ms is not None and now_ms - device.signed_in_ms < active_within_ms
+            return (Stage.ACTIVE if lately else Stage.REGISTERED), device.registered_ms
+        if device is not None:
+            return Stage.PENDING, device.changed_ms
+        certificate = self.computer.join_certificate
+        if certificate is not None and certificate.covers(now_ms):
+            return Stage.CERTIFICATE, max(certificate.not_before_ms or 0, self.computer.created_ms)
+        return Stage.CREATED, self.computer.created_ms
+
+    def derived(self) -> Iterable[Derived]:
+        """Nothing: others need not know."""
+        return ()
+
+
+def device_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+    """What a computer or a device says to its device view; also a dead one, as long as it is remembered."""
+    key = device_view_key(state)
+    if key is None:
+        return {}
+    ad = state.side == "ad"
+    wanted = ATTRIBUTES if ad else _CLOUD_ATTRIBUTES
+    body: dict[str, Any] = {
+        "party": party_body(state, key, scope.reason_outside(state) if ad and state.alive else None),
+        "attributes": {name: state.attributes[name] for name in wanted if name in state.attributes},
+    }
+    if ad and scope.hybrid_join:
+        body["expected"] = True
+    if not state.alive:
+        body["deleted"] = True
+    return {key: body}
+
+
+def device_view_key(state: ObjectState) -> str | None:
+    """The key of a computer's or a hybrid device's view; None for a device that is not hybrid."""
+    if state.kind is not ObjectKind.DEVICE:
+        return None
+    if state.side == "ad":
+        return f"{KIND}/{state.tenant}/{state.object_id}"
+    device_id = state.text("deviceId")
+    if state.text("trustType") != HYBRID or device_id is None:
+        return None
+    return f"{KIND}/{state.tenant}/{device_id.lower()}"
+
+
+def _cloud_device(entry: Entry, party: Party) -> CloudDevice:
+    said: Mapping[str, Any] = entry.body["attributes"]
+    return CloudDevice(
+        party=party,
+        device_id=str(said.get("deviceId", "")).lower(),
+        enabled=said.get("accountEnabled"),
+        registered_ms=time_in(said, "registrationDateTime", 0) or None,
+        signed_in_ms=time_in(said, "approximateLastSignInDateTime", 0) or None,
+        managed=said.get("isManaged"),
+        changed_ms=entry.changed_ms,
+    )

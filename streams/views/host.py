@@ -1,0 +1,94 @@
+"""The host view: every Windows device in Entra that goes by one name, and the AD computers of that name.
+
+Key: host/<tenant>/<folded name>. Contributors: "ad/<objectGUID>", "entra/<object id>". Telephones are left out:
+thousands are called "iPhone".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from streams.contracts.facts import ObjectKind
+from streams.views.party import Party, party_body, party_from
+from streams.views.scope import Scope
+from streams.views.state import ObjectState
+from streams.views.view import Derived, Entry, latest, tenant_of
+
+KIND = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDevice:
+    """A device in Entra: what kind of join it has (ServerAd, AzureAd, Workplace), and when it last signed in."""
+
+    party: Party
+    device_id: str
+    trust: str
+    signed_in: str | None
+    managed: bool | None
+    changed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """Everything that goes by one name."""
+
+    key: str
+    tenant: str
+    name: str
+    computers: tuple[Party, ...]
+    devices: tuple[NamedDevice, ...]
+    changed_ms: int
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Two of one name; one computer and its device are told apart by the rules."""
+        return len(entries) > 1
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        computers: list[Party] = []
+        devices: list[NamedDevice] = []
+        for _, entry in sorted(entries.items()):
+            party = party_from(entry.body["party"])
+            if party.side == "ad":
+                computers.append(party)
+                continue
+            device_id, trust = str(entry.body["device_id"]), str(entry.body["trust"])
+            signed_in, managed = entry.body.get("signed_in"), entry.body.get("managed")
+            devices.append(NamedDevice(party, device_id, trust, signed_in, managed, entry.changed_ms))
+        return cls(key, tenant_of(key), key.split("/", 2)[2], tuple(computers), tuple(devices), latest(entries))
+
+    def of_trust(self, *trusts: str) -> list[NamedDevice]:
+        """The devices with one of these kinds of join."""
+        return [device for device in self.devices if device.trust in trusts]
+
+    def derived(self) -> Iterable[Derived]:
+        """Nothing: others need not know."""
+        return ()
+
+
+def host_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+    """What a living computer or Windows device says to the view of its name."""
+    if state.kind is not ObjectKind.DEVICE or not state.alive:
+        return {}
+    ad = state.side == "ad"
+    name = state.text("name") if ad else state.text("displayName")
+    if name is None:
+        return {}
+    body: dict[str, Any] = {"party": party_body(state, None, scope.reason_outside(state) if ad else None)}
+    if not ad:
+        device_id, trust = state.text("deviceId"), state.text("trustType")
+        if device_id is None or trust is None:
+            return {}
+        if not (state.text("operatingSystem") or "").lower().startswith("windows"):
+            return {}
+        body |= {"device_id": device_id.lower(), "trust": trust}
+        if state.text("approximateLastSignInDateTime"):
+            body["signed_in"] = state.text("approximateLastSignInDateTime")
+        if isinstance(state.attributes.get("isManaged"), bool):
+            body["managed"] = state.attributes["isManaged"]
+    return {f"{KIND}/{state.tenant}/{name.strip().lower()}": body}
