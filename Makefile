@@ -37,6 +37,7 @@ bench: $(VENV)/.development parts ## Print figures and ratios; asserts nothing
 generate: $(VENV)/.development ## Write what derives from the detections: alert rules, dashboards
 	$(BIN)/python -m deploy.prometheus.build
 	$(BIN)/python -m grafana.build
+	$(BIN)/python -m deploy.catalogue
 
 lock: $(VENV)/.development ## Resolve the locked packages again. ARGS=--upgrade takes newer ones
 	$(BIN)/python -m deploy.lock $(ARGS)
