@@ -227,6 +227,7 @@ def _scopes(settings: Settings) -> dict[str, Scope]:
             include_ous=forest.include_ous,
             exclude_ous=forest.exclude_ous,
             default_filters=forest.default_filters,
+            hybrid_join=forest.hybrid_join,
         )
         for forest in settings.forest
     }

@@ -32,6 +32,7 @@ from streams.contracts.topics import (
     VIEW_STATES,
     VIEWS,
 )
+from streams.detections.detection import Thresholds
 from streams.detections.registry import Registered
 from streams.engine.evaluator import EvaluatorOptions, ViewPartition
 from streams.engine.projector import Projector
@@ -216,4 +217,9 @@ def _options(settings: Settings) -> EvaluatorOptions:
         resolved_retention_ms=int(rules.resolved_retention_s * 1000),
         runbook_base_url=rules.runbook_base_url,
         disabled=frozenset(rules.disabled),
+        thresholds=Thresholds(
+            pending_stuck_ms=int(rules.pending_stuck_s * 1000),
+            device_stale_ms=int(rules.device_stale_s * 1000),
+            computer_seen_ms=int(rules.computer_seen_s * 1000),
+        ),
     )

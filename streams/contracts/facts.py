@@ -29,6 +29,7 @@ class ObjectKind(StrEnum):
     GROUP = "group"
     CONTACT = "contact"
     DEVICE = "device"
+    FOREST = "forest"
     CONTAINER = "container"
     OTHER = "other"
 
@@ -111,6 +112,7 @@ class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", k
     organization: the Graph entity's fields as they came; features: onPremisesSynchronization.features;
     privileged_ids: object ids that hold a directory role.
     collected: the first complete reading of users, groups and contacts is in Kafka; before, absence means nothing.
+    devices_collected: the same for devices; stays False where the right to read them is missing.
     """
 
     tenant: str
@@ -122,3 +124,4 @@ class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", k
     features: dict[str, bool | None] | None = None
     privileged_ids: list[str] | None = None
     collected: bool = False
+    devices_collected: bool = False

@@ -82,11 +82,29 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Limits that the settings may move ([detections] in the settings file).
+
+    pending_stuck_ms:  a device may be pending, and a new computer without certificate, this long.
+    device_stale_ms:   a device that has not signed in for this long is stale (never below 21 days).
+    computer_seen_ms:  a computer whose own password is older than this is taken for dead and is no gap.
+    """
+
+    pending_stuck_ms: int = 86_400_000
+    device_stale_ms: int = 90 * 86_400_000
+    computer_seen_ms: int = 60 * 86_400_000
+
+
+DEFAULT_THRESHOLDS = Thresholds()
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """Tenant-wide knowledge every rule may read. Unknown is None, never a guess.
 
     privileged_ids: Entra object ids that hold a directory role.
     collected:      the first full reading of the tenant's objects is complete: absence means absence.
+    devices_collected: the same for its devices, which may be read later, or never where the right is missing.
     causes:         detection id -> finding id of every tenant-wide cause that is open now.
     """
 
@@ -97,7 +115,9 @@ class Context:
     features: Mapping[str, bool | None] = field(default_factory=dict)
     privileged_ids: frozenset[str] | None = None
     collected: bool = False
+    devices_collected: bool = False
     causes: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
 
     def feature(self, name: str) -> bool | None:
         """A directory-synchronisation feature of the tenant; None while unknown."""
@@ -108,11 +128,15 @@ Rule = Callable[[Any, Context, int], Verdict | None]
 
 
 def context_of(
-    tenant: str, state: TenantState | None, sync_interval_ms: int, causes: Mapping[str, str] | None = None
+    tenant: str,
+    state: TenantState | None,
+    sync_interval_ms: int,
+    causes: Mapping[str, str] | None = None,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
 ) -> Context:
     """The context made of what is known of a tenant."""
     if state is None:
-        return Context(tenant, sync_interval_ms, causes=causes or {})
+        return Context(tenant, sync_interval_ms, causes=causes or {}, thresholds=thresholds)
     domains = state.domains
     return Context(
         tenant=tenant,
@@ -122,6 +146,8 @@ def context_of(
         features=state.features or {},
         privileged_ids=frozenset(state.privileged_ids) if state.privileged_ids is not None else None,
         collected=state.collected,
+        devices_collected=state.devices_collected,
+        thresholds=thresholds,
         causes=causes or {},
     )
 

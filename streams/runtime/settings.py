@@ -98,6 +98,10 @@ class DetectionSettings(Section):
 
     sync_interval_s: Seconds = 1800.0
     resolved_retention_s: Seconds = 7 * 86400.0
+    pending_stuck_s: Seconds = 86400.0
+    # Entra renews the time of the last sign-in only after 14 days, give or take 5.
+    device_stale_s: Annotated[float, Field(ge=21 * 86400.0)] = 90 * 86400.0
+    computer_seen_s: Seconds = 60 * 86400.0
     disabled: Texts = []
     runbook_base_url: str = ""
 
@@ -119,6 +123,7 @@ class ForestSettings(Section):
     include_ous: list[str] = []
     exclude_ous: list[str] = []
     default_filters: bool = True
+    hybrid_join: bool = False
     poll_interval_s: Seconds = 1.0
     reconcile_interval_s: Seconds = 86400.0
 

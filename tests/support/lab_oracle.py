@@ -73,5 +73,6 @@ def state_of_tenant(tenant: TenantStore, features: dict[str, bool | None] | None
 def scopes_of(settings: Settings) -> dict[str, Scope]:
     """The scopes the pipeline works with."""
     return {
-        forest.name: Scope(forest.include_ous, forest.exclude_ous, forest.default_filters) for forest in settings.forest
+        forest.name: Scope(forest.include_ous, forest.exclude_ous, forest.default_filters, forest.hybrid_join)
+        for forest in settings.forest
     }
