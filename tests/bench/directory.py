@@ -43,13 +43,12 @@ def main() -> None:
         print(f"ldapsearch       {objects / wall:10,.0f} objects per second, all attributes")
         print(f"  server         {objects / cpu:10,.0f} objects per CPU second")
         print(f"  client         {objects / user:10,.0f} objects per CPU second")
-    with tempfile.TemporaryDirectory() as scratch:
-        with lab_directory(Path(scratch), DirectoryServer(store)) as lab:
-            wall = time.perf_counter()
-            count = len(lab.sync()[0])
-            print(
-                f"ldap3            {count / (time.perf_counter() - wall):10,.0f} objects per second, in pages of 1000"
-            )
+    with tempfile.TemporaryDirectory() as scratch, lab_directory(Path(scratch), DirectoryServer(store)) as lab:
+        wall, cpu = time.perf_counter(), time.thread_time()
+        count = len(lab.sync()[0])
+        wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
+        print(f"ldap3            {count / wall:10,.0f} objects per second, in pages of 1000")
+        print(f"  client         {count / cpu:10,.0f} objects per CPU second")
 
 
 def _ldapsearch(lab: Directory) -> float:
