@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import NewTopic
 
 from deploy.broker import Broker, kafka, tansu
 from sinks.consumer import TopicReader, read_to_end
@@ -79,6 +80,38 @@ def test_replicas_agree_whenever_they_start(broker: Broker, settings_of: Setting
                 until(lambda: findings_lines(second) == findings_lines(third), "the second agrees")
 
                 assert findings_lines(third)
+
+
+@pytest.mark.kafka
+def test_a_replica_that_starts_after_compaction_agrees(settings_of: SettingsOf) -> None:
+    quick = {"segment.ms": "200", "min.cleanable.dirty.ratio": "0.001", "delete.retention.ms": "0"}
+    with kafka(overrides={"log.cleaner.backoff.ms": "200"}) as broker:
+        admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        compacted = {"cleanup.policy": "compact", **quick}
+        admin.create_topics([NewTopic(FINDINGS.name, 2, 1, topic_configs=compacted), NewTopic(DEADLETTERS.name, 1, 1)])
+        admin.close()
+        settings = settings_of(broker)
+        with publisher(broker.bootstrap) as publish, following(settings) as first:
+            caught_up(first)
+            written = 0
+
+            def compaction_has_happened() -> bool:
+                nonlocal written
+                revision = written // 100 + 1
+                states = ["open", "resolved", "suppressed"]
+                publish([finding(n, states[(n + revision) % 3], revision=revision) for n in range(100)])
+                written += 100
+                reader = TopicReader(settings.kafka, [FINDINGS])
+                left = sum(1 for _ in read_to_end(reader, within_s=10))
+                reader.close()
+                return left < written
+
+            until(compaction_has_happened, "Kafka has compacted", within_s=60)
+            with following(settings) as second:
+                caught_up(second)
+                until(lambda: findings_lines(first) == findings_lines(second), "both agree")
+
+                assert findings_lines(second)
 
 
 def test_what_happens_while_it_follows_is_counted_and_measured(embedded: Broker, settings_of: SettingsOf) -> None:
