@@ -58,8 +58,8 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
     process.spinner = None  # it writes to the terminal
     try:
         process.execute_from_commandline()
-    except SyncHealthError as error:
-        fail(error)
+    except SystemExit as ended:
+        raise SystemExit(EXIT_FAILED if ended.code else 0) from ended
     raise SystemExit(0)
 
 
@@ -149,7 +149,10 @@ class _App(faust.App):
         self.agent(source, name=topic)(feed)
 
     async def on_start(self) -> None:
-        await self._work.start()
+        try:
+            await self._work.start()
+        except Exception as error:  # noqa: BLE001 - Faust would only say that it crashed
+            fail(error)
         await super().on_start()
 
     async def _commit(self, positions: Mapping[tuple[str, int], int]) -> bool:

@@ -74,7 +74,7 @@ class ProjectPartition:
 
 
 class ContextPartition:
-    """Handles the records of one partition of the tenant topic: context for every views partition, words to the tenant's own view."""
+    """Handles the tenant topic: context for every views partition, and words to the tenant's own view."""
 
     def __init__(self, new_outbox: Callable[[str, Record], Outbox]) -> None:
         self._new_outbox = new_outbox

@@ -169,7 +169,7 @@ class RocksStore:
 def _options() -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
-    options.set_write_buffer_size(16 * _MIB)
+    options.set_write_buffer_size(8 * _MIB)
     options.set_max_write_buffer_number(2)
     options.set_max_open_files(128)
     options.set_keep_log_file_num(2)

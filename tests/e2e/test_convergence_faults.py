@@ -6,10 +6,12 @@ import base64
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import orjson
 import pytest
 
+from deploy.broker import kafka
 from streams.contracts.topics import AD_CHANGES, ENTRA_TENANT, VIEWS
 from tests.e2e.oracle_check import assert_converged, expected, open_findings, tenant_of
 from tests.e2e.worker_rig import WorkerRig, wait_until
@@ -76,3 +78,69 @@ def test_a_worker_that_slept_past_its_session_writes_nothing(new_rig: Callable[.
         before = expected(world)
         assert_converged(rig, world, within_s=40)
         assert set(open_findings(rig)) == set(before)
+
+
+def test_a_broker_that_goes_away_and_returns_loses_nothing(tmp_path: Path) -> None:
+    world = RandomDirectories(13).run(300, names=20)
+    with kafka(tmp_path / "kafka") as broker:
+        port = int(broker.bootstrap.rpartition(":")[2])
+        rig = WorkerRig(broker.bootstrap, tmp_path, store="rocksdb")
+        rig.start(0)
+        rig.tell(tenant_of(world))
+        rig.feed(world.facts[:150])
+        assert wait_until(lambda: bool(open_findings(rig)), 40)
+        rig.feed(world.facts[150:200])
+    with rig:
+        for _ in range(20):  # away for longer than the session; a supervisor keeps trying
+            time.sleep(0.5)
+            rig.keep_alive()
+        with kafka(tmp_path / "kafka", port):
+            rig.feed(world.facts[200:])
+            assert_converged(rig, world, within_s=60)
+
+
+def test_the_fuse_stops_a_worker_whose_code_is_broken(new_rig: Callable[..., WorkerRig]) -> None:
+    """A stored row that no version could read fails every fact of its object: dead letters, not a stop.
+
+    A projector that raises on everything stops the worker, and what it could not use is not committed.
+    """
+    world = RandomDirectories(14).run(400, names=20)
+    broken = "from streams.engine.projector import Projector as P\nP.apply = lambda *_: 1 / 0\n"
+    with new_rig() as rig:
+        rig.start(0, prelude=broken)
+        rig.tell(tenant_of(world))
+        rig.feed(world.facts)
+        assert wait_until(lambda: rig.workers[0].poll() is not None, 40)
+        assert rig.workers[0].poll() == 70
+        assert "This looks like a fault of this version" in rig.log(0)
+        rig.start(0)  # the version that works
+        assert_converged(rig, world, within_s=40)
+
+
+def test_topics_with_another_number_of_partitions_are_refused(new_rig: Callable[..., WorkerRig]) -> None:
+    with new_rig() as rig:
+        rig.config.write_text(rig.config.read_text().replace("partitions = 4", "partitions = 5"))
+        rig.start(0)
+        assert rig.workers[0].wait(30) == 70
+        assert "synchealth.views.v1 has 4 partitions, not 5" in rig.log(0)
+        assert "synchealth topics create" in rig.log(0)
+
+
+def test_a_worker_stops_cleanly_and_commits_what_it_did(new_rig: Callable[..., WorkerRig]) -> None:
+    world = RandomDirectories(15).run(100, names=10)
+    with new_rig() as rig:
+        rig.start(0)
+        rig.tell(tenant_of(world))
+        rig.feed(world.facts)
+        assert_converged(rig, world, within_s=40)
+        process = rig.workers[0]
+        began = time.monotonic()
+        assert rig.signal(0, signal.SIGTERM) == 0
+        assert process.returncode == 0
+        assert time.monotonic() - began < 15
+        before = rig.findings()
+        rig.start(0)
+        rig.start(1)
+        assert wait_until(lambda: rig.log(0).count("table_recovered") >= 6, 30)
+        time.sleep(2)
+        assert rig.findings() == before  # nothing is judged anew, no finding flaps

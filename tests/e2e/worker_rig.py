@@ -58,16 +58,24 @@ class WorkerRig:
             for log in sorted(self.folder.glob("worker-*.log")):
                 print(f"--- {log.name}\n{log.read_text()[-6000:]}")
 
-    def start(self, number: int) -> None:
-        """Start worker `number`; it finds what the last one of that number left on disk."""
+    def start(self, number: int, prelude: str = "") -> None:
+        """Start worker `number`; it finds what the last one of that number left on disk.
+
+        `prelude`: Python that runs in the worker before it starts.
+        """
+        program = f"import sys\n{prelude}\nfrom streams.__main__ import main\nmain()"
         with (self.folder / f"worker-{number}.log").open("ab") as log:
             self.workers[number] = subprocess.Popen(
-                [sys.executable, "-m", "streams", "--config", str(self.config), "--worker", str(number)],
+                [sys.executable, "-c", program, "--config", str(self.config), "--worker", str(number)],
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"SYNCHEALTH_LOG__LEVEL": "info"},
             )
+
+    def log(self, number: int) -> str:
+        """What the workers of this number printed so far."""
+        return (self.folder / f"worker-{number}.log").read_text()
 
     def signal(self, number: int, what: signal.Signals) -> int:
         """Signal worker `number` and wait for its end; the exit code."""
