@@ -1,7 +1,8 @@
 """The address view: who claims one address, on either side.
 
 Key: address/<tenant>/<folded address>. Contributors: "ad/<objectGUID>", "entra/<object id>", and
-"link/<object view>" for contested addresses: whether an AD claimant has a cloud counterpart yet.
+"link/<object view>" for contested addresses: whether an AD claimant has a cloud counterpart yet; and
+"probe/<object view>" of object views that might propose the address.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Holder, Subject
 from streams.views.addresses import Address, fold_address, fold_proxy_address
 from streams.views.party import Party, party_from
+from streams.views.proposals import PROBE, answers
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
@@ -65,6 +67,7 @@ class AddressView:
     """Everyone who claims one address.
 
     counterparts: object view -> ids of its Entra objects; only for claimants that were asked about.
+    askers:       object views that might propose this address to somebody.
     """
 
     key: str
@@ -72,6 +75,7 @@ class AddressView:
     address: Address
     claimants: tuple[Claimant, ...]
     counterparts: Mapping[str, tuple[str, ...]]
+    askers: tuple[str, ...]
     changed_ms: int
 
     @staticmethod
@@ -84,14 +88,17 @@ class AddressView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        claimants, counterparts = [], {}
+        claimants, counterparts, askers = [], {}, []
         for contributor, entry in sorted(entries.items()):
             if contributor.startswith("link/"):
                 counterparts[contributor.removeprefix("link/")] = tuple(entry.body["entra"])
+            elif contributor.startswith(PROBE):
+                askers.append(contributor.removeprefix(PROBE))
             else:
                 claims = tuple(Claim(**claim) for claim in entry.body["claims"])
                 claimants.append(Claimant(party_from(entry.body["party"]), claims, entry.changed_ms))
-        return cls(key, tenant_of(key), Address(key.split("/", 2)[2]), tuple(claimants), counterparts, latest(entries))
+        address = Address(key.split("/", 2)[2])
+        return cls(key, tenant_of(key), address, tuple(claimants), counterparts, tuple(askers), latest(entries))
 
     @property
     def ad(self) -> list[Claimant]:
@@ -118,12 +125,16 @@ class AddressView:
         return claimant.party.subject(self.key)
 
     def derived(self) -> Iterable[Derived]:
-        """Ask the object views of AD claimants for their counterparts, if there is anything to settle."""
+        """Ask the object views of AD claimants for their counterparts, if there is anything to settle.
+
+        Object views that think of proposing the address are told who has it.
+        """
+        told = answers(self.key, self.askers, (claimant.party for claimant in self.claimants))
         ad = self.ad
         parties = {claimant.party.id for claimant in ad} | {claimant.party.id for claimant in self.entra}
         if not ad or len(parties) < 2 or (len(parties) == 2 and len(ad) == 1 and self._settled(ad[0])):
-            return []
-        return [
+            return told
+        return told + [
             Derived(claimant.party.view, f"watch/{self.key}", {"watcher": self.key})
             for claimant in ad
             if claimant.party.view is not None

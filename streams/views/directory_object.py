@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 from streams.contracts.facts import ObjectKind
 from streams.views.addresses import fold_address, fold_proxy_address
 from streams.views.party import Party, party_from, source_anchor
+from streams.views.proposals import HELD, questions
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
@@ -28,7 +29,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class ObjectView:
-    """Both sides of one object. More than one AD side: two objects share the matching key."""
+    """Both sides of one object. More than one AD side: two objects share the matching key.
+
+    held: view of a value that a rule proposes for the object -> (id, DN or name) of those who hold it already.
+    """
 
     kind: ClassVar[str] = ""
 
@@ -37,6 +41,7 @@ class ObjectView:
     ad: tuple[Side, ...]
     entra: tuple[Side, ...]
     watchers: tuple[str, ...]
+    held: Mapping[str, tuple[tuple[str, str], ...]]
     changed_ms: int
 
     @staticmethod
@@ -50,18 +55,23 @@ class ObjectView:
         ad: list[Side] = []
         entra: list[Side] = []
         watchers: list[str] = []
+        held: dict[str, tuple[tuple[str, str], ...]] = {}
         for contributor, entry in sorted(entries.items()):
             if contributor.startswith("watch/"):
                 watchers.append(str(entry.body["watcher"]))
                 continue
+            if contributor.startswith(HELD):
+                held[contributor.removeprefix(HELD)] = tuple((str(id), str(name)) for id, name in entry.body["holders"])
+                continue
             side = Side(party_from(entry.body["party"]), entry.body["attributes"], entry.changed_ms)
             (ad if side.party.side == "ad" else entra).append(side)
-        return cls(key, tenant_of(key), tuple(ad), tuple(entra), tuple(watchers), latest(entries))
+        return cls(key, tenant_of(key), tuple(ad), tuple(entra), tuple(watchers), held, latest(entries))
 
     def derived(self) -> Iterable[Derived]:
-        """Tell the contested addresses that asked which cloud objects stand under this key."""
+        """Tell the contested addresses that asked which cloud objects stand under this key; ask about proposals."""
         entra = sorted(side.party.id for side in self.entra)
-        return [Derived(watcher, f"link/{self.key}", {"entra": entra}) for watcher in self.watchers]
+        told = [Derived(watcher, f"link/{self.key}", {"entra": entra}) for watcher in self.watchers]
+        return told + questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))
 
 
 class UserView(ObjectView):

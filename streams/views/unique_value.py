@@ -1,7 +1,8 @@
 """The unique-value view: which AD objects hold one value of an attribute that must be unique, and is no address.
 
 Key: value/<tenant>/<attribute>/<folded value>, for mailNickname, targetAddress, and the sAMAccountName of users
-without userPrincipalName (who sign in by it). Contributors: "ad/<objectGUID>".
+without userPrincipalName (who sign in by it). Contributors: "ad/<objectGUID>", and
+"probe/<object view>" of object views that might propose the value.
 Source: Microsoft, "Prepare for directory synchronization to Microsoft 365", section 2.
 """
 
@@ -14,6 +15,7 @@ from typing import Self
 from streams.contracts.facts import ObjectKind
 from streams.views.addresses import fold_proxy_address
 from streams.views.party import Party, party_from
+from streams.views.proposals import PROBE, answers
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
@@ -38,11 +40,12 @@ class UniqueValueView:
     attribute: str
     folded: str
     holders: tuple[ValueHolder, ...]
+    askers: tuple[str, ...]
     changed_ms: int
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
-        """Two holders."""
+        """Two holders, or one and somebody who asks."""
         return len(entries) > 1
 
     @classmethod
@@ -50,14 +53,16 @@ class UniqueValueView:
         """The view of these contributions."""
         holders = tuple(
             ValueHolder(party_from(entry.body["party"]), str(entry.body["value"]), entry.changed_ms)
-            for _, entry in sorted(entries.items())
+            for contributor, entry in sorted(entries.items())
+            if not contributor.startswith(PROBE)
         )
+        askers = tuple(sorted(name.removeprefix(PROBE) for name in entries if name.startswith(PROBE)))
         attribute, _, folded = key.split("/", 2)[2].partition("/")
-        return cls(key, tenant_of(key), attribute, folded, holders, latest(entries))
+        return cls(key, tenant_of(key), attribute, folded, holders, askers, latest(entries))
 
     def derived(self) -> Iterable[Derived]:
-        """Nothing: others need not know."""
-        return ()
+        """Tell object views that think of proposing this value who holds it."""
+        return answers(self.key, self.askers, (holder.party for holder in self.holders))
 
 
 def held_values(state: ObjectState) -> dict[str, str]:

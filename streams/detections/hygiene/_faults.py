@@ -5,7 +5,7 @@ The rule book is the one of `synchealth scan`: the same object gets the same ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -13,14 +13,13 @@ from streams.detections.detection import Context, Verdict
 from streams.hygiene.check import check
 from streams.hygiene.entra.profile import entra_profile
 from streams.hygiene.faults import Breach, Fault
-from streams.hygiene.objects import ATTRIBUTES, DirectoryObject
 from streams.hygiene.tenant import TenantContext
 from streams.views.directory_object import ObjectView, Side
+from streams.views.proposals import directory_object, view_of_value
 
 Wanted = Callable[[Fault, Breach], bool]
 
 _PROFILE = entra_profile()
-_CLASS_OF_KIND = {"user": "user", "group": "group", "contact": "contact"}
 _MOST_LISTED = 20
 
 # The detections of the family ask one after another about one view: the last answer is kept.
@@ -37,9 +36,7 @@ def faults_of(view: ObjectView, context: Context) -> tuple[tuple[Side, Fault], .
         (side, fault)
         for side in view.ad
         if side.party.in_scope
-        for fault in check(
-            directory_object(side.party.distinguished_name, side.party.kind, side.attributes), _PROFILE, tenant
-        )
+        for fault in check(directory_object(side.party, side.attributes), _PROFILE, tenant)
     )
     _last = (view, context, found)
     return found
@@ -66,37 +63,15 @@ def verdict_on(view: ObjectView, context: Context, wanted: Wanted, says: str) ->
         subject=side.party.subject(view.key),
         forest=side.party.forest,
         evidence={
-            **_evidence(fault, breach),
+            **_evidence(view, side, fault, breach),
             "profile": fault.profile,
             "faults": len(found),
-            "further": [_evidence(fault, breach) for _, fault, breach in found[1 : 1 + _MOST_LISTED]],
+            "further": [_evidence(view, *other) for other in found[1 : 1 + _MOST_LISTED]],
         },
     )
 
 
-def directory_object(dn: str | None, kind: str, attributes: Mapping[str, Any]) -> DirectoryObject:
-    """An AD object of the stream as the hygiene rules read it.
-
-    Facts carry objectClass only with a whole object; the kind stands in for it.
-    """
-    values: dict[str, list[str]] = {}
-    for name in ATTRIBUTES:
-        value = attributes.get(name)
-        if value is None:
-            continue
-        texts = [_text(item) for item in value] if isinstance(value, list) else [_text(value)]
-        if texts:
-            values[name] = texts
-    return DirectoryObject(dn or "", ("top", _CLASS_OF_KIND.get(kind, kind)), values)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    return str(value)
-
-
-def _evidence(fault: Fault, breach: Breach) -> dict[str, Any]:
+def _evidence(view: ObjectView, side: Side, fault: Fault, breach: Breach) -> dict[str, Any]:
     evidence = {
         "attribute": fault.attribute,
         "value": fault.value,
@@ -108,9 +83,17 @@ def _evidence(fault: Fault, breach: Breach) -> dict[str, Any]:
         "length": breach.length,
         "limit": breach.limit,
         "proposed_value": fault.proposed_value,
+        "proposed_value_held_by": _held_by(view, side, fault),
         "forecast": breach.forecast,
     }
     return {name: value for name, value in evidence.items() if value is not None}
+
+
+def _held_by(view: ObjectView, side: Side, fault: Fault) -> list[str] | None:
+    """Who holds the proposed value already, the object itself and its own cloud object left out."""
+    key = fault.proposed_value and view_of_value(view.tenant, fault.attribute, fault.proposed_value)
+    own = {side.party.id, *(cloud.party.id for cloud in view.entra)}
+    return [name for holder, name in view.held.get(key or "", ()) if holder not in own] or None
 
 
 @lru_cache(maxsize=64)

@@ -2,24 +2,29 @@
 
 Source: "Microsoft Entra UserPrincipalName population" (domain.md section 2.5): the cloud name becomes
 `<mailNickname>@<initial domain>`, where mailNickname is the first present of: AD mailNickname; the local part of
-the primary SMTP address; of mail; of the UPN; of a secondary smtp address.
+the primary SMTP address; of mail; of the UPN; of a secondary smtp address. Underscores stand for characters that are
+invalid in it ("Prepare for directory synchronization", section 2, mailNickname).
 """
 
 from __future__ import annotations
 
+import re
+
 from streams.hygiene.objects import DirectoryObject
 from streams.hygiene.tenant import TenantContext
 
+_FOREIGN = re.compile(r"[^A-Za-z0-9'._!#^~-]")
+
 
 def forecast_sign_in_name(subject: DirectoryObject, tenant: TenantContext) -> str | None:
-    """The name the user will sign in with; None where the initial domain or any source of it is unknown.
+    """The name the user will sign in with; None where the initial domain or any source of the name is unknown.
 
     True of the first synchronisation; later the service changes its mailNickname only with AD's.
     """
     nickname = cloud_nickname(subject)
     if nickname is None or tenant.initial_domain is None:
         return None
-    return f"{nickname}@{tenant.initial_domain}"
+    return f"{_FOREIGN.sub('_', nickname)}@{tenant.initial_domain}"
 
 
 def cloud_nickname(subject: DirectoryObject) -> str | None:

@@ -240,3 +240,8 @@ def test_an_object_never_clashes_with_itself() -> None:
         userPrincipalName=address, mail=address, proxyAddresses=["SMTP:" + address, "smtp:" + address.upper()]
     )
     assert scanned(ENTRA, subject) == []
+
+
+def test_the_forecast_has_underscores_for_what_a_nickname_may_not_hold() -> None:
+    fault = only_fault(thing(userPrincipalName="j\u00fcrgen m@contoso.com"), ENTRA)
+    assert fault.breaches[0].forecast == "j_rgen_m@contoso.onmicrosoft.com"
