@@ -17,12 +17,13 @@ def write_settings(lab: LabServices, file: Path, **sections: Mapping[str, Any]) 
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     tables = [_table(f"[{name}]", values) for name, values in sections.items()]
-    tables += [_table("[[forest]]", forest) for forest in _forests(lab, file.parent)]
-    tables.append(_table("[[tenant]]", _tenant(lab, file.parent)))
+    tables += [_table("[[forest]]", forest) for forest in forest_tables(lab, file.parent)]
+    tables.append(_table("[[tenant]]", tenant_table(lab, file.parent)))
     file.write_text("\n".join(tables))
 
 
-def _forests(lab: LabServices, directory: Path) -> list[dict[str, Any]]:
+def forest_tables(lab: LabServices, directory: Path) -> list[dict[str, Any]]:
+    """The [[forest]] tables of the lab; passwords go into `directory`."""
     return [
         {
             "name": forest.name,
@@ -38,7 +39,8 @@ def _forests(lab: LabServices, directory: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _tenant(lab: LabServices, directory: Path) -> dict[str, Any]:
+def tenant_table(lab: LabServices, directory: Path) -> dict[str, Any]:
+    """The [[tenant]] table of the lab; the client secret goes into `directory`."""
     organisation = lab.organisation
     return {
         "id": organisation.tenant.tenant_id,

@@ -22,7 +22,7 @@ from deploy.broker.process import free_port
 from deploy.lab.entra.faults import Fault
 from deploy.lab.hybrid import HybridOrganisation, build
 from deploy.lab.services import LabServices, services
-from deploy.lab.settings_file import _forests, _tenant
+from deploy.lab.settings_file import forest_tables, tenant_table
 from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
 from streams.runtime.clock import now_ms
@@ -110,8 +110,8 @@ def _stand(tmp_path: Path, bootstrap: str) -> Iterator[tuple[Lab, Installation]]
     with services(build(240, seed=SEED), tmp_path / "tls") as lab:
         lab.run(_hold(lab)).result(30)
         (tmp_path / "secrets").mkdir()
-        sources = [("[[forest]]", forest) for forest in _forests(lab, tmp_path / "secrets")]
-        sources.append(("[[tenant]]", _tenant(lab, tmp_path / "secrets")))
+        sources = [("[[forest]]", forest) for forest in forest_tables(lab, tmp_path / "secrets")]
+        sources.append(("[[tenant]]", tenant_table(lab, tmp_path / "secrets")))
         with installation(tmp_path / "up", bootstrap, sources) as up:
             yield Lab(lab, SEED), up
 
