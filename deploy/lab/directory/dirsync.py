@@ -17,8 +17,8 @@ from deploy.lab.directory.accounts import Account, Right
 from deploy.lab.directory.controls import DirSync
 from deploy.lab.directory.cookie import Cookie
 from deploy.lab.directory.entry import Entry, Shape
-from deploy.lab.directory.filters import Predicate
 from deploy.lab.directory.limits import Limits
+from deploy.lab.directory.matching import Predicate
 from deploy.lab.directory.messages import SUBTREE, Search
 from deploy.lab.directory.rendering import Renderer
 from deploy.lab.directory.results import DirectoryError, ResultCode

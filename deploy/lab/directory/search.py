@@ -22,6 +22,11 @@ def sees_deleted(controls: Controls, account: Account) -> bool:
     return (controls.show_deleted or controls.show_recycled) and Right.READ_DELETED in account.rights
 
 
+def hides_recycled(store: DirectoryStore, controls: Controls) -> bool:
+    """Tell whether recycled objects are out of sight: with the recycle bin on they need a control of their own."""
+    return store.recycle_bin and not controls.show_recycled
+
+
 def base_entry(store: DirectoryStore, name: str, *, deleted: bool) -> Entry:
     """Return the entry a request names.
 
@@ -34,10 +39,12 @@ def base_entry(store: DirectoryStore, name: str, *, deleted: bool) -> Entry:
     return found
 
 
-def candidates(store: DirectoryStore, base: Entry, search: Search, *, deleted: bool) -> Iterator[Entry]:
+def candidates(
+    store: DirectoryStore, base: Entry, search: Search, *, deleted: bool, recycled: bool = True
+) -> Iterator[Entry]:
     """Yield the entries in scope that may match, using the indexes where the filter allows."""
     for entry in _in_scope(store, base, search, deleted):
-        if deleted or not entry.deleted:
+        if not entry.deleted or (deleted and (recycled or entry.stored("isRecycled") is None)):
             yield entry
 
 

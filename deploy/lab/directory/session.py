@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import OrderedDict
-from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,9 +12,10 @@ from deploy.lab.directory.accounts import Account, Accounts, refused
 from deploy.lab.directory.ber import BerError
 from deploy.lab.directory.controls import Controls
 from deploy.lab.directory.entry import Entry
-from deploy.lab.directory.filters import compile_filter
 from deploy.lab.directory.limits import Faults, Limits
+from deploy.lab.directory.matching import predicate
 from deploy.lab.directory.messages import Bind, Extended, Message, Search
+from deploy.lab.directory.paging import PagedSearches
 from deploy.lab.directory.rendering import Renderer, Selection
 from deploy.lab.directory.results import DirectoryError, ResultCode
 
@@ -52,8 +51,7 @@ class Session:
         self._store, self._accounts, self._limits, self._faults = store, accounts, limits, faults
         self._reader, self._writer, self._secure, self._tls = reader, writer, secure, tls
         self._account: Account | None = None
-        self._pages: OrderedDict[bytes, Iterator[Entry]] = OrderedDict()
-        self._page_number = 0
+        self._pages = PagedSearches(limits.max_result_sets_per_connection)
         self._notifications = notifications.Notifications(store, self._send_now, limits)
 
     async def run(self) -> None:
@@ -211,7 +209,7 @@ class Session:
         account: Account,
     ) -> None:
         context = dirsync.check(self._store, base, request, asked.flags, account)
-        matches = compile_filter(self._store, request.filter)
+        matches = predicate(self._store, request.filter)
         with self._store.lock:
             page = dirsync.Pass(context, matches, renderer, asked, account, self._limits).page()
         await self._send_entries(message_id, page.entries)
@@ -221,10 +219,11 @@ class Session:
     async def _ordinary(
         self, message_id: int, base: Entry, request: Search, renderer: Renderer, asked: Controls, *, deleted: bool
     ) -> None:
-        matches = compile_filter(self._store, request.filter)
-        entries = self._continued(asked)
+        matches = predicate(self._store, request.filter)
+        entries = self._pages.continued(asked.page_cookie)
         if entries is None:
-            entries = search.candidates(self._store, base, request, deleted=deleted)
+            recycled = not search.hides_recycled(self._store, asked)
+            entries = search.candidates(self._store, base, request, deleted=deleted, recycled=recycled)
         paged = asked.page_size is not None
         limit = min(asked.page_size or self._limits.max_page_size, self._limits.max_page_size)
         if request.size_limit and not paged:
@@ -246,30 +245,11 @@ class Session:
             for url in search.referrals(self._store, base, request, asked):
                 self._send(message_id, messages.reference(url))
         done = messages.result(request.response, code)
-        self._send(message_id, done, controls.paged_response(self._remember(entries, exhausted)) if paged else None)
-
-    def _continued(self, asked: Controls) -> Iterator[Entry] | None:
-        """Return where the paged search of this cookie stopped, None for a new search."""
-        if not asked.page_cookie:
-            return None
-        entries = self._pages.pop(asked.page_cookie, None)
-        if entries is None:
-            message = (
-                "00000057: LdapErr: DSID-0C0907F6, comment: Error processing control (paging cookie), data 0, v4563"
-            )
-            raise DirectoryError(ResultCode.UNAVAILABLE_CRITICAL_EXTENSION, message)
-        return entries
-
-    def _remember(self, entries: Iterator[Entry], exhausted: bool) -> bytes:
-        """Keep an unfinished paged search; return its cookie, empty when it is finished."""
-        if exhausted:
-            return b""
-        self._page_number += 1
-        cookie = self._page_number.to_bytes(8, "big")
-        self._pages[cookie] = entries
-        while len(self._pages) > self._limits.max_result_sets_per_connection:
-            self._pages.popitem(last=False)
-        return cookie
+        self._send(
+            message_id,
+            done,
+            controls.paged_response(b"" if exhausted else self._pages.keep(entries)) if paged else None,
+        )
 
     # --- sending -----------------------------------------------------------------------------------------------------
 

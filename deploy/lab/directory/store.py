@@ -17,7 +17,19 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from deploy.lab.directory import baseline, changes, links, loading, names, schema, sids, state, tombstones, values
+from deploy.lab.directory import (
+    baseline,
+    changes,
+    links,
+    loading,
+    names,
+    schema,
+    sids,
+    state,
+    tombstones,
+    uniqueness,
+    values,
+)
 from deploy.lab.directory.entry import Entry, Stored, shape
 from deploy.lab.directory.object import DirectoryObject
 from deploy.lab.directory.results import DirectoryError, ResultCode
@@ -161,6 +173,16 @@ class DirectoryStore:
         with self.lock:
             tombstones.restore(self, self.entry(reference), dn, attributes or {})
 
+    def recycle(self, reference: Reference) -> None:
+        """Strip a deleted object of what the recycle bin kept: it cannot be restored whole any more."""
+        with self.lock:
+            tombstones.recycle(self, self.entry(reference))
+
+    def purge(self, reference: Reference) -> None:
+        """Remove a tombstone for good, as garbage collection does after the tombstone lifetime; no change is logged."""
+        with self.lock:
+            tombstones.purge(self, self.entry(reference))
+
     def set_password(self, reference: Reference, password: str) -> None:
         """Set the password an account binds with; pwdLastSet becomes now."""
         with self.lock:
@@ -260,7 +282,7 @@ class DirectoryStore:
                 stored["sAMAccountName"] = b"$" + entry.guid.hex()[:18].upper().encode()
             self.tree.place(entry, parent, rdn)
             try:
-                self.claim(entry, stored)
+                uniqueness.claim(self, entry, stored)
             except DirectoryError:
                 self.tree.take_away(entry)
                 raise
@@ -285,7 +307,7 @@ class DirectoryStore:
             if entry.deleted:
                 raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "0000200A: a deleted object can only be restored")
             planned = plan(self, entry, updates, permissive=permissive)
-            self.claim(entry, planned.plain)
+            uniqueness.claim(self, entry, planned.plain)
             usn = self.highest_committed_usn + 1
             stored = dict(planned.plain)
             for name, (add, remove) in planned.linked.items():
@@ -302,34 +324,6 @@ class DirectoryStore:
         entry.when_changed = int(self.clock())
         self._log(entry, usn, again=True)
         return usn
-
-    def claim(self, entry: Entry, stored: Mapping[str, Stored]) -> None:
-        """Take the account and principal names in `stored` for `entry` and give up the ones they replace.
-
-        Raises:
-            DirectoryError: another live object holds one of them; then nothing was taken.
-        """
-        held = (("sAMAccountName", self.by_account), ("userPrincipalName", self.by_upn))
-        wanted = [(index, name, stored[name]) for name, index in held if name in stored]
-        for index, name, value in wanted:
-            if isinstance(value, bytes) and index.get(value.lower(), entry) is not entry:
-                if name == "sAMAccountName":
-                    raise DirectoryError(
-                        ResultCode.ENTRY_ALREADY_EXISTS,
-                        "00000524: UpdErr: DSID-031A11FA, problem 6005 (ENTRY_EXISTS), data 0",
-                    )
-                if self.unique_upns:
-                    raise DirectoryError(
-                        ResultCode.CONSTRAINT_VIOLATION,
-                        "000021C8: AtrErr: DSID-03200EBB, #1:\n\t0: 000021C8: DSID-03200EBB, problem 1005 "
-                        "(CONSTRAINT_ATT_TYPE), data 0, Att 90290 (userPrincipalName)\n",
-                    )
-        for index, name, value in wanted:
-            old = entry.stored(name)
-            if isinstance(old, bytes) and index.get(old.lower()) is entry:
-                del index[old.lower()]
-            if isinstance(value, bytes):
-                index.setdefault(value.lower(), entry)
 
     def register(self, entry: Entry) -> None:
         """Make a new entry findable by its GUID and SID."""

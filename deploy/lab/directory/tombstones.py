@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from deploy.lab.directory import links, names, schema, values
+from deploy.lab.directory import links, names, schema, uniqueness, values
 from deploy.lab.directory.entry import Entry, Stored
 from deploy.lab.directory.results import DirectoryError, ResultCode
 from deploy.lab.directory.updates import Operation, Update
@@ -40,7 +40,7 @@ def delete(store: DirectoryStore, entry: Entry, *, subtree: bool = False) -> Non
         for child in list(entry.children.values()):
             delete(store, child, subtree=True)
     old_parent_dn, old_name = store.dn(parent), names.value(entry.rdn)
-    store.claim(entry, {"sAMAccountName": None, "userPrincipalName": None})
+    uniqueness.claim(store, entry, {"sAMAccountName": None, "userPrincipalName": None})
     cut = links.forget(entry)
     updates: dict[str, Stored] = {"isDeleted": b"TRUE", "lastKnownParent": old_parent_dn.encode()}
     if store.recycle_bin:
@@ -71,7 +71,7 @@ def restore(store: DirectoryStore, entry: Entry, dn: str | None, attributes: Map
     place = (entry.parent or parent, entry.rdn)
     store.tree.move(entry, parent, relative[0])
     try:
-        store.claim(entry, {name: entry.stored(name) for name in ("sAMAccountName", "userPrincipalName")})
+        uniqueness.claim(store, entry, {name: entry.stored(name) for name in ("sAMAccountName", "userPrincipalName")})
     except DirectoryError:
         store.tree.move(entry, *place)
         raise
@@ -88,6 +88,33 @@ def restore(store: DirectoryStore, entry: Entry, dn: str | None, attributes: Map
             store.update(source, [Update(Operation.ADD, link, [other])], permissive=True)
     if attributes:
         store.modify(uuid.UUID(bytes_le=entry.guid), attributes)
+
+
+def recycle(store: DirectoryStore, entry: Entry) -> None:
+    """End the deleted-object lifetime: with the recycle bin on, a deleted object loses its attributes only now.
+
+    Raises:
+        DirectoryError: the object is not deleted, or recycled already.
+    """
+    if not entry.deleted or entry.stored("isRecycled") is not None:
+        raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "00002093: no deleted object that could be recycled")
+    store.deactivated.pop(entry, None)
+    store.commit(entry, {"isRecycled": b"TRUE", **_stripped(entry)})
+
+
+def purge(store: DirectoryStore, entry: Entry) -> None:
+    """End the tombstone lifetime: the object is gone, and nobody who asks for changes hears of it.
+
+    Raises:
+        DirectoryError: the object is not deleted.
+    """
+    if not entry.deleted or entry.children:
+        raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "00002093: only a tombstone can be purged")
+    store.deactivated.pop(entry, None)
+    store.tree.take_away(entry)
+    store.by_guid.pop(entry.guid, None)
+    store.by_rid.pop(entry.rid, None)
+    entry.usn_changed = 0  # its place in the change log is outdated for ever
 
 
 def _stripped(entry: Entry) -> dict[str, Stored]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import ldap3
 import pytest
@@ -249,3 +250,21 @@ def test_the_cookie_has_the_shape_of_windows_cookies(lab: Directory, store: Dire
     assert struct.unpack_from("<Q", cookie, 28)[0] == store.highest_committed_usn
     assert uuid.UUID(bytes_le=cookie[52:68]) == store.invocation_id
     assert dirsync_control(0, cookie)[2].endswith(cookie)
+
+
+def test_with_the_recycle_bin_a_recycled_object_needs_a_control_of_its_own(tmp_path: Path) -> None:
+    store = DirectoryStore(recycle_bin=True)
+    guid = store.add(f"CN=bin,CN=Users,{store.base_dn}", {"objectClass": "contact", "mail": "bin@contoso.com"})
+    with lab_directory(tmp_path, DirectoryServer(store)) as lab:
+        cookie = lab.cookie()
+        store.delete(guid)
+        deleted = lab.changes(cookie)[guid]
+        assert deleted.attributes["isDeleted"] == [b"TRUE"]
+        assert not {"isRecycled", "mail"} & set(deleted.attributes)
+        connection, found = lab.connect(), []
+        store.recycle(guid)
+        assert lab.changes(cookie)[guid].attributes["mail"] == []
+        for control in (controls.SHOW_DELETED, controls.SHOW_RECYCLED):
+            connection.search(lab.base_dn, "(name=bin*)", attributes=["name"], controls=[(control, True, None)])
+            found.append(len([entry for entry in connection.response if entry["type"] == "searchResEntry"]))
+        assert found == [0, 1]

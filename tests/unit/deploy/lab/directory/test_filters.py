@@ -9,7 +9,8 @@ from pyasn1.codec.ber import encoder
 
 from deploy.lab.directory import filters
 from deploy.lab.directory.ber import Reader
-from deploy.lab.directory.filters import Filter, compile_filter, decode
+from deploy.lab.directory.filters import Filter, decode
+from deploy.lab.directory.matching import BIT_AND, predicate
 from deploy.lab.directory.store import DirectoryStore
 
 _NAMES = st.sampled_from(["cn", "mail", "userAccountControl", "proxyAddresses", "member"])
@@ -35,7 +36,7 @@ _SIMPLE = st.one_of(
         st.lists(_OCTETS.map(_text_value), max_size=2),
         st.one_of(st.just(""), _OCTETS.map(_text_value)),
     ),
-    st.builds(lambda value: f"(userAccountControl:{filters.BIT_AND}:={value})", st.integers(0, 2**31)),
+    st.builds(lambda value: f"(userAccountControl:{BIT_AND}:={value})", st.integers(0, 2**31)),
 )
 _FILTERS = st.recursive(
     _SIMPLE,
@@ -61,16 +62,16 @@ def test_what_ldap3_encodes_is_decoded_to_the_same_octets(text: str) -> None:
 
 @given(_FILTERS)
 def test_every_filter_can_be_evaluated(text: str) -> None:
-    predicate = compile_filter(_STORE, decode(Reader(_through_ldap3(text))))
-    verdicts = {predicate(_STORE.entry(found.guid)) for found in _STORE.objects()}
+    matches = predicate(_STORE, decode(Reader(_through_ldap3(text))))
+    verdicts = {matches(_STORE.entry(found.guid)) for found in _STORE.objects()}
     assert verdicts <= {True, False, None}
 
 
 @given(_FILTERS)
 def test_negation_splits_the_directory_unless_the_filter_is_undefined(text: str) -> None:
     node = decode(Reader(_through_ldap3(text)))
-    plain = compile_filter(_STORE, node)
-    negated = compile_filter(_STORE, Filter(filters.NOT, parts=(node,)))
+    plain = predicate(_STORE, node)
+    negated = predicate(_STORE, Filter(filters.NOT, parts=(node,)))
     for found in _STORE.objects():
         entry = _STORE.entry(found.guid)
         expected = plain(entry)

@@ -220,3 +220,28 @@ def test_accounts_have_their_rights(store: DirectoryStore) -> None:
     with pytest.raises(DirectoryError, match="data 533"):
         store.modify(f"CN=reader,CN=Users,{store.base_dn}", {"userAccountControl": 514})
         accounts.authenticate(store, "CORP\\reader", accounts.reader_password)
+
+
+def test_recycling_strips_what_the_bin_kept() -> None:
+    store = DirectoryStore(recycle_bin=True)
+    guid = _user(store, "ada", mail="ada@contoso.com")
+    with pytest.raises(DirectoryError):
+        store.recycle(guid)
+    store.delete(guid)
+    store.recycle(guid)
+    assert store.get(guid).first("isRecycled") == "TRUE"
+    assert store.get(guid).first("mail") is None
+
+
+def test_a_purged_tombstone_leaves_no_trace(store: DirectoryStore) -> None:
+    guid = _user(store, "ada")
+    with pytest.raises(DirectoryError):
+        store.purge(guid)
+    store.delete(guid)
+    usn, size = store.highest_committed_usn, len(store)
+    store.purge(guid)
+    assert (store.highest_committed_usn, len(store)) == (usn, size - 1)
+    assert guid not in {change.guid for change in store.changes_since(0)}
+    assert guid not in {found.guid for found in store.objects(deleted=True)}
+    with pytest.raises(DirectoryError):
+        store.get(guid)
