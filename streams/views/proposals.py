@@ -15,6 +15,7 @@ from typing import Any
 
 from streams.hygiene.check import check
 from streams.hygiene.entra.profile import entra_profile
+from streams.hygiene.faults import Fault
 from streams.hygiene.objects import ATTRIBUTES, DirectoryObject
 from streams.hygiene.tenant import TenantContext
 from streams.views.addresses import fold_address, fold_proxy_address
@@ -24,6 +25,7 @@ from streams.views.view import Derived
 PROBE, HELD = "probe/", "held/"
 _MOST_NAMED = 20
 _PROFILE = entra_profile()
+_READ = frozenset(ATTRIBUTES)
 _CLASS_OF_KIND = {"user": "user", "group": "group", "contact": "contact"}
 
 
@@ -33,13 +35,15 @@ def directory_object(party: Party, attributes: Mapping[str, Any]) -> DirectoryOb
     Facts carry objectClass only with a whole object; the kind stands in for it.
     """
     values: dict[str, list[str]] = {}
-    for name in ATTRIBUTES:
-        value = attributes.get(name)
-        if value is None:
+    for name, value in attributes.items():
+        if name not in _READ:
             continue
-        texts = [_text(item) for item in value] if isinstance(value, list) else [_text(value)]
-        if texts:
-            values[name] = texts
+        if isinstance(value, str):
+            values[name] = [value]
+        elif isinstance(value, list):
+            values[name] = [item if isinstance(item, str) else _text(item) for item in value]
+        elif value is not None:
+            values[name] = [_text(value)]
     return DirectoryObject(party.distinguished_name or "", ("top", _CLASS_OF_KIND.get(party.kind, party.kind)), values)
 
 
@@ -57,13 +61,27 @@ def view_of_value(tenant: str, attribute: str, value: str) -> str | None:
     return f"value/{tenant}/mailNickname/{value.strip().lower()}" if attribute == "mailNickname" else None
 
 
+def faults_anywhere(party: Party, attributes: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """The faults of an AD object that it would have in any tenant.
+
+    A view is asked for them twice in a row, by its detections and by its questions: the last answer is kept.
+    """
+    global _last
+    if _last is None or _last[0] is not attributes:
+        _last = (attributes, check(directory_object(party, attributes), _PROFILE, _anywhere()))
+    return _last[1]
+
+
+_last: tuple[Mapping[str, Any], tuple[Fault, ...]] | None = None
+
+
 def questions(key: str, tenant: str, sides: Iterable[tuple[Party, Mapping[str, Any]]]) -> list[Derived]:
     """What the object view `key` asks about the proposals for its AD objects."""
     views = {
         view
         for party, attributes in sides
         if party.in_scope
-        for fault in check(directory_object(party, attributes), _PROFILE, _anywhere())
+        for fault in faults_anywhere(party, attributes)
         if fault.proposed_value is not None
         and (view := view_of_value(tenant, fault.attribute, fault.proposed_value)) is not None
     }

@@ -15,12 +15,13 @@ from streams.hygiene.entra.profile import entra_profile
 from streams.hygiene.faults import Breach, Fault
 from streams.hygiene.tenant import TenantContext
 from streams.views.directory_object import ObjectView, Side
-from streams.views.proposals import directory_object, view_of_value
+from streams.views.proposals import directory_object, faults_anywhere, view_of_value
 
 Wanted = Callable[[Fault, Breach], bool]
 
 _PROFILE = entra_profile()
 _MOST_LISTED = 20
+_MAILBOX = frozenset({"homeMDB", "msExchMailboxGuid", "msExchRemoteRecipientType"})
 
 # The detections of the family ask one after another about one view: the last answer is kept.
 _last: tuple[ObjectView, Context, tuple[tuple[Side, Fault], ...]] | None = None
@@ -32,14 +33,26 @@ def faults_of(view: ObjectView, context: Context) -> tuple[tuple[Side, Fault], .
     if _last is not None and _last[0] is view and _last[1] is context:
         return _last[2]
     tenant = _tenant(context.verified_domains, context.initial_domain)
-    found = tuple(
-        (side, fault)
-        for side in view.ad
-        if side.party.in_scope
-        for fault in check(directory_object(side.party, side.attributes), _PROFILE, tenant)
-    )
+    found = tuple((side, fault) for side in view.ad if side.party.in_scope for fault in _faults_of_side(side, tenant))
     _last = (view, context, found)
     return found
+
+
+def _faults_of_side(side: Side, tenant: TenantContext) -> tuple[Fault, ...]:
+    """Clean in any tenant and at home in this one's domains is clean; only the others are checked again."""
+    if not faults_anywhere(side.party, side.attributes) and not _judged_by_domain(side, tenant):
+        return ()
+    return check(directory_object(side.party, side.attributes), _PROFILE, tenant)
+
+
+def _judged_by_domain(side: Side, tenant: TenantContext) -> bool:
+    """Whether a rule on the tenant's domains could have something to say."""
+    if tenant.verified_domains is None:
+        return False
+    name = side.attributes.get("userPrincipalName")
+    if isinstance(name, str) and not tenant.domain(name.rpartition("@")[2]).verified:
+        return True
+    return not _MAILBOX.isdisjoint(side.attributes)
 
 
 def verdict_on(view: ObjectView, context: Context, wanted: Wanted, says: str) -> Verdict | None:
