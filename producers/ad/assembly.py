@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from producers.ad.mapping import Change
 from producers.known import IdSet
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
@@ -14,8 +12,6 @@ from streams.runtime.clock import Sequence, now_ms
 WANTED = frozenset({ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT, ObjectKind.DEVICE})
 # A link is about 100 bytes of JSON and a record must stay below 1 MB: a large group becomes several facts.
 LINKS_PER_FACT = 2000
-# Sequence numbers set aside per response: one millisecond of the clock they follow.
-_SET_ASIDE = 4096
 
 
 class Assembler:
@@ -35,16 +31,6 @@ class Assembler:
         self._unknown: list[str] = []
         self._restored: list[str] = []
         self._moved: list[str] = []
-        self._early, self._early_end = 0, 0
-
-    def begin(self) -> None:
-        """A response begins: set sequence numbers aside for its restorations.
-
-        A restored object is read only after the response, but links to it that the same response tells are
-        newer than the restoration, which ends all earlier ones.
-        """
-        self._early = self._sequence.next()
-        self._early_end = self._sequence.last = self._early + _SET_ASIDE
 
     def stream(self, change: Change, changed_ms: int | None = None) -> list[Fact]:
         """The facts behind a change of the log; none if there is nothing to publish (yet)."""
@@ -83,14 +69,6 @@ class Assembler:
         """A complete statement about the object; its links are complete too."""
         change.links = {name: LinkChange(added=link.added, complete=True) for name, link in change.links.items()}
         return self._facts(op, change, changed_ms, full=True)
-
-    def restored(self, change: Change, changed_ms: int | None) -> list[Fact]:
-        """A complete statement about an object that was deleted, older than what its response told of others."""
-        facts = self.whole(change, Operation.RESTORED, changed_ms)
-        if self._early + len(facts) >= self._early_end:
-            return facts
-        first, self._early = self._early, self._early + len(facts)
-        return [msgspec.structs.replace(fact, seq=first + number) for number, fact in enumerate(facts)]
 
     def linked(self, object_id: str, dn: str, attribute: str, far_end: Link) -> Fact:
         """The object links to `far_end`, as the far end itself shows."""

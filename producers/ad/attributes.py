@@ -76,7 +76,7 @@ NAMES: tuple[str, ...] = tuple(attribute.name for attribute in WATCHED)
 SYNTAX: dict[str, Syntax] = {attribute.name.lower(): attribute.syntax for attribute in WATCHED}
 SPELLING: dict[str, str] = {attribute.name.lower(): attribute.name for attribute in WATCHED}
 LINKS: tuple[str, ...] = tuple(attribute.name for attribute in WATCHED if attribute.syntax is Syntax.LINK)
-# A restored object may get its links back (recycle bin), and nobody tells the objects that link to it.
+# A restored object may have links to it again (recycle bin, or made since): its back-links tell.
 FORWARD_OF_BACK: dict[str, str] = {"memberOf": "member", "directReports": "manager"}
 
 # objectClass survives a deletion, objectCategory does not: a filter on that one would lose every deletion.

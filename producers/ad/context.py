@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 
 from producers.ad import lookups
 from producers.ad.assembly import WANTED, Assembler
@@ -27,7 +26,7 @@ from producers.metrics import RESYNCS
 from producers.source import Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.errors import CheckpointLostError, InvalidRecordError
+from streams.contracts.errors import CheckpointLostError, InvalidRecordError, SyncHealthError
 from streams.contracts.facts import Fact
 from streams.runtime.clock import Sequence, now_ms
 from streams.runtime.logs import get_logger
@@ -244,10 +243,24 @@ class NamingContext:
         yield from self._second_look(connection)
 
     def _second_look(self, connection: DirectoryConnection) -> Iterator[Batch]:
-        """Batches of facts about what the log only hinted at; none if it did not hint."""
-        facts = second_look(connection, self.name, self._assembler)
-        while some := list(islice(facts, BATCH_FACTS)):
-            yield Batch(facts=some, more=True)
+        """Batches of facts about what the log only hinted at; none if it did not hint.
+
+        What was found before a failure is told before the failure: those objects count as known from then on.
+        """
+        facts: list[Fact] = []
+        failure: SyncHealthError | None = None
+        try:
+            for fact in second_look(connection, self.name, self._assembler):
+                facts.append(fact)
+                if len(facts) >= BATCH_FACTS:
+                    yield Batch(facts=facts, more=True)
+                    facts = []
+        except SyncHealthError as error:
+            failure = error
+        if facts:
+            yield Batch(facts=facts, more=True)
+        if failure is not None:
+            raise failure
 
     def _stream(self, held: list[Change], times: dict[str, int]) -> list[Fact]:
         return [fact for change in held for fact in self._assembler.stream(change, times.get(change.object_id))]
@@ -260,7 +273,6 @@ class NamingContext:
                 rejected.append(dead_letter(error, entry))
 
     def _request(self, connection: DirectoryConnection, cookie: bytes) -> DirSyncRequest:
-        self._assembler.begin()
         return DirSyncRequest(
             connection,
             self.name,

@@ -20,6 +20,7 @@ from producers.ad.wire import Entry
 _PAGED = "1.2.840.113556.1.4.319"
 _PAGE_SIZE = 1000
 _GUIDS_PER_FILTER = 50
+_RANGED = frozenset({*LINKS, *FORWARD_OF_BACK})
 _DELETED_TOO = (Control(SHOW_DELETED), Control(SHOW_RECYCLED, critical=False))
 
 
@@ -104,7 +105,7 @@ def _with_all_links(connection: DirectoryConnection, entry: Entry) -> Entry:
     attributes = dict(entry.attributes)
     for spelled in entry.attributes:
         name, _, option = spelled.partition(";range=")
-        if option and name in LINKS:
+        if option and name in _RANGED:
             values = attributes.pop(spelled)
             attributes.pop(name, None)  # Windows sends the plain name too, without values
             attributes[name] = values + _rest_of(connection, entry, name, option)

@@ -37,11 +37,10 @@ def second_look(connection: DirectoryConnection, base: str, assembler: Assembler
             assembler.known.add(change.object_id)
             when = entry.attributes.get("whenChanged")
             changed_ms = nearest(when[0].decode("ascii", "replace"), now_ms()) if when else None
-            if change.object_id in was_restored:
-                yield from assembler.restored(change, changed_ms)
+            back = change.object_id in was_restored
+            yield from assembler.whole(change, Operation.RESTORED if back else Operation.READ, changed_ms)
+            if back:
                 yield from _links_to(entry, change, assembler)
-            else:
-                yield from assembler.whole(change, Operation.READ, changed_ms)
         elif change.kind is not None:
             assembler.containers.add(change.object_id)  # of no interest, too: no second look at its next change
             moved.append(change.dn)
@@ -50,6 +49,7 @@ def second_look(connection: DirectoryConnection, base: str, assembler: Assembler
 
 
 def _links_to(entry: Entry, change: Change, assembler: Assembler) -> Iterator[Fact]:
+    """Who links to a restored object: its restoration ended all links before it, also those that stand again."""
     far_end = Link(change.object_id, change.attributes.get("objectSid"))
     for back, forward in FORWARD_OF_BACK.items():
         for value in entry.attributes.get(back, ()):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 
 from deploy.lab.directory.limits import Limits
 from producers.ad import context as context_module
+from producers.ad import lookups
 from producers.ad.wire import Entry
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Operation
@@ -168,6 +170,35 @@ def test_a_connection_cut_in_the_middle_of_a_pass_is_taken_up_again(tmp_path: Pa
         ids = [fact.object_id for fact in source.facts]
         assert len({fact.attributes["name"] for fact in source.facts} & {f"cut{number}" for number in range(40)}) == 40
         assert len(ids) < len(set(ids)) + 20, "the pass went on where it was, not from the start"
+
+
+def test_a_connection_lost_in_a_second_look_loses_nothing(
+    tmp_path: Path, reading: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lab_dc(tmp_path) as lab:
+        users = [lab.add_user(f"second{number}") for number in range(4)]
+        source = reading(lab)
+        source.drain()
+        wanted = {str(uuid.UUID(bytes_le=lab.guid(dn))) for dn in users}
+        context = next(iter(source.source._contexts.values()))
+        for object_id in wanted:
+            context.known.discard(object_id)
+        for dn in users:
+            lab.modify(dn, {"mail": "second@contoso.com"})
+        whole, cut = lookups.read_whole, iter([True])
+
+        def cut_once(*arguments: Any) -> Iterator[Entry]:
+            for number, entry in enumerate(whole(*arguments)):
+                if number == 2 and next(cut, False):
+                    raise RetriableError("the connection was lost")
+                yield entry
+
+        monkeypatch.setattr(lookups, "read_whole", cut_once)
+        before = len(source.facts)
+        with pytest.raises(RetriableError):
+            source.drain()
+        source.drain()
+        assert {fact.object_id for fact in source.facts[before:] if fact.full} == wanted
 
 
 def test_a_group_split_over_responses_comes_together(tmp_path: Path, reading: Make) -> None:

@@ -11,7 +11,7 @@ from producers.ad.assembly import LINKS_PER_FACT, Assembler
 from producers.ad.mapping import Change
 from producers.ad.second_look import outermost
 from producers.known import IdSet
-from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
+from streams.contracts.facts import Link, LinkChange, ObjectKind, Operation
 from streams.runtime.clock import Sequence
 
 ID = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
@@ -115,26 +115,6 @@ def test_a_large_link_change_is_several_facts_that_say_the_same(added: int, remo
     assert [part.complete for part in parts[1:]] == [False] * (len(parts) - 1)
     assert parts[0].complete == complete
     assert [fact.seq for fact in facts] == sorted({fact.seq for fact in facts})
-
-
-def test_a_restoration_is_older_than_what_its_response_told_of_others() -> None:
-    maker = assembler(ID)
-    maker.begin()
-    assert maker.stream(Change("1" + ID[1:], "CN=back", restored=True)) == []
-    told = maker.stream(Change(ID, "CN=g", links={"member": LinkChange(links(1))}))
-    restored = maker.restored(Change("1" + ID[1:], "CN=back", ObjectKind.USER), None)
-    maker.begin()
-    later = maker.stream(Change(ID, "CN=g"))
-    assert restored[0].seq < told[0].seq < later[0].seq
-
-
-def test_more_restorations_than_were_set_aside_still_have_numbers_of_their_own() -> None:
-    maker = assembler()
-    maker.begin()
-    facts: list[Fact] = []
-    for number in range(5000):
-        facts += maker.restored(Change(str(uuid.UUID(int=number)), "CN=x", ObjectKind.USER), None)
-    assert len({fact.seq for fact in facts}) == 5000
 
 
 def test_searches_below_moved_containers_do_not_overlap() -> None:
