@@ -3,7 +3,8 @@
 A step is one of
   {"ad" | "ad2": fact} or {"entra": fact}: {"id": "any name", "op": "c", "kind": "user", "full": true,
         "attributes": {...}, "links": {"member": {"added": ["name", …]}}}; op defaults to "u", names become GUIDs,
-        AD users get objectSid and distinguishedName unless the case gives them;
+        AD users get objectSid and distinguishedName unless the case gives them, AD devices the account of a
+        Windows 11 computer created on 2026-09-01; the cases begin on 2026-09-21;
   {"tenant": {...}}: fields of TenantState;
   {"after_s": seconds}: a tick that much later;
   {"open": ["detection id", …]}: exactly these are open now; {"open": …, "evidence": {detection: {key: value}}}.
@@ -11,6 +12,7 @@ A step is one of
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -23,6 +25,13 @@ from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 START_MS = 1_790_000_000_000
 AD2 = Origin(name="ad/fabrikam", side="ad", tenant=TENANT, forest="fabrikam")
 ORIGINS = {"ad": AD, "ad2": AD2, "entra": ENTRA}
+_GUID = re.compile(r"@guid:([\w-]+)")
+_COMPUTER = {
+    "operatingSystem": "Windows 11 Enterprise",
+    "operatingSystemVersion": "10.0 (22631)",
+    "userAccountControl": 4096,
+    "whenCreated": "2026-09-01T00:00:00Z",
+}
 
 
 def guid_of(name: str) -> str:
@@ -41,7 +50,11 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
     family: whose detections the case speaks of; what the others say of the same facts is their cases' business.
     duplicate: deliver every fact twice and restart the worker after every step, which must change nothing.
     """
-    scope = Scope(include_ous=case.get("include_ous", ()), exclude_ous=case.get("exclude_ous", ()))
+    scope = Scope(
+        include_ous=case.get("include_ous", ()),
+        exclude_ous=case.get("exclude_ous", ()),
+        hybrid_join=case.get("hybrid_join", False),
+    )
     pipeline = Pipeline({"corp": scope, "fabrikam": Scope()})
     now_ms, seq = START_MS, START_MS << 12
     for number, step in enumerate(case["steps"], 1):
@@ -77,6 +90,8 @@ def _fact(side: str, raw: dict[str, Any], seq: int, now_ms: int) -> Fact:
         if raw.get("kind") in ("user", "group"):
             attributes.setdefault("objectSid", sid_of(name))
             attributes.setdefault("sAMAccountName", name)
+        if raw.get("kind") == "device":
+            attributes = {**_COMPUTER, "name": name, "objectSid": sid_of(name), **attributes}
     return convert(
         {
             "op": op,
@@ -102,7 +117,11 @@ def _fact(side: str, raw: dict[str, Any], seq: int, now_ms: int) -> Fact:
 
 
 def _named(value: Any) -> Any:
-    """`@anchor:name` and `@sid:name` stand for what the AD object of that name has."""
+    """`@anchor:name` and `@sid:name` stand for what the AD object of that name has, `@guid:name` within a text too."""
+    if isinstance(value, list):
+        return [_named(item) for item in value]
+    if isinstance(value, str) and "@guid:" in value:
+        return _GUID.sub(lambda found: guid_of(found[1]), value)
     if isinstance(value, str) and value.startswith("@anchor:"):
         return immutable_id_of_guid(guid_of(value.removeprefix("@anchor:")))
     if isinstance(value, str) and value.startswith("@sid:"):

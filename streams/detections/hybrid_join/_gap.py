@@ -1,0 +1,74 @@
+"""What the rules of this family share: which computers count, and what a finding says of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.contracts.finding import Holder
+from streams.contracts.times import rfc3339
+from streams.detections.detection import Context, Verdict
+from streams.views.computer import Computer
+from streams.views.device import CloudDevice, DeviceView, Stage
+
+# One cycle may just have missed the change, the second one must bring it.
+CYCLES = 2
+
+
+def counted(view: DeviceView, context: Context, now_ms: int) -> Computer | None:
+    """The computer, if it ought to be joined: enabled, supported, in scope, alive, and no domain controller."""
+    computer = view.computer
+    if computer is None or computer.outside(now_ms, context.thresholds.computer_seen_ms) is not None:
+        return None
+    return computer
+
+
+def has_valid_certificate(computer: Computer, now_ms: int) -> bool:
+    """Whether synchronisation would take the computer: a certificate of its own that has not expired."""
+    certificate = computer.join_certificate
+    return certificate is not None and certificate.covers(now_ms)
+
+
+def verdict(
+    view: DeviceView,
+    computer: Computer,
+    context: Context,
+    now_ms: int,
+    *,
+    summary: str,
+    since_ms: int,
+    open_at_ms: int | None = None,
+    stage: Stage | None = None,
+    evidence: dict[str, Any] | None = None,
+    roles: tuple[tuple[CloudDevice, str], ...] = (),
+) -> Verdict:
+    """A verdict on a computer that looks again when time alone would change it: dead, or a certificate's end."""
+    certificate = computer.join_certificate
+    ends = [computer.dead_at_ms(context.thresholds.computer_seen_ms)]
+    if certificate is not None and certificate.not_after_ms is not None:
+        ends.append(certificate.not_after_ms)
+    said: dict[str, Any] = {
+        "stage": str(stage) if stage is not None else None,
+        "operating_system": computer.operating_system,
+        "operating_system_version": computer.operating_system_version,
+        "host": computer.dns_host_name,
+        "certificates": len(computer.certificates),
+        "certificate_expires": rfc3339(certificate.not_after_ms)
+        if certificate is not None and certificate.not_after_ms is not None
+        else None,
+        **(evidence or {}),
+    }
+    return Verdict(
+        summary=summary,
+        since_ms=since_ms,
+        open_at_ms=open_at_ms,
+        recheck_at_ms=min((end for end in ends if end > now_ms), default=None),
+        subject=computer.party.subject(view.key),
+        forest=computer.party.forest,
+        evidence={name: value for name, value in said.items() if value is not None},
+        counterparts=(computer.party.holder("joins"), *holders(roles)),
+    )
+
+
+def holders(roles: tuple[tuple[CloudDevice, str], ...]) -> tuple[Holder, ...]:
+    """Devices as a finding names them, each with what the rule says of it."""
+    return tuple(device.party.holder(role) for device, role in roles)

@@ -1,0 +1,48 @@
+"""A device was deleted in Entra while its computer lives, has its certificate and is in scope.
+
+Source: Microsoft, "Manage stale devices in Microsoft Entra ID": Entra Connect creates it again, as pending; Cloud
+Sync does not until the AD object changes.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.hybrid_join._gap import CYCLES, counted, has_valid_certificate, verdict
+from streams.views.device import DeviceView, Stage
+
+DETECTION = Detection(
+    id="hybrid_join.deleted_only_in_cloud",
+    views=(DeviceView,),
+    title="Device deleted in the cloud only",
+    severity=Severity.MEDIUM,
+    remediation=(
+        "With Cloud Sync touch the computer in Active Directory (its description), so that it is exported again. "
+        "Then run `dsregcmd /leave` as SYSTEM on the computer and restart it."
+    ),
+    references=("https://learn.microsoft.com/entra/identity/devices/manage-stale-devices",),
+    suppressed_by=("engine.sync_stopped",),
+    known_gaps=("Deletions from before our first reading of the tenant show as not_synced.",),
+)
+
+
+def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires two cycles after the deletion, while nothing has taken the device's place."""
+    computer = counted(view, context, now_ms)
+    if computer is None or view.devices or not view.deleted or not context.devices_collected:
+        return None
+    if not has_valid_certificate(computer, now_ms):
+        return None
+    since_ms = max(computer.changed_ms, *(each.changed_ms for each in view.deleted))
+    return verdict(
+        view,
+        computer,
+        context,
+        now_ms,
+        summary=f"The device of {computer.party.name} was deleted in Entra ID and has not come back",
+        since_ms=since_ms,
+        open_at_ms=since_ms + CYCLES * context.sync_interval_ms,
+        stage=Stage.CERTIFICATE,
+        evidence={"was_registered": any(not each.pending for each in view.deleted)},
+        roles=tuple((each, "deleted") for each in view.deleted),
+    )

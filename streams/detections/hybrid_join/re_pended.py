@@ -1,0 +1,45 @@
+"""A device that was registered is pending again: it was deleted in Entra and synchronised anew.
+
+Source: Microsoft, "Pending devices in Microsoft Entra ID": the organisational unit left the scope and came back, or
+somebody deleted the device; the computer still takes itself for registered and does not register again.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.hybrid_join._gap import counted, verdict
+from streams.views.device import DeviceView, Stage
+
+DETECTION = Detection(
+    id="hybrid_join.re_pended",
+    views=(DeviceView,),
+    title="Registered device is pending again",
+    severity=Severity.MEDIUM,
+    remediation=(
+        "Run `dsregcmd /leave` as SYSTEM on the computer and restart it; it registers at the next sign-in. Many at "
+        "once: find out which organisational unit left the scope of synchronisation and came back."
+    ),
+    references=("https://learn.microsoft.com/troubleshoot/entra/entra-id/dir-dmns-obj/pending-devices",),
+    hold_s=3600,
+    known_gaps=("Registrations from before our first reading of the tenant are not known.",),
+)
+
+
+def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires an hour after the new device appeared (the join task may have helped itself by then)."""
+    computer, device = counted(view, context, now_ms), view.device
+    before = [each for each in view.deleted if not each.pending]
+    if computer is None or device is None or not device.pending or not before:
+        return None
+    return verdict(
+        view,
+        computer,
+        context,
+        now_ms,
+        summary=f"{computer.party.name} was registered and is pending again",
+        since_ms=device.changed_ms,
+        stage=Stage.PENDING,
+        evidence={"registered_before": len(before)},
+        roles=((device, "pending"), *((each, "deleted") for each in before)),
+    )
