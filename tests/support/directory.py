@@ -18,7 +18,8 @@ from typing import Any
 import ldap3
 
 from deploy.lab.certificates import issue
-from deploy.lab.directory import ber, controls
+from deploy.lab.directory import ber, controls, sids
+from deploy.lab.directory.accounts import Accounts
 from deploy.lab.directory.server import DirectoryServer, ThreadedDirectory, in_thread
 from tests.support.samba import ADMIN_PASSWORD, SambaDC
 
@@ -79,6 +80,19 @@ class Directory:
         connection.open()
         self.opened.append(connection)
         return connection
+
+    def replicator(self) -> tuple[str, str]:
+        """Return name and password of an account that may replicate changes, and nothing more."""
+        if self.kind == "lab":
+            return f"svc-synchealth@{self.dc.realm}", Accounts().service_password
+        dn, password = self.dc.add_user("t-replicator"), "Replicator-1"
+        self.dc.set_password(dn, password)
+        self.dc.enable(dn)
+        self.dc.connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=["objectSid"])
+        self.dc.grant_replicating_directory_changes(
+            sids.text(self.dc.connection.response[0]["raw_attributes"]["objectSid"][0])
+        )
+        return f"t-replicator@{self.dc.realm}", password
 
     def unit(self, name: str) -> str:
         """Create an organisational unit for one test; return its DN."""

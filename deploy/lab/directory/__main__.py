@@ -15,6 +15,7 @@ from deploy.lab.directory.accounts import Accounts
 from deploy.lab.directory.seeding import seed_users
 from deploy.lab.directory.server import DirectoryServer
 from deploy.lab.directory.store import DirectoryStore
+from streams.runtime.logs import configure_logs
 
 
 @click.command()
@@ -36,6 +37,7 @@ def main(
     host: str, port: int, ldaps_port: int, domain: str, users: int, groups: int, seed: int | None, tls_directory: Path
 ) -> None:
     """An LDAP directory that behaves like Windows Active Directory, in memory, for rehearsals and tests."""
+    configure_logs()
     store = DirectoryStore(domain, seed=seed)
     began = time.perf_counter()
     seed_users(store, users, groups)

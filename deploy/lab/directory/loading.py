@@ -28,7 +28,8 @@ def load(
         columns: attribute names, unlinked ones, of the cells that follow the first; the first is the object's name.
         rows: `(name, cell, cell, …)`; a cell is text, bytes, a list of texts, or None where the object lacks it.
 
-    Values are taken as they are: only account and principal names are checked for uniqueness.
+    Values are taken as they are: only account and principal names are checked for uniqueness. Listeners, hence change
+    notifications, are not told.
 
     Raises:
         DirectoryError: an unknown attribute or class, or a name that is taken; rows before it are in the directory.

@@ -66,6 +66,7 @@ class Renderer:
         self.store, self.selection = store, selection
         self._extended_dn, self._types_only, self._max_val_range = extended_dn, types_only, max_val_range
         self._plans: dict[Shape, list[tuple[int, bytes]]] = {}
+        self._names: dict[bytes, bytes] = {}  # few different ones: categories, parents of deleted objects
 
     def dn(self, entry: Entry) -> bytes:
         """Return the name of `entry` in the form the search asked for."""
@@ -86,13 +87,15 @@ class Renderer:
         """Return stored names in the form the search asked for; a name that leads nowhere stays as it is."""
         if self._extended_dn is None:
             return values
-        found = []
-        for value in values:
-            try:
-                found.append(self.dn(self.store.entry(value.decode())))
-            except DirectoryError:
-                found.append(value)
-        return tuple(found)
+        return tuple(self._names.get(value) or self._name(value) for value in values)
+
+    def _name(self, value: bytes) -> bytes:
+        try:
+            found = self.dn(self.store.entry(value.decode()))
+        except DirectoryError:
+            found = value  # a class of the schema, which the lab does not hold as objects
+        self._names[value] = found
+        return found
 
     def render(self, entry: Entry) -> bytes:
         """Return the entry with what the selection asks of it."""

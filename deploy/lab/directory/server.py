@@ -15,6 +15,9 @@ from deploy.lab.directory.accounts import Accounts
 from deploy.lab.directory.limits import Faults, Limits
 from deploy.lab.directory.session import Session
 from deploy.lab.directory.store import DirectoryStore
+from streams.runtime.logs import get_logger
+
+_log = get_logger(__name__)
 
 
 class DirectoryServer:
@@ -80,9 +83,11 @@ class DirectoryServer:
             secure = await asyncio.start_server(self._secure, self.host, self.ldaps_port, ssl=self._tls)
             self._listeners.append(secure)
             self.ldaps_port = secure.sockets[0].getsockname()[1]
+        _log.info("lab directory listens", ldap_port=self.port, ldaps_port=self.ldaps_port, domain=self.store.domain)
 
     async def go_down(self) -> None:
         """Be unreachable: close the ports and cut every connection."""
+        _log.info("lab directory goes down", connections=len(self._sessions), domain=self.store.domain)
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
