@@ -8,7 +8,7 @@ on Tansu 0.6.0), and a reader that believes it would call itself complete while 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +124,7 @@ class TopicReader:
                 max_partition_fetch_bytes=8 * 1024 * 1024,
                 reconnect_backoff_max_ms=2000,
                 bootstrap_timeout_ms=10_000,
+                session_timeout_ms=10_000,
             )
             if self._group is not None:
                 self._consumer.subscribe(self._topics)
@@ -205,3 +206,30 @@ def read_to_end(reader: TopicReader, *, within_s: float) -> Iterator[Record]:
         elif time.monotonic() > deadline:
             raise RetriableError(f"Kafka sent nothing for {within_s:.0f} s before the end of the topic was reached")
         yield from records
+
+
+def read_at(
+    kafka: KafkaSettings, places: Iterable[tuple[str, int, int]], *, within_s: float = 10.0
+) -> Iterator[Record]:
+    """The records at these (topic, partition, offset); those that retention has removed are left out.
+
+    Raises RetriableError where Kafka cannot be read.
+    """
+    consumer = None
+    try:
+        consumer = KafkaConsumer(
+            **client_options(kafka, "synchealth-sink"), enable_auto_commit=False, allow_auto_create_topics=False
+        )
+        for topic, number, offset in sorted(set(places)):
+            place = TopicPartition(topic, number)
+            consumer.assign([place])
+            consumer.seek(place, offset)
+            polled = consumer.poll(timeout_ms=int(within_s * 1000), max_records=1).get(place, [])
+            for found in polled:
+                if found.offset == offset:
+                    yield Record(found.key, found.value, Meta(topic, number, offset, found.timestamp, live=False))
+    except (KafkaError, OSError) as error:
+        raise RetriableError(f"Kafka cannot be read ({type(error).__name__}: {error})") from error
+    finally:
+        if consumer is not None:
+            consumer.close(autocommit=False)
