@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.contracts.codec import encode
+from streams.contracts.codec import decode, encode
 from streams.contracts.facts import Domain, TenantState
 from streams.contracts.finding import Finding, FindingState
+from streams.contracts.topics import AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES
 from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
+from streams.engine.projector import state_key
+from streams.engine.view_row import ViewRow
 from streams.runtime.clock import now_ms
+from streams.views.contributions import contributions_of, contributor_of
+from streams.views.scope import Scope
+from streams.views.state import ObjectState
 from tests.e2e.worker_rig import WorkerRig, wait_until
 from tests.support.pipeline import TENANT
 from tests.support.random_directory import RandomDirectories
@@ -44,5 +50,32 @@ def assert_converged(rig: WorkerRig, world: RandomDirectories, within_s: float) 
     agreed = wait_until(agree, within_s)
     found, wanted = open_findings(rig), expected(world)
     names = {key: f"{each.detection} {each.subject.key}" for key, each in [*found.items(), *wanted.items()]}
-    assert {names[key] for key in wanted} == {names[key] for key in found}
-    assert agreed, [names[key] for key in wanted if content(found[key]) != content(wanted[key])]
+    faults = [f"missing: {names[key]}" for key in wanted if key not in found]
+    faults += [f"too much: {names[key]}" for key in found if key not in wanted]
+    faults += [f"differs: {names[k]}" for k in wanted if k in found and content(found[k]) != content(wanted[k])]
+    if faults or not agreed:
+        raise AssertionError("\n".join([*faults, *state_faults(rig, world)]))
+
+
+def state_faults(rig: WorkerRig, world: RandomDirectories) -> list[str]:
+    """Where the changelogs of the tables differ from the directories: which hop lost or repeated what."""
+    objects = {**rig.rows(AD_OBJECTS.name), **rig.rows(ENTRA_OBJECTS.name)}
+    faults = []
+    words: dict[str, dict[str, object]] = {}
+    for item in world.final():
+        state = item.state
+        for view, body in contributions_of(state, Scope()).items():
+            words.setdefault(view, {})[contributor_of(state)] = body
+        raw = objects.get(state_key(state.object_id))
+        kept = decode(raw, ObjectState) if raw else None
+        set_now = {name: value for name, value in kept.attributes.items() if value is not None} if kept else None
+        if set_now != state.attributes or kept is None or not kept.alive:
+            faults.append(f"object {state.side}/{state.object_id}: kept {kept}, is {state.attributes}")
+    views = rig.rows(VIEW_STATES.name)
+    for view in {*words, *(key for key in views if key.split("/")[0] in {"address", "user", "group", "contact"})}:
+        raw = views.get(view)
+        entries = decode(raw, ViewRow).entries if raw else {}
+        told = {who: word[2] for who, word in entries.items() if word[2] is not None and who[:3] in ("ad/", "ent")}
+        if told != words.get(view, {}):
+            faults.append(f"view {view}: told {entries}, should be {words.get(view)}")
+    return faults

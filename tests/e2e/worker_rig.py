@@ -122,6 +122,16 @@ class WorkerRig:
                 found[key.decode()] = decode(value, Finding)
         return found
 
+    def rows(self, topic: str) -> dict[str, bytes]:
+        """What a table's changelog says, over all partitions."""
+        rows: dict[str, bytes] = {}
+        for _, key, value in self._read(topic):
+            if value is None:
+                rows.pop(key.decode(), None)
+            elif not key.startswith(b"\0"):
+                rows[key.decode()] = value
+        return rows
+
     def dead_letters(self) -> list[DeadLetter]:
         """Every dead letter so far."""
         return [decode(value, DeadLetter) for _, _, value in self._read(DEADLETTERS.name)]
