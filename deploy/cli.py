@@ -50,7 +50,10 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _ELSEWHERE and _exists(cmd_name):
             module, _, attribute = _ELSEWHERE[cmd_name].partition(":")
-            command = getattr(importlib.import_module(module), attribute)
+            try:
+                command = getattr(importlib.import_module(module), attribute)
+            except ModuleNotFoundError as error:
+                raise click.ClickException(f"{cmd_name} needs {error.name}: pip install 'synchealth[lab]'") from error
             assert isinstance(command, click.Command)
             return command
         return super().get_command(ctx, cmd_name)

