@@ -13,7 +13,8 @@ from streams.agents.rows import PartitionRows
 from streams.contracts.codec import decode, encode
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.views import Contribution, ContributionChunk, Tick, ViewRecord
-from streams.engine.evaluator import Outcome, ViewPartition
+from streams.engine.evaluator import ViewPartition
+from streams.engine.outcome import Outcome
 from streams.runtime.logs import get_logger
 
 STAGE = "evaluate"

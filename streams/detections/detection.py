@@ -64,6 +64,8 @@ class Verdict:
 
     since_ms:   since when, as far as the view tells.
     open_at_ms: open the finding only then, if the verdict still stands; None: since_ms + hold_s.
+    keep_open:  a finding that is open stays so although open_at_ms lies ahead: another change of the object restarts
+                our patience, it repairs nothing.
     recheck_at_ms: look again then even if nothing changes; None: no need.
     severity:   overrides the detection's.
     cause:      id of the finding that explains this one.
@@ -76,6 +78,7 @@ class Verdict:
     counterparts: tuple[Holder, ...] = ()
     forest: str | None = None
     open_at_ms: int | None = None
+    keep_open: bool = False
     recheck_at_ms: int | None = None
     severity: Severity | None = None
     cause: str | None = None

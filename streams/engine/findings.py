@@ -39,14 +39,7 @@ def transition(
     if verdict is None:
         if stored is None or not standing:
             return stored
-        return msgspec.structs.replace(
-            stored,
-            state=FindingState.RESOLVED,
-            resolved_at=rfc3339(now_ms),
-            updated_at=rfc3339(now_ms),
-            observed_at=rfc3339(min(observed_ms, now_ms)),
-            revision=stored.revision + 1,
-        )
+        return resolved(stored, now_ms, min(observed_ms, now_ms))
     finding = Finding(
         id=finding_id(detection.id, verdict.subject.key),
         detection=detection.id,
@@ -75,5 +68,17 @@ def transition(
         finding,
         updated_at=rfc3339(now_ms),
         observed_at=rfc3339(min(observed_ms, now_ms)),
+        revision=stored.revision + 1,
+    )
+
+
+def resolved(stored: Finding, now_ms: int, observed_ms: int) -> Finding:
+    """A standing finding, resolved."""
+    return msgspec.structs.replace(
+        stored,
+        state=FindingState.RESOLVED,
+        resolved_at=rfc3339(now_ms),
+        updated_at=rfc3339(now_ms),
+        observed_at=rfc3339(observed_ms),
         revision=stored.revision + 1,
     )

@@ -14,8 +14,8 @@ from streams.contracts.facts import TenantState
 from streams.contracts.finding import Finding
 from streams.detections.detection import context_of
 from streams.detections.registry import Registered
-from streams.engine.evaluator import opened
 from streams.engine.findings import transition
+from streams.engine.judge import opened
 from streams.views.contributions import contributions_of, contributor_of, referrer_body
 from streams.views.reference import reference_view_key
 from streams.views.registry import AnyView, view_class

@@ -10,7 +10,8 @@ from streams.contracts.facts import Fact, Origin, TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick
 from streams.detections.registry import all_detections
-from streams.engine.evaluator import EvaluatorOptions, Outcome, ViewPartition
+from streams.engine.evaluator import EvaluatorOptions, ViewPartition
+from streams.engine.outcome import Outcome
 from streams.engine.projector import Projector
 from streams.engine.rows import MemoryRows
 from streams.views.scope import Scope

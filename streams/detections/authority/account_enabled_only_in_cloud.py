@@ -54,6 +54,7 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
         summary=f"{side.party.name} is {reason} in Active Directory and enabled in Entra ID",
         since_ms=since_ms,
         open_at_ms=open_at_ms,
+        keep_open=reason == "disabled",
         subject=side.party.subject(view.key),
         forest=side.party.forest,
         evidence={"reason": reason},

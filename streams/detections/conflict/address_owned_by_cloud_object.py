@@ -63,6 +63,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         since_ms=since_ms,
         # A synchronised owner may only be waiting to hand the address over at the next cycle.
         open_at_ms=since_ms + 2 * context.sync_interval_ms if owner.party.synced else since_ms,
+        keep_open=True,
         severity=Severity.MEDIUM if forecast == "soft_match" else None,
         subject=view.subject(claimant),
         forest=claimant.party.forest,

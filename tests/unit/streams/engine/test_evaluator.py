@@ -12,7 +12,8 @@ from streams.contracts.finding import FindingState, Severity, Subject
 from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Control, Tick
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.registry import Registered
-from streams.engine.evaluator import EvaluatorOptions, Outcome, ViewPartition
+from streams.engine.evaluator import EvaluatorOptions, ViewPartition
+from streams.engine.outcome import Outcome
 from streams.engine.rows import MemoryRows
 from streams.views.directory_object import GroupView, UserView
 

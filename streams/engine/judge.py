@@ -1,0 +1,143 @@
+"""Judges one view: every rule that looks at its kind, and what follows for findings, causes and other views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from streams.contracts.finding import Finding, FindingState
+from streams.contracts.identity import finding_id
+from streams.contracts.times import parse_rfc3339
+from streams.contracts.views import CauseUpdate, Contribution
+from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.registry import Registered
+from streams.engine.findings import resolved, transition
+from streams.engine.outcome import Outcome, RuleFault
+from streams.engine.view_row import ViewRow
+from streams.views.registry import AnyView
+
+
+class Judge:
+    """The rules, by the kind of view they look at. Changes rows and outcomes in place; keeps nothing itself.
+
+    retention_ms: how long a resolved finding is remembered before it is forgotten.
+    """
+
+    def __init__(self, detections: Iterable[Registered], *, retention_ms: int, runbook_base_url: str = "") -> None:
+        self._rules: dict[type[Any], list[Registered]] = {}
+        for registered in detections:
+            for view in registered.detection.views:
+                self._rules.setdefault(view, []).append(registered)
+        self._retention_ms = retention_ms
+        self._runbook_base_url = runbook_base_url
+
+    def judge(
+        self, view: AnyView, row: ViewRow, context: Context, outcome: Outcome, *, now_ms: int, observed_ms: int
+    ) -> list[int]:
+        """Let every rule speak. Returns when to look again even if nothing changes (ms)."""
+        wake_ms: list[int] = []
+        rules = self._rules.get(type(view), ())
+        for registered in rules:
+            detection = registered.detection
+            try:
+                verdict = registered.evaluate(view, context, now_ms)
+            except Exception as error:  # noqa: BLE001  a broken rule must not stop the others, nor lose its finding
+                outcome.faults.append(RuleFault(detection.id, view.key, f"{type(error).__name__}: {error}"))
+                continue
+            stored = row.findings.get(detection.id)
+            if verdict is not None:
+                verdict = opened(verdict, detection.hold_s, now_ms, wake_ms, stored)
+            if verdict is not None or stored is not None:
+                self._publish(detection, verdict, stored, row, context, outcome, now_ms, observed_ms)
+        # A detection that was removed or disabled: its findings resolve.
+        standing = {registered.detection.id for registered in rules}
+        for gone in [detection for detection in row.findings if detection not in standing]:
+            self._end(gone, row, outcome, now_ms)
+        return wake_ms
+
+    def forget(self, row: ViewRow, outcome: Outcome, now_ms: int) -> list[int]:
+        """Drop resolved findings that are old enough. Returns when the rest will be (ms)."""
+        later = []
+        for detection, finding in list(row.findings.items()):
+            if finding.state is FindingState.RESOLVED and finding.resolved_at is not None:
+                until_ms = parse_rfc3339(finding.resolved_at) + self._retention_ms
+                if until_ms <= now_ms:
+                    del row.findings[detection]
+                    outcome.findings[finding.id] = None
+                else:
+                    later.append(until_ms)
+        return later
+
+    def _publish(
+        self,
+        detection: Detection,
+        verdict: Verdict | None,
+        stored: Finding | None,
+        row: ViewRow,
+        context: Context,
+        outcome: Outcome,
+        now_ms: int,
+        observed_ms: int,
+    ) -> None:
+        if stored is not None and verdict is not None and stored.id != finding_id(detection.id, verdict.subject.key):
+            # The rule now speaks of another subject: the old finding ends, a new one begins.
+            self._end(detection.id, row, outcome, now_ms)
+            stored = None
+        after = transition(
+            detection,
+            context.tenant,
+            verdict,
+            stored,
+            now_ms=now_ms,
+            observed_ms=observed_ms,
+            suppressed_by=next((context.causes[c] for c in detection.suppressed_by if c in context.causes), None),
+            runbook_base_url=self._runbook_base_url,
+        )
+        if after is None or after is stored:
+            return
+        row.findings[detection.id] = outcome.findings[after.id] = after
+        if detection.tenant_wide:
+            open_id = after.id if after.state is FindingState.OPEN else None
+            outcome.causes.append(
+                CauseUpdate(sent_ms=now_ms, tenant=after.tenant, detection=after.detection, seq=now_ms, finding=open_id)
+            )
+
+    @staticmethod
+    def _end(detection: str, row: ViewRow, outcome: Outcome, now_ms: int) -> None:
+        stored = row.findings[detection]
+        if stored.state is not FindingState.RESOLVED:
+            row.findings[detection] = outcome.findings[stored.id] = resolved(stored, now_ms, now_ms)
+
+
+def opened(
+    verdict: Verdict, hold_s: int, now_ms: int, wake_ms: list[int], stored: Finding | None = None
+) -> Verdict | None:
+    """The verdict if it has stood long enough to open; None, with a time to wake, if it has not.
+
+    stored: the finding as it is; if it is open and the verdict says `keep_open`, it stays open.
+    """
+    open_at_ms = verdict.open_at_ms if verdict.open_at_ms is not None else verdict.since_ms + hold_s * 1000
+    stays = verdict.keep_open and stored is not None and stored.state is not FindingState.RESOLVED
+    if now_ms < open_at_ms and not stays:
+        wake_ms.append(open_at_ms)
+        return None
+    if verdict.recheck_at_ms is not None and verdict.recheck_at_ms > now_ms:
+        wake_ms.append(verdict.recheck_at_ms)
+    return verdict
+
+
+def derive(view: AnyView, row: ViewRow, outcome: Outcome, *, now_ms: int, observed_ms: int) -> None:
+    """Tell other views what this one derives now, and take back what it no longer does."""
+    derived = {f"{item.view} {item.contributor}": item.body for item in view.derived()}
+    if derived == row.derived:
+        return
+    changes: list[tuple[str, dict[str, Any] | None]] = [(name, None) for name in row.derived if name not in derived]
+    changes += [(name, body) for name, body in derived.items() if row.derived.get(name) != body]
+    for name, body in changes:
+        # Above every earlier telling, even if this row was forgotten in between.
+        row.told = max(row.told + 1, now_ms)
+        view_key, _, contributor = name.rpartition(" ")
+        outcome.contributions.append(
+            Contribution(view=view_key, contributor=contributor, seq=row.told, changed_ms=observed_ms, body=body)
+        )
+    row.derived = derived

@@ -1,0 +1,87 @@
+"""A view as a row: its contributions as they stand, its findings, what it told others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from streams.contracts.codec import decode
+from streams.contracts.finding import Finding
+from streams.contracts.views import Contribution
+from streams.engine.rows import Rows
+from streams.views.registry import AnyView, view_class
+from streams.views.view import Entry
+
+# How long a retraction is remembered, so that a word overtaken by it on the way cannot come back.
+RETRACTION_MEMORY_MS = 600_000
+
+
+class ViewRow(msgspec.Struct, omit_defaults=True):
+    """A view as stored.
+
+    entries:  contributor -> [seq, changed_ms, body, expires_ms]; body None: a retraction, remembered for a while.
+    findings: detection id -> the finding as last published.
+    derived:  "<view> <contributor>" -> body, as last told to other views; `told` counts the tellings.
+    due_ms:   when to look again; None: when something changes.
+    """
+
+    entries: dict[str, tuple[int, int, dict[str, Any] | None, int]] = {}
+    findings: dict[str, Finding] = {}
+    derived: dict[str, dict[str, Any]] = {}
+    told: int = 0
+    due_ms: int | None = None
+
+    def take(self, item: Contribution, now_ms: int) -> bool:
+        """Let a contributor have its word; False if a newer one of its own stands."""
+        before = self.entries.get(item.contributor)
+        if before is not None and item.seq < before[0]:
+            return False
+        if item.body is not None:
+            self.entries[item.contributor] = (item.seq, item.changed_ms, item.body, item.expires_ms)
+        elif before is None or before[2] is not None:
+            self.entries[item.contributor] = (item.seq, item.changed_ms, None, now_ms + RETRACTION_MEMORY_MS)
+        return True
+
+    def expire(self, now_ms: int) -> list[int]:
+        """Drop what has expired (events, retractions). Returns when the rest will (ms)."""
+        later = []
+        for contributor, (_, _, _, expires_ms) in list(self.entries.items()):
+            if 0 < expires_ms <= now_ms:
+                del self.entries[contributor]
+            elif expires_ms:
+                later.append(expires_ms)
+        return later
+
+    def view(self, key: str) -> AnyView | None:
+        """The view; None where there is nothing to judge, nothing to resolve and nothing to take back.
+
+        Raises ValueError for a kind this version does not know, KeyError and the like for malformed bodies.
+        """
+        shape = view_class(key)
+        if shape is None:
+            raise ValueError("this version knows no view of this kind")
+        entries = {
+            contributor: Entry(changed_ms, body)
+            for contributor, (_, changed_ms, body, _) in self.entries.items()
+            if body is not None
+        }
+        if not (self.findings or self.derived or shape.contested(entries)):
+            return None
+        return shape.build(key, entries)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left to remember."""
+        return not (self.entries or self.findings or self.derived)
+
+
+def load_view(key: str, rows: Rows) -> ViewRow:
+    """The row of a view; an empty one if there is none."""
+    raw = rows.get(key)
+    return decode(raw, ViewRow) if raw else ViewRow()
+
+
+def view_keys(rows: Rows) -> list[str]:
+    """The keys of every view of the partition."""
+    return [key for key, _ in rows.items("") if not key.startswith("~")]
