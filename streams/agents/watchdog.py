@@ -23,6 +23,7 @@ class _Seen:
     position: int
     expected: int
     since: float
+    rewinds: int = 0
 
 
 class Watchdog:
@@ -30,12 +31,20 @@ class Watchdog:
 
     highwater: the end of a partition as the consumer's latest fetch told it, None if unknown.
     stuck_s:   patience with a partition that does not move, seconds.
+    rewind_s:  how long one may get no records before the consumer is sent back, seconds.
     """
 
-    def __init__(self, reader: AIOKafkaConsumer, highwater: Callable[[str, int], int | None], stuck_s: float) -> None:
+    def __init__(
+        self,
+        reader: AIOKafkaConsumer,
+        highwater: Callable[[str, int], int | None],
+        stuck_s: float,
+        rewind_s: float = 3.0,
+    ) -> None:
         self._reader = reader
         self._highwater = highwater
         self._stuck_s = stuck_s
+        self._rewind_s = rewind_s
         self._seen: dict[tuple[str, int], _Seen] = {}
 
     async def look(self, stages: Mapping[str, Stage]) -> None:
@@ -66,7 +75,10 @@ class Watchdog:
                     f"{name[0]}/{name[1]} has not moved for {now - seen.since:.0f} s with {behind} records to read: "
                     "this worker stops to be started afresh"
                 )
-            if seen.expected == lane.expected and not lane.queued and lane.busy_since is None:
+            idle = seen.expected == lane.expected and not lane.queued and lane.busy_since is None
+            # Ever rarer: a rewind throws away what is being fetched, and a starved machine is merely slow.
+            if idle and now - seen.since > self._rewind_s * 2**seen.rewinds:
+                seen.rewinds += 1
                 await lane.rewind()
             seen.expected = lane.expected
         for topic, records in lag.items():

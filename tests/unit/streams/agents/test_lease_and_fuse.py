@@ -124,7 +124,7 @@ async def _stage(log: Log) -> Stage:
 async def test_a_partition_with_lag_that_does_not_move_is_read_again_and_then_ends_the_worker() -> None:
     log = Log()
     stage = await _stage(log)
-    watchdog = Watchdog(Ends(9), lambda *_: 10, stuck_s=0.05)
+    watchdog = Watchdog(Ends(9), lambda *_: 10, stuck_s=0.05, rewind_s=0.0)
     await watchdog.look({"t": stage})
     stage.lanes[0].next_offset = 7
     await watchdog.look({"t": stage})
