@@ -12,7 +12,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.errors import FatalError, InvalidRecordError, RetriableError
 from streams.contracts.topics import CHECKPOINTS
-from streams.runtime.kafka import client_options
+from streams.runtime.kafka import client_options, require_reachable
 from streams.runtime.settings import KafkaSettings
 
 # Without a single record or answer for this long, the read has failed; a partial position is worse than none.
@@ -26,6 +26,7 @@ def load_checkpoints(kafka: KafkaSettings, source: str) -> list[Checkpoint]:
     small a number, and a known id that is not read back would be taken for new.
     Raises RetriableError while Kafka is away, FatalError if a part is not readable.
     """
+    require_reachable(kafka)
     try:
         parts = _newest_by_key(kafka, source)
     except KafkaError as error:

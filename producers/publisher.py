@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -24,7 +25,7 @@ from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
 from streams.contracts.identity import partition_of
 from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, DEADLETTERS, ENTRA_CHANGES, ENTRA_TENANT, TOPICS, Topic
 from streams.runtime.clock import now_ms
-from streams.runtime.kafka import client_options, producer_options
+from streams.runtime.kafka import client_options, producer_options, require_reachable
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
 
@@ -125,8 +126,13 @@ class KafkaPublisher:
     def close(self) -> None:
         """Let go of the connections; what was not flushed is dropped."""
         producer, self._producer, self._sent = self._producer, None, []
-        if producer is not None:
+        if producer is None:
+            return
+        try:
             producer.close(timeout=0)
+        except KafkaError:
+            # kafka-python 3.0.12 flushes first and, where that fails, leaves its thread and sockets behind.
+            producer._sender.force_close()  # noqa: SLF001
 
     def _records(self, origin: Origin, facts: list[Fact]) -> Iterator[tuple[str, bytes]]:
         value = encode(FactChunk(origin=origin, facts=facts))
@@ -175,6 +181,7 @@ class KafkaPublisher:
 
     def _connected(self) -> Any:
         if self._producer is None:
+            require_reachable(self._kafka)
             options = client_options(self._kafka, self._client_id) | producer_options()
             # Fail after half a minute rather than two: the runner retries with the same batch anyway.
             limit_ms = int(self._timeout_s * 1000)
@@ -186,6 +193,8 @@ class KafkaPublisher:
     def _given_up(self, error: BaseException, hint: str = "") -> RetriableError | FatalError:
         """The error to raise; the producer goes, because an idempotent one may not go on after a loss."""
         self.close()
+        # Each refused connection of kafka-python 3.0.12 leaves an open socket in a reference cycle.
+        gc.collect()
         where = ", ".join(self._kafka.bootstrap_servers)
         if isinstance(error, _FATAL):
             return FatalError(f"Kafka at {where} refuses us ({type(error).__name__}): grant the producer its rights")

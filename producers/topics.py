@@ -11,7 +11,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streams.contracts.errors import RetriableError
 from streams.contracts.topics import TOPICS, Topic
-from streams.runtime.kafka import client_options
+from streams.runtime.kafka import client_options, require_reachable
 from streams.runtime.settings import KafkaSettings
 
 _READY_MS = 20_000
@@ -111,6 +111,7 @@ class _Admin:
         self._client: Any = None
 
     def __enter__(self) -> Any:
+        require_reachable(self._kafka)
         try:
             self._client = KafkaAdminClient(
                 **client_options(self._kafka, "synchealth-topics"), bootstrap_timeout_ms=_BOOTSTRAP_MS

@@ -98,7 +98,7 @@ def _format(java_options: list[str], folder: Path, properties: Path) -> None:
     if (folder / "data" / "meta.properties").exists():
         return
     cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-    command = [*java_options, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+    command = [*java_options, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BrokerError(f"Kafka could not format {folder / 'data'}:\n{done.stdout}{done.stderr}")

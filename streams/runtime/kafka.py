@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from typing import Any
 
+from streams.contracts.errors import RetriableError
 from streams.runtime.settings import KafkaSettings
 
 
@@ -24,6 +26,24 @@ def client_options(kafka: KafkaSettings, client_id: str) -> dict[str, Any]:
             "sasl_plain_password": kafka.sasl_password.get_secret_value(),
         }
     return options
+
+
+def require_reachable(kafka: KafkaSettings, timeout_s: float = 5.0) -> None:
+    """Return if one of the bootstrap servers accepts a connection. Raises RetriableError.
+
+    Ask before building a client: the constructors of kafka-python 3.0.12 leave several sockets open behind
+    each failure, until the garbage collector finds them.
+    """
+    failures = []
+    for server in kafka.bootstrap_servers:
+        host, _, port = server.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
+        except (OSError, ValueError) as error:
+            failures.append(f"{server} ({error})")
+        else:
+            return
+    raise RetriableError(f"no Kafka at {', '.join(failures)}: check [kafka] bootstrap_servers, or wait")
 
 
 def ssl_context(kafka: KafkaSettings) -> ssl.SSLContext:

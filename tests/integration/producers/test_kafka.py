@@ -1,0 +1,169 @@
+"""Topics, records and positions on real brokers: Apache Kafka, and the embedded one where it can."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from pathlib import Path
+
+import aiokafka
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+
+from deploy.broker import Broker, kafka
+from producers import topics
+from producers.checkpoint import load_checkpoints
+from producers.known import KnownIds
+from producers.publisher import KafkaPublisher
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.codec import decode
+from streams.contracts.errors import FatalError, RetriableError
+from streams.contracts.facts import Fact, FactChunk, Operation, Origin
+from streams.contracts.topics import CHECKPOINTS, ENTRA_CHANGES, TOPICS
+from streams.runtime.settings import KafkaSettings
+from tests.integration.producers.conftest import kafka_or_skip
+from tests.support.kafka_log import facts_in
+
+ORIGIN = Origin(name="entra/t", side="entra", tenant="t")
+
+
+def facts(count: int, start: int = 0) -> list[Fact]:
+    return [
+        Fact(op=Operation.READ, object_id=str(uuid.UUID(int=number)), seq=number, ts_ms=1, attributes={"mail": "a@b"})
+        for number in range(start, start + count)
+    ]
+
+
+def position(source: str, number: int, part: str = "") -> Checkpoint:
+    return Checkpoint(source=source, seq=number, ts_ms=1, position={"at": number}, part=part)
+
+
+def test_facts_reach_both_clients_compressed(topics_on: KafkaSettings) -> None:
+    publisher = KafkaPublisher(topics_on, "test", chunk_facts=50)
+    sent = facts(500)
+    publisher.publish_facts(ORIGIN, sent)
+    publisher.flush()
+    publisher.close()
+    bootstrap = topics_on.bootstrap_servers[0]
+    assert {each.object_id for each in facts_in(bootstrap, ENTRA_CHANGES.name, 3)} >= {f.object_id for f in sent}
+
+    async def read() -> list[Fact]:
+        consumer = aiokafka.AIOKafkaConsumer(bootstrap_servers=bootstrap)
+        await consumer.start()
+        try:
+            consumer.assign([aiokafka.TopicPartition(ENTRA_CHANGES.name, number) for number in range(3)])
+            await consumer.seek_to_beginning()
+            found: list[Fact] = []
+            while len(found) < 500:
+                for part in (await consumer.getmany(timeout_ms=1000)).values():
+                    found += [fact for record in part for fact in decode(record.value, FactChunk).facts]
+            return found
+        finally:
+            await consumer.stop()
+
+    assert {each.object_id for each in asyncio.run(read())} >= {each.object_id for each in sent}
+
+
+def test_positions_are_read_back_whole(topics_on: KafkaSettings) -> None:
+    publisher = KafkaPublisher(topics_on, "test")
+    for number in range(200):
+        publisher.publish_checkpoints([position("entra/a", number), position("entra/ab", number, "users")])
+        if number % 20 == 0:
+            publisher.flush()
+    publisher.publish_checkpoints([position("entra/a", 1, "gone"), Checkpoint(**_empty("entra/a", "gone"))])
+    publisher.flush()
+    assert load_checkpoints(topics_on, "entra/a") == [position("entra/a", 199)]
+    assert load_checkpoints(topics_on, "entra/ab") == [position("entra/ab", 199, "users")]
+    assert load_checkpoints(topics_on, "entra/nothing") == []
+    publisher.close()
+
+
+def _empty(source: str, part: str) -> dict:
+    return {"source": source, "seq": 2, "ts_ms": 1, "position": {}, "part": part}
+
+
+def test_known_ids_survive_the_topic(topics_on: KafkaSettings) -> None:
+    publisher, known = KafkaPublisher(topics_on, "test"), KnownIds("entra/known", "users/known")
+    for start in range(0, 20_000, 1000):
+        for number in range(start, start + 1000):
+            known.add(str(uuid.UUID(int=number * 7919)))
+        publisher.publish_checkpoints(known.changes(start, 1))
+        publisher.flush()
+    publisher.close()
+    restored = KnownIds("entra/known", "users/known")
+    restored.restore(load_checkpoints(topics_on, "entra/known"))
+    assert len(restored) == 20_000 and set(restored) == set(known)
+
+
+def test_a_damaged_position_is_a_fatal_error_that_names_its_key(topics_on: KafkaSettings) -> None:
+    publisher = KafkaPublisher(topics_on, "test")
+    publisher._send(CHECKPOINTS, "entra/damaged", b'{"type":"checkpoint","seq":"x"}')
+    publisher.flush()
+    publisher.close()
+    with pytest.raises(FatalError, match="entra/damaged"):
+        load_checkpoints(topics_on, "entra/damaged")
+
+
+@pytest.mark.kafka
+def test_topics_are_created_once_and_checked(apache: Broker) -> None:
+    with kafka() as fresh:
+        settings = KafkaSettings(bootstrap_servers=[fresh.bootstrap], partitions=3)
+        faults = topics.check(settings)
+        assert len(faults) == len(TOPICS) and all("topics create" in fault for fault in faults)
+        assert topics.create(settings) == [topic.name for topic in TOPICS]
+        assert topics.create(settings) == [] and topics.check(settings) == []
+
+        wider = KafkaSettings(bootstrap_servers=[fresh.bootstrap], partitions=5, replication_factor=2)
+        faults = topics.check(wider)
+        assert any("has 3 partitions, not 5" in fault for fault in faults)
+        assert any("has 1 replicas, not 2" in fault for fault in faults)
+
+
+@pytest.mark.kafka
+def test_a_topic_with_the_wrong_cleanup_is_reported(apache: Broker) -> None:
+    with kafka() as fresh:
+        settings = KafkaSettings(bootstrap_servers=[fresh.bootstrap], partitions=3)
+        admin = KafkaAdminClient(bootstrap_servers=fresh.bootstrap)
+        admin.create_topics([NewTopic(CHECKPOINTS.name, 1, 1)])
+        admin.close()
+        topics.create(settings)
+        assert [fault for fault in topics.check(settings) if "cleanup.policy is delete, not compact" in fault]
+
+
+def test_the_embedded_broker_gets_its_topics_too(topics_on: KafkaSettings) -> None:
+    assert topics.create(topics_on) == []
+    assert not [fault for fault in topics.check(topics_on) if "partitions" in fault or "does not exist" in fault]
+
+
+def test_an_unreachable_kafka_is_retriable_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producers.checkpoint._SILENCE_S", 1.0)
+    nowhere = KafkaSettings(bootstrap_servers=["127.0.0.1:9"])
+    publisher = KafkaPublisher(nowhere, "test", timeout_s=2.0)
+    with pytest.raises(RetriableError, match=r"127\.0\.0\.1:9"):
+        publisher.publish_facts(ORIGIN, facts(1))
+    for ask in (lambda: load_checkpoints(nowhere, "entra/t"), lambda: topics.check(nowhere)):
+        with pytest.raises(RetriableError, match=r"127\.0\.0\.1:9"):
+            ask()
+
+
+@pytest.mark.kafka
+# kafka-python 3.0.12 does not close the sockets of refused connections
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_was_not_acknowledged_is_sent_again_after_kafka_returns(tmp_path: Path) -> None:
+    kafka_or_skip()
+    with kafka(tmp_path) as first:
+        port = int(first.bootstrap.rpartition(":")[2])
+        settings = KafkaSettings(bootstrap_servers=[first.bootstrap], partitions=3)
+        topics.create(settings)
+        publisher = KafkaPublisher(settings, "test", timeout_s=3.0)
+        publisher.publish_facts(ORIGIN, facts(100))
+        publisher.flush()
+    with pytest.raises(RetriableError):
+        publisher.publish_facts(ORIGIN, facts(100, 100))
+        publisher.flush()
+    with kafka(tmp_path, port) as second:
+        publisher.publish_facts(ORIGIN, facts(100, 100))
+        publisher.flush()
+        publisher.close()
+        assert {each.seq for each in facts_in(second.bootstrap, ENTRA_CHANGES.name, 3)} == set(range(200))

@@ -1,0 +1,190 @@
+"""`python -m producers` as a process: killed at every step, cut off from Kafka, told to stop, misconfigured."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.broker import Broker, kafka, tansu
+from deploy.lab.entra.generate import fill
+from producers import topics
+from streams.contracts.topics import ENTRA_CHANGES
+from streams.runtime.settings import KafkaSettings
+from tests.integration.producers.conftest import kafka_or_skip
+from tests.support.graph_lab import CLIENT_ID, SECRET, TENANT, GraphLab, Mirror, expected, without_empty
+from tests.support.kafka_log import facts_in
+
+PARTITIONS = 3
+ROOT = Path(__file__).parents[3]
+
+
+class Producer:
+    """A producer process that reads the lab's Graph; its log is in `log`."""
+
+    def __init__(self, directory: Path, lab: GraphLab, bootstrap: str, partitions: int = PARTITIONS) -> None:
+        self.log = directory / "producer.log"
+        self._config = directory / "synchealth.toml"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._config.write_text(
+            f"""
+            [kafka]
+            bootstrap_servers = ["{bootstrap}"]
+            partitions = {partitions}
+            [producers]
+            metrics_port = 0
+            [log]
+            json_lines = true
+            [[tenant]]
+            id = "{TENANT}"
+            authority = "{lab.server.authority(lab.tenant)}"
+            graph_url = "{lab.server.url}"
+            scope = "https://graph.microsoft.com/.default"
+            client_id = "{CLIENT_ID}"
+            client_secret = "{SECRET}"
+            ca_file = "{lab.certificates.ca_file}"
+            poll_interval_s = 0.2
+            """
+        )
+
+    def start(self, *dying: str) -> None:
+        program = ["tests.integration.producers.dying_producer", *dying] if dying else ["producers"]
+        command = [sys.executable, "-m", *program, f"graph:{TENANT}", "--config", str(self._config)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
+
+    def wait(self, timeout_s: float = 60) -> int:
+        assert self._process is not None
+        return self._process.wait(timeout_s)
+
+    def send(self, number: int) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, number)
+
+    def end(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def until(self, text: str, times: int = 1, timeout_s: float = 60) -> None:
+        """Wait until `text` stands so often in the log."""
+        end = time.monotonic() + timeout_s
+        while self.log.read_text().count(text) < times:
+            assert self._process is not None and self._process.poll() is None, self.log.read_text()[-3000:]
+            assert time.monotonic() < end, self.log.read_text()[-3000:]
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def producer(tmp_path: Path, lab: GraphLab) -> Iterator[list[Producer]]:
+    started: list[Producer] = []
+    yield started
+    for each in started:
+        each.end()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Broker]:
+    """Apache Kafka whose topics hold nothing yet."""
+    kafka_or_skip()
+    with kafka(tmp_path / "kafka") as broker:
+        topics.create(KafkaSettings(bootstrap_servers=[broker.bootstrap], partitions=PARTITIONS))
+        yield broker
+
+
+def agrees(bootstrap: str, lab: GraphLab) -> bool:
+    mirror = Mirror()
+    mirror.apply(facts_in(bootstrap, ENTRA_CHANGES.name, PARTITIONS))
+    return without_empty(mirror.objects) == expected(lab.tenant) and all(
+        mirror.members.get(group, set()) == set(lab.tenant.members.of(group)) for group in lab.tenant.ids("group")
+    )
+
+
+def until_agrees(bootstrap: str, lab: GraphLab, timeout_s: float = 60) -> None:
+    end = time.monotonic() + timeout_s
+    while not agrees(bootstrap, lab):
+        assert time.monotonic() < end, "Kafka never came to say what the directory says"
+        time.sleep(0.2)
+
+
+@pytest.mark.kafka
+def test_kill_9_between_any_two_steps_loses_nothing(
+    own_kafka: Broker, tmp_path: Path, lab: GraphLab, producer: list[Producer]
+) -> None:
+    fill(lab.tenant, 200)
+    process = Producer(tmp_path, lab, own_kafka.bootstrap)
+    producer.append(process)
+    deaths = [("publish_checkpoints", "1"), ("flush", "2"), ("publish_facts", "3"), ("publish_checkpoints", "4")]
+    for number, death in enumerate(deaths):
+        process.start(*death)
+        assert process.wait() == -signal.SIGKILL
+        lab.tenant.upsert("user", lab.tenant.ids("user")[number], {"displayName": f"After death {number}"})
+        lab.tenant.delete("user", lab.tenant.ids("user")[-1 - number])
+    process.start()
+    until_agrees(own_kafka.bootstrap, lab)
+    process.send(signal.SIGTERM)
+    assert process.wait() == 0
+    assert SECRET not in process.log.read_text()
+
+
+@pytest.mark.kafka
+def test_kafka_may_go_away_and_return(tmp_path: Path, lab: GraphLab, producer: list[Producer]) -> None:
+    kafka_or_skip()
+    fill(lab.tenant, 100)
+    with kafka(tmp_path / "kafka") as first:
+        bootstrap, port = first.bootstrap, int(first.bootstrap.rpartition(":")[2])
+        topics.create(KafkaSettings(bootstrap_servers=[bootstrap], partitions=PARTITIONS))
+        process = Producer(tmp_path, lab, bootstrap)
+        producer.append(process)
+        process.start()
+        until_agrees(bootstrap, lab)
+    for number in range(30):
+        lab.tenant.upsert("user", lab.tenant.ids("user")[number], {"displayName": f"While away {number}"})
+    process.until("trying again", timeout_s=90)
+    with kafka(tmp_path / "kafka", port):
+        until_agrees(bootstrap, lab, timeout_s=150)
+    process.send(signal.SIGKILL)
+
+
+def test_its_metrics_can_be_scraped_and_a_stop_ends_it(tmp_path: Path, lab: GraphLab, producer: list[Producer]) -> None:
+    fill(lab.tenant, 40)
+    with tansu() as broker:
+        topics.create(KafkaSettings(bootstrap_servers=[broker.bootstrap], partitions=PARTITIONS))
+        process = Producer(tmp_path, lab, broker.bootstrap)
+        producer.append(process)
+        process.start()
+        until_agrees(broker.bootstrap, lab)
+        log = process.log.read_text()
+        address = log.partition('"metrics": "')[2].partition('"')[0]
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            text = answer.read().decode()
+        assert f'synchealth_producer_facts_published_total{{op="r",source="entra/{TENANT}"}}' in text
+        assert f'synchealth_producer_last_contact_timestamp_seconds{{source="entra/{TENANT}"}}' in text
+        process.send(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def test_a_wrong_layout_ends_it_with_a_message(tmp_path: Path, lab: GraphLab, producer: list[Producer]) -> None:
+    fill(lab.tenant, 10)
+    with tansu() as broker:
+        topics.create(KafkaSettings(bootstrap_servers=[broker.bootstrap], partitions=PARTITIONS))
+        process = Producer(tmp_path, lab, broker.bootstrap, partitions=5)
+        producer.append(process)
+        process.start()
+        assert process.wait() == 1
+        assert "has 3 partitions, the configuration says 5" in process.log.read_text()
+
+
+@pytest.mark.parametrize("name", ["graph:unknown", "ad:corp.example", "nonsense"])
+def test_an_unknown_source_names_the_known_ones(tmp_path: Path, lab: GraphLab, name: str) -> None:
+    Producer(tmp_path, lab, "127.0.0.1:9")  # writes the configuration
+    command = [sys.executable, "-m", "producers", name, "--config", str(tmp_path / "synchealth.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == 1 and f"graph:{TENANT}" in done.stderr
