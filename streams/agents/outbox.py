@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from aiokafka import AIOKafkaProducer
 
@@ -27,11 +27,15 @@ class Outbox:
     """The outgoing records of one batch.
 
     partitions: of the views and findings topics.
+    fence:      raises FatalError when this worker may have lost its partitions.
     cause:      a record of the batch, named as the origin where something that follows from it is too large.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, partitions: int, stage: str, cause: Record) -> None:
+    def __init__(
+        self, producer: AIOKafkaProducer, fence: Callable[[], None], partitions: int, stage: str, cause: Record
+    ) -> None:
         self._producer = producer
+        self._fence = fence
         self._partitions = partitions
         self._stage = stage
         self._cause = cause
@@ -66,7 +70,11 @@ class Outbox:
         self._dead.append(letter)
 
     async def deliver(self) -> None:
-        """Send everything; return when all of it is acknowledged. Raises Kafka's error otherwise."""
+        """Send everything; return when all of it is acknowledged.
+
+        Raises FatalError when this worker may no longer speak for the partition, else Kafka's error.
+        """
+        self._fence()
         sent_ms = now_ms()
         records: list[tuple[str, int, bytes, bytes | None]] = [
             (VIEWS.name, partition, key, value)

@@ -135,6 +135,8 @@ class Worker:
         whole = await asyncio.gather(*(stage.close(within_s) for stage in self.stages.values()))
         if not all(whole):
             log.warning("batch_cut_off", within_s=within_s)
+        # What a cut-off batch had handed to the producer must not arrive behind the next owner's writes.
+        await self._producer.flush()
         await self.commit()
         self._views = {}
         for stage in self.stages.values():
@@ -172,7 +174,7 @@ class Worker:
         metrics.BACKLOG.set(sum(views.backlog for views in self._views.values()))
 
     def _new_outbox(self, stage: str, cause: Record) -> Outbox:
-        return Outbox(self._producer, self._settings.kafka.partitions, stage, cause)
+        return Outbox(self._producer, self._lease.check, self._settings.kafka.partitions, stage, cause)
 
     async def _open_rows(self, topic: str, owned: set[int], state: str) -> dict[int, PartitionRows]:
         table = self._tables[state]

@@ -53,6 +53,7 @@ def assert_converged(rig: WorkerRig, world: RandomDirectories, within_s: float) 
     faults = [f"missing: {names[key]}" for key in wanted if key not in found]
     faults += [f"too much: {names[key]}" for key in found if key not in wanted]
     faults += [f"differs: {names[k]}" for k in wanted if k in found and content(found[k]) != content(wanted[k])]
+    faults += [f"dead letter: {letter}" for letter in rig.dead_letters()]
     if faults or not agreed:
         raise AssertionError("\n".join([*faults, *state_faults(rig, world)]))
 
