@@ -232,7 +232,7 @@ class NamingContext:
             yield from self._second_look(connection)
         yield from self._confirm_missing(connection, seen)
         self.position.swept_ms = now_ms()
-        yield Batch(checkpoints=self._save(True))
+        yield Batch(checkpoints=self._save(True), more=True)  # the log may have gone on
 
     def _confirm_missing(
         self, connection: DirectoryConnection, seen: IdSet, *, rewound: bool = False

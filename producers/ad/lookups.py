@@ -12,7 +12,7 @@ from itertools import islice
 
 from producers.ad import wire
 from producers.ad.attributes import FORWARD_OF_BACK, LINKS, NAMES, OBJECT_FILTER
-from producers.ad.connection import Control, DirectoryConnection, Scope
+from producers.ad.connection import Control, DirectoryConnection
 from producers.ad.dirsync import EXTENDED_NAMES, SHOW_DELETED, SHOW_RECYCLED
 from producers.ad.refusals import NO_SUCH_OBJECT, SUCCESS, refusal
 from producers.ad.wire import Entry
@@ -48,23 +48,33 @@ def read_below(connection: DirectoryConnection, dn: str) -> Iterator[Entry]:
     return paged(connection, dn, OBJECT_FILTER, ("objectGUID", "objectClass"))
 
 
-def paged(connection: DirectoryConnection, base: str, search_filter: str, attributes: Sequence[str]) -> Iterator[Entry]:
+def paged(
+    connection: DirectoryConnection,
+    base: str,
+    search_filter: str,
+    attributes: Sequence[str],
+    controls: Sequence[Control] = (),
+) -> Iterator[Entry]:
     """All entries of a search, page by page. Other searches may run on the connection between two pages' ends.
 
     Raises the error of producers.ad.refusals if a page is refused; a missing base has no entries.
     """
-    for page in pages(connection, base, search_filter, attributes):
+    for page in pages(connection, base, search_filter, attributes, controls):
         yield from page
 
 
 def pages(
-    connection: DirectoryConnection, base: str, search_filter: str, attributes: Sequence[str]
+    connection: DirectoryConnection,
+    base: str,
+    search_filter: str,
+    attributes: Sequence[str],
+    controls: Sequence[Control] = (),
 ) -> Iterator[list[Entry]]:
     """As `paged`, a page (at most 1000 entries) at a time."""
     cookie = b""
     while True:
         control = Control(_PAGED, wire.write_sequence(_PAGE_SIZE, cookie))
-        search = connection.search(base, search_filter, attributes=attributes, controls=[control])
+        search = connection.search(base, search_filter, attributes=attributes, controls=[control, *controls])
         page = list(search)
         result = search.result
         if result is None or result.code == NO_SUCH_OBJECT:
@@ -96,9 +106,7 @@ def _by_guid(
 ) -> Iterator[Entry]:
     rest = iter(object_ids)
     while some := list(islice(rest, _GUIDS_PER_FILTER)):
-        yield from connection.read(
-            base, guid_filter(some), scope=Scope.SUBTREE, attributes=attributes, controls=controls
-        )
+        yield from paged(connection, base, guid_filter(some), attributes, controls)
 
 
 def _with_all_links(connection: DirectoryConnection, entry: Entry) -> Entry:

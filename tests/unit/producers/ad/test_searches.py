@@ -16,7 +16,7 @@ from producers.ad.connection import DirectoryConnection, ServerAddress
 from producers.ad.missing import Missing
 from producers.ad.naming import ServerIdentity
 from producers.ad.servers import Servers
-from producers.ad.wire import Entry
+from producers.ad.wire import Entry, Result
 from producers.known import IdSet
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Operation
@@ -26,6 +26,12 @@ from streams.runtime.settings import ForestSettings
 ID = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
 RAW = uuid.UUID(ID).bytes_le
 DAY_MS = 86_400_000
+
+
+class ScriptedSearch(list[Entry]):
+    """Stands in for a Search with one page."""
+
+    result = Result(0)
 
 
 @dataclass
@@ -41,6 +47,11 @@ class Scripted:
     ) -> list[Entry]:
         self.asked.append((base, search_filter, tuple(attributes)))
         return list(self.answer(base, search_filter, tuple(attributes)))
+
+    def search(
+        self, base: str, search_filter: str, *, attributes: Iterable[str] = (), **_options: Any
+    ) -> ScriptedSearch:
+        return ScriptedSearch(self.read(base, search_filter, attributes=attributes))
 
     def close(self) -> None:
         self.closed = True
