@@ -72,20 +72,20 @@ def survey(subject: DirectoryObject, profile: Profile, tenant: TenantContext) ->
         return found, True
     attributes = subject.attributes
     clean = profile.plain(subject)
-    for chain in profile.chains:
-        values = attributes.get(chain.attribute)
+    for attribute, chain, is_clean, claim in profile.plan:
+        values = attributes.get(attribute)
         if not values:
             if chain.absent is not None:
                 clean = False
             continue
         if chain.applies is not None and not chain.applies(subject, tenant):
             continue
-        is_clean = chain.clean
-        for value in values if chain.every_value else values[:1]:
+        for value in values if chain.every_value else (values[0],):
             if is_clean(value, tenant):
-                for rule in chain.unique:
-                    if rule.applies is None or rule.applies(subject):
-                        found.append(rule.claim(value))
+                if claim is not None:
+                    found.append(claim(value))
+                elif chain.unique:
+                    found.extend(claims_of_value(chain, value, subject, tenant))
             else:
                 clean = False
                 found.extend(claims_of_value(chain, value, subject, tenant))
@@ -129,6 +129,8 @@ def _is_better(
         return False
     for chain in profile.chains:
         if chain.attribute == attribute:
+            if chain.clean(proposed, tenant):
+                return True
             left = judge_value(chain, proposed, subject, tenant, None)
             return not any(_OF_FORM.intersection(breach.errors) for breach in left)
     return True

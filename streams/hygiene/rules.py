@@ -7,7 +7,7 @@ its repaired value to the next, so that one value gets one fault with every brok
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from streams.hygiene.faults import Action, Breach, ErrorName
@@ -92,6 +92,15 @@ class ObjectRule:
     judge: Callable[[DirectoryObject, TenantContext], Iterable[tuple[str | None, Breach]]]
 
 
+_Step = tuple[str, Chain, Callable[[str, TenantContext], bool], Callable[[str], Claim] | None]
+
+
+def _step(chain: Chain) -> _Step:
+    """What every object needs of a chain, unpacked; the claim only where every object makes it."""
+    always = chain.unique[0].claim if len(chain.unique) == 1 and chain.unique[0].applies is None else None
+    return chain.attribute, chain, chain.clean, always
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A rule book.
@@ -103,6 +112,7 @@ class Profile:
     plain:      a cheap test; True only if no rule of `object_rules` finds anything.
     attributes: what must be read from the directory.
     ldap_filter: which objects IdFix or Entra Connect would look at.
+    plan:       the chains as a scan walks them.
     """
 
     name: str
@@ -114,6 +124,10 @@ class Profile:
     echoes: bool
     attributes: tuple[str, ...]
     ldap_filter: str
+    plan: tuple[_Step, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plan", tuple(_step(chain) for chain in self.chains))
 
     @property
     def catalogue(self) -> tuple[Rule | UniqueRule | ObjectRule, ...]:

@@ -47,13 +47,13 @@ def primary_address(subject: DirectoryObject) -> str | None:
 
 def claim_address(value: str) -> Claim:
     """A bare address (UPN, mail) in the common space."""
-    return ADDRESS, comparison_key(value)
+    return ADDRESS, value.strip().lower()
 
 
 def claim_proxy(value: str) -> Claim:
     """An SMTP address, or one without a type, in the common space; any other kind among its like."""
     key = value.strip().lower()
-    if key.startswith("smtp:"):
+    if key[:5] == "smtp:":
         return ADDRESS, key[5:].lstrip()
     match = _TYPE(key)
     if match is None:

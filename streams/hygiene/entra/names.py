@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from streams.hygiene.entra import sources
-from streams.hygiene.entra.sign_in import is_clean_sign_in_name, is_valid_sign_in_name
+from streams.hygiene.entra.sign_in import is_valid_sign_in_name
 from streams.hygiene.entra.steps import characters, length, unique
 from streams.hygiene.faults import Breach, Effect, ErrorName
 from streams.hygiene.objects import DirectoryObject
@@ -56,11 +56,7 @@ def _signs_in_by_account_name(subject: DirectoryObject, tenant: TenantContext) -
     if subject.object_type not in {"user", "inetorgperson"}:
         return False
     sign_in_name = subject.first("userPrincipalName")
-    if not sign_in_name:
-        return True
-    if is_clean_sign_in_name(sign_in_name, tenant):
-        return False
-    return not is_valid_sign_in_name(sign_in_name, subject, tenant)
+    return not sign_in_name or not is_valid_sign_in_name(sign_in_name, tenant)
 
 
 def _barred(value: str) -> int:

@@ -17,7 +17,7 @@ from streams.hygiene.faults import Breach, Effect, ErrorName
 from streams.hygiene.objects import DirectoryObject
 from streams.hygiene.rules import Chain, Rule, chain_of
 from streams.hygiene.tenant import TenantContext
-from streams.hygiene.text import ascii_letters_of, utf16_cut, utf16_length, utf16_position
+from streams.hygiene.text import ascii_letters_of, longer_than, utf16_cut, utf16_length, utf16_position
 
 NAME = "userPrincipalName"
 LOCAL_LIMIT, DOMAIN_LIMIT = 64, 48
@@ -57,10 +57,15 @@ def is_clean_sign_in_name(value: str, tenant: TenantContext) -> bool:
     )
 
 
-def is_valid_sign_in_name(value: str, subject: DirectoryObject, tenant: TenantContext) -> bool:
+def is_valid_sign_in_name(value: str, tenant: TenantContext) -> bool:
     """Whether Entra accepts the name as one, apart from the question whose domain it is."""
-    judges = (_judge_length, _judge_sign, _judge_characters, _judge_dots, _judge_suffix)
-    return all(judge(value, subject, tenant) is None for judge in judges)
+    local, _, domain = value.rpartition("@")
+    return (
+        _CLEAN_LOCAL(local) is not None
+        and not longer_than(local, LOCAL_LIMIT)
+        and not longer_than(domain, DOMAIN_LIMIT)
+        and tenant.domain(domain).well_formed
+    )
 
 
 def _breach(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,8 @@ def test_scan_and_stream_agree(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_scan_and_stream_agree_on_a_hundred_thousand_objects(tmp_path: Path) -> None:
-    objects = directory(100_000, 3)
+@pytest.mark.timeout(1800)
+def test_scan_and_stream_agree_on_many_objects(tmp_path: Path) -> None:
+    """20,000 by default; 100,000 (the stream half takes three minutes) with SYNCHEALTH_SCAN_OBJECTS=100000."""
+    objects = directory(int(os.environ.get("SYNCHEALTH_SCAN_OBJECTS", "20000")), 3)
     assert by_scan(objects, tmp_path) == by_stream(objects)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from streams.hygiene.check import check, survey
 from streams.hygiene.domains import current_top_level_domains
+from streams.hygiene.entra.sign_in import is_valid_sign_in_name
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.hygiene.objects import DirectoryObject
 from streams.hygiene.rules import Chain, Profile, Rule, judge_value
@@ -226,3 +227,12 @@ def test_the_bundled_top_level_domains_are_a_labels_and_today_s() -> None:
     assert {"com", "app", "swiss", "gmbh", "xn--p1ai"} <= known
     assert not {"local", "internal", "corp", "lan", "\u0440\u0444"} & known
     assert all(name.isascii() for name in known)
+
+
+@given(value=values)
+@settings(max_examples=200, deadline=None)
+def test_a_name_is_valid_exactly_if_no_rule_of_form_objects_to_it(value: str) -> None:
+    found = check(thing(userPrincipalName=value), ENTRA, TENANT)
+    of_form = {ErrorName.FORMAT, ErrorName.CHARACTER, ErrorName.LOCAL_PART, ErrorName.DOMAIN_PART, ErrorName.LENGTH}
+    objections = [error for fault in found for error in fault.errors if error in of_form]
+    assert is_valid_sign_in_name(value, TENANT) == (not objections)
