@@ -19,8 +19,9 @@ from producers.ad import lookups
 from producers.ad.wire import Entry
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Operation
+from streams.contracts.identity import sid_of_bytes
 from tests.integration.ad.conftest import Reading, lab_dc
-from tests.support.samba import SambaDC
+from tests.support.samba import SambaDC, samba_dc
 
 pytestmark = pytest.mark.samba
 
@@ -124,6 +125,26 @@ def test_an_account_that_is_blind_to_deletions_says_so(own_directory: SambaDC, r
     assert not [fact for fact in facts if fact.object_id == object_id]
     assert any("Deleted Objects" in str(line.get("remedy")) and line["log_level"] == "error" for line in logs)
     assert unconfirmed(source) == before + 1
+
+
+def test_samba_hides_tombstones_from_an_account_that_may_only_replicate_and_we_say_so(reading: Make) -> None:
+    """Measured on Samba 4.17: DirSync works for it, and deletions never come. Nothing may be made up of that."""
+    with samba_dc("127.0.0.33") as dc:
+        user = plain_user(dc)
+        dn = f"CN=plain.reader,CN=Users,{dc.base_dn}"
+        dc.connection.search(dn, "(objectClass=*)", "BASE", attributes=["objectSid"])
+        dc.grant_replicating_directory_changes(
+            sid_of_bytes(dc.connection.response[0]["raw_attributes"]["objectSid"][0])
+        )
+        victim = dc.add_user("hidden.death")
+        source = reading(dc, **user)
+        source.drain()
+        dc.delete(victim)
+        assert source.drain() == []
+        before = unconfirmed(source)
+        next(iter(source.source._contexts.values())).position.swept_ms = 0
+        assert source.drain() == []
+        assert unconfirmed(source) == before + 1
 
 
 def test_an_entry_without_object_guid_is_a_dead_letter(
