@@ -16,6 +16,9 @@ from streams.engine.outcome import Outcome, RuleFault
 from streams.engine.view_row import ViewRow
 from streams.views.registry import AnyView
 
+# Between view and contributor in a derived name: view keys hold addresses, and bad addresses hold blanks.
+BETWEEN = "\0"
+
 
 class Judge:
     """The rules, by the kind of view they look at. Changes rows and outcomes in place; keeps nothing itself.
@@ -128,7 +131,7 @@ def opened(
 
 def derive(view: AnyView, row: ViewRow, outcome: Outcome, *, now_ms: int, observed_ms: int) -> None:
     """Tell other views what this one derives now, and take back what it no longer does."""
-    derived = {f"{item.view} {item.contributor}": item.body for item in view.derived()}
+    derived = {f"{item.view}{BETWEEN}{item.contributor}": item.body for item in view.derived()}
     if derived == row.derived:
         return
     changes: list[tuple[str, dict[str, Any] | None]] = [(name, None) for name in row.derived if name not in derived]
@@ -136,7 +139,7 @@ def derive(view: AnyView, row: ViewRow, outcome: Outcome, *, now_ms: int, observ
     for name, body in changes:
         # Above every earlier telling, even if this row was forgotten in between.
         row.told = max(row.told + 1, now_ms)
-        view_key, _, contributor = name.rpartition(" ")
+        view_key, _, contributor = name.partition(BETWEEN)
         outcome.contributions.append(
             Contribution(view=view_key, contributor=contributor, seq=row.told, changed_ms=observed_ms, body=body)
         )

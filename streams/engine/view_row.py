@@ -22,7 +22,7 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
 
     entries:  contributor -> [seq, changed_ms, body, expires_ms]; body None: a retraction, remembered for a while.
     findings: detection id -> the finding as last published.
-    derived:  "<view> <contributor>" -> body, as last told to other views; `told` counts the tellings.
+    derived:  "<view>\\0<contributor>" -> body, as last told to other views; `told` counts the tellings.
     due_ms:   when to look again; None: when something changes.
     """
 
