@@ -91,11 +91,8 @@ class Pass:
         first = usn + 1
         octets = 0
         for entry in self._context.log.since(usn):
-            if (
-                len(self._entries) >= self._limits.dirsync_objects
-                or 0 < self._max_bytes <= octets
-                or self._links_left <= 0
-            ):
+            # After a simulated rollback several objects share one USN: a cookie cannot point between them.
+            if self._full(octets) and entry.usn_changed != usn:
                 more = True
                 break
             before = len(self._entries)
@@ -105,6 +102,10 @@ class Pass:
                 return self._end(entry.usn_changed - 1, rest, more=True)
             usn = entry.usn_changed
         return self._end(usn, 0, more=more)
+
+    def _full(self, octets: int) -> bool:
+        objects = len(self._entries) >= self._limits.dirsync_objects
+        return objects or 0 < self._max_bytes <= octets or self._links_left <= 0
 
     def _end(self, usn: int, link_offset: int, *, more: bool) -> Page:
         """Close the page with a cookie that continues after `usn`, or one that is up to date."""

@@ -230,6 +230,16 @@ def test_a_usn_rollback_loses_the_changes_that_reuse_the_numbers(lab: Directory,
     assert lab.sync(cookie, ["department"])[0] == []
 
 
+def test_nothing_is_missing_from_a_full_pass_after_a_rollback(lab: Directory, store: DirectoryStore) -> None:
+    usn = store.highest_committed_usn
+    for number in range(25):
+        store.modify(f"CN=u{number:02d},CN=Users,{lab.base_dn}", {"info": "rolled back"})
+    store.simulate_usn_rollback(usn)
+    store.simulate_restore_from_backup()
+    passed = {change.guid for change in lab.sync(attributes=["name"])[0]}
+    assert {found.guid for found in store.objects()} <= passed
+
+
 def test_the_service_account_sees_deletions_through_dirsync_only(lab: Directory, store: DirectoryStore) -> None:
     user = f"svc-synchealth@{store.domain}"
     connection = lab.connect(user, "Passw0rd!svc1")
