@@ -41,7 +41,12 @@ def config(tmp_path: Path):
         publisher = KafkaPublisher(kafka, "test")
         for value in (b"first", b"second"):
             publisher.publish_again(AD_CHANGES.name, 1, b"k", value)
-        letters = [letter("wrong_shape", 1), letter("rule_failed", 1), letter("not_json", 0), letter("unmapped", None, "source")]
+        letters = [
+            letter("wrong_shape", 1),
+            letter("rule_failed", 1),
+            letter("not_json", 0),
+            letter("unmapped", None, "source"),
+        ]
         publisher.publish_dead_letters(letters)
         publisher.flush()
         publisher.close()
