@@ -43,7 +43,7 @@ class WorkerRig:
         self.folder = folder
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
         create(self.kafka)
-        self._producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=2)
+        self._connected: KafkaProducer | None = None
 
     def __enter__(self) -> WorkerRig:
         return self
@@ -53,10 +53,22 @@ class WorkerRig:
     ) -> None:
         for number in list(self.workers):
             self.signal(number, signal.SIGKILL)
-        self._producer.close()
+        self.disconnect()
         if error is not None:
             for log in sorted(self.folder.glob("worker-*.log")):
                 print(f"--- {log.name}\n{log.read_text()[-6000:]}")
+
+    @property
+    def _producer(self) -> KafkaProducer:
+        if self._connected is None:
+            self._connected = KafkaProducer(bootstrap_servers=self.kafka.bootstrap_servers, acks="all", linger_ms=2)
+        return self._connected
+
+    def disconnect(self) -> None:
+        """Have no connection of our own while the broker is away (kafka-python leaks sockets then)."""
+        if self._connected is not None:
+            self._connected.close()
+            self._connected = None
 
     def start(self, number: int, prelude: str = "") -> None:
         """Start worker `number`; it finds what the last one of that number left on disk.
