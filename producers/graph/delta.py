@@ -33,6 +33,8 @@ from streams.runtime.clock import Sequence, now_ms
 from streams.runtime.logs import get_logger
 
 _REFUSED_WAIT_S = 60.0
+# A poll without news moves nothing but the deltaLink, and an older one says the same: save it only so often.
+_QUIET_SAVE_MS = 60_000
 _UNSUPPORTED = re.compile(r"not supported for the following properties?: *([\w, ]+)", re.IGNORECASE)
 _LOST = re.compile(r"syncStateNotFound|resync|ExpiredPageToken", re.IGNORECASE)
 
@@ -79,6 +81,7 @@ class DeltaTask:
         self.verified_ms = 0
         self.doubtful: set[str] = set()
         self.told_since: set[str] | None = None
+        self._saved_ms = 0
         self._client = client
         self._source = source
         self._sequence = sequence
@@ -147,12 +150,14 @@ class DeltaTask:
     def apply(self, answer: Any) -> Step:
         """Facts and position of what `fetch` brought."""
         step = Step()
-        self._resting = False
+        self._resting, between_polls = False, self._phase == "delta" and self._link == self._anchor
         if isinstance(answer, Lost):
             self._start_over(answer)
         else:
             self._apply_page(answer, step)
-        self.save(step)
+        quiet = between_polls and self._resting and not step.facts and not step.rejected
+        if not quiet or now_ms() - self._saved_ms >= _QUIET_SAVE_MS:
+            self.save(step)
         return step
 
     def read_facts(self, item: dict[str, Any], ts_ms: int) -> list[Fact]:
@@ -184,6 +189,7 @@ class DeltaTask:
         for generation in self._generations.values():
             step.checkpoints += generation.segments(seq, ts_ms)
         step.checkpoints += self._errors.changes(seq, ts_ms)
+        self._saved_ms = ts_ms
         position = {
             "phase": self._phase,
             "link": self._link,

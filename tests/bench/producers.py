@@ -65,9 +65,7 @@ def publishing(name: str, start: Callable[[], contextlib.AbstractContextManager[
                 publisher.publish_facts(ORIGIN, facts[start_at : start_at + page])
                 publisher.flush()
             wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
-            print(
-                f"publish, {name}, pages of {page:4}: {count / wall:8,.0f} facts/s, cpu {cpu / count * 1e6:3.0f} us each"
-            )
+            print(f"publish, {name}, pages of {page}: {count / wall:,.0f} facts/s, cpu {cpu / count * 1e6:.0f} us each")
         publisher.close()
 
 
