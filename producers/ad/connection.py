@@ -213,11 +213,12 @@ def open_connection(server: ServerAddress, forest: ForestSettings) -> DirectoryC
     """
     names = VerifiedNames(server.host, tuple(forest.valid_names))
     password = forest.bind_password.get_secret_value() if forest.bind_password else ""
+    tls = _VerifyingTls(names, str(forest.ca_file) if forest.ca_file else None)
     target = ldap3.Server(
         server.host,
         port=server.port,
         use_ssl=server.tls_at_once,
-        tls=_VerifyingTls(names, str(forest.ca_file) if forest.ca_file else None),
+        tls=tls,
         get_info=ldap3.NONE,
         connect_timeout=CONNECT_TIMEOUT_S,
     )
@@ -232,7 +233,7 @@ def open_connection(server: ServerAddress, forest: ForestSettings) -> DirectoryC
         _keep_alive(connection.socket)
     except (LDAPExceptionError, OSError) as error:
         _close(connection)
-        raise _refused_connection(server, forest, error) from error
+        raise _refused_connection(server, forest, tls.failure or error) from error
     if not connection.bound:
         result = wire.Result(int(connection.result["result"]), str(connection.result["message"]))
         _close(connection)
@@ -245,13 +246,18 @@ class _VerifyingTls(ldap3.Tls):
 
     def __init__(self, names: VerifiedNames, ca_file: str | None) -> None:
         super().__init__(validate=ssl.CERT_REQUIRED)
+        self.failure: ssl.SSLError | None = None  # ldap3 tells it only as nested text
         self._names = names
         self._context = verifying_context(ca_file, names)
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
-        # wrap_socket takes the plain socket over, and closes it if the handshake fails
-        connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._names.host)
-        check_names(connection.socket.getpeercert() or {}, self._names)
+        try:
+            # wrap_socket takes the plain socket over, and closes it if the handshake fails
+            connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._names.host)
+            check_names(connection.socket.getpeercert() or {}, self._names)
+        except ssl.SSLError as error:
+            self.failure = error
+            raise
 
 
 def _close(connection: Any) -> None:
@@ -271,11 +277,10 @@ def _keep_alive(opened: socket.socket) -> None:
 
 
 def _refused_connection(server: ServerAddress, forest: ForestSettings, error: Exception) -> FatalError | RetriableError:
-    said = str(error)
-    if "certificate verify failed" in said.lower() or "certificate names" in said.lower():
+    if isinstance(error, ssl.SSLCertVerificationError):
         trust = f"ca_file {forest.ca_file}" if forest.ca_file else "the system's authorities (no ca_file is set)"
         return FatalError(
-            f"{server.url}: its certificate is not trusted ({said}): checked with {trust} "
-            f"and the names {[server.host, *forest.valid_names]}; correct ca_file or valid_names"
+            f"{server.url}: its certificate is not trusted ({getattr(error, 'verify_message', '') or error}): checked "
+            f"with {trust} and the names {[server.host, *forest.valid_names]}; correct ca_file or valid_names"
         )
-    return RetriableError(f"{server.url}: cannot be reached ({said})")
+    return RetriableError(f"{server.url}: cannot be reached ({error})")
