@@ -8,7 +8,6 @@ busy machine tells nearly the same. Nothing is asserted.
 
 from __future__ import annotations
 
-import gc
 import io
 import random
 import sys
@@ -31,6 +30,7 @@ from streams.hygiene.tenant import TenantContext, tenant_of_domains
 
 _GIVEN = ("Anna", "Bjorn", "Chloe", "David", "Elif", "Femke", "Goran", "Hana", "Ivan", "Jane", "Kofi", "Lena")
 _FAMILY = ("Anders", "Brown", "Costa", "Diaz", "Evans", "Fischer", "Garcia", "Hansen", "Ito", "Jansen", "Kim")
+_CHUNK = 500
 _FAULTS = (
     ("userPrincipalName", "{name} @contoso.local"),
     ("userPrincipalName", "jürgen.{name}@contoso.com"),
@@ -100,28 +100,35 @@ def _decode(path: Path) -> float:
 
 
 def _engine(profile: Profile, tenant: TenantContext, path: Path, count: int, decode_s: float) -> None:
-    subjects = [
-        DirectoryObject(entry["dn"], entry["objectClass"], entry["attributes"])
-        for entry in map(orjson.loads, path.read_bytes().splitlines())
-    ]
-    gc.collect()
-    gc.disable()  # the list of decoded objects is this benchmark's, not the scan's
-    scan = Scan(profile, tenant, subjects.__getitem__)
+    """The engine alone: objects are decoded a chunk ahead, as they are in a scan, outside the measured time."""
+    lines = path.read_bytes().splitlines()
+    scan = Scan(profile, tenant, lambda number: _object(lines[number]))
+    enroll_s = judge_s = 0.0
+    faults = 0
+    for start in range(0, count, _CHUNK):
+        chunk = [_object(line) for line in lines[start : start + _CHUNK]]
+        started = time.process_time()
+        for subject in chunk:
+            scan.enroll(subject)
+        enroll_s += time.process_time() - started
     started = time.process_time()
-    for subject in subjects:
-        scan.enroll(subject)
     scan.close()
-    enrolled = time.process_time()
-    faults = sum(len(scan.judge(number, subjects[number])) for number in scan.suspects())
-    judged = time.process_time()
-    gc.enable()
-    for name, seconds in (
-        ("enroll", enrolled - started),
-        ("judge", judged - enrolled),
-        ("engine", judged - started),
-    ):
+    enroll_s += time.process_time() - started
+    suspects = list(scan.suspects())
+    for start in range(0, len(suspects), _CHUNK):
+        numbered = [(number, _object(lines[number])) for number in suspects[start : start + _CHUNK]]
+        started = time.process_time()
+        for number, subject in numbered:
+            faults += len(scan.judge(number, subject))
+        judge_s += time.process_time() - started
+    for name, seconds in (("enroll", enroll_s), ("judge", judge_s), ("engine", enroll_s + judge_s)):
         _line(f"{profile.name} {name}", count, seconds, decode_s)
     print(f"{'':4}{faults:,} faults; index {scan.index_bytes / count:.1f} bytes/object")
+
+
+def _object(line: bytes) -> DirectoryObject:
+    entry = orjson.loads(line)
+    return DirectoryObject(entry["dn"], entry["objectClass"], entry["attributes"])
 
 
 def _whole(profile: Profile, tenant: TenantContext, path: Path, count: int, decode_s: float) -> None:
