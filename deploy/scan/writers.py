@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 import orjson
 
-from streams.hygiene.faults import Breach, Fault
+from streams.hygiene.faults import Breach, ErrorName, Fault
 
 CSV_COLUMNS = (
     "DISTINGUISHEDNAME", "COMMONNAME", "OBJECTCLASS", "ATTRIBUTE", "ERROR", "VALUE", "UPDATE", "PROPOSEDACTION",
@@ -74,7 +74,8 @@ class TableWriter:
         if fault.dn != self._dn:
             self._dn = fault.dn
             self._line(printable(fault.dn))
-        self._line(f"  {fault.attribute}: {'(as a whole)' if fault.value is None else printable(fault.value)}")
+        nothing = "(absent)" if ErrorName.BLANK in fault.errors else "(all values)"
+        self._line(f"  {fault.attribute}: {nothing if fault.value is None else printable(fault.value)}")
         for breach in fault.breaches:
             self._line(f"    {printable(breach.describe())}")
         for forecast in dict.fromkeys(breach.forecast for breach in fault.breaches if breach.forecast):
