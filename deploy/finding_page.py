@@ -18,8 +18,8 @@ from streams.contracts.finding import Finding, FindingState, Holder
 from streams.contracts.times import rfc3339
 
 _SIDES = {"ad": "Active Directory", "entra": "Entra ID"}
-# role -> what it means for the reader, and how it is coloured
-ROLES = {
+# role -> what it means for the reader, and how it is coloured; a role without words speaks for itself
+_ROLES = {
     "keeps": ("keeps it", "green"),
     "likely_keeps": ("likely keeps it", "green"),
     "holds": ("holds it in the cloud", ""),
@@ -84,7 +84,7 @@ def _holders(finding: Finding) -> Iterator[RenderableType]:
         line.append(f"{_SIDES.get(holder.side, holder.side)} {holder.kind}  ", style="cyan")
         line.append(_name(holder), style="bold")
         if holder.role:
-            words, style = ROLES.get(holder.role, (holder.role.replace("_", " "), ""))
+            words, style = _ROLES.get(holder.role, (holder.role.replace("_", " "), ""))
             line.append("  → ")
             line.append(words, style=style)
         yield line

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import logging
 import os
 import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -26,32 +29,60 @@ from streams.runtime.settings import Settings
 from tests.support.findings import FOREST, TENANT
 from tests.support.prometheus import until
 
+# kafka-python 3.0 leaves the sockets of refused and abandoned connections to the garbage collector.
+LEFT_SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 DETECTIONS = [
     KnownDetection(found.detection.id, found.detection.family, found.detection.severity) for found in all_detections()
 ]
 
 
-@pytest.fixture(params=["tansu", "kafka"])
-def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """Each of the brokers, with our topics."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here talks to Kafka."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(LEFT_SOCKETS)
+
+
+@pytest.fixture(autouse=True)
+def left_sockets(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Collect them within the test; pytest would hold them with the log records of their exceptions."""
+    caplog.set_level(logging.CRITICAL + 1, logger="kafka")
+    yield
+    gc.collect()
+
+
+@contextlib.contextmanager
+def started(name: str) -> Iterator[Broker]:
+    """One of the brokers, with our topics; skipped, or failed where all parts are required, if it cannot run here."""
     starts: dict[str, Callable[[], AbstractContextManager[Broker]]] = {"tansu": tansu, "kafka": kafka}
-    if request.param == "kafka" and not (
-        shutil.which("java") and (shutil.which("mvn") or jars.cache_directory().is_dir())
-    ):
+    if name == "kafka" and not (shutil.which("java") and (shutil.which("mvn") or jars.cache_directory().is_dir())):
         message = "needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven"
         if os.environ.get("CI") == "true" or os.environ.get("SYNCHEALTH_REQUIRE_ALL") == "1":
             pytest.fail(message)
         pytest.skip(message)
-    with starts[request.param]() as running:
+    with starts[name]() as running:
         create_topics(running.bootstrap)
+        yield running
+
+
+@pytest.fixture(params=["tansu", "kafka"])
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Each of the brokers, fresh."""
+    with started(request.param) as running:
+        yield running
+
+
+@pytest.fixture(params=["tansu", "kafka"], scope="module")
+def shared_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Each of the brokers, for tests that do not share a topic."""
+    with started(request.param) as running:
         yield running
 
 
 @pytest.fixture
 def embedded() -> Iterator[Broker]:
     """The embedded broker, with our topics."""
-    with tansu() as running:
-        create_topics(running.bootstrap)
+    with started("tansu") as running:
         yield running
 
 
