@@ -43,9 +43,8 @@ def verdict(
 ) -> Verdict:
     """A verdict on a computer that looks again when time alone would change it: dead, or a certificate's end."""
     certificate = computer.join_certificate
-    ends = [computer.dead_at_ms(context.thresholds.computer_seen_ms)]
-    if certificate is not None and certificate.not_after_ms is not None:
-        ends.append(certificate.not_after_ms)
+    ends = [each.not_after_ms for each in computer.certificates if each.not_after_ms is not None]
+    ends.append(computer.dead_at_ms(context.thresholds.computer_seen_ms))
     said: dict[str, Any] = {
         "stage": str(stage) if stage is not None else None,
         "operating_system": computer.operating_system,

@@ -1,0 +1,166 @@
+"""Random histories of computers, their devices and a forest: the facts they cause, and the final state."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
+from streams.contracts.times import rfc3339
+from streams.engine.oracle import DirectoryObject
+from streams.views.forest import KEYWORDS
+from streams.views.state import ObjectState
+from tests.support.cases import START_MS, guid_of, sid_of
+from tests.support.pipeline import AD, ENTRA, TENANT
+
+DAY_MS = 86_400_000
+OUS = ["OU=PCs,DC=corp,DC=local", "OU=PCs,DC=corp,DC=local", "OU=Out,DC=corp,DC=local"]
+
+
+@dataclass
+class _Object:
+    origin: Origin
+    kind: ObjectKind
+    attributes: dict[str, Any]
+    alive: bool = True
+
+
+@dataclass
+class RandomFleet:
+    """A seeded history. `facts`: (origin, fact) in the order they happened. The dead stay: devices are remembered."""
+
+    seed: int
+    facts: list[tuple[Origin, Fact]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+        self._seq = START_MS << 12
+        self.now_ms = START_MS
+        self._objects: dict[str, _Object] = {}
+
+    def run(self, steps: int, names: int = 4) -> RandomFleet:
+        """Let `steps` things happen to at most `names` computers and twice as many devices."""
+        for _ in range(steps):
+            number = self._random.randrange(names)
+            chance = self._random.random()
+            if chance < 0.1:
+                self._forest_step()
+            elif chance < 0.5:
+                self._computer_step(f"pc{number}")
+            else:
+                self._device_step(f"pc{number}", f"device{number}-{self._random.randrange(2)}")
+        return self
+
+    def final(self) -> list[DirectoryObject]:
+        """What the sources have told of, complete, the dead included."""
+        return [
+            DirectoryObject(
+                ObjectState(
+                    object_id=guid_of(name), side=item.origin.side, tenant=TENANT, forest=item.origin.forest,
+                    kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=START_MS,
+                )
+            )
+            for name, item in self._objects.items()
+        ]  # fmt: skip
+
+    def _emit(self, name: str, op: Operation, **rest: Any) -> None:
+        self._seq += 1 << 12
+        self.now_ms += 1
+        fact = Fact(op=op, object_id=guid_of(name), seq=self._seq, ts_ms=self.now_ms, **rest)
+        self.facts.append((self._objects[name].origin, fact))
+
+    def _tell_whole(self, name: str, op: Operation) -> None:
+        item = self._objects[name]
+        self._emit(name, op, kind=item.kind, full=True, attributes=dict(item.attributes))
+
+    def _change(self, name: str, changes: dict[str, Any]) -> None:
+        item = self._objects[name]
+        for attribute, value in changes.items():
+            if value is None:
+                item.attributes.pop(attribute, None)
+            else:
+                item.attributes[attribute] = value
+        if self._random.random() < 0.2:
+            self._tell_whole(name, Operation.READ)
+        else:
+            self._emit(name, Operation.UPDATED, attributes=changes)
+
+    def _forest_step(self) -> None:
+        keywords = self._random.choice(
+            [
+                None,
+                [],
+                [f"azureADId:{TENANT}", "azureADName:contoso.com"],
+                ["azureADId:other"],
+                ["azureADName:x.example"],
+            ]
+        )
+        attributes: dict[str, Any] = {"distinguishedName": "CN=Configuration,DC=corp,DC=local"}
+        if keywords is not None:
+            attributes[KEYWORDS] = keywords
+        self._objects["forest"] = _Object(AD, ObjectKind.FOREST, attributes)
+        self._tell_whole("forest", Operation.READ)
+
+    def _certificates(self, name: str) -> list[str]:
+        ends = [START_MS - DAY_MS, START_MS + 6 * 3_600_000, START_MS + 4000 * DAY_MS]
+        subjects = [guid_of(name), guid_of(name), "{" + guid_of(name).upper() + "}", f"{name}.corp.local"]
+        start = rfc3339(START_MS - 9 * DAY_MS)
+        return [
+            f"{number:X} {start} {rfc3339(self._random.choice(ends))} {self._random.choice(subjects)}"
+            for number in range(self._random.choice([0, 1, 1, 2, 16]))
+        ]
+
+    def _computer_step(self, name: str) -> None:
+        item, chance = self._objects.get(name), self._random.random()
+        if item is None:
+            attributes: dict[str, Any] = {
+                "distinguishedName": f"CN={name},{self._random.choice(OUS)}",
+                "name": name,
+                "objectSid": sid_of(name),
+                "operatingSystem": self._random.choice(["Windows 11 Pro", "Windows 11 Pro", "Windows 7 Pro"]),
+                "userAccountControl": self._random.choice([4096, 4096, 4096, 4098, 0x82000]),
+                "whenCreated": rfc3339(int(START_MS - self._random.choice([0, 5, 59.8, 200]) * DAY_MS)),
+                "userCertificate": self._certificates(name),
+            }
+            self._objects[name] = _Object(AD, ObjectKind.DEVICE, attributes)
+            self._tell_whole(name, Operation.CREATED)
+        elif not item.alive:
+            item.alive = True
+            self._emit(name, Operation.RESTORED)
+        elif chance < 0.15:
+            item.alive = False
+            self._emit(name, Operation.DELETED)
+        elif chance < 0.3:
+            self._change(name, {"distinguishedName": f"CN={name},{self._random.choice(OUS)}"})
+        elif chance < 0.5:
+            self._change(name, {"userAccountControl": self._random.choice([4096, 4098])})
+        else:
+            self._change(name, {"userCertificate": self._certificates(name) or None})
+
+    def _device_step(self, computer: str, name: str) -> None:
+        item, chance = self._objects.get(name), self._random.random()
+        if item is None or (not item.alive and chance < 0.5):
+            device_id = guid_of(computer) if self._random.random() < 0.8 else guid_of(f"{computer}-before")
+            attributes: dict[str, Any] = {
+                "deviceId": device_id.upper(),
+                "displayName": self._random.choice([computer, computer.upper()]),
+                "trustType": self._random.choice(["ServerAd", "ServerAd", "ServerAd", "Workplace", "AzureAd"]),
+                "operatingSystem": self._random.choice(["Windows", "Windows", "iOS"]),
+                "accountEnabled": self._random.choice([True, True, False]),
+            }
+            if self._random.random() < 0.5:
+                attributes["registrationDateTime"] = rfc3339(START_MS - DAY_MS)
+                ago = self._random.choice([1, 89.8, 400])
+                attributes["approximateLastSignInDateTime"] = rfc3339(int(START_MS - ago * DAY_MS))
+            self._objects[name] = _Object(ENTRA, ObjectKind.DEVICE, attributes)
+            self._tell_whole(name, Operation.READ)
+        elif not item.alive:
+            return
+        elif chance < 0.35:
+            item.alive = False
+            self._emit(name, Operation.DELETED)
+        elif chance < 0.6:
+            self._change(name, {"registrationDateTime": self._random.choice([None, rfc3339(START_MS)])})
+        else:
+            self._change(name, {"accountEnabled": self._random.choice([True, False])})
