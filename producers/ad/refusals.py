@@ -35,6 +35,10 @@ GRANT = (
 )
 
 
+class BindRefusedError(FatalError):
+    """Our name or password is refused; every further attempt, at any server, brings a lock-out nearer."""
+
+
 def refusal(result: Result, doing: str, *, with_cookie: bool = False) -> SyncHealthError:
     """The error that `result` (a code other than 0) is. `doing`: what was tried and where, for the message.
 
@@ -65,4 +69,4 @@ def _refused_bind(result: Result, doing: str) -> SyncHealthError:
     data = found.group(1) if found else ""
     if data == _LOCKED_OUT:
         return RetriableError(f"{doing}: the account is locked out", retry_after_s=_LOCK_OUT_WAIT_S)
-    return FatalError(f"{doing}: {_BIND_DATA.get(data, _BIND_DATA['52e'])}")
+    return BindRefusedError(f"{doing}: {_BIND_DATA.get(data, _BIND_DATA['52e'])}")

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from producers.ad.connection import DirectoryConnection, ServerAddress, open_connection
 from producers.ad.naming import ServerIdentity, read_identity
+from producers.ad.refusals import BindRefusedError
 from streams.contracts.errors import FatalError, RetriableError
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
@@ -37,14 +38,16 @@ class Servers:
         for address in sorted(self._addresses, key=lambda candidate: candidate != pinned):
             try:
                 connection, identity = self._open(address)
+            except BindRefusedError:
+                raise
             except (RetriableError, FatalError) as error:
                 failed.append(error)
-                _stop_if_refused(error)
                 continue
             if identity.holds(naming_context):
                 if pinned is not None and pinned != address:
                     log.warning("another domain controller", naming_context=naming_context, server=address.url)
                 self._pinned[naming_context] = address
+                _warn_of(failed)
                 return connection, identity
             connection.close()
         if not failed:
@@ -58,9 +61,10 @@ class Servers:
         for address in self._addresses:
             try:
                 connection, identity = self._open(address)
+            except BindRefusedError:
+                raise
             except (RetriableError, FatalError) as error:
                 failed.append(error)
-                _stop_if_refused(error)
                 continue
             name = identity.default_naming_context
             if found.setdefault(name.lower(), name) == name and address not in self._spare:
@@ -69,8 +73,7 @@ class Servers:
                 connection.close()
         if not found:
             raise _together(failed)
-        for fault in failed:
-            log.warning("a domain controller does not answer", error=str(fault))
+        _warn_of(failed)
         return list(found.values()), not failed
 
     def close(self) -> None:
@@ -98,10 +101,9 @@ def address_of(url: str) -> ServerAddress:
     return ServerAddress(url, parts.hostname or "", parts.port or (_LDAPS_PORT if at_once else _LDAP_PORT), at_once)
 
 
-def _stop_if_refused(error: Exception) -> None:
-    """A refused password is refused everywhere, and each further attempt brings a lock-out nearer."""
-    if isinstance(error, FatalError) and ": bind as " in str(error):
-        raise error
+def _warn_of(failed: list[Exception]) -> None:
+    for error in failed:
+        log.warning("a domain controller cannot be used", error=str(error))
 
 
 def _together(failed: list[Exception]) -> RetriableError | FatalError:

@@ -15,6 +15,7 @@ from producers.ad.assembly import Assembler
 from producers.ad.connection import DirectoryConnection, ServerAddress
 from producers.ad.missing import Missing
 from producers.ad.naming import ServerIdentity
+from producers.ad.refusals import BindRefusedError
 from producers.ad.servers import Servers
 from producers.ad.wire import Entry, Result
 from producers.known import IdSet
@@ -209,7 +210,7 @@ def test_no_server_that_can_come_back_is_fatal(forest: Forest) -> None:
 
 
 def test_a_refused_password_is_not_tried_elsewhere(forest: Forest) -> None:
-    pool, _, attempts = forest(dc1=FatalError("ldaps://dc1: bind as svc: wrong"), dc2=CORP)
+    pool, _, attempts = forest(dc1=BindRefusedError("ldaps://dc1: bind as svc: wrong"), dc2=CORP)
     with pytest.raises(FatalError, match="bind as svc"):
         pool.connect("DC=corp")
     assert attempts == ["dc1"]
