@@ -71,27 +71,25 @@ def test_unattended_on_the_embedded_broker_every_finding_opens_and_resolves(tmp_
 
 
 @pytest.mark.kafka
-def test_unattended_on_apache_kafka_and_it_leaves_no_topic_behind(kafka_broker: Broker, tmp_path: Path) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap)
+def test_unattended_on_apache_kafka_and_it_leaves_no_topic_behind(empty_kafka: Broker, tmp_path: Path) -> None:
+    check(run_demo(tmp_path, "--kafka", empty_kafka.bootstrap))
+    admin = KafkaAdminClient(bootstrap_servers=empty_kafka.bootstrap)
     ours = {topic.name for topic in TOPICS}
-    admin.delete_topics(sorted(ours & set(admin.list_topics())))
-    check(run_demo(tmp_path, "--kafka", kafka_broker.bootstrap))
     assert ours & set(admin.list_topics()) == set()
     admin.close()
 
 
 @pytest.mark.kafka
-def test_an_installations_kafka_is_refused_and_left_alone(kafka_broker: Broker, tmp_path: Path) -> None:
+def test_an_installations_kafka_is_refused_and_left_alone(empty_kafka: Broker, tmp_path: Path) -> None:
     config = tmp_path / "settings.toml"
-    config.write_text(f'[kafka]\nbootstrap_servers = ["{kafka_broker.bootstrap}"]\n')
+    config.write_text(f'[kafka]\nbootstrap_servers = ["{empty_kafka.bootstrap}"]\n')
     synchealth = [sys.executable, "-m", "deploy.cli"]
     subprocess.run([*synchealth, "topics", "create", "--config", str(config)], check=True)
-    done = subprocess.run([*COMMAND, "--kafka", kafka_broker.bootstrap], capture_output=True, text=True, check=False)
+    done = subprocess.run([*COMMAND, "--kafka", empty_kafka.bootstrap], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "has SyncHealth topics already" in done.stderr
-    admin = KafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap)
+    admin = KafkaAdminClient(bootstrap_servers=empty_kafka.bootstrap)
     assert {topic.name for topic in TOPICS} <= set(admin.list_topics())
-    admin.delete_topics([topic.name for topic in TOPICS])
     admin.close()
 
 

@@ -155,9 +155,9 @@ def test_kafka_goes_away_and_returns(tmp_path: Path) -> None:
                 _assert_agreement(lab, up)
 
 
-def test_sources_go_away_and_return(kafka_broker: Broker, tmp_path: Path) -> None:
+def test_sources_go_away_and_return(empty_kafka: Broker, tmp_path: Path) -> None:
     """A controller that is down, busy, or cuts answers in half; a Graph that throttles, fails, forgets its tokens."""
-    with _stand(tmp_path, kafka_broker.bootstrap) as (lab, up):
+    with _stand(tmp_path, empty_kafka.bootstrap) as (lab, up):
         up.wait(lambda: up.open_count(DUPLICATE) is not None, 90)
         lab.trouble(40)
         directory = next(iter(lab.services.directories.values()))
@@ -176,9 +176,9 @@ def test_sources_go_away_and_return(kafka_broker: Broker, tmp_path: Path) -> Non
         _assert_agreement(lab, up)
 
 
-def test_every_process_is_killed(kafka_broker: Broker, tmp_path: Path) -> None:
+def test_every_process_is_killed(empty_kafka: Broker, tmp_path: Path) -> None:
     """kill -9 of each child in turn, at random moments; the supervisor starts it again, and nothing is missing."""
-    with _stand(tmp_path, kafka_broker.bootstrap) as (lab, up):
+    with _stand(tmp_path, empty_kafka.bootstrap) as (lab, up):
         up.wait(lambda: up.open_count(DUPLICATE) is not None, 90)
         chance = random.Random(SEED)
         for _ in range(2):

@@ -30,7 +30,7 @@ def _forest(dc: SambaDC, tenant: str) -> dict[str, object]:
     }
 
 
-def test_a_conflict_in_samba_appears_in_metrics_and_clears(kafka_broker: Broker, tmp_path: Path) -> None:
+def test_a_conflict_in_samba_appears_in_metrics_and_clears(empty_kafka: Broker, tmp_path: Path) -> None:
     """Changed by ldapmodify, a client we did not write; the cloud half is the lab's Graph over HTTPS."""
     with samba_dc("127.0.0.41") as dc, graph_lab(certificates_in(tmp_path / "tls")) as graph:
         anna = dc.add_user("anna", proxyAddresses=["SMTP:anna@contoso.com"])
@@ -47,7 +47,7 @@ def test_a_conflict_in_samba_appears_in_metrics_and_clears(kafka_broker: Broker,
             "poll_interval_s": 0.5,
         }
         sources = [("[[forest]]", _forest(dc, settings.id)), ("[[tenant]]", tenant)]
-        with installation(tmp_path / "up", kafka_broker.bootstrap, sources) as up:
+        with installation(tmp_path / "up", empty_kafka.bootstrap, sources) as up:
             up.wait(lambda: up.open_count(DUPLICATE) == 0, 90)
             dc.ldapmodify(_replace(bert, "SMTP:bert@contoso.com", "smtp:Anna@Contoso.com"))
             up.wait(lambda: up.open_count(DUPLICATE) == 1)

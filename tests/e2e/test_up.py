@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
 
 from deploy.broker import Broker
 from deploy.lab.hybrid import build
 from deploy.lab.services import LabServices, services
 from deploy.lab.settings_file import forest_tables, tenant_table
-from streams.contracts.topics import TOPICS
 from tests.support.installation import Installation, installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.timeout(600)]
@@ -53,17 +51,12 @@ def lab(tmp_path: Path) -> Iterator[LabServices]:
 
 
 @pytest.fixture
-def node(kafka_broker: Broker, lab: LabServices, tmp_path: Path) -> Iterator[Installation]:
-    admin = KafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap)
-    admin.delete_topics([topic.name for topic in TOPICS if topic.name in set(admin.list_topics())])
-    until(lambda: not any(name.startswith("synchealth.") for name in admin.list_topics()))
-    admin.close()
+def node(empty_kafka: Broker, lab: LabServices, tmp_path: Path) -> Iterator[Installation]:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     tables = [("[[forest]]", table) for table in forest_tables(lab, secrets)]
     tables.append(("[[tenant]]", tenant_table(lab, secrets)))
-    group = {"consumer_group": tmp_path.name}
-    with installation(tmp_path / "up", kafka_broker.bootstrap, tables, **group) as running:
+    with installation(tmp_path / "up", empty_kafka.bootstrap, tables) as running:
         running.wait(lambda: running.open_count(DUPLICATE) is not None)
         yield running
 

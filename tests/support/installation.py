@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,7 @@ def installation(
             [
                 ("[kafka]", {"bootstrap_servers": [bootstrap], "partitions": 4}),
                 ("[streams]", {"data_dir": str(directory / "data"), "session_timeout_s": 10.0, "metrics_port": workers,
-                               **streams}),
+                               "consumer_group": f"synchealth-{uuid.uuid4().hex[:8]}", **streams}),
                 ("[detections]", {"sync_interval_s": 3600.0}),
                 ("[producers]", {"metrics_port": producers}),
                 ("[metrics]", {"port": metrics}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,16 +16,15 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 
-from deploy.broker import Broker, BrokerError, jars, kafka, tansu
+from deploy.broker import Broker, BrokerError, kafka, tansu
+from tests.support.brokers import require_kafka
 
 Start = Callable[[], AbstractContextManager[Broker]]
 
 
 @pytest.fixture(scope="module")
 def real_kafka() -> None:
-    required = os.environ.get("CI") == "true" or os.environ.get("SYNCHEALTH_REQUIRE_ALL") == "1"
-    if not (shutil.which("java") and (shutil.which("mvn") or jars.cache_directory().is_dir())) and not required:
-        pytest.skip("needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven")
+    require_kafka()
 
 
 def write(bootstrap: str, topic: str, values: list[bytes]) -> None:

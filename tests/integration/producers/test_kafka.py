@@ -22,7 +22,7 @@ from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin
 from streams.contracts.topics import CHECKPOINTS, ENTRA_CHANGES, TOPICS
 from streams.runtime.settings import KafkaSettings
-from tests.integration.producers.conftest import kafka_or_skip
+from tests.support.brokers import require_kafka
 from tests.support.kafka_log import facts_in
 
 ORIGIN = Origin(name="entra/t", side="entra", tenant="t")
@@ -151,7 +151,7 @@ def test_an_unreachable_kafka_is_retriable_everywhere(monkeypatch: pytest.Monkey
 # kafka-python 3.0.12 does not close the sockets of refused connections
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_was_not_acknowledged_is_sent_again_after_kafka_returns(tmp_path: Path) -> None:
-    kafka_or_skip()
+    require_kafka()
     with kafka(tmp_path) as first:
         port = int(first.bootstrap.rpartition(":")[2])
         settings = KafkaSettings(bootstrap_servers=[first.bootstrap], partitions=3)

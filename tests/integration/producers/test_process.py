@@ -18,7 +18,7 @@ from deploy.lab.entra.generate import fill
 from producers import topics
 from streams.contracts.topics import ENTRA_CHANGES
 from streams.runtime.settings import KafkaSettings
-from tests.integration.producers.conftest import kafka_or_skip
+from tests.support.brokers import require_kafka
 from tests.support.graph_lab import CLIENT_ID, SECRET, TENANT, GraphLab, Mirror, expected, without_empty
 from tests.support.kafka_log import facts_in
 
@@ -93,7 +93,7 @@ def producer(tmp_path: Path, lab: GraphLab) -> Iterator[list[Producer]]:
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[Broker]:
     """Apache Kafka whose topics hold nothing yet."""
-    kafka_or_skip()
+    require_kafka()
     with kafka(tmp_path / "kafka") as broker:
         topics.create(KafkaSettings(bootstrap_servers=[broker.bootstrap], partitions=PARTITIONS))
         yield broker
@@ -136,7 +136,7 @@ def test_kill_9_between_any_two_steps_loses_nothing(
 
 @pytest.mark.kafka
 def test_kafka_may_go_away_and_return(tmp_path: Path, lab: GraphLab, producer: list[Producer]) -> None:
-    kafka_or_skip()
+    require_kafka()
     fill(lab.tenant, 100)
     with kafka(tmp_path / "kafka") as first:
         bootstrap, port = first.bootstrap, int(first.bootstrap.rpartition(":")[2])

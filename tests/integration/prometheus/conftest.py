@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import os
-import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,7 +16,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
-from deploy.broker import Broker, jars, kafka, tansu
+from deploy.broker import Broker, kafka, tansu
 from sinks.exporter import Exporter
 from sinks.labels import KnownDetection
 from streams.contracts.codec import encode
@@ -26,6 +24,7 @@ from streams.contracts.finding import Finding
 from streams.contracts.topics import FINDINGS, TOPICS
 from streams.detections.registry import all_detections
 from streams.runtime.settings import Settings
+from tests.support.brokers import require_kafka
 from tests.support.findings import FOREST, TENANT
 from tests.support.prometheus import until
 
@@ -55,11 +54,8 @@ def left_sockets(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def started(name: str) -> Iterator[Broker]:
     """One of the brokers, with our topics; skipped, or failed where all parts are required, if it cannot run here."""
     starts: dict[str, Callable[[], AbstractContextManager[Broker]]] = {"tansu": tansu, "kafka": kafka}
-    if name == "kafka" and not (shutil.which("java") and (shutil.which("mvn") or jars.cache_directory().is_dir())):
-        message = "needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven"
-        if os.environ.get("CI") == "true" or os.environ.get("SYNCHEALTH_REQUIRE_ALL") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+    if name == "kafka":
+        require_kafka()
     with starts[name]() as running:
         create_topics(running.bootstrap)
         yield running

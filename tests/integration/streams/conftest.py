@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from deploy.broker import Broker, jars, kafka, tansu
+from deploy.broker import Broker, kafka, tansu
+from tests.support.brokers import require_kafka
 
 
 @pytest.fixture(scope="session")
 def kafka_broker() -> Iterator[Broker]:
     """Apache Kafka. Compaction is made eager, so that tests see it happen."""
-    required = os.environ.get("CI") == "true" or os.environ.get("SYNCHEALTH_REQUIRE_ALL") == "1"
-    if not required and not (shutil.which("java") and (shutil.which("mvn") or jars.cache_directory().is_dir())):
-        pytest.skip("needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven")
+    require_kafka()
     overrides = {"log.cleaner.backoff.ms": "200", "log.cleaner.min.cleanable.ratio": "0.01"}
     with kafka(overrides=overrides) as broker:
         yield broker
