@@ -131,3 +131,11 @@ def test_a_scan_that_cannot_be_done_fails_and_says_why(
     assert result.exit_code == 2
     assert advice in result.stderr
     assert dc.admin_password not in result.stderr
+
+
+def test_the_global_catalogue_is_scanned_whole(dc: SambaDC, password_file: Path) -> None:
+    catalogue = ("--server", f"ldaps://{dc.host}:3269")
+    where = ["--bind-user", dc.admin_user, "--bind-password-file", str(password_file), "--ca-file", str(dc.ca_file)]
+    result = CliRunner().invoke(scan, [*catalogue, *where, "--format", "json"])
+    assert result.exit_code == 1, result.stderr
+    assert ("CN=Ben", "userPrincipalName", "ben smith@contoso.com", ("Character",)) in verdicts(result)
