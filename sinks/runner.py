@@ -6,7 +6,7 @@ from threading import Event
 from typing import Protocol
 
 from sinks.consumer import Record
-from sinks.sink import Entry, Position, Sink, Tombstone, Unreadable
+from sinks.sink import Entry, Meta, Position, Sink, Tombstone, Unreadable
 from streams.contracts.codec import decode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import InvalidRecordError, RetriableError
@@ -16,6 +16,8 @@ from streams.runtime.logs import get_logger
 
 _log = get_logger(__name__)
 _WAIT_S = 0.5
+# Unreadable records that are told in the log; a flood of them is a matter for the counter.
+_COMPLAINTS = 20
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.25, 5.0
 
 
@@ -37,13 +39,18 @@ def run(reader: Reader, sink: Sink, stop: Event) -> None:
     """
     backoff_s = _FIRST_BACKOFF_S
     flushed = True
+    complaints = _COMPLAINTS
     try:
         while not stop.is_set():
             try:
                 if flushed:
                     records = reader.poll(_WAIT_S)
                     for record in records:
-                        sink.add(entry_of(record), record.meta)
+                        entry = entry_of(record)
+                        if isinstance(entry, Unreadable) and complaints:
+                            complaints -= 1
+                            _complain(entry, record.meta, last=not complaints)
+                        sink.add(entry, record.meta)
                     flushed = False
                 sink.flush(reader.position)
                 if records and not sink.rebuilt:
@@ -58,6 +65,13 @@ def run(reader: Reader, sink: Sink, stop: Event) -> None:
     finally:
         sink.close()
         reader.close()
+
+
+def _complain(entry: Unreadable, meta: Meta, *, last: bool) -> None:
+    _log.warning(
+        "unreadable record" + (", further ones are only counted" if last else ""),
+        topic=meta.topic, partition=meta.partition, offset=meta.offset, reason=entry.reason, error=entry.message,
+    )  # fmt: skip
 
 
 def entry_of(record: Record) -> Entry:

@@ -92,6 +92,12 @@ class Prometheus:
         """The values of an instant query, without those that are not a number."""
         return _numbers(row["value"] for row in self.query(expression))
 
+    def descriptions(self, alert: str) -> list[str]:
+        """What the firing alerts of this name say."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=30) as answer:
+            alerts = json.load(answer)["data"]["alerts"]
+        return [one["annotations"]["description"] for one in alerts if one["labels"]["alertname"] == alert]
+
     def numbers_between(self, expression: str, start_s: float, end_s: float) -> list[float]:
         """Every value of a query over a span of time (Unix seconds), second by second."""
         return _numbers(value for row in self.series(expression, start_s, end_s) for value in row["values"])
