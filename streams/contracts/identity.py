@@ -12,7 +12,6 @@ import hashlib
 import uuid
 from functools import lru_cache
 from struct import unpack
-from functools import lru_cache
 
 from streams.contracts.errors import InvalidRecordError
 
