@@ -41,6 +41,7 @@ class Collection:
     name:       the path segment, e.g. "users".
     links:      properties that come as "<name>@delta": they are selected with the others.
     permission: the least application permission, for messages.
+    essential:  whether "collected" waits for it; without the others a tenant is judged in part.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Collection:
     properties: tuple[str, ...]
     permission: str
     links: tuple[str, ...] = ()
+    essential: bool = True
 
 
 USERS = Collection(
@@ -105,7 +107,7 @@ CONTACTS = Collection(
     "OrgContact.Read.All",
 )
 
-# For the hybrid-join slice; adding it to COLLECTIONS is all it takes.
+# Read where we may: hybrid join is judged in tenants that grant the permission.
 DEVICES = Collection(
     "devices",
     ObjectKind.DEVICE,
@@ -126,6 +128,7 @@ DEVICES = Collection(
         "isManaged",
     ),
     "Device.Read.All",
+    essential=False,
 )
 
-COLLECTIONS = (USERS, GROUPS, CONTACTS)
+COLLECTIONS = (USERS, GROUPS, CONTACTS, DEVICES)

@@ -22,7 +22,7 @@ from producers.graph.verify import VerifyTask
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
-from streams.contracts.facts import Origin
+from streams.contracts.facts import ObjectKind, Origin
 from streams.runtime.clock import Sequence
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import TenantSettings
@@ -44,7 +44,7 @@ class _Turn:
 
 
 class GraphSource:
-    """Users, groups and contacts of one tenant, the errors Entra keeps about them, and the tenant's state.
+    """Users, groups, contacts and devices of one tenant, the errors Entra keeps about them, and its state.
 
     Each collection goes its own pace: throttling or a missing permission of one does not hold up the others.
     While a page is on its way to Kafka the next one is already being fetched, never more than one each.
@@ -65,7 +65,7 @@ class GraphSource:
         self._pool = ThreadPoolExecutor(tenant.max_concurrency, thread_name_prefix=f"graph-{tenant.id}")
         client = client or GraphClient(tenant)
         self._tenant = TenantTask(client, tenant.id, self.origin.name, self._sequence, tenant.tenant_interval_s)
-        self._collected = False
+        self._collected = (False, False)
         self._deltas: list[DeltaTask] = []
         tasks: list[Task] = [self._tenant]
         for collection in collections:
@@ -125,11 +125,18 @@ class GraphSource:
         """At the start of a read, everything before it is in Kafka: the runner delivers before it reads on."""
         if not self._tells_collected_next():
             return Step()
-        self._collected = True
-        return self._tenant.collected()
+        self._collected = self._reached()
+        return self._tenant.collected(devices=self._collected[1])
 
     def _tells_collected_next(self) -> bool:
-        return not self._collected and all(delta.completed for delta in self._deltas)
+        reached = self._reached()
+        return reached[0] and reached != self._collected
+
+    def _reached(self) -> tuple[bool, bool]:
+        """Whether everything essential was read whole once, and whether devices were, too."""
+        essential = all(delta.completed for delta in self._deltas if delta.collection.essential)
+        devices = [delta for delta in self._deltas if delta.collection.kind is ObjectKind.DEVICE]
+        return essential, essential and bool(devices) and all(delta.completed for delta in devices)
 
     def _send_due(self) -> None:
         now = self._clock()

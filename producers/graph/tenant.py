@@ -45,7 +45,7 @@ class TenantTask:
         self._source = source
         self._sequence = sequence
         self._told: dict[str, Any] | None = None
-        self._collected = False
+        self._collected = {"collected": False, "devices_collected": False}
         self._refusals: dict[str, str] = {}
         self._probes: dict[str, Callable[[], Any]] = {
             "organization": self._organization,
@@ -98,13 +98,13 @@ class TenantTask:
         """The tenant's state; nothing if no part of it was read."""
         return self._tell({**(self._told or dict.fromkeys(self._probes)), **answer})
 
-    def collected(self) -> Step:
-        """The tenant's state again, once the first full reading of every collection is in Kafka."""
-        self._collected = True
+    def collected(self, *, devices: bool) -> Step:
+        """The tenant's state again, once the first full reading is in Kafka; `devices`: theirs is, too."""
+        self._collected = {"collected": True, "devices_collected": devices}
         return Step() if self._told is None else self._tell(dict(self._told))
 
     def _tell(self, known: dict[str, Any]) -> Step:
-        known["collected"] = self._collected
+        known |= self._collected
         if known["domains"] is None and known["organization"] is not None:
             known["domains"] = _verified_domains(known["organization"])
         if known == self._told:

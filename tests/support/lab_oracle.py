@@ -19,11 +19,11 @@ from streams.views.state import ObjectState
 
 
 def objects_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> Iterator[DirectoryObject]:
-    """Every living user, group and contact of a lab directory; all of them changed at `changed_ms`."""
+    """Every living user, group, contact and computer of a lab directory; all of them changed at `changed_ms`."""
     for item in store.objects():
         raw = {name: list(values) for name in NAMES if (values := item.raw(name))}
         change = read_change(Entry(item.dn, raw))
-        if change.kind not in (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT):
+        if change.kind not in (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT, ObjectKind.DEVICE):
             continue
         links = {
             (link, sid)
@@ -40,8 +40,8 @@ def objects_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) ->
 
 
 def objects_of_tenant(store: TenantStore, changed_ms: int) -> Iterator[DirectoryObject]:
-    """Every living user, group and contact of a lab tenant, as Graph would show it whole."""
-    kinds = {"users": "user", "groups": "group", "contacts": "contact"}
+    """Every living user, group, contact and device of a lab tenant, as Graph would show it whole."""
+    kinds = {"users": "user", "groups": "group", "contacts": "contact", "devices": "device"}
     for collection in COLLECTIONS:
         kind = kinds[collection.name]
         for object_id in store.ids(kind):  # type: ignore[arg-type]
@@ -66,8 +66,9 @@ def state_of_tenant(tenant: TenantStore, features: dict[str, bool | None] | None
     """The tenant's state as its source would tell it once everything is read."""
     domains = [Domain(tenant.initial_domain, is_initial=True)]
     return TenantState(
-        tenant=tenant.tenant_id, seq=1, ts_ms=0, domains=domains, features=features or {}, collected=True
-    )
+        tenant=tenant.tenant_id, seq=1, ts_ms=0, domains=domains, features=features or {}, collected=True,
+        devices_collected=True,
+    )  # fmt: skip
 
 
 def scopes_of(settings: Settings) -> dict[str, Scope]:

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.lab.entra.faults import Fault
 from producers.graph.collections import COLLECTIONS, DEVICES
-from streams.contracts.facts import Operation
+from streams.contracts.facts import ObjectKind, Operation
 from tests.support.graph_lab import GraphLab, Mirror, Saved, drain, expected, facts_of, without_empty
 
 
@@ -270,17 +270,34 @@ def test_a_property_that_delta_refuses_is_dropped_and_the_rest_is_read(
     assert len(drained) == len(lab.tenant.ids("user"))
 
 
-def test_devices_are_one_line_away(lab: GraphLab, reader: Reader) -> None:
-    collections = (*COLLECTIONS, DEVICES)
-    with lab.source(collections=collections) as source:
-        reader.take(source)
-        reader.agrees(collections)
+def test_devices_are_collected_apart(lab: GraphLab, reader: Reader) -> None:
+    assert DEVICES in COLLECTIONS
+    with lab.source() as source:
+        told = [(state.collected, state.devices_collected) for batch in drain(source) for state in batch.tenants]
+    assert told[0] == (False, False)
+    assert told[-1] == (True, True)
+
+
+def test_without_the_right_to_read_devices_all_else_is_collected(lab: GraphLab) -> None:
+    lab.app.roles = frozenset(lab.app.roles - {"Device.Read.All", "Directory.Read.All"})
+    with lab.source() as source:
+        batches = drain(source)
+        told = [(state.collected, state.devices_collected) for batch in batches for state in batch.tenants]
+    assert told[-1] == (True, False)
+    kinds = {fact.kind for batch in batches for fact in batch.facts}
+    assert ObjectKind.USER in kinds
+    assert ObjectKind.DEVICE not in kinds
 
 
 def test_the_first_full_reading_of_all_collections_is_announced(lab: GraphLab) -> None:
     with lab.source() as source:
         batches = drain(source)
-        told = [(number, state.collected) for number, batch in enumerate(batches) for state in batch.tenants]
-        assert [collected for _, collected in told] == [False, True]
+        told = [
+            (number, state.collected and state.devices_collected)
+            for number, batch in enumerate(batches)
+            for state in batch.tenants
+        ]
+        assert [collected for _, collected in told if collected] == [True]
+        assert told[0][1] is False
         last_fact = max(number for number, batch in enumerate(batches) if batch.facts)
         assert told[-1][0] > last_fact
