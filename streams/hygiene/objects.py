@@ -17,6 +17,7 @@ ATTRIBUTES = (
     "sAMAccountName",
     "targetAddress",
     "userPrincipalName",
+    "adminDescription",
     "groupType",
     "homeMDB",
     "isCriticalSystemObject",

@@ -19,6 +19,8 @@ def skip(subject: DirectoryObject) -> str | None:
         return "EN-SKIP-CRITICAL"
     if is_conflict_object(subject.dn):
         return "EN-SKIP-CONFLICT"
+    if "adminDescription" in subject.attributes and _came_from_the_cloud(subject):
+        return "EN-SKIP-CLOUD-FILTERED"
     kind = subject.object_type
     if kind in {"user", "inetorgperson"}:
         return _skip_user(subject)
@@ -27,6 +29,11 @@ def skip(subject: DirectoryObject) -> str | None:
     if kind == "contact":
         return _skip_contact(subject)
     return "EN-SKIP-CLASS" if kind in {"computer", "msds-groupmanagedserviceaccount"} else None
+
+
+def _came_from_the_cloud(subject: DirectoryObject) -> bool:
+    """The mark of written-back objects, which the scoping filters of the default rules leave out."""
+    return (subject.first("adminDescription") or "").lower().startswith(("user_", "group_", "contact_"))
 
 
 def _skip_user(subject: DirectoryObject) -> str | None:

@@ -177,6 +177,7 @@ def test_the_objects_own_verified_address_decides_the_proposed_suffix() -> None:
     [
         ("user", {"isCriticalSystemObject": "TRUE"}),
         ("user", {"sAMAccountName": "MSOL_1"}),
+        ("group", {"adminDescription": "Group_0f4c"}),
         ("user", {"sAMAccountName": "AAD_1"}),
         ("user", {"sAMAccountName": "SUPPORT_388945a0"}),
         ("user", {"sAMAccountName": "CAS_{1}"}),
