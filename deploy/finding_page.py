@@ -89,7 +89,7 @@ def _holders(finding: Finding) -> Iterator[RenderableType]:
             line.append(words, style=style)
         yield line
         details = {
-            "holds it as": ", ".join(holder.attributes),
+            "claims it by": ", ".join(holder.attributes),
             "DN": holder.distinguished_name,
             "UPN": holder.user_principal_name,
             "anchor": holder.source_anchor,
@@ -128,17 +128,36 @@ def _timeline(explained: Explained, now_ms: int) -> RenderableType:
 
 def _steps(history: list[Finding]) -> Iterator[tuple[str, Text, Text]]:
     """What the finding's records say; where compaction took the earlier ones, its opening all the same."""
-    before: FindingState | None = None
+    before: Finding | None = None
     if history and (history[0].state is not FindingState.OPEN or history[0].updated_at != history[0].opened_at):
         yield history[0].opened_at, Text("opened", _TRANSITION_STYLE["opened"]), Text("finding")
-        before = FindingState.OPEN
     for step in history:
         word = "opened" if step.state is FindingState.OPEN else step.state.value
-        if step.state is before:
-            word = "updated"
-        before = step.state
-        words = Text("finding" if word == "resolved" else step.summary)
-        yield step.updated_at, Text(word, style=_TRANSITION_STYLE[word]), words
+        words = "finding" if word == "resolved" else step.summary
+        if before is not None and before.state is step.state:
+            word, words = "updated", difference(before, step)
+        before = step
+        yield step.updated_at, Text(word, style=_TRANSITION_STYLE[word]), Text(words)
+
+
+def difference(before: Finding, after: Finding) -> str:
+    """What an update changed, in words."""
+    changes = [after.summary] if after.summary != before.summary else []
+    if after.severity is not before.severity:
+        changes.append(f"severity {before.severity.value} → {after.severity.value}")
+    for name in sorted(before.evidence.keys() | after.evidence.keys()):
+        was, now = before.evidence.get(name), after.evidence.get(name)
+        if was != now:
+            changes.append(f"{name.replace('_', ' ')} {_words(was)} → {_words(now)}")
+    was_held = {holder.id: holder for holder in before.counterparts}
+    now_held = {holder.id: holder for holder in after.counterparts}
+    changes += [f"{_name(holder)} takes part" for id_, holder in now_held.items() if id_ not in was_held]
+    changes += [f"{_name(holder)} no longer takes part" for id_, holder in was_held.items() if id_ not in now_held]
+    for id_ in was_held.keys() & now_held.keys():
+        if was_held[id_].role != now_held[id_].role:
+            roles = [(holder.role or "no role").replace("_", " ") for holder in (was_held[id_], now_held[id_])]
+            changes.append(f"{_name(now_held[id_])}: {roles[0]} → {roles[1]}")
+    return "\n".join(changes) or "details of the objects changed"
 
 
 def _facts(explained: Explained) -> Iterator[tuple[str, Text, Text]]:
@@ -175,5 +194,7 @@ def _change(fact: Fact, contested: set[str]) -> Text:
 
 
 def _words(value: object) -> str:
+    if value is None or value == []:
+        return "(none)"
     words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return words if len(words) <= _VALUE_CHARACTERS else f"{words[:_VALUE_CHARACTERS]}…"

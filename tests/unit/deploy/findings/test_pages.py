@@ -3,10 +3,11 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console, RenderableType
 
-from deploy.finding_page import finding_page
+from deploy.finding_page import difference, finding_page
 from deploy.findings_source import Explained, object_ids
 from deploy.findings_table import age, findings_table, ordered
 from streams.contracts.facts import Fact, Operation, Origin
@@ -99,6 +100,26 @@ def test_the_timeline_tells_facts_and_transitions_in_order_of_time() -> None:
     assert "proxyAddresses removed" in text
     assert "also department" in text
     assert "Older facts were not looked for" in text
+
+
+def test_an_update_says_what_changed() -> None:
+    before = finding(1)
+    first, second = before.counterparts
+    after = finding(
+        1,
+        revision=2,
+        severity=Severity.LOW,
+        evidence={"address": "smtp:x@contoso.com"},
+        counterparts=[msgspec.structs.replace(first, role="would_be_quarantined")],
+    )
+
+    assert difference(before, after).splitlines() == [
+        "severity high → low",
+        "address smtp:ada1@contoso.com → smtp:x@contoso.com",
+        f"{second.display_name} no longer takes part",
+        "Ada 1: keeps → would be quarantined",
+    ]
+    assert difference(before, finding(1, revision=2)) == "details of the objects changed"
 
 
 def test_an_opening_that_compaction_took_is_still_in_the_timeline() -> None:
