@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -13,26 +12,21 @@ from typing import Any
 import click
 import msgspec
 from rich.console import Console, RenderableType
-from rich.live import Live
 
 from deploy.finding_page import finding_page
 from deploy.findings_source import Explained, Findings, explain, read_findings
 from deploy.findings_table import findings_table, ordered
-from sinks.consumer import TopicReader
+from deploy.findings_watch import Filter, watch_json, watch_table
 from streams.contracts.codec import encode
-from streams.contracts.errors import RetriableError, SyncHealthError
+from streams.contracts.errors import SyncHealthError
 from streams.contracts.finding import Finding, FindingState, Severity
-from streams.contracts.topics import FINDINGS
 from streams.detections.registry import all_detections
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import configure_logs
 from streams.runtime.settings import KafkaSettings, load_settings
 
-_FRESH_FOR_MS = 3_000
 _PIPE_WIDTH = 200
 _PAGE_WIDTH = 120  # longer lines are hard to read
-
-Filter = Callable[[Finding], bool]
 
 
 def _where_kafka_is(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,9 +82,9 @@ def findings(
                 known = read_findings(settings)
             _list(known, wanted, limit, console, as_json=as_json)
         elif as_json:
-            _follow(settings, lambda _, change: _print_json(change, concerns))
+            watch_json(settings, concerns)
         else:
-            _watch(settings, concerns, wanted, limit, console)
+            watch_table(settings, concerns, wanted, limit, console)
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
@@ -159,54 +153,6 @@ def _list(known: Findings, wanted: Filter, limit: int, console: Console, *, as_j
             sys.stdout.buffer.write(encode(finding) + b"\n")
         return
     _print(console, findings_table(chosen, now_ms=now_ms(), limit=limit, width=console.width))
-
-
-def _watch(settings: KafkaSettings, concerns: Filter, wanted: Filter, limit: int, console: Console) -> None:
-    changed_ms: dict[str, int] = {}
-    with Live(console=console, auto_refresh=False, screen=True) as live:
-
-        def show(known: Findings, change: Finding | None) -> None:
-            if change is not None:
-                changed_ms[change.id] = now_ms()
-                return
-            horizon = now_ms() - _FRESH_FOR_MS
-            fresh = frozenset(id_ for id_, at_ms in changed_ms.items() if at_ms > horizon)
-            chosen = ordered([f for f in known.latest.values() if wanted(f) or (f.id in fresh and concerns(f))])
-            lines = min(limit, max(1, console.height - 5))
-            live.update(
-                findings_table(chosen, now_ms=now_ms(), limit=lines, width=console.width, fresh=fresh), refresh=True
-            )
-
-        _follow(settings, show)
-
-
-def _follow(settings: KafkaSettings, show: Callable[[Findings, Finding | None], None]) -> None:
-    """Read on for ever: `show` gets each change after the start, and None once per second or so."""
-    known = Findings()
-    reader = TopicReader(settings, [FINDINGS])
-    try:
-        while True:
-            try:
-                records = reader.poll(0.5)
-            except RetriableError:
-                if not known.latest:
-                    raise
-                time.sleep(1)
-                continue
-            for record in records:  # opened, updated, suppressed and resolved ones alike
-                change = known.take(record)
-                if change is not None and record.meta.live:
-                    show(known, change)
-            if reader.position.caught_up:
-                show(known, None)
-    finally:
-        reader.close()
-
-
-def _print_json(change: Finding | None, concerns: Filter) -> None:
-    if change is not None and concerns(change):
-        sys.stdout.buffer.write(encode(change) + b"\n")
-        sys.stdout.flush()
 
 
 def _document(explained: Explained) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streams.contracts.finding import Finding, FindingState, Severity
+from streams.contracts.finding import Finding, FindingState, Holder, Severity
 from streams.contracts.times import parse_rfc3339
 
 SEVERITY_STYLE = {
@@ -22,6 +22,7 @@ STATE_STYLE = {FindingState.OPEN: "bold", FindingState.SUPPRESSED: "dim italic",
 _ORDER = {severity: place for place, severity in enumerate(Severity)}
 _STATES = {state: place for place, state in enumerate(FindingState)}
 ID_CHARACTERS = 8
+_VALUE_CHARACTERS = 300
 
 
 def age(seconds: float) -> str:
@@ -39,6 +40,19 @@ def since(text: str, now_ms: int) -> str:
         return age((now_ms - parse_rfc3339(text)) / 1000)
     except ValueError:
         return "?"
+
+
+def name_of(holder: Holder) -> str:
+    """What people call an object, as far as it has a name."""
+    return holder.display_name or holder.user_principal_name or holder.distinguished_name or holder.id
+
+
+def in_words(value: object) -> str:
+    """An attribute's or evidence's value; long ones are cut."""
+    if value is None or value == []:
+        return "(none)"
+    words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return words if len(words) <= _VALUE_CHARACTERS else f"{words[:_VALUE_CHARACTERS]}…"
 
 
 def ordered(findings: Sequence[Finding]) -> list[Finding]:

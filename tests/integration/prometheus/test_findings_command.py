@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.topics import AD_CHANGES, FINDINGS
 from tests.integration.prometheus.conftest import publisher
 from tests.support.findings import FOREST, START_MS, TENANT, finding
+from tests.support.prometheus import until
 
 Run = Callable[..., str]
 
@@ -90,3 +94,33 @@ def test_explain_tells_the_whole_life_of_a_finding(run: Run) -> None:
 def test_an_id_that_fits_none_or_several_is_an_error_in_words(run: Run) -> None:
     assert "no finding has an id" in run(explain_command, "zzzz", fails=True)
     assert "is the start of 3 ids" in run(explain_command, "", fails=True)
+
+
+def test_watching_tells_every_change_as_it_comes(embedded: Broker) -> None:
+    program = "from deploy.findings_command import findings; findings()"
+    arguments = ["--watch", "--json", "--severity", "high", "--kafka", embedded.bootstrap]
+    with publisher(embedded.bootstrap) as publish:
+        publish([finding(1)])
+        watch = subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True)
+        assert watch.stdout is not None
+        seen: list[str] = []
+        reading = Thread(target=lambda: seen.extend(watch.stdout or ()))
+        reading.start()
+        try:
+            revision = 1
+
+            def told() -> bool:
+                nonlocal revision
+                revision += 1
+                publish([finding(2, severity=Severity.LOW), finding(1, "resolved", revision=revision)])
+                return bool(seen)
+
+            until(told, "a change is told", within_s=60)
+        finally:
+            watch.terminate()
+            watch.wait(30)
+            reading.join(30)
+            watch.stdout.close()
+    changes = [json.loads(line) for line in seen]
+
+    assert {(change["id"], change["state"]) for change in changes} == {(finding(1).id, "resolved")}

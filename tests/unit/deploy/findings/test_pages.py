@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from rich.console import Console, RenderableType
 
-from deploy.finding_page import difference, finding_page
+from deploy.finding_page import finding_page
+from deploy.finding_timeline import difference
 from deploy.findings_source import Explained, object_ids
 from deploy.findings_table import age, findings_table, ordered
 from streams.contracts.facts import Fact, Operation, Origin

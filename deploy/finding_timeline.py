@@ -1,0 +1,99 @@
+"""How a finding came about, for the terminal: its transitions and the facts about its objects, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from deploy.findings_source import FACT_RECORDS, Explained
+from deploy.findings_table import in_words, name_of, since
+from streams.contracts.facts import Fact, Origin
+from streams.contracts.finding import Finding, FindingState
+from streams.contracts.times import rfc3339
+
+_TRANSITION_STYLE = {"opened": "bold red", "resolved": "green", "suppressed": "dim italic", "updated": "yellow"}
+
+
+def timeline(explained: Explained, now_ms: int) -> RenderableType:
+    """One row per transition and fact, the oldest first."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(no_wrap=True, justify="right", style="dim")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = [*_steps(explained.history), *_facts(explained)]
+    for moment, what, words in sorted(rows, key=lambda row: row[0]):
+        table.add_row(moment[:19].replace("T", " "), f"{since(moment, now_ms)} ago", what, words)
+    if explained.facts_are_all:
+        return table
+    return Group(table, Text(f"Older facts were not looked for (only {FACT_RECORDS:,} records per partition)", "dim"))
+
+
+def _steps(history: list[Finding]) -> Iterator[tuple[str, Text, Text]]:
+    """What the finding's records say; where compaction took the earlier ones, its opening all the same."""
+    before: Finding | None = None
+    if history and (history[0].state is not FindingState.OPEN or history[0].updated_at != history[0].opened_at):
+        yield history[0].opened_at, Text("opened", _TRANSITION_STYLE["opened"]), Text("finding")
+    for step in history:
+        word = "opened" if step.state is FindingState.OPEN else step.state.value
+        words = "finding" if word == "resolved" else step.summary
+        if before is not None and before.state is step.state:
+            word, words = "updated", difference(before, step)
+        before = step
+        yield step.updated_at, Text(word, style=_TRANSITION_STYLE[word]), Text(words)
+
+
+def difference(before: Finding, after: Finding) -> str:
+    """What an update changed, in words."""
+    changes = [after.summary] if after.summary != before.summary else []
+    if after.severity is not before.severity:
+        changes.append(f"severity {before.severity.value} → {after.severity.value}")
+    for name in sorted(before.evidence.keys() | after.evidence.keys()):
+        was, now = before.evidence.get(name), after.evidence.get(name)
+        if was != now:
+            changes.append(f"{name.replace('_', ' ')} {in_words(was)} → {in_words(now)}")
+    was_held = {holder.id: holder for holder in before.counterparts}
+    now_held = {holder.id: holder for holder in after.counterparts}
+    changes += [f"{name_of(holder)} takes part" for id_, holder in now_held.items() if id_ not in was_held]
+    changes += [f"{name_of(holder)} no longer takes part" for id_, holder in was_held.items() if id_ not in now_held]
+    for id_ in was_held.keys() & now_held.keys():
+        if was_held[id_].role != now_held[id_].role:
+            roles = [(holder.role or "no role").replace("_", " ") for holder in (was_held[id_], now_held[id_])]
+            changes.append(f"{name_of(now_held[id_])}: {roles[0]} → {roles[1]}")
+    return "\n".join(changes) or "details of the objects changed"
+
+
+def _facts(explained: Explained) -> Iterator[tuple[str, Text, Text]]:
+    names = {holder.id: name_of(holder) for holder in explained.finding.counterparts}
+    contested = {name for holder in explained.finding.counterparts for name in holder.attributes}
+    for origin, fact in explained.facts:
+        text = Text()
+        text.append(names.get(fact.object_id, fact.object_id), style="bold")
+        text.append_text(_change(fact, contested))
+        yield rfc3339(fact.changed_ms or fact.ts_ms), _source(origin, fact), text
+
+
+def _source(origin: Origin, fact: Fact) -> Text:
+    words = {"r": "read", "c": "created", "u": "changed", "d": "deleted", "restore": "restored"}
+    return Text(f"{origin.side} {words[fact.op.value]}", style="cyan")
+
+
+def _change(fact: Fact, contested: set[str]) -> Text:
+    """The contested attributes with their values; of the others only the names."""
+    text = Text()
+    for name in sorted(contested & fact.attributes.keys()):
+        text.append(f"\n{name} ", style="dim")
+        value = fact.attributes[name]
+        text.append("removed" if value is None else in_words(value))
+    # The DN comes with every fact of AD: it is news only where nothing else is.
+    others = sorted((fact.attributes.keys() | fact.links.keys()) - contested - {"distinguishedName"})
+    if fact.full:
+        text.append(f"\nand {len(others)} other attributes", style="dim")
+    elif others:
+        text.append(f"\nalso {', '.join(others)}", style="dim")
+    elif not contested & fact.attributes.keys() and "distinguishedName" in fact.attributes:
+        text.append(f"\nstands at {fact.attributes['distinguishedName']}", style="dim")
+    return text

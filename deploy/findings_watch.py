@@ -1,0 +1,83 @@
+"""Findings as they change: the table that follows the topic, and changes one by one."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.live import Live
+
+from deploy.findings_source import Findings
+from deploy.findings_table import findings_table, ordered
+from sinks.consumer import TopicReader
+from streams.contracts.codec import encode
+from streams.contracts.errors import RetriableError
+from streams.contracts.finding import Finding
+from streams.contracts.topics import FINDINGS
+from streams.runtime.clock import now_ms
+from streams.runtime.settings import KafkaSettings
+
+_FRESH_FOR_MS = 3_000
+
+Filter = Callable[[Finding], bool]
+
+
+def watch_table(settings: KafkaSettings, concerns: Filter, wanted: Filter, limit: int, console: Console) -> None:
+    """Show the wanted findings as they are, refreshed as they change, for ever. Raises RetriableError.
+
+    concerns: which changes to mark for a moment, even if the finding is not wanted any more (it was resolved).
+    """
+    changed_ms: dict[str, int] = {}
+    with Live(console=console, auto_refresh=False, screen=True) as live:
+
+        def show(known: Findings, change: Finding | None) -> None:
+            if change is not None:
+                changed_ms[change.id] = now_ms()
+                return
+            horizon = now_ms() - _FRESH_FOR_MS
+            for id_ in [id_ for id_, at_ms in changed_ms.items() if at_ms <= horizon]:
+                del changed_ms[id_]
+            fresh = frozenset(changed_ms)
+            chosen = ordered([f for f in known.latest.values() if wanted(f) or (f.id in fresh and concerns(f))])
+            lines = min(limit, max(1, console.height - 5))
+            live.update(
+                findings_table(chosen, now_ms=now_ms(), limit=lines, width=console.width, fresh=fresh), refresh=True
+            )
+
+        _follow(settings, show)
+
+
+def watch_json(settings: KafkaSettings, concerns: Filter) -> None:
+    """Print every change that concerns us, one line of JSON each, for ever. Raises RetriableError."""
+
+    def show(_known: Findings, change: Finding | None) -> None:
+        if change is not None and concerns(change):
+            sys.stdout.buffer.write(encode(change) + b"\n")
+            sys.stdout.flush()
+
+    _follow(settings, show)
+
+
+def _follow(settings: KafkaSettings, show: Callable[[Findings, Finding | None], None]) -> None:
+    """Read on for ever: `show` gets each change after the start, and None once per second or so."""
+    known = Findings()
+    reader = TopicReader(settings, [FINDINGS])
+    try:
+        while True:
+            try:
+                records = reader.poll(0.5)
+            except RetriableError:
+                if not known.latest:
+                    raise
+                time.sleep(1)
+                continue
+            for record in records:  # opened, updated, suppressed and resolved ones alike
+                change = known.take(record)
+                if change is not None and record.meta.live:
+                    show(known, change)
+            if reader.position.caught_up:
+                show(known, None)
+    finally:
+        reader.close()
