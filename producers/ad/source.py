@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from producers.ad.context import NamingContext
+from producers.ad.forest import ForestWatch
 from producers.ad.servers import Servers
 from producers.ad.wakeup import Wakeup
 from producers.metrics import ERRORS
@@ -36,6 +37,7 @@ class ActiveDirectorySource:
         self._forest = forest
         self._servers = Servers(forest)
         self._sequence = Sequence()
+        self._watch: ForestWatch | None = None
         self._saved: list[Checkpoint] = []
         self._contexts: dict[str, NamingContext] = {}
         self._turn: list[NamingContext] = []
@@ -77,6 +79,8 @@ class ActiveDirectorySource:
             more = batch.more
             if more:
                 break
+        if not more:
+            facts += self._forest_facts()
         contacted = not any(context.contact.failures for context in self._contexts.values())
         return Batch(facts=facts, rejected=rejected, checkpoints=checkpoints, more=more, contacted=contacted)
 
@@ -103,6 +107,14 @@ class ActiveDirectorySource:
             context.close()
         self._servers.close()
         self._wakeup.close()
+
+    def _forest_facts(self) -> list[Fact]:
+        """News of the forest itself, where hybrid join is watched; after a full pass, not in between."""
+        if not self._forest.hybrid_join or not self._turn:
+            return []
+        if self._watch is None:
+            self._watch = ForestWatch(self._forest.name, self._servers, self._sequence, self._forest.forest_interval_s)
+        return self._watch.read(self._turn[0].name) if self._watch.is_due else []
 
     def _put_off(self, context: NamingContext, error: RetriableError) -> None:
         """Let a failing naming context wait; alone it is the runner's to wait for."""

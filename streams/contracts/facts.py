@@ -34,6 +34,10 @@ class ObjectKind(StrEnum):
     OTHER = "other"
 
 
+FOREST_KEYWORDS = "serviceConnectionPointKeywords"
+"""On a fact of kind FOREST: the keywords of its service connection point; absent where there is none."""
+
+
 class Link(msgspec.Struct, frozen=True, omit_defaults=True):
     """The far end of a link: `id` is the objectGUID (AD) or the object id (Entra)."""
 

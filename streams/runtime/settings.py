@@ -126,6 +126,7 @@ class ForestSettings(Section):
     hybrid_join: bool = False
     poll_interval_s: Seconds = 1.0
     reconcile_interval_s: Seconds = 86400.0
+    forest_interval_s: Seconds = 300.0
 
     @model_validator(mode="after")
     def _consistent(self) -> ForestSettings:

@@ -12,15 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from streams.contracts.facts import ObjectKind
+from streams.contracts.facts import FOREST_KEYWORDS, ObjectKind
 from streams.contracts.finding import Subject
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "forest"
-KEYWORDS = "serviceConnectionPointKeywords"
-"""The attribute of a forest's fact: the SCP's keywords; absent where there is no SCP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +85,8 @@ def forest_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]
     if state.kind is not ObjectKind.FOREST or not state.alive or state.forest is None:
         return {}
     body: dict[str, Any] = {"distinguished_name": state.text("distinguishedName")}
-    if isinstance(state.attributes.get(KEYWORDS), list):
-        body["keywords"] = sorted(state.texts(KEYWORDS))
+    if isinstance(state.attributes.get(FOREST_KEYWORDS), list):
+        body["keywords"] = sorted(state.texts(FOREST_KEYWORDS))
     if state.text("whenChanged"):
         body["scp_changed"] = state.text("whenChanged")
     if scope.hybrid_join:

@@ -6,10 +6,9 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
+from streams.contracts.facts import FOREST_KEYWORDS, Fact, ObjectKind, Operation, Origin
 from streams.contracts.times import rfc3339
 from streams.engine.oracle import DirectoryObject
-from streams.views.forest import KEYWORDS
 from streams.views.state import ObjectState
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
@@ -98,7 +97,7 @@ class RandomFleet:
         )
         attributes: dict[str, Any] = {"distinguishedName": "CN=Configuration,DC=corp,DC=local"}
         if keywords is not None:
-            attributes[KEYWORDS] = keywords
+            attributes[FOREST_KEYWORDS] = keywords
         self._objects["forest"] = _Object(AD, ObjectKind.FOREST, attributes)
         self._tell_whole("forest", Operation.READ)
 

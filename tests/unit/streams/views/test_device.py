@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from streams.contracts.facts import ObjectKind
+from streams.contracts.facts import FOREST_KEYWORDS, ObjectKind
 from streams.contracts.times import rfc3339
 from streams.views.computer import supported_system
 from streams.views.contributions import contributions_of, contributor_of
 from streams.views.device import DeviceView, Stage
-from streams.views.forest import KEYWORDS, ForestView
+from streams.views.forest import ForestView
 from streams.views.host import HostView
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
@@ -176,7 +176,7 @@ def test_hosts_are_windows_devices_of_one_name() -> None:
 def test_keywords_of_the_connection_point(
     keywords: list[str] | None, ids: tuple[str, ...], names: tuple[str, ...]
 ) -> None:
-    attributes = {"distinguishedName": "CN=Configuration,DC=corp", KEYWORDS: keywords}
+    attributes = {"distinguishedName": "CN=Configuration,DC=corp", FOREST_KEYWORDS: keywords}
     state = ObjectState(object_id="f", side="ad", tenant="t", forest="corp.local", kind=ObjectKind.FOREST,
                         attributes={k: v for k, v in attributes.items() if v is not None})  # fmt: skip
     ((key, body),) = contributions_of(state, Scope(hybrid_join=True)).items()
