@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.hygiene.objects import DirectoryObject
-from streams.hygiene.rules import Claim, Profile, Uniqueness, claims_of_value, judge_value
+from streams.hygiene.rules import Claim, Profile, Uniqueness, claim_of_value, judge_value
 from streams.hygiene.tenant import TenantContext
 
 _OF_FORM = frozenset(
@@ -42,7 +42,7 @@ def check(
             if chain.absent is not None and (breach := chain.absent.judge("", subject, tenant)) is not None:
                 found[chain.attribute, None] = (breach,)
             continue
-        judged_alone = uniqueness is None or not chain.unique
+        judged_alone = uniqueness is None or chain.unique is None
         for value in values if chain.every_value else values[:1]:
             if judged_alone and chain.clean(value, tenant):
                 continue
@@ -84,11 +84,11 @@ def survey(subject: DirectoryObject, profile: Profile, tenant: TenantContext) ->
             if is_clean(value, tenant):
                 if claim is not None:
                     found.append(claim(value))
-                elif chain.unique:
-                    found.extend(claims_of_value(chain, value, subject, tenant))
+                    continue
             else:
                 clean = False
-                found.extend(claims_of_value(chain, value, subject, tenant))
+            if chain.unique is not None and (claimed := claim_of_value(chain, value, subject, tenant)) is not None:
+                found.append(claimed)
     return (found if profile.later_only else list(dict.fromkeys(found))), clean
 
 

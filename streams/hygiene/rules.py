@@ -69,6 +69,7 @@ class Chain:
     every_value: all values of the attribute are judged, not the first alone.
     absent:      the rule for an object without the attribute, given the value "".
     applies:     whether the chain runs for this object.
+    unique:      the uniqueness rule among them, if there is one.
     """
 
     attribute: str
@@ -78,7 +79,7 @@ class Chain:
     every_value: bool = False
     absent: Rule | None = None
     applies: Callable[[DirectoryObject, TenantContext], bool] | None = None
-    unique: tuple[UniqueRule, ...] = ()
+    unique: UniqueRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ _Step = tuple[str, Chain, Callable[[str, TenantContext], bool], Callable[[str], 
 
 def _step(chain: Chain) -> _Step:
     """What every object needs of a chain, unpacked; the claim only where every object makes it."""
-    always = chain.unique[0].claim if len(chain.unique) == 1 and chain.unique[0].applies is None else None
+    always = chain.unique.claim if chain.unique is not None and chain.unique.applies is None else None
     return chain.attribute, chain, chain.clean, always
 
 
@@ -146,7 +147,7 @@ def chain_of(
     applies: Callable[[DirectoryObject, TenantContext], bool] | None = None,
 ) -> Chain:
     """A chain whose rules do not depend on the value, over the first value of an attribute."""
-    unique = tuple(rule for rule in rules if isinstance(rule, UniqueRule))
+    unique = next((rule for rule in rules if isinstance(rule, UniqueRule)), None)
     return Chain(attribute, rules, lambda _value: rules, clean, absent=absent, applies=applies, unique=unique)
 
 
@@ -174,15 +175,17 @@ def judge_value(
     return tuple(breaches)
 
 
-def claims_of_value(chain: Chain, value: str, subject: DirectoryObject, tenant: TenantContext) -> Iterable[Claim]:
+def claim_of_value(chain: Chain, value: str, subject: DirectoryObject, tenant: TenantContext) -> Claim | None:
     """What one stored value claims, with the repairs of the rules that run before the uniqueness rule."""
+    if chain.unique is None or (chain.unique.applies is not None and not chain.unique.applies(subject)):
+        return None
     current = value
     for rule in chain.rules(value):
         if isinstance(rule, UniqueRule):
-            if rule.applies is None or rule.applies(subject):
-                yield rule.claim(current)
-        elif (breach := rule.judge(current, subject, tenant)) is not None and breach.repaired is not None:
+            break
+        if (breach := rule.judge(current, subject, tenant)) is not None and breach.repaired is not None:
             current = breach.repaired
+    return chain.unique.claim(current)
 
 
 def _judge_unique(rule: UniqueRule, current: str, subject: DirectoryObject, uniqueness: Uniqueness) -> Breach | None:

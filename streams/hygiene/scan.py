@@ -13,7 +13,7 @@ from streams.hygiene.census import MOST_NAMED, Census, Holdings, SeenFrom
 from streams.hygiene.check import check, survey
 from streams.hygiene.faults import Action, Breach, ErrorName, Fault
 from streams.hygiene.objects import DirectoryObject
-from streams.hygiene.rules import Chain, Claim, Profile, UniqueRule
+from streams.hygiene.rules import Claim, Profile, UniqueRule
 from streams.hygiene.tenant import TenantContext
 
 _CLEAN, _DOUBTFUL, _CONTESTED = 0, 1, 2
@@ -34,7 +34,7 @@ class Scan:
         self._marks = bytearray()
         self._closed = False
         self._offered: dict[int, int] = {}
-        self._chains = {chain.attribute: chain for chain in profile.chains if chain.unique}
+        self._unique = {rule.attribute: rule for rule in profile.catalogue if isinstance(rule, UniqueRule)}
 
     def enroll(self, subject: DirectoryObject) -> None:
         """First pass: enter what the next object claims; objects are numbered from 0."""
@@ -86,12 +86,13 @@ class Scan:
 
     def _with_clashes(self, fault: Fault, ordinal: int, subject: DirectoryObject) -> Fault:
         """Name who already holds, or was already offered, the proposed value."""
-        chain = self._chains.get(fault.attribute)
+        rule = self._unique.get(fault.attribute)
         proposed = fault.proposed_value
-        if chain is None or proposed is None or proposed == fault.value:
+        if rule is None or proposed is None or proposed == fault.value:
             return fault
         dns: list[str] = []
-        for claim in _claims_as_they_stand(chain, proposed, subject):
+        if rule.applies is None or rule.applies(subject):
+            claim = rule.claim(proposed)
             holders = self._holdings.holders(claim)
             dns += [dn for number, dn in holders if number != ordinal][:MOST_NAMED]
             earlier = self._offered.setdefault(hash(claim), ordinal)
@@ -107,9 +108,8 @@ class Scan:
         """
         if ErrorName.DUPLICATE not in fault.errors or fault.proposed_action is not Action.EDIT:
             return ()
-        chain = self._chains[fault.attribute]
         stored = fault.value or ""
-        rule = chain.unique[0]
+        rule = self._unique[fault.attribute]
         holders = self._holdings.holders(rule.claim(stored))
         if not holders:
             return ()
@@ -124,8 +124,3 @@ class Scan:
         )
         row = replace(fault, dn=first.dn, common_name=first.common_name, breaches=(breach,))
         return (row,)
-
-
-def _claims_as_they_stand(chain: Chain, value: str, subject: DirectoryObject) -> list[Claim]:
-    rules = [rule for rule in chain.rules(value) if isinstance(rule, UniqueRule)]
-    return [rule.claim(value) for rule in rules if rule.applies is None or rule.applies(subject)]

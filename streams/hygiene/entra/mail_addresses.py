@@ -61,7 +61,7 @@ def proxy_chain() -> Chain:
         smtp_format("EN-PA-RFC", name, sources.PREPARE, _smtp_prefix),
         Rule("EN-PA-VERIFIED", name, (ErrorName.UNVERIFIED_DOMAIN,), sources.SHADOW, _judge_verified),
     )
-    return Chain(name, rules, lambda _value: rules, _is_clean_address, every_value=True, unique=(duplicate,))
+    return Chain(name, rules, lambda _value: rules, _is_clean_address, every_value=True, unique=duplicate)
 
 
 def target_chain() -> Chain:

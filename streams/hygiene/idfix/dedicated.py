@@ -78,9 +78,7 @@ def _proxy_addresses(top_level_domains: frozenset[str]) -> Chain:
     unique = duplicate("D-PA-DUP", name)
     other: tuple[Rule | UniqueRule, ...] = (length("D-PA-LEN", name, 256), colon("D-PA-COLON", name), unique)
     smtp = (*other, mail_format("D-PA-RFC", name, top_level_domains))
-    return Chain(
-        name, smtp, lambda value: smtp if has_smtp(value) else other, _never, every_value=True, unique=(unique,)
-    )
+    return Chain(name, smtp, lambda value: smtp if has_smtp(value) else other, _never, every_value=True, unique=unique)
 
 
 def _target_address(top_level_domains: frozenset[str]) -> Chain:

@@ -73,7 +73,7 @@ def _proxy_addresses(top_level_domains: frozenset[str]) -> Chain:
         return x500 if sets.X500.match(value) else other
 
     every = (*smtp, x400[-1], x500[-1], other[-1])
-    return Chain(name, every, rules, address_cleaner(256, top_level_domains), every_value=True, unique=(unique,))
+    return Chain(name, every, rules, address_cleaner(256, top_level_domains), every_value=True, unique=unique)
 
 
 def _sam_account_name() -> Chain:
@@ -110,7 +110,7 @@ def _target_address(top_level_domains: frozenset[str]) -> Chain:
         (*smtp, other[-1]),
         lambda value: smtp if has_smtp(value) else other,
         address_cleaner(255, top_level_domains),
-        unique=(unique,),
+        unique=unique,
     )
 
 
