@@ -7,6 +7,7 @@ Faust gives the process, the consumer group and the agents. Tables, commits and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -17,6 +18,7 @@ from typing import Any, NoReturn, cast
 import faust
 import uvloop
 from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 from prometheus_client import start_http_server
 
@@ -169,8 +171,9 @@ class _App(faust.App):
         return await first_available(self._kafka, topic, offsets)
 
     async def rewind(self, topic: str, partition: int, offset: int) -> None:
-        """See Positions."""
-        await self.consumer.seek(TP(topic, partition), offset)
+        """See Positions. The next assignment starts where it must anyway, so losing the partition is no matter."""
+        with contextlib.suppress(IllegalStateError):
+            await self.consumer.seek(TP(topic, partition), offset)
 
     def _highwater(self, topic: str, partition: int) -> int | None:
         return cast("int | None", self.consumer.highwater(TP(topic, partition)))

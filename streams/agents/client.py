@@ -6,6 +6,8 @@ because Faust sends every table write as a record of its own (measured: DECISION
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -76,9 +78,10 @@ async def _started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
     return producer
 
 
-def new_reader(kafka: KafkaSettings, *, fetch_bytes: int = 2 * 1024 * 1024) -> AIOKafkaConsumer:
-    """A consumer outside any group that never resets its position by itself; not started yet."""
-    return AIOKafkaConsumer(
+@contextlib.asynccontextmanager
+async def new_reader(kafka: KafkaSettings, *, fetch_bytes: int = 2 * 1024 * 1024) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer outside any group that never resets its position by itself."""
+    reader = AIOKafkaConsumer(
         **connection_options(kafka),
         group_id=None,
         enable_auto_commit=False,
@@ -86,3 +89,8 @@ def new_reader(kafka: KafkaSettings, *, fetch_bytes: int = 2 * 1024 * 1024) -> A
         fetch_max_wait_ms=50,
         max_partition_fetch_bytes=fetch_bytes,
     )
+    try:
+        await reader.start()
+        yield reader
+    finally:
+        await reader.stop()

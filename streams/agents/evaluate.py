@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
+from msgspec.structs import replace
+
 from streams.agents.deadletters import Fuse, dead_letter
 from streams.agents.lanes import Record
 from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS
@@ -15,6 +17,7 @@ from streams.contracts.errors import InvalidRecordError
 from streams.contracts.views import Contribution, ContributionChunk, Tick, ViewRecord
 from streams.engine.evaluator import ViewPartition
 from streams.engine.outcome import Outcome
+from streams.runtime.clock import Sequence
 from streams.runtime.logs import get_logger
 
 STAGE = "evaluate"
@@ -42,6 +45,7 @@ class EvaluatePartition:
         self._rows = rows
         self._new_outbox = new_outbox
         self._fuse = fuse
+        self._sequence = Sequence()
         self._reported: dict[tuple[str, str], None] = {}
         self.ticked_ms = 0
         """`now_ms` of the latest tick that came back: the proof that this partition moves."""
@@ -98,8 +102,10 @@ class EvaluatePartition:
         if isinstance(part, ContributionChunk):
             CONTRIBUTIONS.inc(len(part.items))
         outbox.findings(outcome.findings)
-        outbox.contributions(outcome.contributions)
-        outbox.causes(outcome.causes)
+        # Numbered by the wall clock at sending: the partition's own time falls back by a little when a
+        # worker dies (ticks are not kept), and a repeated word must not look older than the first telling.
+        outbox.contributions(replace(word, seq=self._sequence.next()) for word in outcome.contributions)
+        outbox.causes(replace(cause, seq=self._sequence.next()) for cause in outcome.causes)
         for fault in outcome.faults:
             RULE_FAULTS.labels(fault.detection).inc()
             name = (fault.detection, fault.view)

@@ -107,6 +107,8 @@ class Lane:
 
     async def rewind(self) -> None:
         """Have the consumer deliver again from the record that is expected next."""
+        if self._stopping:
+            return
         log.warning("rewound", topic=self._topic, partition=self._partition, offset=self.expected)
         self._rewound_at = time.monotonic()
         await self._positions.rewind(self._topic, self._partition, self.expected)
