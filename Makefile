@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for found in python3.11 python3.12 python3.13 python3; do command -v $$found && break; done)
 ARGS ?=
 
-.PHONY: help demo lab up test test-unit lint bench generate lock parts clean
+.PHONY: help demo lab test test-unit lint bench generate lock parts clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
