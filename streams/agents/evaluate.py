@@ -17,7 +17,7 @@ from streams.contracts.errors import InvalidRecordError
 from streams.contracts.views import Contribution, ContributionChunk, Tick, ViewRecord
 from streams.engine.evaluator import ViewPartition
 from streams.engine.outcome import Outcome
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import Sequence as HybridClock
 from streams.runtime.logs import get_logger
 
 STAGE = "evaluate"
@@ -45,7 +45,7 @@ class EvaluatePartition:
         self._rows = rows
         self._new_outbox = new_outbox
         self._fuse = fuse
-        self._sequence = Sequence()
+        self._sequence = HybridClock()
         self._reported: dict[tuple[str, str], None] = {}
         self.ticked_ms = 0
         """`now_ms` of the latest tick that came back: the proof that this partition moves."""
