@@ -108,7 +108,7 @@ class LiveScreen:
 
 
 def render(scene: Scene, height: int) -> RenderableType:
-    """The scene on a screen of so many lines: the newest findings if there is no room for all."""
+    """The scene on a screen of so many lines: open findings first, the newest on top, as many as there is room for."""
     story = Text("\n".join(scene.told) or "…", overflow="ellipsis", no_wrap=True)
     head = Panel(story, title=escape(scene.title), title_align="left", subtitle=_clock(scene), subtitle_align="right")
     room = max(4, height - _RECENT - len(scene.sources) - 9)
@@ -122,7 +122,8 @@ def _findings(scene: Scene, room: int) -> RenderableType:
     table.add_column("what", ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column("found in", justify="right", no_wrap=True)
     table.add_column("cleared in", justify="right", no_wrap=True)
-    rows = sorted(scene.findings.values(), key=lambda each: (each.state is FindingState.RESOLVED, each.opened_at))
+    newest_first = sorted(scene.findings.values(), key=lambda each: each.updated_at, reverse=True)
+    rows = sorted(newest_first, key=lambda each: each.state is FindingState.RESOLVED)
     open_count = sum(each.state is FindingState.OPEN for each in rows)
     for each in rows[:room]:
         progress = scene.progress.get(each.id)

@@ -15,6 +15,7 @@ from deploy.lab.services import services
 from deploy.lab.settings_file import write_secret, write_settings
 from deploy.lab.sync.clock import CYCLE_S
 from deploy.lab.sync.report import CycleReport
+from streams.runtime.logs import configure_logs
 
 
 @click.command(context_settings={"show_default": True})
@@ -33,6 +34,7 @@ def lab(directory: Path, kafka: str, objects: int, seed: int, speed: float) -> N
 
     Writes an ordinary settings file to point `synchealth up` at; everything listens on the loopback address.
     """
+    configure_logs("warning")
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
