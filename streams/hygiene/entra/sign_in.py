@@ -62,7 +62,7 @@ def is_valid_sign_in_name(value: str, tenant: TenantContext) -> bool:
     local, _, domain = value.rpartition("@")
     return (
         _CLEAN_LOCAL(local) is not None
-        and not longer_than(local, LOCAL_LIMIT)
+        and len(local) <= LOCAL_LIMIT  # it is ASCII
         and not longer_than(domain, DOMAIN_LIMIT)
         and tenant.domain(domain).well_formed
     )

@@ -15,7 +15,7 @@ _NAME_STARTS = (
 )  # fmt: skip
 """SKIP-CN. A prefix test: it also hides real people, such as `Guestova Anna` (a bug that is kept)."""
 
-_FIRST_LETTERS = frozenset(start[0] for start in _NAME_STARTS)
+_FOUR_LETTERS = frozenset(start[:4] for start in _NAME_STARTS)
 _RECIPIENT_TYPES = frozenset({"0x1000", "0x2000", "0x4000", "0x400000", "0x800000", "0x1000000", "0x20000000"})
 """SKIP-RTD. Compared as text; LDAP gives decimal, so it never fires on a directory (a bug that is kept)."""
 
@@ -23,7 +23,7 @@ _RECIPIENT_TYPES = frozenset({"0x1000", "0x2000", "0x4000", "0x400000", "0x80000
 def skip(subject: DirectoryObject, mode: Mode) -> str | None:
     """The id of the rule that leaves this object out, or None."""
     name = subject.common_name.lower()
-    if name[-1:] == "$" or (name[:1] in _FIRST_LETTERS and name.startswith(_NAME_STARTS)):
+    if name[-1:] == "$" or (name[:4] in _FOUR_LETTERS and name.startswith(_NAME_STARTS)):
         return "SKIP-CN"
     if is_conflict_object(subject.dn):
         return "SKIP-CNF"
