@@ -88,7 +88,8 @@ class Verdict:
 class Thresholds:
     """Limits that the settings may move ([detections] in the settings file).
 
-    pending_stuck_ms:  a device may be pending, and a new computer without certificate, this long.
+    pending_stuck_ms:  patience with what computers do themselves: a device may be pending, a new computer without
+                       certificate, and one registered twice, this long.
     device_stale_ms:   a device that has not signed in for this long is stale (never below 21 days).
     computer_seen_ms:  a computer whose own password is older than this is taken for dead and is no gap.
     """

@@ -22,22 +22,23 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/hybrid-join-plan",),
     alert=None,
-    hold_s=86_400,
     false_positives=("A private computer that happens to have the same name.",),
     known_gaps=("The two are joined by name: Graph shows no other common mark.",),
 )
 
 
 def evaluate(view: HostView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires while a hybrid device and a registered (Workplace) one have gone by one name for a day."""
+    """Fires while a hybrid device and a registered (Workplace) one have gone by one name for pending_stuck_s."""
     hybrid, registered = view.of_trust(HYBRID), view.of_trust("Workplace")
     if not hybrid or not registered:
         return None
     computer = next(iter(view.computers), None)
     party = computer or hybrid[0].party
+    since_ms = max(each.changed_ms for each in (*hybrid, *registered))
     return Verdict(
         summary=f"{view.name} is hybrid joined and registered {len(registered)} time(s) as well",
-        since_ms=max(each.changed_ms for each in (*hybrid, *registered)),
+        since_ms=since_ms,
+        open_at_ms=since_ms + context.thresholds.pending_stuck_ms,
         subject=party.subject(view.key),
         forest=computer.forest if computer is not None else None,
         evidence={

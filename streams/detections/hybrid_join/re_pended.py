@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hybrid_join._gap import counted, verdict
+from streams.detections.hybrid_join._gap import CYCLES, counted, verdict
 from streams.views.device import DeviceView, Stage
 
 DETECTION = Detection(
@@ -21,13 +21,12 @@ DETECTION = Detection(
         "once: find out which organisational unit left the scope of synchronisation and came back."
     ),
     references=("https://learn.microsoft.com/troubleshoot/entra/entra-id/dir-dmns-obj/pending-devices",),
-    hold_s=3600,
     known_gaps=("Registrations from before our first reading of the tenant are not known.",),
 )
 
 
 def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires an hour after the new device appeared (the join task may have helped itself by then)."""
+    """Fires two cycles after the new device appeared: the join task, run hourly, may have helped itself by then."""
     computer, device = counted(view, context, now_ms), view.device
     before = [each for each in view.deleted if not each.pending]
     if computer is None or device is None or not device.pending or not before:
@@ -39,6 +38,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         now_ms,
         summary=f"{computer.party.name} was registered and is pending again",
         since_ms=device.changed_ms,
+        open_at_ms=device.changed_ms + CYCLES * context.sync_interval_ms,
         stage=Stage.PENDING,
         evidence={"registered_before": len(before)},
         roles=((device, "pending"), *((each, "deleted") for each in before)),

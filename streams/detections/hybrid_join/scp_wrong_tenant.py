@@ -20,7 +20,10 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/troubleshoot-hybrid-join-windows-current",),
     false_positives=("A forest whose devices join another tenant than its users are synchronised to, on purpose.",),
-    known_gaps=("While the application may not read the tenant's domains, azureADName is not judged.",),
+    known_gaps=(
+        "The service connection point is read only where forest.hybrid_join is set.",
+        "While the application may not read the tenant's domains, azureADName is not judged.",
+    ),
 )
 
 
