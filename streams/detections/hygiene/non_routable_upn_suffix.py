@@ -26,7 +26,10 @@ DETECTION = Detection(
         "https://learn.microsoft.com/microsoft-365/enterprise/prepare-a-non-routable-domain-for-directory-synchronization",
     ),
     false_positives=("Users who sign in by an alternate login ID: their UPN does not go to the cloud.",),
-    known_gaps=("A top-level domain that is younger than the installed list counts as unknown.",),
+    known_gaps=(
+        "A top-level domain that is younger than the installed list counts as unknown.",
+        "Whether somebody holds the proposed name already is told by `synchealth scan` alone.",
+    ),
 )
 
 

@@ -26,7 +26,10 @@ DETECTION = Detection(
         "https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",
     ),
     false_positives=("Users who sign in by an alternate login ID: their UPN does not go to the cloud.",),
-    known_gaps=("Silent while the application may not read the tenant's domains.",),
+    known_gaps=(
+        "Silent while the application may not read the tenant's domains.",
+        "Whether somebody holds the proposed name already is told by `synchealth scan` alone.",
+    ),
 )
 
 
