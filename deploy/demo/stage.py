@@ -127,7 +127,7 @@ def _write(lab: LabServices, config: Path, broker: str, speed: float, *, embedde
             "session_timeout_s": 3.0 if embedded else 10.0,
             "metrics_port": free_port(),
         },
-        detections={"sync_interval_s": CYCLE_S / speed},
+        detections={"sync_interval_s": CYCLE_S / speed, "pending_stuck_s": 2 * CYCLE_S / speed},
         metrics={"port": free_port()},
         log={"json_lines": False},
     )

@@ -13,6 +13,7 @@ from deploy.lab.entra.apps import AppRegistration
 from deploy.lab.entra.tenant import TenantStore
 from deploy.lab.organisation import Layout, Organisation, populate
 from deploy.lab.sync.active_directory import DirectoryForest
+from deploy.lab.sync.devices import DeviceSync
 from deploy.lab.sync.engine import SyncEngine
 from deploy.lab.sync.scope import Scope
 from deploy.lab.sync.tenant import Tenant
@@ -50,6 +51,7 @@ class HybridOrganisation:
     forests: Sequence[ForestOfLab]
     tenant: TenantStore
     engine: SyncEngine
+    devices: DeviceSync
     app: AppRegistration
     client_secret: str = field(repr=False)
 
@@ -79,15 +81,17 @@ def build(
     client_secret = secrets.token_urlsafe(24)
     app = AppRegistration(str(uuid.uuid4()), frozenset(GRAPH_ROLES), secrets={client_secret}, delegated=True)
     tenant.register_app(app)
+    devices = DeviceSync([(forest.store, forest.layout.computers_ou) for forest in forests], tenant)
     engine = SyncEngine(
         [DirectoryForest(forest.store) for forest in forests],
         Tenant(tenant),
         scopes={forest.name: forest.scope for forest in forests},
         seed=seed,
+        devices=devices,
     )
     report = engine.cycle()
     on_step(f"{report.added:,} objects synchronised to {tenant.initial_domain}")
-    return HybridOrganisation(forests, tenant, engine, app, client_secret)
+    return HybridOrganisation(forests, tenant, engine, devices, app, client_secret)
 
 
 def _forest(domain: str, organisation: Organisation) -> ForestOfLab:

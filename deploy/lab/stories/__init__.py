@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from deploy.lab.hybrid import HybridOrganisation
-from deploy.lab.stories import conflicts
+from deploy.lab.stories import conflicts, hybrid_join
 from deploy.lab.stories.story import Story
 
-STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {"conflicts": conflicts.build}
+STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {
+    "conflicts": conflicts.build,
+    "hybrid_join": hybrid_join.build,
+}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from deploy.lab.sync.devices import DeviceSync
 from deploy.lab.sync.export import Exporter
 from deploy.lab.sync.forest import Forest
 from deploy.lab.sync.objects import AdObject, Kind, TenantRules
@@ -28,11 +29,19 @@ class SyncEngine:
         tenant:  the Entra connector.
         scopes:  selected organizational units by forest name; a forest without one is taken whole.
         seed:    of the digits in placeholder names.
+        devices: exports computers at the end of each cycle; None: device sync is off.
     """
 
     def __init__(
-        self, forests: Sequence[Forest], tenant: Tenant, *, scopes: Mapping[str, Scope] | None = None, seed: int = 0
+        self,
+        forests: Sequence[Forest],
+        tenant: Tenant,
+        *,
+        scopes: Mapping[str, Scope] | None = None,
+        seed: int = 0,
+        devices: DeviceSync | None = None,
     ) -> None:
+        self.devices = devices
         self.forests = list(forests)
         self.tenant = tenant
         self.scopes = dict(scopes or {})
@@ -57,6 +66,8 @@ class SyncEngine:
                     self._retry[found.guid] = found
         self._export_members(pending, report)
         self._export_deletes(rules, report)
+        if self.devices is not None:
+            self.devices.cycle()
         self.tenant.store.record_sync()
         return report
 
