@@ -114,6 +114,11 @@ class AddressView:
         """The claimant's own Entra object, if that has a say on this address too."""
         return next((other for other in self.entra if claimant.party.matches(other.party)), None)
 
+    def forest_of(self, claimant: Claimant) -> str | None:
+        """The forest of a claimant; of an Entra object that of its own AD side, else of any AD claimant."""
+        own = [other for other in self.ad if other.party.matches(claimant.party)]
+        return claimant.party.forest or next((other.party.forest for other in own or self.ad), None)
+
     def holders(self, roles: Mapping[str, str]) -> tuple[Holder, ...]:
         """Everyone on either side, with the role that a rule gives them by id."""
         return tuple(

@@ -7,7 +7,7 @@ A step is one of
         Windows 11 computer created on 2026-09-01; the cases begin on 2026-09-21;
   {"tenant": {...}}: fields of TenantState;
   {"after_s": seconds}: a tick that much later;
-  {"open": ["detection id", …]}: exactly these are open now; {"open": …, "evidence": {detection: {key: value}}}.
+  {"open": ["detection id", …]}: exactly these are open now; {"open": …, "evidence": {detection: {key: value}}}, {"open": …, "forest": {detection: forest}}.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
             found = sorted({finding.detection for finding in pipeline.open().values() if finding.family == family})
             assert found == sorted(step["open"]), f"{where}: open {found}, expected {step['open']}"
             for finding in pipeline.open().values():
+                if finding.detection in step.get("forest", {}):
+                    assert finding.forest == step["forest"][finding.detection], f"{where}: {finding.forest}"
                 for key, value in step.get("evidence", {}).get(finding.detection, {}).items():
                     assert finding.evidence.get(key) == value, f"{where}: {finding.evidence}"
         elif "after_s" in step:

@@ -54,7 +54,7 @@ def _by_address(view: AddressView) -> Verdict | None:
         since_ms=min(time_in(error, "occurredDateTime", claimant.changed_ms) for claimant, error in quarantined),
         open_at_ms=0,
         subject=view.subject(first),
-        forest=next((claimant.party.forest for claimant in view.ad), None),
+        forest=view.forest_of(first),
         evidence={
             "address": view.address.folded,
             "category": first_error.get("category"),

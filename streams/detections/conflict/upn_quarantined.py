@@ -44,7 +44,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         since_ms=since_ms,
         open_at_ms=0,
         subject=view.subject(first),
-        forest=next((claimant.party.forest for claimant in view.ad), None),
+        forest=view.forest_of(first),
         evidence={
             "address": view.address.folded,
             "placeholder": first.party.user_principal_name,
