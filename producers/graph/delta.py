@@ -35,6 +35,10 @@ from streams.runtime.logs import get_logger
 _REFUSED_WAIT_S = 60.0
 # A poll without news moves nothing but the deltaLink, and an older one says the same: save it only so often.
 _QUIET_SAVE_MS = 60_000
+# What `save` writes.
+_POSITION = frozenset(
+    ("phase", "link", "anchor", "known", "unverified", "completed", "verified_ms", "doubtful", "last_item", "marks")
+)
 _UNSUPPORTED = re.compile(r"not supported for the following properties?: *([\w, ]+)", re.IGNORECASE)
 _LOST = re.compile(r"syncStateNotFound|resync|ExpiredPageToken", re.IGNORECASE)
 
@@ -123,6 +127,10 @@ class DeltaTask:
         """Go on where the saved parts say."""
         self._errors.restore(checkpoints)
         position = next((saved.position for saved in checkpoints if saved.part == self.name), {})
+        if position and _POSITION - position.keys():
+            log.warning("position of another version, full round", source=self._source, collection=self.name)
+            metrics.RESYNCS.labels(self._source, "position_unreadable").inc()
+            position = {}
         marks = position.get("marks", {})
         beyond = [name for key, ids in self._generations.items() for name in ids.restore(checkpoints, marks.get(key))]
         if position:
@@ -236,7 +244,7 @@ class DeltaTask:
             try:
                 step.facts += self._facts(item, ts_ms)
             except InvalidRecordError as error:
-                step.rejected.append(_dead_letter(item, error, ts_ms))
+                step.rejected.append(dead_letter(item, error, ts_ms))
         following, done = page.get("@odata.nextLink"), page.get("@odata.deltaLink")
         if following:
             self._link = following
@@ -287,11 +295,14 @@ class DeltaTask:
         self.doubtful.clear()
 
 
-def _dead_letter(item: Any, error: InvalidRecordError, ts_ms: int) -> DeadLetter:
+def dead_letter(item: Any, error: InvalidRecordError, ts_ms: int) -> DeadLetter:
+    """An item of Graph that cannot be mapped, whole."""
+    name = item.get("id") if isinstance(item, dict) else None
     return DeadLetter(
         reason=error.reason,
         error=str(error),
         stage="source",
         ts_ms=ts_ms,
         original=base64.b64encode(encode(item)).decode("ascii"),
+        key=name if isinstance(name, str) else None,
     )

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from typing import Any
 
 from producers.graph.client import GraphClient, GraphError
-from producers.graph.delta import DeltaTask
+from producers.graph.delta import DeltaTask, dead_letter
 from producers.graph.mapping import object_id
 from producers.graph.task import Step
 from producers.known import IdSet
@@ -173,7 +173,7 @@ class VerifyTask:
             return self._read(names[:_READ_AT_ONCE])
         if not isinstance(found, list):
             raise RetriableError(f"{self.name}: getByIds answers without value; asking again")
-        living = {object_id(item) for item in found}
+        living = {item["id"].lower() for item in found if isinstance(item, dict) and isinstance(item.get("id"), str)}
         return Decided(
             names, [], [name for name in names if name in living], [name for name in names if name not in living]
         )
@@ -183,8 +183,11 @@ class VerifyTask:
         newer = self._delta.told_since or set()
         ts_ms = now_ms()
         for item in decided.items:
-            if object_id(item) not in newer:
-                step.facts += self._delta.read_facts(item, ts_ms)
+            try:
+                if object_id(item) not in newer:
+                    step.facts += self._delta.read_facts(item, ts_ms)
+            except InvalidRecordError as error:
+                step.rejected.append(dead_letter(item, error, ts_ms))
         step.facts += [self._delta.gone_fact(name, ts_ms) for name in decided.gone if name not in newer]
         done = set(decided.asked) - newer
         for name in done:

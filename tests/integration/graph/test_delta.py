@@ -240,6 +240,34 @@ def test_once_a_day_everything_is_compared_again(lab: GraphLab, reader: Reader) 
         assert set(reader.mirror.objects) == set(lab.tenant.ids("user"))
 
 
+def test_a_position_of_another_version_leads_to_a_full_pass(lab: GraphLab, reader: Reader) -> None:
+    with lab.source() as source:
+        reader.take(source)
+    dead = lab.tenant.ids("user")[7]
+    lab.tenant.delete("user", dead)
+    lab.tenant.hard_delete("user", dead)
+    del lab.tenant.collections["user"].tombstones[dead]
+    for part in reader.saved.parts():
+        if part.part == "users":
+            part.position.pop("marks")
+    with lab.source(reader.saved.parts()) as source:
+        reader.take(source)
+        reader.agrees()
+
+
+def test_an_unusable_item_becomes_a_dead_letter_and_the_rest_is_told(lab: GraphLab, reader: Reader) -> None:
+    one, other = lab.tenant.ids("user")[:2]
+    lab.faults.add(Fault("partial", path="/users/delta", ids=frozenset({one})))  # this one is read by itself
+    for name in (one, other):
+        lab.tenant.upsert("user", name, {"proxyAddresses": "not a list"})
+    with lab.source() as source:
+        batches = drain(source)
+    letters = [letter for batch in batches for letter in batch.rejected]
+    assert {(letter.key, letter.reason) for letter in letters} == {(one, "wrong_type"), (other, "wrong_type")}
+    told = {fact.object_id for fact in facts_of(batches)}
+    assert told == set(expected(lab.tenant)) - {one, other}
+
+
 def test_an_empty_page_with_a_next_link_is_not_the_end(lab: GraphLab, reader: Reader) -> None:
     lab.faults.add(Fault("empty_page", path="/users/delta", times=3))
     with lab.source() as source:
