@@ -7,7 +7,8 @@ A step is one of
         Windows 11 computer created on 2026-09-01; the cases begin on 2026-09-21;
   {"tenant": {...}}: fields of TenantState;
   {"after_s": seconds}: a tick that much later;
-  {"open": ["detection id", …]}: exactly these are open now; {"open": …, "evidence": {detection: {key: value}}}, {"open": …, "forest": {detection: forest}}.
+  {"open": ["detection id", …]}: exactly these are open now; beside it "evidence": {detection: {key: value}}
+        and "forest": {detection: forest}.
 """
 
 from __future__ import annotations
