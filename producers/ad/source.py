@@ -11,6 +11,7 @@ from producers.ad.forest import ForestWatch
 from producers.ad.servers import Servers
 from producers.ad.wakeup import Wakeup
 from producers.metrics import ERRORS
+from producers.sequence import last_number
 from producers.source import Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
@@ -48,7 +49,7 @@ class ActiveDirectorySource:
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
         """Take back every saved part; the sequence goes on above the highest number that was given out."""
         self._saved = list(checkpoints)
-        self._sequence = Sequence(max((saved.seq for saved in self._saved), default=0))
+        self._sequence = Sequence(last_number(self._saved))
 
     def read(self) -> Batch:
         """The next batch of any naming context; `contacted` only if every one of them answers.

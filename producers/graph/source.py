@@ -19,6 +19,7 @@ from producers.graph.sweep import SweepTask
 from producers.graph.task import Step, Task
 from producers.graph.tenant import TenantTask
 from producers.graph.verify import VerifyTask
+from producers.sequence import last_number
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
@@ -80,7 +81,7 @@ class GraphSource:
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
         """Go on above the last sequence number and where each task's position says."""
         saved = list(checkpoints)
-        self._sequence.last = max((checkpoint.seq for checkpoint in saved), default=0)
+        self._sequence.last = last_number(saved)
         for turn in self._turns:
             turn.task.restore(saved)
 

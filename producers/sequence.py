@@ -1,0 +1,29 @@
+"""Where the sequence numbers of a source go on after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streams.contracts.checkpoint import Checkpoint
+from streams.runtime.clock import now_ms, rfc3339
+from streams.runtime.logs import get_logger
+
+# Numbers are milliseconds shifted by 12 bits (streams.runtime.clock.Sequence).
+_HOUR = 3600 * 1000 << 12
+
+log = get_logger(__name__)
+
+
+def last_number(checkpoints: Sequence[Checkpoint]) -> int:
+    """The number that everything from now on has to exceed; 0 for a source that begins.
+
+    Facts that were published after the last saved position carry higher numbers than it. As long as time goes
+    on, new ones exceed those as well. If the clock stands behind the position, it was set back: then an hour of
+    numbers is left out, or a change could count as older than the facts of which nobody knows.
+    """
+    last = max((saved.seq for saved in checkpoints), default=0)
+    saved_ms = max((saved.ts_ms for saved in checkpoints), default=0)
+    if now_ms() >= saved_ms:
+        return last
+    log.warning("the clock was set back", saved=rfc3339(saved_ms), now=rfc3339(now_ms()))
+    return last + _HOUR
