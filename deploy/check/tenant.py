@@ -27,7 +27,14 @@ class _Need:
 
 
 _NEEDS = (
-    *(_Need(f"/{collection.name}/delta?$select=id", collection.permission) for collection in COLLECTIONS),
+    *(
+        _Need(
+            f"/{collection.name}/delta?$select=id",
+            collection.permission,
+            "" if collection.essential else f"{collection.name} are unknown, so what concerns them is not judged",
+        )
+        for collection in COLLECTIONS
+    ),
     _Need("/organization", "Organization.Read.All", "the tenant's last synchronisation is unknown"),
     _Need("/domains", "Domain.Read.All", "only verified domains are known, from the organization"),
     _Need(

@@ -90,6 +90,7 @@ def test_a_tenant_that_is_ready(tenant: TenantSettings) -> None:
     [
         ("User.Read.All", Mark.FAULT),
         ("OrgContact.Read.All", Mark.FAULT),
+        ("Device.Read.All", Mark.GAP),
         ("RoleManagement.Read.Directory", Mark.GAP),
         ("OnPremDirectorySynchronization.Read.All", Mark.GAP),
     ],
