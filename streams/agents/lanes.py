@@ -22,7 +22,7 @@ from streams.runtime.logs import get_logger
 
 MAX_BATCH_BYTES = 1_000_000
 MAX_BATCH_RECORDS = 2_000
-_QUEUED_RECORDS = 4_000
+_QUEUED_RECORDS = 500
 _REWIND_PATIENCE_S = 5.0
 log = get_logger(__name__)
 
@@ -98,18 +98,18 @@ class Lane:
             available = await self._positions.first_available(self._topic, {self._partition: self.expected})
             self.expected = available[self._partition]
             if record.offset != self.expected:
-                await self.rewind()
+                await self.rewind(f"got {record.offset}")
                 return
         self._rewound_at = None
         self.expected = record.offset + 1
         self._queue.append(record)
         self._arrived.set()
 
-    async def rewind(self) -> None:
+    async def rewind(self, why: str) -> None:
         """Have the consumer deliver again from the record that is expected next."""
         if self._stopping:
             return
-        log.warning("rewound", topic=self._topic, partition=self._partition, offset=self.expected)
+        log.warning("rewound", why=why, topic=self._topic, partition=self._partition, offset=self.expected)
         self._rewound_at = time.monotonic()
         await self._positions.rewind(self._topic, self._partition, self.expected)
 

@@ -46,6 +46,7 @@ class Watchdog:
         self._stuck_s = stuck_s
         self._rewind_s = rewind_s
         self._seen: dict[tuple[str, int], _Seen] = {}
+        self._moved: dict[str, float] = {}
 
     async def look(self, stages: Mapping[str, Stage]) -> None:
         """Set the lag gauges; send the consumer back where it lost records at the end of a partition.
@@ -62,24 +63,40 @@ class Watchdog:
         now = time.monotonic()
         lag: dict[str, int] = dict.fromkeys(stages, 0)
         self._seen = {name: seen for name, seen in self._seen.items() if lanes.get(name) is seen.lane}
+        resting: list[tuple[tuple[str, int], int]] = []
         for name, lane in lanes.items():
             end = max(ends[TopicPartition(*name)], self._highwater(*name) or 0)
             behind = max(0, end - lane.next_offset)
             lag[name[0]] += behind
             seen = self._seen.get(name)
             if seen is None or seen.position != lane.next_offset or not behind:
+                if seen is None or seen.position != lane.next_offset:
+                    self._moved[name[0]] = now
                 self._seen[name] = _Seen(lane, lane.next_offset, lane.expected, now)
-                continue
-            if now - seen.since > self._stuck_s:
-                raise FatalError(
-                    f"{name[0]}/{name[1]} has not moved for {now - seen.since:.0f} s with {behind} records to read: "
-                    "this worker stops to be started afresh"
-                )
-            idle = seen.expected == lane.expected and not lane.queued and lane.busy_since is None
-            # Ever rarer: a rewind throws away what is being fetched, and a starved machine is merely slow.
-            if idle and now - seen.since > self._rewind_s * 2**seen.rewinds:
-                seen.rewinds += 1
-                await lane.rewind()
-            seen.expected = lane.expected
+            else:
+                resting.append((name, behind))
+        for name, behind in resting:
+            await self._wake(name, behind, now)
         for topic, records in lag.items():
             LAG.labels(topic).set(records)
+
+    async def _wake(self, name: tuple[str, int], behind: int, now: float) -> None:
+        """Deal with a partition that has records to read and did not move since the last look.
+
+        While others of its topic move it merely waits for its turn, within reason.
+        """
+        seen = self._seen[name]
+        alone_s, all_s = now - seen.since, now - max(seen.since, self._moved.get(name[0], 0.0))
+        if all_s > self._stuck_s or alone_s > 10 * self._stuck_s:
+            raise FatalError(
+                f"{name[0]}/{name[1]} has not moved for {alone_s:.0f} s with {behind} records to read: "
+                "this worker stops to be started afresh"
+            )
+        lane = seen.lane
+        idle = seen.expected == lane.expected and not lane.queued and lane.busy_since is None
+        seen.expected = lane.expected
+        # Ever rarer: a rewind throws away what is being fetched, and a starved machine is merely slow.
+        pause_s = self._rewind_s * 2**seen.rewinds
+        if idle and (all_s > pause_s or alone_s > 10 * pause_s):
+            seen.rewinds += 1
+            await lane.rewind("got nothing")

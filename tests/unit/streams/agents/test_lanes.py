@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from streams.agents.lanes import MAX_BATCH_RECORDS, Handler, Lane, Record, Stage
+from streams.agents.lanes import MAX_BATCH_BYTES, Handler, Lane, Record, Stage
 from streams.contracts.errors import FatalError
 
 
@@ -64,13 +64,13 @@ async def test_a_backlog_is_worked_off_in_order_and_in_large_batches() -> None:
     running = asyncio.create_task(lane.run())
     await lane.offer(record(0))
     await settle()
-    for offset in range(1, 3000):
-        await lane.offer(record(offset))
+    for offset in range(1, 400):
+        await lane.offer(record(offset, size=MAX_BATCH_BYTES // 100))
     handler.gate.set()
     await settle()
-    assert handler.offsets == list(range(3000))
-    assert [len(batch) for batch in handler.batches] == [1, MAX_BATCH_RECORDS, 2999 - MAX_BATCH_RECORDS]
-    assert lane.next_offset == 3000
+    assert handler.offsets == list(range(400))
+    assert [len(batch) for batch in handler.batches] == [1, 100, 100, 100, 99]
+    assert lane.next_offset == 400
     lane.stop()
     await running
 
