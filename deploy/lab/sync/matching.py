@@ -23,7 +23,6 @@ class ErrorCode(StrEnum):
     ATTRIBUTE_VALUE_MUST_BE_UNIQUE = "AttributeValueMustBeUnique"
     ADMIN_ROLE_CONFLICT = "ExistingAdminRoleConflict"
     DUPLICATE_ANCHOR = "DuplicateAnchor"
-    IDENTITY_DATA_VALIDATION_FAILED = "IdentityDataValidationFailed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,6 @@ class Match:
     """
 
     target: CloudObject | None = None
-    how: str = "create"
     error: ErrorCode | None = None
     attribute: str | None = None
     other: CloudObject | None = None
@@ -54,7 +52,7 @@ def match(wanted: Desired, claims: Claims, rules: TenantRules) -> Match:
             return Match(error=ErrorCode.DUPLICATE_ANCHOR, attribute="onPremisesImmutableId", other=hard, fatal=True)
         if rules.has("blockCloudObjectTakeoverThroughHardMatchEnabled"):
             return Match(error=ErrorCode.INVALID_HARD_MATCH, attribute="onPremisesImmutableId", other=hard, fatal=True)
-        return Match(target=hard, how="hard match")
+        return Match(target=hard)
     for attribute, target in _candidates(wanted, claims, rules):
         if not target.is_synced:
             return _soft(wanted, attribute, target, rules)
@@ -70,7 +68,7 @@ def _soft(wanted: Desired, attribute: str, target: CloudObject, rules: TenantRul
         return Match(error=ErrorCode.ADMIN_ROLE_CONFLICT, attribute=attribute, other=target)
     if rules.has("blockSoftMatchEnabled"):
         return Match(other=target)
-    return Match(target=target, how="soft match")
+    return Match(target=target)
 
 
 def _candidates(wanted: Desired, claims: Claims, rules: TenantRules) -> list[tuple[str, CloudObject]]:
