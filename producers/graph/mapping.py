@@ -6,6 +6,7 @@ never set in a complete one). Unknown keys are ignored: directory types are open
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,12 +18,13 @@ from streams.runtime.clock import Sequence
 # A fact of a big group stays far below the size of a record; more members follow in further facts.
 LINKS_PER_FACT = 1000
 _ERROR_DETAIL = 2000
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def object_id(item: object) -> str:
     """The id of an item in lower case. Raises InvalidRecordError("no_id") if it is not an object with a GUID."""
     found = item.get("id") if isinstance(item, Mapping) else None
-    if not isinstance(found, str) or not _is_guid(found):
+    if not isinstance(found, str) or not _GUID.fullmatch(found):
         raise InvalidRecordError("no_id", "the item has no GUID under id")
     return found.lower()
 
@@ -131,12 +133,3 @@ def _link_changes(item: Mapping[str, Any], link: str, *, complete: bool) -> list
             )
         )
     return changes
-
-
-def _is_guid(text: str) -> bool:
-    return (
-        len(text) == 36
-        and text[8] == text[13] == text[18] == text[23] == "-"
-        and all(digit in "0123456789abcdefABCDEF" for digit in text.replace("-", ""))
-        and text.count("-") == 4
-    )
