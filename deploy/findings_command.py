@@ -14,9 +14,10 @@ import msgspec
 from rich.console import Console, RenderableType
 
 from deploy.finding_page import finding_page
-from deploy.findings_source import Explained, Findings, explain, read_findings
+from deploy.findings_groups import GROUPS, groups_table, write_csv
+from deploy.findings_source import Explained, explain, read_findings
 from deploy.findings_table import findings_table, ordered
-from deploy.findings_watch import Filter, watch_json, watch_table
+from deploy.findings_watch import watch_json, watch_table
 from streams.contracts.codec import encode
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.finding import Finding, FindingState, Severity
@@ -47,6 +48,8 @@ def _where_kafka_is(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--tenant", help="Only this tenant; the start of its id is enough.")
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Lines of the table.")
 @click.option("--json", "as_json", is_flag=True, help="One finding per line, whole; with --watch one per change.")
+@click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet, every finding.")
+@click.option("--group-by", type=click.Choice(sorted(GROUPS)), help="Count them by organisational unit, system, …")
 @click.option("--watch", is_flag=True, help="Go on and show every change as it comes, until Ctrl-C.")
 @_where_kafka_is
 def findings(
@@ -57,6 +60,8 @@ def findings(
     tenant: str | None,
     limit: int,
     as_json: bool,
+    as_csv: bool,
+    group_by: str | None,
     watch: bool,
     config: Path | None,
     kafka: str | None,
@@ -74,13 +79,21 @@ def findings(
     def wanted(finding: Finding) -> bool:
         return concerns(finding) and (finding.state is FindingState.OPEN or not only_open)
 
+    if sum((as_json, as_csv, group_by is not None)) > 1 or (watch and (as_csv or group_by)):
+        raise click.UsageError("--json, --csv and --group-by exclude each other; --watch goes with --json only")
     settings = _kafka_settings(config, kafka)
     console = _console()
     try:
         if not watch:
             with _reading():
                 known = read_findings(settings)
-            _list(known, wanted, limit, console, as_json=as_json)
+            chosen = ordered([finding for finding in known.latest.values() if wanted(finding)])
+            if as_csv:
+                write_csv(chosen, sys.stdout)
+            elif group_by is not None:
+                _print(console, groups_table(chosen, group_by))
+            else:
+                _list(chosen, limit, console, as_json=as_json)
         elif as_json:
             watch_json(settings, concerns)
         else:
@@ -146,8 +159,7 @@ def _print(console: Console, page: RenderableType) -> None:
     click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
-def _list(known: Findings, wanted: Filter, limit: int, console: Console, *, as_json: bool) -> None:
-    chosen = ordered([finding for finding in known.latest.values() if wanted(finding)])
+def _list(chosen: list[Finding], limit: int, console: Console, *, as_json: bool) -> None:
     if as_json:
         for finding in chosen:
             sys.stdout.buffer.write(encode(finding) + b"\n")
