@@ -7,10 +7,10 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from grafana import overview
+from grafana import hybrid_join, overview
 
 FOLDER = Path(__file__).parent / "dashboards"
-DASHBOARDS = {"overview": overview.build}
+DASHBOARDS = {"overview": overview.build, "hybrid-join": hybrid_join.build}
 
 
 def dashboard_files() -> dict[str, str]:

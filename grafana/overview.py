@@ -36,7 +36,7 @@ def build() -> Any:
         .annotation(_alerts())
     )
     for label in ("tenant", "forest", "family"):
-        page = page.with_variable(_variable(label))
+        page = page.with_variable(variable(label))
     ids = count(1)  # stable ids: links to a panel survive
     for title, panels in ROWS:
         page = page.with_row(dashboard.Row(title).id(next(ids)))
@@ -45,7 +45,8 @@ def build() -> Any:
     return page.build()
 
 
-def _variable(label: str) -> Any:
+def variable(label: str) -> Any:
+    """A choice among the values of one label of the findings."""
     return (
         dashboard.QueryVariable(label)
         .label(label.capitalize())

@@ -52,6 +52,30 @@ LATENCY_HEATMAP = (
     f"synchealth_finding_detection_latency_seconds_bucket{{{_CHOSEN_DETECTIONS}}}[$__rate_interval])))"
 )
 
+
+def join_gaps(*detections: str) -> str:
+    """Open findings of these detections of the family hybrid_join; 0 where there are none."""
+    names = "|".join(detections)
+    return f"sum({_join_gaps('synchealth_findings_open', names)}) or vector(0)"
+
+
+def join_gap_age(*detections: str) -> str:
+    """How long the oldest of them has stood, in seconds; 0 where there is none."""
+    oldest = _join_gaps("synchealth_findings_oldest_open_timestamp_seconds", "|".join(detections))
+    return f"time() - min({oldest}) or vector(0)"
+
+
+def join_transitions(transition: str) -> str:
+    """Transitions of one kind of the whole family within each step of the graph."""
+    metric = f'synchealth_finding_transitions_total{{transition="{transition}", detection=~"hybrid_join.*"}}'
+    return f"sum(max by (detection) (increase({metric}[$__rate_interval])))"
+
+
+def _join_gaps(metric: str, names: str) -> str:
+    chosen = f'{{tenant=~"$tenant", forest=~"($forest)?", detection=~"hybrid_join[.]({names})"}}'
+    return f"max by ({_LABELS}) ({metric}{chosen})"
+
+
 READY = "max(synchealth_exporter_caught_up)"
 DEAD_LETTERS = "sum by (reason) (max by (instance, reason) (increase(synchealth_exporter_deadletters_total[$__range])))"
 EXPORTER_BEHIND = "max by (instance) (synchealth_exporter_records_behind)"
