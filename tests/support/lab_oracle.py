@@ -62,13 +62,22 @@ def objects_of_lab(forests: Iterable[DirectoryStore], tenant: TenantStore, chang
     return found
 
 
-def state_of_tenant(tenant: TenantStore, features: dict[str, bool | None] | None = None) -> TenantState:
-    """The tenant's state as its source would tell it once everything is read."""
-    domains = [Domain(tenant.initial_domain, is_initial=True)]
+def state_of_tenant(tenant: TenantStore) -> TenantState:
+    """The tenant's state as its source would tell it once everything is read (the organization apart)."""
+    domains = [
+        Domain(domain.name, is_verified=domain.verified, is_initial=domain.name == tenant.initial_domain)
+        for domain in tenant.profile.domains.values()
+    ]
     return TenantState(
-        tenant=tenant.tenant_id, seq=1, ts_ms=0, domains=domains, features=features or {}, collected=True,
+        tenant=tenant.tenant_id,
+        seq=1,
+        ts_ms=0,
+        domains=domains,
+        features=dict(tenant.profile.features),
+        privileged_ids=sorted(principal for principal in tenant.ids("user") if tenant.is_admin(principal)),
+        collected=True,
         devices_collected=True,
-    )  # fmt: skip
+    )
 
 
 def scopes_of(settings: Settings) -> dict[str, Scope]:
