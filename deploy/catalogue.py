@@ -1,4 +1,4 @@
-"""Writes streams/detections/CATALOGUE.md from the detections' metadata: `python -m deploy.catalogue` (make generate)."""
+"""Writes streams/detections/CATALOGUE.md from the detections' metadata: `python -m deploy.catalogue`."""
 
 from __future__ import annotations
 
