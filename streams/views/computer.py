@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from streams.contracts.certificate import Certificate, read_certificate
@@ -110,6 +111,7 @@ def computer_from(entry: Entry, party: Party) -> Computer:
     )
 
 
+@lru_cache(maxsize=4096)  # every rule asks, and a fleet has few systems
 def supported_system(name: str | None, version: str | None) -> bool:
     """Whether this system can be hybrid joined: Windows 10 1607 or later, Windows Server 2016 or later.
 
