@@ -87,9 +87,9 @@ def _time(value: bytes, part: _Part) -> str:
     if len(text) != 15 or not text[:14].isdigit() or text[14] != "Z":
         raise ValueError(f"{text!r} is no time")
     # the constructor checks what the parts may be; strptime takes ten times as long
-    year, *rest = int(text[:4]), *(int(text[at : at + 2]) for at in range(4, 14, 2))
-    datetime(year, *rest, tzinfo=UTC)
-    return f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:14]}Z"
+    month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
+    moment = datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=UTC)
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _common_name(value: bytes, subject: tuple[int, int]) -> str:
