@@ -48,15 +48,17 @@ class Scope:
         """Why the object is not synchronised, as a short stable word; None if it is."""
         if self._include or self._exclude:
             dn = normal_dn(state.text("distinguishedName") or "")
-            if any(_under(dn, ou) for ou in self._exclude):
+            included, excluded = _longest(dn, self._include), _longest(dn, self._exclude)
+            if excluded is not None and len(excluded) >= len(included or ""):
                 return "ou_excluded"
-            if self._include and not any(_under(dn, ou) for ou in self._include):
+            if self._include and included is None:
                 return "ou_not_included"
         return _filtered(state) if self.default_filters else None
 
 
-def _under(dn: str, ou: str) -> bool:
-    return dn == ou or dn.endswith("," + ou)
+def _longest(dn: str, ous: Sequence[str]) -> str | None:
+    """The innermost of these units that holds the DN."""
+    return max((ou for ou in ous if dn == ou or dn.endswith("," + ou)), key=len, default=None)
 
 
 def _filtered(state: ObjectState) -> str | None:

@@ -24,6 +24,8 @@ def _object(kind: ObjectKind = ObjectKind.USER, **attributes: Any) -> ObjectStat
         (Scope(include_ous=["OU=Other,DC=corp,DC=local"]), "ou_not_included"),
         (Scope(exclude_ous=["OU=People,DC=corp,DC=local"]), "ou_excluded"),
         (Scope(["OU=People,DC=corp,DC=local"], ["OU=Berlin,OU=People,DC=corp,DC=local"]), "ou_excluded"),
+        (Scope(["OU=Berlin,OU=People,DC=corp,DC=local"], ["OU=People,DC=corp,DC=local"]), None),
+        (Scope(["OU=People,DC=corp,DC=local"], ["OU=People,DC=corp,DC=local"]), "ou_excluded"),
         (Scope(exclude_ous=["OU=erlin,OU=People,DC=corp,DC=local"]), None),
     ],
 )
