@@ -28,7 +28,7 @@ def normal_dn(distinguished_name: str) -> str:
 
 @dataclass(frozen=True)
 class Scope:
-    """The scope of one forest. Empty `include_ous`: everything; an exclusion beats an inclusion.
+    """The scope of one forest. Empty `include_ous`: everything; the innermost unit that is named decides.
 
     hybrid_join: every supported computer in scope is meant to become a hybrid joined device.
     """
