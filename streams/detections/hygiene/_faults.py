@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from streams.contracts.finding import Holder
 from streams.detections.detection import Context, Verdict
 from streams.hygiene.check import check
 from streams.hygiene.entra.profile import entra_profile
@@ -81,7 +82,19 @@ def verdict_on(view: ObjectView, context: Context, wanted: Wanted, says: str) ->
             "faults": len(found),
             "further": [_evidence(view, *other) for other in found[1 : 1 + _MOST_LISTED]],
         },
+        counterparts=_objects_at_fault(found),
     )
+
+
+def _objects_at_fault(found: list[tuple[Side, Fault, Breach]]) -> tuple[Holder, ...]:
+    """All objects at fault where several stand under one key (two contacts with one address); else nothing."""
+    attributes: dict[str, set[str]] = {}
+    for side, fault, _ in found:
+        attributes.setdefault(side.party.id, set()).add(fault.attribute)
+    if len(attributes) < 2:
+        return ()
+    parties = {side.party.id: side.party for side, _, _ in found}
+    return tuple(parties[holder].holder(attributes=names) for holder, names in attributes.items())
 
 
 def _evidence(view: ObjectView, side: Side, fault: Fault, breach: Breach) -> dict[str, Any]:
