@@ -127,8 +127,11 @@ class DeltaPage:
     def _add_members(self, entry: Entry, item: dict[str, Any], resumed: int) -> int:
         members, since = self._tenant.members, self.round.since
         room = max(1, self._members_left)
-        if entry.created > since or entry.moved > since:
+        if entry.created > since:
             part = [(member, True) for member in members.slice(entry.id, resumed, room + 1)]
+        elif entry.moved > since:
+            # Restored: told whole, and to a client that never heard of the deletion also who left since.
+            part = list(islice(members.whole(entry.id, since), resumed, resumed + room + 1))
         elif (entry.stamps or {}).get("members", 0) > since:
             part = list(islice(members.since(entry.id, since), resumed, resumed + room + 1))
         else:

@@ -70,6 +70,15 @@ class Membership:
                     break
                 yield member, joined
 
+    def whole(self, group_id: str, seq: int) -> Iterator[tuple[str, bool]]:
+        """Yield (member id, True) for every member, then (member id, False) for everyone who left after `seq`."""
+        for member in self._members.get(group_id, ()):
+            yield member, True
+        for member, at in reversed(self._left.get(group_id, {}).items()):
+            if at <= seq:
+                break
+            yield member, False
+
     def suspend(self, member_id: str, *, keep: bool) -> None:
         """Take a deleted object out of its groups; `keep` remembers them for its restore."""
         groups = self._groups_of.get(member_id, ())

@@ -42,6 +42,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         summary=f"The device of {computer.party.name} was deleted in Entra ID and has not come back",
         since_ms=since_ms,
         open_at_ms=since_ms + CYCLES * context.sync_interval_ms,
+        keep_open=True,
         stage=Stage.CERTIFICATE,
         evidence={"was_registered": any(not each.pending for each in view.deleted)},
         roles=tuple((each, "deleted") for each in view.deleted),
