@@ -88,11 +88,11 @@ def by_scan(objects: Directory, folder: Path) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     with out.open(encoding="utf-8") as rows:
         for row in rows:
-            found |= {(entry["dn"], detection) for entry in [json.loads(row)] for detection in _detections(entry)}
+            found |= {(entry["dn"], detection) for entry in [json.loads(row)] for detection in detections_of(entry)}
     return found
 
 
-def _detections(entry: dict[str, Any]) -> set[str]:
+def detections_of(entry: dict[str, Any]) -> set[str]:
     found = {_OF_ERROR[error] for error in entry["errors"] if error in _OF_ERROR}
     if "UnverifiedDomain" in entry["errors"] and "TopLevelDomain" not in entry["errors"]:
         found.add("hygiene.unverified_upn_suffix")
@@ -119,11 +119,11 @@ def by_stream(objects: Directory) -> set[tuple[str, str]]:
         (dn, finding.detection)
         for finding in pipeline.open().values()
         if finding.family == "hygiene" or finding.detection == "conflict.duplicate_address"
-        for dn in _at_fault(finding)
+        for dn in at_fault(finding)
     }
 
 
-def _at_fault(finding: Finding) -> list[str]:
+def at_fault(finding: Finding) -> list[str]:
     if finding.counterparts:
         return [str(holder.distinguished_name) for holder in finding.counterparts]
     return [str(finding.subject.distinguished_name)]

@@ -12,11 +12,15 @@ from click.testing import CliRunner, Result
 from deploy.scan.command import scan
 from deploy.scan.json_lines import encode_object
 from deploy.scan.ldap import Query, ldap_records
+from producers.ad.source import ActiveDirectorySource
+from streams.contracts.facts import Domain, TenantState
 from streams.hygiene.check import check
 from streams.hygiene.entra.profile import entra_profile
 from streams.hygiene.objects import DirectoryObject
 from streams.hygiene.tenant import tenant_of_domains
 from streams.runtime.settings import ForestSettings
+from tests.contract.hygiene.test_scan_and_stream_agree import at_fault, detections_of
+from tests.support.pipeline import TENANT, Pipeline
 from tests.support.samba import SambaDC, samba_dc
 
 pytestmark = pytest.mark.samba
@@ -139,3 +143,34 @@ def test_the_global_catalogue_is_scanned_whole(dc: SambaDC, password_file: Path)
     result = CliRunner().invoke(scan, [*catalogue, *where, "--format", "json"])
     assert result.exit_code == 1, result.stderr
     assert ("CN=Ben", "userPrincipalName", "ben smith@contoso.com", ("Character",)) in verdicts(result)
+
+
+def test_the_stream_says_the_same_of_the_same_domain(dc: SambaDC, password_file: Path) -> None:
+    """The scan reads by paged search; the stream by DirSync through the source, projector and rules."""
+    domain = ("--verified-domain", "contoso.com")
+    rows = [json.loads(line) for line in scanned(dc, password_file, *domain).stdout.splitlines()]
+    by_scan = {(row["dn"], detection) for row in rows for detection in detections_of(row)}
+    forest = ForestSettings(
+        name=dc.realm, tenant=TENANT, servers=[dc.ldaps_url], bind_user=dc.admin_user,
+        bind_password_file=password_file, ca_file=dc.ca_file, valid_names=[dc.host_name],
+    )  # fmt: skip
+    source, pipeline = ActiveDirectorySource(forest), Pipeline()
+    source.restore([])
+    domains = [Domain("contoso.com"), Domain("contoso.onmicrosoft.com", is_initial=True)]
+    pipeline.tell(TenantState(tenant=TENANT, seq=1, ts_ms=1, domains=domains, features={}))
+    try:
+        more = True
+        while more:
+            batch = source.read()
+            pipeline.feed(source.origin, batch.facts)
+            more = batch.more
+    finally:
+        source.close()
+    by_stream = {
+        (dn, finding.detection)
+        for finding in pipeline.open().values()
+        if finding.family == "hygiene" or finding.detection == "conflict.duplicate_address"
+        for dn in at_fault(finding)
+    }
+    assert len(by_scan) > 4
+    assert by_stream == by_scan
