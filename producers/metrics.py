@@ -35,6 +35,11 @@ FACTS = Counter(
     "Facts that Kafka has acknowledged, by operation (r, c, u, d, restore).",
     ["source", "op"],
 )
+EVENTS = Counter(
+    "synchealth_producer_events_published_total",
+    "Events of logs that Kafka has acknowledged, by log (audit, provisioning, sign_in, windows).",
+    ["source", "log"],
+)
 REJECTED = Counter(
     "synchealth_producer_rejected_total",
     "Entries that could not be mapped and went to the dead letters, by reason.",

@@ -21,9 +21,20 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import FatalError, RetriableError
+from streams.contracts.events import Event, EventChunk, Log
 from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
 from streams.contracts.identity import partition_of
-from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, DEADLETTERS, ENTRA_CHANGES, ENTRA_TENANT, TOPICS, Topic
+from streams.contracts.topics import (
+    AD_CHANGES,
+    CHECKPOINTS,
+    DEADLETTERS,
+    ENTRA_AUDITS,
+    ENTRA_CHANGES,
+    ENTRA_TENANT,
+    SERVER_EVENTS,
+    TOPICS,
+    Topic,
+)
 from streams.runtime.clock import now_ms
 from streams.runtime.kafka import client_options, producer_options, require_reachable
 from streams.runtime.logs import get_logger
@@ -43,6 +54,8 @@ class Publisher(Protocol):
     def publish_facts(self, origin: Origin, facts: Sequence[Fact]) -> None: ...
 
     def publish_tenant(self, state: TenantState) -> None: ...
+
+    def publish_events(self, source: str, events: Sequence[Event]) -> None: ...
 
     def publish_dead_letters(self, letters: Iterable[DeadLetter]) -> None: ...
 
@@ -84,6 +97,18 @@ class KafkaPublisher:
     def publish_tenant(self, state: TenantState) -> None:
         """Send what is known of a tenant; the topic keeps the newest."""
         self._send(ENTRA_TENANT, state.tenant, encode(state))
+
+    def publish_events(self, source: str, events: Sequence[Event]) -> None:
+        """Send events, grouped by partition: those of servers and those of Entra's logs each to their topic."""
+        for topic, is_ours in ((SERVER_EVENTS, True), (ENTRA_AUDITS, False)):
+            groups: dict[int, list[Event]] = {}
+            for event in events:
+                if (event.log is Log.WINDOWS) is is_ours:
+                    groups.setdefault(partition_of(event.key, self._partitions(topic)), []).append(event)
+            for partition, group in groups.items():
+                for start in range(0, len(group), self._chunk_facts):
+                    part = group[start : start + self._chunk_facts]
+                    self._send(topic, part[0].key, encode(EventChunk(source=source, events=part)), partition)
 
     def publish_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
         """Send what could not be used."""

@@ -71,7 +71,7 @@ class Runner:
         batch = self._retry("read", self._source.read)
         if batch.contacted:
             metrics.LAST_CONTACT.labels(self._name).set_to_current_time()
-        if batch.facts or batch.tenants or batch.rejected or batch.checkpoints:
+        if batch.facts or batch.tenants or batch.events or batch.rejected or batch.checkpoints:
             self._retry("deliver", lambda: self._deliver(batch))
             self._count(batch)
         self._report()
@@ -84,6 +84,7 @@ class Runner:
                 self._publisher.publish_facts(self._source.origin, batch.facts)
             for state in batch.tenants:
                 self._publisher.publish_tenant(state)
+            self._publisher.publish_events(self._name, batch.events)
             self._publisher.publish_dead_letters(batch.rejected)
             self._publisher.flush()
             self._publisher.publish_checkpoints(batch.checkpoints)
@@ -92,9 +93,11 @@ class Runner:
     def _count(self, batch: Batch) -> None:
         for op, number in Counter(fact.op for fact in batch.facts).items():
             metrics.FACTS.labels(self._name, op.value).inc(number)
+        for name, number in Counter(event.log for event in batch.events).items():
+            metrics.EVENTS.labels(self._name, name.value).inc(number)
         for letter in batch.rejected:
             metrics.REJECTED.labels(self._name, letter.reason).inc()
-        if batch.facts:  # the tenant's state is told with every reading, changed or not
+        if batch.facts or batch.events:  # the tenant's state is told with every reading, changed or not
             metrics.LAST_CHANGE.labels(self._name).set_to_current_time()
         if batch.checkpoints:
             metrics.CHECKPOINT_SAVED.labels(self._name).set_to_current_time()

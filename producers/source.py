@@ -8,6 +8,7 @@ from typing import Protocol
 
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState
 
 
@@ -25,6 +26,7 @@ class Batch:
 
     facts: Sequence[Fact] = ()
     tenants: Sequence[TenantState] = ()
+    events: Sequence[Event] = ()
     checkpoints: Sequence[Checkpoint] = ()
     rejected: Sequence[DeadLetter] = ()
     more: bool = False

@@ -103,6 +103,7 @@ class GraphSource:
         return Batch(
             facts=[fact for step in answered for fact in step.facts],
             tenants=[state for step in (told, *answered) for state in step.tenants],
+            events=[event for step in answered for event in step.events],
             checkpoints=[checkpoint for step in (told, *answered) for checkpoint in step.checkpoints],
             rejected=[letter for step in answered for letter in step.rejected],
             more=self._tells_collected_next() or any(turn.call is not None for turn in self._turns),

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.events import Event
 from streams.contracts.facts import Fact, TenantState
 
 
@@ -16,6 +17,7 @@ class Step:
 
     facts: list[Fact] = field(default_factory=list)
     tenants: list[TenantState] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     rejected: list[DeadLetter] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
 

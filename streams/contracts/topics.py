@@ -38,6 +38,14 @@ class Topic:
 AD_CHANGES = Topic("synchealth.ad.changes.v1", "objectGUID", "FactChunk", "producers.ad")
 ENTRA_CHANGES = Topic("synchealth.entra.changes.v1", "Entra object id", "FactChunk", "producers.graph")
 ENTRA_TENANT = Topic("synchealth.entra.tenant.v1", "tenant id", "TenantState", "producers.graph", compacted=True)
+ENTRA_AUDITS = Topic(
+    "synchealth.entra.audits.v1",
+    "target id, else correlation id",
+    "EventChunk",
+    "producers.graph, producers.eventlog",
+    retention_ms=30 * DAY_MS,
+)
+SERVER_EVENTS = Topic("synchealth.server.events.v1", "server name", "EventChunk", "producers.eventlog")
 VIEWS = Topic("synchealth.views.v1", "view key", "ViewRecord", "streams.project", retention_ms=DAY_MS)
 FINDINGS = Topic("synchealth.findings.v1", "finding id", "Finding", "streams.evaluate", compacted=True)
 CHECKPOINTS = Topic(
@@ -58,6 +66,6 @@ ENTRA_OBJECTS = Topic("synchealth.state.entra.objects.v1", "row", "table row", "
 VIEW_STATES = Topic("synchealth.state.views.v1", "row", "table row", "streams.evaluate", compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
-    AD_CHANGES, ENTRA_CHANGES, ENTRA_TENANT, VIEWS, FINDINGS, CHECKPOINTS, DEADLETTERS,
+    AD_CHANGES, ENTRA_CHANGES, ENTRA_AUDITS, ENTRA_TENANT, SERVER_EVENTS, VIEWS, FINDINGS, CHECKPOINTS, DEADLETTERS,
     AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES,
 )  # fmt: skip

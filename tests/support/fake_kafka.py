@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
+from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState
 
 
@@ -20,6 +21,7 @@ class FakeKafka:
     def __init__(self) -> None:
         self.facts: list[Fact] = []
         self.tenants: list[TenantState] = []
+        self.events: list[Event] = []
         self.letters: list[DeadLetter] = []
         self.parts: dict[str, Checkpoint] = {}
 
@@ -42,6 +44,10 @@ class FakePublisher:
 
     def publish_tenant(self, state: TenantState) -> None:
         self._record("tenant", lambda: self._kafka.tenants.append(state))
+
+    def publish_events(self, source: str, events: Sequence[Event]) -> None:
+        for event in events:
+            self._record("event", lambda event=event: self._kafka.events.append(event))
 
     def publish_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
         for letter in letters:
