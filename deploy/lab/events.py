@@ -1,0 +1,169 @@
+"""What the lab's Windows servers and clients write down, as Winlogbeat 8 ships it.
+
+The texts have the shape of the ones in Microsoft's documentation ("Troubleshoot self-service password reset
+writeback", "Implement password hash synchronization", "Prevent accidental deletes", "Troubleshoot hybrid joined
+devices"); names, numbers and identifiers are ours. `producers/eventlog/winlogbeat.py` reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+PASSWORD_RESET = "PasswordResetService"  # noqa: S105 - the name of an event provider
+DIRECTORY_SYNCHRONIZATION = "Directory Synchronization"
+ADSYNC = "ADSync"
+DEVICE_REGISTRATION = "Microsoft-Windows-User Device Registration"
+DEVICE_REGISTRATION_CHANNEL = "Microsoft-Windows-User Device Registration/Admin"
+
+_POLICY_HRESULT = "80230619"
+_RUN_EVENTS = {"success": 6101, "no-start-credentials": 6050}
+_JOIN_SUCCEEDED = 306
+
+
+def winlogbeat_document(
+    *,
+    server: str,
+    provider: str,
+    event_id: int,
+    message: str,
+    channel: str = "Application",
+    record_id: int,
+    at_ms: int,
+    level: str = "information",
+) -> dict[str, Any]:
+    """The ECS document of one Windows event. `server`: its DNS name; `level`: as Windows calls it."""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {
+        "@timestamp": at,
+        "ecs": {"version": "8.0.0"},
+        "event": {
+            "kind": "event",
+            "code": str(event_id),
+            "provider": provider,
+            "created": at,
+            "action": "None",
+        },
+        "host": {"name": server},
+        "log": {"level": level},
+        "message": message,
+        "winlog": {
+            "api": "wineventlog",
+            "channel": channel,
+            "computer_name": server,
+            "event_data": {"param1": message},
+            "event_id": str(event_id),
+            "keywords": ["Classic"],
+            "provider_name": provider,
+            "record_id": record_id,
+        },
+    }
+
+
+def password_reset_event(
+    *,
+    tracking_id: str,
+    user_principal_name: str,
+    entra_id: str,
+    source_anchor: str,
+    forest: str = "corp.contoso.local",
+    hresult: str | None = None,
+    cause: str | None = None,
+) -> str:
+    """The text of a PasswordResetService event about one user (31001-31003, 31006-31011, 33001-33009).
+
+    hresult: what the synchronization engine answered, eight hexadecimal digits; cause: its sentence. A failure
+    names both, a start or a success none.
+    """
+    user = (
+        f"UserPrincipalName: {user_principal_name}, cloudAnchor: User_{entra_id}, SourceAnchorValue: {source_anchor}, "
+        f"AdminUpn: , UnblockUser: False, ForestFqdn: {forest}"
+    )
+    if hresult is None and cause is None:
+        return f"TrackingId: {tracking_id}, Details: {user}"
+    answered = f"Synchronization Engine returned an error hr={hresult or _POLICY_HRESULT}, message={cause or 'Failed'}"
+    return (
+        f"TrackingId: {tracking_id}, Reason: {answered}, Context: {user}, "
+        f"Details: Microsoft.CredentialManagement.OnPremisesPasswordReset.Shared.PasswordResetException: {answered}\r\n"
+        "   at AADPasswordReset.SynchronizationEngineManagedHandle.ThrowSyncEngineError(Int32 hr)"
+    )
+
+
+def phs_request_event(users: Iterable[tuple[str, str]], *, changed: str = "03/02/2026 09:31:07") -> str:
+    """The text of a 656 about up to 50 users, each (source anchor, distinguished name)."""
+    return "Password Change Request - " + "\r\n".join(
+        f"Anchor : {anchor}, Dn : {dn}, Change Date : {changed}" for anchor, dn in users
+    )
+
+
+def phs_result_event(users: Iterable[tuple[str, str, str | None]]) -> str:
+    """The text of a 657 about up to 50 users, each (source anchor, distinguished name, error or None)."""
+    return "Password Change Result - " + "\r\n".join(
+        f"Anchor : {anchor}, Dn : {dn}, Result : "
+        + ("Success." if error is None else f"Failed. Extended Error: {error}.")
+        for anchor, dn, error in users
+    )
+
+
+def heartbeat_654(forest: str) -> str:
+    """The text of a 654, the sign of life of password hash synchronization, about every 30 minutes."""
+    return f"Provision credentials ping end. Connector: {forest}. Count: 0"
+
+
+def phs_domain_failure(domain: str, *, rpc_error: int = 8439) -> str:
+    """The text of a 611: the passwords of one domain cannot be read."""
+    return (
+        f"Password hash synchronization failed for domain: {domain}. Details: \r\n"
+        "Microsoft.Online.PasswordSynchronization.SynchronizationManagerException: Unable to open connection. ---> "
+        f"Microsoft.Online.PasswordSynchronization.DrsException: RPC Error {rpc_error} : The distinguished name "
+        "specified for this replication operation is invalid. There was an error calling _IDL_DRSGetNCChanges."
+    )
+
+
+def deletion_threshold_116(pending_deletes: int, threshold: int) -> str:
+    """The text of a 116: the export stops before it deletes more than the threshold."""
+    return (
+        "Prevent accidental deletes: the export was stopped. "
+        f"The number of pending deletes ({pending_deletes}) exceeds the configured deletion threshold of {threshold}. "
+        "No objects were deleted."
+    )
+
+
+def run_result(connector: str, run_profile: str, run_status: str) -> tuple[int, str]:
+    """Event id and text of an ADSync event about the end of a run, e.g. "Export", "completed-export-errors"."""
+    event_id = _RUN_EVENTS.get(run_status, 6105 if run_status.startswith("completed") else 6100)
+    text = (
+        f'The management agent "{connector}" step execution completed on run profile "{run_profile}" '
+        f'with the status "{run_status}".'
+    )
+    return event_id, text
+
+
+def join_event(
+    *,
+    phase: str = "join",
+    client_error: str = "0x801c03f2",
+    server_error: str = "DirectoryError",
+    server_message: str = "The device object by the given id (8c2f5d1e-94b7-4c0a-8b3f-6a1d20e57c91) is not found.",
+    event_id: int = 304,
+    tenant: str = "contoso.com",
+) -> str:
+    """The text of a User Device Registration event: 306 a join that succeeded, the others one that failed.
+
+    phase: "pre-check", "discover", "auth" or "join"; client_error: an HRESULT such as 0x801c03f2.
+    """
+    if event_id == _JOIN_SUCCEEDED:
+        return f"Automatic registration Succeeded. Tenant Name: {tenant}. Tenant type: Managed. Join type: 1 (DEVICE)."
+    if event_id == 204:
+        return (
+            f"The get join response operation callback failed with exit code: Unknown HResult Error code: "
+            f"{client_error}. \r\nActivity Id: e7dba8d5-bf2d-4e46-8e3c-d6f3ce1f4f8b \r\nThe server returned HTTP "
+            f"status: 400 \r\nServer response was: {{\"ErrorType\":\"{server_error}\",\"Message\":\"{server_message}\","
+            '"TraceId":"{E7DBA8D5-BF2D-4E46-8E3C-D6F3CE1F4F8B}","Time":"03-02-2026 9:31:07Z"}'
+        )
+    return (
+        f"Automatic registration failed at {phase} phase. \r\nExit code: Unknown HResult Error code: {client_error}. "
+        f"\r\nServer error: {server_error}: {server_message} \r\nTenant Type: Managed. \r\nRegistration Type: sync. "
+        "\r\nDebug Output: \r\njoinMode: Join\r\ndrsInstance: azure\r\nregistrationType: sync\r\ntenantType: Managed"
+    )
