@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from msgspec.structs import replace
 
 from streams.agents.deadletters import Fuse, dead_letter
 from streams.agents.lanes import Record
-from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS
+from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS, WAITS
 from streams.agents.outbox import Outbox
 from streams.agents.rows import PartitionRows
 from streams.contracts.codec import decode, encode
@@ -55,6 +56,11 @@ class EvaluatePartition:
     def clock_ms(self) -> int:
         """The partition's time."""
         return self._views.now_ms
+
+    @property
+    def census(self) -> Counter[str]:
+        """What this partition counts (streams.engine.census)."""
+        return self._views.census
 
     @property
     def backlog(self) -> int:
@@ -106,6 +112,8 @@ class EvaluatePartition:
         # worker dies (ticks are not kept), and a repeated word must not look older than the first telling.
         outbox.contributions(replace(word, seq=self._sequence.next()) for word in outcome.contributions)
         outbox.causes(replace(cause, seq=self._sequence.next()) for cause in outcome.causes)
+        for measure in outcome.measures:
+            WAITS[measure.subject].labels(measure.tenant, measure.forest, measure.label).observe(measure.seconds)
         for fault in outcome.faults:
             RULE_FAULTS.labels(fault.detection).inc()
             name = (fault.detection, fault.view)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from streams.engine.census import SUBJECTS, count_of
 
 REGISTRY = CollectorRegistry()
 
 FACTS = Counter("synchealth_streams_facts_total", "Facts folded into objects.", ["side"], registry=REGISTRY)
+EVENTS = Counter("synchealth_streams_events_total", "Events of logs passed on to views.", ["log"], registry=REGISTRY)
 CONTRIBUTIONS = Counter("synchealth_streams_contributions_total", "Contributions taken into views.", registry=REGISTRY)
 EVALUATIONS = Counter("synchealth_streams_evaluations_total", "Views judged.", registry=REGISTRY)
 FINDINGS = Counter(
@@ -43,3 +52,39 @@ CLOCK_LAG = Gauge(
     registry=REGISTRY,
 )  # fmt: skip
 BACKLOG = Gauge("synchealth_streams_backlog_views", "Views still to be evaluated again.", registry=REGISTRY)
+
+_WAIT_S = (1, 5, 15, 60, 300, 900, 1800, 3600, 5400, 7200, 14400, 28800, 86400, 3 * 86400, 7 * 86400, 30 * 86400)
+WAITS = {
+    "flow": Histogram(
+        "synchealth_flow_latency_seconds",
+        "From a change in Active Directory to the cloud showing it, by kind of object.",
+        ["tenant", "forest", "kind"], registry=REGISTRY, buckets=_WAIT_S,
+    ),
+    "stage": Histogram(
+        "synchealth_hybrid_join_stage_seconds",
+        "How long computers stood in a stage of hybrid join before they came further.",
+        ["tenant", "forest", "stage"], registry=REGISTRY, buckets=_WAIT_S,
+    ),
+}  # fmt: skip
+
+
+class Census(Collector):
+    """The counts of the owned partitions as gauges: add them over all workers."""
+
+    def __init__(self) -> None:
+        self.counts: Counts[str] = Counts()
+
+    def collect(self) -> Iterable[Metric]:
+        """One gauge per subject."""
+        families = {
+            subject: GaugeMetricFamily(metric, text, labels=("tenant", *labels))
+            for subject, (metric, text, labels) in SUBJECTS.items()
+        }
+        for name, number in sorted(self.counts.items()):
+            count = count_of(name)
+            families[count.subject].add_metric((count.tenant, *count.labels), number)
+        return families.values()
+
+
+CENSUS = Census()
+REGISTRY.register(CENSUS)

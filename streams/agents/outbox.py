@@ -13,10 +13,10 @@ from streams.agents.deadletters import dead_letter
 from streams.agents.lanes import Record
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.facts import TenantState
+from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
 from streams.contracts.finding import Finding
 from streams.contracts.identity import partition_of
-from streams.contracts.topics import DEADLETTERS, FINDINGS, VIEWS
+from streams.contracts.topics import DEADLETTERS, ENTRA_CHANGES, FINDINGS, VIEWS
 from streams.contracts.views import CauseUpdate, ContextUpdate, Contribution, ContributionChunk
 from streams.runtime.clock import now_ms
 
@@ -41,6 +41,7 @@ class Outbox:
         self._cause = cause
         self._contributions: dict[tuple[str, str], Contribution] = {}
         self._findings: dict[str, Finding | None] = {}
+        self._facts: list[tuple[Origin, Fact]] = []
         self._context: list[TenantState] = []
         self._causes: list[CauseUpdate] = []
         self._dead: list[DeadLetter] = []
@@ -52,6 +53,10 @@ class Outbox:
             earlier = self._contributions.get(name)
             if earlier is None or earlier.seq <= item.seq:
                 self._contributions[name] = item
+
+    def fact(self, origin: Origin, fact: Fact) -> None:
+        """A word about an Entra object, to where the object's own facts go."""
+        self._facts.append((origin, fact))
 
     def findings(self, findings: Mapping[str, Finding | None]) -> None:
         """Findings by id; None forgets one (a tombstone)."""
@@ -91,6 +96,15 @@ class Outbox:
         records += [
             (FINDINGS.name, partition_of(name, self._partitions), name.encode(), encode(finding) if finding else None)
             for name, finding in self._findings.items()
+        ]
+        records += [
+            (
+                ENTRA_CHANGES.name,
+                partition_of(fact.object_id, self._partitions),
+                fact.object_id.encode(),
+                encode(FactChunk(origin=origin, facts=[fact])),
+            )
+            for origin, fact in self._facts
         ]
         records += [(DEADLETTERS.name, 0, (letter.key or "").encode(), encode(letter)) for letter in self._dead]
         waiting = [

@@ -10,15 +10,17 @@ import orjson
 
 from streams.agents.deadletters import Fuse, dead_letter
 from streams.agents.lanes import Record
-from streams.agents.metrics import FACTS
+from streams.agents.metrics import EVENTS, FACTS
 from streams.agents.outbox import Outbox
 from streams.agents.rows import PartitionRows
 from streams.contracts.codec import convert, decode, encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import InvalidRecordError
+from streams.contracts.events import EventChunk
 from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
 from streams.engine.projector import Projector
 from streams.runtime.logs import get_logger
+from streams.views.events import contributions_of_event, fact_of_event
 from streams.views.tenant import tenant_contributions
 
 STAGE = "project"
@@ -91,6 +93,34 @@ class ContextPartition:
                 outbox.contributions(tenant_contributions(tenant))
             except InvalidRecordError as error:
                 outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
+        await outbox.deliver()
+
+
+class EventPartition:
+    """Handles the topics of events: words to the views that they name, or to the object that knows its view.
+
+    It keeps nothing: an event that is read again says the same.
+    """
+
+    def __init__(self, new_outbox: Callable[[str, Record], Outbox]) -> None:
+        self._new_outbox = new_outbox
+
+    async def __call__(self, records: Sequence[Record]) -> None:
+        """Pass the events on. Raises Kafka's errors."""
+        outbox = self._new_outbox(STAGE, records[0])
+        for record in records:
+            try:
+                chunk = decode(record.value, EventChunk)
+            except InvalidRecordError as error:
+                outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
+                continue
+            for event in chunk.events:
+                EVENTS.labels(event.log.value).inc()
+                outbox.contributions(contributions_of_event(event))
+                about = fact_of_event(event)
+                if about is not None:
+                    outbox.fact(*about)
+            await asyncio.sleep(0)
         await outbox.deliver()
 
 

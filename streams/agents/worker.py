@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from streams.agents.evaluate import EvaluatePartition
 from streams.agents.lanes import Handler, Positions, Record, Stage
 from streams.agents.lease import Lease
 from streams.agents.outbox import Outbox
-from streams.agents.project import ContextPartition, ProjectPartition
+from streams.agents.project import ContextPartition, EventPartition, ProjectPartition
 from streams.agents.rows import PartitionRows
 from streams.agents.store import MemoryStore, RocksStore, Store
 from streams.agents.table import Table
@@ -25,9 +26,11 @@ from streams.contracts.errors import FatalError
 from streams.contracts.topics import (
     AD_CHANGES,
     AD_OBJECTS,
+    ENTRA_AUDITS,
     ENTRA_CHANGES,
     ENTRA_OBJECTS,
     ENTRA_TENANT,
+    SERVER_EVENTS,
     TOPICS,
     VIEW_STATES,
     VIEWS,
@@ -80,6 +83,8 @@ class Worker:
             AD_CHANGES.name: lambda owned: self._open_projection(AD_OBJECTS.name, owned),
             ENTRA_CHANGES.name: lambda owned: self._open_projection(ENTRA_OBJECTS.name, owned),
             ENTRA_TENANT.name: self._open_context,
+            ENTRA_AUDITS.name: self._open_events,
+            SERVER_EVENTS.name: self._open_events,
             VIEWS.name: self._open_views,
         }
         self.stages = {topic: Stage(topic, opener, positions) for topic, opener in openers.items()}
@@ -172,6 +177,7 @@ class Worker:
         slowest_ms = min((views.clock_ms for views in self._views.values()), default=0)
         metrics.CLOCK_LAG.set(max(0.0, time.time() - slowest_ms / 1000) if slowest_ms else 0)
         metrics.BACKLOG.set(sum(views.backlog for views in self._views.values()))
+        metrics.CENSUS.counts = sum((views.census for views in self._views.values()), Counter())
 
     def _new_outbox(self, stage: str, cause: Record) -> Outbox:
         return Outbox(self._producer, self._lease.check, self._settings.kafka.partitions, stage, cause)
@@ -202,10 +208,16 @@ class Worker:
     async def _open_context(self, owned: set[int]) -> Mapping[int, Handler]:
         return {partition: ContextPartition(self._new_outbox) for partition in owned}
 
+    async def _open_events(self, owned: set[int]) -> Mapping[int, Handler]:
+        return {partition: EventPartition(self._new_outbox) for partition in owned}
+
     async def _open_views(self, owned: set[int]) -> Mapping[int, Handler]:
         self._views = {
             partition: EvaluatePartition(
-                ViewPartition(self._detections, self._options), rows, self._new_outbox, self._fuses["evaluate"]
+                ViewPartition(self._detections, self._options, partition),
+                rows,
+                self._new_outbox,
+                self._fuses["evaluate"],
             )
             for partition, rows in (await self._open_rows(VIEWS.name, owned, VIEW_STATES.name)).items()
         }

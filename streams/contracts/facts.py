@@ -11,15 +11,18 @@ from typing import Any, Literal
 
 import msgspec
 
+from streams.contracts.events import Event
+
 
 class Operation(StrEnum):
-    """What happened. Everything but DELETED asserts that the object lives."""
+    """What happened. Everything but DELETED and LOGGED asserts that the object lives."""
 
     READ = "r"
     CREATED = "c"
     UPDATED = "u"
     DELETED = "d"
     RESTORED = "restore"
+    LOGGED = "log"
 
 
 class ObjectKind(StrEnum):
@@ -66,6 +69,7 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
                 AD: objectSid as S-1-…, mS-DS-ConsistencyGuid as base64, distinguishedName always there.
     links:      linked attributes (member, manager; members), never in `attributes`.
     full:       a complete statement: attributes that are not named here are not set.
+    events:     of a LOGGED fact: what logs tell of the object; it says nothing of its state.
     """
 
     op: Operation
@@ -77,6 +81,7 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     attributes: dict[str, Any] = {}
     links: dict[str, LinkChange] = {}
     full: bool = False
+    events: list[Event] = []
 
 
 class Origin(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -2,12 +2,13 @@
 
 Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~context/<tenant>";
 "~cause/<tenant>/<detection>" a tenant-wide cause; "~clock" the partition's time; "~backlog" while every view is
-being evaluated again.
+being evaluated again; "~census/<name>" how many views count under that name.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,10 +25,13 @@ from streams.contracts.views import (
 )
 from streams.detections.detection import DEFAULT_THRESHOLDS, Context, Thresholds, context_of
 from streams.detections.registry import Registered
+from streams.engine.census import count_of, counts_of, recount_at
 from streams.engine.judge import Judge, derive
 from streams.engine.outcome import Outcome, RuleFault
 from streams.engine.rows import Rows
 from streams.engine.view_row import ViewRow, load_view, view_keys
+from streams.engine.waiting import measured, waiting
+from streams.views.tenant import CENSUS
 
 # Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
 BACKLOG_PER_RECORD = 1_000
@@ -48,8 +52,10 @@ class EvaluatorOptions:
 class ViewPartition:
     """The correlating state of one partition. `restore` first, then `apply` record by record."""
 
-    def __init__(self, detections: Iterable[Registered], options: EvaluatorOptions) -> None:
+    def __init__(self, detections: Iterable[Registered], options: EvaluatorOptions, number: int = 0) -> None:
+        """`number` of the partition: the name under which it tells what it counts."""
         self._options = options
+        self._number = number
         self._judge = Judge(
             [registered for registered in detections if registered.detection.id not in options.disabled],
             retention_ms=options.resolved_retention_ms,
@@ -61,6 +67,8 @@ class ViewPartition:
         self._contexts: dict[str, Context] = {}
         self._due: list[tuple[int, str]] = []
         self._backlog: list[str] = []
+        self.census: Counter[str] = Counter()
+        self._uncounted = True
 
     def restore(self, rows: Rows) -> None:
         """Take up where this partition's rows stand."""
@@ -76,6 +84,8 @@ class ViewPartition:
         self._due = [(int(raw), key.removeprefix("~due/")) for key, raw in rows.items("~due/")]
         heapq.heapify(self._due)
         self._backlog = view_keys(rows) if rows.get("~backlog") else []
+        self.census = Counter({key.removeprefix("~census/"): int(raw) for key, raw in rows.items("~census/")})
+        self._uncounted = True  # told once more: whoever had the partition may have died over it
 
     @property
     def pending(self) -> int:
@@ -88,6 +98,14 @@ class ViewPartition:
 
     def apply(self, record: ViewRecord, rows: Rows) -> Outcome:
         """Take in one record and evaluate what it touches, what is due, and a part of the backlog."""
+        counted = self.census.copy()
+        try:
+            return self._apply(record, rows)
+        except Exception:
+            self.census = counted  # the caller drops the rows, too
+            raise
+
+    def _apply(self, record: ViewRecord, rows: Rows) -> Outcome:
         outcome = Outcome()
         sent_ms = record.now_ms if isinstance(record, Tick) else record.sent_ms
         if sent_ms > self.now_ms:
@@ -104,7 +122,40 @@ class ViewPartition:
             self._start_backlog(rows)
         self._evaluate_due(rows, outcome)
         self._evaluate_backlog(rows, outcome)
+        if isinstance(record, Tick) and self._uncounted:
+            self._tell_census(outcome)
         return outcome
+
+    def _tell_census(self, outcome: Outcome) -> None:
+        """With a tick, not with every change: a snapshot changes every count thousands of times."""
+        told: dict[str, dict[str, int]] = {}
+        for name, number in self.census.items():
+            count = count_of(name)
+            if count.toward:
+                told.setdefault(count.toward, {})["/".join((count.subject, *count.labels))] = number
+        self._uncounted = False
+        outcome.contributions += [
+            Contribution(
+                view=view,
+                contributor=f"{CENSUS}{self._number}",
+                seq=self.now_ms,
+                changed_ms=self.now_ms,
+                body=body,
+            )
+            for view, body in told.items()
+        ]
+
+    def _count(self, row: ViewRow, after: list[str], rows: Rows) -> None:
+        if after == row.counts:
+            return
+        changes = Counter(after)
+        changes.subtract(row.counts)
+        for name, change in changes.items():
+            if change:
+                self.census[name] += change
+                rows.put(f"~census/{name}", b"%d" % self.census[name])  # a zero stays: it must be told after a restart
+        row.counts = after
+        self._uncounted = True
 
     def _take_in(self, items: Iterable[Contribution], rows: Rows, outcome: Outcome) -> None:
         touched: dict[str, ViewRow] = {}
@@ -179,6 +230,11 @@ class ViewPartition:
             now = {"now_ms": self.now_ms, "observed_ms": observed_ms}
             wake_ms += self._judge.judge(view, row, context, outcome, **now)
             derive(view, row, outcome, **now)
+            self._count(row, counts_of(view, context, self.now_ms), rows)
+            wake_ms += recount_at(view, context, self.now_ms)
+            waits = waiting(view, context, self.now_ms)
+            outcome.measures += measured(view, row.waiting, waits, self.now_ms)
+            row.waiting = waits
         wake_ms += self._judge.forget(row, outcome, self.now_ms)
         self._store(key, row, rows, min(wake_ms, default=None))
 

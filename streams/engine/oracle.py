@@ -6,22 +6,28 @@ facts, no retractions, no ticks, no tables. Whatever happened on the way, the st
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from streams.contracts.facts import TenantState
+from streams.contracts.events import Event
+from streams.contracts.facts import ObjectKind, TenantState
 from streams.contracts.finding import Finding
+from streams.contracts.views import Contribution
 from streams.detections.detection import context_of
 from streams.detections.registry import Registered
+from streams.engine.census import count_of, counts_of
 from streams.engine.findings import transition
 from streams.engine.judge import opened
 from streams.views.contributions import contributions_of, contributor_of, referrer_body
+from streams.views.device import device_view_key
+from streams.views.directory_object import object_view_key
+from streams.views.events import contributions_of_event, fact_of_event, remembered, words_of
 from streams.views.reference import reference_view_key
 from streams.views.registry import AnyView, view_class
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
-from streams.views.tenant import tenant_contributions
+from streams.views.tenant import TenantView, tenant_contributions
 from streams.views.view import Entry
 
 
@@ -41,16 +47,27 @@ def expected_findings(
     *,
     now_ms: int,
     sync_interval_ms: int = 1_800_000,
+    events: Iterable[Event] = (),
 ) -> dict[str, Finding]:
     """Finding id -> finding, for everything that is wrong at `now_ms` in this state of the directories.
 
+    events: everything that logs tell; those about an Entra object need its id and the object among `objects`.
     Only identity and content are meaningful; opened_at and the like are `now_ms`.
     """
-    views = _views(objects, scopes, tenants.values())
+    views = _views(objects, scopes, tenants.values(), events, now_ms)
     rules = tuple(detections)
     causes: dict[str, dict[str, str]] = defaultdict(dict)
     findings: dict[str, Finding] = {}
     # Tenant-wide causes first: they explain others away.
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for view in views.values():
+        for name in counts_of(view, context_of(view.tenant, tenants.get(view.tenant), sync_interval_ms), now_ms):
+            count = count_of(name)
+            if count.toward:
+                counts[count.toward]["/".join((count.subject, *count.labels))] += 1
+    for key, counted in counts.items():
+        if isinstance(tenant_view := views.get(key), TenantView):
+            views[key] = replace(tenant_view, counts=dict(sorted(counted.items())))
     for tenant_wide in (True, False):
         for view in views.values():
             context = context_of(view.tenant, tenants.get(view.tenant), sync_interval_ms, causes[view.tenant])
@@ -72,15 +89,27 @@ def expected_findings(
 
 
 def _views(
-    objects: Iterable[DirectoryObject], scopes: Mapping[str, Scope], tenants: Iterable[TenantState]
+    objects: Iterable[DirectoryObject],
+    scopes: Mapping[str, Scope],
+    tenants: Iterable[TenantState],
+    events: Iterable[Event],
+    now_ms: int,
 ) -> dict[str, AnyView]:
     everything = Scope()
     entries: dict[str, dict[str, Entry]] = defaultdict(dict)
     for tenant in tenants:
         for said in tenant_contributions(tenant):
             entries[said.view][said.contributor] = Entry(said.changed_ms, said.body or {})
+    about: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        _note(contributions_of_event(event), entries, now_ms)
+        if fact_of_event(event) is not None and event.entra_id is not None:
+            about[event.entra_id].append(event)
     for item in objects:
         state = item.state
+        own_view = device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
+        if own_view is not None and state.object_id in about:
+            _note(words_of(own_view, remembered({}, about[state.object_id])), entries, now_ms)
         scope = scopes.get(state.forest or "", everything)
         for key, body in contributions_of(state, scope).items():
             entries[key][contributor_of(state)] = Entry(state.changed_ms, body)
@@ -101,6 +130,14 @@ def _views(
 
 
 _NEWEST = 1 << 62
+
+
+def _note(said: Iterable[Contribution], entries: dict[str, dict[str, Entry]], now_ms: int) -> None:
+    """The newest word of each slot, unless the view has forgotten it by now."""
+    for word in said:
+        before = entries[word.view].get(word.contributor)
+        if word.expires_ms > now_ms and (before is None or before.changed_ms <= word.changed_ms):
+            entries[word.view][word.contributor] = Entry(word.changed_ms, word.body or {})
 
 
 def _build(keys: Iterable[str], entries: Mapping[str, Mapping[str, Entry]]) -> dict[str, AnyView]:

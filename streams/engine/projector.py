@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from streams.contracts.codec import decode, encode
-from streams.contracts.facts import Fact, Origin
+from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.views import Contribution
 from streams.engine.links import fold_links, standing_links
 from streams.engine.rows import Rows
 from streams.views.contributions import contributions_of, contributor_of, referrer_body
-from streams.views.device import REMEMBERED_MS
+from streams.views.device import REMEMBERED_MS as DEVICE_REMEMBERED_MS
+from streams.views.device import device_view_key
+from streams.views.directory_object import REMEMBERED_MS, object_view_key
+from streams.views.events import words_of
 from streams.views.reference import reference_view_key
 from streams.views.scope import Scope
 from streams.views.state import ObjectState, fold, new_state
@@ -43,7 +48,9 @@ class Projector:
         before = decode(raw, ObjectState) if raw else new_state(origin, fact.object_id)
         after = fold(before, fact)
         scope = self._scopes.get(origin.forest or "", _EVERYTHING)
-        contributions = self._object_contributions(before if raw else None, after, scope)
+        contributions = _event_contributions(before, after)
+        if fact.op is not Operation.LOGGED:
+            contributions += self._object_contributions(before if raw else None, after, scope)
         if origin.side == "ad":
             buckets, link_contributions = self._link_contributions(before, after, fact, scope, rows)
             after.link_buckets = buckets
@@ -59,6 +66,7 @@ class Projector:
         contributor = contributor_of(after)
         changes: list[tuple[str, dict[str, Any] | None]] = [(view, None) for view in told if view not in telling]
         changes += [(view, body) for view, body in telling.items() if told.get(view) != body]
+        remembered_ms = DEVICE_REMEMBERED_MS if after.kind is ObjectKind.DEVICE else REMEMBERED_MS
         return [
             Contribution(
                 view=view,
@@ -66,7 +74,7 @@ class Projector:
                 seq=after.seq,
                 changed_ms=after.changed_ms,
                 body=body,
-                expires_ms=after.changed_ms + REMEMBERED_MS if body and body.get("deleted") else 0,
+                expires_ms=after.changed_ms + remembered_ms if body and body.get("deleted") else 0,
             )
             for view, body in changes
         ]
@@ -106,6 +114,23 @@ class Projector:
             )
             for attribute, sid in changed
         ]
+
+
+def _event_contributions(before: ObjectState, after: ObjectState) -> list[Contribution]:
+    """What an object's log says to its own view: news, and everything where the object has come to another view."""
+    if not (before.events or after.events):
+        return []
+    old, new = _own_view(before), _own_view(after)
+    taken_back = {} if old in (None, new) else before.events
+    news = after.events
+    if old == new:
+        news = {slot: event for slot, event in after.events.items() if before.events.get(slot) != event}
+    said = [replace(word, body=None) for word in words_of(old or "", taken_back)]
+    return said + (words_of(new, news) if new is not None else [])
+
+
+def _own_view(state: ObjectState) -> str | None:
+    return device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
 
 
 def state_key(object_id: str) -> str:

@@ -24,6 +24,8 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
     findings: detection id -> the finding as last published.
     derived:  "<view>\\0<contributor>" -> body, as last told to other views; `told` counts the tellings.
     due_ms:   when to look again; None: when something changes.
+    counts:   the names under which the partition's census counts it (streams.engine.census).
+    waiting:  what it waits for, and since when (streams.engine.waiting).
     """
 
     entries: dict[str, tuple[int, int, dict[str, Any] | None, int]] = {}
@@ -31,6 +33,8 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
     derived: dict[str, dict[str, Any]] = {}
     told: int = 0
     due_ms: int | None = None
+    counts: list[str] = []
+    waiting: dict[str, int] = {}
 
     def take(self, item: Contribution, now_ms: int) -> bool:
         """Let a contributor have its word; False if a newer one of its own stands."""
@@ -66,14 +70,14 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
             for contributor, (_, changed_ms, body, _) in self.entries.items()
             if body is not None
         }
-        if not (self.findings or self.derived or shape.contested(entries)):
+        if not (self.findings or self.derived or self.counts or shape.contested(entries)):
             return None
         return shape.build(key, entries)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is left to remember."""
-        return not (self.entries or self.findings or self.derived)
+        return not (self.entries or self.findings or self.derived or self.counts)
 
 
 def load_view(key: str, rows: Rows) -> ViewRow:

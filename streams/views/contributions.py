@@ -11,7 +11,7 @@ from streams.contracts.facts import ObjectKind
 from streams.views.address import KIND as ADDRESS
 from streams.views.address import address_claims
 from streams.views.device import device_bodies
-from streams.views.directory_object import object_view_key
+from streams.views.directory_object import object_bodies, object_view_key
 from streams.views.forest import forest_bodies
 from streams.views.host import host_bodies
 from streams.views.party import party_body
@@ -29,7 +29,7 @@ def contributor_of(state: ObjectState) -> str:
 
 
 def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
-    """View key -> body. Empty for the dead, except devices, and for kinds that nobody correlates yet.
+    """View key -> body. The dead of AD, and dead devices, only speak to their own view; some kinds to none.
 
     scope: of the object's forest; ignored for Entra objects.
     """
@@ -37,16 +37,20 @@ def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, An
         return device_bodies(state, scope) | host_bodies(state, scope)
     if state.kind is ObjectKind.FOREST:
         return forest_bodies(state, scope)
-    if not state.alive or state.kind not in _WATCHED_KINDS:
+    if state.kind not in _WATCHED_KINDS:
         return {}
     own_view = object_view_key(state)
+    if not state.alive:
+        if own_view is None or state.side != "ad":
+            return {}
+        return {own_view: {"party": party_body(state, own_view, None), "attributes": {}, "deleted": True}}
     party = party_body(state, own_view, scope.reason_outside(state) if state.side == "ad" else None)
     bodies: dict[str, dict[str, Any]] = {
         f"{ADDRESS}/{state.tenant}/{address}": {"party": party, "claims": claims}
         for address, claims in address_claims(state).items()
     }
     if own_view is not None:
-        bodies[own_view] = {"party": party, "attributes": state.attributes}
+        bodies |= object_bodies(state, party, own_view)
     bodies.update((key, {"party": party, "value": value}) for key, value in held_values(state).items())
     reference = own_reference_key(state)
     if reference is not None:

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
 from streams.views.computer import ATTRIBUTES, Computer, computer_from
+from streams.views.events import events_in, is_event
 from streams.views.party import Party, party_body, party_from
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
@@ -69,7 +71,7 @@ class CloudDevice:
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """A computer and its devices. `deleted`, `computer_deleted`: what was there before."""
+    """A computer and its devices. `deleted`, `computer_deleted`: what was there before; `events`: what logs tell."""
 
     key: str
     tenant: str
@@ -78,6 +80,7 @@ class DeviceView:
     devices: tuple[CloudDevice, ...]
     deleted: tuple[CloudDevice, ...]
     changed_ms: int
+    events: tuple[Event, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -91,7 +94,9 @@ class DeviceView:
         dead: list[Computer] = []
         devices: list[CloudDevice] = []
         deleted: list[CloudDevice] = []
-        for _, entry in sorted(entries.items()):
+        for contributor, entry in sorted(entries.items()):
+            if is_event(contributor):
+                continue
             party, gone = party_from(entry.body["party"]), bool(entry.body.get("deleted"))
             if party.side == "ad":
                 (dead if gone else living).append(computer_from(entry, party))
@@ -105,6 +110,7 @@ class DeviceView:
             devices=tuple(devices),
             deleted=tuple(deleted),
             changed_ms=latest(entries),
+            events=events_in(entries),
         )
 
     @property

@@ -7,30 +7,49 @@ of attributes by which Entra Connect matches, so that both sides arrive under on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
 from streams.views.addresses import fold_address, fold_proxy_address
+from streams.views.events import events_in, is_event
 from streams.views.party import Party, party_from, source_anchor
 from streams.views.proposals import HELD, questions
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
+REMEMBERED_MS = 30 * 86_400_000
+"""How long a deleted AD object goes on speaking to its view, as long as Entra keeps what it deletes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One directory's object: who it is and every attribute we read."""
+    """One directory's object: who it is and every attribute we read.
+
+    changed:    attribute -> when we saw its value change (ms); not there: it has been so since `first_ms`.
+    created_ms: when it was created before our eyes; 0: it was there before.
+    """
 
     party: Party
     attributes: Mapping[str, Any]
     changed_ms: int
+    changed: Mapping[str, int] = field(default_factory=dict)
+    first_ms: int = 0
+    created_ms: int = 0
+
+    def since_ms(self, *attributes: str) -> int:
+        """Since when the values of these attributes are what they are (ms)."""
+        changed = [self.changed[name] for name in attributes if name in self.changed]
+        return max([self.first_ms or self.changed_ms, *changed])
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectView:
     """Both sides of one object. More than one AD side: two objects share the matching key.
 
+    gone: AD objects that were deleted lately (REMEMBERED_MS): what the next export deletes in the cloud.
+    events: what logs tell of it, the oldest first.
     held: view of a value that a rule proposes for the object -> (id, DN or name) of those who hold it already.
     """
 
@@ -43,6 +62,8 @@ class ObjectView:
     watchers: tuple[str, ...]
     held: Mapping[str, tuple[tuple[str, str], ...]]
     changed_ms: int
+    gone: tuple[Side, ...] = ()
+    events: tuple[Event, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -54,18 +75,38 @@ class ObjectView:
         """The view of these contributions."""
         ad: list[Side] = []
         entra: list[Side] = []
+        gone: list[Side] = []
         watchers: list[str] = []
         held: dict[str, tuple[tuple[str, str], ...]] = {}
         for contributor, entry in sorted(entries.items()):
+            if is_event(contributor):
+                continue
             if contributor.startswith("watch/"):
                 watchers.append(str(entry.body["watcher"]))
                 continue
             if contributor.startswith(HELD):
                 held[contributor.removeprefix(HELD)] = tuple((str(id), str(name)) for id, name in entry.body["holders"])
                 continue
-            side = Side(party_from(entry.body["party"]), entry.body["attributes"], entry.changed_ms)
-            (ad if side.party.side == "ad" else entra).append(side)
-        return cls(key, tenant_of(key), tuple(ad), tuple(entra), tuple(watchers), held, latest(entries))
+            side = Side(
+                party_from(entry.body["party"]),
+                entry.body["attributes"],
+                entry.changed_ms,
+                entry.body.get("changed", {}),
+                entry.body.get("first_ms", 0),
+                entry.body.get("created_ms", 0),
+            )
+            (gone if entry.body.get("deleted") else ad if side.party.side == "ad" else entra).append(side)
+        return cls(
+            key=key,
+            tenant=tenant_of(key),
+            ad=tuple(ad),
+            entra=tuple(entra),
+            watchers=tuple(watchers),
+            held=held,
+            changed_ms=latest(entries),
+            gone=tuple(gone),
+            events=events_in(entries),
+        )
 
     def derived(self) -> Iterable[Derived]:
         """Tell the contested addresses that asked which cloud objects stand under this key; ask about proposals."""
@@ -93,6 +134,16 @@ class ContactView(ObjectView):
 
     kind: ClassVar[str] = "contact"
     __slots__ = ()
+
+
+def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[str, Any]:
+    """What a living object says to its own view `key`."""
+    body: dict[str, Any] = {"party": party, "attributes": state.attributes, "first_ms": state.first_ms}
+    if state.changed:
+        body["changed"] = state.changed
+    if state.created_ms:
+        body["created_ms"] = state.created_ms
+    return {key: body}
 
 
 def object_view_key(state: ObjectState) -> str | None:

@@ -1,6 +1,7 @@
 """The host view: every Windows device in Entra that goes by one name, and the AD computers of that name.
 
-Key: host/<tenant>/<folded name>. Contributors: "ad/<objectGUID>", "entra/<object id>". Telephones are left out:
+Key: host/<tenant>/<folded name>. Contributors: "ad/<objectGUID>", "entra/<object id>", and the events of the
+computer's own log. Telephones are left out:
 thousands are called "iPhone".
 """
 
@@ -10,7 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import msgspec
+
+from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
+from streams.views.events import events_in, is_event, slot_of
 from streams.views.party import Party, party_body, party_from
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
@@ -41,18 +46,21 @@ class HostView:
     computers: tuple[Party, ...]
     devices: tuple[NamedDevice, ...]
     changed_ms: int
+    events: tuple[Event, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
-        """Two of one name; one computer and its device are told apart by the rules."""
-        return len(entries) > 1
+        """Two of one name (one computer and its device are told apart by the rules), or a log has something to say."""
+        return len(entries) > 1 or any(map(is_event, entries))
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         computers: list[Party] = []
         devices: list[NamedDevice] = []
-        for _, entry in sorted(entries.items()):
+        for contributor, entry in sorted(entries.items()):
+            if is_event(contributor):
+                continue
             party = party_from(entry.body["party"])
             if party.side == "ad":
                 computers.append(party)
@@ -60,15 +68,20 @@ class HostView:
             device_id, trust = str(entry.body["device_id"]), str(entry.body["trust"])
             signed_in, managed = entry.body.get("signed_in"), entry.body.get("managed")
             devices.append(NamedDevice(party, device_id, trust, signed_in, managed, entry.changed_ms))
-        return cls(key, tenant_of(key), key.split("/", 2)[2], tuple(computers), tuple(devices), latest(entries))
+        name, events = key.split("/", 2)[2], events_in(entries)
+        return cls(key, tenant_of(key), name, tuple(computers), tuple(devices), latest(entries), events)
 
     def of_trust(self, *trusts: str) -> list[NamedDevice]:
         """The devices with one of these kinds of join."""
         return [device for device in self.devices if device.trust in trusts]
 
     def derived(self) -> Iterable[Derived]:
-        """Nothing: others need not know."""
-        return ()
+        """Tell each computer's own view what its join task logged: the log knows only the computer's name."""
+        return [
+            Derived(f"device/{self.tenant}/{computer.id}", slot_of(event), msgspec.to_builtins(event))
+            for event in self.events
+            for computer in self.computers
+        ]
 
 
 def host_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:

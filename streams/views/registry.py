@@ -8,6 +8,7 @@ from streams.views.directory_object import ContactView, GroupView, UserView
 from streams.views.forest import ForestView
 from streams.views.host import HostView
 from streams.views.reference import ReferenceView
+from streams.views.server import ServerView
 from streams.views.tenant import TenantView
 from streams.views.unique_value import UniqueValueView
 
@@ -20,6 +21,7 @@ AnyView = (
     | ForestView
     | HostView
     | ReferenceView
+    | ServerView
     | TenantView
     | UniqueValueView
 )
@@ -33,6 +35,7 @@ VIEW_CLASSES: dict[str, type[AnyView]] = {
     "forest": ForestView,
     "host": HostView,
     "reference": ReferenceView,
+    "server": ServerView,
     "tenant": TenantView,
     "value": UniqueValueView,
 }

@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from streams.contracts.events import Event
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
+from streams.views.events import remembered
 
 
 class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -24,6 +26,11 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     restored_seq: seq of the newest restoration from the deleted objects; links older than it are gone.
     seq:      the highest seq folded in: the version of everything derived from this state.
     changed_ms: when the newest fact changed, or was read.
+    first_ms:   when the oldest fact of which we know changed, or was read; created_ms: when it was created before our
+                eyes, 0 if it was there before.
+    changed:    attribute -> when its value last changed (ms), as far as we saw it change. For lateness only: facts that
+                overtake each other may leave it a little off.
+    events:     slot -> the newest event of it (streams.views.events), from LOGGED facts.
     link_buckets: which link rows of this object exist (see engine.links).
     links_base: linked attribute ("*": any other) -> seq of the newest complete statement of its links.
     """
@@ -42,6 +49,10 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     restored_seq: int = 0
     seq: int = 0
     changed_ms: int = 0
+    first_ms: int = 0
+    created_ms: int = 0
+    changed: dict[str, int] = {}
+    events: dict[str, Event] = {}
     link_buckets: list[str] = []
     links_base: dict[str, int] = {}
 
@@ -65,6 +76,8 @@ def new_state(origin: Origin, object_id: str) -> ObjectState:
 
 def fold(state: ObjectState, fact: Fact) -> ObjectState:
     """`state` after `fact`; the argument is left as it was."""
+    if fact.op is Operation.LOGGED:
+        return msgspec.structs.replace(state, events=remembered(state.events, fact.events))
     attributes, seqs, base = dict(state.attributes), dict(state.seqs), state.base
     if fact.full and fact.seq >= base:
         base = fact.seq
@@ -87,8 +100,16 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
     if fact.kind is not None and fact.seq >= kind_seq:
         kind, kind_seq = fact.kind, fact.seq
     newest = fact.seq >= state.seq
+    changed_ms = fact.changed_ms or fact.ts_ms
+    changed = state.changed
+    if state.seq:  # the first fact of an object shows what is there, not what has changed
+        news = {name: changed_ms for name in fact.attributes if attributes.get(name) != state.attributes.get(name)}
+        changed = {**changed, **news} if news else changed
     return msgspec.structs.replace(
         state,
+        first_ms=min(state.first_ms or changed_ms, changed_ms),
+        created_ms=changed_ms if fact.op is Operation.CREATED else state.created_ms,
+        changed=changed,
         kind=kind,
         kind_seq=kind_seq,
         attributes=attributes,
@@ -98,7 +119,7 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
         life_seq=life_seq,
         restored_seq=max(state.restored_seq, fact.seq) if fact.op is Operation.RESTORED else state.restored_seq,
         seq=max(state.seq, fact.seq),
-        changed_ms=(fact.changed_ms or fact.ts_ms) if newest else state.changed_ms,
+        changed_ms=changed_ms if newest else state.changed_ms,
         links_base=_links_base(state.links_base, fact),
     )
 

@@ -1,23 +1,28 @@
 """The tenant view: is synchronisation itself running, and how near are the limits?
 
-Key: tenant/<tenant id>. Contributors: "entra/state" (the latest reading), and "sync/<time>" for each distinct
+Key: tenant/<tenant id>. Contributors: "entra/state" (the latest reading); "sync/<time>" for each distinct
 onPremisesLastSyncDateTime of the last day: the cycles as the data show them, so that lateness is counted in
-missed cycles of this tenant and not in fixed minutes.
+missed cycles of this tenant and not in fixed minutes; "audit/<activity>", "active/<server>/<when>" from the audit
+log; "census/<partition>": what that partition of the views counts toward the tenant.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 from typing import Any, Self
 
+from streams.contracts.events import Event
 from streams.contracts.facts import TenantState
 from streams.contracts.views import Contribution
+from streams.views.events import ACTIVE, events_in
 from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 
 KIND = "tenant"
+CENSUS = "census/"
 _CYCLES_REMEMBERED_MS = 86_400_000
 _CYCLES_LOOKED_AT = 20
 _CYCLES_NEEDED = 4
@@ -30,6 +35,10 @@ class TenantView:
     read_ms:      when the organization was last read; None: never. What follows was true then.
     sync_enabled: onPremisesSyncEnabled: True synchronised, False was, None never.
     syncs_ms:     the times of the synchronisations seen lately, ascending.
+    synchronization, jobs, refused, features: see streams.contracts.facts.TenantState.
+    events:       changes of its configuration in the audit log, the latest of each kind, the oldest first.
+    exports:      (time, server) of writes by sync servers in the last hours, ascending.
+    counts:       what streams.engine.census counts toward the tenant, over every partition.
     """
 
     key: str
@@ -43,6 +52,13 @@ class TenantView:
     display_name: str | None
     syncs_ms: tuple[int, ...]
     changed_ms: int
+    synchronization: Mapping[str, Any] = field(default_factory=dict)
+    jobs: tuple[Mapping[str, Any], ...] | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    features: Mapping[str, bool | None] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    exports: tuple[tuple[int, str], ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -53,7 +69,8 @@ class TenantView:
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         state = entries.get("entra/state")
-        organization: Mapping[str, Any] = state.body["organization"] if state is not None else {}
+        body: Mapping[str, Any] = state.body if state is not None else {}
+        organization: Mapping[str, Any] = body.get("organization") or {}
         quota = organization.get("directorySizeQuota")
         quota = quota if isinstance(quota, dict) else {}
         return cls(
@@ -72,6 +89,19 @@ class TenantView:
                 )
             ),
             changed_ms=latest(entries),
+            synchronization=body.get("synchronization") or {},
+            jobs=tuple(body["jobs"]) if isinstance(body.get("jobs"), list) else None,
+            refused=body.get("refused") or {},
+            features=body.get("features") or {},
+            events=events_in(entries),
+            exports=tuple(
+                sorted(
+                    (int(entry.body["ts_ms"]), str(entry.body["server"]))
+                    for contributor, entry in entries.items()
+                    if contributor.startswith(ACTIVE)
+                )
+            ),
+            counts=_summed(entry.body for name, entry in entries.items() if name.startswith(CENSUS)),
         )
 
     def cadence_ms(self, otherwise_ms: int) -> int:
@@ -102,7 +132,13 @@ def tenant_contributions(state: TenantState) -> list[Contribution]:
             contributor="entra/state",
             seq=state.seq,
             changed_ms=state.ts_ms,
-            body={"organization": state.organization},
+            body={
+                "organization": state.organization,
+                "synchronization": state.synchronization,
+                "jobs": state.jobs,
+                "refused": state.refused,
+                "features": state.features,
+            },
         )
     ]
     synced_ms = time_in(state.organization, "onPremisesLastSyncDateTime", 0)
@@ -118,6 +154,13 @@ def tenant_contributions(state: TenantState) -> list[Contribution]:
             )
         )
     return said
+
+
+def _summed(bodies: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for body in bodies:
+        total.update({name: int(number) for name, number in body.items()})
+    return {name: number for name, number in sorted(total.items()) if number}
 
 
 def _count(value: object) -> int | None:

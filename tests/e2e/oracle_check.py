@@ -65,6 +65,8 @@ def state_faults(rig: WorkerRig, world: RandomDirectories) -> list[str]:
     words: dict[str, dict[str, object]] = {}
     for item in world.final():
         state = item.state
+        if not state.alive:
+            continue
         for view, body in contributions_of(state, Scope()).items():
             if not view.startswith("reference/"):  # those also tell when the object was last restored
                 words.setdefault(view, {})[contributor_of(state)] = body

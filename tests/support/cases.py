@@ -5,6 +5,8 @@ A step is one of
         "attributes": {...}, "links": {"member": {"added": ["name", …]}}}; op defaults to "u", names become GUIDs,
         AD users get objectSid and distinguishedName unless the case gives them, AD devices the account of a
         Windows 11 computer created on 2026-09-01; the cases begin on 2026-09-21;
+  {"event": {"name": "passwordresetservice/31002", "log": "windows", …}}: fields of Event; "about": the Entra object of
+        that name, "anchor": the AD object whose objectGUID makes the source anchor, "ago_s": it happened so long ago;
   {"tenant": {...}}: fields of TenantState;
   {"after_s": seconds}: a tick that much later;
   {"open": ["detection id", …]}: exactly these are open now; beside it "evidence": {detection: {key: value}}
@@ -18,6 +20,7 @@ import uuid
 from typing import Any
 
 from streams.contracts.codec import convert
+from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.views.scope import Scope
@@ -73,6 +76,9 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
         elif "after_s" in step:
             now_ms += int(step["after_s"] * 1000)
             pipeline.tick(now_ms)
+        elif "event" in step:
+            for _ in range(2 if duplicate else 1):
+                pipeline.log([_event(step["event"], number, now_ms)], now_ms=now_ms)
         elif "tenant" in step:
             state = {"tenant": TENANT, "seq": seq, "ts_ms": now_ms, **step["tenant"]}
             pipeline.tell(convert({**state, "type": "tenant"}, TenantState))
@@ -83,6 +89,17 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
                 pipeline.feed(ORIGINS[side], [fact], now_ms=now_ms)
         if duplicate:
             pipeline.restart()
+
+
+def _event(raw: dict[str, Any], number: int, now_ms: int) -> Event:
+    said = {key: value for key, value in raw.items() if key not in ("about", "anchor", "ago_s")}
+    if "about" in raw:
+        said["entra_id"] = guid_of(raw["about"])
+    if "anchor" in raw:
+        said["source_anchor"] = immutable_id_of_guid(guid_of(raw["anchor"]))
+    ts_ms = now_ms - int(raw.get("ago_s", 0) * 1000)
+    filled = {"id": f"event-{number}", "log": "audit", "tenant": TENANT, "ts_ms": ts_ms, "seen_ms": now_ms}
+    return convert({**filled, **said}, Event)
 
 
 def _fact(side: str, raw: dict[str, Any], seq: int, now_ms: int) -> Fact:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick
@@ -14,6 +15,7 @@ from streams.engine.evaluator import EvaluatorOptions, ViewPartition
 from streams.engine.outcome import Outcome
 from streams.engine.projector import Projector
 from streams.engine.rows import MemoryRows
+from streams.views.events import contributions_of_event, fact_of_event
 from streams.views.scope import Scope
 from streams.views.tenant import tenant_contributions
 
@@ -56,6 +58,14 @@ class Pipeline:
             waiting.append(
                 self._take(self.partition.apply(ContributionChunk(sent_ms=sent_ms, items=items), self.view_rows))
             )
+
+    def log(self, events: Iterable[Event], *, now_ms: int) -> None:
+        """Logs tell of events, as streams.agents.project.EventPartition passes them on."""
+        for event in events:
+            self.contribute(contributions_of_event(event), now_ms=now_ms)
+            about = fact_of_event(event)
+            if about is not None:
+                self.feed(about[0], [about[1]], now_ms=now_ms)
 
     def tell(self, tenant: TenantState) -> None:
         """A new state of the tenant."""

@@ -58,14 +58,14 @@ class RandomDirectories:
         return self
 
     def final(self) -> list[DirectoryObject]:
-        """What is alive at the end, complete."""
+        """What is alive at the end, complete, and the dead of AD: their views remember them."""
         found = []
         for origin, objects in ((AD, self._ad), (ENTRA, self._entra)):
             for name, item in objects.items():
-                if item.alive:
+                if item.alive or origin is AD:
                     state = ObjectState(
                         object_id=guid_of(name), side=origin.side, tenant=origin.tenant, forest=origin.forest,
-                        kind=item.kind, attributes=item.attributes, changed_ms=START_MS,
+                        kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=START_MS,
                     )  # fmt: skip
                     alive = {far for far in item.links if far not in self._ad or self._ad[far].alive}
                     found.append(DirectoryObject(state, frozenset(("member", sid_of(far)) for far in alive)))

@@ -1,0 +1,132 @@
+"""What is counted over all views: how many stand where. Kept per partition, and summed by whoever reads it.
+
+A count changes when a view is judged, with the view's own row, so it survives what the view survives. Some counts
+are told to the tenant's view, because rules need them (how much would the next export delete?); all of them become
+gauges of the worker. A metric label never names an object: kinds, stages, reasons and systems are few.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from streams.detections.detection import Context
+from streams.views.device import DeviceView
+from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.registry import AnyView
+from streams.views.tenant import tenant_view_key
+
+BETWEEN = "\t"
+
+# subject -> (metric, what is counted, the labels after tenant)
+SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "objects": (
+        "synchealth_flow_objects",
+        "Objects by kind and by where they stand between AD and Entra ID.",
+        ("forest", "kind", "state"),
+    ),
+    "computers": (
+        "synchealth_hybrid_join_computers",
+        "Computers by stage of hybrid join, or by why they do not count.",
+        ("forest", "stage", "system"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Count:
+    """One view stands here. `toward`: the view that hears the sum; "": nobody but the metrics."""
+
+    subject: str
+    tenant: str
+    labels: tuple[str, ...]
+    toward: str = ""
+
+    @property
+    def name(self) -> str:
+        """As it stands in rows."""
+        return BETWEEN.join([self.subject, self.tenant, self.toward, *self.labels])
+
+
+def count_of(name: str) -> Count:
+    """The count behind a name. Raises ValueError if it is none."""
+    subject, tenant, toward, *labels = name.split(BETWEEN)
+    return Count(subject, tenant, tuple(labels), toward)
+
+
+def counts_of(view: AnyView, context: Context, now_ms: int) -> list[str]:
+    """The names under which a view counts now, sorted."""
+    counter = _COUNTERS.get(type(view))
+    return sorted(count.name for count in counter(view, context, now_ms)) if counter is not None else []
+
+
+def _objects(view: ObjectView, _context: Context, _now_ms: int) -> Iterator[Count]:
+    state, forest = standing(view), _forest(view)
+    if state is not None:
+        yield Count("objects", view.tenant, (forest, view.kind, state), tenant_view_key(view.tenant))
+
+
+def standing(view: ObjectView) -> str | None:
+    """Where an object stands, in a word; None for one that synchronisation does not concern.
+
+    synced, missing (in scope, not in the cloud), leaving_deleted and leaving_scope (the next export deletes it in
+    the cloud), outside (in AD, out of scope, not in the cloud).
+    """
+    in_scope = any(side.party.in_scope for side in view.ad)
+    synced = any(side.party.synced is True for side in view.entra)
+    if in_scope:
+        return "synced" if view.entra else "missing"
+    if synced and view.ad:
+        return "leaving_scope"
+    if synced and view.gone:
+        return "leaving_deleted"
+    return "outside" if view.ad and not view.entra else None
+
+
+def _computers(view: DeviceView, context: Context, now_ms: int) -> Iterator[Count]:
+    computer = view.computer
+    if computer is None:
+        return
+    outside = computer.outside(now_ms, context.thresholds.computer_seen_ms)
+    found = view.stage(now_ms, context.thresholds.device_stale_ms)
+    assert found is not None
+    stage = outside or str(found[0])
+    yield Count("computers", view.tenant, (computer.party.forest or "none", stage, system(computer.operating_system)))
+
+
+def recount_at(view: AnyView, context: Context, now_ms: int) -> list[int]:
+    """When time alone will let a view count elsewhere (ms): an account that nobody uses, a certificate's end."""
+    if not isinstance(view, DeviceView) or view.computer is None:
+        return []
+    ends = [view.computer.dead_at_ms(context.thresholds.computer_seen_ms)]
+    certificate, device = view.computer.join_certificate, view.device
+    if certificate is not None:
+        ends += [end for end in (certificate.not_before_ms, certificate.not_after_ms) if end is not None]
+    if device is not None and device.signed_in_ms is not None:
+        ends.append(device.signed_in_ms + context.thresholds.device_stale_ms)
+    return [min(later)] if (later := [end for end in ends if end > now_ms]) else []
+
+
+_SYSTEM = re.compile(r"windows (server )?(\d{2,4}( r2)?|xp|vista)", re.IGNORECASE)
+
+
+def system(name: str | None) -> str:
+    """The family of an operating system, one of few: "windows 11", "windows server 2022", "other", "unknown"."""
+    if not name:
+        return "unknown"
+    found = _SYSTEM.match(name)
+    return found[0].lower() if found else "other"
+
+
+def _forest(view: ObjectView) -> str:
+    return next((side.party.forest for side in (*view.ad, *view.gone) if side.party.forest), "none")
+
+
+_COUNTERS: dict[type[Any], Callable[[Any, Context, int], Iterable[Count]]] = {
+    UserView: _objects,
+    GroupView: _objects,
+    ContactView: _objects,
+    DeviceView: _computers,
+}

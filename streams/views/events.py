@@ -1,0 +1,146 @@
+"""Events on their way to views: which view hears of an event, and how long it remembers it.
+
+An event takes a slot in a view: of its own where every single one counts (the steps of one password operation),
+or the slot of its kind, where only the latest says anything (heartbeats, run results). Either way the view keeps
+no more than it needs, and duplicates, replays and disorder change nothing: the newest of a slot stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from streams.contracts.events import Event, Log
+from streams.contracts.facts import Fact, Operation, Origin
+from streams.contracts.views import Contribution
+from streams.views.view import Entry
+
+EVENT = "event/"
+LATEST = "latest/"
+ACTIVE = "active/"
+AUDIT = "audit/"
+
+_DAY_MS = 86_400_000
+REMEMBERED_MS = {EVENT: _DAY_MS, LATEST: 7 * _DAY_MS, AUDIT: 30 * _DAY_MS, ACTIVE: 4 * 3_600_000}
+# How fine the exports of a server are told apart in time: enough to see two servers take turns.
+_ACTIVE_MS = 10_000
+
+PASSWORD_SERVICE = "self-service password management"  # noqa: S105  the name of a log
+_OPERATIONS = ("passwordresetservice/310", "passwordresetservice/330", "adsync/6329")
+_OF_THE_SERVICE = (31015, 31016, 31017, 31018, 31019, 31034, 31044)
+_HEARTBEATS = frozenset(f"passwordresetservice/{number}" for number in _OF_THE_SERVICE)
+_TENANT_CATEGORIES = frozenset({"directorymanagement", "policy", "sourceofauthoritypolicy"})
+_TENANT_SERVICES = frozenset({"application proxy"})
+
+
+def slot_of(event: Event) -> str:
+    """The slot an event takes in the views that hear of it."""
+    if _is_operation(event):
+        return f"{EVENT}{event.id}"
+    of_what = event.details.get("job_kind") or event.details.get("connector")
+    return f"{LATEST}{event.name}/{of_what}" if of_what else f"{LATEST}{event.name}"
+
+
+def contributions_of_event(event: Event) -> list[Contribution]:
+    """What an event says to views whose key it knows: of its server or computer, its user by anchor, its tenant."""
+    said = []
+    if event.server is not None:
+        kind = "host" if event.name.startswith("user device registration/") else "server"
+        said.append(_word(f"{kind}/{event.tenant}/{event.server}", f"{LATEST}{_server_slot(event)}", event))
+    if event.source_anchor is not None:
+        said.append(_word(f"user/{event.tenant}/{event.source_anchor}", slot_of(event), event))
+    if event.log is Log.AUDIT:
+        tenant = f"tenant/{event.tenant}"
+        category, service = event.details.get("category"), event.details.get("service")
+        if str(category).lower() in _TENANT_CATEGORIES or str(service).lower() in _TENANT_SERVICES:
+            said.append(_word(tenant, f"{AUDIT}{event.name}", event))
+        server = event.details.get("sync_server")
+        if server:
+            said.append(
+                Contribution(
+                    view=tenant,
+                    contributor=f"{ACTIVE}{server}/{event.ts_ms // _ACTIVE_MS}",
+                    seq=event.ts_ms,
+                    changed_ms=event.ts_ms,
+                    body={"server": server, "ts_ms": event.ts_ms},
+                    expires_ms=event.ts_ms + REMEMBERED_MS[ACTIVE],
+                )
+            )
+    return said
+
+
+def fact_of_event(event: Event) -> tuple[Origin, Fact] | None:
+    """The event as a word about its Entra object, whose view only the object itself knows; None where it has none.
+
+    Exports are left out: that an object was written is seen on the object.
+    """
+    if event.entra_id is None or event.source_anchor is not None:
+        return None
+    if "sync_server" in event.details and event.details.get("category") != "Device":
+        return None
+    origin = Origin(name=f"entra/{event.tenant}", side="entra", tenant=event.tenant)
+    return origin, Fact(
+        op=Operation.LOGGED, object_id=event.entra_id, seq=event.ts_ms << 12, ts_ms=event.seen_ms, events=[event]
+    )
+
+
+def remembered(known: Mapping[str, Event], told: Iterable[Event], most: int = 40) -> dict[str, Event]:
+    """An object's events after more were told: the newest of each slot, and of all slots the newest `most`."""
+    kept = dict(known)
+    for event in told:
+        slot = slot_of(event)
+        before = kept.get(slot)
+        if before is None or _order(before) <= _order(event):
+            kept[slot] = event
+    newest = sorted(kept.items(), key=lambda item: _order(item[1]), reverse=True)[:most]
+    return dict(sorted(newest))
+
+
+def words_of(view: str, events: Mapping[str, Event]) -> list[Contribution]:
+    """What an object's events say to its view."""
+    return [_word(view, slot, event) for slot, event in events.items()]
+
+
+def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
+    """The events among a view's contributions, the oldest first, each once."""
+    found = {}
+    for contributor, entry in entries.items():
+        if is_event(contributor):
+            event = msgspec.convert(entry.body, Event)
+            found[event.id] = event
+    return tuple(sorted(found.values(), key=_order))
+
+
+def is_event(contributor: str) -> bool:
+    """Whether a contributor is an event rather than an object."""
+    return contributor.startswith((EVENT, LATEST, AUDIT))
+
+
+def _word(view: str, slot: str, event: Event) -> Contribution:
+    body: dict[str, Any] = msgspec.to_builtins(event)
+    prefix = f"{slot.partition('/')[0]}/"
+    return Contribution(
+        view=view,
+        contributor=slot,
+        seq=event.ts_ms,
+        changed_ms=event.ts_ms,
+        body=body,
+        expires_ms=event.ts_ms + REMEMBERED_MS[prefix],
+    )
+
+
+def _server_slot(event: Event) -> str:
+    connector, profile = event.details.get("connector"), event.details.get("run_profile")
+    return "/".join(str(part) for part in (event.name, connector, profile) if part)
+
+
+def _is_operation(event: Event) -> bool:
+    if event.log is Log.AUDIT:
+        return event.details.get("service") == PASSWORD_SERVICE and event.entra_id is not None
+    return event.name.startswith(_OPERATIONS) and event.name not in _HEARTBEATS
+
+
+def _order(event: Event) -> tuple[int, str]:
+    return event.ts_ms, event.id
