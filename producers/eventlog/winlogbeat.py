@@ -1,0 +1,140 @@
+"""A Windows event as Winlogbeat 8 ships it (ECS) -> events. Pure.
+
+Of an event's data only what the readers of each provider name is kept, never the data itself.
+
+Source: Elastic, "Winlogbeat: exported fields" (winlog.*, event.*, log.level).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn
+
+from producers.eventlog import adsync, password_hash, password_reset, registration
+from producers.eventlog.text import clean
+from producers.eventlog.wire import Said
+from streams.contracts.errors import InvalidRecordError
+from streams.contracts.events import Event, Log
+from streams.contracts.times import parse_rfc3339
+
+PASSWORD_RESET = "passwordresetservice"  # noqa: S105 - the name of an event provider
+ADSYNC = "adsync"
+DIRECTORY_SYNCHRONIZATION = "directory synchronization"
+DEVICE_REGISTRATION = "user device registration"
+# Providers as Windows names them, in lower case -> as we name them; nobody else's events are ours.
+_PROVIDERS = {
+    PASSWORD_RESET: PASSWORD_RESET,
+    ADSYNC: ADSYNC,
+    DIRECTORY_SYNCHRONIZATION: DIRECTORY_SYNCHRONIZATION,
+    f"microsoft-windows-{DEVICE_REGISTRATION}": DEVICE_REGISTRATION,
+}
+# Events of these hold several users: each is an event of its own.
+_BATCHES = frozenset({f"{DIRECTORY_SYNCHRONIZATION}/656", f"{DIRECTORY_SYNCHRONIZATION}/657"})
+_PARAMETER = re.compile(r"param\d{1,3}")
+_LONGEST_NAME = 300
+
+
+def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
+    """The events that a Winlogbeat document holds; none for providers and ids that are not watched.
+
+    Raises InvalidRecordError("wrong_shape") if it is none of Winlogbeat's, or if a watched event lacks what makes it
+    one: its computer, channel, record number, id or time.
+    """
+    winlog = _table(document).get("winlog")
+    if not isinstance(winlog, dict):
+        raise InvalidRecordError("wrong_shape", "the document has no winlog: is this a topic of Winlogbeat?")
+    ecs = _inner(document, "event")
+    provider = _PROVIDERS.get(_text(winlog.get("provider_name") or ecs.get("provider")).strip().lower())
+    if provider is None:
+        return []
+    event_id = _whole(winlog.get("event_id"), ecs.get("code"), "winlog.event_id")
+    record_id = _whole(winlog.get("record_id"), None, "winlog.record_id")
+    channel = _required(winlog.get("channel"), "winlog.channel")
+    server = _server(winlog.get("computer_name") or _inner(document, "host").get("name"))
+    name = f"{provider}/{event_id}"
+    own_id = f"{server}/{channel}/{record_id}"
+    said = _read(provider, event_id, _message(document, winlog), server)
+    level = _text(_inner(document, "log").get("level")).lower()[:_LONGEST_NAME]
+    ts_ms = _time(_text(document.get("@timestamp")))
+    return [
+        Event(
+            id=f"{own_id}#{number}" if name in _BATCHES else own_id,
+            log=Log.WINDOWS,
+            name=name,
+            tenant=tenant,
+            ts_ms=ts_ms,
+            seen_ms=seen_ms,
+            server=server,
+            entra_id=one.entra_id,
+            source_anchor=one.source_anchor,
+            user_principal_name=one.user_principal_name,
+            result=one.result,
+            reason=one.reason,
+            details={**({"level": level} if level else {}), "channel": channel, **one.details},
+        )
+        for number, one in enumerate(said, 1)
+    ]
+
+
+def _read(provider: str, event_id: int, text: str, server: str) -> list[Said]:
+    if provider == PASSWORD_RESET:
+        return password_reset.read(event_id, text)
+    if provider == ADSYNC:
+        return adsync.read(event_id, text)
+    if provider == DIRECTORY_SYNCHRONIZATION:
+        return password_hash.read(event_id, text)
+    return registration.read(event_id, text, server)
+
+
+def _message(document: dict[str, Any], winlog: dict[str, Any]) -> str:
+    """The rendered text; where the collector cannot render it, the parameters that would have been put into it."""
+    message = _text(document.get("message"))
+    if not message.strip():
+        values = _inner(winlog, "event_data").items()
+        message = "\n".join(_text(value) for name, value in values if _PARAMETER.fullmatch(name))
+    return clean(message)
+
+
+def _server(value: Any) -> str:
+    return _required(value, "winlog.computer_name").strip().lower().partition(".")[0] or _missing("computer_name")
+
+
+def _table(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise InvalidRecordError("wrong_shape", "the document is not an object")
+    return document
+
+
+def _inner(document: dict[str, Any], name: str) -> dict[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _required(value: Any, name: str) -> str:
+    text = _text(value)
+    return text[:_LONGEST_NAME] if text.strip() else _missing(name)
+
+
+def _whole(value: Any, other: Any, name: str) -> int:
+    """Winlogbeat 7 writes ids as numbers, 8 as text."""
+    for each in (value, other):
+        if isinstance(each, int) and not isinstance(each, bool) and each >= 0:
+            return each
+        if isinstance(each, str) and re.fullmatch(r"[0-9]{1,20}", each):
+            return int(each)
+    return _missing(name)
+
+
+def _time(text: str) -> int:
+    try:
+        return parse_rfc3339(text)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRecordError("wrong_shape", "@timestamp is no RFC 3339 time") from error
+
+
+def _missing(name: str) -> NoReturn:
+    raise InvalidRecordError("wrong_shape", f"{name} is missing or of a wrong type")
