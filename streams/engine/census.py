@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from streams.detections.detection import Context
@@ -59,13 +60,18 @@ def count_of(name: str) -> Count:
 def counts_of(view: AnyView, context: Context, now_ms: int) -> list[str]:
     """The names under which a view counts now, sorted."""
     counter = _COUNTERS.get(type(view))
-    return sorted(count.name for count in counter(view, context, now_ms)) if counter is not None else []
+    return sorted(counter(view, context, now_ms)) if counter is not None else []
 
 
-def _objects(view: ObjectView, _context: Context, _now_ms: int) -> Iterator[Count]:
-    state, forest = standing(view), _forest(view)
+def _objects(view: ObjectView, _context: Context, _now_ms: int) -> Iterator[str]:
+    state = standing(view)
     if state is not None:
-        yield Count("objects", view.tenant, (forest, view.kind, state), tenant_view_key(view.tenant))
+        yield _object_name(view.tenant, _forest(view), view.kind, state)
+
+
+@lru_cache(maxsize=1024)  # few names for many objects
+def _object_name(tenant: str, forest: str, kind: str, state: str) -> str:
+    return Count("objects", tenant, (forest, kind, state), tenant_view_key(tenant)).name
 
 
 def standing(view: ObjectView) -> str | None:
@@ -85,7 +91,7 @@ def standing(view: ObjectView) -> str | None:
     return "outside" if view.ad and not view.entra else None
 
 
-def _computers(view: DeviceView, context: Context, now_ms: int) -> Iterator[Count]:
+def _computers(view: DeviceView, context: Context, now_ms: int) -> Iterator[str]:
     computer = view.computer
     if computer is None:
         return
@@ -93,7 +99,8 @@ def _computers(view: DeviceView, context: Context, now_ms: int) -> Iterator[Coun
     found = view.stage(now_ms, context.thresholds.device_stale_ms)
     assert found is not None
     stage = outside or str(found[0])
-    yield Count("computers", view.tenant, (computer.party.forest or "none", stage, system(computer.operating_system)))
+    labels = (computer.party.forest or "none", stage, system(computer.operating_system))
+    yield Count("computers", view.tenant, labels).name
 
 
 def recount_at(view: AnyView, context: Context, now_ms: int) -> list[int]:
@@ -124,7 +131,7 @@ def _forest(view: ObjectView) -> str:
     return next((side.party.forest for side in (*view.ad, *view.gone) if side.party.forest), "none")
 
 
-_COUNTERS: dict[type[Any], Callable[[Any, Context, int], Iterable[Count]]] = {
+_COUNTERS: dict[type[Any], Callable[[Any, Context, int], Iterable[str]]] = {
     UserView: _objects,
     GroupView: _objects,
     ContactView: _objects,

@@ -68,6 +68,7 @@ class ViewPartition:
         self._due: list[tuple[int, str]] = []
         self._backlog: list[str] = []
         self.census: Counter[str] = Counter()
+        self._recounted: set[str] = set()
         self._uncounted = True
 
     def restore(self, rows: Rows) -> None:
@@ -99,6 +100,7 @@ class ViewPartition:
     def apply(self, record: ViewRecord, rows: Rows) -> Outcome:
         """Take in one record and evaluate what it touches, what is due, and a part of the backlog."""
         counted = self.census.copy()
+        self._recounted.clear()
         try:
             return self._apply(record, rows)
         except Exception:
@@ -122,6 +124,9 @@ class ViewPartition:
             self._start_backlog(rows)
         self._evaluate_due(rows, outcome)
         self._evaluate_backlog(rows, outcome)
+        for name in self._recounted:
+            rows.put(f"~census/{name}", b"%d" % self.census[name])  # a zero stays: it must be told after a restart
+        self._uncounted |= bool(self._recounted)
         if isinstance(record, Tick) and self._uncounted:
             self._tell_census(outcome)
         return outcome
@@ -145,7 +150,7 @@ class ViewPartition:
             for view, body in told.items()
         ]
 
-    def _count(self, row: ViewRow, after: list[str], rows: Rows) -> None:
+    def _count(self, row: ViewRow, after: list[str]) -> None:
         if after == row.counts:
             return
         changes = Counter(after)
@@ -153,9 +158,8 @@ class ViewPartition:
         for name, change in changes.items():
             if change:
                 self.census[name] += change
-                rows.put(f"~census/{name}", b"%d" % self.census[name])  # a zero stays: it must be told after a restart
+                self._recounted.add(name)
         row.counts = after
-        self._uncounted = True
 
     def _take_in(self, items: Iterable[Contribution], rows: Rows, outcome: Outcome) -> None:
         touched: dict[str, ViewRow] = {}
@@ -230,7 +234,7 @@ class ViewPartition:
             now = {"now_ms": self.now_ms, "observed_ms": observed_ms}
             wake_ms += self._judge.judge(view, row, context, outcome, **now)
             derive(view, row, outcome, **now)
-            self._count(row, counts_of(view, context, self.now_ms), rows)
+            self._count(row, counts_of(view, context, self.now_ms))
             wake_ms += recount_at(view, context, self.now_ms)
             waits = waiting(view, context, self.now_ms)
             outcome.measures += measured(view, row.waiting, waits, self.now_ms)

@@ -35,6 +35,8 @@ def waiting(view: AnyView, context: Context, now_ms: int) -> dict[str, int]:
 
 def measured(view: AnyView, before: Mapping[str, int], after: Mapping[str, int], now_ms: int) -> list[Measure]:
     """The waits that ended with this look at the view."""
+    if not before:
+        return []
     subject = "stage" if isinstance(view, DeviceView) else "flow"
     forest = _forest(view)
     if forest is None:  # whoever waited has gone: nothing has arrived
