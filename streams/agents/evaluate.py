@@ -20,6 +20,7 @@ from streams.engine.evaluator import ViewPartition
 from streams.engine.outcome import Outcome
 from streams.runtime.clock import Sequence as HybridClock
 from streams.runtime.logs import get_logger
+from streams.views.tenant import TenantView
 
 STAGE = "evaluate"
 _ITEMS_AT_ONCE = 100
@@ -61,6 +62,11 @@ class EvaluatePartition:
     def census(self) -> Counter[str]:
         """What this partition counts (streams.engine.census)."""
         return self._views.census
+
+    @property
+    def tenants(self) -> dict[str, TenantView]:
+        """The tenants whose own views are in this partition."""
+        return self._views.tenant_views
 
     @property
     def backlog(self) -> int:

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from streams.engine.census import SUBJECTS, count_of
+from streams.views.tenant import TenantView
 
 REGISTRY = CollectorRegistry()
 
@@ -88,3 +89,32 @@ class Census(Collector):
 
 CENSUS = Census()
 REGISTRY.register(CENSUS)
+
+LAST_SYNC = Gauge(
+    "synchealth_tenant_last_sync_timestamp_seconds", "When the tenant was last synchronised (Unix time).",
+    ["tenant"], registry=REGISTRY,
+)  # fmt: skip
+LAST_PASSWORD_SYNC = Gauge(
+    "synchealth_tenant_last_password_sync_timestamp_seconds", "When passwords last reached the tenant (Unix time).",
+    ["tenant"], registry=REGISTRY,
+)  # fmt: skip
+QUOTA_USED = Gauge(
+    "synchealth_tenant_quota_used_objects", "Directory objects that count against the tenant's quota.",
+    ["tenant"], registry=REGISTRY,
+)  # fmt: skip
+QUOTA = Gauge("synchealth_tenant_quota_objects", "The tenant's directory quota.", ["tenant"], registry=REGISTRY)
+
+
+def show_tenants(views: Iterable[TenantView]) -> None:
+    """Set the gauges of these tenants, and take away those of others: their partitions have gone elsewhere."""
+    for gauge in (LAST_SYNC, LAST_PASSWORD_SYNC, QUOTA_USED, QUOTA):
+        gauge.clear()
+    for view in views:
+        for gauge, value in (
+            (LAST_SYNC, view.last_sync_ms and view.last_sync_ms / 1000),
+            (LAST_PASSWORD_SYNC, view.last_password_sync_ms and view.last_password_sync_ms / 1000),
+            (QUOTA_USED, view.quota_used),
+            (QUOTA, view.quota_total),
+        ):
+            if value is not None:
+                gauge.labels(view.tenant).set(value)

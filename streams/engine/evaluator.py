@@ -31,7 +31,7 @@ from streams.engine.outcome import Outcome, RuleFault
 from streams.engine.rows import Rows
 from streams.engine.view_row import ViewRow, load_view, view_keys
 from streams.engine.waiting import measured, waiting
-from streams.views.tenant import CENSUS
+from streams.views.tenant import CENSUS, TenantView, tenant_view_key
 
 # Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
 BACKLOG_PER_RECORD = 1_000
@@ -67,6 +67,7 @@ class ViewPartition:
         self._contexts: dict[str, Context] = {}
         self._due: list[tuple[int, str]] = []
         self._backlog: list[str] = []
+        self.tenant_views: dict[str, TenantView] = {}
         self.census: Counter[str] = Counter()
         self._recounted: set[str] = set()
         self._uncounted = True
@@ -86,6 +87,11 @@ class ViewPartition:
         heapq.heapify(self._due)
         self._backlog = view_keys(rows) if rows.get("~backlog") else []
         self.census = Counter({key.removeprefix("~census/"): int(raw) for key, raw in rows.items("~census/")})
+        self.tenant_views = {}
+        for tenant in self._tenants:
+            view = load_view(tenant_view_key(tenant), rows).view(tenant_view_key(tenant))
+            if isinstance(view, TenantView) and view.read_ms is not None:
+                self.tenant_views[tenant] = view
         self._uncounted = True  # told once more: whoever had the partition may have died over it
 
     @property
@@ -230,6 +236,8 @@ class ViewPartition:
             outcome.faults.append(RuleFault("view", key, f"{type(error).__name__}: {error}"))
             view = None
         if view is not None:
+            if isinstance(view, TenantView):
+                self.tenant_views[view.tenant] = view
             context = self._context(view.tenant)
             now = {"now_ms": self.now_ms, "observed_ms": observed_ms}
             wake_ms += self._judge.judge(view, row, context, outcome, **now)
