@@ -7,10 +7,15 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from grafana import hybrid_join, overview
+from grafana import hybrid_join, overview, sync_health, writeback
 
 FOLDER = Path(__file__).parent / "dashboards"
-DASHBOARDS = {"overview": overview.build, "hybrid-join": hybrid_join.build}
+DASHBOARDS = {
+    "overview": overview.build,
+    "hybrid-join": hybrid_join.build,
+    "sync": sync_health.build,
+    "writeback": writeback.build,
+}
 
 
 def dashboard_files() -> dict[str, str]:

@@ -97,3 +97,62 @@ WORKER_BATCH = (
 )
 WORKER_BACKLOG = "sum(synchealth_streams_backlog_views)"
 MEMORY = 'max by (job, instance) (process_resident_memory_bytes{job=~"synchealth-.*"})'
+
+_HERE = '{tenant=~"$tenant", forest=~"($forest)?"}'
+_OF_TENANT = '{tenant=~"$tenant"}'
+
+
+def open_of(*detections: str) -> str:
+    """Open findings of these detections; 0 where there are none."""
+    names = "|".join(detections).replace(".", "[.]")
+    chosen = f'{{tenant=~"$tenant", forest=~"($forest)?|none", detection=~"{names}"}}'
+    return f"sum(max by ({_LABELS}) (synchealth_findings_open{chosen})) or vector(0)"
+
+
+def family_by_detection(family: str) -> str:
+    """Open findings of a family, by detection."""
+    chosen = f'{{tenant=~"$tenant", forest=~"($forest)?|none", family="{family}"}}'
+    return f"sum by (detection) (max by ({_LABELS}) (synchealth_findings_open{chosen}))"
+
+
+def wait(metric: str, quantile: float, label: str) -> str:
+    """The time that this share of waits stayed below, by a label, in seconds."""
+    rate = f"rate({metric}_bucket{_HERE}[$__rate_interval])"
+    return f"histogram_quantile({quantile}, sum by (le, {label}) ({rate}))"
+
+
+def heatmap(metric: str) -> str:
+    """The buckets of a histogram of waits within each step of the graph."""
+    return f"sum by (le) (increase({metric}_bucket{_HERE}[$__rate_interval]))"
+
+
+def leaving(state: str) -> str:
+    """Objects that the next export deletes in the cloud, for one reason; 0 where there are none."""
+    chosen = f'{{tenant=~"$tenant", forest=~"($forest)?", state="{state}"}}'
+    return f"sum(synchealth_flow_objects{chosen}) or vector(0)"
+
+
+OBJECTS_BY_STATE = f"sum by (state) (synchealth_flow_objects{_HERE})"
+SYNCED_BY_KIND = 'sum by (kind) (synchealth_flow_objects{tenant=~"$tenant", forest=~"($forest)?", state="synced"})'
+EVENTS_READ = "sum by (source, log) (rate(synchealth_producer_events_published_total[$__rate_interval]))"
+SUPPRESSED_BY_DETECTION = f"sum by (detection) (max by ({_LABELS}) (synchealth_findings_suppressed{_OF_TENANT}))"
+SYNC_AGE = f"time() - max by (tenant) (synchealth_tenant_last_sync_timestamp_seconds{_OF_TENANT})"
+PASSWORD_SYNC_AGE = f"time() - max by (tenant) (synchealth_tenant_last_password_sync_timestamp_seconds{_OF_TENANT})"
+QUOTA_USED = f"max by (tenant) (synchealth_tenant_quota_used_objects{_OF_TENANT})"
+QUOTA = f"max by (tenant) (synchealth_tenant_quota_objects{_OF_TENANT})"
+QUOTA_FORECAST = (
+    f"max by (tenant) (predict_linear(synchealth_tenant_quota_used_objects{_OF_TENANT}[7d], 30 * 86400)) / {QUOTA}"
+)
+LANDED = f"sum(increase(synchealth_writeback_landing_seconds_count{_HERE}[$__rate_interval]))"
+_FAILED = (
+    'synchealth_finding_transitions_total{transition="opened", detection="writeback.password_writeback_failed"}'
+)
+WRITEBACK_FAILED = f"sum(max by (detection) (increase({_FAILED}[$__rate_interval])))"
+_LANDED_1H = f"sum(increase(synchealth_writeback_landing_seconds_count{_HERE}[1h]))"
+WRITEBACK_SUCCESS = f"{_LANDED_1H} / ({_LANDED_1H} + sum(max by (detection) (increase({_FAILED}[1h]))))"
+
+
+def family_age(family: str) -> str:
+    """How long the oldest open finding of a family has stood, by detection, in seconds."""
+    chosen = f'{{tenant=~"$tenant", forest=~"($forest)?|none", family="{family}"}}'
+    return f"time() - min by (detection) (synchealth_findings_oldest_open_timestamp_seconds{chosen})"
