@@ -9,7 +9,9 @@ from producers.known import IdSet
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
 from streams.runtime.clock import Sequence, now_ms
 
-WANTED = frozenset({ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT, ObjectKind.DEVICE})
+WANTED = frozenset(
+    {ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT, ObjectKind.DEVICE, ObjectKind.REGISTERED_DEVICE}
+)
 # A link is about 100 bytes of JSON and a record must stay below 1 MB: a large group becomes several facts.
 LINKS_PER_FACT = 2000
 

@@ -62,12 +62,16 @@ WATCHED: tuple[Attribute, ...] = (
     Attribute("groupType", Syntax.INTEGER, "security or distribution group, and its scope"),
     Attribute("isCriticalSystemObject", Syntax.BOOLEAN, "never synchronised"),
     Attribute("adminDescription", Syntax.TEXT, "User_ and Group_ prefixes keep an object out of sync"),
+    Attribute("msDS-ExternalDirectoryObjectId", Syntax.TEXT, "Group_<id>: which cloud group this one is a copy of"),
     Attribute("msExchRecipientTypeDetails", Syntax.INTEGER, "system mailboxes are out of sync"),
     Attribute("servicePrincipalName", Syntax.TEXTS, "must be unique; names the services of a computer"),
     Attribute("operatingSystem", Syntax.TEXT, "whether a computer can join at all"),
     Attribute("operatingSystemVersion", Syntax.TEXT, "whether a computer can join at all"),
     Attribute("userCertificate", Syntax.CERTIFICATES, "a computer is in sync scope once it has one; 15 are the most"),
     Attribute("dNSHostName", Syntax.TEXT, "names the computer for people and joins it with its client log"),
+    Attribute("msDS-DeviceID", Syntax.GUID, "deviceId: which cloud device a registered device is a copy of"),
+    Attribute("msDS-IsEnabled", Syntax.BOOLEAN, "a registered device: compared with the cloud"),
+    Attribute("msDS-IsCompliant", Syntax.BOOLEAN, "a registered device: compared with the cloud"),
     Attribute("manager", Syntax.LINK, "a reference that breaks when its target is not synchronised"),
     Attribute("member", Syntax.LINK, "references that break when their targets are not synchronised"),
 )  # fmt: skip
@@ -80,7 +84,9 @@ LINKS: tuple[str, ...] = tuple(attribute.name for attribute in WATCHED if attrib
 FORWARD_OF_BACK: dict[str, str] = {"memberOf": "member", "directReports": "manager"}
 
 # objectClass survives a deletion, objectCategory does not: a filter on that one would lose every deletion.
-OBJECT_FILTER = "(|(objectClass=user)(objectClass=group)(objectClass=contact){containers})".format(
+# A class that a directory's schema lacks (msDS-Device in older ones) matches nothing and harms nothing.
+OBJECT_FILTER = "(|{objects}(objectClass=msDS-Device){containers})".format(
+    objects="(objectClass=user)(objectClass=group)(objectClass=contact)",
     containers="".join(
         f"(objectClass={name})" for name in ("organizationalUnit", "container", "builtinDomain", "domainDNS")
     )

@@ -90,6 +90,8 @@ def kind_of(object_classes: Collection[str]) -> ObjectKind:
         return ObjectKind.GROUP
     if "contact" in classes:
         return ObjectKind.CONTACT
+    if "msds-device" in classes:
+        return ObjectKind.REGISTERED_DEVICE
     return ObjectKind.CONTAINER if classes & _CONTAINERS else ObjectKind.OTHER
 
 

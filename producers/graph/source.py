@@ -19,6 +19,7 @@ from producers.graph.sweep import SweepTask
 from producers.graph.task import Step, Task
 from producers.graph.tenant import TenantTask
 from producers.graph.verify import VerifyTask
+from producers.graph.writeback import WritebackTask
 from producers.sequence import last_number
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
@@ -68,6 +69,7 @@ class GraphSource:
         self._tenant = TenantTask(client, tenant.id, self.origin.name, self._sequence, tenant.tenant_interval_s)
         self._collected = (False, False)
         self._deltas: list[DeltaTask] = []
+        self._writeback: WritebackTask | None = None
         tasks: list[Task] = [self._tenant]
         for collection in collections:
             errors = ErrorsSeen(self.origin.name, f"{collection.name}/errors")
@@ -76,6 +78,11 @@ class GraphSource:
             tasks += [delta, VerifyTask(client, delta)]
             if set(ERRORS) <= set(collection.properties):
                 tasks.append(SweepTask(collection, client, self._sequence, errors, delta, tenant.sweep_interval_s))
+            if collection.kind is ObjectKind.GROUP:
+                self._writeback = WritebackTask(
+                    client, self.origin.name, self._sequence, delta, tenant.sweep_interval_s
+                )
+                tasks.append(self._writeback)
         self._turns = [_Turn(task) for task in tasks]
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
@@ -160,6 +167,8 @@ class GraphSource:
                 "trying again", source=self.origin.name, task=turn.task.name, error=str(error), wait_s=round(delay_s, 1)
             )
             return None
+        if self._writeback is not None:
+            self._writeback.complete(step.facts)
         turn.failures = 0
         turn.due_at = self._clock() + turn.task.interval_s if turn.task.resting else 0.0
         return step

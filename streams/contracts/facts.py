@@ -32,6 +32,7 @@ class ObjectKind(StrEnum):
     GROUP = "group"
     CONTACT = "contact"
     DEVICE = "device"
+    REGISTERED_DEVICE = "registered_device"  # the copy in AD of a device that was written back
     FOREST = "forest"
     CONTAINER = "container"
     OTHER = "other"
@@ -39,6 +40,10 @@ class ObjectKind(StrEnum):
 
 FOREST_KEYWORDS = "serviceConnectionPointKeywords"
 """On a fact of kind FOREST: the keywords of its service connection point; absent where there is none."""
+
+
+WRITEBACK_ENABLED = "writebackConfiguration/isEnabled"
+"""On an Entra group: whether it is marked for writeback to AD (true) or against (false); absent: neither."""
 
 
 class Link(msgspec.Struct, frozen=True, omit_defaults=True):

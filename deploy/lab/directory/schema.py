@@ -82,7 +82,9 @@ cACertificate* msExchMailboxGuid msExchArchiveGUID msExchSafeSendersHash msExchB
 msDS-DeviceObjectVersion invocationId^ audio* photo* msDS-GenerationId msExchMasterAccountSid sIDHistory*^
 """
 _SECRETS = ("unicodePwd", "dBCSPwd", "ntPwdHistory", "lmPwdHistory", "supplementalCredentials", "userPassword")
-_BOOLEANS = "isDeleted^ isRecycled^ showInAdvancedViewOnly isCriticalSystemObject msDS-IsEnabled msDS-IsManaged"
+_BOOLEANS = """
+isDeleted^ isRecycled^ showInAdvancedViewOnly isCriticalSystemObject msDS-IsEnabled msDS-IsManaged msDS-IsCompliant
+"""
 _LENGTHS = {
     "userPrincipalName": 1024, "mail": 256, "sAMAccountName": 256, "displayName": 256, "givenName": 64, "sn": 64,
     "department": 64, "company": 64, "title": 128, "mailNickname": 64, "targetAddress": 1123, "proxyAddresses": 1123,

@@ -201,3 +201,18 @@ def test_nothing_secret_or_noisy_is_watched() -> None:
     assert not {name.lower() for name in NAMES} & {name.lower() for name in never}
     assert len({name.lower() for name in NAMES}) == len(NAMES)
     assert all(attribute.why for attribute in WATCHED)
+
+
+def test_a_registered_device_is_a_kind_of_its_own_and_names_the_device_it_copies() -> None:
+    change = read_change(
+        entry(
+            objectClass=[b"top", b"msDS-Device"],
+            whenCreated=[b"20261122140509.0Z"],
+            msDS_DeviceID=[GUID.bytes_le],
+            msDS_IsEnabled=[b"TRUE"],
+            msDS_IsCompliant=[b"FALSE"],
+        )
+    )
+    assert change.kind is ObjectKind.REGISTERED_DEVICE
+    assert change.attributes["msDS-DeviceID"] == str(GUID)
+    assert (change.attributes["msDS-IsEnabled"], change.attributes["msDS-IsCompliant"]) == (True, False)
