@@ -38,9 +38,7 @@ def _now() -> list[Any]:
         "Service", f"Open findings: {', '.join(_SERVICE)}.", "short", (queries.open_of(*_SERVICE), ""), steps=_BAD
     )
     passwords = [
-        number(
-            title, f"Users with an open finding {name}.", "short", (queries.open_of(f"writeback.{name}"), ""), steps=_WELL
-        )
+        number(title, f"Users with an open {name}.", "short", (queries.open_of(f"writeback.{name}"), ""), steps=_WELL)
         for title, name in _PASSWORDS.items()
     ]
     others = [

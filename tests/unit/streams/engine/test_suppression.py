@@ -1,0 +1,53 @@
+"""One cause, one finding: what a stopped synchronisation explains is counted under it and opens if it outlives it."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+
+from streams.contracts.facts import Fact, ObjectKind, Operation, TenantState
+from streams.contracts.finding import FindingState
+from streams.contracts.times import rfc3339
+from tests.support.cases import START_MS
+from tests.support.pipeline import AD, TENANT, Pipeline
+
+PENDING = 10_000
+HOUR_MS = 3_600_000
+
+
+def _tenant(now_ms: int, synced_ms: int) -> TenantState:
+    organization = {
+        "onPremisesSyncEnabled": True,
+        "readDateTime": rfc3339(now_ms),
+        "onPremisesLastSyncDateTime": rfc3339(synced_ms),
+    }
+    return TenantState(tenant=TENANT, seq=now_ms, ts_ms=now_ms, organization=organization, collected=True, features={})
+
+
+def _user(number: int) -> Fact:
+    return Fact(
+        op=Operation.CREATED, object_id=str(uuid.UUID(int=number + 1)), seq=(START_MS << 12) + number, ts_ms=START_MS,
+        kind=ObjectKind.USER, full=True,
+        attributes={"sAMAccountName": f"u{number}", "distinguishedName": f"CN=u{number},OU=People,DC=corp"},
+    )  # fmt: skip
+
+
+def test_a_stopped_sync_with_ten_thousand_pending_changes_is_one_finding() -> None:
+    pipeline = Pipeline()
+    pipeline.tell(_tenant(START_MS, START_MS))
+    for start in range(0, PENDING, 500):
+        pipeline.feed(AD, [_user(number) for number in range(start, start + 500)])
+    pipeline.tell(_tenant(START_MS + 2 * HOUR_MS, START_MS))
+    pipeline.tick(START_MS + 3 * HOUR_MS)
+    relevant = [each for each in pipeline.findings.values() if each.family in ("engine", "flow")]
+    states = Counter((each.detection, each.state) for each in relevant)
+    opened = [each for each in relevant if each.state is FindingState.OPEN]
+    assert [each.detection for each in opened] == ["engine.sync_stopped"], states
+    assert states["flow.missing_in_cloud", FindingState.SUPPRESSED] == PENDING
+    suppressed = [each for each in relevant if each.state is FindingState.SUPPRESSED]
+    assert {each.cause for each in suppressed} == {opened[0].id}
+
+    pipeline.tell(_tenant(START_MS + 4 * HOUR_MS, START_MS + 4 * HOUR_MS))
+    pipeline.tick(START_MS + 4 * HOUR_MS + 1)
+    outlived = Counter(each.state for each in pipeline.findings.values() if each.detection == "flow.missing_in_cloud")
+    assert outlived == {FindingState.OPEN: PENDING}
