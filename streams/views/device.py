@@ -19,6 +19,7 @@ from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
 from streams.views.computer import ATTRIBUTES, Computer, computer_from
 from streams.views.events import events_in, is_event
+from streams.views.join_attempts import JoinFailure, audit_of, failure_of
 from streams.views.party import Party, party_body, party_from
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
@@ -127,11 +128,22 @@ class DeviceView:
             lately = device.signed_in_ms is not None and now_ms - device.signed_in_ms < active_within_ms
             return (Stage.ACTIVE if lately else Stage.REGISTERED), device.registered_ms
         if device is not None:
-            return Stage.PENDING, device.changed_ms
+            return Stage.PENDING, self.pending_since_ms(device)
         certificate = self.computer.join_certificate
         if certificate is not None and certificate.covers(now_ms):
             return Stage.CERTIFICATE, max(certificate.not_before_ms or 0, self.computer.created_ms)
         return Stage.CREATED, self.computer.created_ms
+
+    def pending_since_ms(self, device: CloudDevice) -> int:
+        """Since when a pending device has been so: its audit "Add device", else when we saw it change (ms)."""
+        added = audit_of(self.events, "add device", device.party.id)
+        return min(added.ts_ms, device.changed_ms) if added is not None else device.changed_ms
+
+    @property
+    def join_failure(self) -> JoinFailure | None:
+        """The failure of the computer's join task that no success has followed, as far as its log is read."""
+        registered_ms = max((each.registered_ms or 0 for each in self.devices), default=None)
+        return failure_of(self.events, registered_ms)
 
     def derived(self) -> Iterable[Derived]:
         """Nothing: others need not know."""

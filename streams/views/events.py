@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from streams.contracts.events import Event, Log
+from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.views import Contribution
 from streams.views.view import Entry
@@ -33,12 +33,21 @@ _OF_THE_SERVICE = (31015, 31016, 31017, 31018, 31019, 31034, 31044)
 _HEARTBEATS = frozenset(f"passwordresetservice/{number}" for number in _OF_THE_SERVICE)
 _TENANT_CATEGORIES = frozenset({"directorymanagement", "policy", "sourceofauthoritypolicy"})
 _TENANT_SERVICES = frozenset({"application proxy"})
+_DEVICE_CATEGORY = "device"
+JOIN_LOG = "user device registration/"
+
+GROUP_PROVISIONING = "AAD2ADGroupProvisioning"
+"""The kind of job by which Cloud Sync writes groups of the cloud into AD."""
 
 
 def slot_of(event: Event) -> str:
     """The slot an event takes in the views that hear of it."""
     if _is_operation(event):
         return f"{EVENT}{event.id}"
+    if event.log is Log.AUDIT and str(event.details.get("category")).lower() == _DEVICE_CATEGORY:
+        return f"{AUDIT}{event.name}/{event.entra_id}"
+    if event.name.startswith(JOIN_LOG) and event.result is Result.FAILURE:
+        return f"{LATEST}{event.name}/{event.ts_ms // _DAY_MS}"  # one a day: for how long it has been failing counts
     of_what = event.details.get("job_kind") or event.details.get("connector")
     return f"{LATEST}{event.name}/{of_what}" if of_what else f"{LATEST}{event.name}"
 
@@ -47,10 +56,13 @@ def contributions_of_event(event: Event) -> list[Contribution]:
     """What an event says to views whose key it knows: of its server or computer, its user by anchor, its tenant."""
     said = []
     if event.server is not None:
-        kind = "host" if event.name.startswith("user device registration/") else "server"
-        said.append(_word(f"{kind}/{event.tenant}/{event.server}", f"{LATEST}{_server_slot(event)}", event))
+        joins = event.name.startswith(JOIN_LOG)
+        kind, slot = ("host", slot_of(event)) if joins else ("server", f"{LATEST}{_server_slot(event)}")
+        said.append(_word(f"{kind}/{event.tenant}/{event.server}", slot, event))
     if event.source_anchor is not None:
         said.append(_word(f"user/{event.tenant}/{event.source_anchor}", slot_of(event), event))
+    if event.log is Log.PROVISIONING and event.entra_id and event.details.get("job_kind") == GROUP_PROVISIONING:
+        said.append(_word(f"written_group/{event.tenant}/{event.entra_id}", slot_of(event), event))
     if event.log is Log.AUDIT:
         tenant = f"tenant/{event.tenant}"
         category, service = event.details.get("category"), event.details.get("service")

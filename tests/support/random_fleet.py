@@ -1,4 +1,4 @@
-"""Random histories of computers, their devices and a forest: the facts they cause, and the final state."""
+"""Random histories of computers, their devices and a forest: the facts and events they cause, and the final state."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import FOREST_KEYWORDS, Fact, ObjectKind, Operation, Origin
 from streams.contracts.times import rfc3339
 from streams.engine.oracle import DirectoryObject
@@ -14,6 +15,7 @@ from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 
 DAY_MS = 86_400_000
+CODES = ["0x801c03f2", "0x801c03f2", "0x801c001d", "0x801c0021", "0x80072ee2", "0x80290407", None]
 OUS = ["OU=PCs,DC=corp,DC=local", "OU=PCs,DC=corp,DC=local", "OU=Out,DC=corp,DC=local"]
 
 
@@ -23,14 +25,20 @@ class _Object:
     kind: ObjectKind
     attributes: dict[str, Any]
     alive: bool = True
+    changed_ms: int = START_MS
 
 
 @dataclass
 class RandomFleet:
-    """A seeded history. `facts`: (origin, fact) in the order they happened. The dead stay: devices are remembered."""
+    """A seeded history. The dead stay: devices are remembered.
+
+    facts:  (origin, fact) in the order they happened.
+    events: of the computers' logs and the tenant's audit log; a log was never read whole, so they are apart.
+    """
 
     seed: int
     facts: list[tuple[Origin, Fact]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -45,7 +53,9 @@ class RandomFleet:
             chance = self._random.random()
             if chance < 0.1:
                 self._forest_step()
-            elif chance < 0.5:
+            elif chance < 0.2:
+                self._log_step(f"pc{number}", f"device{number}-{self._random.randrange(2)}")
+            elif chance < 0.55:
                 self._computer_step(f"pc{number}")
             else:
                 self._device_step(f"pc{number}", f"device{number}-{self._random.randrange(2)}")
@@ -57,7 +67,7 @@ class RandomFleet:
             DirectoryObject(
                 ObjectState(
                     object_id=guid_of(name), side=item.origin.side, tenant=TENANT, forest=item.origin.forest,
-                    kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=START_MS,
+                    kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=item.changed_ms,
                 )
             )
             for name, item in self._objects.items()
@@ -67,6 +77,7 @@ class RandomFleet:
         self._seq += 1 << 12
         self.now_ms += 1
         fact = Fact(op=op, object_id=guid_of(name), seq=self._seq, ts_ms=self.now_ms, **rest)
+        self._objects[name].changed_ms = self.now_ms
         self.facts.append((self._objects[name].origin, fact))
 
     def _tell_whole(self, name: str, op: Operation) -> None:
@@ -84,6 +95,28 @@ class RandomFleet:
             self._tell_whole(name, Operation.READ)
         else:
             self._emit(name, Operation.UPDATED, attributes=changes)
+
+    def _log_step(self, computer: str, device: str) -> None:
+        """The computer's join task or the audit log speaks of something, now or up to two days ago."""
+        self.now_ms += 1
+        at_ms = self.now_ms - int(self._random.choice([0, 0, 1 / 24, 0.9, 1, 2]) * DAY_MS)
+        told: dict[str, Any] = {"id": f"event-{len(self.events)}", "tenant": TENANT}
+        told |= {"ts_ms": at_ms, "seen_ms": self.now_ms}
+        if self._random.random() < 0.7:
+            number = self._random.choice([304, 304, 201, 305, 306])
+            code = self._random.choice(CODES)
+            told |= {
+                "log": Log.WINDOWS, "name": f"user device registration/{number}", "server": computer,
+                "result": Result.SUCCESS if number == 306 else Result.FAILURE,
+                "details": {"client_error": code} if code and number != 306 else {},
+            }  # fmt: skip
+        else:
+            told |= {
+                "log": Log.AUDIT, "name": self._random.choice(["add device", "delete device", "register device"]),
+                "entra_id": guid_of(device), "initiator": self._random.choice(["ann@contoso.com", "Sync", None]),
+                "result": Result.SUCCESS, "details": {"category": "Device"},
+            }  # fmt: skip
+        self.events.append(Event(**told))
 
     def _forest_step(self) -> None:
         keywords = self._random.choice(

@@ -9,6 +9,7 @@ from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Verdict
 from streams.views.computer import Computer
 from streams.views.device import CloudDevice, DeviceView, Stage
+from streams.views.join_attempts import audit_of
 
 # One cycle may just have missed the change, the second one must bring it.
 CYCLES = 2
@@ -42,7 +43,10 @@ def verdict(
     evidence: dict[str, Any] | None = None,
     roles: tuple[tuple[CloudDevice, str], ...] = (),
 ) -> Verdict:
-    """A verdict on a computer that looks again when time alone would change it: dead, or a certificate's end."""
+    """A verdict on a computer that looks again when time alone would change it: dead, or a certificate's end.
+
+    stage: how far it is; with it goes what its own log says of the join since then.
+    """
     certificate = computer.join_certificate
     ends = [each.not_after_ms for each in computer.certificates if each.not_after_ms is not None]
     ends.append(computer.dead_at_ms(context.thresholds.computer_seen_ms))
@@ -55,6 +59,7 @@ def verdict(
         "certificate_expires": rfc3339(certificate.not_after_ms)
         if certificate is not None and certificate.not_after_ms is not None
         else None,
+        **(_client_said(view, context, now_ms) if stage is not None else {}),
         **(evidence or {}),
     }
     return Verdict(
@@ -68,6 +73,19 @@ def verdict(
         evidence={name: value for name, value in said.items() if value is not None},
         counterparts=(computer.party.holder("joins"), *holders(roles)),
     )
+
+
+def _client_said(view: DeviceView, context: Context, now_ms: int) -> dict[str, str]:
+    """The newest error of the join task, unless it is older than the stage: then it is about another one."""
+    failure = view.join_failure
+    stands = view.stage(now_ms, context.thresholds.device_stale_ms)
+    return failure.evidence if failure is not None and stands is not None and failure.ts_ms >= stands[1] else {}
+
+
+def deleted_by_whom(view: DeviceView, device: CloudDevice) -> str | None:
+    """Who deleted a device, as the audit log has it; None where it does not say."""
+    deletion = audit_of(view.events, "delete device", device.party.id)
+    return deletion.initiator if deletion is not None else None
 
 
 def holders(roles: tuple[tuple[CloudDevice, str], ...]) -> tuple[Holder, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hybrid_join._gap import CYCLES, counted, has_valid_certificate, verdict
+from streams.detections.hybrid_join._gap import CYCLES, counted, deleted_by_whom, has_valid_certificate, verdict
 from streams.views.device import DeviceView, Stage
 
 DETECTION = Detection(
@@ -22,7 +22,10 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/manage-stale-devices",),
     suppressed_by=("engine.sync_stopped",),
-    known_gaps=("Deletions from before our first reading of the tenant show as not_synced.",),
+    known_gaps=(
+        "Deletions from before our first reading of the tenant show as not_synced.",
+        "Who deleted it is shown for 30 days, where the audit log is read.",
+    ),
 )
 
 
@@ -33,6 +36,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         return None
     if not has_valid_certificate(computer, now_ms):
         return None
+    deleted_by = sorted({by for each in view.deleted if (by := deleted_by_whom(view, each)) is not None})
     since_ms = max(computer.changed_ms, *(each.changed_ms for each in view.deleted))
     return verdict(
         view,
@@ -41,9 +45,12 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         now_ms,
         summary=f"The device of {computer.party.name} was deleted in Entra ID and has not come back",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.sync_interval_ms,
+        open_at_ms=since_ms + CYCLES * context.cycle_ms,
         keep_open=True,
         stage=Stage.CERTIFICATE,
-        evidence={"was_registered": any(not each.pending for each in view.deleted)},
+        evidence={
+            "was_registered": any(not each.pending for each in view.deleted),
+            "deleted_by": deleted_by or None,
+        },
         roles=tuple((each, "deleted") for each in view.deleted),
     )

@@ -44,7 +44,7 @@ def evaluate(view: HostView, context: Context, now_ms: int) -> Verdict | None:
     return Verdict(
         summary=f"{view.name} is in Entra ID {len(joined)} times, {len(left)} of them without a living computer",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.sync_interval_ms,
+        open_at_ms=since_ms + CYCLES * context.cycle_ms,
         subject=party.subject(view.key),
         forest=computer.forest if computer is not None else None,
         evidence={

@@ -42,7 +42,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         now_ms,
         summary=f"{computer.party.name} is {words[computer.enabled]} in AD and {words[device.enabled]} in Entra ID",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.sync_interval_ms,
+        open_at_ms=since_ms + CYCLES * context.cycle_ms,
         keep_open=True,
         evidence={"ad": computer.enabled, "entra": device.enabled},
         roles=((device, words[device.enabled]),),

@@ -41,7 +41,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         now_ms,
         summary=f"{computer.party.name} has its join certificate and is not in Entra ID",
         since_ms=computer.changed_ms,
-        open_at_ms=computer.changed_ms + CYCLES * context.sync_interval_ms,
+        open_at_ms=computer.changed_ms + CYCLES * context.cycle_ms,
         keep_open=True,
         stage=Stage.CERTIFICATE,
         evidence={"waited_cycles": CYCLES},

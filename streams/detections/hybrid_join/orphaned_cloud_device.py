@@ -35,7 +35,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
     return Verdict(
         summary=f"{devices[0].party.name} is still in Entra ID, its computer was deleted",
         since_ms=computer.changed_ms,
-        open_at_ms=computer.changed_ms + CYCLES * context.sync_interval_ms,
+        open_at_ms=computer.changed_ms + CYCLES * context.cycle_ms,
         subject=devices[0].party.subject(view.key),
         forest=computer.party.forest,
         evidence={"waited_cycles": CYCLES, "enabled": devices[0].enabled},

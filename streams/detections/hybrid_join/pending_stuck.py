@@ -24,8 +24,8 @@ DETECTION = Detection(
     alert=None,
     false_positives=("A computer that has been off, or away from the network, since it was synchronised.",),
     known_gaps=(
-        "Graph has no time of creation of a device: pending counts from when we saw it, or saw it change.",
-        "The client's own error code needs its event log, which no source reads yet.",
+        "Without the audit log pending counts from when we saw the device, or saw it change: Graph tells no such time.",
+        "The client's own error code needs its event log (User Device Registration) sent to us.",
     ),
 )
 
@@ -43,8 +43,9 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         context,
         now_ms,
         summary=f"{computer.party.name} is synchronised and has not registered",
-        since_ms=device.changed_ms,
-        open_at_ms=device.changed_ms + context.thresholds.pending_stuck_ms,
+        since_ms=view.pending_since_ms(device),
+        open_at_ms=view.pending_since_ms(device) + context.thresholds.pending_stuck_ms,
+        keep_open=True,
         stage=Stage.PENDING,
         roles=((device, "pending"),),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hybrid_join._gap import CYCLES, counted, verdict
+from streams.detections.hybrid_join._gap import CYCLES, counted, deleted_by_whom, verdict
 from streams.views.device import DeviceView, Stage
 
 DETECTION = Detection(
@@ -37,9 +37,13 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         context,
         now_ms,
         summary=f"{computer.party.name} was registered and is pending again",
-        since_ms=device.changed_ms,
-        open_at_ms=device.changed_ms + CYCLES * context.sync_interval_ms,
+        since_ms=view.pending_since_ms(device),
+        open_at_ms=view.pending_since_ms(device) + CYCLES * context.cycle_ms,
+        keep_open=True,
         stage=Stage.PENDING,
-        evidence={"registered_before": len(before)},
+        evidence={
+            "registered_before": len(before),
+            "deleted_by": sorted({by for each in before if (by := deleted_by_whom(view, each)) is not None}) or None,
+        },
         roles=((device, "pending"), *((each, "deleted") for each in before)),
     )

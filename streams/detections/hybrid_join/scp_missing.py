@@ -38,5 +38,9 @@ def evaluate(view: ForestView, context: Context, now_ms: int) -> Verdict | None:
         since_ms=view.changed_ms,
         subject=view.subject(),
         forest=view.name,
-        evidence={"keywords": list(view.keywords) if view.keywords is not None else None, "expected": view.tenant},
+        evidence={
+            "keywords": list(view.keywords) if view.keywords is not None else None,
+            "expected": view.tenant,
+            "scp_changed": view.scp_changed,
+        },
     )

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.codec import encode
-from streams.contracts.facts import Domain, TenantState
+from streams.contracts.events import Event
+from streams.contracts.facts import Domain, Fact, Origin, TenantState
 from streams.contracts.finding import Finding
 from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
@@ -32,7 +33,7 @@ def _tenant(now_ms: int) -> TenantState:
 
 def _expected(world: RandomFleet, now_ms: int) -> dict[str, Finding]:
     tenants = {TENANT: _tenant(world.now_ms)}
-    return expected_findings(world.final(), tenants, SCOPES, all_detections(), now_ms=now_ms)
+    return expected_findings(world.final(), tenants, SCOPES, all_detections(), now_ms=now_ms, events=world.events)
 
 
 def _content(finding: Finding) -> dict[str, Any]:
@@ -57,14 +58,18 @@ def test_shuffled_duplicated_and_restarted(seed: int, steps: int) -> None:
     """Looked at twice: every hold has passed by the first time, limits of age in between."""
     world = RandomFleet(seed).run(steps)
     chance = random.Random(seed + 1)
-    facts = world.facts + chance.sample(world.facts, chance.randrange(len(world.facts) + 1))
-    chance.shuffle(facts)
+    words: list[tuple[Origin, Fact] | Event] = [*world.facts, *world.events]
+    words += chance.sample(words, chance.randrange(len(words) + 1))
+    chance.shuffle(words)
     pipeline = Pipeline(SCOPES)
-    told = chance.randrange(len(facts))
-    for number, (origin, fact) in enumerate(facts):
+    told = chance.randrange(len(words))
+    for number, word in enumerate(words):
         if number == told:
             pipeline.tell(_tenant(world.now_ms))
-        pipeline.feed(origin, [fact])
+        if isinstance(word, Event):
+            pipeline.log([word], now_ms=world.now_ms)
+        else:
+            pipeline.feed(word[0], [word[1]])
         if chance.random() < 0.1:
             pipeline.restart()
     _check(pipeline, world, world.now_ms + 2 * DAY_MS)
