@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from streams.detections.detection import Context
-from streams.views.device import DeviceView
+from streams.detections.detection import Context, Thresholds
+from streams.views.device import DeviceView, Stage
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.join_errors import symbol_of
 from streams.views.registry import AnyView
 from streams.views.tenant import tenant_view_key
 
 BETWEEN = "\t"
+STAGES = tuple(map(str, Stage))
+JOINED = (str(Stage.REGISTERED), str(Stage.ACTIVE))
 
 # subject -> (metric, what is counted, the labels after tenant)
 SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -32,6 +35,11 @@ SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "synchealth_hybrid_join_computers",
         "Computers by stage of hybrid join, or by why they do not count.",
         ("forest", "stage", "system"),
+    ),
+    "join_errors": (
+        "synchealth_hybrid_join_errors",
+        "Computers whose join task fails, by the symbol of the newest error in their own log.",
+        ("forest", "error"),
     ),
 }
 
@@ -92,15 +100,29 @@ def standing(view: ObjectView) -> str | None:
 
 
 def _computers(view: DeviceView, context: Context, now_ms: int) -> Iterator[str]:
-    computer = view.computer
-    if computer is None:
+    stands = place(view, context.thresholds, now_ms)
+    if view.computer is None or stands is None:
         return
-    outside = computer.outside(now_ms, context.thresholds.computer_seen_ms)
-    found = view.stage(now_ms, context.thresholds.device_stale_ms)
-    assert found is not None
-    stage = outside or str(found[0])
-    labels = (computer.party.forest or "none", stage, system(computer.operating_system))
-    yield Count("computers", view.tenant, labels).name
+    forest = view.computer.party.forest or "none"
+    yield Count("computers", view.tenant, (forest, stands, system(view.computer.operating_system))).name
+    failure = view.join_failure
+    if failure is not None and stands in STAGES:
+        yield Count("join_errors", view.tenant, (forest, symbol_of(failure.client_error))).name
+
+
+def place(view: DeviceView, thresholds: Thresholds, now_ms: int) -> str | None:
+    """Where a computer stands: one of STAGES, or why it does not count; None where AD has no such computer.
+
+    Reasons: domain_controller, disabled, unsupported_system, out_of_scope, not_seen (Computer.outside), and
+    not_planned: its forest is not set up for hybrid join, and it has not begun.
+    """
+    computer, found = view.computer, view.stage(now_ms, thresholds.device_stale_ms)
+    if computer is None or found is None:
+        return None
+    outside = computer.outside(now_ms, thresholds.computer_seen_ms)
+    if outside is None and found[0] is Stage.CREATED and not computer.expected:
+        return "not_planned"
+    return outside or str(found[0])
 
 
 def recount_at(view: AnyView, context: Context, now_ms: int) -> list[int]:
