@@ -110,6 +110,8 @@ class Context:
     collected:      the first full reading of the tenant's objects is complete: absence means absence.
     devices_collected: the same for its devices, which may be read later, or never where the right is missing.
     causes:         detection id -> finding id of every tenant-wide cause that is open now.
+    job_kinds:      kinds of the tenant's Cloud Sync jobs, as far as we may read them.
+    learned_cycle_ms: the usual time between two synchronisations as seen lately; None while too few were seen.
     """
 
     tenant: str
@@ -121,7 +123,14 @@ class Context:
     collected: bool = False
     devices_collected: bool = False
     causes: Mapping[str, str] = field(default_factory=dict)
+    job_kinds: frozenset[str] = frozenset()
     thresholds: Thresholds = DEFAULT_THRESHOLDS
+    learned_cycle_ms: int | None = None
+
+    @property
+    def cycle_ms(self) -> int:
+        """One synchronisation cycle of this tenant: what lateness is counted in."""
+        return self.learned_cycle_ms or self.sync_interval_ms
 
     def feature(self, name: str) -> bool | None:
         """A directory-synchronisation feature of the tenant; None while unknown."""
@@ -137,6 +146,7 @@ def context_of(
     sync_interval_ms: int,
     causes: Mapping[str, str] | None = None,
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    learned_cycle_ms: int | None = None,
 ) -> Context:
     """The context made of what is known of a tenant."""
     if state is None:
@@ -153,6 +163,8 @@ def context_of(
         devices_collected=state.devices_collected,
         thresholds=thresholds,
         causes=causes or {},
+        job_kinds=frozenset(str(job["kind"]) for job in state.jobs or () if "kind" in job),
+        learned_cycle_ms=learned_cycle_ms,
     )
 
 

@@ -2,7 +2,8 @@
 
 Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~context/<tenant>";
 "~cause/<tenant>/<detection>" a tenant-wide cause; "~clock" the partition's time; "~backlog" while every view is
-being evaluated again; "~census/<name>" how many views count under that name.
+being evaluated again; "~census/<name>" how many views count under that name; "~syncs/<tenant>" when it was last
+synchronised, the latest times.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from streams.contracts.views import (
 )
 from streams.detections.detection import DEFAULT_THRESHOLDS, Context, Thresholds, context_of
 from streams.detections.registry import Registered
+from streams.engine.cadence import learned_cycle_ms, with_reading
 from streams.engine.census import count_of, counts_of, recount_at
 from streams.engine.judge import Judge, derive
 from streams.engine.outcome import Outcome, RuleFault
@@ -63,6 +65,7 @@ class ViewPartition:
         )
         self.now_ms = 0
         self._tenants: dict[str, TenantState] = {}
+        self._syncs_ms: dict[str, tuple[int, ...]] = {}
         self._causes: dict[str, dict[str, CauseUpdate]] = {}
         self._contexts: dict[str, Context] = {}
         self._due: list[tuple[int, str]] = []
@@ -79,6 +82,7 @@ class ViewPartition:
         self._tenants = {
             key.removeprefix("~context/"): decode(raw, TenantState) for key, raw in rows.items("~context/")
         }
+        self._syncs_ms = {key.removeprefix("~syncs/"): _syncs_of(raw) for key, raw in rows.items("~syncs/")}
         self._causes, self._contexts = {}, {}
         for _, raw in rows.items("~cause/"):
             cause = decode(raw, CauseUpdate)
@@ -186,6 +190,11 @@ class ViewPartition:
         before = self._context(tenant.tenant)
         self._tenants[tenant.tenant] = tenant
         rows.put(f"~context/{tenant.tenant}", encode(tenant))
+        known_ms = self._syncs_ms.get(tenant.tenant, ())
+        syncs_ms = with_reading(known_ms, tenant)
+        if syncs_ms != known_ms:
+            self._syncs_ms[tenant.tenant] = syncs_ms
+            rows.put(f"~syncs/{tenant.tenant}", b",".join(b"%d" % each for each in syncs_ms))
         self._changed(tenant.tenant, before, rows)
 
     def _take_cause(self, cause: CauseUpdate, rows: Rows) -> None:
@@ -264,6 +273,15 @@ class ViewPartition:
             causes = {name: cause.finding for name, cause in self._causes.get(tenant, {}).items() if cause.finding}
             options = self._options
             context = self._contexts[tenant] = context_of(
-                tenant, self._tenants.get(tenant), options.sync_interval_ms, causes, options.thresholds
+                tenant,
+                self._tenants.get(tenant),
+                options.sync_interval_ms,
+                causes,
+                options.thresholds,
+                learned_cycle_ms(self._syncs_ms.get(tenant, ()), options.sync_interval_ms),
             )
         return context
+
+
+def _syncs_of(raw: bytes) -> tuple[int, ...]:
+    return tuple(int(each) for each in raw.split(b","))

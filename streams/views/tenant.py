@@ -9,7 +9,7 @@ log; "census/<partition>": what that partition of the views counts toward the te
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from streams.contracts.events import Event
 from streams.contracts.facts import TenantState
+from streams.contracts.finding import Subject
 from streams.contracts.views import Contribution
 from streams.views.events import ACTIVE, events_in
 from streams.views.view import Derived, Entry, latest, tenant_of, time_in
@@ -24,7 +25,7 @@ from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 KIND = "tenant"
 CENSUS = "census/"
 _CYCLES_REMEMBERED_MS = 86_400_000
-_CYCLES_LOOKED_AT = 20
+CYCLES_LOOKED_AT = 20
 _CYCLES_NEEDED = 4
 
 
@@ -106,14 +107,46 @@ class TenantView:
 
     def cadence_ms(self, otherwise_ms: int) -> int:
         """The usual time between two synchronisations, from the last day's; `otherwise_ms` while too few are known."""
-        recent = self.syncs_ms[-_CYCLES_LOOKED_AT:]
-        if len(recent) < _CYCLES_NEEDED:
-            return otherwise_ms
-        return int(median(later - earlier for earlier, later in pairwise(recent)))
+        return usual_cycle_ms(self.syncs_ms) or otherwise_ms
+
+    @property
+    def since_ms(self) -> int:
+        """The time to name where nothing tells since when something is so: the last synchronisation, else a reading."""
+        return self.last_sync_ms or self.read_ms or self.changed_ms
+
+    def counted(self, *states: str) -> int:
+        """How many objects, of all forests and kinds, stand in one of these states (streams.engine.census)."""
+        return sum(self.counted_by_forest(*states).values())
+
+    def counted_by_forest(self, *states: str) -> dict[str, int]:
+        """The same by forest; forests without any are left out."""
+        by_forest: Counter[str] = Counter()
+        for name, number in self.counts.items():
+            subject, _, labels = name.partition("/")
+            if subject == "objects" and labels.rpartition("/")[2] in states:
+                by_forest[labels.rsplit("/", 2)[0]] += number
+        return dict(sorted(by_forest.items()))
+
+    def subject(self) -> Subject:
+        """This tenant as a finding's subject."""
+        return Subject(kind=KIND, key=self.key, display_name=self.display_name or self.tenant)
 
     def derived(self) -> Iterable[Derived]:
         """Nothing: what others need of the tenant is in their context."""
         return ()
+
+
+def usual_cycle_ms(syncs_ms: Sequence[int]) -> int | None:
+    """The median time between the latest of these synchronisations (ascending); None while too few are known."""
+    recent = syncs_ms[-CYCLES_LOOKED_AT:]
+    if len(recent) < _CYCLES_NEEDED:
+        return None
+    return int(median(later - earlier for earlier, later in pairwise(recent)))
+
+
+def last_sync_ms(state: TenantState) -> int:
+    """When the tenant was last synchronised as of this reading (ms); 0 if it does not tell."""
+    return time_in(state.organization or {}, "onPremisesLastSyncDateTime", 0)
 
 
 def tenant_view_key(tenant: str) -> str:
@@ -141,7 +174,7 @@ def tenant_contributions(state: TenantState) -> list[Contribution]:
             },
         )
     ]
-    synced_ms = time_in(state.organization, "onPremisesLastSyncDateTime", 0)
+    synced_ms = last_sync_ms(state)
     if synced_ms:
         said.append(
             Contribution(

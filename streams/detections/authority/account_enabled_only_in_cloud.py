@@ -45,7 +45,7 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
     control = side.attributes.get("userAccountControl")
     expires_ms = _expires_ms(side)
     if isinstance(control, int) and control & _DISABLED:
-        reason, since_ms, open_at_ms = "disabled", side.changed_ms, side.changed_ms + CYCLES * context.sync_interval_ms
+        reason, since_ms, open_at_ms = "disabled", side.changed_ms, side.changed_ms + CYCLES * context.cycle_ms
     elif expires_ms is not None:
         reason, since_ms, open_at_ms = "expired", expires_ms, expires_ms
     else:

@@ -62,7 +62,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         summary=f"{view.address.folded}: cloud object {owner.party.name} {_SUMMARY[forecast]} {claimant.party.name}",
         since_ms=since_ms,
         # A synchronised owner may only be waiting to hand the address over at the next cycle.
-        open_at_ms=since_ms + 2 * context.sync_interval_ms if owner.party.synced else since_ms,
+        open_at_ms=since_ms + 2 * context.cycle_ms if owner.party.synced else since_ms,
         keep_open=True,
         severity=Severity.MEDIUM if forecast == "soft_match" else None,
         subject=view.subject(claimant),

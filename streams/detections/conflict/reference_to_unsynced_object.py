@@ -42,7 +42,7 @@ def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | No
     if target.out_of_scope is None:
         if not context.collected:
             return None  # the cloud has not been read whole yet: absence means nothing
-        open_at_ms = since_ms + 2 * context.sync_interval_ms
+        open_at_ms = since_ms + 2 * context.cycle_ms
     reason = target.out_of_scope or "not_in_entra"
     return Verdict(
         summary=f"{target.name} is not synchronised ({reason}) but {len(view.referrers)} object(s) refer to it",

@@ -39,7 +39,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     return Verdict(
         summary=f"{side.party.name} is in scope and not in Entra ID",
         since_ms=side.changed_ms,
-        open_at_ms=side.changed_ms + CYCLES * context.sync_interval_ms,
+        open_at_ms=side.changed_ms + CYCLES * context.cycle_ms,
         keep_open=True,
         subject=side.party.subject(view.key),
         forest=side.party.forest,

@@ -1,0 +1,185 @@
+"""What Entra Connect would have written of an AD object, compared with what the cloud shows.
+
+Only what both directories tell is compared, and only where the outcome is certain: what depends on the tenant's
+verified domains is left alone while they are unknown, and a value in quarantine differs for a reason of its own.
+Sources: Microsoft, "Microsoft Entra UserPrincipalName population"; "How the proxyAddresses attribute is populated in
+Microsoft Entra ID"; "Attributes synchronized by Microsoft Entra Connect".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streams.views.addresses import domain_of, fold_proxy_address, is_placeholder_upn
+from streams.views.directory_object import ObjectView, Side
+from streams.views.proxies import exported_proxies, lacking_and_surplus, proxies_of
+
+_DISABLED = 0x2
+_UPN = re.compile(r"[A-Za-z0-9'._!#^~-]+@[A-Za-z0-9.-]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """What of the tenant the comparison depends on. verified: None while unknown.
+
+    upn_flows: False where the tenant keeps UPN changes of licensed users out of the cloud.
+    """
+
+    verified: frozenset[str] | None
+    initial: str | None
+    upn_flows: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One attribute, by its name in the cloud, that is not what AD makes of it.
+
+    wanted, found: the two values; of proxyAddresses what the cloud lacks, and what it has too much.
+    since_ms:      since when AD says so, as far as we saw; seen: we saw AD change it, or the object being created.
+    """
+
+    attribute: str
+    wanted: Any
+    found: Any
+    since_ms: int
+    seen: bool
+
+
+def partners(view: ObjectView) -> tuple[Side, Side] | None:
+    """The AD side and its Entra side, where there is one each and AD has the say."""
+    ours = [side for side in view.ad if side.party.in_scope]
+    theirs = [side for side in view.entra if side.party.synced is True]
+    if len(ours) != 1 or len(theirs) != 1 or theirs[0].attributes.get("isCloudManaged") is True:
+        return None
+    return ours[0], theirs[0]
+
+
+def differences(view: ObjectView, domains: Domains) -> tuple[Difference, ...]:
+    """Every difference between the two sides of a view; () where it has not one of each.
+
+    A view is asked several times in a row, by each rule: the last answer is kept.
+    """
+    global _last
+    if _last is None or _last[0] is not view or _last[1] != domains:
+        pair = partners(view)
+        found = tuple(_compare(*pair, domains)) if pair is not None and pair[1].attributes else ()
+        _last = (view, domains, found)
+    return _last[2]
+
+
+_last: tuple[ObjectView, Domains, tuple[Difference, ...]] | None = None
+
+
+def _compare(ad: Side, cloud: Side, domains: Domains) -> Iterator[Difference]:
+    quarantined = _quarantined(cloud.attributes)
+    for compare, sources in _COMPARED:
+        result = compare(ad, cloud, domains, quarantined)
+        if result is not None:
+            seen = ad.created_ms > 0 or any(name in ad.changed for name in sources)
+            yield Difference(*result, ad.since_ms(*sources), seen)
+
+
+_Result = tuple[str, Any, Any] | None
+
+
+def _display_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
+    wanted, found = ad.attributes.get("displayName"), cloud.attributes.get("displayName")
+    if wanted == found or found is None:
+        return None
+    wanted = (wanted or "").strip() or ad.attributes.get("name")
+    return ("displayName", wanted, found) if wanted and wanted.strip() != found.strip() else None
+
+
+def _account_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
+    wanted, found = ad.attributes.get("sAMAccountName"), cloud.attributes.get("onPremisesSamAccountName")
+    if not wanted or not found or wanted == found or wanted.lower() == found.lower():
+        return None
+    return "onPremisesSamAccountName", wanted, found
+
+
+def _enabled(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
+    control, found = ad.attributes.get("userAccountControl"), cloud.attributes.get("accountEnabled")
+    if not isinstance(control, int) or not isinstance(found, bool):
+        return None
+    wanted = not control & _DISABLED
+    return ("accountEnabled", wanted, found) if wanted is not found else None
+
+
+def _upn(ad: Side, cloud: Side, domains: Domains, quarantined: frozenset[str]) -> _Result:
+    """The cloud's own name where it must be AD's; else what the cloud knows AD's name to be."""
+    wanted, found = ad.attributes.get("userPrincipalName"), cloud.attributes.get("userPrincipalName")
+    if not wanted or not found or wanted == found:
+        return None
+    folded = wanted.lower()
+    if folded == found.lower() or folded in quarantined or is_placeholder_upn(found, wanted, domains.initial):
+        return None
+    if domains.verified is None:
+        return None
+    usable = _UPN.match(wanted) is not None and domain_of(wanted) in domains.verified
+    alternate_id = found.lower() == str(ad.attributes.get("mail") or "").lower()
+    if usable and domains.upn_flows and not alternate_id:
+        return "userPrincipalName", wanted, found
+    if not usable and domains.initial is not None and domain_of(found) != domains.initial and not alternate_id:
+        # <mailNickname>@<initial domain>: which nickname was decided at first synchronisation, long ago.
+        nickname = ad.attributes.get("mailNickname") or cloud.attributes.get("mailNickname")
+        return "userPrincipalName", f"{nickname or folded.partition('@')[0]}@{domains.initial}", found
+    told = cloud.attributes.get("onPremisesUserPrincipalName")
+    return ("onPremisesUserPrincipalName", wanted, told) if told and told.lower() != folded else None
+
+
+def _mail(ad: Side, cloud: Side, domains: Domains, quarantined: frozenset[str]) -> _Result:
+    """AD's mail; a mailbox may show its primary address instead."""
+    wanted, found = ad.attributes.get("mail"), cloud.attributes.get("mail")
+    if not wanted or wanted == found:
+        return None
+    folded, shown = wanted.strip().lower(), (found or "").strip().lower()
+    if folded == shown or folded in quarantined or not _judges_domains(ad, domains):
+        return None
+    held = proxies_of(ad.attributes.get("proxyAddresses"))
+    deliverable = exported_proxies({"mail": wanted}, ad.party.kind, domains.verified).addresses
+    return None if not deliverable or shown in held.addresses else ("mail", wanted, found)
+
+
+def _proxies(ad: Side, cloud: Side, domains: Domains, quarantined: frozenset[str]) -> _Result:
+    values, shown = ad.attributes.get("proxyAddresses"), cloud.attributes.get("proxyAddresses")
+    if not values or values == shown or not _judges_domains(ad, domains):
+        return None
+    own = {
+        str(attributes.get(name) or "").strip().lower()
+        for attributes in (ad.attributes, cloud.attributes)
+        for name in ("userPrincipalName", "mail", "onPremisesUserPrincipalName")
+    }
+    own |= proxies_of(ad.attributes.get("targetAddress")).addresses
+    wanted = exported_proxies(ad.attributes, ad.party.kind, domains.verified)
+    lacking, surplus = lacking_and_surplus(wanted, proxies_of(shown), frozenset(own), quarantined)
+    return ("proxyAddresses", lacking, surplus) if lacking or surplus else None
+
+
+def _judges_domains(ad: Side, domains: Domains) -> bool:
+    """Groups and contacts keep addresses of any domain; users only those of domains that we must know."""
+    return ad.party.kind != "user" or domains.verified is not None
+
+
+def _quarantined(cloud: Mapping[str, Any]) -> frozenset[str]:
+    """The folded values that the service keeps back because somebody else has them."""
+    errors = cloud.get("onPremisesProvisioningErrors")
+    if not errors or not isinstance(errors, list):
+        return _NONE
+    values = (str(error.get("value") or "") for error in errors if isinstance(error, dict))
+    return frozenset(address.folded for value in values if (address := fold_proxy_address(value)) is not None)
+
+
+_NONE: frozenset[str] = frozenset()
+_Compare = Callable[[Side, Side, Domains, frozenset[str]], _Result]
+# Each comparison, with the attributes of AD that decide it.
+_COMPARED: tuple[tuple[_Compare, tuple[str, ...]], ...] = (
+    (_display_name, ("displayName", "name")),
+    (_account_name, ("sAMAccountName",)),
+    (_enabled, ("userAccountControl",)),
+    (_upn, ("userPrincipalName",)),
+    (_mail, ("mail",)),
+    (_proxies, ("proxyAddresses",)),
+)
