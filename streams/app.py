@@ -34,7 +34,7 @@ from streams.contracts.errors import SyncHealthError
 from streams.detections.registry import all_detections
 from streams.runtime.logs import configure_logs, get_logger
 from streams.runtime.settings import KafkaSettings, Settings
-from streams.views.scope import Scope
+from streams.views.scope import Scope, scope_name
 
 EXIT_FAILED = 70
 _COMMIT_EVERY_S = 1.0
@@ -228,7 +228,7 @@ def _credentials(kafka: KafkaSettings) -> Any:
 
 
 def _scopes(settings: Settings) -> dict[str, Scope]:
-    return {
+    forests = {
         forest.name: Scope(
             include_ous=forest.include_ous,
             exclude_ous=forest.exclude_ous,
@@ -237,3 +237,12 @@ def _scopes(settings: Settings) -> dict[str, Scope]:
         )
         for forest in settings.forest
     }
+    # What is written back is told by objects of the cloud, which belong to a tenant and to no forest.
+    tenants = {
+        scope_name(tenant, None): Scope(
+            group_writeback=any(forest.group_writeback for forest in settings.forest if forest.tenant == tenant),
+            device_writeback=any(forest.device_writeback for forest in settings.forest if forest.tenant == tenant),
+        )
+        for tenant in {forest.tenant for forest in settings.forest}
+    }
+    return forests | tenants

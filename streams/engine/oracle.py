@@ -25,7 +25,7 @@ from streams.views.directory_object import object_view_key
 from streams.views.events import contributions_of_event, fact_of_event, remembered, words_of
 from streams.views.reference import reference_view_key
 from streams.views.registry import AnyView, view_class
-from streams.views.scope import Scope
+from streams.views.scope import Scope, scope_name
 from streams.views.state import ObjectState
 from streams.views.tenant import TenantView, tenant_contributions
 from streams.views.view import Entry
@@ -110,7 +110,7 @@ def _views(
         own_view = device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
         if own_view is not None and state.object_id in about:
             _note(words_of(own_view, remembered({}, about[state.object_id])), entries, now_ms)
-        scope = scopes.get(state.forest or "", everything)
+        scope = scopes.get(scope_name(state.tenant, state.forest), everything)
         for key, body in contributions_of(state, scope).items():
             entries[key][contributor_of(state)] = Entry(state.changed_ms, body)
         referrer = referrer_body(state, scope)

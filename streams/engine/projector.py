@@ -22,14 +22,14 @@ from streams.views.device import device_view_key
 from streams.views.directory_object import REMEMBERED_MS, object_view_key
 from streams.views.events import words_of
 from streams.views.reference import reference_view_key
-from streams.views.scope import Scope
+from streams.views.scope import Scope, scope_name
 from streams.views.state import ObjectState, fold, new_state
 
 _EVERYTHING = Scope()
 
 
 class Projector:
-    """`scopes`: forest name -> its scope; a forest without one is wholly in scope."""
+    """`scopes`: by `scope_name`; a forest without one is wholly in scope."""
 
     def __init__(self, scopes: Mapping[str, Scope]) -> None:
         self._scopes = scopes
@@ -47,7 +47,7 @@ class Projector:
         raw = rows.get(key)
         before = decode(raw, ObjectState) if raw else new_state(origin, fact.object_id)
         after = fold(before, fact)
-        scope = self._scopes.get(origin.forest or "", _EVERYTHING)
+        scope = self._scopes.get(scope_name(origin.tenant, origin.forest), _EVERYTHING)
         contributions = _event_contributions(before, after)
         if fact.op is not Operation.LOGGED:
             contributions += self._object_contributions(before if raw else None, after, scope)

@@ -124,6 +124,8 @@ class ForestSettings(Section):
     exclude_ous: list[str] = []
     default_filters: bool = True
     hybrid_join: bool = False
+    group_writeback: bool = False
+    device_writeback: bool = False
     poll_interval_s: Seconds = 1.0
     reconcile_interval_s: Seconds = 86400.0
     forest_interval_s: Seconds = 300.0

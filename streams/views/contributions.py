@@ -19,6 +19,7 @@ from streams.views.reference import own_reference_key
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
 from streams.views.unique_value import held_values
+from streams.views.writeback import written_bodies
 
 _WATCHED_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)
 
@@ -31,8 +32,13 @@ def contributor_of(state: ObjectState) -> str:
 def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     """View key -> body. The dead of AD, and dead devices, only speak to their own view; some kinds to none.
 
-    scope: of the object's forest; ignored for Entra objects.
+    scope: of the object's forest; of Entra objects: what of their tenant is written back.
     """
+    bodies, written = _bodies(state, scope), written_bodies(state, scope)
+    return bodies | written if written else bodies
+
+
+def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     if state.kind is ObjectKind.DEVICE:
         return device_bodies(state, scope) | host_bodies(state, scope)
     if state.kind is ObjectKind.FOREST:

@@ -11,6 +11,7 @@ from streams.views.reference import ReferenceView
 from streams.views.server import ServerView
 from streams.views.tenant import TenantView
 from streams.views.unique_value import UniqueValueView
+from streams.views.writeback import WrittenDeviceView, WrittenGroupView
 
 AnyView = (
     AddressView
@@ -24,6 +25,8 @@ AnyView = (
     | ServerView
     | TenantView
     | UniqueValueView
+    | WrittenDeviceView
+    | WrittenGroupView
 )
 
 VIEW_CLASSES: dict[str, type[AnyView]] = {
@@ -38,6 +41,8 @@ VIEW_CLASSES: dict[str, type[AnyView]] = {
     "server": ServerView,
     "tenant": TenantView,
     "value": UniqueValueView,
+    "written_device": WrittenDeviceView,
+    "written_group": WrittenGroupView,
 }
 
 

@@ -31,12 +31,16 @@ class Scope:
     """The scope of one forest. Empty `include_ous`: everything; the innermost unit that is named decides.
 
     hybrid_join: every supported computer in scope is meant to become a hybrid joined device.
+    group_writeback, device_writeback: Microsoft 365 groups that nobody marked otherwise, and devices, are written into
+        an AD forest. Said of a tenant, whose objects know nothing of it (`scope_name`).
     """
 
     include_ous: Sequence[str] = ()
     exclude_ous: Sequence[str] = ()
     default_filters: bool = True
     hybrid_join: bool = False
+    group_writeback: bool = False
+    device_writeback: bool = False
     _include: tuple[str, ...] = field(init=False, repr=False)
     _exclude: tuple[str, ...] = field(init=False, repr=False)
 
@@ -54,6 +58,11 @@ class Scope:
             if self._include and included is None:
                 return "ou_not_included"
         return _filtered(state) if self.default_filters else None
+
+
+def scope_name(tenant: str, forest: str | None) -> str:
+    """The name under which scopes are kept: an AD object's forest; of an Entra object, its tenant."""
+    return forest or f"entra/{tenant}"
 
 
 def _longest(dn: str, ous: Sequence[str]) -> str | None:

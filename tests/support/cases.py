@@ -23,7 +23,7 @@ from streams.contracts.codec import convert
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState
 from streams.contracts.identity import immutable_id_of_guid
-from streams.views.scope import Scope
+from streams.views.scope import Scope, scope_name
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 START_MS = 1_790_000_000_000
@@ -59,7 +59,10 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
         exclude_ous=case.get("exclude_ous", ()),
         hybrid_join=case.get("hybrid_join", False),
     )
-    pipeline = Pipeline({"corp": scope, "fabrikam": Scope()})
+    tenant_scope = Scope(
+        group_writeback=case.get("group_writeback", False), device_writeback=case.get("device_writeback", False)
+    )
+    pipeline = Pipeline({"corp": scope, "fabrikam": Scope(), scope_name(TENANT, None): tenant_scope})
     now_ms, seq = START_MS, START_MS << 12
     for number, step in enumerate(case["steps"], 1):
         now_ms += 1000

@@ -1,0 +1,1 @@
+"""Writeback: does what happens in the cloud land in AD?"""
