@@ -104,7 +104,7 @@ def computer_from(entry: Entry, party: Party) -> Computer:
         operating_system=said.get("operatingSystem"),
         operating_system_version=said.get("operatingSystemVersion"),
         dns_host_name=said.get("dNSHostName"),
-        password_set_ms=_filetime(said.get("pwdLastSet")),
+        password_set_ms=filetime_ms(said.get("pwdLastSet")),
         created_ms=time_in(said, "whenCreated", entry.changed_ms),
         expected=bool(entry.body.get("expected")),
         changed_ms=entry.changed_ms,
@@ -125,7 +125,8 @@ def supported_system(name: str | None, version: str | None) -> bool:
     return _BY_NAME.match(name) is not None
 
 
-def _filetime(value: object) -> int | None:
+def filetime_ms(value: object) -> int | None:
+    """A FILETIME (pwdLastSet) in ms since the epoch; None where it is unset or 0."""
     if not isinstance(value, int) or value <= 0:
         return None
     return value // 10_000 - _FILETIME_EPOCH_MS

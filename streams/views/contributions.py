@@ -12,7 +12,7 @@ from streams.views.address import KIND as ADDRESS
 from streams.views.address import address_claims
 from streams.views.device import device_bodies
 from streams.views.directory_object import object_bodies, object_view_key
-from streams.views.forest import forest_bodies
+from streams.views.forest import forest_bodies, is_sso_account, sso_bodies
 from streams.views.host import host_bodies
 from streams.views.party import party_body
 from streams.views.reference import own_reference_key
@@ -39,6 +39,8 @@ def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, An
 
 
 def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+    if state.kind is ObjectKind.DEVICE and is_sso_account(state):
+        return sso_bodies(state)
     if state.kind is ObjectKind.DEVICE:
         return device_bodies(state, scope) | host_bodies(state, scope)
     if state.kind is ObjectKind.FOREST:

@@ -1,9 +1,11 @@
-"""The forest view: can the computers of this forest find their tenant?
+"""The forest view: what stands once in a forest for the whole tenant.
 
-Key: forest/<tenant>/<dns name>. Contributor: "ad/<id>", the AD source's own fact about the service connection
-point (SCP) below the configuration naming context. It is one per forest; devices read tenant id and name from it.
+Key: forest/<tenant>/<dns name>. Contributors, all "ad/<id>": the AD source's own fact about the service connection
+point (SCP) below the configuration naming context, from which devices read tenant id and name; and the computer
+account of seamless single sign-on, whose word is {"sso": {...}}.
 
-Source: Microsoft, "Configure Microsoft Entra hybrid join manually", service connection point.
+Source: Microsoft, "Configure Microsoft Entra hybrid join manually", service connection point; "Microsoft Entra
+seamless single sign-on: Technical deep dive".
 """
 
 from __future__ import annotations
@@ -14,21 +16,41 @@ from typing import Any, Self
 
 from streams.contracts.facts import FOREST_KEYWORDS, ObjectKind
 from streams.contracts.finding import Subject
+from streams.views.computer import filetime_ms
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "forest"
+SSO_ACCOUNT = "azureadssoacc$"
+_DISABLED = 0x2
+
+
+@dataclass(frozen=True, slots=True)
+class SsoAccount:
+    """The account whose key seals the tickets of seamless single sign-on.
+
+    password_set_ms: when its key was last rolled over; None while unknown.
+    enabled:         None while unknown.
+    deleted:         it is gone; `changed_ms` tells since when.
+    """
+
+    distinguished_name: str | None
+    password_set_ms: int | None
+    enabled: bool | None
+    deleted: bool
+    changed_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class ForestView:
-    """The SCP of one forest.
+    """The SCP of one forest, and its account for seamless single sign-on.
 
     keywords:    None: there is no SCP.
     tenant_ids, tenant_names: from azureADId: and azureADName:, in lower case; several is a fault of its own.
     expected:    forest.hybrid_join is set: computers look for an SCP.
     scp_changed: whenChanged of the SCP, RFC 3339.
+    sso:         None: the forest has, and had, no such account.
     """
 
     key: str
@@ -41,6 +63,7 @@ class ForestView:
     expected: bool
     scp_changed: str | None
     changed_ms: int
+    sso: SsoAccount | None = None
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -50,7 +73,8 @@ class ForestView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        body: Mapping[str, Any] = next((entry.body for _, entry in sorted(entries.items())), {})
+        said_of_scp = {name: entry for name, entry in sorted(entries.items()) if "sso" not in entry.body}
+        body: Mapping[str, Any] = next((entry.body for entry in said_of_scp.values()), {})
         said = body.get("keywords")
         keywords = tuple(said) if isinstance(said, list) else None
         return cls(
@@ -63,7 +87,8 @@ class ForestView:
             tenant_names=_keyword(keywords, "azureadname"),
             expected=bool(body.get("expected")),
             scp_changed=body.get("scp_changed"),
-            changed_ms=latest(entries),
+            changed_ms=latest(said_of_scp) or latest(entries),
+            sso=_sso_account(entries),
         )
 
     @property
@@ -92,6 +117,44 @@ def forest_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]
     if scope.hybrid_join:
         body["expected"] = True
     return {f"{KIND}/{state.tenant}/{state.forest}": body}
+
+
+def is_sso_account(state: ObjectState) -> bool:
+    """Whether this is the computer account of seamless single sign-on, which is no computer."""
+    return state.side == "ad" and (state.text("sAMAccountName") or "").lower() == SSO_ACCOUNT
+
+
+def sso_bodies(state: ObjectState) -> dict[str, dict[str, Any]]:
+    """What the account of seamless single sign-on says to its forest; also a deleted one, as long as remembered."""
+    if state.forest is None:
+        return {}
+    control = state.attributes.get("userAccountControl")
+    body: dict[str, Any] = {
+        "sso": {
+            "distinguished_name": state.text("distinguishedName"),
+            "password_set_ms": filetime_ms(state.attributes.get("pwdLastSet")),
+            "enabled": not control & _DISABLED if isinstance(control, int) else None,
+        }
+    }
+    if not state.alive:
+        body["deleted"] = True
+    return {f"{KIND}/{state.tenant}/{state.forest}": body}
+
+
+def _sso_account(entries: Mapping[str, Entry]) -> SsoAccount | None:
+    """A living account rather than a deleted one; of several the one that changed last."""
+    accounts = [
+        SsoAccount(
+            distinguished_name=entry.body["sso"].get("distinguished_name"),
+            password_set_ms=entry.body["sso"].get("password_set_ms"),
+            enabled=entry.body["sso"].get("enabled"),
+            deleted=bool(entry.body.get("deleted")),
+            changed_ms=entry.changed_ms,
+        )
+        for _, entry in sorted(entries.items())
+        if "sso" in entry.body
+    ]
+    return max(accounts, key=lambda account: (not account.deleted, account.changed_ms), default=None)
 
 
 def _keyword(keywords: Iterable[str] | None, name: str) -> tuple[str, ...]:

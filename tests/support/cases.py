@@ -8,6 +8,7 @@ A step is one of
   {"event": {"name": "passwordresetservice/31002", "log": "windows", …}}: fields of Event; "about": the Entra object of
         that name, "anchor": the AD object whose objectGUID makes the source anchor, "ago_s": it happened so long ago;
   {"tenant": {...}}: fields of TenantState;
+  {"census": {"objects/corp/user/missing": 600, …}}: another partition counts so many (streams.engine.census);
   {"after_s": seconds}: a tick that much later;
   {"open": ["detection id", …]}: exactly these are open now; beside it "evidence": {detection: {key: value}}
         and "forest": {detection: forest}.
@@ -23,7 +24,9 @@ from streams.contracts.codec import convert
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState
 from streams.contracts.identity import immutable_id_of_guid
+from streams.contracts.views import Contribution
 from streams.views.scope import Scope, scope_name
+from streams.views.tenant import CENSUS, tenant_view_key
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 START_MS = 1_790_000_000_000
@@ -79,6 +82,9 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
         elif "after_s" in step:
             now_ms += int(step["after_s"] * 1000)
             pipeline.tick(now_ms)
+        elif "census" in step:
+            for _ in range(2 if duplicate else 1):
+                pipeline.contribute([_counts(step["census"], now_ms)], now_ms=now_ms)
         elif "event" in step:
             for _ in range(2 if duplicate else 1):
                 pipeline.log([_event(step["event"], number, now_ms)], now_ms=now_ms)
@@ -92,6 +98,11 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
                 pipeline.feed(ORIGINS[side], [fact], now_ms=now_ms)
         if duplicate:
             pipeline.restart()
+
+
+def _counts(counts: dict[str, int], now_ms: int) -> Contribution:
+    view = tenant_view_key(TENANT)
+    return Contribution(view=view, contributor=f"{CENSUS}99", seq=now_ms, changed_ms=now_ms, body=counts)
 
 
 def _event(raw: dict[str, Any], number: int, now_ms: int) -> Event:

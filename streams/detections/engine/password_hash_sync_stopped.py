@@ -1,0 +1,137 @@
+"""Password hash synchronisation does not run: its heartbeat is missing, a failure stands, or the cloud hears nothing.
+
+Source: Microsoft, "Troubleshoot password hash synchronization with Microsoft Entra Connect Sync": events 654
+(heartbeat, every 30 minutes and connector), 611, 607, 609, 115, 655, 667. Microsoft's own alert comes after 120
+minutes. Graph beta, organization.onPremisesLastPasswordSyncDateTime.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.events import Event
+from streams.contracts.finding import Severity
+from streams.contracts.times import rfc3339
+from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.engine._runs import is_export, latest_runs
+from streams.views.server import ServerView
+from streams.views.tenant import TenantView
+
+SILENT_MS = 65 * 60_000
+TENANT_SILENT_MS = 72 * 3_600_000
+# Where the switch is not readable, a time older than this is taken for the day it was switched off.
+_SWITCHED_OFF_MS = 30 * 86_400_000
+_RETRY_MS = 5 * 60_000
+
+_LOG = "directory synchronization"
+_HEARTBEAT = f"{_LOG}/654"
+# Who synchronises passwords is alive: the heartbeat is for idle times.
+_AT_WORK = tuple(f"{_LOG}/{number}" for number in (651, 656, 657))
+_FAILURES = tuple(f"{_LOG}/{number}" for number in (115, 607, 609, 611, 655, 667))
+# 601, 663: the manager has started, is alive; what ends 609, the manager has stopped.
+_RUNS_AGAIN = (f"{_LOG}/601", f"{_LOG}/663")
+_STOPPED = f"{_LOG}/609"
+
+DETECTION = Detection(
+    id="engine.password_hash_sync_stopped",
+    views=(TenantView, ServerView),
+    title="Password hash synchronisation has stopped",
+    severity=Severity.CRITICAL,
+    remediation=(
+        "On the active Connect server read the Application log, source Directory Synchronization: the event that the "
+        "evidence names says why. Check that the connector account may replicate directory changes (both rights), "
+        "that domain controllers are reachable by RPC, and restart the ADSync service. It resumes where it stopped."
+    ),
+    references=(
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-password-hash-synchronization",
+    ),
+    suppressed_by=("engine.sync_stopped",),
+    false_positives=(
+        "A server put into staging mode whose run results are not shipped: its heartbeats end on purpose.",
+        "A connector that was removed: its last heartbeat is remembered for seven days.",
+    ),
+    known_gaps=(
+        "A server that logs nothing at all is not judged: silence of the log shipper is not the engine's.",
+        "Seven days after the last heartbeat the server is taken for one that does not synchronise passwords.",
+    ),
+)
+
+
+def evaluate(view: TenantView | ServerView, context: Context, now_ms: int) -> Verdict | None:
+    """Servers: 65 minutes without heartbeat while others are logged, or a failure that no heartbeat followed."""
+    return _tenant(view) if isinstance(view, TenantView) else _server(view)
+
+
+def _tenant(view: TenantView) -> Verdict | None:
+    last_ms, switched_on = view.last_password_sync_ms, view.features.get("passwordSyncEnabled")
+    if view.sync_enabled is not True or last_ms is None or view.read_ms is None or switched_on is False:
+        return None
+    silent_ms = view.read_ms - last_ms
+    if silent_ms < TENANT_SILENT_MS or (switched_on is None and silent_ms > _SWITCHED_OFF_MS):
+        return None
+    return Verdict(
+        summary=f"Entra ID last heard from password hash synchronisation at {rfc3339(last_ms)}",
+        since_ms=last_ms,
+        open_at_ms=0,
+        severity=Severity.HIGH,
+        subject=view.subject(),
+        evidence={"last_password_sync": rfc3339(last_ms), "switched_on": switched_on},
+    )
+
+
+def _server(view: ServerView) -> Verdict | None:
+    heartbeats = view.of(_HEARTBEAT)
+    if not heartbeats or view.seen_ms is None:
+        return None
+    silent = [beat for beat in heartbeats if view.seen_ms - _alive_ms(beat, view, heartbeats) >= SILENT_MS]
+    if silent and _is_staged(view, silent[0].ts_ms):
+        silent = []
+    failures = [event for event in view.of(*_FAILURES) if not _is_over(event, view, heartbeats)]
+    if not silent and not failures:
+        return None
+    since_ms = min([beat.ts_ms + SILENT_MS for beat in silent] + [event.ts_ms for event in failures])
+    names = sorted({_connector(event) for event in (*silent, *failures)} - {""})
+    of_whom = f": {', '.join(names)}" if names else ""
+    return Verdict(
+        summary=f"Password hash synchronisation does not run on {view.name}{of_whom}",
+        since_ms=since_ms,
+        # The engine tries again within minutes; a missing heartbeat has waited long enough already.
+        open_at_ms=0 if silent else since_ms + _RETRY_MS,
+        subject=view.subject(),
+        evidence={
+            "last_heartbeat": {_connector(beat): rfc3339(beat.ts_ms) for beat in silent},
+            "failures": [
+                {
+                    "event": int(event.name.rpartition("/")[2]),
+                    "connector": _connector(event),
+                    "error_code": event.details.get("error_code"),
+                    "at": rfc3339(event.ts_ms),
+                }
+                for event in failures
+            ],
+        },
+    )
+
+
+def _alive_ms(beat: Event, view: ServerView, heartbeats: list[Event]) -> int:
+    """When the connector of a heartbeat last showed that it lives; a batch often does not tell whose it is."""
+    alone = len(heartbeats) == 1
+    batches = [batch for batch in view.of(*_AT_WORK) if alone or _connector(batch) == _connector(beat) != ""]
+    return max(event.ts_ms for event in (beat, *batches))
+
+
+def _is_over(failure: Event, view: ServerView, heartbeats: list[Event]) -> bool:
+    """A later heartbeat of the same connector ends a failure; of any, where either does not tell its connector."""
+    told = _connector(failure)
+    ends = [beat for beat in heartbeats if not told or _connector(beat) in ("", told)]
+    if failure.name == _STOPPED:
+        ends += view.of(*_RUNS_AGAIN)
+    return any(event.ts_ms > failure.ts_ms for event in ends)
+
+
+def _is_staged(view: ServerView, since_ms: int) -> bool:
+    """A staging server imports and synchronises, exports nothing, and has no heartbeat."""
+    runs = [run for run in latest_runs(view) if run.ts_ms > since_ms]
+    return bool(runs) and not any(map(is_export, runs))
+
+
+def _connector(event: Event) -> str:
+    return str(event.details.get("connector") or event.details.get("domain") or "")

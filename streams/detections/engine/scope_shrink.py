@@ -1,0 +1,49 @@
+"""Many objects have left the scope of synchronisation at once: still in AD, and to be deleted in the cloud.
+
+Source: Microsoft, "Microsoft Entra Connect Sync: Configure filtering" (what leaves the scope is deleted in Entra ID);
+"Prevent accidental deletes", common causes: an organisational unit that is unticked, moved or renamed.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.views.tenant import TenantView
+
+SHARE_PERCENT, FEWEST = 5, 20
+
+DETECTION = Detection(
+    id="engine.scope_shrink",
+    views=(TenantView,),
+    title="Many objects have left the scope of synchronisation",
+    severity=Severity.HIGH,
+    remediation=(
+        "Ask who moved or renamed an organisational unit, or changed a filter, since the last synchronisation. Move "
+        "it back before the next export, or stop the scheduler; renaming a unit drops everything below it."
+    ),
+    references=("https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-configure-filtering",),
+    alert=Alert(for_s=60),
+    false_positives=("A scope in our settings that is narrower than the engine's own filtering.",),
+    known_gaps=("Below the share it is a matter of single objects, each with a finding of its own.",),
+)
+
+
+def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires while at least 20 objects, and 5 % of all that are synchronised, are about to leave."""
+    forests = view.counted_by_forest("leaving_scope")
+    leaving = sum(forests.values())
+    before = leaving + view.counted("synced")
+    if leaving < FEWEST or 100 * leaving < SHARE_PERCENT * before or view.sync_enabled is False:
+        return None
+    return Verdict(
+        summary=f"{leaving:,} of {before:,} synchronised objects are no longer in scope",
+        since_ms=view.since_ms,
+        open_at_ms=0,
+        subject=view.subject(),
+        evidence={
+            "leaving": leaving,
+            "synchronised_before": before,
+            "percent": 100 * leaving // before,
+            "forests": forests,
+        },
+    )
