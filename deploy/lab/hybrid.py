@@ -15,6 +15,7 @@ from deploy.lab.organisation import Layout, Organisation, populate
 from deploy.lab.sync.active_directory import DirectoryForest
 from deploy.lab.sync.devices import DeviceSync
 from deploy.lab.sync.engine import SyncEngine
+from deploy.lab.sync.passwords import PasswordHashSync
 from deploy.lab.sync.scope import Scope
 from deploy.lab.sync.tenant import Tenant
 
@@ -81,13 +82,16 @@ def build(
     client_secret = secrets.token_urlsafe(24)
     app = AppRegistration(str(uuid.uuid4()), frozenset(GRAPH_ROLES), secrets={client_secret}, delegated=True)
     tenant.register_app(app)
-    devices = DeviceSync([(forest.store, forest.layout.computers_ou) for forest in forests], tenant)
+    connector = Tenant(tenant)
+    computers = [(forest.store, forest.layout.computers_ou) for forest in forests]
+    devices = DeviceSync(computers, tenant, connector.audit)
     engine = SyncEngine(
         [DirectoryForest(forest.store) for forest in forests],
-        Tenant(tenant),
+        connector,
         scopes={forest.name: forest.scope for forest in forests},
         seed=seed,
         devices=devices,
+        passwords=PasswordHashSync([forest.store for forest in forests], tenant, connector.audit),
     )
     report = engine.cycle()
     on_step(f"{report.added:,} objects synchronised to {tenant.initial_domain}")

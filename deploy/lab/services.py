@@ -14,8 +14,8 @@ from deploy.lab.certificates import Certificates, issue
 from deploy.lab.directory.server import DirectoryServer
 from deploy.lab.entra.server import EntraServer
 from deploy.lab.hybrid import HybridOrganisation
-from deploy.lab.sync.clock import LabClock
-from deploy.lab.sync.schedule import OnCycle, OnSweep, Schedule
+from deploy.lab.sync.clock import PASSWORDS_S, LabClock
+from deploy.lab.sync.schedule import OnCycle, OnSweep, Schedule, every
 
 T = TypeVar("T")
 _PATIENCE_S = 30.0
@@ -53,6 +53,8 @@ class LabServices:
         await self.entra.start()
         self.schedule = Schedule(self.organisation.engine, self.clock, on_cycle=on_cycle, on_sweep=on_sweep)
         self._tasks.add(asyncio.ensure_future(self.schedule.run()))
+        passwords = every(self.clock, PASSWORDS_S, self.organisation.engine.password_sync)
+        self._tasks.add(asyncio.ensure_future(passwords))
 
     async def _stop(self) -> None:
         for task in self._tasks:

@@ -11,6 +11,7 @@ from deploy.lab.directory.object import DirectoryObject
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.sync.forest import Import
 from deploy.lab.sync.objects import AdObject, Kind
+from streams.contracts.identity import immutable_id_of_guid
 
 _KINDS: dict[str, Kind] = {"user": "user", "inetOrgPerson": "user", "group": "group", "contact": "contact"}
 _TEXT = (
@@ -81,3 +82,9 @@ def ad_object(found: DirectoryObject, forest: str) -> AdObject:
         attributes=attributes,
         members=tuple(str(member) for member in found.targets("member")),
     )
+
+
+def anchor_of(found: DirectoryObject) -> str:
+    """The source anchor of a user: mS-DS-ConsistencyGuid where it has one, else objectGUID, as base64."""
+    anchor = found.raw("mS-DS-ConsistencyGuid")
+    return base64.b64encode(anchor[0]).decode() if anchor and anchor[0] else immutable_id_of_guid(str(found.guid))

@@ -8,6 +8,8 @@ from typing import Final
 
 CYCLE_S: Final = 1800.0
 SWEEP_S: Final = 3600.0
+PASSWORDS_S: Final = 120.0
+WRITEBACK_S: Final = 300.0
 
 
 class LabClock:

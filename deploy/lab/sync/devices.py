@@ -20,6 +20,7 @@ from deploy.lab.directory.object import DirectoryObject
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.graph_time import graph_time
 from deploy.lab.entra.tenant import TenantStore
+from deploy.lab.sync.audit import AuditTrail, Operation
 
 _DISABLED = 0x2
 
@@ -28,13 +29,17 @@ class DeviceSync:
     """Exports the computers below the selected organizational units as devices.
 
     units:   a store and the DN of its unit, as the wizard selects them.
+    audit:   where its writes are written down.
     stalled: objectGUIDs whose export fails, deletions included: what a story breaks.
     """
 
-    def __init__(self, units: Sequence[tuple[DirectoryStore, str]], tenant: TenantStore) -> None:
+    def __init__(
+        self, units: Sequence[tuple[DirectoryStore, str]], tenant: TenantStore, audit: AuditTrail | None = None
+    ) -> None:
         self.stalled: set[uuid.UUID] = set()
         self._units = list(units)
         self._tenant = tenant
+        self._audit = audit or AuditTrail(tenant)
         self._exported: dict[uuid.UUID, str] = {}
 
     def cycle(self) -> None:
@@ -48,8 +53,10 @@ class DeviceSync:
                         self._export(found)
         for guid in [guid for guid in self._exported if guid not in wanted and guid not in self.stalled]:
             device = self._exported.pop(guid)
-            if self._tenant.get("device", device) is not None:
+            before = self._tenant.get("device", device)
+            if before is not None:
                 self._tenant.delete("device", device)
+                self._audit.wrote("device", "Delete", device, before=before)
 
     def device_of(self, guid: uuid.UUID) -> str | None:
         """The id of the living device of a computer."""
@@ -78,6 +85,8 @@ class DeviceSync:
         if present is None or any(present.get(name) != value for name, value in properties.items()):
             properties["onPremisesLastSyncDateTime"] = graph_time(self._tenant.clock())
             known = self._tenant.upsert("device", known, properties)
+            operation: Operation = "Add" if present is None else "Update"
+            self._audit.wrote("device", operation, known, before=present, after=properties)
         assert known is not None
         self._exported[found.guid] = known
 

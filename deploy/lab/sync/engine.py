@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deploy.lab.sync.devices import DeviceSync
+from deploy.lab.sync.event_log import EventLog
 from deploy.lab.sync.export import Exporter
 from deploy.lab.sync.forest import Forest
 from deploy.lab.sync.objects import AdObject, Kind, TenantRules
+from deploy.lab.sync.passwords import PasswordHashSync
 from deploy.lab.sync.report import CycleReport
+from deploy.lab.sync.run_log import log_cycle
 from deploy.lab.sync.scope import Scope, in_scope
 from deploy.lab.sync.space import ConnectorSpace
 from deploy.lab.sync.tenant import Tenant
@@ -30,6 +33,10 @@ class SyncEngine:
         scopes:  selected organizational units by forest name; a forest without one is taken whole.
         seed:    of the digits in placeholder names.
         devices: exports computers at the end of each cycle; None: device sync is off.
+        passwords: synchronizes password hashes at the end of each cycle; None: the feature is off.
+
+    What a story breaks: `stopped` (no cycle does anything), `staging` (imports, but exports nothing), `slow_by_s` (lab
+    seconds that a cycle takes, which the schedule waits), `drop_silently` (see `Exporter`).
     """
 
     def __init__(
@@ -40,8 +47,13 @@ class SyncEngine:
         scopes: Mapping[str, Scope] | None = None,
         seed: int = 0,
         devices: DeviceSync | None = None,
+        passwords: PasswordHashSync | None = None,
     ) -> None:
         self.devices = devices
+        self.log = EventLog(tenant.audit.servers[0], clock=tenant.store.clock)
+        self.passwords = passwords
+        self.stopped = self.staging = False
+        self.slow_by_s = 0.0
         self.forests = list(forests)
         self.tenant = tenant
         self.scopes = dict(scopes or {})
@@ -53,11 +65,47 @@ class SyncEngine:
 
     def cycle(self, *, full: bool = False) -> CycleReport:
         """Run one cycle. `full`: every object is read and compared again; the first cycle always is."""
+        if self.stopped:
+            return CycleReport(number=self.cycles, full=False, exported=False)
         self.cycles += 1
-        report = CycleReport(number=self.cycles, full=full or self.cycles == 1)
+        report = CycleReport(number=self.cycles, full=full or self.cycles == 1, exported=not self.staging)
         rules = self.tenant.rules()
-        self._exporter.begin()
         pending = self._synchronize(report.full)
+        if self.staging:
+            self._retry = pending  # exported once the server is active again
+        else:
+            with self.tenant.audit.silence(self.cycles == 1):
+                self._export(pending, rules, report)
+        tenant = self.tenant.store.initial_domain
+        log_cycle(self.log, report, [forest.name for forest in self.forests], tenant, rules.deletion_threshold)
+        if not self.staging:
+            self.password_sync(idle=True)
+        return report
+
+    @property
+    def server(self) -> str:
+        """The name of the server this engine runs on."""
+        return self.log.server
+
+    @property
+    def drop_silently(self) -> set[tuple[str, str]]:
+        """(objectGUID, cloud property) pairs that are exported without an error and never arrive."""
+        return self._exporter.drop_silently
+
+    def second_server_active(self, name: str) -> None:
+        """Another server, which should be in staging mode, exports too: from now on audit rows take turns."""
+        if name not in self.tenant.audit.servers:
+            self.tenant.audit.servers.append(name)
+
+    def password_sync(self, *, idle: bool = False) -> int:
+        """Synchronize changed passwords, as Connect does every two minutes; return how many arrived.
+
+        `idle`: leave a sign of life where there was nothing to do; due every half hour.
+        """
+        return self.passwords.run(self.space.cloud_id, self.log, idle=idle) if self.passwords is not None else 0
+
+    def _export(self, pending: Mapping[str, AdObject], rules: TenantRules, report: CycleReport) -> None:
+        self._exporter.begin()
         for kind in _ORDER:
             for found in [each for each in pending.values() if each.kind == kind]:
                 link = self.space.link(found.guid, found.kind, found.forest)
@@ -69,7 +117,6 @@ class SyncEngine:
         if self.devices is not None:
             self.devices.cycle()
         self.tenant.store.record_sync()
-        return report
 
     def sweep(self) -> list[str]:
         """Run the cloud's hourly job over quarantined values; return the ids of what it restored."""

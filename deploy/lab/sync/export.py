@@ -21,12 +21,14 @@ class Exporter:
     """Exports objects of one cycle after the other.
 
     `seed`: of the digits in placeholders, so that a story repeats itself.
+    `drop_silently`: (objectGUID, cloud property) that is exported without an error and never arrives.
     """
 
     def __init__(self, tenant: Tenant, seed: int) -> None:
         self._tenant = tenant
         self._digits = random.Random(seed)
         self._fresh: set[str] = set()
+        self.drop_silently: set[tuple[str, str]] = set()
 
     def begin(self) -> None:
         """A new cycle: what was created in the last one is no longer new."""
@@ -59,7 +61,8 @@ class Exporter:
         if settled.error is not None:
             self._complain(found, report, settled.error, settled.attribute, settled.other)
             return False
-        link.cloud_id = self._tenant.write(wanted, settled, own)
+        lost = {name for guid, name in self.drop_silently if guid == found.guid}
+        link.cloud_id = self._tenant.write(wanted, settled, own, lost=lost)
         link.exported, link.nickname = fingerprint, wanted.nickname
         if settled.errors:
             report.quarantined.append(found.guid)

@@ -26,6 +26,7 @@ class ExportError:
 class CycleReport:
     """One run of import, synchronization and export.
 
+    exported:        whether the export ran at all; not on a staging server, nor while sync is stopped.
     pending_deletes: what a `stopped-deletion-threshold-exceeded` holds back.
     unresolved:      (group guid, member guid) pairs that could not be exported (event 6949).
     quarantined:     objectGUIDs exported with a property left out.
@@ -36,6 +37,7 @@ class CycleReport:
     added: int = 0
     updated: int = 0
     deleted: int = 0
+    exported: bool = True
     pending_deletes: int = 0
     quarantined: list[str] = field(default_factory=list)
     errors: list[ExportError] = field(default_factory=list)

@@ -50,11 +50,19 @@ class Schedule:
             await asyncio.sleep(self._clock.real_s(max(0.0, due - self._clock.now_s())))
             if self.next_cycle_s <= self.next_sweep_s:
                 await self._enabled.wait()
+                await asyncio.sleep(self._clock.real_s(self._engine.slow_by_s))
                 self._on_cycle(self._engine.cycle())
                 self.next_cycle_s = _after(self.next_cycle_s, self._cycle_s, self._clock.now_s())
             else:
                 self._on_sweep(self._engine.sweep())
                 self.next_sweep_s = _after(self.next_sweep_s, self._sweep_s, self._clock.now_s())
+
+
+async def every(clock: LabClock, interval_s: float, act: Callable[[], object]) -> None:
+    """Do something every `interval_s` lab seconds until cancelled: passwords, heartbeats."""
+    while True:
+        await asyncio.sleep(clock.real_s(interval_s))
+        act()
 
 
 def _after(due_s: float, interval_s: float, now_s: float) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from deploy.lab.entra.graph_time import graph_time, precise_time
 from deploy.lab.entra.tenant import TenantStore
+from deploy.lab.sync.audit import AuditTrail
 from deploy.lab.sync.claims import KINDS, Claims
 from deploy.lab.sync.mapping import Desired
 from deploy.lab.sync.objects import CloudObject, Kind, TenantRules, primary_of
@@ -15,10 +16,11 @@ from deploy.lab.sync.resiliency import Settled, released
 
 
 class Tenant:
-    """One tenant as the engine's Entra connector sees it."""
+    """One tenant as the engine's Entra connector sees it; what it writes, `audit` writes down."""
 
-    def __init__(self, store: TenantStore) -> None:
+    def __init__(self, store: TenantStore, server: str = "AADC01") -> None:
         self.store = store
+        self.audit = AuditTrail(store, server)
         self.claims = Claims(store)
 
     def rules(self) -> TenantRules:
@@ -37,8 +39,10 @@ class Tenant:
         """The time to write into new provisioning errors."""
         return precise_time(self.store.clock())
 
-    def write(self, wanted: Desired, settled: Settled, own: CloudObject | None) -> str:
-        """Create or change the object; return its id."""
+    def write(
+        self, wanted: Desired, settled: Settled, own: CloudObject | None, *, lost: Collection[str] = ()
+    ) -> str:
+        """Create or change the object; return its id. `lost`: properties that never arrive, though nothing fails."""
         properties: dict[str, Any] = dict(wanted.properties)
         properties["proxyAddresses"] = list(settled.addresses)
         properties["mail"] = primary_of(settled.addresses)
@@ -47,7 +51,13 @@ class Tenant:
         properties["onPremisesLastSyncDateTime"] = graph_time(self.store.clock())
         if wanted.kind == "user":
             properties["userPrincipalName"] = settled.upn
-        return self.store.upsert(wanted.kind, own.id if own else None, properties)
+        for name in ("proxyAddresses", "mail") if "proxyAddresses" in lost else ():
+            properties.pop(name)
+        properties = {name: value for name, value in properties.items() if name not in lost}
+        object_id = self.store.upsert(wanted.kind, own.id if own else None, properties)
+        before = own.properties if own else None
+        self.audit.wrote(wanted.kind, "Update" if own else "Add", object_id, before=before, after=properties)
+        return object_id
 
     def soft_deleted(self, anchor: str) -> str | None:
         """The id of a deleted user that carries this anchor: exporting it again brings it back."""
@@ -57,13 +67,16 @@ class Tenant:
         """Bring a soft-deleted object back; False where there is none."""
         with contextlib.suppress(KeyError):
             self.store.restore(kind, object_id)
+            self.audit.wrote(kind, "Restore", object_id, before=self.store.get(kind, object_id))
             return True
         return False
 
     def delete(self, kind: Kind, object_id: str) -> bool:
         """Delete an object; False where the cloud had lost it already."""
+        before = self.store.get(kind, object_id)
         with contextlib.suppress(KeyError):
             self.store.delete(kind, object_id)
+            self.audit.wrote(kind, "Delete", object_id, before=before)
             return True
         return False
 

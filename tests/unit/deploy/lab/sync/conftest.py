@@ -10,6 +10,7 @@ from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.tenant import TenantStore
 from deploy.lab.sync.active_directory import DirectoryForest
 from deploy.lab.sync.engine import SyncEngine
+from deploy.lab.sync.passwords import PasswordHashSync
 from deploy.lab.sync.scope import Scope
 from deploy.lab.sync.tenant import Tenant
 from streams.contracts.identity import immutable_id_of_guid
@@ -29,8 +30,13 @@ class World:
             self.ad.add(unit, {"objectClass": "organizationalUnit"})
         self.cloud = TenantStore("3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60", INITIAL)
         self.cloud.add_domain(VERIFIED, default=True)
+        connector = Tenant(self.cloud)
+        self.passwords = PasswordHashSync([self.ad], self.cloud, connector.audit)
         self.engine = SyncEngine(
-            [DirectoryForest(self.ad)], Tenant(self.cloud), scopes={self.ad.domain: Scope(exclude=[self.hidden])}
+            [DirectoryForest(self.ad)],
+            connector,
+            scopes={self.ad.domain: Scope(exclude=[self.hidden])},
+            passwords=self.passwords,
         )
 
     def user(self, account: str, ou: str | None = None, **attributes: Any) -> str:
@@ -76,6 +82,11 @@ class World:
         found = self.cloud.get(link.kind, link.cloud_id)
         assert found is not None, "its cloud object is gone"
         return found
+
+    def audits(self, activity: str | None = None) -> list[dict[str, Any]]:
+        """The rows of the audit log, oldest first; those of one activity if it is named."""
+        rows = [row.item() for row in self.cloud.logs["directoryAudits"].oldest_first()]
+        return [row for row in rows if activity is None or row["activityDisplayName"] == activity]
 
     def dn(self, guid: str) -> str:
         return self.ad.get(f"<GUID={guid}>").dn

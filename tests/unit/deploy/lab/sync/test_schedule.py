@@ -11,7 +11,7 @@ import pytest
 from deploy.lab.sync.clock import LabClock
 from deploy.lab.sync.engine import SyncEngine
 from deploy.lab.sync.report import CycleReport
-from deploy.lab.sync.schedule import Schedule
+from deploy.lab.sync.schedule import Schedule, every
 
 
 class Engine:
@@ -19,6 +19,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.log: list[str] = []
+        self.slow_by_s = 0.0
 
     def cycle(self) -> CycleReport:
         self.log.append("cycle")
@@ -68,6 +69,21 @@ async def test_held_it_runs_no_cycle_and_released_it_runs_the_late_one_and_skips
     task.cancel()
     assert engine.log == ["cycle"]
     assert schedule.next_cycle_s == 9_000 + 1_800
+
+
+async def test_a_slow_cycle_ends_late_and_the_next_one_is_due_after_it() -> None:
+    engine = Engine()
+    engine.slow_by_s = 3_600
+    async with running(engine, LabClock(speed=100_000)):
+        await until(lambda: len(engine.log) >= 4)
+    assert engine.log.count("cycle") <= engine.log.count("sweep") + 1, "a slow cycle skips what it overlaps"
+
+
+async def test_small_work_runs_at_its_own_interval() -> None:
+    done: list[int] = []
+    task = asyncio.create_task(every(LabClock(speed=100_000), 300, lambda: done.append(1)))
+    await until(lambda: len(done) >= 3)
+    task.cancel()
 
 
 def test_a_clock_must_run_forward() -> None:

@@ -1,0 +1,45 @@
+"""What a cycle leaves in the server's event log: how each run ended, and what it could not do.
+
+Source: Microsoft, "Microsoft Entra Connect Sync: Operations tab", "… Prevent accidental deletes" (116).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deploy.lab.events import ADSYNC, DIRECTORY_SYNCHRONIZATION, deletion_threshold_116, run_result
+from deploy.lab.sync.event_log import EventLog
+from deploy.lab.sync.report import SUCCESS, CycleReport
+from streams.contracts.identity import immutable_id_of_guid
+
+
+def log_cycle(log: EventLog, report: CycleReport, forests: Iterable[str], tenant: str, threshold: int | None) -> None:
+    """Write down one cycle. `tenant`: its initial domain; `threshold`: how many deletions an export may hold."""
+    kind = "Full" if report.full else "Delta"
+    entra = f"{tenant} - AAD"
+    for connector in [*forests, entra]:
+        _run(log, connector, f"{kind} Import", SUCCESS)
+    for connector in [*forests, entra]:
+        _run(log, connector, f"{kind} Synchronization", SUCCESS)
+    for group, member in report.unresolved:
+        log.write(ADSYNC, 6949, unresolved_member(group, member), level="warning")
+    if report.pending_deletes:
+        text = deletion_threshold_116(report.pending_deletes, threshold or 0)
+        log.write(DIRECTORY_SYNCHRONIZATION, 116, text, level="warning")
+    if report.exported:
+        _run(log, entra, "Export", report.status)
+        for connector in forests:
+            _run(log, connector, "Export", SUCCESS)
+
+
+def unresolved_member(group: str, member: str) -> str:
+    """The text of a 6949: the objectGUIDs of a group and of a member that has no object in Entra ID."""
+    return (
+        f"Unable to export the reference 'member' of the object with SourceAnchor: {immutable_id_of_guid(group)}. "
+        f"The referenced object {{{member}}} does not exist in the target connector space."
+    )
+
+
+def _run(log: EventLog, connector: str, profile: str, status: str) -> None:
+    event_id, text = run_result(connector, profile, status)
+    log.write(ADSYNC, event_id, text, level="information" if status == SUCCESS else "warning")
