@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from streams.contracts.events import Event, Log, Result
+from streams.contracts.events import Event, Result
 from streams.contracts.facts import WRITEBACK_ENABLED, ObjectKind
 from streams.contracts.finding import Subject
 from streams.views.directory_object import Side, object_view_key
@@ -153,16 +153,6 @@ class WrittenDeviceView(WrittenView):
 def written_group_key(tenant: str, entra_id: str) -> str:
     """The key of the view of a group that is written back."""
     return f"{GROUP_KIND}/{tenant}/{entra_id}"
-
-
-def writes_group(event: Event) -> bool:
-    """Whether an event tells of Cloud Sync writing a group of the cloud into AD."""
-    if event.log is not Log.PROVISIONING or event.entra_id is None:
-        return False
-    return str(event.details.get("job_kind")).lower() == PROVISIONING_JOB
-
-
-PROVISIONING_JOB = "aad2adgroupprovisioning"
 
 
 def written_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:

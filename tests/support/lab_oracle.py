@@ -6,24 +6,25 @@ from collections.abc import Iterable, Iterator
 
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.tenant import TenantStore
+from producers.ad.assembly import WANTED
 from producers.ad.attributes import NAMES
 from producers.ad.mapping import read_change
 from producers.ad.wire import Entry
 from producers.graph.collections import COLLECTIONS
 from producers.graph.mapping import attributes_of
-from streams.contracts.facts import Domain, ObjectKind, TenantState
+from streams.contracts.facts import WRITEBACK_ENABLED, Domain, TenantState
 from streams.engine.oracle import DirectoryObject
 from streams.runtime.settings import Settings
-from streams.views.scope import Scope
+from streams.views.scope import Scope, scope_name
 from streams.views.state import ObjectState
 
 
 def objects_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> Iterator[DirectoryObject]:
-    """Every living user, group, contact and computer of a lab directory; all of them changed at `changed_ms`."""
+    """Every living object of a lab directory that is told of; all of them changed at `changed_ms`."""
     for item in store.objects():
         raw = {name: list(values) for name in NAMES if (values := item.raw(name))}
         change = read_change(Entry(item.dn, raw))
-        if change.kind not in (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT, ObjectKind.DEVICE):
+        if change.kind not in WANTED:
             continue
         links = {
             (link, sid)
@@ -47,9 +48,13 @@ def objects_of_tenant(store: TenantStore, changed_ms: int) -> Iterator[Directory
         for object_id in store.ids(kind):  # type: ignore[arg-type]
             item = store.get(kind, object_id)  # type: ignore[arg-type]
             assert item is not None
+            attributes = attributes_of(item, collection, full=True)
+            mark = (item.get("writebackConfiguration") or {}).get("isEnabled")
+            if mark is not None:
+                attributes[WRITEBACK_ENABLED] = mark
             state = ObjectState(
                 object_id=object_id, side="entra", tenant=store.tenant_id, kind=collection.kind,
-                attributes=attributes_of(item, collection, full=True), changed_ms=changed_ms,
+                attributes=attributes, changed_ms=changed_ms,
             )  # fmt: skip
             yield DirectoryObject(state)
 
@@ -82,7 +87,15 @@ def state_of_tenant(tenant: TenantStore) -> TenantState:
 
 def scopes_of(settings: Settings) -> dict[str, Scope]:
     """The scopes the pipeline works with."""
-    return {
+    forests = {
         forest.name: Scope(forest.include_ous, forest.exclude_ous, forest.default_filters, forest.hybrid_join)
         for forest in settings.forest
     }
+    tenants = {
+        scope_name(tenant, None): Scope(
+            group_writeback=any(forest.group_writeback for forest in settings.forest if forest.tenant == tenant),
+            device_writeback=any(forest.device_writeback for forest in settings.forest if forest.tenant == tenant),
+        )
+        for tenant in {forest.tenant for forest in settings.forest}
+    }
+    return forests | tenants
