@@ -27,6 +27,7 @@ _ELSEWHERE = {
     "lab": "deploy.lab.__main__:lab",
     "findings": "deploy.findings_command:findings",
     "explain": "deploy.findings_command:explain_command",
+    "funnel": "deploy.funnel_command:funnel",
     "scan": "deploy.scan.command:scan",
     "deadletters": "deploy.deadletters:deadletters",
 }
@@ -36,6 +37,7 @@ _HELP = {
     "lab": "Run the lab alone and write a settings file for `up`.",
     "findings": "What is wrong now.",
     "explain": "Everything about one finding: who is involved, what to do, how it came about.",
+    "funnel": "How far the computers are on their way to hybrid join.",
     "scan": "Scan attributes once, as IdFix does, unattended.",
     "deadletters": "Records that could not be used: list them, or send them again.",
 }

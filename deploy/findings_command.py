@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-from rich.console import Console, RenderableType
+from rich.console import Console
 
 from deploy.finding_page import finding_page
 from deploy.findings_groups import GROUPS, groups_table, write_csv
 from deploy.findings_source import Explained, explain, read_findings
 from deploy.findings_table import findings_table, ordered
 from deploy.findings_watch import watch_json, watch_table
+from deploy.terminal import console, installation, reading, show, where_kafka_is
 from streams.contracts.codec import encode
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.finding import Finding, FindingState, Severity
 from streams.detections.registry import all_detections
 from streams.runtime.clock import now_ms
-from streams.runtime.logs import configure_logs
-from streams.runtime.settings import KafkaSettings, load_settings
 
-_PIPE_WIDTH = 200
 _PAGE_WIDTH = 120  # longer lines are hard to read
-
-
-def _where_kafka_is(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The two ways to say which installation is meant."""
-    command = click.option(
-        "--config",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="The installation's configuration; its [kafka] section is used.",
-    )(command)
-    return click.option("--kafka", metavar="HOST:PORT", help="Kafka's address, instead of a configuration.")(command)
 
 
 @click.command()
@@ -51,7 +36,7 @@ def _where_kafka_is(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet, every finding.")
 @click.option("--group-by", type=click.Choice(sorted(GROUPS)), help="Count them by organisational unit, system, …")
 @click.option("--watch", is_flag=True, help="Go on and show every change as it comes, until Ctrl-C.")
-@_where_kafka_is
+@where_kafka_is
 def findings(
     only_open: bool,
     family: str | None,
@@ -81,23 +66,23 @@ def findings(
 
     if sum((as_json, as_csv, group_by is not None)) > 1 or (watch and (as_csv or group_by)):
         raise click.UsageError("--json, --csv and --group-by exclude each other; --watch goes with --json only")
-    settings = _kafka_settings(config, kafka)
-    console = _console()
+    settings = installation(config, kafka).kafka
+    terminal = console()
     try:
         if not watch:
-            with _reading():
+            with reading():
                 known = read_findings(settings)
             chosen = ordered([finding for finding in known.latest.values() if wanted(finding)])
             if as_csv:
                 write_csv(chosen, sys.stdout)
             elif group_by is not None:
-                _print(console, groups_table(chosen, group_by))
+                show(terminal, groups_table(chosen, group_by))
             else:
-                _list(chosen, limit, console, as_json=as_json)
+                _list(chosen, limit, terminal, as_json=as_json)
         elif as_json:
             watch_json(settings, concerns)
         else:
-            watch_table(settings, concerns, wanted, limit, console)
+            watch_table(settings, concerns, wanted, limit, terminal)
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
@@ -107,15 +92,15 @@ def findings(
 @click.command(name="explain")
 @click.argument("finding_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="One document: finding, history, facts.")
-@_where_kafka_is
+@where_kafka_is
 def explain_command(finding_id: str, as_json: bool, config: Path | None, kafka: str | None) -> None:
     """Tell everything about one finding: who is involved on both sides, what to do, how it came about.
 
     The start of an ID is enough where it is unique.
     """
-    settings = _kafka_settings(config, kafka)
+    settings = installation(config, kafka).kafka
     try:
-        with _reading():
+        with reading():
             explained = explain(settings, finding_id.strip().lower())
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
@@ -124,47 +109,17 @@ def explain_command(finding_id: str, as_json: bool, config: Path | None, kafka: 
         return
     titles = {registered.detection.id: registered.detection.title for registered in all_detections()}
     title = titles.get(explained.finding.detection, explained.finding.detection)
-    console = _console()
-    console.width = min(console.width, _PAGE_WIDTH)
-    _print(console, finding_page(explained, title=title, now_ms=now_ms()))
+    terminal = console()
+    terminal.width = min(terminal.width, _PAGE_WIDTH)
+    show(terminal, finding_page(explained, title=title, now_ms=now_ms()))
 
 
-def _kafka_settings(config: Path | None, kafka: str | None) -> KafkaSettings:
-    configure_logs("error")
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it means is said in our own words
-    if config is not None and kafka is not None:
-        raise click.UsageError("--config and --kafka exclude each other")
-    try:
-        settings = load_settings(config).kafka
-    except SyncHealthError as error:
-        raise click.ClickException(str(error)) from error
-    return settings.model_copy(update={"bootstrap_servers": kafka.split(",")}) if kafka else settings
-
-
-def _console() -> Console:
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PIPE_WIDTH)
-
-
-def _reading() -> AbstractContextManager[object]:
-    """Says that it is at work, on a terminal: a large topic takes seconds."""
-    return Console(stderr=True).status("reading Kafka …") if sys.stderr.isatty() else nullcontext()
-
-
-def _print(console: Console, page: RenderableType) -> None:
-    if console.is_terminal:
-        console.print(page)
-        return
-    with console.capture() as capture:
-        console.print(page)
-    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
-
-
-def _list(chosen: list[Finding], limit: int, console: Console, *, as_json: bool) -> None:
+def _list(chosen: list[Finding], limit: int, terminal: Console, *, as_json: bool) -> None:
     if as_json:
         for finding in chosen:
             sys.stdout.buffer.write(encode(finding) + b"\n")
         return
-    _print(console, findings_table(chosen, now_ms=now_ms(), limit=limit, width=console.width))
+    show(terminal, findings_table(chosen, now_ms=now_ms(), limit=limit, width=terminal.width))
 
 
 def _document(explained: Explained) -> dict[str, Any]:

@@ -24,8 +24,12 @@ COLUMNS = (
 
 
 def unit_of(finding: Finding) -> str:
-    """The container of the finding's object: its DN without the first part."""
-    dn = finding.subject.distinguished_name
+    """The container of the finding's object."""
+    return container_of(finding.subject.distinguished_name)
+
+
+def container_of(dn: str | None) -> str:
+    """A DN without its first part."""
     parts = _COMMA.split(dn, 1) if dn else []
     return parts[1] if len(parts) == 2 else _NONE
 
@@ -73,9 +77,10 @@ def write_csv(findings: Sequence[Finding], file: IO[str]) -> None:
             subject.user_principal_name, subject.distinguished_name, subject.object_guid, subject.entra_id,
             finding.summary,
         )  # fmt: skip
-        writer.writerow([_plain(value) for value in row])
+        writer.writerow([plain(value) for value in row])
 
 
-def _plain(value: str | None) -> str:
+def plain(value: str | None) -> str:
+    """A text as a spreadsheet may have it: one that it would take for a formula gets a quote before it."""
     text = value or ""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
