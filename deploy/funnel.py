@@ -18,6 +18,7 @@ from streams.engine.census import JOINED, STAGES, place, system
 from streams.views.device import DeviceView
 
 _NONE = "(none)"
+_HEADINGS = {"certificate": "cert", "registered": "regist."}  # the table fits 80 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +116,8 @@ def funnel_table(groups: Mapping[str, Funnel], by: str) -> RenderableType:
     if not groups:
         return Text("No computers: no forest has been read yet, or none has any.", style="yellow")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
-    table.add_column(by.upper(), overflow="fold", min_width=12)
-    for heading in ("JOINED", "OF", *(stage.upper() for stage in STAGES), "EXCLUDED"):
+    table.add_column(by.upper(), overflow="fold", min_width=8)
+    for heading in ("JOINED", "OF", *(_HEADINGS.get(stage, stage).upper() for stage in STAGES), "APART"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, funnel in groups.items():
         _line(table, Text(name), funnel)
@@ -124,7 +125,7 @@ def funnel_table(groups: Mapping[str, Funnel], by: str) -> RenderableType:
     if len(groups) > 1:
         _line(table, Text("all", style="bold"), whole)
     reasons = ", ".join(f"{reason.replace('_', ' ')} {number:,}" for reason, number in whole.excluded.items())
-    return Group(table, Text(f"\nnot counted: {reasons or 'none'}", style="dim"))
+    return Group(table, Text(f"\napart, not counted: {reasons or 'none'}", style="dim"))
 
 
 def _line(table: Table, name: Text, funnel: Funnel) -> None:
