@@ -19,7 +19,7 @@ from streams.detections.registry import Registered
 from streams.engine.census import count_of, counts_of
 from streams.engine.findings import transition
 from streams.engine.judge import opened
-from streams.views.contributions import contributions_of, contributor_of, referrer_body
+from streams.views.contributions import contributions_of, contributor_of, referrer_body, remembered_ms
 from streams.views.device import device_view_key
 from streams.views.directory_object import object_view_key
 from streams.views.events import contributions_of_event, fact_of_event, remembered, words_of
@@ -60,13 +60,13 @@ def expected_findings(
     findings: dict[str, Finding] = {}
     # Tenant-wide causes first: they explain others away.
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for view in views.values():
-        for name in counts_of(view, context_of(view.tenant, tenants.get(view.tenant), sync_interval_ms), now_ms):
-            count = count_of(name)
-            if count.toward:
-                counts[count.toward]["/".join((count.subject, *count.labels))] += 1
+    for name, number in _census(views, tenants, now_ms).items():
+        count = count_of(name)
+        if count.toward:
+            counts[count.toward]["/".join((count.subject, *count.labels))] += number
     for key, counted in counts.items():
-        if isinstance(tenant_view := views.get(key), TenantView):
+        # A tenant that nobody has read is counted all the same.
+        if isinstance(tenant_view := views.get(key) or TenantView.build(key, {}), TenantView):
             views[key] = replace(tenant_view, counts=dict(sorted(counted.items())))
     for tenant_wide in (True, False):
         for view in views.values():
@@ -88,6 +88,26 @@ def expected_findings(
     return findings
 
 
+def expected_census(
+    objects: Iterable[DirectoryObject],
+    tenants: Mapping[str, TenantState],
+    scopes: Mapping[str, Scope],
+    *,
+    now_ms: int,
+    events: Iterable[Event] = (),
+) -> Counter[str]:
+    """How many views count under each name (streams.engine.census) at `now_ms`; arguments as for findings."""
+    return _census(_views(objects, scopes, tenants.values(), events, now_ms), tenants, now_ms)
+
+
+def _census(views: Mapping[str, AnyView], tenants: Mapping[str, TenantState], now_ms: int) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for view in views.values():
+        # What counts where depends on no interval and on no cause: nothing of them in this context.
+        found.update(counts_of(view, context_of(view.tenant, tenants.get(view.tenant), 0), now_ms))
+    return found
+
+
 def _views(
     objects: Iterable[DirectoryObject],
     scopes: Mapping[str, Scope],
@@ -99,7 +119,8 @@ def _views(
     entries: dict[str, dict[str, Entry]] = defaultdict(dict)
     for tenant in tenants:
         for said in tenant_contributions(tenant):
-            entries[said.view][said.contributor] = Entry(said.changed_ms, said.body or {})
+            if not 0 < said.expires_ms <= now_ms:
+                entries[said.view][said.contributor] = Entry(said.changed_ms, said.body or {})
     about: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         _note(contributions_of_event(event), entries, now_ms)
@@ -112,6 +133,8 @@ def _views(
             _note(words_of(own_view, remembered({}, about[state.object_id])), entries, now_ms)
         scope = scopes.get(scope_name(state.tenant, state.forest), everything)
         for key, body in contributions_of(state, scope).items():
+            if body.get("deleted") and state.changed_ms + remembered_ms(state) <= now_ms:
+                continue
             entries[key][contributor_of(state)] = Entry(state.changed_ms, body)
         referrer = referrer_body(state, scope)
         if referrer is not None:

@@ -16,10 +16,9 @@ from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.views import Contribution
 from streams.engine.links import fold_links, standing_links
 from streams.engine.rows import Rows
-from streams.views.contributions import contributions_of, contributor_of, referrer_body
-from streams.views.device import REMEMBERED_MS as DEVICE_REMEMBERED_MS
+from streams.views.contributions import contributions_of, contributor_of, referrer_body, remembered_ms
 from streams.views.device import device_view_key
-from streams.views.directory_object import REMEMBERED_MS, object_view_key
+from streams.views.directory_object import object_view_key
 from streams.views.events import words_of
 from streams.views.reference import reference_view_key
 from streams.views.scope import Scope, scope_name
@@ -66,7 +65,6 @@ class Projector:
         contributor = contributor_of(after)
         changes: list[tuple[str, dict[str, Any] | None]] = [(view, None) for view in told if view not in telling]
         changes += [(view, body) for view, body in telling.items() if told.get(view) != body]
-        remembered_ms = DEVICE_REMEMBERED_MS if after.kind is ObjectKind.DEVICE else REMEMBERED_MS
         return [
             Contribution(
                 view=view,
@@ -74,7 +72,7 @@ class Projector:
                 seq=after.seq,
                 changed_ms=after.changed_ms,
                 body=body,
-                expires_ms=after.changed_ms + remembered_ms if body and body.get("deleted") else 0,
+                expires_ms=after.changed_ms + remembered_ms(after) if body and body.get("deleted") else 0,
             )
             for view, body in changes
         ]

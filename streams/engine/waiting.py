@@ -1,7 +1,9 @@
 """How long things take: what a view waits for, and since when; the end of a wait is a measurement.
 
-A change in AD waits for the cloud to show it; a computer waits in each stage of hybrid join. Whoever restarts in
-between measures once more or once less: these are samples for histograms, not an account.
+A change in AD waits for the cloud to show it, attribute by attribute, and an object created before our eyes for its
+arrival ("object"); a computer waits in each stage of hybrid join. Waits stand in the view's row, so a duplicate or a
+restart measures nothing twice; whoever dies before the row is written measures once more: these are samples for
+histograms, not an account.
 """
 
 from __future__ import annotations
@@ -11,9 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams.detections.detection import Context
+from streams.detections.domains import domains_of
 from streams.views.device import DeviceView
-from streams.views.directory_object import ObjectView
+from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.drift import SOURCES, differences, partners
 from streams.views.registry import AnyView
+
+OBJECT = "object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ def measured(view: AnyView, before: Mapping[str, int], after: Mapping[str, int],
     if forest is None:  # whoever waited has gone: nothing has arrived
         return []
     over = {what: since_ms for what, since_ms in before.items() if what not in after}
+    if isinstance(view, ObjectView):
+        over = {what: since_ms for what, since_ms in over.items() if _arrived(view, what, since_ms)}
     return [
         Measure(
             subject, view.tenant, forest, what if subject == "stage" else _kind(view), max(0, now_ms - since_ms) / 1000
@@ -59,11 +67,30 @@ def _stage(view: DeviceView, context: Context, now_ms: int) -> Mapping[str, int]
     return {} if stage in ("registered", "active") else {str(stage): since_ms}
 
 
+def _flow(view: ObjectView, context: Context, _now_ms: int) -> Mapping[str, int]:
+    """Attributes that we saw change and the cloud does not show yet; "object" for one that it does not have yet."""
+    ours = [side for side in view.ad if side.party.in_scope]
+    if len(ours) != 1:
+        return {}
+    if not view.entra:
+        # Before the cloud was read whole, its silence says nothing.
+        return {OBJECT: ours[0].created_ms} if ours[0].created_ms and context.collected else {}
+    return {each.attribute: each.since_ms for each in differences(view, domains_of(context)) if each.seen}
+
+
+def _arrived(view: ObjectView, what: str, since_ms: int) -> bool:
+    """Whether a wait that is over ended in the cloud, rather than by a change in AD or of what we compare."""
+    pair = partners(view)
+    if pair is None or pair[1].attributes.get("onPremisesProvisioningErrors"):  # left, or perhaps in quarantine
+        return False
+    return what == OBJECT or pair[0].since_ms(*SOURCES.get(what, ())) == since_ms
+
+
 def _forest(view: AnyView) -> str | None:
     if isinstance(view, DeviceView):
         return (view.computer.party.forest or "none") if view.computer is not None else None
     if isinstance(view, ObjectView):
-        return next((side.party.forest or "none" for side in view.ad), None)
+        return next((side.party.forest or "none" for side in view.ad if side.party.in_scope), None)
     return None
 
 
@@ -71,4 +98,9 @@ def _kind(view: AnyView) -> str:
     return view.kind if isinstance(view, ObjectView) else "other"
 
 
-_WAITS: dict[type[Any], Callable[[Any, Context, int], Mapping[str, int]]] = {DeviceView: _stage}
+_WAITS: dict[type[Any], Callable[[Any, Context, int], Mapping[str, int]]] = {
+    DeviceView: _stage,
+    UserView: _flow,
+    GroupView: _flow,
+    ContactView: _flow,
+}

@@ -10,8 +10,9 @@ from typing import Any
 from streams.contracts.facts import ObjectKind
 from streams.views.address import KIND as ADDRESS
 from streams.views.address import address_claims
+from streams.views.device import REMEMBERED_MS as DEVICE_REMEMBERED_MS
 from streams.views.device import device_bodies
-from streams.views.directory_object import object_bodies, object_view_key
+from streams.views.directory_object import REMEMBERED_MS, object_bodies, object_view_key
 from streams.views.forest import forest_bodies, is_sso_account, sso_bodies
 from streams.views.host import host_bodies
 from streams.views.party import party_body
@@ -64,6 +65,11 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     if reference is not None:
         bodies[reference] = {"party": party, "restored_seq": state.restored_seq}
     return bodies
+
+
+def remembered_ms(state: ObjectState) -> int:
+    """How long views remember an object after its deletion (ms)."""
+    return DEVICE_REMEMBERED_MS if state.kind is ObjectKind.DEVICE else REMEMBERED_MS
 
 
 def referrer_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:

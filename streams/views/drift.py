@@ -65,7 +65,7 @@ def differences(view: ObjectView, domains: Domains) -> tuple[Difference, ...]:
     global _last
     if _last is None or _last[0] is not view or _last[1] != domains:
         pair = partners(view)
-        found = tuple(_compare(*pair, domains)) if pair is not None and pair[1].attributes else ()
+        found = tuple(_compare(*pair, domains)) if pair is not None else ()
         _last = (view, domains, found)
     return _last[2]
 
@@ -75,9 +75,10 @@ _last: tuple[ObjectView, Domains, tuple[Difference, ...]] | None = None
 
 def _compare(ad: Side, cloud: Side, domains: Domains) -> Iterator[Difference]:
     quarantined = _quarantined(cloud.attributes)
-    for compare, sources in _COMPARED:
+    for compare in _COMPARED:
         result = compare(ad, cloud, domains, quarantined)
         if result is not None:
+            sources = SOURCES[result[0]]
             seen = ad.created_ms > 0 or any(name in ad.changed for name in sources)
             yield Difference(*result, ad.since_ms(*sources), seen)
 
@@ -174,12 +175,14 @@ def _quarantined(cloud: Mapping[str, Any]) -> frozenset[str]:
 
 _NONE: frozenset[str] = frozenset()
 _Compare = Callable[[Side, Side, Domains, frozenset[str]], _Result]
-# Each comparison, with the attributes of AD that decide it.
-_COMPARED: tuple[tuple[_Compare, tuple[str, ...]], ...] = (
-    (_display_name, ("displayName", "name")),
-    (_account_name, ("sAMAccountName",)),
-    (_enabled, ("userAccountControl",)),
-    (_upn, ("userPrincipalName",)),
-    (_mail, ("mail",)),
-    (_proxies, ("proxyAddresses",)),
-)
+_COMPARED: tuple[_Compare, ...] = (_display_name, _account_name, _enabled, _upn, _mail, _proxies)
+SOURCES: dict[str, tuple[str, ...]] = {
+    "displayName": ("displayName", "name"),
+    "onPremisesSamAccountName": ("sAMAccountName",),
+    "accountEnabled": ("userAccountControl",),
+    "userPrincipalName": ("userPrincipalName",),
+    "onPremisesUserPrincipalName": ("userPrincipalName",),
+    "mail": ("mail",),
+    "proxyAddresses": ("proxyAddresses",),
+}
+"""What of the cloud is compared -> the attributes of AD that decide it."""

@@ -1,4 +1,8 @@
-"""Random histories of two directories: the facts they would cause, and the final state for the oracle."""
+"""Random histories of two directories: the facts they would cause, and the final state for the oracle.
+
+The final state knows when what changed, for rules that measure lateness. Facts that arrive in disorder tell those times
+a little off, so only a history in order can be judged soon after its end.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,8 @@ UNTIDY: dict[str, list[Any]] = {
     "userPrincipalName": ["a b@contoso.com", "ada@corp.local", "ada@fabrikam.com"],
     "userCertificate": [[f"AA{number:02}" for number in range(16)], None],
 }
+# When the engine last wrote an object, seen from the start: never, before everything, after everything.
+EXPORTS = [None, "2026-09-21T13:00:00Z", "2026-09-21T15:00:00Z"]
 OUS = ["OU=People,DC=corp,DC=local", "OU=Out,DC=corp,DC=local"]
 
 
@@ -31,6 +37,10 @@ class _Object:
     attributes: dict[str, Any]
     links: set[str] = field(default_factory=set)
     alive: bool = True
+    first_ms: int = 0
+    created_ms: int = 0
+    changed_ms: int = 0
+    changed: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -65,7 +75,8 @@ class RandomDirectories:
                 if item.alive or origin is AD:
                     state = ObjectState(
                         object_id=guid_of(name), side=origin.side, tenant=origin.tenant, forest=origin.forest,
-                        kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=START_MS,
+                        kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=item.changed_ms,
+                        first_ms=item.first_ms, created_ms=item.created_ms, changed=item.changed,
                     )  # fmt: skip
                     alive = {far for far in item.links if far not in self._ad or self._ad[far].alive}
                     found.append(DirectoryObject(state, frozenset(("member", sid_of(far)) for far in alive)))
@@ -76,6 +87,10 @@ class RandomDirectories:
         self.now_ms += 1
         fact = Fact(op=op, object_id=guid_of(name), seq=self._seq, ts_ms=self.now_ms, **rest)
         self.facts.append((origin, fact))
+        item = (self._ad if origin is AD else self._entra)[name]
+        item.changed_ms = self.now_ms
+        item.first_ms = item.first_ms or self.now_ms
+        item.created_ms = self.now_ms if op is Operation.CREATED else item.created_ms
 
     def _some(self, most: int) -> list[str]:
         return self._random.sample(ADDRESSES, self._random.randrange(most + 1))
@@ -90,13 +105,15 @@ class RandomDirectories:
                 "displayName": name,
                 "proxyAddresses": ["SMTP:" + address for address in self._some(2)[:1]],
                 "mail": self._random.choice(ADDRESSES),
+                "userAccountControl": self._random.choice([512, 514]),
             }
             if kind is not ObjectKind.CONTACT:
                 attributes["objectSid"] = sid_of(name)
             if kind is ObjectKind.USER:
                 attributes["userPrincipalName"] = self._random.choice(ADDRESSES)
             self._ad[name] = _Object(kind, attributes)
-            self._emit(AD, name, Operation.CREATED, kind=kind, full=True, attributes=dict(attributes))
+            op = self._random.choice([Operation.CREATED, Operation.READ])  # before our eyes, or found there
+            self._emit(AD, name, op, kind=kind, full=True, attributes=dict(attributes))
         elif not item.alive:
             item.alive, item.links = True, set()
             # Without the recycle bin, memberships do not come back with a restored object.
@@ -108,8 +125,11 @@ class RandomDirectories:
             self._emit(AD, name, Operation.DELETED)
         elif chance < 0.3:
             dn = f"CN={name},{self._random.choice(OUS)}"
+            moved = item.attributes["distinguishedName"] != dn
             item.attributes["distinguishedName"] = dn
             self._emit(AD, name, Operation.UPDATED, attributes={"distinguishedName": dn})
+            if moved:
+                item.changed["distinguishedName"] = self.now_ms
         elif chance < 0.45 and item.kind is ObjectKind.USER:
             anchor = self._random.choice([None, immutable_id_of_guid(guid_of(f"n{self._random.randrange(6)}"))])
             self._set(AD, name, item, "mS-DS-ConsistencyGuid", anchor)
@@ -140,6 +160,7 @@ class RandomDirectories:
         self._emit(AD, name, Operation.UPDATED, links={"member": change})
 
     def _set(self, origin: Origin, name: str, item: _Object, attribute: str, value: Any) -> None:
+        news = item.attributes.get(attribute) != value
         if value is None:
             item.attributes.pop(attribute, None)
         else:
@@ -150,6 +171,19 @@ class RandomDirectories:
                        if origin is AD else {})  # fmt: skip
         else:
             self._emit(origin, name, Operation.UPDATED, attributes={attribute: value})
+        if news:
+            item.changed[attribute] = self.now_ms
+
+    def _exported(self, name: str) -> dict[str, Any]:
+        """What the engine wrote of an AD object, as it is at the moment; sometimes nothing of it."""
+        ours = self._ad.get(name)
+        exported = self._random.choice(EXPORTS)
+        written: dict[str, Any] = {"onPremisesLastSyncDateTime": exported} if exported else {}
+        if ours is None or self._random.random() < 0.3:
+            return written
+        names = ("displayName", "mail", "userPrincipalName", "proxyAddresses")
+        written |= {each: ours.attributes[each] for each in names if each in ours.attributes}
+        return {**written, "onPremisesSamAccountName": name, "accountEnabled": self._random.random() < 0.5}
 
     def _entra_step(self, name: str) -> None:
         cloud, chance = f"cloud-{name}", self._random.random()
@@ -168,6 +202,7 @@ class RandomDirectories:
                     "onPremisesSecurityIdentifier": sid_of(name),
                     "onPremisesUserPrincipalName": f"{name}@contoso.com",
                 }
+                attributes |= self._exported(name)
             self._entra[cloud] = _Object(kind, attributes)
             self._emit(ENTRA, cloud, Operation.READ, kind=kind, full=True, attributes=dict(attributes))
         elif chance < 0.2:

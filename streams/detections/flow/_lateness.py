@@ -13,23 +13,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from streams.detections.detection import Context, Verdict
+from streams.detections.domains import domains_of
 from streams.views.directory_object import ObjectView
-from streams.views.drift import Difference, Domains, differences, partners
+from streams.views.drift import Difference, differences, partners
 from streams.views.view import time_in
 
 # One cycle may just have missed the change, the second one must bring it.
 CYCLES = 2
 # Later than this it is not late any more: nothing is on its way.
 DRIFT_CYCLES = 6
-
-
-def domains_of(context: Context) -> Domains:
-    """What of the tenant a comparison depends on."""
-    return Domains(
-        context.verified_domains,
-        context.initial_domain,
-        upn_flows=context.feature("synchronizeUpnForManagedUsersEnabled") is not False,
-    )
 
 
 def dropped(view: ObjectView, context: Context) -> list[Difference]:

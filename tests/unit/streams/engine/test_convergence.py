@@ -19,7 +19,8 @@ from tests.support.random_directory import RandomDirectories
 
 SCOPES = {"corp": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"])}
 FAMILIES = {"conflict", "flow"}
-LONG_AFTER_MS = 12 * 3_600_000
+# After every wait of two cycles, and before what is late is drift; and after that.
+SOON_AFTER_MS, LONG_AFTER_MS = 90 * 60_000, 12 * 3_600_000
 
 
 def _tenant(now_ms: int) -> TenantState:
@@ -34,8 +35,8 @@ def _content(finding: Finding) -> dict[str, Any]:
     return {"severity": finding.severity, "subject": finding.subject, "evidence": evidence, "holders": holders}
 
 
-def _check(pipeline: Pipeline, world: RandomDirectories) -> None:
-    now_ms = world.now_ms + LONG_AFTER_MS
+def _check(pipeline: Pipeline, world: RandomDirectories, after_ms: int = LONG_AFTER_MS) -> None:
+    now_ms = world.now_ms + after_ms
     pipeline.tick(now_ms)
     tenants = {TENANT: _tenant(world.now_ms)}
     expected = expected_findings(world.final(), tenants, SCOPES, all_detections(), now_ms=now_ms)
@@ -59,6 +60,7 @@ def test_in_order(seed: int, steps: int) -> None:
     pipeline = Pipeline(SCOPES)
     pipeline.tell(_tenant(world.now_ms))
     _feed(pipeline, world.facts)
+    _check(pipeline, world, SOON_AFTER_MS)
     _check(pipeline, world)
 
 
@@ -86,9 +88,10 @@ def test_the_random_world_exercises_every_detection() -> None:
     for seed in range(60):
         world = RandomDirectories(seed).run(60)
         tenants = {TENANT: _tenant(world.now_ms)}
-        findings = expected_findings(
-            world.final(), tenants, SCOPES, all_detections(), now_ms=world.now_ms + LONG_AFTER_MS
-        )
-        seen |= {finding.detection for finding in findings.values()}
+        for after_ms in (SOON_AFTER_MS, LONG_AFTER_MS):
+            findings = expected_findings(
+                world.final(), tenants, SCOPES, all_detections(), now_ms=world.now_ms + after_ms
+            )
+            seen |= {finding.detection for finding in findings.values()}
     wanted = {registered.detection.id for registered in all_detections() if registered.detection.family in FAMILIES}
     assert wanted - seen <= {"conflict.hard_match_blocked", "conflict.service_provisioning_error"}

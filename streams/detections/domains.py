@@ -1,0 +1,15 @@
+"""What of a tenant's context decides how the cloud should show an AD object."""
+
+from __future__ import annotations
+
+from streams.detections.detection import Context
+from streams.views.drift import Domains
+
+_UPN_FLOWS = "synchronizeUpnForManagedUsersEnabled"
+
+
+def domains_of(context: Context) -> Domains:
+    """The domains of the context, and whether UPN changes flow: taken for granted unless the tenant says no."""
+    return Domains(
+        context.verified_domains, context.initial_domain, upn_flows=context.feature(_UPN_FLOWS) is not False
+    )
