@@ -18,6 +18,7 @@ from deploy.lab.sync.engine import SyncEngine
 from deploy.lab.sync.passwords import PasswordHashSync
 from deploy.lab.sync.scope import Scope
 from deploy.lab.sync.tenant import Tenant
+from deploy.lab.sync.writeback import LabTarget, PasswordWriteback
 
 # What the pipeline may read; delegated stands for onPremisesSynchronization, which real Graph shows to people only.
 GRAPH_ROLES = (
@@ -53,6 +54,7 @@ class HybridOrganisation:
     tenant: TenantStore
     engine: SyncEngine
     devices: DeviceSync
+    writeback: PasswordWriteback
     app: AppRegistration
     client_secret: str = field(repr=False)
 
@@ -95,7 +97,8 @@ def build(
     )
     report = engine.cycle()
     on_step(f"{report.added:,} objects synchronised to {tenant.initial_domain}")
-    return HybridOrganisation(forests, tenant, engine, devices, app, client_secret)
+    writeback = PasswordWriteback(engine, LabTarget([forest.store for forest in forests]))
+    return HybridOrganisation(forests, tenant, engine, devices, writeback, app, client_secret)
 
 
 def _forest(domain: str, organisation: Organisation) -> ForestOfLab:

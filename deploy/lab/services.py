@@ -14,7 +14,7 @@ from deploy.lab.certificates import Certificates, issue
 from deploy.lab.directory.server import DirectoryServer
 from deploy.lab.entra.server import EntraServer
 from deploy.lab.hybrid import HybridOrganisation
-from deploy.lab.sync.clock import PASSWORDS_S, LabClock
+from deploy.lab.sync.clock import PASSWORDS_S, WRITEBACK_S, LabClock
 from deploy.lab.sync.schedule import OnCycle, OnSweep, Schedule, every
 
 T = TypeVar("T")
@@ -53,8 +53,11 @@ class LabServices:
         await self.entra.start()
         self.schedule = Schedule(self.organisation.engine, self.clock, on_cycle=on_cycle, on_sweep=on_sweep)
         self._tasks.add(asyncio.ensure_future(self.schedule.run()))
-        passwords = every(self.clock, PASSWORDS_S, self.organisation.engine.password_sync)
-        self._tasks.add(asyncio.ensure_future(passwords))
+        for interval_s, act in (
+            (PASSWORDS_S, self.organisation.engine.password_sync),
+            (WRITEBACK_S, self.organisation.writeback.heartbeat),
+        ):
+            self._tasks.add(asyncio.ensure_future(every(self.clock, interval_s, act)))
 
     async def _stop(self) -> None:
         for task in self._tasks:

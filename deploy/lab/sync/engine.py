@@ -79,7 +79,8 @@ class SyncEngine:
         tenant = self.tenant.store.initial_domain
         log_cycle(self.log, report, [forest.name for forest in self.forests], tenant, rules.deletion_threshold)
         if not self.staging:
-            self.password_sync(idle=True)
+            with self.tenant.audit.silence(self.cycles == 1):
+                self.password_sync(idle=True)
         return report
 
     @property

@@ -1,0 +1,220 @@
+"""Password writeback: a reset in the cloud that Connect carries into Active Directory, or fails to.
+
+New passwords are random, go to the directory alone and are kept nowhere. Source: Microsoft, "How does self-service
+password reset writeback work in Microsoft Entra ID", and `writeback_outcomes`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from deploy.lab.directory.store import DirectoryStore
+from deploy.lab.entra.graph_time import graph_time
+from deploy.lab.events import ADSYNC, PASSWORD_RESET, password_reset_event
+from deploy.lab.sync.active_directory import anchor_of
+from deploy.lab.sync.engine import SyncEngine
+from deploy.lab.sync.writeback_audit import PROGRESS, WritebackAudit, WritebackUser, person, sspr_row
+from deploy.lab.sync.writeback_outcomes import EVENTS, REFUSALS, Operation, Outcome
+
+_SUBMITTED = "User submitted a new password"
+_DONE = "User successfully reset password"
+_COMPLETED = "Successfully completed reset."
+_UNREACHABLE = "User's account is password-writeback enabled but the on-premises service could not be reached"
+_BY_CLOUD = {Outcome.SUCCESS, Outcome.CLOUD_ONLY, Outcome.LATE}
+
+
+class Target(Protocol):
+    """The Active Directory that is written to."""
+
+    def set_password(self, user: WritebackUser, password: str) -> None:
+        """Replace unicodePwd, which sets pwdLastSet."""
+
+    def unlock(self, user: WritebackUser) -> None:
+        """Set lockoutTime to 0."""
+
+
+class LabTarget:
+    """The directories of the lab."""
+
+    def __init__(self, stores: Sequence[DirectoryStore]) -> None:
+        self._stores = {store.domain: store for store in stores}
+
+    def set_password(self, user: WritebackUser, password: str) -> None:
+        self._stores[user.forest].set_password(user.guid, password)
+
+    def unlock(self, user: WritebackUser) -> None:
+        self._stores[user.forest].modify(user.guid, {"lockoutTime": "0"})
+
+
+class PasswordWriteback:
+    """The password reset service of one Connect server.
+
+    target: where passwords go. What a story breaks: `silent` (no heartbeat), `stop`, `set_enabled`.
+    """
+
+    def __init__(self, engine: SyncEngine, target: Target) -> None:
+        self.silent = False
+        self.enabled = self.running = True
+        self._engine, self._target = engine, target
+        self._tenant, self._log = engine.tenant.store, engine.log
+        self._undelivered: list[tuple[WritebackUser, Operation, str]] = []
+
+    def user_of(self, store: DirectoryStore, guid: uuid.UUID) -> WritebackUser:
+        """The user of a lab account. Raises KeyError: it has no cloud user yet."""
+        cloud_id = self._engine.space.cloud_id(str(guid))
+        found = self._tenant.get("user", cloud_id) if cloud_id is not None else None
+        if cloud_id is None or found is None:
+            raise KeyError(f"{guid} has no user in the tenant")
+        upn, name = found["userPrincipalName"], found.get("displayName") or ""
+        return WritebackUser(guid, cloud_id, upn, name, anchor_of(store.get(guid)), store.domain)
+
+    def reset(
+        self,
+        user: WritebackUser,
+        *,
+        outcome: Outcome = Outcome.SUCCESS,
+        operation: Operation = Operation.RESET,
+        admin: str | None = None,
+    ) -> str:
+        """Play one operation to its end; return its correlation id, which is also the server's tracking id.
+
+        admin: UPN of who asked, where it was not the user. A stopped or disabled service turns every outcome into
+        the failure that follows from it.
+        """
+        tracking = str(uuid.uuid4())
+        audit = WritebackAudit(self._tenant, user, tracking, admin)
+        if admin is None:
+            audit.row(PROGRESS, "success", _SUBMITTED)
+        if not self.enabled:
+            self._refused(audit, operation, "WritebackNotEnabled", "Password writeback is not enabled")
+        elif not self.running or outcome is Outcome.CONNECTIVITY:
+            self._refused(audit, operation, "OnPremisesConnectivityError", _UNREACHABLE)
+        elif outcome in REFUSALS:
+            self._fail(user, operation, tracking, outcome)
+            reason = REFUSALS[outcome].reason
+            self._refused(audit, operation, reason, f"On-premises service refused the request: {reason}")
+        else:
+            if outcome in {Outcome.SUCCESS, Outcome.AD_ONLY}:
+                self._write(user, operation, tracking)
+            elif outcome is Outcome.LATE:
+                self._undelivered.append((user, operation, tracking))
+            if outcome in _BY_CLOUD:
+                self._complete(audit, user, operation)
+            else:
+                self._refused(audit, operation, "OnPremisesSuccessCloudFailure", "The cloud password was not changed")
+        return tracking
+
+    def deliver(self) -> int:
+        """Carry what is late into Active Directory; return how many operations that were."""
+        late, self._undelivered = self._undelivered, []
+        for user, operation, tracking in late:
+            self._write(user, operation, tracking)
+        return len(late)
+
+    def heartbeat(self) -> None:
+        """Report that Service Bus is reached: due every five minutes."""
+        if self.running and self.enabled and not self.silent:
+            self._log.write(PASSWORD_RESET, 31019, "ServiceBusHeartBeat")
+
+    def listener_error(self) -> None:
+        """Lose the connection of one listener."""
+        text = "ServiceBusListenerError: the listener lost its connection to the Service Bus endpoint."
+        self._log.write(PASSWORD_RESET, 31034, text, level="error")
+
+    def stop(self) -> None:
+        """Stop the service: every request fails from now on."""
+        self.running = False
+        self._log.write(PASSWORD_RESET, 31016, "WriteBackServiceStopped", level="error")
+
+    def start(self) -> None:
+        self.running = True
+        self._log.write(PASSWORD_RESET, 31015, "WriteBackServiceStarted")
+
+    def set_enabled(self, enabled: bool, *, by: str | None = None) -> None:
+        """Switch the feature for the whole tenant; `by`: UPN of who did, None: the server's wizard."""
+        self.enabled = enabled
+        verb, events = ("Enable", (31004, 31005)) if enabled else ("Disable", (31012, 31013))
+        names = ("OnboardingEvent", "OffboardingEvent")
+        for event_id, end in zip(events, ("Start", "Success"), strict=True):
+            self._log.write(PASSWORD_RESET, event_id, f"{names[not enabled]}{end}")
+        row = sspr_row(f"{verb} password writeback for directory", "success", "", category="DirectoryManagement")
+        row["correlationId"] = str(uuid.uuid4())
+        row["initiatedBy"] = (
+            self._engine.tenant.audit.initiator(self._engine.server)
+            if by is None
+            else {"user": person(str(uuid.uuid5(uuid.NAMESPACE_DNS, by)), None, by), "app": None}
+        )
+        profile = self._tenant.profile
+        row["targetResources"] = [
+            {
+                "id": profile.tenant_id,
+                "displayName": profile.display_name,
+                "type": "Directory",
+                "userPrincipalName": None,
+                "groupType": None,
+                "modifiedProperties": [],
+            }
+        ]
+        self._tenant.append_log("directoryAudits", row)
+
+    def _write(self, user: WritebackUser, operation: Operation, tracking: str) -> None:
+        start, success, _ = EVENTS[operation]
+        self._event(start, user, operation, tracking)
+        if operation is Operation.UNLOCK:
+            self._target.unlock(user)
+        else:
+            self._target.set_password(user, f"Aa1!{secrets.token_urlsafe(18)}")
+        self._event(success, user, operation, tracking)
+
+    def _fail(self, user: WritebackUser, operation: Operation, tracking: str, outcome: Outcome) -> None:
+        refusal = REFUSALS[outcome]
+        start, _, failure = EVENTS[operation]
+        self._event(start, user, operation, tracking)
+        if refusal.engine_event:
+            text = f'BAIL: MMS: ERROR hr=0x{refusal.hresult} {refusal.cause} Connector "{user.forest}".'
+            self._log.write(ADSYNC, 6329, text, level="error")
+        for event_id in (refusal.event_id, failure):
+            self._event(event_id, user, operation, tracking, hresult=refusal.hresult, cause=refusal.cause)
+
+    def _complete(self, audit: WritebackAudit, user: WritebackUser, operation: Operation) -> None:
+        if operation is not Operation.UNLOCK:
+            now = graph_time(self._tenant.clock())
+            self._tenant.upsert("user", user.entra_id, {"lastPasswordChangeDateTime": now})
+            audit.core_reset()
+        audit.row(operation, "success", _COMPLETED, agent=True)
+        if operation is not Operation.ADMIN_RESET:
+            audit.row(PROGRESS, "success", _DONE)
+
+    @staticmethod
+    def _refused(audit: WritebackAudit, operation: Operation, reason: str, told: str) -> None:
+        result: Literal["failure"] = "failure"
+        audit.row(operation, result, reason, agent=True)
+        if operation is not Operation.ADMIN_RESET:
+            audit.row(PROGRESS, result, told)
+
+    def _event(
+        self,
+        event_id: int,
+        user: WritebackUser,
+        operation: Operation,
+        tracking: str,
+        *,
+        hresult: str | None = None,
+        cause: str | None = None,
+    ) -> None:
+        text = password_reset_event(
+            tracking_id=tracking,
+            user_principal_name=user.user_principal_name,
+            entra_id=user.entra_id,
+            source_anchor=user.anchor,
+            forest=user.forest,
+            hresult=hresult,
+            cause=cause,
+        )
+        if operation is Operation.UNLOCK:
+            text = text.replace("UnblockUser: False", "UnblockUser: True")
+        level = "information" if hresult is None else "error"
+        self._log.write(PASSWORD_RESET, event_id, text, level=level)
