@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind, TenantState
 from streams.contracts.finding import Finding
@@ -127,7 +129,7 @@ def _views(
         if fact_of_event(event) is not None and event.entra_id is not None:
             about[event.entra_id].append(event)
     for item in objects:
-        state = item.state
+        state = msgspec.structs.replace(item.state, events=remembered({}, about.get(item.state.object_id, ())))
         own_view = device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
         if own_view is not None and state.object_id in about:
             _note(words_of(own_view, remembered({}, about[state.object_id])), entries, now_ms)

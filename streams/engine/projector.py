@@ -48,7 +48,8 @@ class Projector:
         after = fold(before, fact)
         scope = self._scopes.get(scope_name(origin.tenant, origin.forest), _EVERYTHING)
         contributions = _event_contributions(before, after)
-        if fact.op is not Operation.LOGGED:
+        # A group may begin to speak of its writeback because a log tells of it.
+        if fact.op is not Operation.LOGGED or after.kind is ObjectKind.GROUP:
             contributions += self._object_contributions(before if raw else None, after, scope)
         if origin.side == "ad":
             buckets, link_contributions = self._link_contributions(before, after, fact, scope, rows)

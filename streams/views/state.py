@@ -33,6 +33,8 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     events:     slot -> the newest event of it (streams.views.events), from LOGGED facts.
     link_buckets: which link rows of this object exist (see engine.links).
     links_base: linked attribute ("*": any other) -> seq of the newest complete statement of its links.
+    has_members: of a group, whether its newest word on members leaves it any; None: unknown, as after a removal, which
+                may have been the last one. members_seq: the seq of that word.
     """
 
     object_id: str
@@ -55,6 +57,8 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     events: dict[str, Event] = {}
     link_buckets: list[str] = []
     links_base: dict[str, int] = {}
+    has_members: bool | None = None
+    members_seq: int = 0
 
     def text(self, name: str) -> str | None:
         """A single-valued attribute as text; None if it is unset or empty."""
@@ -99,6 +103,7 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
     kind, kind_seq = state.kind, state.kind_seq
     if fact.kind is not None and fact.seq >= kind_seq:
         kind, kind_seq = fact.kind, fact.seq
+    has_members, members_seq = _members(state, fact)
     newest = fact.seq >= state.seq
     changed_ms = fact.changed_ms or fact.ts_ms
     changed = state.changed
@@ -121,7 +126,22 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
         seq=max(state.seq, fact.seq),
         changed_ms=changed_ms if newest else state.changed_ms,
         links_base=_links_base(state.links_base, fact),
+        has_members=has_members,
+        members_seq=members_seq,
     )
+
+
+def _members(state: ObjectState, fact: Fact) -> tuple[bool | None, int]:
+    """`has_members` and `members_seq` after `fact`."""
+    known = state.has_members, state.members_seq
+    change = fact.links.get("member") or fact.links.get("members")
+    if fact.seq < state.members_seq or (change is None and not (fact.full and fact.kind is ObjectKind.GROUP)):
+        return known
+    if change is None or (change.complete and not change.added):
+        return False, fact.seq
+    if change.added:
+        return True, fact.seq
+    return (None, fact.seq) if change.removed else known
 
 
 def links_base_of(links_base: Mapping[str, int], attribute: str) -> int:

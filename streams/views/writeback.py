@@ -3,8 +3,9 @@
 Keys: written_group/<tenant>/<Entra object id>, written_device/<tenant>/<deviceId>. Contributors: "ad/<objectGUID>" of
 each copy (it names its original), "entra/<id>" of the original, and provisioning events of Cloud Sync about a group.
 
-Ordinary objects cost nothing: of the cloud's groups only those that are marked, or deleted, or written back by default
-(scope.group_writeback) speak; of its devices none unless scope.device_writeback is set, for a device cannot know.
+Ordinary objects cost nothing: of the cloud's groups only those speak that are marked, or deleted, or told of by Cloud
+Sync's log, or written back by default (scope.group_writeback); of its devices none unless scope.device_writeback is
+set, for a device cannot know.
 
 Sources: Microsoft, "Plan for Microsoft Entra Connect group writeback", "Provision groups to Active Directory using
 Microsoft Entra Cloud Sync", "Enable device writeback" and the attributes that Connect writes back.
@@ -21,7 +22,7 @@ from streams.contracts.events import Event, Result
 from streams.contracts.facts import WRITEBACK_ENABLED, ObjectKind
 from streams.contracts.finding import Subject
 from streams.views.directory_object import Side, object_view_key
-from streams.views.events import events_in, is_event
+from streams.views.events import GROUP_PROVISIONING, events_in, is_event
 from streams.views.party import party_body, party_from
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
@@ -33,6 +34,9 @@ NAMES_ORIGINAL = ("msDS-ExternalDirectoryObjectId", "adminDescription")
 """Where a group in AD names its original: Cloud Sync uses the first, Connect the second, both as "Group_<id>"."""
 
 _ORIGINAL = re.compile(r"group_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
+HAS_MEMBERS = "@members"
+"""Among a group's attributes: whether it has members; absent where that is unknown."""
+
 _CLOUD_GROUP = (WRITEBACK_ENABLED, "@removed")
 _CLOUD_DEVICE = ("accountEnabled", "isCompliant", "registrationDateTime", "trustType")
 _COPIED_DEVICE = ("msDS-DeviceID", "msDS-IsEnabled", "msDS-IsCompliant")
@@ -185,7 +189,8 @@ def _cloud_group(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
         return {}
     marked = state.attributes.get(WRITEBACK_ENABLED)
     by_default = scope.group_writeback and "Unified" in state.texts("groupTypes")
-    if state.alive and marked is None and not by_default:
+    provisioned = any(slot.endswith(f"/{GROUP_PROVISIONING}") for slot in state.events)
+    if state.alive and marked is None and not by_default and not provisioned:
         return {}
     said = _body(state, written_group_key(state.tenant, state.object_id), scope, _CLOUD_GROUP)
     if marked is None and by_default:
@@ -196,9 +201,12 @@ def _cloud_group(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
 
 def _body(state: ObjectState, key: str, scope: Scope, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     outside = scope.reason_outside(state) if state.side == "ad" and state.alive else None
+    attributes = {name: state.attributes[name] for name in names if name in state.attributes}
+    if state.has_members is not None:
+        attributes[HAS_MEMBERS] = state.has_members
     body: dict[str, Any] = {
         "party": party_body(state, object_view_key(state), outside),
-        "attributes": {name: state.attributes[name] for name in names if name in state.attributes},
+        "attributes": attributes,
         "first_ms": state.first_ms,
     }
     changed = {name: state.changed[name] for name in names if name in state.changed}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.contracts.events import Event, Log, Result
-from streams.contracts.facts import WRITEBACK_ENABLED, Fact, ObjectKind, Operation, Origin
+from streams.contracts.facts import WRITEBACK_ENABLED, Fact, Link, LinkChange, ObjectKind, Operation, Origin
 from streams.contracts.times import rfc3339
 from streams.engine.oracle import DirectoryObject
 from streams.views.events import GROUP_PROVISIONING
@@ -15,6 +15,7 @@ from streams.views.state import ObjectState
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 
+_MEMBER = Link(id=guid_of("member"), sid=sid_of("member"))
 _ANSWERS = [Result.SUCCESS, Result.SUCCESS, Result.FAILURE, None]
 
 
@@ -24,6 +25,7 @@ class _Object:
     kind: ObjectKind
     attributes: dict[str, Any]
     alive: bool = True
+    has_members: bool | None = None
 
 
 @dataclass
@@ -68,6 +70,7 @@ class RandomWriteback:
                 ObjectState(
                     object_id=guid_of(name), side=item.origin.side, tenant=TENANT, forest=item.origin.forest,
                     kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=START_MS,
+                    has_members=item.has_members,
                 )
             )
             for name, item in self._objects.items()
@@ -86,7 +89,23 @@ class RandomWriteback:
     def _whole(self, name: str, op: Operation) -> None:
         item = self._objects[name]
         item.attributes.pop("@removed", None)
-        self._emit(name, op, kind=item.kind, full=True, attributes=dict(item.attributes))
+        links: dict[str, LinkChange] = {}
+        if item.kind is ObjectKind.GROUP:
+            item.has_members = self._random.random() < 0.5
+            if item.has_members or self._random.random() < 0.5:
+                links = {self._link(item): LinkChange(added=[_MEMBER] if item.has_members else [], complete=True)}
+        self._emit(name, op, kind=item.kind, full=True, attributes=dict(item.attributes), links=links)
+
+    def _change_members(self, name: str) -> None:
+        item = self._objects[name]
+        joins = self._random.random() < 0.5
+        change = LinkChange(added=[_MEMBER]) if joins else LinkChange(removed=[_MEMBER])
+        item.has_members = True if joins else None
+        self._emit(name, Operation.UPDATED, links={self._link(item): change})
+
+    @staticmethod
+    def _link(item: _Object) -> str:
+        return "member" if item.origin is AD else "members"
 
     def _change(self, name: str, changes: dict[str, Any]) -> None:
         item = self._objects[name]
@@ -124,8 +143,10 @@ class RandomWriteback:
                 self._restore(name, Operation.UPDATED)
         elif chance < 0.2:
             self._delete(name, **{"@removed": "changed"})
-        elif chance < 0.4:
+        elif chance < 0.3:
             self._change(name, {"displayName": self._random.choice([name, name.upper()])})
+        elif chance < 0.5:
+            self._change_members(name)
         else:
             self._change(name, {WRITEBACK_ENABLED: self._random.choice([True, True, False, None])})
 
@@ -137,8 +158,10 @@ class RandomWriteback:
             self._new(name, AD, ObjectKind.GROUP, {**attributes, attribute: f"Group_{guid_of(group)}"})
         elif not item.alive:
             self._restore(name, Operation.RESTORED)
-        elif chance < 0.5:
+        elif chance < 0.4:
             self._delete(name)
+        elif chance < 0.6:
+            self._change_members(name)
         else:
             self._change(name, {attribute: self._random.choice([f"group_{guid_of(group).upper()}", "Group_x", None])})
 
