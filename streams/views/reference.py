@@ -46,8 +46,13 @@ class ReferenceView:
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
-        """Somebody refers to the principal."""
-        return any(not contributor.startswith(("ad/", "entra/")) for contributor in entries)
+        """Somebody refers to the principal, or its two sides do not name one source anchor."""
+        anchors = set()
+        for contributor, entry in entries.items():
+            if not contributor.startswith(("ad/", "entra/")):
+                return True
+            anchors.add(entry.body["party"].get("source_anchor"))
+        return len(anchors) > 1
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
