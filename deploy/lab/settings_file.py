@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from deploy.lab.services import LabServices
 
 
-def write_settings(lab: LabServices, file: Path, **sections: Mapping[str, Any]) -> None:
+def write_settings(
+    lab: LabServices, file: Path, *, event_topics: Sequence[str] = (), **sections: Mapping[str, Any]
+) -> None:
     """Write a settings file for the lab; `sections` (kafka=…, streams=…, metrics=…) come first.
+
+    event_topics: topics of the same Kafka into which the lab's server ships its event log (`lab.sync.winlogbeat`).
 
     Secrets stand in files beside it, readable by their owner only.
     """
@@ -19,6 +23,8 @@ def write_settings(lab: LabServices, file: Path, **sections: Mapping[str, Any]) 
     tables = [_table(f"[{name}]", values) for name, values in sections.items()]
     tables += [_table("[[forest]]", forest) for forest in forest_tables(lab, file.parent)]
     tables.append(_table("[[tenant]]", tenant_table(lab, file.parent)))
+    if event_topics:
+        tables.append(_table("[[eventlog]]", event_log_table(lab, event_topics)))
     file.write_text("\n".join(tables))
 
 
@@ -53,6 +59,12 @@ def tenant_table(lab: LabServices, directory: Path) -> dict[str, Any]:
         "sweep_interval_s": 30.0,
         "tenant_interval_s": 3.0,
     }
+
+
+def event_log_table(lab: LabServices, topics: Sequence[str]) -> dict[str, Any]:
+    """The [[eventlog]] table of the lab's Connect server."""
+    tenant = lab.organisation.tenant.tenant_id
+    return {"name": "connect", "tenant": tenant, "format": "winlogbeat", "topics": list(topics)}
 
 
 def write_secret(directory: Path, name: str, value: str) -> str:

@@ -33,6 +33,10 @@ class EventLog:
         """Hand every event from now on to `listener`, in the thread that writes it."""
         self._listeners.append(listener)
 
+    def forget(self, listener: Listener) -> None:
+        """Tell `listener` no more; nothing happens if it never listened."""
+        self._listeners = [each for each in self._listeners if each != listener]
+
     def write(self, provider: str, event_id: int, message: str, *, level: str = "information") -> Document:
         """Write one event into the Application log; record numbers rise by one and are never used again."""
         self._records += 1
