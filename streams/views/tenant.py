@@ -155,8 +155,8 @@ def tenant_view_key(tenant: str) -> str:
 
 
 def tenant_contributions(state: TenantState) -> list[Contribution]:
-    """What a reading of the tenant says to its view; nothing while the organization is unknown."""
-    if state.organization is None:
+    """What a reading of the tenant says to its view; nothing while the organization is neither known nor refused."""
+    if state.organization is None and not state.refused:
         return []
     key = tenant_view_key(state.tenant)
     said = [

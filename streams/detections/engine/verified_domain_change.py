@@ -33,7 +33,7 @@ DETECTION = Detection(
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires for two cycles after such a change."""
-    within_ms = CYCLES * context.sync_interval_ms
+    within_ms = CYCLES * context.cycle_ms
     changes = lately(view, _ACTIVITIES, within_ms, now_ms)
     if not changes:
         return None
