@@ -54,7 +54,8 @@ def test_a_group_that_is_marked_deleted_or_written_by_default_speaks() -> None:
     ],
 )
 def test_a_copy_speaks_where_it_names_its_original(attribute: str, value: str, named: str | None) -> None:
-    assert keys("ad", ObjectKind.GROUP, Scope(), **{attribute: value}) == ([f"written_group/t/{named}"] if named else [])
+    expected = [f"written_group/t/{named}"] if named else []
+    assert keys("ad", ObjectKind.GROUP, Scope(), **{attribute: value}) == expected
 
 
 def test_a_device_and_its_copy_meet_by_device_id() -> None:
