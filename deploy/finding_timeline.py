@@ -1,4 +1,4 @@
-"""How a finding came about, for the terminal: its transitions and the facts about its objects, in order of time."""
+"""How a finding came about, for the terminal: its transitions, and what directories and logs say of its objects."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from deploy.findings_events import EVENT_RECORDS
 from deploy.findings_source import FACT_RECORDS, Explained
 from deploy.findings_table import in_words, name_of, since
+from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, Origin
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import rfc3339
@@ -18,18 +20,22 @@ _TRANSITION_STYLE = {"opened": "bold red", "resolved": "green", "suppressed": "d
 
 
 def timeline(explained: Explained, now_ms: int) -> RenderableType:
-    """One row per transition and fact, the oldest first."""
+    """One row per transition, fact and event, the oldest first."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True, justify="right", style="dim")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    rows = [*_steps(explained.history), *_facts(explained)]
+    rows = [*_steps(explained.history), *_facts(explained), *_events(explained)]
     for moment, what, words in sorted(rows, key=lambda row: row[0]):
         table.add_row(moment[:19].replace("T", " "), f"{since(moment, now_ms)} ago", what, words)
-    if explained.facts_are_all:
-        return table
-    return Group(table, Text(f"Older facts were not looked for (only {FACT_RECORDS:,} records per partition)", "dim"))
+    bounds = [("facts", explained.facts_are_all, FACT_RECORDS), ("events", explained.events_are_all, EVENT_RECORDS)]
+    left_out = [
+        Text(f"Older {what} were not looked for (only {most:,} records per partition)", "dim")
+        for what, are_all, most in bounds
+        if not are_all
+    ]
+    return Group(table, *left_out) if left_out else table
 
 
 def _steps(history: list[Finding]) -> Iterator[tuple[str, Text, Text]]:
@@ -97,3 +103,33 @@ def _change(fact: Fact, contested: set[str]) -> Text:
     elif not contested & fact.attributes.keys() and "distinguishedName" in fact.attributes:
         text.append(f"\nstands at {fact.attributes['distinguishedName']}", style="dim")
     return text
+
+
+_LOGS = {Log.AUDIT: "entra audit", Log.PROVISIONING: "provisioning", Log.SIGN_IN: "sign-in"}
+
+
+def _events(explained: Explained) -> Iterator[tuple[str, Text, Text]]:
+    """What logs say: an export of a sync server by that word, anything else with its result and its own reason."""
+    names = {holder.id: name_of(holder) for holder in explained.finding.counterparts}
+    for event in explained.events:
+        failed = event.result is Result.FAILURE
+        server = event.details.get("sync_server")
+        if server:
+            what = Text("export failed" if failed else "exported", style="red" if failed else "green")
+        else:
+            what = Text(event.server or _LOGS.get(event.log, "log"), style="red" if failed else "magenta")
+        text = Text()
+        about = names.get(event.entra_id or "") or names.get(event.object_guid or "") or event.user_principal_name
+        if about:
+            text.append(f"{about}\n", style="bold")
+        text.append(_said(event, str(server) if server else None))
+        yield rfc3339(event.ts_ms), what, text
+
+
+def _said(event: Event, server: str | None) -> str:
+    words = event.name
+    if event.result is not None:
+        words += f": {event.result.value}"
+    if server or event.initiator:
+        words += f", by {server or event.initiator}"
+    return f"{words}\n{event.reason}" if event.reason else words

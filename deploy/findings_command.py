@@ -131,4 +131,6 @@ def _document(explained: Explained) -> dict[str, Any]:
             for origin, fact in explained.facts
         ],
         "facts_are_all": explained.facts_are_all,
+        "events": [msgspec.to_builtins(event) for event in explained.events],
+        "events_are_all": explained.events_are_all,
     }

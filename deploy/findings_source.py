@@ -1,15 +1,17 @@
-"""Findings, their history and the facts behind them, read from Kafka for the command line."""
+"""Findings, their history, and the facts and events behind them, read from Kafka for the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from deploy.findings_events import names_of, read_events
 from sinks.consumer import Record, TopicReader, read_to_end
 from sinks.runner import entry_of
 from sinks.sink import Tombstone
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
+from streams.contracts.events import Event
 from streams.contracts.facts import Fact, FactChunk, Origin
 from streams.contracts.finding import Finding
 from streams.contracts.topics import AD_CHANGES, ENTRA_CHANGES, FINDINGS
@@ -39,12 +41,14 @@ class Findings:
 
 @dataclass(frozen=True)
 class Explained:
-    """One finding, every record of it that the topic still holds (oldest first), and the facts found."""
+    """One finding, every record of it that the topic still holds (oldest first), the facts and the events found."""
 
     finding: Finding
     history: list[Finding]
     facts: list[tuple[Origin, Fact]]
     facts_are_all: bool
+    events: list[Event] = field(default_factory=list)
+    events_are_all: bool = True
 
 
 def read_findings(kafka: KafkaSettings) -> Findings:
@@ -84,7 +88,8 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
         )
     [finding] = findings.latest.values()
     facts, complete = read_facts(kafka, object_ids(finding))
-    return Explained(finding, history[finding.id], facts, complete)
+    events, every_event = read_events(kafka, names_of(finding))
+    return Explained(finding, history[finding.id], facts, complete, events, every_event)
 
 
 def object_ids(finding: Finding) -> frozenset[str]:

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from kafka import KafkaProducer
+from msgspec.structs import replace
 
 from deploy.broker import Broker
 from deploy.findings_command import explain_command, findings
 from streams.contracts.codec import encode
+from streams.contracts.events import Event, EventChunk, Log
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin
 from streams.contracts.finding import Severity
-from streams.contracts.topics import AD_CHANGES, FINDINGS
+from streams.contracts.topics import AD_CHANGES, ENTRA_AUDITS, FINDINGS
 from tests.integration.prometheus.conftest import publisher
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 from tests.support.prometheus import until
@@ -28,7 +30,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(embedded: Broker) -> Run:
-    """Publishes three findings and the facts of the first one; runs a command and gives what it printed."""
+    """Publishes three findings, facts and an event of the first one; runs a command and gives what it printed."""
     with publisher(embedded.bootstrap) as publish:
         publish([finding(1), finding(2, severity=Severity.LOW), finding(3), finding(3, "resolved", revision=2)])
     origin = Origin(name="ad/corp", side="ad", tenant=TENANT, forest=FOREST)
@@ -43,6 +45,10 @@ def run(embedded: Broker) -> Run:
             attributes={"proxyAddresses": [str(seq)]},
         )
         producer.send(AD_CHANGES.name, key=id_.encode(), value=encode(FactChunk(origin=origin, facts=[fact])))
+    event = Event(id="e1", log=Log.AUDIT, name="update user", tenant=TENANT, ts_ms=START_MS, seen_ms=START_MS,
+                  entra_id=finding(1).counterparts[1].id, details={"sync_server": "aadc01"})  # fmt: skip
+    chunk = encode(EventChunk(source="audits", events=[event, replace(event, id="e2", entra_id="another")]))
+    producer.send(ENTRA_AUDITS.name, key=event.key.encode(), value=chunk)
     producer.send(FINDINGS.name, key=b"garbage", value=b"{")
     producer.flush()
     producer.close()
@@ -83,6 +89,8 @@ def test_explain_takes_the_start_of_an_id_and_finds_the_facts(run: Run) -> None:
     assert document["finding"]["id"] == finding(1).id
     assert [fact["fact"]["seq"] for fact in document["facts"]] == [0, 2]
     assert document["facts_are_all"] is True
+    assert [event["id"] for event in document["events"]] == ["e1"]
+    assert document["events_are_all"] is True
 
 
 def test_explain_tells_the_whole_life_of_a_finding(run: Run) -> None:

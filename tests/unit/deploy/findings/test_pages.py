@@ -9,10 +9,14 @@ from rich.console import Console, RenderableType
 
 from deploy.finding_page import finding_page
 from deploy.finding_timeline import difference
+from deploy.findings_events import events_in_record, names_of
 from deploy.findings_source import Explained, object_ids
 from deploy.findings_table import age, findings_table, ordered
+from streams.contracts.codec import convert, encode
+from streams.contracts.events import Event, EventChunk
 from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.finding import Severity
+from streams.contracts.identity import immutable_id_of_guid
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 
 AD = Origin(name="ad/corp", side="ad", tenant=TENANT, forest=FOREST)
@@ -29,6 +33,12 @@ def fact(operation: str, minute: int, **attributes: Any) -> tuple[Origin, Fact]:
     at_ms = START_MS + minute * 60_000
     id_ = finding(1).counterparts[0].id
     return AD, Fact(op=Operation(operation), object_id=id_, seq=at_ms, ts_ms=at_ms, attributes=attributes)
+
+
+def event(minute: int, **said: Any) -> Event:
+    at_ms = START_MS + minute * 60_000
+    filled = {"id": f"e{minute}", "log": "audit", "name": "x", "tenant": TENANT, "ts_ms": at_ms, "seen_ms": at_ms}
+    return convert({**filled, **said}, Event)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,55 @@ def test_the_timeline_tells_facts_and_transitions_in_order_of_time() -> None:
     assert "proxyAddresses removed" in text
     assert "also department" in text
     assert "Older facts were not looked for" in text
+
+
+def test_the_timeline_tells_what_logs_say_of_the_objects() -> None:
+    one = finding(1)
+    cloud = one.counterparts[1]
+    export = event(3, entra_id=cloud.id, name="update user", details={"sync_server": "aadc01"}, result="success")
+    late = event(4, entra_id=cloud.id, name="update user", details={"sync_server": "aadc01"}, result="failure")
+    reset = event(5, entra_id=cloud.id, name="reset password", initiator="help@contoso.com", result="failure",
+                  reason="PolicyViolation: [bold]too short[/bold]")  # fmt: skip
+    windows = event(6, log="windows", name="adsync/6956", server="aadc01", source_anchor="x")
+    explained = Explained(one, [one], [], True, [windows, reset, late, export], events_are_all=False)
+    lines = printed(finding_page(explained, title="t", now_ms=START_MS + HOUR_MS), 160)
+    steps = ["exported", "update user: success, by aadc01", "export failed", "entra audit", "reset password: failure",
+             "PolicyViolation: [bold]too short[/bold]", "adsync/6956"]  # fmt: skip
+    places = [lines.index(words) for words in steps]
+
+    assert places == sorted(places)
+    assert "11:09:40" in lines[lines.index("exported") - 40 : lines.index("exported")], "at the minute of the event"
+    assert "reset password: failure, by help@contoso.com" in lines
+    assert cloud.display_name in lines[places[0] :]
+    assert "Older events were not looked for" in lines
+    assert "Older facts" not in lines
+
+
+def test_an_event_is_about_a_finding_by_any_name_of_its_objects() -> None:
+    one = finding(1)
+    ours, cloud = one.counterparts
+    names = names_of(one)
+
+    assert names.mentions(event(1, entra_id=cloud.id))
+    assert names.mentions(event(1, object_guid=ours.id))
+    assert names.mentions(event(1, source_anchor=ours.source_anchor))
+    assert names.mentions(event(1, source_anchor=immutable_id_of_guid(ours.id)))
+    assert names.mentions(event(1, user_principal_name=str(ours.user_principal_name).upper()))
+    assert not names.mentions(event(1))
+    assert not names.mentions(event(1, entra_id=cloud.id, tenant="another"))
+    assert not names.mentions(event(1, server="aadc01"))
+
+
+def test_a_record_is_decoded_only_where_a_name_of_ours_stands() -> None:
+    one = finding(1)
+    upn = str(one.counterparts[0].user_principal_name)
+    record = encode(EventChunk(source="audits", events=[event(1, user_principal_name=upn.upper()), event(2)]))
+    needles = names_of(one).needles()
+
+    assert [found.id for found in events_in_record(record, needles)] == ["e1", "e2"]
+    assert events_in_record(encode(EventChunk(source="audits", events=[event(2)])), needles) == []
+    assert events_in_record(b"{" + upn.encode(), needles) == []
+    assert events_in_record(None, needles) == []
 
 
 def test_an_update_says_what_changed() -> None:

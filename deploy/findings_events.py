@@ -1,0 +1,107 @@
+"""What logs tell of a finding's objects, read from Kafka for the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sinks.consumer import TopicReader, read_to_end
+from streams.contracts.codec import decode
+from streams.contracts.errors import InvalidRecordError
+from streams.contracts.events import Event, EventChunk
+from streams.contracts.finding import Finding
+from streams.contracts.identity import immutable_id_of_guid
+from streams.contracts.topics import ENTRA_AUDITS, SERVER_EVENTS
+from streams.runtime.settings import KafkaSettings
+
+_PATIENCE_S = 15.0
+# The bound of the scan: so many of the latest records per partition. An event stands under one of many names.
+EVENT_RECORDS = 20_000
+
+
+@dataclass(frozen=True)
+class Names:
+    """Everything a finding's objects are called by in logs. UPNs in lower case; `server` of a server's own finding."""
+
+    tenant: str
+    ids: frozenset[str]
+    anchors: frozenset[str]
+    upns: frozenset[str]
+    server: str | None = None
+
+    def mentions(self, event: Event) -> bool:
+        """Whether the event is about one of these objects."""
+        return event.tenant == self.tenant and (
+            event.entra_id in self.ids
+            or event.object_guid in self.ids
+            or event.source_anchor in self.anchors
+            or (event.user_principal_name or "").lower() in self.upns
+            or (self.server is not None and event.server == self.server)
+        )
+
+    def needles(self) -> list[bytes]:
+        """What a record must hold in lower case to be worth decoding."""
+        names = {*self.ids, *self.anchors, *self.upns, *([self.server] if self.server else ())}
+        return sorted(name.lower().encode() for name in names)
+
+
+def names_of(finding: Finding) -> Names:
+    """The names of the holders and the subject of a finding."""
+    subject, holders = finding.subject, finding.counterparts
+    guids = {holder.id for holder in holders if holder.side == "ad"} | {subject.object_guid}
+    users = {holder.id for holder in holders if holder.side == "ad" and holder.kind == "user"}
+    upns = {holder.user_principal_name for holder in holders} | {subject.user_principal_name}
+    ids = {holder.id for holder in holders} | guids | {subject.entra_id}
+    return Names(
+        tenant=finding.tenant,
+        ids=frozenset(id_ for id_ in ids if id_),
+        anchors=frozenset(
+            {holder.source_anchor for holder in holders if holder.source_anchor} | {_anchor(guid) for guid in users}
+        )
+        - {""},
+        upns=frozenset(upn.lower() for upn in upns if upn),
+        server=subject.key.split("/", 2)[2] if subject.kind in ("server", "host") else None,
+    )
+
+
+def read_events(kafka: KafkaSettings, names: Names) -> tuple[list[Event], bool]:
+    """The events that mention these names, the oldest first, each once; also whether every record was looked at.
+
+    Raises RetriableError where Kafka cannot be read.
+    """
+    needles = names.needles()
+    if not needles:
+        return [], True
+    found: dict[str, Event] = {}
+    read: dict[tuple[str, int], int] = {}
+    reader = TopicReader(kafka, [ENTRA_AUDITS, SERVER_EVENTS], tail=EVENT_RECORDS)
+    try:
+        for record in read_to_end(reader, within_s=_PATIENCE_S):
+            where = (record.meta.topic, record.meta.partition)
+            read[where] = read.get(where, 0) + 1
+            for event in events_in_record(record.value, needles):
+                if names.mentions(event):
+                    found[event.id] = event
+    finally:
+        reader.close()
+    events = sorted(found.values(), key=lambda event: (event.ts_ms, event.id))
+    return events, all(count < EVENT_RECORDS for count in read.values())
+
+
+def events_in_record(value: bytes | None, needles: list[bytes]) -> list[Event]:
+    """The events of a record in which one of the needles occurs; none where it cannot be read."""
+    if value is None:
+        return []
+    folded = value.lower()
+    if not any(needle in folded for needle in needles):
+        return []
+    try:
+        return decode(value, EventChunk).events
+    except InvalidRecordError:
+        return []
+
+
+def _anchor(object_guid: str) -> str:
+    try:
+        return immutable_id_of_guid(object_guid)
+    except ValueError:
+        return ""
