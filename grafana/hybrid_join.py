@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from grafana import queries
 from grafana.overview import variable
-from grafana.panels import bars, coloured, lines, number, stacked, thresholds
+from grafana.panels import bars, coloured, levels, lines, number, stacked, thresholds
 
 UID = "synchealth-hybrid-join"
 # In the order in which a computer meets them.
@@ -18,7 +18,7 @@ STEPS = {
     "Cannot start": ("scp_missing", "scp_wrong_tenant", "certificate_missing"),
     "Certificate refused": ("certificate_invalid", "certificate_overflow"),
     "Not synchronised": ("not_synced", "deleted_only_in_cloud"),
-    "Not registered": ("pending_stuck", "re_pended"),
+    "Not registered": ("pending_stuck", "re_pended", "join_failing"),
     "States differ": ("enabled_state_mismatch",),
     "Left behind or twice": ("orphaned_cloud_device", "stale", "dual_state", "duplicate_device"),
 }
@@ -42,11 +42,73 @@ def build() -> Any:
     for label in ("tenant", "forest"):
         page = page.with_variable(variable(label))
     ids = count(1)  # stable ids: links to a panel survive
-    for title, panels in (("Now", _now()), ("Over time", _over_time())):
+    rows = (("Rollout", _rollout()), ("Gaps now", _now()), ("Gaps over time", _over_time()))
+    for title, panels in rows:
         page = page.with_row(dashboard.Row(title).id(next(ids)))
         for panel in panels:
             page = page.with_panel(panel.id(next(ids)))
     return page.build()
+
+
+def _rollout() -> list[Any]:
+    stages = tuple((queries.computers(stage), stage) for stage in queries.STAGES)
+    return [
+        number(
+            "Joined",
+            "Registered or active, of all computers that ought to join; those that need not are counted apart.",
+            "percentunit",
+            (queries.JOIN_SHARE, ""),
+            steps=thresholds((None, "orange"), (0.95, "yellow"), (1, "green")),
+            no_value="no computer",
+        ).height(8),
+        levels("Funnel", "Computers by the stage they stand in; each comes from the one above.", "short", *stages),
+        levels(
+            "Not counted",
+            "Why computers do not count: no supported system, disabled, out of scope, not seen for long, not planned.",
+            "short",
+            (queries.NOT_COUNTED, "{{stage}}"),
+            width=6,
+            steps=thresholds((None, "text")),
+        ),
+        levels(
+            "Errors of the clients",
+            "Computers whose join task fails, by the symbol of the newest error in their log (domain controllers, "
+            "proxies, TPMs); the runbook of hybrid_join.join_failing tells what to do.",
+            "short",
+            (queries.JOIN_ERRORS, "{{error}}"),
+            width=6,
+            steps=thresholds((None, "orange")),
+        ),
+        lines(
+            "Rollout",
+            "The joined share over time: a rollout that goes well ends at 100 %.",
+            "percentunit",
+            (queries.JOIN_SHARE, "joined"),
+        ),
+        stacked("Computers by stage", "Those that ought to join, by stage.", "short", *stages),
+        levels(
+            "Time in a stage",
+            "Of the computers that came further within the time shown: how long half of them, and 95 % of them, stood "
+            "in each stage. From certificate to registration 90 minutes are normal.",
+            "s",
+            (queries.stage_time(0.5, "$__range"), "{{stage}}, half"),
+            (queries.stage_time(0.95, "$__range"), "{{stage}}, 95 %"),
+        ),
+        lines(
+            "Time in a stage, 95 % of the day before",
+            "The same as a trend, each point over 24 hours.",
+            "s",
+            (queries.stage_time(0.95, "1d"), "{{stage}}"),
+            width=8,
+        ),
+        stacked(
+            "Not joined by system",
+            "Computers that ought to join and have not, by operating system.",
+            "short",
+            (queries.NOT_JOINED_BY_SYSTEM, "{{system}}"),
+            width=8,
+        ),
+    ]
 
 
 def _now() -> list[Any]:

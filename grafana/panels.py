@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grafana_foundation_sdk.builders import common, dashboard, heatmap, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, prometheus, stat, table, timeseries
 from grafana_foundation_sdk.models import common as common_model
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
@@ -87,6 +87,16 @@ def buckets(title: str, description: str, unit: str, query: str, *, width: int =
     panel = panel.y_axis(heatmap.YAxisConfig().unit(unit))
     target = prometheus.Dataquery().expr(query).legend_format("{{le}}").ref_id("A").datasource(DATASOURCE)
     return panel.with_target(target.format(PromQueryFormat.HEATMAP))
+
+
+def levels(title: str, description: str, unit: str, *queries: Query, width: int = 8, steps: Any = None) -> Any:
+    """Figures of this moment as bars, one below the other in the order of the queries."""
+    panel = _described(bargauge.Panel(), title, description, unit, width, 8)
+    panel = panel.orientation(common_model.VizOrientation.HORIZONTAL).min(0)
+    panel = panel.display_mode(common_model.BarGaugeDisplayMode.BASIC)
+    panel = panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    panel = panel.thresholds(steps or thresholds((None, "blue"))).no_value("none")
+    return _queries(panel, queries, instant=True)
 
 
 def listing(title: str, description: str, *queries: Query, columns: dict[str, str], units: dict[str, str]) -> Any:

@@ -76,6 +76,32 @@ def _join_gaps(metric: str, names: str) -> str:
     return f"max by ({_LABELS}) ({metric}{chosen})"
 
 
+def _computers(stages: str, matches: str = "=~") -> str:
+    return f'synchealth_hybrid_join_computers{{tenant=~"$tenant", forest=~"$forest", stage{matches}"{stages}"}}'
+
+
+STAGES = ("created", "certificate", "pending", "registered", "active")
+JOINED = ("registered", "active")
+# Each worker counts its own partitions: the sum over all of them is the fleet.
+
+
+def computers(*stages: str) -> str:
+    """Computers that stand in one of these stages of hybrid join."""
+    return f"sum({_computers('|'.join(stages))})"
+
+
+JOIN_SHARE = f"{computers(*JOINED)} / ({computers(*STAGES)} > 0)"
+NOT_COUNTED = f"sum by (stage) ({_computers('|'.join(STAGES), '!~')}) > 0"
+NOT_JOINED_BY_SYSTEM = f"sum by (system) ({_computers('created|certificate|pending')}) > 0"
+JOIN_ERRORS = 'topk(12, sum by (error) (synchealth_hybrid_join_errors{tenant=~"$tenant", forest=~"$forest"}) > 0)'
+
+
+def stage_time(quantile: float, window: str) -> str:
+    """How long this share of the computers that came further had stood in each stage, in seconds."""
+    metric = f'synchealth_hybrid_join_stage_seconds_bucket{{tenant=~"$tenant", forest=~"$forest"}}[{window}]'
+    return f"histogram_quantile({quantile}, sum by (le, stage) (rate({metric})))"
+
+
 READY = "max(synchealth_exporter_caught_up)"
 DEAD_LETTERS = "sum by (reason) (max by (instance, reason) (increase(synchealth_exporter_deadletters_total[$__range])))"
 EXPORTER_BEHIND = "max by (instance) (synchealth_exporter_records_behind)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from grafana.build import dashboard_files
 from producers import metrics as producers
 from streams.agents import metrics as streams
 from streams.contracts.finding import Severity
+from streams.engine.census import Count
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import Settings
 from tests.integration.prometheus.conftest import caught_up, following, publisher
@@ -58,6 +60,12 @@ def live() -> None:
     streams.EVALUATIONS.inc(21)
     streams.CLOCK_LAG.set(0.4)
     streams.BACKLOG.set(0)
+    places = {"created": 3, "certificate": 2, "pending": 1, "registered": 4, "active": 90, "disabled": 7}
+    computers = {Count("computers", "t", ("corp", place, "windows 11")).name: n for place, n in places.items()}
+    errors = {Count("join_errors", "t", ("corp", "WININET_E_TIMEOUT")).name: 2}
+    streams.CENSUS.counts = Counter(computers | errors)
+    for stage in ("created", "certificate", "pending"):
+        streams.WAITS["stage"].labels("t", "corp", stage).observe(1800)
 
 
 @pytest.fixture
@@ -109,11 +117,15 @@ def test_no_panel_is_empty(prometheus: tuple[Prometheus, Callable[[], None]]) ->
 
 def test_figures_agree_with_what_was_published(prometheus: tuple[Prometheus, Callable[[], None]]) -> None:
     server, _ = prometheus
+    live()
     exact: dict[str, Any] = {panel: filled_in(expression) for panel, expression in panels()}
     until(lambda: server.numbers(exact["overview.json: Open findings"]) == [3.0], "three findings are open")
     until(lambda: server.numbers(exact["overview.json: Processes"]) == [1.0, 1.0, 1.0], "three jobs are up")
 
     assert server.numbers(exact["overview.json: Exporter"]) == [1.0]
+    until(lambda: server.numbers(exact["hybrid-join.json: Joined"]) == [0.94], "94 of the 100 that count have joined")
+    assert server.numbers(exact["hybrid-join.json: Not counted"]) == [7.0]
+
     assert 180 <= server.numbers(exact["overview.json: Oldest open finding"])[0] < 400
 
 
