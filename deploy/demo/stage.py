@@ -16,11 +16,13 @@ from deploy.lab.services import LabServices, services
 from deploy.lab.settings_file import write_settings
 from deploy.lab.sync.clock import CYCLE_S
 from deploy.lab.sync.schedule import OnCycle, OnSweep
+from deploy.lab.sync.winlogbeat import TOPIC as WINLOGBEAT
+from deploy.lab.sync.winlogbeat import shipping
 from deploy.local import Child, Supervisor, children
 from producers.topics import create, delete
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.topics import TOPICS
-from streams.runtime.settings import KafkaSettings, Settings, load_settings
+from streams.runtime.settings import KafkaConnection, KafkaSettings, Settings, load_settings
 
 _PARTITIONS = 4
 _PRODUCER_PORT = "SYNCHEALTH_PRODUCERS__METRICS_PORT"
@@ -80,6 +82,8 @@ def stage(
         lab = stack.enter_context(
             services(organisation, directory / "tls", speed=wishes.speed, on_cycle=on_cycle, on_sweep=on_sweep)
         )
+        kafka = KafkaConnection(bootstrap_servers=[broker])
+        stack.enter_context(shipping(organisation.engine.log, kafka, own=True))
         config = directory / "settings.toml"
         _write(lab, config, broker, wishes.speed, embedded=wishes.kafka is None)
         settings = load_settings(config, {})
@@ -119,6 +123,7 @@ def _write(lab: LabServices, config: Path, broker: str, speed: float, *, embedde
     write_settings(
         lab,
         config,
+        event_topics=[WINLOGBEAT],
         kafka={"bootstrap_servers": [broker], "partitions": _PARTITIONS},
         streams={
             "consumer_group": f"synchealth-demo-{uuid.uuid4().hex[:8]}",
