@@ -10,6 +10,7 @@ from streams.detections.detection import Context, Verdict
 from streams.views.computer import Computer
 from streams.views.device import CloudDevice, DeviceView, Stage
 from streams.views.join_attempts import audit_of
+from streams.views.join_errors import Course
 
 # One cycle may just have missed the change, the second one must bring it.
 CYCLES = 2
@@ -59,7 +60,7 @@ def verdict(
         "certificate_expires": rfc3339(certificate.not_after_ms)
         if certificate is not None and certificate.not_after_ms is not None
         else None,
-        **(_client_said(view, context, now_ms) if stage is not None else {}),
+        **(_client_said(view, computer) if stage is not None else {}),
         **(evidence or {}),
     }
     return Verdict(
@@ -75,11 +76,21 @@ def verdict(
     )
 
 
-def _client_said(view: DeviceView, context: Context, now_ms: int) -> dict[str, str]:
+def _client_said(view: DeviceView, computer: Computer) -> dict[str, str]:
     """The newest error of the join task, unless it is older than the stage: then it is about another one."""
-    failure = view.join_failure
-    stands = view.stage(now_ms, context.thresholds.device_stale_ms)
-    return failure.evidence if failure is not None and stands is not None and failure.ts_ms >= stands[1] else {}
+    failure, device = view.join_failure, view.device
+    if failure is None or (device is not None and failure.course is Course.EXPECTED):
+        return {}  # "not synchronised yet", said before the device appeared
+    return failure.evidence if failure.ts_ms >= _began_ms(view, computer) else {}
+
+
+def _began_ms(view: DeviceView, computer: Computer) -> int:
+    """When the stage began, as far as the data say; never by when we were told, which restarts and disorder move."""
+    added = audit_of(view.events, "add device", view.device.party.id) if view.device is not None else None
+    if added is not None:
+        return added.ts_ms
+    certificate = computer.join_certificate
+    return max((certificate.not_before_ms or 0) if certificate is not None else 0, computer.created_ms)
 
 
 def deleted_by_whom(view: DeviceView, device: CloudDevice) -> str | None:
