@@ -79,7 +79,8 @@ _INTEGERS_KEPT = {"userAccountControl", "groupType", "sAMAccountType", "instance
 _OCTETS = """
 mS-DS-ConsistencyGuid msDS-DeviceID thumbnailPhoto jpegPhoto logonHours userSMIMECertificate* userCertificate*
 cACertificate* msExchMailboxGuid msExchArchiveGUID msExchSafeSendersHash msExchBlockedSendersHash nTSecurityDescriptor
-msDS-DeviceObjectVersion invocationId^ audio* photo* msDS-GenerationId msExchMasterAccountSid sIDHistory*^
+msDS-DeviceObjectVersion msDS-CloudAnchor invocationId^ audio* photo* msDS-GenerationId msExchMasterAccountSid
+sIDHistory*^
 """
 _SECRETS = ("unicodePwd", "dBCSPwd", "ntPwdHistory", "lmPwdHistory", "supplementalCredentials", "userPassword")
 _BOOLEANS = """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from deploy.lab.sync.devices import DeviceSync
 from deploy.lab.sync.event_log import EventLog
@@ -24,6 +25,13 @@ from streams.contracts.identity import immutable_id_of_guid
 _ORDER: tuple[Kind, ...] = ("user", "contact", "group")
 
 
+class Writeback(Protocol):
+    """What an export writes into AD: groups, devices."""
+
+    def cycle(self) -> None:
+        """Bring AD up to date."""
+
+
 class SyncEngine:
     """One Connect server: forests in, one tenant out.
 
@@ -34,6 +42,8 @@ class SyncEngine:
         seed:    of the digits in placeholder names.
         devices: exports computers at the end of each cycle; None: device sync is off.
         passwords: synchronizes password hashes at the end of each cycle; None: the feature is off.
+
+    `writebacks`: of groups and devices, none unless added; they run at the end of each export.
 
     What a story breaks: `stopped` (no cycle does anything), `staging` (imports, but exports nothing), `slow_by_s` (lab
     seconds that a cycle takes, which the schedule waits), `drop_silently` (see `Exporter`).
@@ -52,6 +62,7 @@ class SyncEngine:
         self.devices = devices
         self.log = EventLog(tenant.audit.servers[0], clock=tenant.store.clock)
         self.passwords = passwords
+        self.writebacks: list[Writeback] = []
         self.stopped = self.staging = False
         self.slow_by_s = 0.0
         self.forests = list(forests)
@@ -117,6 +128,8 @@ class SyncEngine:
         self._export_deletes(rules, report)
         if self.devices is not None:
             self.devices.cycle()
+        for writeback in self.writebacks:
+            writeback.cycle()
         self.tenant.store.record_sync()
 
     def sweep(self) -> list[str]:

@@ -52,6 +52,10 @@ class ConnectorSpace:
         link = self._links.get(guid)
         return link.cloud_id if link else None
 
+    def guid_of(self, cloud_id: str) -> str | None:
+        """The objectGUID behind a cloud object, None for one that did not come from AD."""
+        return next((guid for guid, link in self._links.items() if link.cloud_id == cloud_id), None)
+
     def of_forest(self, forest: str) -> set[str]:
         """The objectGUIDs of every object that came from `forest`."""
         return {guid for guid, link in self._links.items() if link.forest == forest}
