@@ -42,8 +42,8 @@ class GroupWriteback:
             group = self._tenant.get("group", group_id) or {}
             if _is_written_back(group) and group_id not in self.stalled:
                 self._write(group, copies.get(group_id))
-        for group_id, copy in copies.items():
-            if group_id is not None and group_id not in self.stalled and self._is_gone(group_id):
+        for original, copy in copies.items():
+            if original is not None and original not in self.stalled and self._is_gone(original):
                 self._store.delete(copy.guid)
 
     def copy_of(self, group_id: str) -> DirectoryObject | None:
