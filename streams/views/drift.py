@@ -140,8 +140,10 @@ def _mail(ad: Side, cloud: Side, domains: Domains, quarantined: frozenset[str]) 
     if folded == shown or folded in quarantined or not _judges_domains(ad, domains):
         return None
     held = proxies_of(ad.attributes.get("proxyAddresses"))
-    deliverable = exported_proxies({"mail": wanted}, ad.party.kind, domains.verified).addresses
-    return None if not deliverable or shown in held.addresses else ("mail", wanted, found)
+    # What mail becomes where AD's primary address is not usable depends on the licence: nothing is certain.
+    kept = exported_proxies({"proxyAddresses": [f"SMTP:{held.primary or folded}"]}, ad.party.kind, domains.verified)
+    mine = exported_proxies({"mail": wanted}, ad.party.kind, domains.verified)
+    return None if not kept.primary or not mine.primary or shown in held.addresses else ("mail", wanted, found)
 
 
 def _proxies(ad: Side, cloud: Side, domains: Domains, quarantined: frozenset[str]) -> _Result:

@@ -25,7 +25,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-prevent-accidental-deletes",
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",
     ),
-    suppressed_by=("engine.sync_stopped",),
+    suppressed_by=("engine.sync_stopped", "engine.bulk_change"),
     false_positives=("include_ous or exclude_ous here that are narrower than the engine's own scope.",),
     known_gaps=(
         "An object deleted before our first reading of AD, or more than 30 days ago, is not known to have existed.",
