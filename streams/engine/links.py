@@ -15,6 +15,8 @@ from streams.contracts.facts import Fact
 from streams.engine.rows import Rows
 from streams.views.state import ObjectState, links_base_of
 
+MEMBER = "member"
+
 
 class LinkRow(msgspec.Struct, omit_defaults=True):
     """attribute -> far end -> [seq, stands, SID or None]."""
@@ -27,12 +29,13 @@ def row_key(object_id: str, bucket: str) -> str:
     return f"link/{object_id}/{bucket}"
 
 
-def fold_links(state: ObjectState, buckets: list[str], fact: Fact, rows: Rows) -> list[str]:
-    """Apply the fact's links to the rows. Returns the object's buckets afterwards.
+def fold_links(state: ObjectState, buckets: list[str], fact: Fact, rows: Rows) -> tuple[list[str], dict[str, int]]:
+    """Apply the fact's links to the rows. Returns the object's buckets, and its members by bucket, afterwards.
 
     state:   the object with the fact folded in: its `links_base` says what has been replaced.
     buckets: those that exist so far.
     """
+    members = dict(state.member_counts)
     by_bucket: dict[str, list[tuple[str, str, bool, str | None]]] = {}
     for attribute, change in fact.links.items():
         for stands, links in ((True, change.added), (False, change.removed)):
@@ -47,7 +50,9 @@ def fold_links(state: ObjectState, buckets: list[str], fact: Fact, rows: Rows) -
         encoded = encode(row) if any(row.links.values()) else None
         if encoded != raw:
             rows.put(key, encoded)
-    return sorted(set(buckets) | set(by_bucket))
+        # Counted anew with each row that is touched, never added up: a replay after a crash counts the same.
+        members[bucket] = sum(stands for _, stands, _ in row.links.get(MEMBER, {}).values())
+    return sorted(set(buckets) | set(by_bucket)), {bucket: number for bucket, number in members.items() if number}
 
 
 def _fold_row(row: LinkRow, state: ObjectState, seq: int, links: Iterable[tuple[str, str, bool, str | None]]) -> None:

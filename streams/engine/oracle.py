@@ -21,6 +21,7 @@ from streams.detections.registry import Registered
 from streams.engine.census import count_of, counts_of
 from streams.engine.findings import transition
 from streams.engine.judge import opened
+from streams.engine.links import MEMBER
 from streams.views.contributions import contributions_of, contributor_of, referrer_body, remembered_ms
 from streams.views.device import device_view_key
 from streams.views.directory_object import object_view_key
@@ -130,6 +131,8 @@ def _views(
             about[event.entra_id].append(event)
     for item in objects:
         state = msgspec.structs.replace(item.state, events=remembered({}, about.get(item.state.object_id, ())))
+        if item.links:
+            state.member_counts = {"": sum(attribute == MEMBER for attribute, _ in item.links)}
         own_view = device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
         if own_view is not None and state.object_id in about:
             _note(words_of(own_view, remembered({}, about[state.object_id])), entries, now_ms)

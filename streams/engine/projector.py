@@ -47,14 +47,14 @@ class Projector:
         before = decode(raw, ObjectState) if raw else new_state(origin, fact.object_id)
         after = fold(before, fact)
         scope = self._scopes.get(scope_name(origin.tenant, origin.forest), _EVERYTHING)
+        link_contributions: list[Contribution] = []
+        if origin.side == "ad":
+            link_contributions = self._link_contributions(before, after, fact, scope, rows)
         contributions = _event_contributions(before, after)
         # A group may begin to speak of its writeback because a log tells of it.
         if fact.op is not Operation.LOGGED or after.kind is ObjectKind.GROUP:
             contributions += self._object_contributions(before if raw else None, after, scope)
-        if origin.side == "ad":
-            buckets, link_contributions = self._link_contributions(before, after, fact, scope, rows)
-            after.link_buckets = buckets
-            contributions += link_contributions
+        contributions += link_contributions
         encoded = encode(after)
         if encoded != raw:
             rows.put(key, encoded)
@@ -80,13 +80,13 @@ class Projector:
 
     def _link_contributions(
         self, before: ObjectState, after: ObjectState, fact: Fact, scope: Scope, rows: Rows
-    ) -> tuple[list[str], list[Contribution]]:
-        """What the far ends of the object's links get to hear."""
+    ) -> list[Contribution]:
+        """What the far ends of the object's links get to hear; the rows, and what `after` knows of them, follow."""
         if not fact.links and not before.link_buckets:
-            return [], []
+            return []
         told, telling = referrer_body(before, scope), referrer_body(after, scope)
         if not fact.links and not (fact.full and before.link_buckets) and told == telling:
-            return before.link_buckets, []
+            return []
         # Who is told depends on the rows before and after; only rows that may change are read.
         affected = {link.id[:2] for change in fact.links.values() for link in (*change.added, *change.removed)}
         everything = told != telling or fact.full or any(change.complete for change in fact.links.values())
@@ -94,16 +94,16 @@ class Projector:
         old = {}
         if told is not None:
             old = {(attribute, sid): seq for attribute, sid, seq in standing_links(after.object_id, known, rows)}
-        buckets = fold_links(after, before.link_buckets, fact, rows)
+        after.link_buckets, after.member_counts = fold_links(after, before.link_buckets, fact, rows)
         new = {}
         if telling is not None:
-            again = buckets if everything else sorted(affected)
+            again = after.link_buckets if everything else sorted(affected)
             new = {(attribute, sid): seq for attribute, sid, seq in standing_links(after.object_id, again, rows)}
         if told == telling:
             changed = [link for link in {**old, **new} if old.get(link) != new.get(link)]
         else:
             changed = list({**old, **new})
-        return buckets, [
+        return [
             Contribution(
                 view=reference_view_key(after.tenant, sid),
                 contributor=f"{attribute}/{after.object_id}",

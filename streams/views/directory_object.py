@@ -19,6 +19,9 @@ from streams.views.proposals import HELD, questions
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
+MEMBERS_TOLD_FROM, _MEMBERS_STEP = 40_000, 1_000
+"""A group tells how many members it has from here on, in whole steps: the rest would only be news without use."""
+
 REMEMBERED_MS = 30 * 86_400_000
 """How long a deleted AD object goes on speaking to its view, as long as Entra keeps what it deletes."""
 
@@ -29,6 +32,7 @@ class Side:
 
     changed:    attribute -> when we saw its value change (ms); not there: it has been so since `first_ms`.
     created_ms: when it was created before our eyes; 0: it was there before.
+    members:    of an AD group with MEMBERS_TOLD_FROM members or more: how many, in whole thousands; else None.
     """
 
     party: Party
@@ -37,6 +41,7 @@ class Side:
     changed: Mapping[str, int] = field(default_factory=dict)
     first_ms: int = 0
     created_ms: int = 0
+    members: int | None = None
 
     def since_ms(self, *attributes: str) -> int:
         """Since when the values of these attributes are what they are (ms)."""
@@ -94,6 +99,7 @@ class ObjectView:
                 entry.body.get("changed", {}),
                 entry.body.get("first_ms", 0),
                 entry.body.get("created_ms", 0),
+                entry.body.get("members"),
             )
             (gone if entry.body.get("deleted") else ad if side.party.side == "ad" else entra).append(side)
         return cls(
@@ -143,6 +149,9 @@ def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[s
         body["changed"] = state.changed
     if state.created_ms:
         body["created_ms"] = state.created_ms
+    members = sum(state.member_counts.values())
+    if members >= MEMBERS_TOLD_FROM:
+        body["members"] = members // _MEMBERS_STEP * _MEMBERS_STEP
     return {key: body}
 
 

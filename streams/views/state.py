@@ -32,6 +32,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
                 overtake each other may leave it a little off.
     events:     slot -> the newest event of it (streams.views.events), from LOGGED facts.
     link_buckets: which link rows of this object exist (see engine.links).
+    member_counts: link row -> how many members stand in it; rows without any are left out.
     links_base: linked attribute ("*": any other) -> seq of the newest complete statement of its links.
     has_members: of a group, whether its newest word on members leaves it any; None: unknown, as after a removal, which
                 may have been the last one. members_seq: the seq of that word.
@@ -56,6 +57,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     changed: dict[str, int] = {}
     events: dict[str, Event] = {}
     link_buckets: list[str] = []
+    member_counts: dict[str, int] = {}
     links_base: dict[str, int] = {}
     has_members: bool | None = None
     members_seq: int = 0

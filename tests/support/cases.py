@@ -3,6 +3,7 @@
 A step is one of
   {"ad" | "ad2": fact} or {"entra": fact}: {"id": "any name", "op": "c", "kind": "user", "full": true,
         "attributes": {...}, "links": {"member": {"added": ["name", …]}}}; op defaults to "u", names become GUIDs,
+        "links": {"member": {"many": 50000}} adds so many that nobody else speaks of;
         AD users get objectSid and distinguishedName unless the case gives them, AD devices the account of a
         Windows 11 computer created on 2026-09-01; the cases begin on 2026-09-21;
   {"event": {"name": "passwordresetservice/31002", "log": "windows", …}}: fields of Event; "about": the Entra object of
@@ -137,17 +138,23 @@ def _fact(side: str, raw: dict[str, Any], seq: int, now_ms: int) -> Fact:
             "attributes": attributes,
             "links": {
                 attribute: {
-                    **change,
+                    **{way: change[way] for way in change if way != "many"},
                     **{
                         way: [{"id": guid_of(far), "sid": sid_of(far)} for far in change.get(way, ())]
                         for way in ("added", "removed")
                     },
+                    **({"added": _many(change["many"])} if "many" in change else {}),
                 }
                 for attribute, change in raw.get("links", {}).items()
             },
         },
         Fact,
     )
+
+
+def _many(number: int) -> list[dict[str, str]]:
+    """So many far ends without a SID, as contacts are."""
+    return [{"id": f"{each % 256:02x}{each:06x}-0000-4000-8000-000000000000"} for each in range(number)]
 
 
 def _named(value: Any) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.engine import sync_stopped
 from streams.views.tenant import TenantView
 
 FEWEST, SHARE_PERCENT = 500, 10
@@ -29,8 +30,13 @@ DETECTION = Detection(
 
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires above 500 waiting objects that are more than 10 % of all, once the cloud has been read whole."""
+    """Fires above 500 waiting objects that are more than 10 % of all, once the cloud has been read whole.
+
+    Not while synchronisation is stopped: that explains whatever waits, and one cause is one finding.
+    """
     if not context.collected or view.sync_enabled is False:
+        return None
+    if sync_stopped.evaluate(view, context, now_ms) is not None:
         return None
     missing = view.counted("missing")
     leaving = view.counted("leaving_deleted", "leaving_scope")

@@ -22,6 +22,7 @@ FAMILIES = ("engine", "capacity")
 # They need thousands of objects, or are counted over partitions of which the oracle knows nothing.
 TOO_LARGE = {
     "engine.bulk_change",
+    "capacity.group_too_large",
     "capacity.sql_express_limit",
     "capacity.write_rate_limit",
 }
