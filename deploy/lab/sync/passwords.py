@@ -58,7 +58,8 @@ class PasswordHashSync:
         self._waiting: dict[str, dict[uuid.UUID, None]] = {store.domain: {} for store in stores}
         for store in stores:
             for found in store.objects():
-                self._known[str(found.guid)] = found.first("pwdLastSet") or "0"
+                if value := found.first("pwdLastSet"):
+                    self._known[str(found.guid)] = value
 
     def run(self, cloud_id: Callable[[str], str | None], log: EventLog, *, idle: bool = False) -> int:
         """Synchronize what changed since the last run; return how many passwords arrived.

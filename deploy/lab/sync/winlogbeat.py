@@ -19,6 +19,7 @@ from streams.runtime.settings import KafkaConnection
 TOPIC = "winlogbeat"
 _READY_MS = 20_000
 _BOOTSTRAP_MS = 10_000
+_BLOCK_MS = 2_000
 _FLUSH_S = 5.0
 
 
@@ -38,7 +39,8 @@ def shipping(log: EventLog, kafka: KafkaConnection, *, topic: str = TOPIC, own: 
         if own and not created:
             place = kafka.bootstrap_servers[0]
             raise SyncHealthError(f"Kafka at {place} has a topic {topic} already: use another Kafka")
-        producer = KafkaProducer(**options, acks="all", linger_ms=20)
+        # The whole lab stands still while a send waits for the broker.
+        producer = KafkaProducer(**options, acks="all", linger_ms=20, max_block_ms=_BLOCK_MS)
     except KafkaError as error:
         raise RetriableError(f"{kafka.bootstrap_servers[0]}: cannot ship events into {topic}: {error}") from error
 
