@@ -44,6 +44,7 @@ def children(settings: Settings, config: Path) -> list[Child]:
     Each has a metrics port of its own: the configured one, or the next that is free among them (0: none, or any).
     """
     sources = [f"ad:{forest.name}" for forest in settings.forest] + [f"graph:{tenant.id}" for tenant in settings.tenant]
+    sources += [f"eventlog:{log.name}" for log in settings.eventlog]
     workers = range(settings.streams.workers)
     ports = {settings.metrics.port}
     found = []

@@ -1,4 +1,4 @@
-"""`python -m producers SOURCE…`: parse, build, run. SOURCE is ad:FOREST or graph:TENANT."""
+"""`python -m producers SOURCE…`: parse, build, run. SOURCE is ad:FOREST, graph:TENANT or eventlog:NAME."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = get_logger("producers")
 
 
 def build_source(name: str, settings: Settings) -> Source:
-    """The source that `name` ("ad:FOREST", "graph:TENANT") means. Raises SettingsError for an unknown one."""
+    """The source that `name` (as `all_sources` says it) means. Raises SettingsError for an unknown one."""
     kind, _, wanted = name.partition(":")
     if kind == "ad":
         from producers.ad.source import ActiveDirectorySource
@@ -39,13 +39,20 @@ def build_source(name: str, settings: Settings) -> Source:
         for tenant in settings.tenant:
             if tenant.id == wanted:
                 return GraphSource(tenant)
+    elif kind == "eventlog":
+        from producers.eventlog.source import EventLogSource
+
+        for log_settings in settings.eventlog:
+            if log_settings.name == wanted:
+                return EventLogSource(log_settings, settings.kafka)
     known = all_sources(settings)
     raise SettingsError([f"no source {name!r} in the configuration; there are: {', '.join(known) or 'none'}"])
 
 
 def all_sources(settings: Settings) -> list[str]:
     """The names of every source of the configuration."""
-    return [f"ad:{forest.name}" for forest in settings.forest] + [f"graph:{tenant.id}" for tenant in settings.tenant]
+    names = [f"ad:{forest.name}" for forest in settings.forest] + [f"graph:{tenant.id}" for tenant in settings.tenant]
+    return names + [f"eventlog:{each.name}" for each in settings.eventlog]
 
 
 def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event) -> None:
@@ -88,7 +95,7 @@ def _loader(settings: Settings, source: str) -> Callable[[], list[Checkpoint]]:
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--config", "file", type=click.Path(path_type=Path), help="The TOML configuration.")
 def main(sources: tuple[str, ...], file: Path | None) -> None:
-    """Read each SOURCE (ad:FOREST or graph:TENANT; "all" for every one) and send its facts to Kafka."""
+    """Read each SOURCE (ad:FOREST, graph:TENANT or eventlog:NAME; "all" for every one) and send it to Kafka."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:

@@ -7,10 +7,10 @@ import ssl
 from typing import Any
 
 from streams.contracts.errors import RetriableError
-from streams.runtime.settings import KafkaSettings
+from streams.runtime.settings import KafkaConnection
 
 
-def client_options(kafka: KafkaSettings, client_id: str) -> dict[str, Any]:
+def client_options(kafka: KafkaConnection, client_id: str) -> dict[str, Any]:
     """Options that producers, consumers and admin clients of kafka-python share."""
     options: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap_servers,
@@ -28,7 +28,7 @@ def client_options(kafka: KafkaSettings, client_id: str) -> dict[str, Any]:
     return options
 
 
-def require_reachable(kafka: KafkaSettings, timeout_s: float = 5.0) -> None:
+def require_reachable(kafka: KafkaConnection, timeout_s: float = 5.0) -> None:
     """Return if one of the bootstrap servers accepts a connection. Raises RetriableError.
 
     Ask before building a client: the constructors of kafka-python 3.0.12 leave several sockets open behind
@@ -43,10 +43,10 @@ def require_reachable(kafka: KafkaSettings, timeout_s: float = 5.0) -> None:
             failures.append(f"{server} ({error})")
         else:
             return
-    raise RetriableError(f"no Kafka at {', '.join(failures)}: check [kafka] bootstrap_servers, or wait")
+    raise RetriableError(f"no Kafka at {', '.join(failures)}: check bootstrap_servers, or wait")
 
 
-def ssl_context(kafka: KafkaSettings) -> ssl.SSLContext:
+def ssl_context(kafka: KafkaConnection) -> ssl.SSLContext:
     """A verifying TLS context, with a client certificate where one is set."""
     context = ssl.create_default_context(cafile=str(kafka.ca_file) if kafka.ca_file else None)
     if kafka.certificate_file:

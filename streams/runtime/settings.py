@@ -13,72 +13,30 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, model_validator
 
 from streams.contracts.errors import SettingsError
+from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
+from streams.runtime.section import Port, Seconds, Section, Texts, secret_of
+
+__all__ = [
+    "ENVIRONMENT_PREFIX",
+    "DetectionSettings",
+    "EventLogSettings",
+    "ForestSettings",
+    "KafkaConnection",
+    "KafkaSettings",
+    "LogSettings",
+    "MetricsSettings",
+    "ProducerSettings",
+    "Section",
+    "Settings",
+    "StreamsSettings",
+    "TenantSettings",
+    "load_settings",
+]
 
 ENVIRONMENT_PREFIX = "SYNCHEALTH_"
-
-
-def _one_or_many(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-Texts = Annotated[list[str], BeforeValidator(_one_or_many)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are faults, values are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _secret(value: SecretStr | None, file: Path | None, name: str) -> SecretStr | None:
-    """The secret itself or the first line of its file; both at once is a fault."""
-    if file is None:
-        return value
-    if value is not None:
-        raise ValueError(f"{name} and {name}_file exclude each other: keep one")
-    try:
-        return SecretStr(file.read_text().strip())
-    except OSError as error:
-        raise ValueError(f"{name}_file cannot be read ({error.strerror}): check path and rights") from error
-
-
-class KafkaSettings(Section):
-    """How to reach Kafka and how to lay out the topics."""
-
-    bootstrap_servers: Texts = ["127.0.0.1:9092"]
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
-    sasl_password_file: Path | None = None
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    partitions: Annotated[int, Field(ge=1, le=1000)] = 8
-    replication_factor: Annotated[int, Field(ge=1, le=10)] = 1
-
-    @model_validator(mode="after")
-    def _consistent(self) -> KafkaSettings:
-        password = _secret(self.sasl_password, self.sasl_password_file, "sasl_password")
-        object.__setattr__(self, "sasl_password", password)
-        if self.security_protocol.startswith("SASL") and not (self.sasl_mechanism and self.sasl_username and password):
-            raise ValueError(
-                f"security_protocol {self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password"
-            )
-        return self
 
 
 class StreamsSettings(Section):
@@ -102,7 +60,7 @@ class DetectionSettings(Section):
     # Entra renews the time of the last sign-in only after 14 days, give or take 5.
     device_stale_s: Annotated[float, Field(ge=21 * 86400.0)] = 90 * 86400.0
     computer_seen_s: Seconds = 60 * 86400.0
-    disabled: Texts = []
+    disabled: Texts = Field(default=[])
     runbook_base_url: str = ""
 
 
@@ -116,12 +74,12 @@ class ForestSettings(Section):
     bind_password: SecretStr | None = None
     bind_password_file: Path | None = None
     ca_file: Path | None = None
-    valid_names: Texts = []
+    valid_names: Texts = Field(default=[])
     start_tls: bool = True
-    naming_contexts: Texts = []
+    naming_contexts: Texts = Field(default=[])
     object_security: bool = False
-    include_ous: list[str] = []
-    exclude_ous: list[str] = []
+    include_ous: list[str] = Field(default=[])
+    exclude_ous: list[str] = Field(default=[])
     default_filters: bool = True
     hybrid_join: bool = False
     group_writeback: bool = False
@@ -132,7 +90,7 @@ class ForestSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> ForestSettings:
-        password = _secret(self.bind_password, self.bind_password_file, "bind_password")
+        password = secret_of(self.bind_password, self.bind_password_file, "bind_password")
         if password is None:
             raise ValueError("bind_password or bind_password_file is missing")
         object.__setattr__(self, "bind_password", password)
@@ -167,7 +125,7 @@ class TenantSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> TenantSettings:
-        secret = _secret(self.client_secret, self.client_secret_file, "client_secret")
+        secret = secret_of(self.client_secret, self.client_secret_file, "client_secret")
         object.__setattr__(self, "client_secret", secret)
         if not self.authority:
             object.__setattr__(self, "authority", f"https://login.microsoftonline.com/{self.id}")
@@ -215,8 +173,9 @@ class Settings(Section):
     kafka: KafkaSettings = KafkaSettings()
     streams: StreamsSettings = StreamsSettings()
     detections: DetectionSettings = DetectionSettings()
-    forest: list[ForestSettings] = []
-    tenant: list[TenantSettings] = []
+    forest: list[ForestSettings] = Field(default=[])
+    tenant: list[TenantSettings] = Field(default=[])
+    eventlog: list[EventLogSettings] = Field(default=[])
     producers: ProducerSettings = ProducerSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
@@ -229,9 +188,15 @@ class Settings(Section):
                 raise ValueError(
                     f"forest {forest.name}: tenant {forest.tenant!r} has no [[tenant]]; known: {sorted(tenants)}"
                 )
+        for log in self.eventlog:
+            if tenants and log.tenant not in tenants:
+                raise ValueError(
+                    f"eventlog {log.name}: tenant {log.tenant!r} has no [[tenant]]; known: {sorted(tenants)}"
+                )
         for label, names in (
             ("forest", [forest.name for forest in self.forest]),
             ("tenant", [tenant.id for tenant in self.tenant]),
+            ("eventlog", [log.name for log in self.eventlog]),
         ):
             if len(set(names)) != len(names):
                 raise ValueError(f"two [[{label}]] tables carry the same name: {sorted(names)}")

@@ -319,8 +319,9 @@ WATCHED = [
 WORDS = st.sampled_from(
     [
         *("Anchor", "Dn", "Result", "Failed", "Success", ":", " : ", ", ", "=", "\r\n", '"', ANCHOR, DN, USER, "CN="),
-        *("TrackingId", "cloudAnchor", "User_", "hr", "0x80230619", "password", "run profile", "threshold", "500", "DC="),
-        *("management agent", "connector", "UserPrincipalName", "a@b", "Exit code", "Server error", "at join phase"),
+        *("TrackingId", "cloudAnchor", "User_", "hr", "0x80230619", "password", "run profile", "500"),
+        *("Server error", "threshold"),
+        *("management agent", "connector", "UserPrincipalName", "a@b", "Exit code", "at join phase", "DC="),
     ]
 )
 

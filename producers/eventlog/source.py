@@ -1,0 +1,149 @@
+"""Shipped events as a Source: records of other people's topics become events of ours.
+
+Each saved part of the position is the next offset of one partition: part "<topic>/<partition>".
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from producers.eventlog.consumer import Place, Shipped, ShippedReader
+from producers.eventlog.winlogbeat import winlogbeat_events
+from producers.sequence import last_number
+from producers.source import STREAMING, Batch, Progress
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.errors import InvalidRecordError
+from streams.contracts.events import Event
+from streams.contracts.facts import Origin
+from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.logs import get_logger
+from streams.runtime.settings import EventLogSettings, KafkaConnection
+
+_POLL_S = 1.0
+# A dead letter must fit into a record of Kafka's default size, in base64.
+_LONGEST_ORIGINAL = 500_000
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Mapped:
+    events: list[Event] = field(default_factory=list)
+    rejected: list[DeadLetter] = field(default_factory=list)
+
+
+class EventLogSource:
+    """The events of one [[eventlog]] table.
+
+    At least once: what was read after the last saved position is read again after a restart, and the same event
+    has the same id.
+    """
+
+    def __init__(
+        self,
+        settings: EventLogSettings,
+        own: KafkaConnection,
+        reader: ShippedReader | None = None,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        """`own`: the installation's Kafka, for settings that name no other."""
+        name = f"eventlog/{settings.name}"
+        self.origin = Origin(name=name, side="entra", tenant=settings.tenant)
+        self.progress = Progress()
+        self._reader = reader or ShippedReader(
+            settings.connection(own), settings.topics, f"synchealth-eventlog-{settings.name}"
+        )
+        self._clock = clock
+        self._sequence = Sequence()
+        self._stopped = threading.Event()
+
+    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+        """Go on behind what was saved; without a position, at the beginning of what is retained."""
+        saved = list(checkpoints)
+        self._sequence.last = last_number(saved)
+        positions = {}
+        for part in saved:
+            topic, _, number = part.part.rpartition("/")
+            positions[Place(topic, int(number))] = int(part.position["offset"])
+        self._reader.start_at(positions)
+        self.progress.phase = "snapshot"
+
+    def read(self) -> Batch:
+        """The events of the next records. Raises RetriableError, FatalError."""
+        records = self._reader.poll(0.0 if self._stopped.is_set() else _POLL_S)
+        more = len(records) >= self._reader.full
+        self.progress.done += len(records)
+        self.progress.phase = self.progress.phase if more else STREAMING
+        mapped = _Mapped()
+        for record in records:
+            self._map(record, mapped)
+        return Batch(
+            events=mapped.events,
+            rejected=mapped.rejected,
+            checkpoints=self._positions(records),
+            more=more,
+            contacted=bool(records) or self._reader.in_contact,
+        )
+
+    def wait(self, timeout_s: float) -> None:
+        """Not at all: `read` itself waits for records."""
+
+    def wake(self) -> None:
+        """Let the next `read` return at once: the process stops."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._reader.close()
+
+    def _map(self, record: Shipped, into: _Mapped) -> None:
+        seen_ms = self._clock()
+        try:
+            document = _document(record.value)
+            into.events += winlogbeat_events(document, self.origin.tenant, seen_ms)
+        except InvalidRecordError as error:
+            into.rejected.append(_dead_letter(record, error, record.value or b"", seen_ms))
+
+    def _positions(self, records: list[Shipped]) -> list[Checkpoint]:
+        """The part of each partition that was read from, all with a number of their own."""
+        offsets = {record.place: record.offset + 1 for record in records}
+        return [
+            Checkpoint(
+                source=self.origin.name,
+                seq=self._sequence.next(),
+                ts_ms=now_ms(),
+                position={"offset": offset},
+                part=f"{place.topic}/{place.partition}",
+            )
+            for place, offset in sorted(offsets.items())
+        ]
+
+
+def _document(value: bytes | None) -> Any:
+    if not value:
+        raise InvalidRecordError("empty", "the record has no value")
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRecordError("not_json", f"the record is not JSON: {error}") from error
+
+
+def _dead_letter(record: Shipped, error: InvalidRecordError, original: bytes, ts_ms: int) -> DeadLetter:
+    """topic and offset stay empty: they are another Kafka's, or at least no topic that we may send to again."""
+    at = f"{record.place.topic}/{record.place.partition}@{record.offset}"
+    cut = f"; its original of {len(original)} bytes is cut" if len(original) > _LONGEST_ORIGINAL else ""
+    return DeadLetter(
+        reason=error.reason,
+        error=f"{at}: {error}{cut}",
+        stage="source",
+        ts_ms=ts_ms,
+        original=base64.b64encode(original[:_LONGEST_ORIGINAL]).decode("ascii"),
+        key=at,
+    )

@@ -1,0 +1,64 @@
+"""The tables that name a Kafka: our own, and those where others leave events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from streams.runtime.section import Section, Texts, secret_of
+
+
+class KafkaConnection(Section):
+    """How to reach a Kafka."""
+
+    bootstrap_servers: Texts = Field(default=["127.0.0.1:9092"])
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    sasl_password_file: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> KafkaConnection:
+        password = secret_of(self.sasl_password, self.sasl_password_file, "sasl_password")
+        object.__setattr__(self, "sasl_password", password)
+        if self.security_protocol.startswith("SASL") and not (self.sasl_mechanism and self.sasl_username and password):
+            raise ValueError(
+                f"security_protocol {self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password"
+            )
+        return self
+
+
+class KafkaSettings(KafkaConnection):
+    """The installation's own Kafka: how to reach it and how to lay out the topics."""
+
+    partitions: Annotated[int, Field(ge=1, le=1000)] = 8
+    replication_factor: Annotated[int, Field(ge=1, le=10)] = 1
+
+
+class EventLogSettings(KafkaConnection):
+    """Topics that others fill with events: what stands in them, whose it is, and the Kafka where they are.
+
+    bootstrap_servers: empty: the installation's own Kafka.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+    tenant: str
+    format: Literal["winlogbeat"]
+    topics: Annotated[Texts, Field(min_length=1)]
+    bootstrap_servers: Texts = Field(default=[])
+
+    @model_validator(mode="after")
+    def _elsewhere(self) -> EventLogSettings:
+        if not self.bootstrap_servers and self.security_protocol != "PLAINTEXT":
+            raise ValueError("security_protocol is set without bootstrap_servers: name the servers it is for")
+        return self
+
+    def connection(self, own: KafkaConnection) -> KafkaConnection:
+        """The Kafka where the topics are; `own`: the installation's."""
+        return self if self.bootstrap_servers else own
