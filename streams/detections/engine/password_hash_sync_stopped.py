@@ -19,7 +19,8 @@ SILENT_MS = 65 * 60_000
 TENANT_SILENT_MS = 72 * 3_600_000
 # Where the switch is not readable, a time older than this is taken for the day it was switched off.
 _SWITCHED_OFF_MS = 30 * 86_400_000
-_RETRY_MS = 5 * 60_000
+# The engine tries every two minutes: a failure that lasts is written again and again.
+_REPEATS_WITHIN_MS = 10 * 60_000
 
 _LOG = "directory synchronization"
 _HEARTBEAT = f"{_LOG}/654"
@@ -56,7 +57,7 @@ DETECTION = Detection(
 
 
 def evaluate(view: TenantView | ServerView, context: Context, now_ms: int) -> Verdict | None:
-    """Servers: 65 minutes without heartbeat while others are logged, or a failure that no heartbeat followed."""
+    """Servers: 65 minutes without heartbeat while others are logged, or a failure that lasts."""
     return _tenant(view) if isinstance(view, TenantView) else _server(view)
 
 
@@ -87,23 +88,21 @@ def _server(view: ServerView) -> Verdict | None:
     failures = [event for event in view.of(*_FAILURES) if not _is_over(event, view, heartbeats)]
     if not silent and not failures:
         return None
-    since_ms = min([beat.ts_ms + SILENT_MS for beat in silent] + [event.ts_ms for event in failures])
     names = sorted({_connector(event) for event in (*silent, *failures)} - {""})
     of_whom = f": {', '.join(names)}" if names else ""
     return Verdict(
         summary=f"Password hash synchronisation does not run on {view.name}{of_whom}",
-        since_ms=since_ms,
-        # The engine tries again within minutes; a missing heartbeat has waited long enough already.
-        open_at_ms=0 if silent else since_ms + _RETRY_MS,
+        since_ms=min(beat.ts_ms for beat in silent or heartbeats),
+        open_at_ms=0,
         subject=view.subject(),
         evidence={
             "last_heartbeat": {_connector(beat): rfc3339(beat.ts_ms) for beat in silent},
+            # Without its time: a failure repeats every two minutes, and is the same one.
             "failures": [
                 {
                     "event": int(event.name.rpartition("/")[2]),
                     "connector": _connector(event),
                     "error_code": event.details.get("error_code"),
-                    "at": rfc3339(event.ts_ms),
                 }
                 for event in failures
             ],
@@ -119,12 +118,18 @@ def _alive_ms(beat: Event, view: ServerView, heartbeats: list[Event]) -> int:
 
 
 def _is_over(failure: Event, view: ServerView, heartbeats: list[Event]) -> bool:
-    """A later heartbeat of the same connector ends a failure; of any, where either does not tell its connector."""
-    told = _connector(failure)
-    ends = [beat for beat in heartbeats if not told or _connector(beat) in ("", told)]
-    if failure.name == _STOPPED:
-        ends += view.of(*_RUNS_AGAIN)
-    return any(event.ts_ms > failure.ts_ms for event in ends)
+    """Not repeated for a while, and work or a heartbeat since; a manager that starts again ends its stop at once."""
+    if failure.name == _STOPPED and any(event.ts_ms > failure.ts_ms for event in view.of(*_RUNS_AGAIN)):
+        return True
+    signs = [*_heartbeats_for(_connector(failure), heartbeats), *view.of(*_AT_WORK)]
+    repeated_no_more = (view.seen_ms or 0) - failure.ts_ms >= _REPEATS_WITHIN_MS
+    return repeated_no_more and any(event.ts_ms > failure.ts_ms for event in signs)
+
+
+def _heartbeats_for(domain: str, heartbeats: list[Event]) -> list[Event]:
+    """Those of the forest that holds the domain, as far as its name tells; else all."""
+    own = [beat for beat in heartbeats if f".{domain}".lower().endswith(f".{_connector(beat)}".lower())]
+    return own or heartbeats
 
 
 def _is_staged(view: ServerView, since_ms: int) -> bool:
