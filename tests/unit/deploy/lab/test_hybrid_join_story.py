@@ -42,7 +42,9 @@ class Memory:
         objects = objects_of_lab([forest.store for forest in lab.forests], lab.tenant, 1)
         living = {item.state.object_id for item in objects}
         gone = [item for key, item in self._devices.items() if key not in living]
-        dead = [DirectoryObject(msgspec.structs.replace(item.state, alive=False)) for item in gone]
+        # They ended just now: the oracle forgets what ended long ago, as the stream does.
+        ended = {"alive": False, "changed_ms": now_ms()}
+        dead = [DirectoryObject(msgspec.structs.replace(item.state, **ended)) for item in gone]
         self._devices |= {item.state.object_id: item for item in objects if item.state.kind is ObjectKind.DEVICE}
         tenant = TenantState(
             tenant=lab.tenant.tenant_id, seq=1, ts_ms=0, collected=True, devices_collected=True, features={},
