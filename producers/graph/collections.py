@@ -61,6 +61,8 @@ USERS = Collection(
         "userPrincipalName",  # an address; a placeholder here is a quarantined UPN
         *_ADDRESSES,
         *_FACE,
+        "givenName",  # compared with AD: do changes arrive
+        "surname",
         *_SYNC,
         "onPremisesImmutableId",  # the source anchor: the partner in AD
         "onPremisesUserPrincipalName",  # what AD wanted, where userPrincipalName is a placeholder

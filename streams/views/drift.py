@@ -94,6 +94,22 @@ def _display_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozen
     return ("displayName", wanted, found) if wanted and wanted.strip() != found.strip() else None
 
 
+def _given_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
+    return _name(ad, cloud, "givenName", "givenName")
+
+
+def _surname(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
+    return _name(ad, cloud, "sn", "surname")
+
+
+def _name(ad: Side, cloud: Side, ours: str, theirs: str) -> _Result:
+    """One that the cloud shows; where it shows none, it may be that nobody has read it yet."""
+    wanted, found = ad.attributes.get(ours), cloud.attributes.get(theirs)
+    if wanted == found or not wanted or not found or wanted.strip() == found.strip():
+        return None
+    return theirs, wanted, found
+
+
 def _account_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
     wanted, found = ad.attributes.get("sAMAccountName"), cloud.attributes.get("onPremisesSamAccountName")
     if not wanted or not found or wanted == found or wanted.lower() == found.lower():
@@ -177,9 +193,13 @@ def _quarantined(cloud: Mapping[str, Any]) -> frozenset[str]:
 
 _NONE: frozenset[str] = frozenset()
 _Compare = Callable[[Side, Side, Domains, frozenset[str]], _Result]
-_COMPARED: tuple[_Compare, ...] = (_display_name, _account_name, _enabled, _upn, _mail, _proxies)
+_COMPARED: tuple[_Compare, ...] = (
+    _display_name, _given_name, _surname, _account_name, _enabled, _upn, _mail, _proxies,
+)  # fmt: skip
 SOURCES: dict[str, tuple[str, ...]] = {
     "displayName": ("displayName", "name"),
+    "givenName": ("givenName",),
+    "surname": ("sn",),
     "onPremisesSamAccountName": ("sAMAccountName",),
     "accountEnabled": ("userAccountControl",),
     "userPrincipalName": ("userPrincipalName",),

@@ -36,6 +36,7 @@ def _found(ad: dict[str, Any], cloud: dict[str, Any], domains: Domains = KNOWN, 
         ({"name": "ann"}, {"displayName": "ann"}),
         ({"displayName": "  ", "name": "ann"}, {"displayName": "ann"}),
         ({"displayName": "Ann"}, {}),  # not read
+        ({"givenName": "Ann ", "sn": "Bee"}, {"givenName": "Ann"}),
         ({"sAMAccountName": "ANN"}, {"onPremisesSamAccountName": "ann"}),
         ({"userAccountControl": 512}, {"accountEnabled": True}),
         ({"userAccountControl": 66050}, {"accountEnabled": False}),
@@ -65,6 +66,7 @@ def test_equal_as_the_engine_sees_it(ad: dict[str, Any], cloud: dict[str, Any]) 
     [
         ({"displayName": "Ann"}, {"displayName": "ann"}, "displayName", "Ann", "ann"),
         ({"sAMAccountName": "ann"}, {"onPremisesSamAccountName": "bea"}, "onPremisesSamAccountName", "ann", "bea"),
+        ({"sn": "Bee", "givenName": "Ann"}, {"surname": "Cee", "givenName": "Ann"}, "surname", "Bee", "Cee"),
         ({"userAccountControl": 514}, {"accountEnabled": True}, "accountEnabled", False, True),
         ({UPN: "a@contoso.com"}, {UPN: "b@contoso.com"}, UPN, "a@contoso.com", "b@contoso.com"),
         ({UPN: "a@corp.local", "mailNickname": "nick"}, {UPN: "a@contoso.com"}, UPN, f"nick@{CLOUD}", "a@contoso.com"),
