@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Any
 
 from hypothesis import given, settings
@@ -80,6 +81,35 @@ def test_shuffled_duplicated_and_restarted(seed: int, steps: int) -> None:
         if chance.random() < 0.1:
             pipeline.restart()
     _check(pipeline, world)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    steps=st.integers(1, 60),
+    looks_ms=st.lists(st.integers(0, LONG_AFTER_MS), min_size=1, max_size=4),
+)
+def test_what_is_late_is_found_in_time(seed: int, steps: int, looks_ms: list[int]) -> None:
+    """Whenever one looks, and not only when every wait is over; and no attribute is two things at once."""
+    world = RandomDirectories(seed).run(steps)
+    pipeline = Pipeline(SCOPES)
+    pipeline.tell(_tenant(world.now_ms))
+    _feed(pipeline, world.facts)
+    for after_ms in sorted(looks_ms):
+        now_ms = world.now_ms + after_ms
+        pipeline.tick(now_ms)
+        tenants = {TENANT: _tenant(world.now_ms)}
+        expected = expected_findings(world.final(), tenants, SCOPES, all_detections(), now_ms=now_ms)
+        late = {key: finding for key, finding in pipeline.open().items() if finding.family == "flow"}
+        assert {key: _content(finding) for key, finding in late.items()} == {
+            key: _content(finding) for key, finding in expected.items() if finding.family == "flow"
+        }
+        said = Counter(
+            (finding.subject.key, difference["attribute"])
+            for finding in late.values()
+            for difference in finding.evidence.get("differences", ())
+        )
+        assert not said or max(said.values()) == 1
 
 
 def test_the_random_world_exercises_every_detection() -> None:
