@@ -10,6 +10,7 @@ Accounts that are disabled in AD alone have a rule of their own, authority.accou
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from streams.detections.detection import Context, Verdict
@@ -77,8 +78,15 @@ def verdict(
 
 
 def _differences(view: ObjectView, context: Context) -> list[Difference]:
-    found = differences(view, domains_of(context))
-    return [each for each in found if each.attribute != "accountEnabled" or each.wanted is True]
+    found = [
+        each
+        for each in differences(view, domains_of(context))
+        if each.attribute != "accountEnabled" or each.wanted is True
+    ]
+    # An object that has just come into scope brings along what changed while nobody exported it.
+    pair = partners(view) if found else None
+    moved_ms = pair[0].changed.get("distinguishedName", 0) if pair is not None else 0
+    return [replace(each, since_ms=moved_ms) if moved_ms > each.since_ms else each for each in found]
 
 
 def _exported_ms(view: ObjectView) -> int:
