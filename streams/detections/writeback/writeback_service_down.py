@@ -1,0 +1,83 @@
+"""The password writeback service of a Connect server does not work: stopped, cut off, or silent.
+
+Source: Microsoft, "Troubleshoot self-service password reset writeback": 31015, 31016, 31019 (heartbeat, every five
+minutes), 31034, 31044, 32001 to 32010.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.events import Event
+from streams.contracts.finding import Severity
+from streams.contracts.times import rfc3339
+from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.detections.engine._runs import is_export, latest_runs
+from streams.views.server import ServerView
+
+SILENT_MS = 15 * 60_000
+RESTART_MS = 2 * 60_000
+NEXT_HEARTBEAT_MS = 6 * 60_000
+
+_LOG = "passwordresetservice"
+_STARTED, _STOPPED, _HEARTBEAT = f"{_LOG}/31015", f"{_LOG}/31016", f"{_LOG}/31019"
+_SWITCHED_OFF = f"{_LOG}/31013"
+_BROKEN = tuple(f"{_LOG}/{number}" for number in (31034, 31044, 32001, 32002, 32004, 32005, 32010))
+
+DETECTION = Detection(
+    id="writeback.writeback_service_down",
+    views=(ServerView,),
+    title="Password writeback service is down",
+    severity=Severity.CRITICAL,
+    remediation=(
+        "On the server that the evidence names: restart the ADSync service, then wait for event 31019 in the "
+        "Application log. If it does not come, open TCP 443 to *.servicebus.windows.net and "
+        "*.passwordreset.microsoftonline.com; for 32004 and 32010 switch password writeback off and on in the wizard."
+    ),
+    references=("https://learn.microsoft.com/entra/identity/authentication/troubleshoot-sspr-writeback",),
+    alert=Alert(for_s=60),
+    false_positives=("A server put into staging mode, if its run results are not shipped: heartbeats end on purpose.",),
+    known_gaps=(
+        "A server that logs nothing at all is not judged: silence of the log shipper is not the service's.",
+        "Seven days after the last heartbeat the server is taken for one that does not write passwords.",
+    ),
+)
+
+
+def evaluate(view: ServerView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires for what no sign of life followed, and for 15 minutes without one. Quiet where there never was one."""
+    alive = view.latest(_STARTED, _HEARTBEAT)
+    if alive is None or view.seen_ms is None or _meant(view, alive):
+        return None
+    stopped, broken = view.latest(_STOPPED), view.latest(*_BROKEN)
+    if stopped is not None and stopped.ts_ms > alive.ts_ms:
+        return _verdict(view, "stopped", stopped, alive, stopped.ts_ms + RESTART_MS)
+    if broken is not None and broken.ts_ms > alive.ts_ms:
+        # The next heartbeat may tell that it was nothing; an error that comes again and again restarts no patience.
+        open_at_ms = min(broken.ts_ms + NEXT_HEARTBEAT_MS, alive.ts_ms + 2 * NEXT_HEARTBEAT_MS)
+        return _verdict(view, "broken", broken, alive, open_at_ms)
+    if view.seen_ms - alive.ts_ms >= SILENT_MS:
+        return _verdict(view, "silent", None, alive, 0)
+    return None
+
+
+def _meant(view: ServerView, alive: Event) -> bool:
+    """Writeback was switched off here, or the server became one that exports nothing (staging)."""
+    switched_off = view.latest(_SWITCHED_OFF)
+    if switched_off is not None and switched_off.ts_ms > alive.ts_ms:
+        return True
+    runs = [run for run in latest_runs(view) if run.ts_ms > alive.ts_ms]
+    return bool(runs) and runs[-1].ts_ms - alive.ts_ms >= SILENT_MS and not any(map(is_export, runs))
+
+
+def _verdict(view: ServerView, state: str, event: Event | None, alive: Event, open_at_ms: int) -> Verdict:
+    told = {
+        "event": int(event.name.rpartition("/")[2]),
+        "at": rfc3339(event.ts_ms),
+        **({"reason": event.reason[:300]} if event.reason else {}),
+    } if event is not None else {}  # fmt: skip
+    return Verdict(
+        summary=f"Password writeback on {view.name} is {state}",
+        since_ms=event.ts_ms if event is not None else alive.ts_ms + SILENT_MS,
+        open_at_ms=open_at_ms,
+        subject=view.subject(),
+        evidence={"state": state, "last_sign_of_life": rfc3339(alive.ts_ms), **told},
+    )
