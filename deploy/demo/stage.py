@@ -14,7 +14,7 @@ from deploy.broker.process import free_port
 from deploy.lab.hybrid import HybridOrganisation, build
 from deploy.lab.services import LabServices, services
 from deploy.lab.settings_file import write_settings
-from deploy.lab.sync.clock import CYCLE_S
+from deploy.lab.sync.clock import CYCLE_S, WRITEBACK_S
 from deploy.lab.sync.schedule import OnCycle, OnSweep
 from deploy.lab.sync.winlogbeat import TOPIC as WINLOGBEAT
 from deploy.lab.sync.winlogbeat import shipping
@@ -25,6 +25,7 @@ from streams.contracts.topics import TOPICS
 from streams.runtime.settings import KafkaConnection, KafkaSettings, Settings, load_settings
 
 _PARTITIONS = 4
+_LEAST_S = 5.0
 _PRODUCER_PORT = "SYNCHEALTH_PRODUCERS__METRICS_PORT"
 
 
@@ -132,10 +133,20 @@ def _write(lab: LabServices, config: Path, broker: str, speed: float, *, embedde
             "session_timeout_s": 3.0 if embedded else 10.0,
             "metrics_port": free_port(),
         },
-        detections={"sync_interval_s": CYCLE_S / speed, "pending_stuck_s": 2 * CYCLE_S / speed},
+        detections=_patience(speed),
         metrics={"port": free_port()},
         log={"json_lines": False},
     )
+
+
+def _patience(speed: float) -> dict[str, float]:
+    """The thresholds at the lab's speed, but never below what polling takes."""
+    return {
+        "sync_interval_s": CYCLE_S / speed,
+        "pending_stuck_s": 2 * CYCLE_S / speed,
+        "writeback_confirm_s": max(_LEAST_S, 2 * WRITEBACK_S / speed),
+        "writeback_heartbeat_s": max(_LEAST_S / 2, WRITEBACK_S / speed),
+    }
 
 
 def _on_free_port(child: Child) -> Child:

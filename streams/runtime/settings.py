@@ -60,6 +60,8 @@ class DetectionSettings(Section):
     # Entra renews the time of the last sign-in only after 14 days, give or take 5.
     device_stale_s: Annotated[float, Field(ge=21 * 86400.0)] = 90 * 86400.0
     computer_seen_s: Seconds = 60 * 86400.0
+    writeback_confirm_s: Seconds = 600.0
+    writeback_heartbeat_s: Seconds = 300.0
     disabled: Texts = Field(default=[])
     runbook_base_url: str = ""
 
@@ -121,6 +123,9 @@ class TenantSettings(Section):
     poll_interval_s: Seconds = 15.0
     sweep_interval_s: Seconds = 900.0
     tenant_interval_s: Seconds = 300.0
+    audit_interval_s: Seconds = 30.0
+    audit_overlap_s: Seconds = 1800.0
+    audit_lookback_s: Seconds = 86400.0
     max_concurrency: Annotated[int, Field(ge=1, le=32)] = 4
 
     @model_validator(mode="after")

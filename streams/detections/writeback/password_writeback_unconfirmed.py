@@ -13,9 +13,6 @@ from streams.detections.writeback._passwords import forest_of, name_of, story_of
 from streams.views.directory_object import UserView
 from streams.views.operations import latest_password, operations_of, set_ms
 
-REPLICATION_MS = 5 * 60_000
-"""From the domain controller that took the password to the one that we read."""
-
 DETECTION = Detection(
     id="writeback.password_writeback_unconfirmed",
     views=(UserView,),
@@ -50,7 +47,7 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
         return None
     if not latest.audit.details.get("agent"):
         return None
-    patience_ms = context.thresholds.writeback_confirm_ms + REPLICATION_MS
+    patience_ms = context.thresholds.writeback_confirm_ms
     known_ms = set_ms(view.ad[0])
     return Verdict(
         summary=f"{latest.kind} of the password of {name_of(view)} succeeded in the cloud; AD does not show it",

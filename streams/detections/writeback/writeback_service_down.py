@@ -13,9 +13,8 @@ from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.engine._runs import is_export, latest_runs
 from streams.views.server import ServerView
 
-SILENT_MS = 15 * 60_000
+MISSED_HEARTBEATS = 3
 RESTART_MS = 2 * 60_000
-NEXT_HEARTBEAT_MS = 6 * 60_000
 
 _LOG = "passwordresetservice"
 _STARTED, _STOPPED, _HEARTBEAT = f"{_LOG}/31015", f"{_LOG}/31016", f"{_LOG}/31019"
@@ -43,32 +42,35 @@ DETECTION = Detection(
 
 
 def evaluate(view: ServerView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires for what no sign of life followed, and for 15 minutes without one. Quiet where there never was one."""
+    """Fires for what no sign of life followed, and for three missed heartbeats. Quiet where there never was one."""
     alive = view.latest(_STARTED, _HEARTBEAT)
-    if alive is None or view.seen_ms is None or _meant(view, alive):
+    silent_ms = MISSED_HEARTBEATS * context.thresholds.writeback_heartbeat_ms
+    if alive is None or view.seen_ms is None or _meant(view, alive, silent_ms):
         return None
     stopped, broken = view.latest(_STOPPED), view.latest(*_BROKEN)
     if stopped is not None and stopped.ts_ms > alive.ts_ms:
         return _verdict(view, "stopped", stopped, alive, stopped.ts_ms + RESTART_MS)
     if broken is not None and broken.ts_ms > alive.ts_ms:
         # The next heartbeat may tell that it was nothing; an error that comes again and again restarts no patience.
-        open_at_ms = min(broken.ts_ms + NEXT_HEARTBEAT_MS, alive.ts_ms + 2 * NEXT_HEARTBEAT_MS)
-        return _verdict(view, "broken", broken, alive, open_at_ms)
-    if view.seen_ms - alive.ts_ms >= SILENT_MS:
-        return _verdict(view, "silent", None, alive, 0)
+        next_ms = context.thresholds.writeback_heartbeat_ms * 6 // 5
+        return _verdict(view, "broken", broken, alive, min(broken.ts_ms + next_ms, alive.ts_ms + 2 * next_ms))
+    if view.seen_ms - alive.ts_ms >= silent_ms:
+        return _verdict(view, "silent", None, alive, 0, since_ms=alive.ts_ms + silent_ms)
     return None
 
 
-def _meant(view: ServerView, alive: Event) -> bool:
+def _meant(view: ServerView, alive: Event, silent_ms: int) -> bool:
     """Writeback was switched off here, or the server became one that exports nothing (staging)."""
     switched_off = view.latest(_SWITCHED_OFF)
     if switched_off is not None and switched_off.ts_ms > alive.ts_ms:
         return True
     runs = [run for run in latest_runs(view) if run.ts_ms > alive.ts_ms]
-    return bool(runs) and runs[-1].ts_ms - alive.ts_ms >= SILENT_MS and not any(map(is_export, runs))
+    return bool(runs) and runs[-1].ts_ms - alive.ts_ms >= silent_ms and not any(map(is_export, runs))
 
 
-def _verdict(view: ServerView, state: str, event: Event | None, alive: Event, open_at_ms: int) -> Verdict:
+def _verdict(
+    view: ServerView, state: str, event: Event | None, alive: Event, open_at_ms: int, since_ms: int | None = None
+) -> Verdict:
     told = {
         "event": int(event.name.rpartition("/")[2]),
         "at": rfc3339(event.ts_ms),
@@ -76,7 +78,7 @@ def _verdict(view: ServerView, state: str, event: Event | None, alive: Event, op
     } if event is not None else {}  # fmt: skip
     return Verdict(
         summary=f"Password writeback on {view.name} is {state}",
-        since_ms=event.ts_ms if event is not None else alive.ts_ms + SILENT_MS,
+        since_ms=event.ts_ms if event is not None else since_ms or alive.ts_ms,
         open_at_ms=open_at_ms,
         subject=view.subject(),
         evidence={"state": state, "last_sign_of_life": rfc3339(alive.ts_ms), **told},
