@@ -5,11 +5,13 @@ Source: Microsoft, "Troubleshoot self-service password reset": OnPremisesSuccess
 
 from __future__ import annotations
 
+from streams.contracts.events import Result
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.writeback._passwords import forest_of, name_of, story_of, subject_of
 from streams.views.directory_object import UserView
 from streams.views.operations import SOON_MS, hash_arrived_ms, latest_password, operations_of
+from streams.views.writeback_errors import ErrorClass
 
 DETECTION = Detection(
     id="writeback.password_split_brain",
@@ -35,10 +37,12 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
     landed_ms = latest.landed_ms or latest.last_ms
     if landed_ms > latest.last_ms + SOON_MS or hash_arrived_ms(view) > min(landed_ms, latest.last_ms):
         return None
+    # Where nobody says so, it may be a second try that went well: its log rows come minutes after the password.
+    said = latest.server is Result.SUCCESS or latest.error is ErrorClass.SPLIT
     return Verdict(
         summary=f"{name_of(view)} has a new password in AD and the old one in the cloud",
         since_ms=latest.started_ms,
-        open_at_ms=0,
+        open_at_ms=0 if said else landed_ms + SOON_MS,
         subject=subject_of(view),
         forest=forest_of(view),
         evidence={"class": str(latest.error), **story_of(latest)},
