@@ -66,6 +66,11 @@ WAITS = {
         "How long computers stood in a stage of hybrid join before they came further.",
         ["tenant", "forest", "stage"], registry=REGISTRY, buckets=_WAIT_S,
     ),
+    "writeback": Histogram(
+        "synchealth_writeback_landing_seconds",
+        "From the request of a password in the cloud to AD showing it, by kind of operation.",
+        ["tenant", "forest", "kind"], registry=REGISTRY, buckets=_WAIT_S,
+    ),
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from streams.detections.detection import Context, Thresholds
 from streams.views.device import DeviceView, Stage
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
 from streams.views.join_errors import symbol_of
+from streams.views.operations import latest_failure, operations_of
 from streams.views.registry import AnyView
 from streams.views.tenant import tenant_view_key
 
@@ -40,6 +41,11 @@ SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "synchealth_hybrid_join_errors",
         "Computers whose join task fails, by the symbol of the newest error in their own log.",
         ("forest", "error"),
+    ),
+    "writeback": (
+        "synchealth_writeback_users",
+        "Users whose latest password operation failed on its way to AD, by class of the failure.",
+        ("forest", "class"),
     ),
 }
 
@@ -99,6 +105,13 @@ def standing(view: ObjectView) -> str | None:
     return "outside" if view.ad and not view.entra else None
 
 
+def _users(view: UserView, context: Context, now_ms: int) -> Iterator[str]:
+    yield from _objects(view, context, now_ms)
+    failure = latest_failure(operations_of(view))
+    if failure is not None:
+        yield Count("writeback", view.tenant, (_forest(view), str(failure.error))).name
+
+
 def _computers(view: DeviceView, context: Context, now_ms: int) -> Iterator[str]:
     stands = place(view, context.thresholds, now_ms)
     if view.computer is None or stands is None:
@@ -154,7 +167,7 @@ def _forest(view: ObjectView) -> str:
 
 
 _COUNTERS: dict[type[Any], Callable[[Any, Context, int], Iterable[str]]] = {
-    UserView: _objects,
+    UserView: _users,
     GroupView: _objects,
     ContactView: _objects,
     DeviceView: _computers,

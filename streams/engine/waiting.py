@@ -4,6 +4,9 @@ A change in AD waits for the cloud to show it, attribute by attribute, and an ob
 arrival ("object"); a computer waits in each stage of hybrid join. Waits stand in the view's row, so a duplicate or a
 restart measures nothing twice; whoever dies before the row is written measures once more: these are samples for
 histograms, not an account.
+
+A password operation is the other way round: AD mostly shows the new password before any log tells that one was asked
+for, so what stands in the row is that it has landed ("writeback/<kind>"), and its appearance is the measurement.
 """
 
 from __future__ import annotations
@@ -12,19 +15,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from streams.contracts.events import Result
 from streams.detections.detection import Context
 from streams.detections.domains import domains_of
 from streams.views.device import DeviceView
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
 from streams.views.drift import SOURCES, differences, partners
+from streams.views.operations import TOGETHER_MS, PasswordOperation, latest_password, operations_of
 from streams.views.registry import AnyView
 
 OBJECT = "object"
+WRITEBACK = "writeback/"
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One wait that is over. subject: "flow" or "stage"; label: the kind of object, or the stage; seconds >= 0."""
+    """One wait that is over. seconds >= 0.
+
+    subject: "flow", "stage" or "writeback"; label: the kind of object, the stage, or the kind of password operation.
+    """
 
     subject: str
     tenant: str
@@ -40,14 +49,18 @@ def waiting(view: AnyView, context: Context, now_ms: int) -> dict[str, int]:
 
 
 def measured(view: AnyView, before: Mapping[str, int], after: Mapping[str, int], now_ms: int) -> list[Measure]:
-    """The waits that ended with this look at the view."""
+    """The waits that ended with this look at the view, and the passwords that it shows landed for the first time."""
+    return _ended(view, before, after, now_ms) + _landings(view, before, after)
+
+
+def _ended(view: AnyView, before: Mapping[str, int], after: Mapping[str, int], now_ms: int) -> list[Measure]:
     if not before:
         return []
     subject = "stage" if isinstance(view, DeviceView) else "flow"
     forest = _forest(view)
     if forest is None:  # whoever waited has gone: nothing has arrived
         return []
-    over = {what: since_ms for what, since_ms in before.items() if what not in after}
+    over = {what: since for what, since in before.items() if what not in after and not what.startswith(WRITEBACK)}
     if isinstance(view, ObjectView):
         over = {what: since_ms for what, since_ms in over.items() if _arrived(view, what, since_ms)}
     return [
@@ -56,6 +69,36 @@ def measured(view: AnyView, before: Mapping[str, int], after: Mapping[str, int],
         )
         for what, since_ms in over.items()
     ]
+
+
+def _landings(view: AnyView, before: Mapping[str, int], after: Mapping[str, int]) -> list[Measure]:
+    """Once per operation: that more is told of it later moves its beginning by minutes and makes it no other."""
+    if not isinstance(view, UserView):
+        return []
+    forest = _forest(view) or "none"
+    found = []
+    for what, started_ms in after.items():
+        known_ms = before.get(what)
+        if what.startswith(WRITEBACK) and (known_ms is None or abs(started_ms - known_ms) > TOGETHER_MS):
+            landed = _landed(view)
+            if landed is not None and landed.landed_ms is not None:
+                seconds = (landed.landed_ms - landed.started_ms) / 1000
+                found.append(Measure("writeback", view.tenant, forest, landed.kind, seconds))
+    return found
+
+
+def _landed(view: ObjectView) -> PasswordOperation | None:
+    """The latest password operation, if AD shows its password."""
+    latest = latest_password(operations_of(view))
+    return latest if latest is not None and latest.landed_ms is not None and latest.result is Result.SUCCESS else None
+
+
+def _user(view: ObjectView, context: Context, now_ms: int) -> Mapping[str, int]:
+    landed = _landed(view)
+    return {
+        **_flow(view, context, now_ms),
+        **({f"{WRITEBACK}{landed.kind}": landed.started_ms} if landed is not None else {}),
+    }
 
 
 def _stage(view: DeviceView, context: Context, now_ms: int) -> Mapping[str, int]:
@@ -100,7 +143,7 @@ def _kind(view: AnyView) -> str:
 
 _WAITS: dict[type[Any], Callable[[Any, Context, int], Mapping[str, int]]] = {
     DeviceView: _stage,
-    UserView: _flow,
+    UserView: _user,
     GroupView: _flow,
     ContactView: _flow,
 }
