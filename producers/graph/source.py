@@ -15,6 +15,7 @@ from producers.graph.client import GraphClient
 from producers.graph.collections import COLLECTIONS, ERRORS, Collection
 from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
+from producers.graph.logs import LOGS, LogOfEntra, LogPace, LogTask
 from producers.graph.sweep import SweepTask
 from producers.graph.task import Step, Task
 from producers.graph.tenant import TenantTask
@@ -58,6 +59,7 @@ class GraphSource:
         client: GraphClient | None = None,
         collections: Iterable[Collection] = COLLECTIONS,
         clock: Callable[[], float] = time.monotonic,
+        logs: Iterable[LogOfEntra] = LOGS,
     ) -> None:
         self.origin = Origin(name=f"entra/{tenant.id}", side="entra", tenant=tenant.id)
         self.progress = Progress()
@@ -83,6 +85,10 @@ class GraphSource:
                     client, self.origin.name, self._sequence, delta, tenant.sweep_interval_s
                 )
                 tasks.append(self._writeback)
+        pace = LogPace(
+            interval_s=tenant.audit_interval_s, overlap_s=tenant.audit_overlap_s, lookback_s=tenant.audit_lookback_s
+        )
+        tasks += [LogTask(each, client, tenant.id, self.origin.name, self._sequence, pace) for each in logs]
         self._turns = [_Turn(task) for task in tasks]
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:

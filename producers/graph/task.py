@@ -31,7 +31,9 @@ class Task(Protocol):
     """
 
     name: str
-    interval_s: float
+
+    @property
+    def interval_s(self) -> float: ...
 
     def restore(self, checkpoints: list[Checkpoint]) -> None: ...
 

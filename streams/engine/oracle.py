@@ -25,7 +25,7 @@ from streams.engine.links import MEMBER
 from streams.views.contributions import contributions_of, contributor_of, referrer_body, remembered_ms
 from streams.views.device import device_view_key
 from streams.views.directory_object import object_view_key
-from streams.views.events import contributions_of_event, fact_of_event, remembered, words_of
+from streams.views.events import contributions_of_event, fact_of_event, order_of, remembered, words_of
 from streams.views.reference import reference_view_key
 from streams.views.registry import AnyView, view_class
 from streams.views.scope import Scope, scope_name
@@ -125,7 +125,7 @@ def _views(
             if not 0 < said.expires_ms <= now_ms:
                 entries[said.view][said.contributor] = Entry(said.changed_ms, said.body or {})
     about: dict[str, list[Event]] = defaultdict(list)
-    for event in events:
+    for event in sorted(events, key=order_of):
         _note(contributions_of_event(event), entries, now_ms)
         if fact_of_event(event) is not None and event.entra_id is not None:
             about[event.entra_id].append(event)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -104,9 +105,9 @@ def remembered(known: Mapping[str, Event], told: Iterable[Event], most: int = 40
     for event in told:
         slot = slot_of(event)
         before = kept.get(slot)
-        if before is None or _order(before) <= _order(event):
+        if before is None or order_of(before) <= order_of(event):
             kept[slot] = event
-    newest = sorted(kept.items(), key=lambda item: _order(item[1]), reverse=True)[:most]
+    newest = sorted(kept.items(), key=lambda item: order_of(item[1]), reverse=True)[:most]
     return dict(sorted(newest))
 
 
@@ -122,7 +123,7 @@ def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
         if is_event(contributor):
             event = msgspec.convert(entry.body, Event)
             found[event.id] = event
-    return tuple(sorted(found.values(), key=_order))
+    return tuple(sorted(found.values(), key=order_of))
 
 
 def is_event(contributor: str) -> bool:
@@ -136,7 +137,7 @@ def _word(view: str, slot: str, event: Event) -> Contribution:
     return Contribution(
         view=view,
         contributor=slot,
-        seq=event.ts_ms,
+        seq=order_of(event),
         changed_ms=event.ts_ms,
         body=body,
         expires_ms=event.ts_ms + REMEMBERED_MS[prefix],
@@ -154,5 +155,6 @@ def _is_operation(event: Event) -> bool:
     return event.name.startswith(_OPERATIONS) and event.name not in _HEARTBEATS
 
 
-def _order(event: Event) -> tuple[int, str]:
-    return event.ts_ms, event.id
+def order_of(event: Event) -> int:
+    """Which of two events of one slot stands: the later one; of two in one millisecond, always the same one."""
+    return event.ts_ms << 16 | crc32(event.id.encode()) & 0xFFFF

@@ -29,6 +29,7 @@ CLIENT_ID = "2c7e9a10-4b3d-4f68-8d21-a5c0e7b9f314"
 SECRET = "lab-secret"
 ROLES = frozenset(
     {
+        "AuditLog.Read.All",
         "User.Read.All",
         "GroupMember.Read.All",
         "OrgContact.Read.All",

@@ -1,0 +1,171 @@
+"""Follows a log of Entra: auditLogs/directoryAudits, and auditLogs/provisioning of Cloud Sync.
+
+Rows become visible minutes after they happened, in any order, and nothing tells when a row arrived. So each round
+asks again for everything since the newest row less an overlap, and leaves out what it has told. Where that memory is
+cut (a restart, too many rows) a row is told twice, which does no harm: events are known by their id.
+
+Source: Microsoft Graph, list directoryAudits (`ge`) and list provisioningObjectSummary (`gt` only); reports are
+throttled to 5 requests in 10 seconds per application and tenant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from producers.graph.audit_mapping import audit_event
+from producers.graph.client import GraphClient, GraphError
+from producers.graph.delta import dead_letter
+from producers.graph.provisioning_mapping import provisioning_event
+from producers.graph.task import Step
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.errors import InvalidRecordError, RetriableError
+from streams.contracts.events import Event
+from streams.runtime.clock import Sequence, now_ms, rfc3339
+from streams.runtime.logs import get_logger
+
+_PAGE = 1000
+_MOST_REMEMBERED = 15_000
+_REFUSED = frozenset({400, 401, 403, 404})
+_ASK_AGAIN_S = 300.0
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LogOfEntra:
+    """One log: where it is, which comparison its time takes, how its rows are read, and what may be read by."""
+
+    name: str
+    comparison: str
+    event: Callable[[Mapping[str, Any], str, int], Event | None]
+    permission: str
+
+
+AUDITS = LogOfEntra("directoryAudits", "ge", audit_event, "AuditLog.Read.All")
+PROVISIONING = LogOfEntra("provisioning", "gt", provisioning_event, "AuditLog.Read.All")
+LOGS = (AUDITS, PROVISIONING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPace:
+    """How often to ask, how far back to ask again, and how far back to begin; seconds."""
+
+    interval_s: float
+    overlap_s: float
+    lookback_s: float
+
+
+class LogTask:
+    """One log of one tenant. `refusal`: what Graph answered where we may not read it; None while we may."""
+
+    def __init__(
+        self, of: LogOfEntra, client: GraphClient, tenant: str, source: str, sequence: Sequence, pace: LogPace
+    ) -> None:
+        self.name = of.name
+        self.refusal: str | None = None
+        self._log = of
+        self._client = client
+        self._tenant = tenant
+        self._source = source
+        self._sequence = sequence
+        self._pace = pace
+        self._newest_ms = 0
+        self._told: dict[str, int] = {}
+        self._link: str | None = None
+        self._round_ms = 0
+
+    @property
+    def interval_s(self) -> float:
+        """How long to rest; longer while we are refused."""
+        return self._pace.interval_s if self.refusal is None else max(_ASK_AGAIN_S, self._pace.interval_s)
+
+    @property
+    def ready(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def resting(self) -> bool:
+        """Whether the round is complete."""
+        return self._link is None
+
+    @property
+    def full_pass(self) -> str | None:
+        """Never: a log has no whole."""
+        return None
+
+    def restore(self, checkpoints: list[Checkpoint]) -> None:
+        """Go on where the last complete round ended."""
+        for saved in checkpoints:
+            if saved.part == self.name:
+                self._newest_ms = int(saved.position.get("newest_ms", 0))
+                self._told = {str(name): int(at) for name, at in saved.position.get("told", {}).items()}
+
+    def fetch(self) -> dict[str, Any] | None:
+        """A page of rows; None where we may not read the log. Raises RetriableError."""
+        url = self._link or self._client.url(self._path())
+        try:
+            page = self._client.get(url)
+        except GraphError as error:
+            if error.status not in _REFUSED:
+                raise RetriableError(str(error), retry_after_s=_ASK_AGAIN_S) from error
+            if self.refusal is None:
+                log.warning("unknown", source=self._source, part=self.name, error=str(error))
+            self.refusal = f"{error.status} {error.code}"
+            return None
+        self.refusal = None
+        if not isinstance(page.get("value"), list):
+            raise RetriableError(f"{self.name}: the page has no value; asking again")
+        return page
+
+    def apply(self, answer: dict[str, Any] | None) -> Step:
+        """The events that were not told yet; the position once the round is complete."""
+        step, seen_ms = Step(), now_ms()
+        if answer is None:
+            self._link = None
+            return step
+        for item in answer["value"]:
+            try:
+                event = self._log.event(item, self._tenant, seen_ms)
+            except InvalidRecordError as error:
+                step.rejected.append(dead_letter(item, error, seen_ms))
+                continue
+            if event is not None and _short(event.id) not in self._told:
+                self._told[_short(event.id)] = event.ts_ms
+                step.events.append(event)
+                # A row from the future would move the window past rows that are still to come.
+                self._round_ms = max(self._round_ms, min(event.ts_ms, seen_ms))
+        following = answer.get("@odata.nextLink")
+        self._link = following if isinstance(following, str) else None
+        if self._link is None and self._round_ms > self._newest_ms:
+            self._newest_ms = self._round_ms
+            self._forget()
+            seq = self._sequence.next()
+            position = {"newest_ms": self._newest_ms, "told": self._told}
+            step.checkpoints.append(
+                Checkpoint(source=self._source, part=self.name, seq=seq, ts_ms=seen_ms, position=position)
+            )
+        return step
+
+    def _path(self) -> str:
+        since_ms = self._since_ms() if self._newest_ms else now_ms() - int(self._pace.lookback_s * 1000)
+        condition = quote(f"activityDateTime {self._log.comparison} {rfc3339(since_ms)}")
+        return f"/auditLogs/{self._log.name}?$filter={condition}&$top={_PAGE}"
+
+    def _since_ms(self) -> int:
+        return self._newest_ms - int(self._pace.overlap_s * 1000)
+
+    def _forget(self) -> None:
+        """What no later round asks for, and the oldest beyond a bound that a checkpoint can carry."""
+        since_ms = self._since_ms()
+        kept = [(name, at) for name, at in self._told.items() if at >= since_ms]
+        self._told = dict(sorted(kept, key=lambda entry: entry[1])[-_MOST_REMEMBERED:])
+
+
+def _short(name: str) -> str:
+    """A few characters that tell ids of one window apart; the same for two would only leave an event out in 2^64."""
+    return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
