@@ -14,6 +14,7 @@ import time
 # name -> arguments; from the pipeline's core outwards
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "streams": ("--objects", "20000"),
+    "fleet": ("--devices", "100000"),
     "latency": ("--changes", "40"),
     "producers": ("20000",),
     "ldap_read": ("5000",),
