@@ -32,6 +32,7 @@ REASONS = frozenset(
         "value",
         "wrong_key",
         "wrong_shape",
+        "wrong_tenant",
         "wrong_type",
     }
 )

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from producers.eventlog.consumer import Place, Shipped, ShippedReader
+from producers.eventlog.event_hub import records_of
 from producers.eventlog.winlogbeat import winlogbeat_events
 from producers.sequence import last_number
 from producers.source import STREAMING, Batch, Progress
@@ -55,6 +56,7 @@ class EventLogSource:
     ) -> None:
         """`own`: the installation's Kafka, for settings that name no other."""
         name = f"eventlog/{settings.name}"
+        self._format = settings.format
         self.origin = Origin(name=name, side="entra", tenant=settings.tenant)
         self.progress = Progress()
         self._reader = reader or ShippedReader(
@@ -107,9 +109,20 @@ class EventLogSource:
         seen_ms = self._clock()
         try:
             document = _document(record.value)
-            into.events += winlogbeat_events(document, self.origin.tenant, seen_ms)
+            if self._format == "event_hub":
+                self._map_hub(record, document, seen_ms, into)
+            else:
+                into.events += winlogbeat_events(document, self.origin.tenant, seen_ms)
         except InvalidRecordError as error:
             into.rejected.append(_dead_letter(record, error, record.value or b"", seen_ms))
+
+    def _map_hub(self, record: Shipped, document: Any, seen_ms: int, into: _Mapped) -> None:
+        """A message holds many records, and a bad one among them is a dead letter of its own."""
+        for each in records_of(document):
+            try:
+                into.events += each.events(self.origin.tenant, seen_ms)
+            except InvalidRecordError as error:
+                into.rejected.append(_dead_letter(record, error, _written(each.raw, record), seen_ms))
 
     def _positions(self, records: list[Shipped]) -> list[Checkpoint]:
         """The part of each partition that was read from, all with a number of their own."""
@@ -133,6 +146,13 @@ def _document(value: bytes | None) -> Any:
         return orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise InvalidRecordError("not_json", f"the record is not JSON: {error}") from error
+
+
+def _written(raw: Any, record: Shipped) -> bytes:
+    try:
+        return orjson.dumps(raw)
+    except orjson.JSONEncodeError:  # nested deeper than orjson writes, though not than it reads
+        return record.value or b""
 
 
 def _dead_letter(record: Shipped, error: InvalidRecordError, original: bytes, ts_ms: int) -> DeadLetter:

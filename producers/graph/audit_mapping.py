@@ -70,8 +70,8 @@ def audit_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Event | N
         "service": service,
         "agent": _AGENTS.get(agent, agent.replace(" ", "")) if agent else None,
         "sync_server": server,
-        "target_type": target.get("type"),
-        "target_name": target.get("displayName"),
+        "target_type": _text(target, "type") or None,
+        "target_name": _text(target, "displayName") or None,
         "changed": [entry["displayName"] for entry in changed] or None,
     }
     if category.lower() in _VALUES_OF:
@@ -86,7 +86,7 @@ def audit_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Event | N
         ts_ms=event_time(item),
         seen_ms=seen_ms,
         entra_id=guid(found),
-        user_principal_name=target.get("userPrincipalName") or None,
+        user_principal_name=_text(target, "userPrincipalName") or None,
         correlation_id=_text(item, "correlationId") or None,
         result=Result(result) if result in ("success", "failure") else None,
         reason=_text(item, "resultReason")[:LONGEST_REASON] or None,

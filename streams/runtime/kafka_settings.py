@@ -49,7 +49,7 @@ class EventLogSettings(KafkaConnection):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
     tenant: str
-    format: Literal["winlogbeat"]
+    format: Literal["winlogbeat", "event_hub"]
     topics: Annotated[Texts, Field(min_length=1)]
     bootstrap_servers: Texts = Field(default=[])
 
