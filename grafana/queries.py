@@ -179,6 +179,6 @@ WRITEBACK_SUCCESS = f"{_LANDED_1H} / ({_LANDED_1H} + sum(max by (detection) (inc
 
 
 def family_age(family: str) -> str:
-    """How long the oldest open finding of a family has stood, by detection, in seconds."""
+    """How long the oldest open finding of a family has stood, by detection, in seconds; 0 where there is none."""
     chosen = f'{{tenant=~"$tenant", forest=~"($forest)?|none", family="{family}"}}'
-    return f"time() - min by (detection) (synchealth_findings_oldest_open_timestamp_seconds{chosen})"
+    return f"time() - min by (detection) (synchealth_findings_oldest_open_timestamp_seconds{chosen}) or vector(0)"

@@ -63,9 +63,21 @@ def live() -> None:
     places = {"created": 3, "certificate": 2, "pending": 1, "registered": 4, "active": 90, "disabled": 7}
     computers = {Count("computers", "t", ("corp", place, "windows 11")).name: n for place, n in places.items()}
     errors = {Count("join_errors", "t", ("corp", "WININET_E_TIMEOUT")).name: 2}
-    streams.CENSUS.counts = Counter(computers | errors)
+    states = {"synced": 900, "missing": 2, "leaving_deleted": 3, "leaving_scope": 1, "outside": 40}
+    objects = {Count("objects", "t", ("corp", "user", state)).name: n for state, n in states.items()}
+    streams.CENSUS.counts = Counter(computers | errors | objects)
     for stage in ("created", "certificate", "pending"):
         streams.WAITS["stage"].labels("t", "corp", stage).observe(1800)
+    streams.WAITS["flow"].labels("t", "corp", "user").observe(900)
+    streams.WAITS["writeback"].labels("t", "corp", "reset").observe(12)
+    producers.EVENTS.labels("eventlog/connect", "windows").inc(5)
+    for gauge, value in (
+        (streams.LAST_SYNC, now_ms() / 1000 - 600),
+        (streams.LAST_PASSWORD_SYNC, now_ms() / 1000 - 120),
+        (streams.QUOTA_USED, 41_000),
+        (streams.QUOTA, 50_000),
+    ):
+        gauge.labels("t").set(value)
 
 
 @pytest.fixture
