@@ -1,4 +1,4 @@
-"""The only kafka-python producer: facts, tenant states and dead letters into their topics."""
+"""The only kafka-python producer: facts, events, tenant states and dead letters into their topics."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ from streams.runtime.settings import KafkaSettings
 # Kafka refuses record batches above 1 MB by default (message.max.bytes), before compression helps.
 LONGEST_RECORD = 900_000
 _LONGEST_ORIGINAL = 64_000
+_LONGEST_KEY = 1000
 _FATAL = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, SaslAuthenticationFailedError)
 
 log = get_logger(__name__)
@@ -99,7 +100,10 @@ class KafkaPublisher:
         self._send(ENTRA_TENANT, state.tenant, encode(state))
 
     def publish_events(self, source: str, events: Sequence[Event]) -> None:
-        """Send events, grouped by partition: those of servers and those of Entra's logs each to their topic."""
+        """Send events, grouped by partition: those of servers and those of Entra's logs each to their topic.
+
+        The events of one key keep their order.
+        """
         for topic, is_ours in ((SERVER_EVENTS, True), (ENTRA_AUDITS, False)):
             groups: dict[int, list[Event]] = {}
             for event in events:
@@ -107,8 +111,8 @@ class KafkaPublisher:
                     groups.setdefault(partition_of(event.key, self._partitions(topic)), []).append(event)
             for partition, group in groups.items():
                 for start in range(0, len(group), self._chunk_facts):
-                    part = group[start : start + self._chunk_facts]
-                    self._send(topic, part[0].key, encode(EventChunk(source=source, events=part)), partition)
+                    for key, value in self._event_records(source, group[start : start + self._chunk_facts]):
+                        self._send(topic, key, value, partition)
 
     def publish_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
         """Send what could not be used."""
@@ -168,17 +172,28 @@ class KafkaPublisher:
             yield from self._records(origin, facts[:half])
             yield from self._records(origin, facts[half:])
         else:
-            self._refuse(origin, facts[0], value)
+            self._refuse("fact", origin.name, facts[0].object_id, value)
 
-    def _refuse(self, origin: Origin, fact: Fact, value: bytes) -> None:
-        log.error("fact too large", source=origin.name, object_id=fact.object_id, bytes=len(value))
+    def _event_records(self, source: str, events: list[Event]) -> Iterator[tuple[str, bytes]]:
+        key, value = events[0].key, encode(EventChunk(source=source, events=events))
+        if len(key.encode()) + len(value) <= LONGEST_RECORD:
+            yield key, value
+        elif len(events) > 1:
+            half = len(events) // 2
+            yield from self._event_records(source, events[:half])
+            yield from self._event_records(source, events[half:])
+        else:
+            self._refuse("event", source, events[0].id, value)
+
+    def _refuse(self, what: str, source: str, key: str, value: bytes) -> None:
+        log.error("too large for a record", what=what, source=source, key=key[:_LONGEST_KEY], bytes=len(value))
         letter = DeadLetter(
             reason="too_large",
-            error=f"one fact of {len(value)} bytes exceeds {LONGEST_RECORD}; its original is cut",
+            error=f"one {what} of {len(value)} bytes exceeds {LONGEST_RECORD}; its original is cut",
             stage="source",
             ts_ms=now_ms(),
             original=base64.b64encode(value[:_LONGEST_ORIGINAL]).decode(),
-            key=fact.object_id,
+            key=key[:_LONGEST_KEY],
         )
         self.publish_dead_letters([letter])
 

@@ -16,9 +16,11 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import FatalError, RetriableError
+from streams.contracts.events import Event, EventChunk, Log
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin, TenantState
 from streams.runtime.settings import KafkaSettings
 
+USER = "8c2f5d1e-94b7-4c0a-8b3f-6a1d20e57c91"
 ORIGIN = Origin(name="ad/corp.example", side="ad", tenant="t", forest="corp.example")
 
 
@@ -120,6 +122,51 @@ def test_one_fact_that_is_too_large_becomes_a_dead_letter_and_stops_nothing() ->
     letter = decode(value, DeadLetter)
     assert topic == "synchealth.deadletters.v1" and letter.reason == "too_large"
     assert value is not None and len(value) < LONGEST_RECORD
+
+
+def event(number: int, size: int = 0, log: Log = Log.AUDIT) -> Event:
+    details = {"target_name": "x" * size}
+    return Event(
+        id=f"Directory_{number:04d}", log=log, name="update user", tenant="t", ts_ms=1, seen_ms=2, entra_id=USER,
+        server="aadc01", details=details,
+    )
+
+
+def event_chunks(topic: str) -> list[tuple[bytes | None, EventChunk, int | None]]:
+    records = [(key, value, number) for name, key, value, number in Client.made[-1].records if name == topic]
+    return [(key, decode(value, EventChunk), number) for key, value, number in records]
+
+
+def test_chunks_of_events_never_exceed_what_kafka_takes_and_keep_their_order() -> None:
+    events = [event(number, 100_000, log) for number in range(40) for log in (Log.AUDIT, Log.WINDOWS)]
+    fresh().publish_events("eventlog/hub", events)
+    records = Client.made[-1].records
+    assert all(len(key or b"") + len(value or b"") <= LONGEST_RECORD for _, key, value, _ in records)
+    for topic, logs in (("synchealth.entra.audits.v1", Log.AUDIT), ("synchealth.server.events.v1", Log.WINDOWS)):
+        chunks = event_chunks(topic)
+        sent = [each for _, chunk, _ in chunks for each in chunk.events]
+        assert sent == [each for each in events if each.log is logs]
+        assert {(key, number) for key, _, number in chunks} == {
+            (USER.encode(), (murmur2(USER.encode()) & 0x7FFFFFFF) % 4)
+        }
+        assert len(chunks) < 10
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        event(1, 1_000_000),
+        Event(id="x" * 500_000, log=Log.AUDIT, name="n", tenant="t", ts_ms=1, seen_ms=2),
+    ],
+)
+def test_one_event_that_is_too_large_becomes_a_dead_letter_and_stops_nothing(large: Event) -> None:
+    fresh().publish_events("eventlog/hub", [event(0), large, event(2)])
+    told = [each.id for _, chunk, _ in event_chunks("synchealth.entra.audits.v1") for each in chunk.events]
+    assert told == ["Directory_0000", "Directory_0002"]
+    [value] = [value for topic, _, value, _ in Client.made[-1].records if topic == "synchealth.deadletters.v1"]
+    letter = decode(value, DeadLetter)
+    assert letter.reason == "too_large" and letter.error.startswith("one event of")
+    assert value is not None and len(value) < LONGEST_RECORD and len(letter.key or "") <= 1000
 
 
 @pytest.mark.parametrize("where", ["fail_flush", "fail_record"])
