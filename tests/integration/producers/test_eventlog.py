@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -26,14 +27,15 @@ from producers.source import Batch
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.events import Event, EventChunk
-from streams.contracts.topics import DEADLETTERS, SERVER_EVENTS
+from streams.contracts.events import Event, EventChunk, Log
+from streams.contracts.topics import DEADLETTERS, ENTRA_AUDITS, SERVER_EVENTS, Topic
 from streams.runtime.settings import EventLogSettings, KafkaSettings
 from tests.support.fake_kafka import FakeKafka, FakePublisher, Killed
 from tests.support.kafka_log import records
 
 pytestmark = pytest.mark.kafka
 PARTITIONS = 3
+HUB = Path(__file__).parents[2] / "unit" / "producers" / "eventlog" / "samples"
 AT_MS = 1_772_443_867_551
 
 
@@ -86,15 +88,16 @@ def heartbeat(number: int) -> dict[str, Any]:
     )
 
 
-def settings_of(topic: str) -> EventLogSettings:
-    return EventLogSettings(name=topic, tenant="t", format="winlogbeat", topics=[topic])
+def settings_of(topic: str, **more: Any) -> EventLogSettings:
+    table = {"name": topic, "tenant": "t", "format": "winlogbeat", "topics": [topic], **more}
+    return EventLogSettings.model_validate(table)
 
 
 class Life:
     """One process with the source: it ends when it has nothing more to read, or dies where it is told to."""
 
-    def __init__(self, own: KafkaSettings, topic: str, dies_at_save: int = 0) -> None:
-        self.source = EventLogSource(settings_of(topic), own)
+    def __init__(self, own: KafkaSettings, topic: str, dies_at_save: int = 0, **table: Any) -> None:
+        self.source = EventLogSource(settings_of(topic, **table), own)
         self._saves_left = dies_at_save
         publisher = KafkaPublisher(own, "test")
         if dies_at_save:
@@ -122,9 +125,9 @@ class Life:
         return save
 
 
-def told(own: KafkaSettings, topic: str) -> list[Event]:
+def told(own: KafkaSettings, topic: str, where: Topic = SERVER_EVENTS) -> list[Event]:
     source = f"eventlog/{topic}"
-    found = records(own.bootstrap_servers[0], SERVER_EVENTS.name, PARTITIONS)
+    found = records(own.bootstrap_servers[0], where.name, PARTITIONS)
     chunks = [decode(record.value, EventChunk) for record in found]
     return [event for chunk in chunks if chunk.source == source for event in chunk.events]
 
@@ -219,6 +222,27 @@ def test_bad_records_are_dead_letters_and_the_rest_goes_on(
         "empty",
         "not_json",
     ]
+
+
+def test_the_records_of_a_hub_are_entra_events_and_those_of_another_tenant_dead_letters(
+    own: KafkaSettings, topic: str, ship: Callable[[range], None]
+) -> None:
+    [record] = orjson.loads((HUB / "eventhub_provisioninglogs.json").read_bytes())["records"]
+    tenant = record["tenantId"]
+    for partition in range(2):
+        ids_here = [f"{partition}-{number}" for number in range(300)]
+        rows = [record | {"properties": record["properties"] | {"id": each}} for each in ids_here]
+        message = {"records": [*rows, record | {"tenantId": "another"}]}
+        ship.raw.send(topic, orjson.dumps(message), partition=partition)  # type: ignore[attr-defined]
+    for _ in range(2):  # the second life has nothing left to tell
+        Life(own, topic, format="event_hub", tenant=tenant).run()
+    events = told(own, topic, ENTRA_AUDITS)
+    expected = [f"{place}-{number}" for place in range(2) for number in range(300)]
+    assert sorted(event.id for event in events) == sorted(expected)
+    assert {(event.tenant, event.log) for event in events} == {(tenant, Log.PROVISIONING)}
+    letters = [decode(each.value, DeadLetter) for each in records(own.bootstrap_servers[0], DEADLETTERS.name, 1)]
+    ours = [letter for letter in letters if letter.key and letter.key.startswith(f"{topic}/")]
+    assert [letter.reason for letter in ours] == ["wrong_tenant", "wrong_tenant"]
 
 
 def test_kills_at_any_step_never_skip(own: KafkaSettings, topic: str, ship: Callable[[range], None]) -> None:
