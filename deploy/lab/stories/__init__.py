@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from deploy.lab.hybrid import HybridOrganisation
-from deploy.lab.stories import conflicts, hybrid_join, writeback
+from deploy.lab.stories import conflicts, engine, hybrid_join, writeback
 from deploy.lab.stories.story import Story
 
 STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {
     "conflicts": conflicts.build,
+    "engine": engine.build,
     "hybrid_join": hybrid_join.build,
     "writeback": writeback.build,
 }

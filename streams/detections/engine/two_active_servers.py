@@ -14,6 +14,8 @@ from streams.views.tenant import TenantView
 
 # A, B, A, B: a server that takes over, and one that takes back, is no second one.
 FEWEST_TURNS = 4
+# So long after the last turn it is over: a server that is still active has something to write in most cycles.
+QUIET_CYCLES = 4
 
 DETECTION = Detection(
     id="engine.two_active_servers",
@@ -27,20 +29,25 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-staging-server",),
     false_positives=("Several forests each with a Connect server of its own: an unsupported topology all the same.",),
-    known_gaps=("Seen in audits: a second server that has nothing to write is not noticed.",),
+    known_gaps=(
+        "Seen in audits: a second server that has nothing to write is not noticed.",
+        "Clears four cycles after the last turn, though a second server that then writes again is found at once.",
+    ),
 )
 
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires when servers took turns at least A, B, A, B within the hours that are remembered."""
+    """Fires when servers took turns at least A, B, A, B within the hours that are remembered, and four cycles on."""
     taken = turns(view)
-    if len(taken) < FEWEST_TURNS:
+    over_ms = taken[-1][0] + QUIET_CYCLES * context.cycle_ms if taken else 0
+    if len(taken) < FEWEST_TURNS or now_ms >= over_ms:
         return None
     servers = sorted({server for _, server in taken})
     return Verdict(
         summary=f"{' and '.join(servers)} write to the tenant in turns",
         since_ms=taken[1][0],
         open_at_ms=0,
+        recheck_at_ms=over_ms,
         subject=view.subject(),
         evidence={"servers": servers, "turns": len(taken), "latest": rfc3339(taken[-1][0])},
     )
