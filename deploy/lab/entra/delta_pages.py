@@ -45,6 +45,8 @@ class DeltaPage:
         self.done = False
         self._tenant = tenant
         self._collection: Collection = tenant.collections[delta_round.kind]
+        if delta_round.position == delta_round.since and not delta_round.offset:
+            self.round = replace(delta_round, began=self._collection.log.last)
         self._limits, self._seen = limits, seen
         self._names = frozenset(delta_round.select or self._collection.schema.defaults)
         self._members = delta_round.kind == "group" and (delta_round.select is None or "members" in delta_round.select)
@@ -128,7 +130,8 @@ class DeltaPage:
         members, since = self._tenant.members, self.round.since
         room = max(1, self._members_left)
         if entry.created > since:
-            part = [(member, True) for member in members.slice(entry.id, resumed, room + 1)]
+            # New to the client, unless an earlier page of this round told it with members that have left meanwhile.
+            part = list(islice(members.whole(entry.id, max(since, self.round.began)), resumed, resumed + room + 1))
         elif entry.moved > since:
             # Restored: told whole, and to a client that never heard of the deletion also who left since.
             part = list(islice(members.whole(entry.id, since), resumed, resumed + room + 1))

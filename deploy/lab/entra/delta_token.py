@@ -27,7 +27,8 @@ class DeltaRound:
 
     `since`: the client knows everything up to this sequence number; `position`: how far this
     pass has come; `offset`: members already sent of the group at `position`; `select`: the
-    tracked properties, None for the defaults; `ids`: the only objects wanted.
+    tracked properties, None for the defaults; `ids`: the only objects wanted; `began`: the newest change when the
+    round began: who left a group since then may have been told as its member.
     """
 
     kind: Kind
@@ -39,6 +40,7 @@ class DeltaRound:
     minimal: bool = False
     select: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
+    began: int = 0
 
     def ended(self, now_ms: int) -> DeltaRound:
         """Return what the deltaLink carries: the next round starts where this one stopped."""
@@ -48,7 +50,7 @@ class DeltaRound:
 def encode(delta_round: DeltaRound, tenant: TenantStore) -> str:
     """Return the token for a place in a round."""
     r = delta_round
-    fields = [tenant.generation, r.kind, r.since, r.position, r.full, r.issued_ms, r.offset, r.minimal]
+    fields = [tenant.generation, r.kind, r.since, r.position, r.full, r.issued_ms, r.offset, r.minimal, r.began]
     return base64.urlsafe_b64encode(orjson.dumps([*fields, r.select, r.ids])).decode().rstrip("=")
 
 
@@ -63,10 +65,10 @@ def decode(token: str, kind: Kind, tenant: TenantStore) -> DeltaRound:
     try:
         padded = token + "=" * (-len(token) % 4)
         fields: list[Any] = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        generation, own, since, position, full, issued, offset, minimal, select, ids = fields
+        generation, own, since, position, full, issued, offset, minimal, began, select, ids = fields
     except (binascii.Error, ValueError, TypeError):
         bad_request("Badly formed token.")
-    if own != kind or not all(isinstance(n, int) for n in (since, position, issued, offset)):
+    if own != kind or not all(isinstance(n, int) for n in (since, position, issued, offset, began)):
         bad_request("Badly formed token.")
     if generation != tenant.generation or tenant.clock() - issued > LIFE_MS:
         raise sync_state_not_found()
@@ -80,6 +82,7 @@ def decode(token: str, kind: Kind, tenant: TenantStore) -> DeltaRound:
         minimal,
         None if select is None else tuple(select),
         None if ids is None else tuple(ids),
+        began,
     )
 
 

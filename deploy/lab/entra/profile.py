@@ -49,6 +49,8 @@ ROLES: Final = {
     "Directory Synchronization Accounts": "d29b2b05-8046-44ba-8758-1e26182fcf32",
 }
 
+CLOUD_SYNC_TEMPLATE: Final = "1a4721b3-e57f-4451-ae87-ef078703ec94"
+
 
 @dataclass(slots=True)
 class Domain:
@@ -81,6 +83,7 @@ class TenantProfile:
     domains: dict[str, Domain] = field(default_factory=dict)
     roles: list[RoleAssignment] = field(default_factory=list)
     jobs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    principals: dict[str, str] = field(default_factory=dict)
     features: dict[str, bool] = field(default_factory=lambda: {name: name in _ON_BY_DEFAULT for name in FEATURES})
     sync_enabled: bool | None = True
     last_sync_ms: int | None = None
@@ -180,6 +183,19 @@ class TenantProfile:
                 "directoryScopeId": "/",
             }
             for assignment in self.roles
+        ]
+
+    def service_principal_items(self) -> list[dict[str, Any]]:
+        """Return the service principals the lab knows: those of Cloud Sync, named after their AD domain."""
+        return [
+            {
+                "id": principal_id,
+                "accountEnabled": True,
+                "displayName": self.principals.get(principal_id, self.display_name),
+                "applicationTemplateId": CLOUD_SYNC_TEMPLATE,
+                "servicePrincipalType": "Application",
+            }
+            for principal_id in self.jobs
         ]
 
     def grant(self, principal_id: str, role: str) -> None:

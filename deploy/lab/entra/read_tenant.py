@@ -38,13 +38,7 @@ def on_premises_synchronization(service: GraphService, call: Call, groups: tuple
 
 def role_assignments(service: GraphService, call: Call, groups: tuple[str, ...]) -> Answer:
     """`GET /roleManagement/directory/roleAssignments`, with `$filter` on any of its properties."""
-    items = call.tenant.profile.role_items()
-    if text := call.options.get("filter"):
-        try:
-            node = parse(text)
-        except ValueError as error:
-            bad_request(f"Invalid filter clause: {error}")
-        items = [item for item in items if matches(node, item)]
+    items = _filtered(call, call.tenant.profile.role_items())
     return _one_or_all(call, "roleManagement/directory/roleAssignments", items, groups)
 
 
@@ -55,6 +49,14 @@ def role_definitions(service: GraphService, call: Call, groups: tuple[str, ...])
         for name, number in ROLES.items()
     ]
     return _one_or_all(call, "roleManagement/directory/roleDefinitions", items, groups)
+
+
+def service_principals(service: GraphService, call: Call, groups: tuple[str, ...]) -> Answer:
+    """`GET /servicePrincipals` and `/servicePrincipals/{id}`: those of Cloud Sync, with `$filter` and `$select`."""
+    items = _filtered(call, call.tenant.profile.service_principal_items())
+    if (names := call.selected()) is not None:
+        items = [{name: item[name] for name in dict.fromkeys((*names, "id")) if name in item} for item in items]
+    return _one_or_all(call, "servicePrincipals", items, groups)
 
 
 def synchronization_jobs(service: GraphService, call: Call, groups: tuple[str, ...]) -> Answer:
@@ -100,6 +102,16 @@ def _kind(name: str) -> Kind:
     if name not in kinds:
         bad_request(f"Unsupported type 'microsoft.graph.{name}' for deletedItems.")
     return kinds[name]
+
+
+def _filtered(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if not (text := call.options.get("filter")):
+        return items
+    try:
+        node = parse(text)
+    except ValueError as error:
+        bad_request(f"Invalid filter clause: {error}")
+    return [item for item in items if matches(node, item)]
 
 
 def _one_or_all(call: Call, name: str, items: list[dict[str, Any]], groups: tuple[str, ...]) -> Answer:

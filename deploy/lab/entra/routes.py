@@ -36,6 +36,7 @@ _BEHAVIOR = {
 }
 _ROLES = ("RoleManagement.Read.Directory", "RoleManagement.Read.All", *_DIRECTORY)
 _JOBS = ("Synchronization.Read.All", "Synchronization.ReadWrite.All", "Application.ReadWrite.OwnedBy")
+_APPLICATIONS = ("Application.Read.All", "Application.ReadWrite.All", *_DIRECTORY)
 _OBJECTS = ("User.Read.All", "GroupMember.Read.All", "Group.Read.All", "OrgContact.Read.All", *_DEVICES)
 _READ = {"users": _USERS, "groups": _GROUPS, "devices": _DEVICES, "contacts": _CONTACTS}
 
@@ -98,6 +99,7 @@ _SINGLE: Final = [
         _ROLES,
         read_tenant.role_definitions,
     ),
+    Route(re.compile(r"/servicePrincipals(?:/([^/]+))?"), _APPLICATIONS, read_tenant.service_principals),
     Route(
         re.compile(r"/servicePrincipals/([^/]+)/synchronization/jobs(?:/([^/]+))?"),
         _JOBS,

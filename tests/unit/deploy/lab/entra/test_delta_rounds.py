@@ -89,6 +89,7 @@ STEPS = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @example(steps=["create", "round", "delete", "restore", "leave"], seed=0, objects=1, members=1)
+@example(steps=["create", "page", "leave"], seed=0, objects=1, members=2)
 @given(steps=STEPS, seed=st.integers(0, 2**32), objects=st.integers(1, 4), members=st.integers(1, 4))
 def test_any_history_and_page_size_converges(steps: list[str], seed: int, objects: int, members: int) -> None:
     chance, clock = random.Random(seed), Clock()
