@@ -12,6 +12,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
+from deploy.check.eventlog import check_eventlog
 from deploy.check.forest import check_forest
 from deploy.check.kafka import check_kafka
 from deploy.check.line import Line, Mark, fault, good
@@ -31,7 +32,8 @@ def check(config: Path, as_json: bool) -> None:
     """Before the first start: is everything reachable, and may we read it?
 
     Looks at the configuration, Kafka and its topics, every domain controller with our rights there, every Graph
-    permission by the request that needs it, and the clocks. Exit 1 if anything is a fault; a gap is not one.
+    permission by the request that needs it, the topics where others leave events, and the clocks. Exit 1 if anything
+    is a fault; a gap is not one.
     """
     configure_logs("error")
     settings = load_settings(config)
@@ -60,6 +62,8 @@ def lines(settings: Settings, config: Path) -> Iterator[Line]:
         yield from check_forest(forest)
     for tenant in settings.tenant:
         yield from check_tenant(tenant)
+    for table in settings.eventlog:
+        yield check_eventlog(table, settings.kafka)
 
 
 def _print(console: Console, line: Line) -> None:

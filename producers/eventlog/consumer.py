@@ -99,6 +99,11 @@ class ShippedReader:
         return self._max_records
 
     @property
+    def missing(self) -> frozenset[str]:
+        """The topics that are not there while others are."""
+        return self._missing
+
+    @property
     def in_contact(self) -> bool:
         """Whether a broker is connected; a poll without records says nothing of it."""
         if self._consumer is None:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import NewTopic
 
+from deploy.broker import Broker, tansu
+from deploy.check.command import lines as all_lines
+from deploy.check.eventlog import check_eventlog
 from deploy.check.forest import check_forest
 from deploy.check.line import Line, Mark, skew
 from deploy.check.tenant import check_tenant
 from deploy.lab.certificates import issue
 from deploy.lab.entra.faults import Fault
 from deploy.lab.services import LabServices
-from streams.runtime.settings import ForestSettings, TenantSettings, load_settings
+from deploy.lab.sync.cloud_sync import CloudSync
+from producers.eventlog.consumer import Shipped, ShippedReader
+from streams.contracts.errors import FatalError
+from streams.runtime.settings import EventLogSettings, ForestSettings, KafkaConnection, TenantSettings, load_settings
 
 
 @pytest.fixture
@@ -93,10 +102,14 @@ def test_a_tenant_that_is_ready(tenant: TenantSettings) -> None:
         ("Device.Read.All", Mark.GAP),
         ("RoleManagement.Read.Directory", Mark.GAP),
         ("OnPremDirectorySynchronization.Read.All", Mark.GAP),
+        ("AuditLog.Read.All", Mark.GAP),
+        ("Application.Read.All", Mark.GAP),
+        ("Synchronization.Read.All", Mark.GAP),
     ],
 )
 def test_each_missing_permission_is_named(tenant: TenantSettings, lab: LabServices, role: str, mark: Mark) -> None:
     app = lab.organisation.app
+    CloudSync(lab.organisation.tenant, "corp.contoso.local").add("AD2AADProvisioning")
     app.roles = app.roles - {role, "Directory.Read.All"}
     lines = faults(list(check_tenant(tenant)))
     assert [(line.mark, role in line.advice) for line in lines] == [(mark, True)]
@@ -128,3 +141,65 @@ def test_clocks_apart_are_a_fault() -> None:
     assert skew("x", "dc1", now + 30, now).mark is Mark.GOOD
     late = skew("x", "dc1", now - 300, now)
     assert late.mark is Mark.FAULT and "300 s behind" in late.what
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[Broker]:
+    """A Kafka with a topic that holds something and one that does not."""
+    with tansu() as broker:
+        admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        admin.create_topics([NewTopic("filled", 2, 1), NewTopic("idle", 2, 1)])
+        admin.close()
+        producer = KafkaProducer(bootstrap_servers=broker.bootstrap)
+        producer.send("filled", b"{}", partition=1)
+        producer.flush()
+        producer.close()
+        yield broker
+
+
+def event_log(form: str, *topics: str, **more: object) -> EventLogSettings:
+    table = {"name": "servers", "tenant": "t", "format": form, "topics": list(topics), **more}
+    return EventLogSettings.model_validate(table)
+
+
+@pytest.mark.parametrize(
+    ("topics", "mark", "what"),
+    [
+        (["filled"], Mark.GOOD, "filled can be read"),
+        (["idle"], Mark.GOOD, "hold nothing yet"),
+        (["filled", "typo"], Mark.FAULT, "has no topic typo"),
+        (["typo"], Mark.FAULT, "has no topic typo"),
+    ],
+)
+@pytest.mark.parametrize(("form", "advice"), [("winlogbeat", "start Winlogbeat"), ("event_hub", "diagnostic settings")])
+def test_the_topics_of_others_are_there_and_readable_or_it_says_who_fills_them(
+    shipped: Broker, topics: list[str], mark: Mark, what: str, form: str, advice: str
+) -> None:
+    line = check_eventlog(event_log(form, *topics), KafkaConnection(bootstrap_servers=[shipped.bootstrap]))
+    assert (line.area, line.mark) == ("eventlog/servers", mark)
+    assert what in line.what
+    assert (advice in line.advice) is (mark is Mark.FAULT)
+
+
+def test_a_kafka_of_others_that_does_not_answer_is_a_matter_of_addresses(shipped: Broker) -> None:
+    elsewhere = event_log("event_hub", "filled", bootstrap_servers=["127.0.0.1:1"])
+    line = check_eventlog(elsewhere, KafkaConnection(bootstrap_servers=[shipped.bootstrap]))
+    assert line.mark is Mark.FAULT and "127.0.0.1:1" in line.what and "bootstrap_servers" in line.advice
+
+
+def test_who_may_not_read_is_told_which_right_to_ask_for(shipped: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(reader: ShippedReader, wait_s: float) -> list[Shipped]:
+        raise FatalError("Kafka refuses us")
+
+    monkeypatch.setattr(ShippedReader, "poll", refused)
+    own = KafkaConnection(bootstrap_servers=[shipped.bootstrap])
+    assert "may Listen" in check_eventlog(event_log("event_hub", "filled"), own).advice
+    line = check_eventlog(event_log("winlogbeat", "filled"), own)
+    assert line.mark is Mark.FAULT and "Describe and Read" in line.advice
+
+
+def test_the_command_looks_at_every_event_log(config: Path, tenant: TenantSettings) -> None:
+    table = f'[[eventlog]]\nname = "servers"\ntenant = "{tenant.id}"\nformat = "event_hub"\ntopics = ["a"]\n'
+    config.write_text(f"{config.read_text()}\n{table}")
+    areas = [(line.area, line.mark) for line in all_lines(load_settings(config, {}), config)]
+    assert ("eventlog/servers", Mark.FAULT) in areas
