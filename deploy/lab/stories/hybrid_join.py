@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 
+from deploy.lab.events import DEVICE_REGISTRATION, DEVICE_REGISTRATION_CHANNEL, join_event, winlogbeat_document
 from deploy.lab.hybrid import HybridOrganisation
 from deploy.lab.stories.story import Expectation, Step, Story
 from deploy.lab.sync.devices import join_certificate
@@ -33,8 +34,10 @@ class _Rollout:
         self._main = lab.forests[0]
         self._store, self._tenant = self._main.store, lab.tenant
         self._computers: dict[str, uuid.UUID] = {}
+        self._events = 0
         for name in ("storage", "certs", "expired", "clouddel", "returns", "deleted", "disabled", "reimaged", "byod"):
             self._join(self._name(name))
+        self._create(self._name("proxy"))
         self._new, self._slow = self._create(self._name("new")), self._create(self._name("slow"))
 
     def faults(self) -> list[Step]:
@@ -53,6 +56,10 @@ class _Rollout:
             Step(
                 name="stalls", at_min=4, told="A new computer is not exported; another one never registers",
                 act=self._stall, opens=[self._device("not_synced", "new"), self._device("pending_stuck", "slow")],
+            ),
+            Step(
+                name="refused", at_min=5, told="A computer's join ends in a sign-in page of the proxy, at every attempt",
+                act=self._refuse, opens=[self._device("join_failing", "proxy")],
             ),
             Step(
                 name="cloud deletion", at_min=6, told="Somebody deletes a device in the portal",
@@ -82,7 +89,7 @@ class _Rollout:
         return [
             Step(
                 name="helped at the desk", at_min=70, told="The cupboard is opened; certificates are cleaned up",
-                act=self._clean_up, repairs=["storage", "certificates"],
+                act=self._clean_up, repairs=["storage", "certificates", "refused"],
             ),
             Step(
                 name="let out", at_min=75, told="The export works again, the proxy lets computers register",
@@ -109,6 +116,23 @@ class _Rollout:
         for guid in (self._new, self._slow):
             self._store.modify(guid, {"userCertificate": [join_certificate(guid)]})
         self._devices.cycle()
+
+    def _refuse(self) -> None:
+        self._log("proxy", join_event(phase="auth", client_error="0xcaa9002c", event_id=304), 304)
+
+    def _log(self, name: str, message: str, event_id: int) -> None:
+        """The computer's own log, as event forwarding brings it to the Connect server's Winlogbeat."""
+        self._events += 1
+        document = winlogbeat_document(
+            server=f"{self._name(name)}.{self._store.domain}",
+            provider=DEVICE_REGISTRATION,
+            channel=DEVICE_REGISTRATION_CHANNEL,
+            event_id=event_id,
+            message=message,
+            record_id=self._events,
+            at_ms=self._tenant.clock(),
+        )
+        self._lab.engine.log.forward(document)
 
     def _delete_in_cloud(self) -> None:
         guid = self._guid("clouddel")
@@ -140,6 +164,7 @@ class _Rollout:
         for name in ("certs", "expired"):
             guid = self._guid(name)
             self._store.modify(guid, {"userCertificate": [join_certificate(guid)]})
+        self._log("proxy", join_event(event_id=306), 306)
 
     def _let_out(self) -> None:
         self._devices.stalled.clear()

@@ -49,10 +49,14 @@ class EventLog:
             at_ms=self._clock(),
             level=level,
         )
+        self.forward(document)
+        return document
+
+    def forward(self, document: Document) -> None:
+        """Take in an event of another computer's log, as Windows Event Forwarding brings those of clients."""
         self.documents.append(document)
         for listener in self._listeners:
             listener(document)
-        return document
 
     def ids(self, provider: str | None = None) -> list[int]:
         """The event ids in the log, oldest first; of one provider if it is named."""

@@ -18,6 +18,7 @@ from streams.detections.registry import all_detections
 from streams.engine.oracle import DirectoryObject, expected_findings
 from streams.runtime.clock import now_ms
 from streams.views.scope import Scope
+from tests.support.lab_events import events_of_lab
 from tests.support.lab_oracle import objects_of_lab
 
 CYCLE_MIN, LAST_MIN = 30, 120
@@ -56,6 +57,7 @@ class Memory:
             {forest.name: Scope(list(forest.scope.include)) for forest in lab.forests},
             all_detections(),
             now_ms=now_ms() + LATER_MS,
+            events=events_of_lab(lab),
         )
 
 
