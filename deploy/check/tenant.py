@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import requests
 
-from deploy.check.line import Line, fault, gap, good, skew
+from deploy.check.line import Line, Mark, fault, gap, good, skew
 from producers.graph.client import GraphClient, GraphError, TimedSession
 from producers.graph.collections import COLLECTIONS
+from producers.graph.tenant import CLOUD_SYNC_PRINCIPALS, jobs_path
 from producers.graph.token import TokenSource
 from streams.contracts.errors import RetriableError
 from streams.runtime.settings import TenantSettings
@@ -48,6 +49,12 @@ _NEEDS = (
         "synchronisation features are unknown, so conflict.hard_match_blocked stays silent "
         "(most tenants give this to people only, not to applications)",
     ),
+    _Need(
+        "/auditLogs/directoryAudits?$top=1",
+        "AuditLog.Read.All",
+        "audit and provisioning logs are unknown, so what Entra ID says of password resets, settings that somebody "
+        "changed and writeback to AD is not judged",
+    ),
 )
 
 
@@ -63,7 +70,25 @@ def check_tenant(tenant: TenantSettings) -> Iterator[Line]:
     client = GraphClient(tenant, tokens)
     for need in _NEEDS:
         yield _permission(client, need, tenant)
+    yield from _cloud_sync(client, tenant)
     yield from _clock(tenant)
+
+
+def _cloud_sync(client: GraphClient, tenant: TenantSettings) -> Iterator[Line]:
+    """Whether the jobs of Cloud Sync can be read; where it is not used, there is no job to try it with."""
+    lost = "the jobs of Cloud Sync are unknown, so a quarantine or a failing job is not seen"
+    yield (listed := _permission(client, _Need(CLOUD_SYNC_PRINCIPALS, "Application.Read.All", lost), tenant))
+    if listed.mark is not Mark.GOOD:
+        return
+    try:
+        found = client.get(client.url(CLOUD_SYNC_PRINCIPALS)).get("value") or []
+    except (GraphError, RetriableError) as error:
+        yield fault(tenant.id, str(error), "check again")
+        return
+    for principal in found[:1]:
+        yield _permission(client, _Need(jobs_path(principal["id"]), "Synchronization.Read.All", lost), tenant)
+    if not found:
+        yield good(tenant.id, "Synchronization.Read.All: not tried, no configuration of Cloud Sync is there")
 
 
 def _permission(client: GraphClient, need: _Need, tenant: TenantSettings) -> Line:

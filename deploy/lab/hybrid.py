@@ -22,10 +22,10 @@ from deploy.lab.sync.writeback import LabTarget, PasswordWriteback
 
 # What the pipeline may read; delegated stands for onPremisesSynchronization, which real Graph shows to people only.
 GRAPH_ROLES = (
-    "AuditLog.Read.All", "Device.Read.All", "Directory.Read.All", "Domain.Read.All", "Group.Read.All",
-    "GroupMember.Read.All",
+    "Application.Read.All", "AuditLog.Read.All", "Device.Read.All", "Directory.Read.All", "Domain.Read.All",
+    "Group.Read.All", "GroupMember.Read.All",
     "OnPremDirectorySynchronization.Read.All", "OrgContact.Read.All", "Organization.Read.All",
-    "RoleManagement.Read.Directory", "User.Read.All",
+    "RoleManagement.Read.Directory", "Synchronization.Read.All", "User.Read.All",
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class GraphError(SyncHealthError):
     def __init__(self, status: int, code: str, message: str, url: str) -> None:
         self.status = status
         self.code = code
+        self.message = message
         super().__init__(f"Graph answers {status} {code} to {_path(url)}: {message}")
 
 

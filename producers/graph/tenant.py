@@ -1,15 +1,19 @@
-"""The tenant's own state: organization, domains, sync features, holders of directory roles.
+"""The tenant's own state: organization, domains, synchronisation and its jobs, holders of directory roles.
 
 Each part is probed alone. A refusal (403: onPremisesSynchronization has no application permission in most
-tenants) means unknown, never "off"; a part that cannot be reached right now keeps its last value.
+tenants) means unknown, never "off", and is told as refused; a part that cannot be reached right now keeps its
+last value.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from producers.graph.client import GraphClient, GraphError
+from producers.graph.synchronization_mapping import job_of, settings_of
 from producers.graph.task import Step
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
@@ -29,6 +33,15 @@ _ORGANIZATION = (
 )
 _BETA_ORGANIZATION = ("onPremisesLastPasswordSyncDateTime", "directorySizeQuota")
 _LONGEST_LIST = 50_000
+# The application template of Cloud Sync ("Provision from Active Directory"): its service principals hold the jobs.
+_CLOUD_SYNC = "1a4721b3-e57f-4451-ae87-ef078703ec94"
+_OF_CLOUD_SYNC = quote(f"applicationTemplateId eq '{_CLOUD_SYNC}'")
+CLOUD_SYNC_PRINCIPALS = f"/servicePrincipals?$filter={_OF_CLOUD_SYNC}&$select=id"
+_REFUSED = frozenset({401, 403})
+_GONE = 404
+# What differs from answer to answer: a refusal that repeats must read the same.
+_PASSING = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\d{4}-\d\d-\d\d[T ][\d:.]+Z?")
+_LONGEST_REFUSAL = 200
 
 log = get_logger(__name__)
 
@@ -46,13 +59,24 @@ class TenantTask:
         self._sequence = sequence
         self._told: dict[str, Any] | None = None
         self._collected = {"collected": False, "devices_collected": False}
-        self._refusals: dict[str, str] = {}
-        self._probes: dict[str, Callable[[], Any]] = {
-            "organization": self._organization,
-            "domains": self._domains,
-            "features": self._features,
-            "privileged_ids": self._privileged_ids,
+        self._logged: dict[str, str] = {}
+        self._refused_parts: dict[str, str] = {}
+        self._refused: dict[str, str] = {}
+        self._more_refused: Callable[[], dict[str, str]] = dict
+        self._beta_settings: dict[str, Any] = {}
+        # One request may answer several parts.
+        self._probes: dict[tuple[str, ...], Callable[[], dict[str, Any]]] = {
+            ("organization",): lambda: {"organization": self._organization()},
+            ("domains",): lambda: {"domains": self._domains()},
+            ("features", "synchronization"): self._synchronization,
+            ("privileged_ids",): lambda: {"privileged_ids": self._privileged_ids()},
+            ("jobs",): lambda: {"jobs": self._jobs()},
         }
+        self._parts = [name for names in self._probes for name in names]
+
+    def also_refused(self, refusals: Callable[[], dict[str, str]]) -> None:
+        """Tell with each reading what `refusals` names, too: parts that other tasks may not read, and the answer."""
+        self._more_refused = refusals
 
     @property
     def ready(self) -> bool:
@@ -79,24 +103,24 @@ class TenantTask:
         """
         parts: dict[str, Any] = {}
         failure: RetriableError | None = None
-        for name, probe in self._probes.items():
+        for names, probe in self._probes.items():
             try:
-                parts[name] = probe()
-                self._refusals.pop(name, None)
+                parts |= probe()
+                self._note(names, None)
             except GraphError as error:
-                parts[name] = None
-                if self._refusals.get(name) != error.code:
-                    log.warning("unknown", source=self._source, part=name, error=str(error))
-                self._refusals[name] = error.code
+                parts |= dict.fromkeys(names)
+                self._note(names, error)
             except RetriableError as error:
                 failure = error
         if failure is not None and not parts:
             raise failure
-        return parts
+        # A copy: the next fetch may run while this answer is told.
+        return {**parts, "refused": dict(self._refused_parts)}
 
     def apply(self, answer: dict[str, Any]) -> Step:
         """The tenant's state; nothing if no part of it was read."""
-        return self._tell({**(self._told or dict.fromkeys(self._probes)), **answer})
+        self._refused = answer["refused"]
+        return self._tell({**(self._told or dict.fromkeys(self._parts)), **answer})
 
     def collected(self, *, devices: bool) -> Step:
         """The tenant's state again, once the first full reading is in Kafka; `devices`: theirs is, too."""
@@ -105,6 +129,7 @@ class TenantTask:
 
     def _tell(self, known: dict[str, Any]) -> Step:
         known |= self._collected
+        known["refused"] = {**self._more_refused(), **self._refused}
         if known["domains"] is None and known["organization"] is not None:
             known["domains"] = _verified_domains(known["organization"])
         if known == self._told:
@@ -114,6 +139,19 @@ class TenantTask:
         state = TenantState(tenant=self._tenant, seq=seq, ts_ms=ts_ms, **known)
         saved = Checkpoint(source=self._source, part=self.name, seq=seq, ts_ms=ts_ms, position={"told": seq})
         return Step(tenants=[state], checkpoints=[saved])
+
+    def _note(self, names: tuple[str, ...], error: GraphError | None) -> None:
+        """Remember what is refused, and log it once; what does not exist is unknown and no refusal."""
+        for name in names:
+            if error is None:
+                self._logged.pop(name, None)
+            elif self._logged.get(name) != error.code:
+                log.warning("unknown", source=self._source, part=name, error=str(error))
+                self._logged[name] = error.code
+            if error is not None and error.status in _REFUSED:
+                self._refused_parts[name] = _refusal(error)
+            else:
+                self._refused_parts.pop(name, None)
 
     def _organization(self) -> dict[str, Any]:
         """The organization, with the time of this reading: how old its times are can only be judged by that."""
@@ -145,12 +183,42 @@ class TenantTask:
             if isinstance(item.get("id"), str)
         ]
 
-    def _features(self) -> dict[str, bool | None] | None:
+    def _synchronization(self) -> dict[str, Any]:
         found = self._items(self._client.url("/directory/onPremisesSynchronization"), 1)
-        features = found[0].get("features") if found else None
-        if not isinstance(features, dict):
-            return None
-        return {name: value for name, value in features.items() if value is None or isinstance(value, bool)}
+        if not found:
+            return {"features": None, "synchronization": None}
+        features = found[0].get("features")
+        if isinstance(features, dict):
+            features = {name: value for name, value in features.items() if value is None or isinstance(value, bool)}
+        else:
+            features = None
+        return {"features": features, "synchronization": {**self._of_beta(), **settings_of(found[0])}}
+
+    def _of_beta(self) -> dict[str, Any]:
+        """What only the beta tells; the last of it while it is out of reach."""
+        try:
+            found = self._items(self._client.beta_url("/directory/onPremisesSynchronization"), 1)
+            self._beta_settings = settings_of(found[0]) if found else {}
+        except GraphError as error:
+            log.debug("unknown", source=self._source, part="beta synchronization", error=str(error))
+            self._beta_settings = {}
+        except RetriableError as error:
+            log.debug("out of reach", source=self._source, part="beta synchronization", error=str(error))
+        return self._beta_settings
+
+    def _jobs(self) -> list[dict[str, Any]]:
+        """The jobs of every Cloud Sync configuration, by id; none where Cloud Sync is not used."""
+        jobs = []
+        for principal in self._items(self._client.url(CLOUD_SYNC_PRINCIPALS)):
+            name = str(principal["id"])
+            try:
+                found = self._items(self._client.url(jobs_path(name)))
+            except GraphError as error:
+                if error.status != _GONE:
+                    raise
+                continue  # removed since it was listed
+            jobs += [job_of(job, name) for job in found if isinstance(job.get("id"), str)]
+        return sorted(jobs, key=lambda job: str(job["id"]))
 
     def _privileged_ids(self) -> list[str]:
         found = self._items(self._client.url("/roleManagement/directory/roleAssignments?$select=principalId"))
@@ -167,6 +235,15 @@ class TenantTask:
             items += [item for item in value if isinstance(item, dict)]
             url = following if isinstance(following, str) else None
         return items
+
+
+def jobs_path(service_principal: str) -> str:
+    """Where the synchronization jobs of a service principal are."""
+    return f"/servicePrincipals/{service_principal}/synchronization/jobs"
+
+
+def _refusal(error: GraphError) -> str:
+    return f"{error.status} {error.code}: {_PASSING.sub('...', error.message)}"[:_LONGEST_REFUSAL]
 
 
 def _verified_domains(organization: dict[str, Any]) -> list[Domain] | None:

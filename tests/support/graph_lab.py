@@ -39,6 +39,7 @@ ROLES = frozenset(
         "Domain.Read.All",
         "Directory.Read.All",
         "RoleManagement.Read.Directory",
+        "Synchronization.Read.All",
     }
 )
 

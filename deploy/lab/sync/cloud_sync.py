@@ -34,6 +34,7 @@ class CloudSync:
         self._store, self.domain = store, domain
         self.principal_id = str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_DNS, store.tenant_id), domain))
         self._jobs = store.profile.jobs.setdefault(self.principal_id, [])
+        store.profile.principals[self.principal_id] = domain
 
     def add(self, name: JobName) -> str:
         """Add an active job that has never run; return its id."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import Any
+
 import pytest
 
 from deploy.lab.entra.faults import Fault
+from deploy.lab.sync.cloud_sync import CloudSync
+from producers.graph.client import GraphClient, GraphError
+from producers.graph.synchronization_mapping import job_of
+from producers.graph.tenant import TenantTask
 from streams.contracts.facts import TenantState
+from streams.runtime.clock import Sequence
 from tests.support.graph_lab import TENANT, GraphLab, drain
 
 
@@ -77,3 +85,121 @@ def test_a_part_out_of_reach_keeps_its_last_value(lab: GraphLab, part: str) -> N
 def _parts(state: TenantState) -> tuple[object, ...]:
     organization = {**(state.organization or {}), "readDateTime": None}
     return organization, state.domains, state.privileged_ids
+
+
+def test_settings_of_the_synchronisation_come_from_both_versions(lab: GraphLab) -> None:
+    lab.app.delegated = True
+    lab.tenant.profile.deletion_threshold = 750
+    with lab.source() as source:
+        state = states(lab, source)[-1]
+        lab.faults.add(Fault("server_error", path="/directory/onPremisesSynchronization", times=None))
+        (kept,) = states(lab, source, 101)
+    assert state.synchronization == {
+        "deletion_prevention": "enabledForCount",
+        "deletion_threshold": 750,
+        "client_version": "2.5.79.0",
+        "interval_s": 1800,
+    }
+    assert state.refused == {}
+    assert (kept.synchronization, kept.features) == (state.synchronization, state.features)
+
+
+def test_jobs_of_cloud_sync(lab: GraphLab) -> None:
+    cloud = CloudSync(lab.tenant, "corp.contoso.local")
+    held, new = cloud.add("AD2AADProvisioning"), cloud.add("AAD2ADGroupProvisioning")
+    cloud.ran(held, exported=3)
+    cloud.quarantine(held, "TooManyDeletes", code="HybridSynchronizationTooManyDeletes")
+    with lab.source() as source:
+        jobs = {job["id"]: job for job in states(lab, source)[-1].jobs or ()}
+    assert set(jobs) == {held, new}
+    assert jobs[new] == {
+        "id": new,
+        "kind": "AAD2ADGroupProvisioning",
+        "service_principal": cloud.principal_id,
+        "state": "Active",
+        "code": "NotRun",
+        "failures": 0,
+        "escrowed": False,
+    }
+    assert {name: jobs[held][name] for name in ("code", "quarantine_reason", "quarantine_error", "failures")} == {
+        "code": "Quarantine",
+        "quarantine_reason": "TooManyDeletes",
+        "quarantine_error": "HybridSynchronizationTooManyDeletes",
+        "failures": 1,
+    }
+    assert jobs[held]["quarantine_since"] and jobs[held]["last_run"] and jobs[held]["last_success"]
+
+
+def test_a_time_that_was_never_set_is_absent() -> None:
+    execution = {"timeEnded": "0001-01-01T00:00:00Z"}
+    job = job_of({"id": "X.1", "status": {"lastExecution": execution, "lastSuccessfulExecution": execution}}, "sp")
+    assert job == {"id": "X.1", "kind": "X", "service_principal": "sp"}
+
+
+def test_without_cloud_sync_there_are_no_jobs(lab: GraphLab) -> None:
+    with lab.source() as source:
+        assert states(lab, source)[-1].jobs == []
+
+
+@pytest.mark.parametrize("path", [r"/servicePrincipals$", "/synchronization/jobs"])
+def test_refused_jobs_are_unknown_and_told_the_same_each_time(lab: GraphLab, path: str) -> None:
+    CloudSync(lab.tenant, "corp.contoso.local").add("AD2AADProvisioning")
+    lab.app.delegated = True
+    number = lab.faults.add(Fault("forbidden", path=path, times=None))
+    with lab.source() as source:
+        first = states(lab, source)[-1]
+        (again,) = states(lab, source, 101)
+        lab.faults.clear(number)
+        (granted,) = states(lab, source, 101)
+    assert first.jobs is None and first.domains
+    assert first.refused == {
+        "jobs": "403 Authorization_RequestDenied: Insufficient privileges to complete the operation."
+    }
+    assert again.refused == first.refused
+    assert granted.refused == {} and granted.jobs
+
+
+def test_both_parts_of_one_refused_request_are_told(lab: GraphLab) -> None:
+    with lab.source() as source:
+        state = states(lab, source)[-1]
+    assert state.synchronization is None
+    assert set(state.refused) == {"features", "synchronization"}
+
+
+def test_what_does_not_exist_is_unknown_and_no_refusal() -> None:
+    answers = {"/roleAssignments": 404, "/domains": 403}
+    state = told_by(answers)
+    assert state.privileged_ids is None and state.domains is None
+    assert state.refused == {"domains": "403 Denied: request ... at ... failed"}
+
+
+def test_refusals_of_other_tasks_are_told_too_and_end_with_them() -> None:
+    more = {"audits": "403 Denied"}
+    task = TenantTask(Answers({}), TENANT, "entra", Sequence(), 100)
+    task.also_refused(lambda: more)
+    (first,) = task.apply(task.fetch()).tenants
+    assert first.refused == {"audits": "403 Denied"}
+    more.clear()
+    (again,) = task.apply(task.fetch()).tenants
+    assert again.refused == {}
+
+
+class Answers(GraphClient):
+    """Empty lists, and `refusals`: the status for every path that contains a text."""
+
+    def __init__(self, refusals: dict[str, int]) -> None:
+        self._refusals = refusals
+        self._base = "https://graph.test"
+
+    def get(self, url: str, headers: object = None) -> dict[str, Any]:
+        for path, status in self._refusals.items():
+            if path in url:
+                message = f"request {uuid.uuid4()} at 2026-11-26T10:00:00Z failed"
+                raise GraphError(status, "Denied", message, url)
+        return {"value": []}
+
+
+def told_by(refusals: dict[str, int]) -> TenantState:
+    task = TenantTask(Answers(refusals), TENANT, "entra", Sequence(), 100)
+    (state,) = task.apply(task.fetch()).tenants
+    return state

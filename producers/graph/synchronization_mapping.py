@@ -1,0 +1,70 @@
+"""What Graph says of the synchronisation itself, as TenantState carries it: settings of Connect, jobs of Cloud Sync.
+
+Source: Microsoft Graph v1.0 metadata (synchronizationJob, onPremisesDirectorySynchronization); beta for the version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# Graph sends the year 1 for a time that was never set.
+_NEVER = "0001-01-01"
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
+_SECONDS = (86_400, 3600, 60, 1)
+
+
+def settings_of(entity: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of onPremisesSynchronization that v1.0 or the beta tells; what it does not tell is absent."""
+    configuration = _part(entity, "configuration")
+    prevention = _part(configuration, "accidentalDeletionPrevention")
+    return _told(
+        deletion_prevention=prevention.get("synchronizationPreventionType"),
+        deletion_threshold=prevention.get("alertThreshold"),
+        client_version=configuration.get("synchronizationClientVersion"),
+        interval_s=_duration_s(configuration.get("synchronizationInterval")),
+    )
+
+
+def job_of(job: Mapping[str, Any], service_principal: str) -> dict[str, Any]:
+    """A synchronizationJob, flat. The kind is the beginning of its id: templateId may differ from it."""
+    status = _part(job, "status")
+    quarantine = _part(status, "quarantine")
+    error = _part(quarantine, "error")
+    name = str(job["id"])
+    return _told(
+        id=name,
+        kind=name.partition(".")[0],
+        service_principal=service_principal,
+        state=_part(job, "schedule").get("state"),
+        code=status.get("code"),
+        quarantine_reason=quarantine.get("reason"),
+        quarantine_since=_time(quarantine, "currentBegan") or _time(quarantine, "seriesBegan"),
+        quarantine_error=error.get("code") or error.get("message"),
+        failures=status.get("countSuccessiveCompleteFailures"),
+        last_run=_time(_part(status, "lastExecution"), "timeEnded"),
+        last_success=_time(_part(status, "lastSuccessfulExecution"), "timeEnded"),
+        escrowed=status.get("escrowsPruned"),
+    )
+
+
+def _duration_s(value: object) -> int | None:
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not any(found.groups()):
+        return None
+    return sum(int(number or 0) * seconds for number, seconds in zip(found.groups(), _SECONDS, strict=True))
+
+
+def _part(entity: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = entity.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _time(entity: Mapping[str, Any], name: str) -> str | None:
+    value = entity.get(name)
+    return value if isinstance(value, str) and not value.startswith(_NEVER) else None
+
+
+def _told(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
