@@ -17,6 +17,7 @@ def test_every_gap_of_the_rollout_opens_and_resolves(empty_kafka: Broker, tmp_pa
     shown = {finding["detection"].partition(".")[2] for finding in report["findings"]}
     assert shown == {
         "stale", "certificate_overflow", "certificate_invalid", "not_synced", "pending_stuck", "deleted_only_in_cloud",
-        "re_pended", "orphaned_cloud_device", "enabled_state_mismatch", "duplicate_device", "dual_state", "join_failing",
+        "re_pended", "orphaned_cloud_device", "enabled_state_mismatch", "duplicate_device", "dual_state",
+        "join_failing",
     }  # fmt: skip
     assert [finding for finding in report["unexpected"] if finding["state"] == "open"] == []

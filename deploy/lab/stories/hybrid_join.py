@@ -58,7 +58,7 @@ class _Rollout:
                 act=self._stall, opens=[self._device("not_synced", "new"), self._device("pending_stuck", "slow")],
             ),
             Step(
-                name="refused", at_min=5, told="A computer's join ends in a sign-in page of the proxy, at every attempt",
+                name="refused", at_min=5, told="A computer's join always ends in a sign-in page of the proxy",
                 act=self._refuse, opens=[self._device("join_failing", "proxy")],
             ),
             Step(
