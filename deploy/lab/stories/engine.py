@@ -115,19 +115,19 @@ class _ServerRoom:
         ]  # fmt: skip
 
     def servers(self) -> list[Step]:
-        """A staging server is no longer one."""
+        """A staging server is no longer one. Turns are told apart by the time of day, so it takes a while to show."""
         busy = [
             Step(name=f"work goes on {minute}", at_min=minute, told="People change jobs", act=self._work)
-            for minute in (155, 185, 215)
+            for minute in range(34, 280, 30)
         ]
         return [
             Step(
-                name="second server", at_min=125, told=f"{_SECOND_SERVER} leaves staging mode, and exports too",
+                name="second server", at_min=4, told=f"{_SECOND_SERVER} leaves staging mode, and exports too",
                 act=self._double, opens=[self._of_tenant("engine.two_active_servers")],
             ),
             *busy,
             Step(
-                name="one server", at_min=240, told=f"{_SECOND_SERVER} is put back into staging mode",
+                name="one server", at_min=285, told=f"{_SECOND_SERVER} is put back into staging mode",
                 act=lambda: self._engine.tenant.audit.servers.remove(_SECOND_SERVER), repairs=["second server"],
             ),
         ]  # fmt: skip
@@ -136,11 +136,11 @@ class _ServerRoom:
         """The scheduler is off."""
         return [
             Step(
-                name="stopped", at_min=250, told="The ADSync service stops",
+                name="stopped", at_min=290, told="The ADSync service stops",
                 act=lambda: self._stop(stopped=True), opens=[self._of_tenant("engine.sync_stopped")],
             ),
             Step(
-                name="started", at_min=370, told="It is started again",
+                name="started", at_min=385, told="It is started again",
                 act=lambda: self._stop(stopped=False), repairs=["stopped"],
             ),
         ]  # fmt: skip

@@ -14,7 +14,7 @@ from streams.views.tenant import TenantView
 
 # A, B, A, B: a server that takes over, and one that takes back, is no second one.
 FEWEST_TURNS = 4
-# So long after the last turn it is over: a server that is still active has something to write in most cycles.
+# When all but one have been quiet for so long it is over: an active server has something to write in most cycles.
 QUIET_CYCLES = 4
 
 DETECTION = Detection(
@@ -31,16 +31,19 @@ DETECTION = Detection(
     false_positives=("Several forests each with a Connect server of its own: an unsupported topology all the same.",),
     known_gaps=(
         "Seen in audits: a second server that has nothing to write is not noticed.",
-        "Clears four cycles after the last turn, though a second server that then writes again is found at once.",
+        "A second server that writes nothing for four cycles is taken for one in staging mode, until it writes again.",
     ),
 )
 
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires when servers took turns at least A, B, A, B within the hours that are remembered, and four cycles on."""
+    """Fires when servers took turns at least A, B, A, B until all but one have been quiet for four cycles."""
     taken = turns(view)
-    over_ms = taken[-1][0] + QUIET_CYCLES * context.cycle_ms if taken else 0
-    if len(taken) < FEWEST_TURNS or now_ms >= over_ms:
+    if len(taken) < FEWEST_TURNS:
+        return None
+    latest = {server: ts_ms for ts_ms, server in view.exports}
+    over_ms = sorted(latest.values())[-2] + QUIET_CYCLES * context.cycle_ms
+    if now_ms >= over_ms:
         return None
     servers = sorted({server for _, server in taken})
     return Verdict(

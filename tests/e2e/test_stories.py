@@ -1,0 +1,112 @@
+"""The stories of writeback and of the engine, played through the whole pipeline; no password shows up on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from kafka import KafkaConsumer
+
+from deploy.broker import Broker
+from deploy.demo.stage import Wishes, stage
+from deploy.demo.watcher import FindingsWatcher
+from deploy.lab.stories import STORIES
+from deploy.lab.stories.player import Player
+from deploy.lab.sync.winlogbeat import TOPIC as WINLOGBEAT
+from deploy.lab.sync.writeback import LabTarget
+from deploy.lab.sync.writeback_audit import WritebackUser
+from streams.contracts.finding import Finding, FindingState
+from streams.contracts.topics import FINDINGS, TOPICS
+from tests.e2e.test_demo import run_demo
+from tests.support.kafka_log import records
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+# Detections may open in passing that the story does not name: they must have ended with it.
+WRITEBACK = {
+    "writeback.password_writeback_failed", "writeback.password_writeback_unconfirmed",
+    "writeback.password_split_brain", "writeback.writeback_service_down", "writeback.password_writeback_disabled",
+}  # fmt: skip
+ENGINE = {
+    "capacity.directory_quota", "flow.silent_drop", "engine.cloud_sync_job_quarantined",
+    "engine.mass_deletion_forecast", "engine.scope_shrink", "engine.deletion_threshold_reached",
+    "engine.two_active_servers", "engine.sync_stopped",
+}  # fmt: skip
+
+
+def check(report: Mapping[str, Any], detections: set[str]) -> None:
+    assert report["ok"] is True and report["faults"] == []
+    assert {finding["detection"] for finding in report["findings"]} == detections
+    for finding in report["findings"]:
+        assert finding["fault_at"] <= finding["opened_at"] <= finding["resolved_at"], finding
+    assert [finding for finding in report["unexpected"] if finding["state"] == "open"] == []
+
+
+def test_writeback_on_the_embedded_broker(tmp_path: Path) -> None:
+    check(run_demo(tmp_path, "--story", "writeback"), WRITEBACK)
+
+
+@pytest.mark.kafka
+def test_writeback_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
+    check(run_demo(tmp_path, "--story", "writeback", "--kafka", empty_kafka.bootstrap), WRITEBACK)
+
+
+def test_the_engine_on_the_embedded_broker(tmp_path: Path) -> None:
+    check(run_demo(tmp_path, "--story", "engine", "--speed", "480"), ENGINE)
+
+
+def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up: list[str] = []
+    set_password = LabTarget.set_password
+
+    def noted(target: LabTarget, user: WritebackUser, password: str) -> None:
+        made_up.append(password)
+        set_password(target, user, password)
+
+    monkeypatch.setattr(LabTarget, "set_password", noted)
+    wishes = Wishes(objects=600, speed=240, directory=tmp_path / "kept")
+    with stage(wishes, told=lambda _: None, on_cycle=lambda _: None, on_sweep=lambda _: None) as built:
+        player = Player(STORIES["writeback"](built.organisation), built.lab.clock, built.lab.schedule)
+
+        def on_finding(finding: Finding) -> None:
+            player.saw(finding.id, is_open=finding.state is FindingState.OPEN)
+
+        with FindingsWatcher(built.settings.kafka, on_finding):
+            over = built.lab.run(player.play())
+            deadline_s = time.monotonic() + 300
+            while not over.done():
+                assert time.monotonic() < deadline_s, player.progress
+                built.supervisor.look()
+                time.sleep(0.2)
+            over.result()
+        ports = [built.settings.metrics.port, built.settings.streams.metrics_port, *built.producer_ports.values()]
+        said = {f"port {port}": scraped(port) for port in ports}
+        said |= {topic: written(built.broker, topic) for topic in [WINLOGBEAT, *(each.name for each in TOPICS)]}
+    said["pipeline.log"] = built.log_file.read_bytes()
+    assert len(made_up) >= 6
+    # Whom it is about is told in all these places: we look where something is to be found.
+    assert b"password_policy" in said[FINDINGS.name] and b"31002" in said[WINLOGBEAT]
+    assert len(said["pipeline.log"]) > 0 and all(said[f"port {port}"] for port in ports)
+    assert [(place, word[:6]) for place, text in said.items() for word in made_up if word.encode() in text] == []
+
+
+def scraped(port: int) -> bytes:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        text: bytes = answer.read()
+    return text
+
+
+def written(bootstrap: str, topic: str) -> bytes:
+    """Keys and values of every record of a topic."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap)
+    partitions = len(consumer.partitions_for_topic(topic) or ())
+    consumer.close()
+    assert partitions > 0, topic
+    found = records(bootstrap, topic, partitions)
+    return b"\n".join(part or b"" for record in found for part in (record.key, record.value))
