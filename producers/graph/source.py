@@ -88,7 +88,9 @@ class GraphSource:
         pace = LogPace(
             interval_s=tenant.audit_interval_s, overlap_s=tenant.audit_overlap_s, lookback_s=tenant.audit_lookback_s
         )
-        tasks += [LogTask(each, client, tenant.id, self.origin.name, self._sequence, pace) for each in logs]
+        self._logs = [LogTask(each, client, tenant.id, self.origin.name, self._sequence, pace) for each in logs]
+        self._tenant.also_refused(self._refused_logs)
+        tasks += self._logs
         self._turns = [_Turn(task) for task in tasks]
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
@@ -135,6 +137,10 @@ class GraphSource:
     def close(self) -> None:
         """Let calls on the wire end by themselves; start none."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _refused_logs(self) -> dict[str, str]:
+        """A log that this cloud does not have (404) is nobody's fault."""
+        return {each.name: each.refusal for each in self._logs if each.refusal and each.refusal.startswith("403")}
 
     def _tell_collected(self) -> Step:
         """At the start of a read, everything before it is in Kafka: the runner delivers before it reads on."""

@@ -16,7 +16,7 @@ PERMISSIONS = {
     "synchronization": "OnPremDirectorySynchronization.Read.All",
     "privileged_ids": "RoleManagement.Read.Directory",
     "jobs": "Synchronization.Read.All",
-    "audits": "AuditLog.Read.All",
+    "directoryAudits": "AuditLog.Read.All",
     "sign_ins": "AuditLog.Read.All",
     "provisioning": "ProvisioningLog.Read.All",
     "users": "User.Read.All",

@@ -98,7 +98,10 @@ def test_without_the_right_everything_else_is_read(lab: GraphLab) -> None:
         assert any(batch.facts for batch in batches)
         assert {turn.task.name: turn.failures for turn in source._turns}["directoryAudits"] == 0
         refusals = {task.name: task.refusal for turn in source._turns if hasattr(task := turn.task, "refusal")}
+        lab.later(101)
+        (state,) = [state for batch in drain(source) for state in batch.tenants]
     assert str(refusals["directoryAudits"]).startswith("403 ")
+    assert {"directoryAudits", "provisioning"} <= state.refused.keys()
 
 
 def test_every_sample_is_read(lab: GraphLab) -> None:
