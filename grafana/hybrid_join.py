@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any
 
-from grafana_foundation_sdk.builders import dashboard
-from grafana_foundation_sdk.models import dashboard as model
-
 from grafana import queries
-from grafana.overview import variable
+from grafana.pages import page
 from grafana.panels import bars, coloured, levels, lines, number, stacked, thresholds
 
 UID = "synchealth-hybrid-join"
@@ -28,26 +24,13 @@ _WELL = thresholds((None, "green"), (1, "orange"))
 
 def build() -> Any:
     """The dashboard's model."""
-    page = (
-        dashboard.Dashboard("SyncHealth: hybrid join")
-        .uid(UID)
-        .description("Gaps on the way from a computer in Active Directory to a registered device in Entra ID.")
-        .tags(["synchealth"])
-        .refresh("30s")
-        .time("now-7d", "now")
-        .timezone("browser")
-        .tooltip(model.DashboardCursorSync.CROSSHAIR)
-        .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
+    return page(
+        "SyncHealth: hybrid join",
+        UID,
+        "Gaps on the way from a computer in Active Directory to a registered device in Entra ID.",
+        (("Rollout", _rollout()), ("Gaps now", _now()), ("Gaps over time", _over_time())),
+        since="now-7d",
     )
-    for label in ("tenant", "forest"):
-        page = page.with_variable(variable(label))
-    ids = count(1)  # stable ids: links to a panel survive
-    rows = (("Rollout", _rollout()), ("Gaps now", _now()), ("Gaps over time", _over_time()))
-    for title, panels in rows:
-        page = page.with_row(dashboard.Row(title).id(next(ids)))
-        for panel in panels:
-            page = page.with_panel(panel.id(next(ids)))
-    return page.build()
 
 
 def _rollout() -> list[Any]:

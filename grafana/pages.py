@@ -12,15 +12,17 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana.overview import variable
 
 
-def page(title: str, uid: str, description: str, rows: Iterable[tuple[str, Iterable[Any]]]) -> Any:
-    """The dashboard's model; `rows`: heading and panels of each."""
+def page(
+    title: str, uid: str, description: str, rows: Iterable[tuple[str, Iterable[Any]]], *, since: str = "now-24h"
+) -> Any:
+    """The dashboard's model; `rows`: heading and panels of each; `since`: where the time shown begins."""
     built = (
         dashboard.Dashboard(title)
         .uid(uid)
         .description(description)
         .tags(["synchealth"])
         .refresh("30s")
-        .time("now-24h", "now")
+        .time(since, "now")
         .timezone("browser")
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
         .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
