@@ -37,8 +37,10 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
     landed_ms = latest.landed_ms or latest.last_ms
     if landed_ms > latest.last_ms + SOON_MS or hash_arrived_ms(view) > min(landed_ms, latest.last_ms):
         return None
-    # Where nobody says so, it may be a second try that went well: its log rows come minutes after the password.
-    said = latest.server is Result.SUCCESS or latest.error is ErrorClass.SPLIT
+    # Where nobody says so, or the server only after the cloud's last row, it may be a second try that went well: its
+    # own rows come minutes later.
+    last_row_ms = latest.audit.ts_ms if latest.audit is not None else 0
+    said = latest.error is ErrorClass.SPLIT or (latest.server is Result.SUCCESS and latest.server_ms <= last_row_ms)
     return Verdict(
         summary=f"{name_of(view)} has a new password in AD and the old one in the cloud",
         since_ms=latest.started_ms,
