@@ -94,11 +94,15 @@ def toml(tables: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
 
 @contextlib.contextmanager
 def installation(
-    directory: Path, bootstrap: str, sources: Sequence[tuple[str, Mapping[str, Any]]], **streams: Any
+    directory: Path,
+    bootstrap: str,
+    sources: Sequence[tuple[str, Mapping[str, Any]]],
+    detections: Mapping[str, Any] | None = None,
+    **streams: Any,
 ) -> Iterator[Installation]:
     """`synchealth topics create`, then `synchealth up`, until the block ends.
 
-    sources: ("[[forest]]" | "[[tenant]]", values).
+    sources: ("[[forest]]" | "[[tenant]]", values); detections: thresholds beside the usual ones.
     """
     directory.mkdir(parents=True, exist_ok=True)
     metrics, producers, workers = free_ports(3)
@@ -109,7 +113,7 @@ def installation(
                 ("[kafka]", {"bootstrap_servers": [bootstrap], "partitions": 4}),
                 ("[streams]", {"data_dir": str(directory / "data"), "session_timeout_s": 10.0, "metrics_port": workers,
                                "consumer_group": f"synchealth-{uuid.uuid4().hex[:8]}", **streams}),
-                ("[detections]", {"sync_interval_s": 3600.0}),
+                ("[detections]", {"sync_interval_s": 3600.0, **(detections or {})}),
                 ("[producers]", {"metrics_port": producers}),
                 ("[metrics]", {"port": metrics}),
                 *sources,
