@@ -21,7 +21,8 @@ from streams.detections.domains import domains_of
 from streams.views.device import DeviceView
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
 from streams.views.drift import SOURCES, differences, partners
-from streams.views.operations import TOGETHER_MS, PasswordOperation, latest_password, operations_of
+from streams.views.operations import PasswordOperation, latest_password, operations_of
+from streams.views.operations_groups import TOGETHER_MS
 from streams.views.registry import AnyView
 
 OBJECT = "object"

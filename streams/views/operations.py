@@ -2,8 +2,6 @@
 
 Three ends tell: Entra's audit log (rows of one correlation id), the Connect server's PasswordResetService and ADSync
 (events of one tracking id), and the AD object itself (pwdLastSet). Any of them may be late or missing altogether.
-Whether the tracking id is the correlation id is not documented: they join where they are equal, else what is nearest
-in time does, within 15 minutes.
 
 An unlock leaves no trace that we read: lockoutTime is not watched, because it changes for everybody at once when
 passwords are sprayed, which is when DirSync must not be flooded. An unlock is judged by what the logs say.
@@ -13,36 +11,35 @@ Source: Microsoft, "Audit activities"; "Troubleshoot self-service password reset
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from streams.contracts.events import Event, Log, Result
+from streams.contracts.events import Event, Result
 from streams.views.computer import filetime_ms
-from streams.views.directory_object import ObjectView, Side
-from streams.views.writeback_errors import USERS_OWN, ErrorClass, classify, detail_of, normalised
+from streams.views.operations_events import (
+    UNLOCK,
+    class_of,
+    is_audit,
+    is_done,
+    is_failure,
+    is_final,
+    is_outcome,
+    is_progress,
+    is_refusal,
+    is_server,
+    kinds_of,
+    why,
+)
+from streams.views.operations_groups import CLOCKS_MS, grouped
+from streams.views.writeback_errors import USERS_OWN, ErrorClass
 
-TOGETHER_MS = 15 * 60_000
-CLOCKS_MS = 60_000
-"""By how much the clocks of cloud, server and domain controller may differ."""
+if TYPE_CHECKING:
+    from streams.views.directory_object import ObjectView, Side  # which asks us what it waits for
+
 SOON_MS = 5 * 60_000
 """A password set within this long after an operation's last word is that operation's."""
 NO_AGENT = "none"
-UNLOCK = "unlock"
-
-_AUDITS = {
-    "reset password (self-service)": "reset",
-    "change password (self-service)": "change",
-    "reset password (by admin)": "admin_reset",
-    "unlock user account (self-service)": UNLOCK,
-}
-_PROGRESS = "passwordresetflowactivityprogress"
-_SERVICE = "passwordresetservice/"
-_STEPS = {
-    "31001": "reset", "31002": "reset", "31003": "reset", "31006": "change", "31007": "change", "31008": "change",
-    "31009": "admin_reset", "31010": "admin_reset", "31011": "admin_reset",
-}  # fmt: skip
-_STARTS, _DONE, _REFUSED = ("31001", "31006", "31009"), ("31002", "31007", "31010"), ("31003", "31008", "31011")
-_ENGINE_ERROR = "adsync/6329"
 _HASH_ARRIVED = "directory synchronization/657"
 
 
@@ -80,6 +77,11 @@ class PasswordOperation:
         return self.server if self.server is not None and self.server_ms > self.audit.ts_ms else self.audit.result
 
     @property
+    def decided(self) -> bool:
+        """Whether it has come to an end, by either log or because AD shows its password."""
+        return self.result is not None or self.landed_ms is not None
+
+    @property
     def in_ad(self) -> bool:
         """Whether AD took this very password, as far as the server or the object tell."""
         if self.server is Result.SUCCESS or self.error is ErrorClass.SPLIT:
@@ -97,33 +99,34 @@ class PasswordOperation:
     def failed(self) -> bool:
         """Whether it failed and the password has not been set since, by whatever hand."""
         later = self.landed_ms is not None and self.landed_ms > self.last_ms
-        return (
-            self.result is Result.FAILURE
-            and not self.split
-            and not later
-            and self.error is not ErrorClass.NOT_OFFERED
-        )
+        return self.result is Result.FAILURE and not self.split and not later
+
+    @property
+    def concerns_ad(self) -> bool:
+        """Whether AD was, or was to be, asked: the cloud refuses some before, and some users it keeps to itself."""
+        refused_before = self.result is Result.FAILURE and self.error is ErrorClass.NOT_OFFERED
+        return self.agent != NO_AGENT and not refused_before
 
 
 def operations_of(view: ObjectView) -> tuple[PasswordOperation, ...]:
     """The password operations of a user that concern AD, the oldest first."""
-    relevant = [event for event in view.events if _is_audit(event) or _is_server(event)]
+    relevant = [event for event in view.events if is_audit(event) or is_server(event)]
     if not relevant or not _synchronised(view):
         return ()
-    found = [made for made in map(_operation, _grouped(relevant)) if made is not None and made.agent != NO_AGENT]
+    found = [made for made in map(_operation, grouped(relevant)) if made is not None and made.concerns_ad]
     found.sort(key=lambda operation: (operation.started_ms, operation.events[0].id))
     return _landed(found, view.ad[0]) if len(view.ad) == 1 else tuple(found)
 
 
 def latest_password(operations: Sequence[PasswordOperation]) -> PasswordOperation | None:
-    """The latest that set, or should have set, a password."""
-    return next((operation for operation in reversed(operations) if operation.kind != UNLOCK), None)
+    """The latest that set, or should have set, a password; one that is still on its way has not."""
+    return next((each for each in reversed(operations) if each.kind != UNLOCK and each.decided), None)
 
 
 def latest_failure(operations: Sequence[PasswordOperation]) -> PasswordOperation | None:
     """The operation that stands failed: the latest of its sort, with nothing later that succeeded."""
     password = latest_password(operations)
-    unlock = next((operation for operation in reversed(operations) if operation.kind == UNLOCK), None)
+    unlock = next((each for each in reversed(operations) if each.kind == UNLOCK and each.decided), None)
     if unlock is not None and password is not None and password.started_ms >= unlock.started_ms:
         unlock = None  # a reset unlocks too, and whoever failed at it has a newer trouble
     failures = [operation for operation in (password, unlock) if operation is not None and operation.failed]
@@ -142,120 +145,29 @@ def hash_arrived_ms(view: ObjectView) -> int:
     return max(arrived, default=0)
 
 
-def _is_audit(event: Event) -> bool:
-    return event.log is Log.AUDIT and (event.name in _AUDITS or _is_progress(event))
-
-
-def _is_progress(event: Event) -> bool:
-    return _PROGRESS in normalised(event.name)
-
-
-def _is_server(event: Event) -> bool:
-    number = _number(event)
-    return event.log is Log.WINDOWS and (
-        event.name == _ENGINE_ERROR
-        or (event.name.startswith(_SERVICE) and (number in _STEPS or number.startswith("330")))
-    )
-
-
-def _number(event: Event) -> str:
-    return event.name.rpartition("/")[2]
-
-
 def _synchronised(view: ObjectView) -> bool:
     """Whether the user lives in AD: by either directory, or because a server was asked to write."""
     if view.ad or view.gone or any(side.party.synced for side in view.entra):
         return True
-    return not view.entra and any(_is_server(event) for event in view.events)
-
-
-def _grouped(events: Iterable[Event]) -> list[list[Event]]:
-    """Events by operation. Depends on what there is and never on the order in which it came."""
-    by_id: dict[str, list[Event]] = {}
-    loose: list[Event] = []
-    for event in sorted(events, key=lambda event: (event.ts_ms, event.id)):
-        name = event.correlation_id if event.log is Log.AUDIT else event.details.get("tracking_id")
-        if name:
-            by_id.setdefault(str(name).lower(), []).append(event)
-        else:
-            loose.append(event)
-    groups = list(by_id.values())
-    for event in loose:
-        _add_loose(event, groups)
-    joined = [group for group in groups if any(event.log is Log.AUDIT for event in group)]
-    servers = [group for group in groups if not any(event.log is Log.AUDIT for event in group)]
-    lonely = [group for group in joined if all(event.log is Log.AUDIT for event in group)]
-    pairs = sorted(
-        (_distance_ms(audit, server), audit[0].ts_ms, audit[0].id, server[0].id, audit, server)
-        for audit in lonely
-        for server in servers
-        if _distance_ms(audit, server) <= TOGETHER_MS and _agree(audit, server)
-    )
-    taken: set[str] = set()
-    left = {server[0].id for server in servers}
-    found: dict[str, list[list[Event]]] = {}
-    for distance_ms, _, audit_id, server_id, _, server in pairs:
-        # Within one flow a user may try several times; from outside it, one attempt is one operation.
-        if server_id in left and (audit_id not in taken or distance_ms == 0):
-            taken.add(audit_id)
-            left.discard(server_id)
-            found.setdefault(audit_id, []).append(server)
-    whole = [
-        sorted((e for part in (group, *found.get(group[0].id, ())) for e in part), key=lambda e: (e.ts_ms, e.id))
-        for group in joined
-    ]
-    return whole + [server for server in servers if server[0].id in left]
-
-
-def _add_loose(event: Event, groups: list[list[Event]]) -> None:
-    """An event without an id: to the nearest group of its own log, or of its own."""
-    near = [
-        (_distance_ms(group, [event]), group[0].ts_ms, group[0].id, group)
-        for group in groups
-        if any(each.log is event.log for each in group)
-        and _distance_ms(group, [event]) <= TOGETHER_MS
-        and _agree(group, [event])
-    ]
-    begins = _number(event) in _STARTS or event.name in _AUDITS
-    if near and not begins:
-        group = min(near, key=lambda found: found[:3])[3]
-        group.append(event)
-        group.sort(key=lambda each: (each.ts_ms, each.id))
-    else:
-        groups.append([event])
-
-
-def _distance_ms(one: Sequence[Event], other: Sequence[Event]) -> int:
-    """How far apart in time; 0 where they overlap."""
-    return max(0, one[0].ts_ms - other[-1].ts_ms, other[0].ts_ms - one[-1].ts_ms)
-
-
-def _agree(one: Sequence[Event], other: Sequence[Event]) -> bool:
-    """Whether both can tell of one operation: neither names a kind that the other does not."""
-    ours, theirs = _kinds(one), _kinds(other)
-    return not ours or not theirs or bool(ours & theirs)
-
-
-def _kinds(events: Iterable[Event]) -> set[str]:
-    told = (_AUDITS.get(event.name) or _STEPS.get(_number(event)) for event in events)
-    return {kind for kind in told if kind is not None}
+    return not view.entra and any(is_server(event) for event in view.events)
 
 
 def _operation(events: list[Event]) -> PasswordOperation | None:
-    finals = [event for event in events if event.name in _AUDITS]
-    steps = [event for event in events if event.log is Log.WINDOWS]
-    progress = [event for event in events if _is_progress(event)]
-    audit = finals[-1] if finals else next((e for e in reversed(progress) if _is_failure(e) and _known(e)), None)
+    finals = [event for event in events if is_final(event)]
+    steps = [event for event in events if is_server(event)]
+    progress = [event for event in events if is_progress(event)]
+    telling = (each for each in reversed(progress) if is_failure(each) and class_of(each) is not ErrorClass.OTHER)
+    audit = finals[-1] if finals else next(telling, None)
     if audit is None and not steps:
         return None  # somebody who only began
-    outcomes = [event for event in steps if _number(event) in (*_DONE, *_REFUSED)]
-    refusals = [event for event in steps if _number(event) in _REFUSED or not _number(event).startswith("310")]
+    outcomes = [event for event in steps if is_outcome(event)]
+    refusals = [event for event in steps if is_refusal(event)]
     told = outcomes[-1] if outcomes else (refusals[-1] if refusals else None)
-    server = None if told is None else Result.SUCCESS if _number(told) in _DONE else Result.FAILURE
+    server = None if told is None else Result.SUCCESS if is_done(told) else Result.FAILURE
     refusal = refusals[-1] if refusals and server is Result.FAILURE else None
-    error, detail = _why([*reversed(refusals)] if refusal else [], audit, progress)
+    error, detail = why([*reversed(refusals)] if refusal else [], audit, progress)
     agents = [str(event.details["agent"]) for event in events if event.details.get("agent")]
-    kinds = _kinds([audit] if audit is not None else ()) or _kinds(outcomes) or _kinds(events) or {"reset"}
+    kinds = kinds_of([audit] if audit is not None else ()) or kinds_of(outcomes) or kinds_of(events) or {"reset"}
     return PasswordOperation(
         kind=sorted(kinds)[0],
         started_ms=events[0].ts_ms,
@@ -270,32 +182,6 @@ def _operation(events: list[Event]) -> PasswordOperation | None:
         error=error,
         detail=detail,
     )
-
-
-def _why(refusals: Iterable[Event], audit: Event | None, progress: list[Event]) -> tuple[ErrorClass, str | None]:
-    """The class of the failure: the server knows best, then the final row, then the steps of the flow."""
-    words = [*refusals, *([audit] if audit is not None and _is_failure(audit) else ())]
-    if words:
-        words += [event for event in reversed(progress) if _is_failure(event)]
-    for event in words:
-        error = _class_of(event)
-        if error is not ErrorClass.OTHER:
-            details = (detail_of(error, each.reason) for each in words)
-            return error, next((detail for detail in details if detail is not None), None)
-    return ErrorClass.OTHER, None
-
-
-def _class_of(event: Event) -> ErrorClass:
-    code = event.details.get("error_code") or (_number(event) if event.name.startswith(_SERVICE) else None)
-    return classify(code, event.details.get("hresult"), event.reason)
-
-
-def _is_failure(event: Event) -> bool:
-    return event.result is Result.FAILURE
-
-
-def _known(event: Event) -> bool:
-    return _class_of(event) is not ErrorClass.OTHER
 
 
 def _landed(operations: list[PasswordOperation], side: Side) -> tuple[PasswordOperation, ...]:

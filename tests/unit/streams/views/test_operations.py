@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import msgspec
+import pytest
 
 from producers.ad.attributes import NAMES
 from streams.contracts.events import Event, Log, Result
@@ -104,3 +105,48 @@ def test_evidence_is_cut_and_holds_nothing_but_what_is_named() -> None:
 def test_nothing_secret_is_read_from_ad() -> None:
     secrets = {"unicodepwd", "userpassword", "dbcspwd", "ntpwdhistory", "lmpwdhistory", "supplementalcredentials"}
     assert not secrets & {name.lower() for name in NAMES}
+
+
+def failing(*events: Event, password_s: int | None = None) -> bool:
+    """Whether the finding stands with what has arrived so far."""
+    return password_writeback_failed.evaluate(view(*events, password_s=password_s), Context("t"), START_MS) is not None
+
+
+FIRST = (server(0, 31001), server(2, 31003), server(2, 33008), audit(3, Result.FAILURE))
+SECOND = (
+    server(300, 31001, "t2"), server(302, 33008, "t2"), server(302, 31003, "t2"), audit(303, Result.FAILURE, "c2"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [FIRST, FIRST[-1:], FIRST[:-1]], ids=["both logs", "audit alone", "server alone"])
+def test_a_second_attempt_that_fails_too_ends_nothing_on_its_way(first: tuple[Event, ...]) -> None:
+    for order in itertools.permutations(SECOND):
+        for arrived in range(len(order) + 1):
+            assert failing(*first, *order[:arrived]), [event.id for event in order[:arrived]]
+
+
+def test_a_second_attempt_that_succeeds_ends_it_with_its_success_and_not_with_its_beginning() -> None:
+    begun = (*FIRST, server(300, 31001, "t2"))
+    assert failing(*begun)
+    assert not failing(*begun, password_s=301)
+    assert not failing(*begun, server(302, 31002, "t2"))
+    assert not failing(*FIRST, audit(303, correlation="c2"))
+
+
+def test_what_the_cloud_does_not_offer_ends_no_failure() -> None:
+    assert failing(*FIRST, audit(300, Result.FAILURE, "c2", reason="UserNotLicensed"))
+    assert not failing(audit(300, Result.FAILURE, "c2", reason="UserNotLicensed"))
+
+
+def test_a_server_that_begins_after_the_final_row_works_on_the_next_operation() -> None:
+    found = seen(operations_of(view(audit(0, Result.FAILURE), *SECOND[:-1])))
+    assert [ids for _, ids, _ in found] == [["audit-0"], ["win-31001-300", "win-31003-302", "win-33008-302"]]
+    assert len(operations_of(view(audit(0, Result.FAILURE), server(50, 31001), server(51, 31003)))) == 1
+
+
+def test_a_server_that_had_ended_before_the_flow_began_worked_on_an_earlier_one() -> None:
+    flow = audit(300, correlation="c2", name="self-service password reset flow activity progress")
+    ours = operations_of(view(*FIRST[:-1], flow, audit(305, correlation="c2")))
+    assert [(each.started_ms - START_MS, each.result) for each in ours] == [
+        (0, Result.FAILURE), (300_000, Result.SUCCESS),
+    ]  # fmt: skip
