@@ -91,6 +91,20 @@ def _flow() -> list[Any]:
             (queries.family_by_detection("flow"), "{{detection}}"),
             no_value="nothing open",
         ),
+        lines(
+            "From AD to the cloud, by forest",
+            "The slowest five percent of each forest: one that stands out has a slow connector or domain controller.",
+            "s",
+            (queries.wait("synchealth_flow_latency_seconds", 0.95, "forest"), "p95 {{forest}}"),
+            no_value="nothing arrived yet",
+        ),
+        lines(
+            "Errors by type",
+            "What the export meets: open conflicts by detection; `synchealth findings --family conflict` names them.",
+            "short",
+            (queries.family_by_detection("conflict"), "{{detection}}"),
+            no_value="nothing open",
+        ),
     ]
 
 
