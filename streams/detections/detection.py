@@ -34,7 +34,8 @@ class Detection:
     views:  the view classes it looks at.
     hold_s: how long a verdict must stand before its finding opens (counted from Verdict.since_ms).
     remediation: one paragraph for the person on call; the runbook has the rest.
-    tenant_wide: its finding is a cause: rules that it explains away are suppressed while it is open.
+    tenant_wide: its finding is a cause: rules that it explains away are suppressed while it is open. A cause that is
+        itself explained away leaves its symptoms to what explains it; whatever that is must be explained by nothing.
     suppressed_by: ids of tenant-wide detections that explain this one away.
     """
 
@@ -69,6 +70,7 @@ class Verdict:
     recheck_at_ms: look again then even if nothing changes; None: no need.
     severity:   overrides the detection's.
     cause:      id of the finding that explains this one.
+    explains:   of a tenant-wide detection: whether it explains others away as it stands.
     """
 
     summary: str
@@ -82,6 +84,7 @@ class Verdict:
     recheck_at_ms: int | None = None
     severity: Severity | None = None
     cause: str | None = None
+    explains: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,9 +100,13 @@ class Judge:
             return
         row.findings[detection.id] = outcome.findings[after.id] = after
         if detection.tenant_wide:
-            open_id = after.id if after.state is FindingState.OPEN else None
+            cause = None
+            if after.state is FindingState.SUPPRESSED:
+                cause = after.cause  # its symptoms stay explained, without a gap when the explanation changes
+            elif after.state is FindingState.OPEN and verdict is not None and verdict.explains:
+                cause = after.id
             outcome.causes.append(
-                CauseUpdate(sent_ms=now_ms, tenant=after.tenant, detection=after.detection, seq=now_ms, finding=open_id)
+                CauseUpdate(sent_ms=now_ms, tenant=after.tenant, detection=after.detection, seq=now_ms, finding=cause)
             )
 
     @staticmethod

@@ -71,22 +71,28 @@ def expected_findings(
         # A tenant that nobody has read is counted all the same.
         if isinstance(tenant_view := views.get(key) or TenantView.build(key, {}), TenantView):
             views[key] = replace(tenant_view, counts=dict(sorted(counted.items())))
-    for tenant_wide in (True, False):
+    # Causes that nothing explains, causes that something may, and all the rest.
+    for tenant_wide, explained in ((True, False), (True, True), (False, None)):
         for view in views.values():
             context = context_of(view.tenant, tenants.get(view.tenant), sync_interval_ms, causes[view.tenant])
             for registered in rules:
                 detection = registered.detection
                 if detection.tenant_wide is not tenant_wide or type(view) not in detection.views:
                     continue
+                if explained is not None and bool(detection.suppressed_by) is not explained:
+                    continue
                 verdict = registered.evaluate(view, context, now_ms)
                 if verdict is None or opened(verdict, detection.hold_s, now_ms, []) is None:
                     continue
-                if any(cause in context.causes for cause in detection.suppressed_by):
+                by = next((context.causes[cause] for cause in detection.suppressed_by if cause in context.causes), None)
+                if by is not None:
+                    if tenant_wide:
+                        causes[view.tenant][detection.id] = by
                     continue
                 finding = transition(detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms)
                 if finding is not None:
                     findings[finding.id] = finding
-                    if tenant_wide:
+                    if tenant_wide and verdict.explains:
                         causes[view.tenant][detection.id] = finding.id
     return findings
 

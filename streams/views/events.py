@@ -27,6 +27,8 @@ _DAY_MS = 86_400_000
 REMEMBERED_MS = {EVENT: _DAY_MS, LATEST: 7 * _DAY_MS, AUDIT: 30 * _DAY_MS, ACTIVE: 4 * 3_600_000}
 # How fine the exports of a server are told apart in time: enough to see two servers take turns.
 _ACTIVE_MS = 10_000
+# Password hashes are written every two minutes, whether synchronisation runs or not.
+_PASSWORD_WRITES = ("change user password", "reset user password", "update passwordprofile", "update stsrefreshtoken")
 
 PASSWORD_SERVICE = "self-service password management"  # noqa: S105  the name of a log
 _OPERATIONS = ("passwordresetservice/310", "passwordresetservice/330", "adsync/6329")
@@ -62,7 +64,7 @@ def contributions_of_event(event: Event) -> list[Contribution]:
         said.append(_word(f"{kind}/{event.tenant}/{event.server}", slot, event))
     if event.source_anchor is not None:
         said.append(_word(f"user/{event.tenant}/{event.source_anchor}", slot_of(event), event))
-    if event.log is Log.PROVISIONING and event.entra_id and event.details.get("job_kind") == GROUP_PROVISIONING:
+    if event.entra_id and _writes_group(event):
         said.append(_word(f"written_group/{event.tenant}/{event.entra_id}", slot_of(event), event))
     if event.log is Log.AUDIT:
         tenant = f"tenant/{event.tenant}"
@@ -71,13 +73,15 @@ def contributions_of_event(event: Event) -> list[Contribution]:
             said.append(_word(tenant, f"{AUDIT}{event.name}", event))
         server = event.details.get("sync_server")
         if server:
+            password = {"password": True} if event.name.startswith(_PASSWORD_WRITES) else {}
+            slot = f"{server}/{event.ts_ms // _ACTIVE_MS}"
             said.append(
                 Contribution(
                     view=tenant,
-                    contributor=f"{ACTIVE}{server}/{event.ts_ms // _ACTIVE_MS}",
+                    contributor=f"{ACTIVE}{slot}/password" if password else f"{ACTIVE}{slot}",
                     seq=event.ts_ms,
                     changed_ms=event.ts_ms,
-                    body={"server": server, "ts_ms": event.ts_ms},
+                    body={"server": server, "ts_ms": event.ts_ms, **password},
                     expires_ms=event.ts_ms + REMEMBERED_MS[ACTIVE],
                 )
             )
@@ -129,6 +133,13 @@ def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
 def is_event(contributor: str) -> bool:
     """Whether a contributor is an event rather than an object."""
     return contributor.startswith((EVENT, LATEST, AUDIT))
+
+
+def _writes_group(event: Event) -> bool:
+    """Whether Cloud Sync tells of a group on its way to AD; the same job writes users, too. Unsaid: a group."""
+    details = event.details
+    wrote = event.log is Log.PROVISIONING and details.get("job_kind") == GROUP_PROVISIONING
+    return wrote and details.get("identity_type", "group") == "group"
 
 
 def _word(view: str, slot: str, event: Event) -> Contribution:

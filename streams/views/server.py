@@ -16,9 +16,11 @@ from typing import Self
 from streams.contracts.events import Event
 from streams.contracts.finding import Subject
 from streams.views.events import events_in
+from streams.views.runs import ServerRuns
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "server"
+RUNS = "runs/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +61,6 @@ class ServerView:
         return Subject(kind=KIND, key=self.key, display_name=self.name)
 
     def derived(self) -> Iterable[Derived]:
-        """Nothing: others need not know."""
-        return ()
+        """Its runs, to its tenant: whether a cycle is under way, and whether exports are held back."""
+        told = ServerRuns.of(self.events).told
+        return [Derived(f"tenant/{self.tenant}", f"{RUNS}{self.name}", told)] if told else []

@@ -3,7 +3,8 @@
 Key: tenant/<tenant id>. Contributors: "entra/state" (the latest reading); "sync/<time>" for each distinct
 onPremisesLastSyncDateTime of the last day: the cycles as the data show them, so that lateness is counted in
 missed cycles of this tenant and not in fixed minutes; "audit/<activity>", "active/<server>/<when>" from the audit
-log; "census/<partition>": what that partition of the views counts toward the tenant.
+log; "runs/<server>": the runs of a Connect server, told by its view; "census/<partition>": what that partition of
+the views counts toward the tenant.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from streams.contracts.facts import TenantState
 from streams.contracts.finding import Subject
 from streams.contracts.views import Contribution
 from streams.views.events import ACTIVE, events_in
+from streams.views.runs import ServerRuns
+from streams.views.server import RUNS
 from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 
 KIND = "tenant"
@@ -38,7 +41,9 @@ class TenantView:
     syncs_ms:     the times of the synchronisations seen lately, ascending.
     synchronization, jobs, refused, features: see streams.contracts.facts.TenantState.
     events:       changes of its configuration in the audit log, the latest of each kind, the oldest first.
-    exports:      (time, server) of writes by sync servers in the last hours, ascending.
+    exports:      (time, server) of writes by sync servers in the last hours, ascending, passwords included.
+    written_ms:   when one of them last wrote something else than a password, as only a cycle does.
+    runs:         server -> its runs.
     counts:       what streams.engine.census counts toward the tenant, over every partition.
     """
 
@@ -59,6 +64,8 @@ class TenantView:
     features: Mapping[str, bool | None] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     exports: tuple[tuple[int, str], ...] = ()
+    written_ms: int | None = None
+    runs: Mapping[str, ServerRuns] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
@@ -102,6 +109,19 @@ class TenantView:
                     if contributor.startswith(ACTIVE)
                 )
             ),
+            written_ms=max(
+                (
+                    int(entry.body["ts_ms"])
+                    for contributor, entry in entries.items()
+                    if contributor.startswith(ACTIVE) and not entry.body.get("password")
+                ),
+                default=None,
+            ),
+            runs={
+                contributor.removeprefix(RUNS): ServerRuns.read(entry.body)
+                for contributor, entry in sorted(entries.items())
+                if contributor.startswith(RUNS)
+            },
             counts=_summed(entry.body for name, entry in entries.items() if name.startswith(CENSUS)),
         )
 

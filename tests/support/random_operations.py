@@ -54,6 +54,8 @@ class RandomOperations:
         self.now_ms = START_MS
         self._objects: dict[str, _Object] = {}
         self._people = self._random.choice([0, PEOPLE])
+        # Runs of a calm server break off nothing, and its export of the beginning is its last.
+        self._calm = self._random.random() < 0.3
         for number in range(self._people):
             self._add_person(f"u{number}")
 
@@ -63,6 +65,8 @@ class RandomOperations:
             *[self._password_event] * 3, *[self._run_ends] * 2, self._held_back, self._audit, *[self._export] * 4,
             self._reading, self._someone_leaves, self._many_leave, self._password_changes, self._sso_account,
         ]  # fmt: skip
+        if self._calm:
+            self._run_ends()
         for _ in range(steps):
             self.now_ms += self._random.choice([1, 7_000, 4 * MINUTE_MS, 20 * MINUTE_MS])
             self._random.choice(happenings)()
@@ -134,10 +138,12 @@ class RandomOperations:
         self._log(f"directory synchronization/{number}", server=self._server(), details=details)
 
     def _run_ends(self) -> None:
-        status = self._random.choice(_STATUSES)
+        first = self.now_ms < START_MS + MINUTE_MS
+        calm_profiles = ["Export"] if first else ["Delta Import", "Full Import", "Full Synchronization"]
+        status = self._random.choice(("success", "in-progress") if self._calm else _STATUSES)
         details = {
             "connector": self._random.choice([_CLOUD, _FOREST]),
-            "run_profile": self._random.choice(["Export", "Delta Import"]),
+            "run_profile": self._random.choice(calm_profiles if self._calm else ["Export", "Delta Import"]),
             "run_status": status,
         }
         self._log(f"adsync/{_STATUSES.index(status)}", server=self._server(), details=details)

@@ -106,7 +106,7 @@ class _ServerRoom:
             Step(
                 name="held back", at_min=50, told="A cycle is started by hand: its export is held back",
                 act=self._run,
-                opens=[Expectation("engine.deletion_threshold_reached", f"server/{self._tenant.tenant_id}/aadc01")],
+                opens=[self._of_tenant("engine.deletion_threshold_reached")],
             ),
             Step(
                 name="unit back", at_min=60, told="The unit is moved back",

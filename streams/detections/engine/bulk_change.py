@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.engine import sync_stopped
+from streams.detections.engine import deletion_threshold_reached, sync_stopped
 from streams.views.tenant import TenantView
 
 FEWEST, SHARE_PERCENT = 500, 10
@@ -32,14 +32,16 @@ DETECTION = Detection(
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires above 500 waiting objects that are more than 10 % of all, once the cloud has been read whole.
 
-    Not while synchronisation is stopped: that explains whatever waits, and one cause is one finding.
+    Not while synchronisation is stopped: that explains whatever waits, and one cause is one finding. Deletions that
+    are held back are that finding's.
     """
     if not context.collected or view.sync_enabled is False:
         return None
     if sync_stopped.evaluate(view, context, now_ms) is not None:
         return None
     missing = view.counted("missing")
-    leaving = view.counted("leaving_deleted", "leaving_scope")
+    held_back = deletion_threshold_reached.evaluate(view, context, now_ms) is not None
+    leaving = 0 if held_back else view.counted("leaving_deleted", "leaving_scope")
     waiting = missing + leaving
     total = waiting + view.counted("synced")
     if waiting <= max(FEWEST, SHARE_PERCENT * total / 100):

@@ -6,17 +6,20 @@ names the pending deletions and the threshold; the run ends with stopped-deletio
 
 from __future__ import annotations
 
+from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
-from streams.detections.engine._runs import HELD_BACK, connector_of, is_cloud, is_export, latest_runs, status_of
-from streams.views.server import ServerView
+from streams.detections.engine._deletions import leaving_of
+from streams.views.runs import HELD_BACK, ServerRuns, status_of
+from streams.views.tenant import TenantView
 
-_HELD_BACK_EVENT = "directory synchronization/116"
+# Every cycle tells of it anew: when the tenant was synchronised so many cycles after the last word, it is over.
+SILENT_CYCLES = 3
 
 DETECTION = Detection(
     id="engine.deletion_threshold_reached",
-    views=(ServerView,),
+    views=(TenantView,),
     title="The export is held back by the deletion threshold",
     severity=Severity.CRITICAL,
     remediation=(
@@ -28,33 +31,50 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-prevent-accidental-deletes",
     ),
     alert=Alert(for_s=60),
+    tenant_wide=True,
     false_positives=("A planned clean-up of more objects than the threshold.",),
     known_gaps=(
-        "Where the ends of runs are not shipped, it stands until seven days after the last event 116.",
+        "Where the ends of runs are not shipped, it ends with a synchronisation three cycles after the last event 116.",
         "Cloud Sync is held back by quarantine: engine.cloud_sync_job_quarantined.",
     ),
 )
 
 
-def evaluate(view: ServerView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires from event 116, or a run that ended so, until an export to Entra ID ends otherwise."""
-    told = view.latest(_HELD_BACK_EVENT)
-    exports = [run for run in latest_runs(view) if is_export(run)]
-    stopped = [run for run in exports if status_of(run) == HELD_BACK]
-    since_ms = max([run.ts_ms for run in stopped] + ([told.ts_ms] if told is not None else []), default=None)
-    if since_ms is None:
+def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires from event 116, or a run that ended so, until an export of that server to Entra ID ends otherwise."""
+    found = [(since_ms, server) for server, runs in view.runs.items() if (since_ms := _held_back_ms(runs)) is not None]
+    if not found:
         return None
-    # Exports to Active Directory follow in the same cycle and say nothing of this one.
-    named = [run for run in exports if is_cloud(connector_of(run))]
-    if any(run.ts_ms > since_ms and status_of(run).startswith(("success", "completed-")) for run in named or exports):
+    since_ms, server = max(found)
+    if view.last_sync_ms is not None and view.last_sync_ms > since_ms + SILENT_CYCLES * context.cycle_ms:
         return None
+    told = view.runs[server].held_back
     details = told.details if told is not None else {}
     pending, threshold = details.get("pending_deletes"), details.get("threshold")
     how_many = f"{pending:,} deletions" if isinstance(pending, int) else "Deletions"
     return Verdict(
-        summary=f"{how_many} wait on {view.name}, more than the threshold lets through: nothing is exported",
+        summary=f"{how_many} wait on {server}, more than the threshold lets through: nothing is exported",
         since_ms=since_ms,
         open_at_ms=0,
         subject=view.subject(),
-        evidence={"pending_deletes": pending, "threshold": threshold, "last_held_back": rfc3339(since_ms)},
+        evidence={
+            "server": server,
+            "pending_deletes": pending,
+            "threshold": threshold,
+            "last_held_back": rfc3339(since_ms),
+            "forests": leaving_of(view),
+        },
     )
+
+
+def _held_back_ms(runs: ServerRuns) -> int | None:
+    """When this server last held its export back; None where it never did, or has exported since."""
+    words: list[Event] = [run for run in runs.exports if status_of(run) == HELD_BACK]
+    if runs.held_back is not None:
+        words.append(runs.held_back)
+    since_ms = max((word.ts_ms for word in words), default=None)
+    if since_ms is None:
+        return None
+    if any(run.ts_ms > since_ms and status_of(run).startswith(("success", "completed-")) for run in runs.cloud_exports):
+        return None
+    return since_ms

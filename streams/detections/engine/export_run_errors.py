@@ -9,7 +9,7 @@ from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.engine._runs import HELD_BACK, connector_of, latest_runs, profile_of, status_of
+from streams.views.runs import BROKEN_OFF, HELD_BACK, connector_of, latest_runs, profile_of, status_of
 from streams.views.server import ServerView
 
 _WORST = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM)
@@ -33,7 +33,7 @@ DETECTION = Detection(
 
 def evaluate(view: ServerView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while the latest run of a connector and profile ended with errors; the next good run of it clears it."""
-    bad = [(severity, run) for run in latest_runs(view) if (severity := _severity(status_of(run))) is not None]
+    bad = [(severity, run) for run in latest_runs(view.events) if (severity := _severity(status_of(run))) is not None]
     if not bad:
         return None
     worst = min((severity for severity, _ in bad), key=_WORST.index)
@@ -54,7 +54,7 @@ def _severity(status: str) -> Severity | None:
         return None
     if status in _CRITICAL:
         return Severity.CRITICAL
-    if status.startswith(("stopped-", "no-start-", "aborted-")):
+    if status.startswith(BROKEN_OFF):
         return Severity.HIGH
     return Severity.MEDIUM if status.startswith("completed-") and status.endswith("-errors") else None
 

@@ -11,7 +11,7 @@ from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.engine._runs import is_export, latest_runs
+from streams.views.runs import is_export, latest_runs
 from streams.views.server import ServerView
 from streams.views.tenant import TenantView
 
@@ -134,7 +134,7 @@ def _heartbeats_for(domain: str, heartbeats: list[Event]) -> list[Event]:
 
 def _is_staged(view: ServerView, since_ms: int) -> bool:
     """A staging server imports and synchronises, exports nothing, and has no heartbeat."""
-    runs = [run for run in latest_runs(view) if run.ts_ms > since_ms]
+    runs = [run for run in latest_runs(view.events) if run.ts_ms > since_ms]
     return bool(runs) and not any(map(is_export, runs))
 
 

@@ -13,6 +13,12 @@ from streams.views.tenant import TenantView
 
 MISSED_CYCLES = 3
 
+
+def usual_cycle_ms(view: TenantView, context: Context) -> int:
+    """The tenant's usual cycle, as exact as its readings tell it; never below a quarter of the configured one."""
+    return max(view.cadence_ms(context.sync_interval_ms), context.sync_interval_ms // 4)
+
+
 DETECTION = Detection(
     id="engine.sync_stopped",
     views=(TenantView,),
@@ -29,6 +35,7 @@ DETECTION = Detection(
     ),
     alert=Alert(for_s=300),
     tenant_wide=True,
+    suppressed_by=("engine.long_cycle",),
     false_positives=("An upgrade of the Connect server that takes longer than three cycles.",),
     known_gaps=("Judged at each reading of the tenant: our own silence about it is not the engine's.",),
 )
@@ -38,7 +45,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires when at the last reading three usual cycles had been missed. Quiet for tenants that never synced."""
     if view.sync_enabled is not True or view.last_sync_ms is None or view.read_ms is None:
         return None
-    cadence_ms = max(view.cadence_ms(context.sync_interval_ms), context.sync_interval_ms // 4)
+    cadence_ms = usual_cycle_ms(view, context)
     missed = (view.read_ms - view.last_sync_ms) // cadence_ms
     if missed < MISSED_CYCLES:
         return None

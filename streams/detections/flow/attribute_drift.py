@@ -24,7 +24,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/reference-connect-sync-attributes-synchronized",
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",
     ),
-    suppressed_by=("engine.sync_stopped", "engine.verified_domain_change"),
+    suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.verified_domain_change"),
     false_positives=("A synchronisation rule of your own that fills the attribute from somewhere else.",),
     known_gaps=(
         "A UPN that Entra rewrote to the initial domain is compared by onPremisesUserPrincipalName, where it is shown.",

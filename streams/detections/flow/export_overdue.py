@@ -23,7 +23,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-scheduler",
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",
     ),
-    suppressed_by=("engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
+    suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
     false_positives=("A synchronisation rule of your own that fills the attribute from somewhere else.",),
     known_gaps=(
         "A difference is only ever one of three: six cycles after the change it is flow.attribute_drift.",

@@ -22,7 +22,7 @@ DETECTION = Detection(
         "object is out of scope on purpose, add its organisational unit or filter to the forest's scope here."
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",),
-    suppressed_by=("engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
+    suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
     false_positives=("A filter of the engine that include_ous and exclude_ous do not repeat.",),
     known_gaps=("Contacts are matched by primary address: a changed one would look missing, so they are not judged.",),
 )

@@ -25,7 +25,13 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-prevent-accidental-deletes",
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",
     ),
-    suppressed_by=("engine.sync_stopped", "engine.bulk_change"),
+    suppressed_by=(
+        "engine.long_cycle",
+        "engine.sync_stopped",
+        "engine.deletion_threshold_reached",
+        "engine.mass_deletion_forecast",
+        "engine.bulk_change",
+    ),
     false_positives=("include_ous or exclude_ous here that are narrower than the engine's own scope.",),
     known_gaps=(
         "An object deleted before our first reading of AD, or more than 30 days ago, is not known to have existed.",

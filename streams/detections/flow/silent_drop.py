@@ -26,7 +26,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/troubleshoot/entra/entra-id/user-prov-sync/proxyaddresses-attribute-populate",
         "https://learn.microsoft.com/graph/api/resources/user",
     ),
-    suppressed_by=("engine.sync_stopped", "engine.verified_domain_change"),
+    suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.verified_domain_change"),
     false_positives=(
         "A synchronisation rule of your own that fills the attribute from somewhere else.",
         "An export of the same minute as the change that did not yet know it, and no cycle since.",

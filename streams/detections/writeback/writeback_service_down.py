@@ -10,7 +10,7 @@ from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
-from streams.detections.engine._runs import is_export, latest_runs
+from streams.views.runs import is_export, latest_runs
 from streams.views.server import ServerView
 
 MISSED_HEARTBEATS = 3
@@ -64,7 +64,7 @@ def _meant(view: ServerView, alive: Event, silent_ms: int) -> bool:
     switched_off = view.latest(_SWITCHED_OFF)
     if switched_off is not None and switched_off.ts_ms > alive.ts_ms:
         return True
-    runs = [run for run in latest_runs(view) if run.ts_ms > alive.ts_ms]
+    runs = [run for run in latest_runs(view.events) if run.ts_ms > alive.ts_ms]
     return bool(runs) and runs[-1].ts_ms - alive.ts_ms >= silent_ms and not any(map(is_export, runs))
 
 

@@ -1,0 +1,100 @@
+"""A synchronisation cycle takes longer than this tenant's usual one, and there is evidence that it is running.
+
+While it runs, whatever is late is late because of it. It must never hide a stopped engine: evidence is worth nothing
+once it is old, once the cycle has ended without a synchronisation, or once nobody's cycle takes that long.
+
+Sources: Microsoft, "Microsoft Entra Connect Sync: Scheduler" (a full cycle after a change of rules or scope takes
+hours; the next one starts when it ends); Microsoft Graph, organization.onPremisesLastSyncDateTime.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.finding import Severity
+from streams.contracts.times import rfc3339
+from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.detections.engine.sync_stopped import usual_cycle_ms
+from streams.views.runs import ServerRuns, connector_of, is_running, profile_of
+from streams.views.tenant import TenantView
+
+# In half cycles: symptoms are late after two cycles, so it must be known before.
+LONG_HALVES = 3
+# How long evidence lasts, and since the last synchronisation: an engine that stops in its cycle is found after that.
+WRITES_LAST, WRITES_AT_MOST = 1, 8
+RUNS_LAST, RUNS_AT_MOST = 2, 48
+# The end of an export and the tenant's new time of synchronisation are told by different ways: a sixth of a cycle.
+_TOLD_WITHIN = 6
+
+DETECTION = Detection(
+    id="engine.long_cycle",
+    views=(TenantView,),
+    title="A synchronisation cycle takes longer than usual",
+    severity=Severity.LOW,
+    remediation=(
+        "Let it end: a full synchronisation after a change of rules, scope or version takes hours, and a delta after a "
+        "bulk import may. If nobody started one, look at the run that the evidence names in the Synchronization "
+        "Service Manager, and at the load of the Connect server and its database."
+    ),
+    references=(
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-scheduler",
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-performance-factors",
+    ),
+    alert=Alert(for_s=7200),
+    tenant_wide=True,
+    false_positives=("A full synchronisation that was planned.",),
+    known_gaps=(
+        "A delta cycle that imports for hours writes nothing, and looks like a stopped engine after three cycles.",
+        "Without the server's log, exports that break off count as one long cycle, for eight usual ones at most.",
+    ),
+)
+
+
+def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires one and a half usual cycles after the last synchronisation, while somebody still writes or runs in full."""
+    if view.sync_enabled is not True or view.last_sync_ms is None or view.read_ms is None:
+        return None
+    synced_ms, cycle_ms = view.last_sync_ms, usual_cycle_ms(view, context)
+    if 2 * (view.read_ms - synced_ms) < LONG_HALVES * cycle_ms:
+        return None
+    # What is logged sooner may belong to the cycle that the tenant has told of.
+    begun_ms = synced_ms + cycle_ms // 2
+    ours = {name: runs for name, runs in view.runs.items() if _synchronised(runs, synced_ms - cycle_ms)}
+    if any(_over(runs, begun_ms, view.read_ms - cycle_ms // _TOLD_WITHIN) for runs in ours.values()):
+        return None
+    until_ms: list[int] = []
+    running: dict[str, str] = {}
+    if view.written_ms is not None and view.written_ms >= begun_ms:
+        until_ms.append(min(view.written_ms + WRITES_LAST * cycle_ms, synced_ms + WRITES_AT_MOST * cycle_ms))
+    for name, runs in ours.items():
+        run = runs.latest
+        if run is None or run.ts_ms < begun_ms:
+            continue
+        if is_running(run) or profile_of(run).lower().startswith("full"):
+            until_ms.append(min(run.ts_ms + RUNS_LAST * cycle_ms, synced_ms + RUNS_AT_MOST * cycle_ms))
+            running[name] = f"{profile_of(run)} of {connector_of(run) or 'a connector'}"
+    ends_ms = max(until_ms, default=now_ms)
+    if now_ms >= ends_ms:
+        return None
+    return Verdict(
+        summary=f"The cycle since {rfc3339(synced_ms)} takes longer than the usual {cycle_ms // 1000} s",
+        since_ms=synced_ms + cycle_ms,
+        open_at_ms=0,
+        recheck_at_ms=ends_ms,
+        subject=view.subject(),
+        evidence={
+            "last_sync": rfc3339(synced_ms),
+            "usual_cycle_s": cycle_ms // 1000,
+            "servers": sorted({server for ts_ms, server in view.exports if ts_ms >= begun_ms} | set(running)),
+            "latest_run": running,
+        },
+    )
+
+
+def _synchronised(runs: ServerRuns, since_ms: int) -> bool:
+    """Whether this is a server that exports to Entra ID: one in staging mode imports as well, and means nothing."""
+    return any(run.ts_ms >= since_ms for run in runs.cloud_exports)
+
+
+def _over(runs: ServerRuns, begun_ms: int, told_ms: int) -> bool:
+    """Whether this server's cycle has ended, or was broken off, and the tenant ought to have told of it."""
+    broken_off = runs.failed is not None and runs.failed.ts_ms >= begun_ms
+    return broken_off or any(begun_ms <= run.ts_ms <= told_ms for run in runs.cloud_exports)
