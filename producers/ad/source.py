@@ -8,6 +8,7 @@ from functools import partial
 
 from producers.ad.context import NamingContext
 from producers.ad.forest import ForestWatch
+from producers.ad.heard import Heard
 from producers.ad.servers import Servers
 from producers.ad.wakeup import Wakeup
 from producers.metrics import ERRORS
@@ -17,7 +18,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import Fact, Origin
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import Sequence, now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
 
@@ -39,6 +40,7 @@ class ActiveDirectorySource:
         self._servers = Servers(forest)
         self._sequence = Sequence()
         self._watch: ForestWatch | None = None
+        self._heard = Heard(forest.name)
         self._saved: list[Checkpoint] = []
         self._contexts: dict[str, NamingContext] = {}
         self._turn: list[NamingContext] = []
@@ -59,6 +61,7 @@ class ActiveDirectorySource:
         if not self._contexts or time.monotonic() >= self._look_at:
             self._find_contexts()
         self._read_at = time.monotonic()
+        began_ms = now_ms()
         facts: list[Fact] = []
         rejected: list[DeadLetter] = []
         checkpoints: list[Checkpoint] = []
@@ -83,6 +86,8 @@ class ActiveDirectorySource:
         if not more:
             facts += self._forest_facts()
         contacted = not any(context.contact.failures for context in self._contexts.values())
+        if contacted and not more:
+            facts += self._heard.facts(began_ms, self._sequence)
         return Batch(facts=facts, rejected=rejected, checkpoints=checkpoints, more=more, contacted=contacted)
 
     def wait(self, timeout_s: float) -> None:

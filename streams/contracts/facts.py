@@ -42,6 +42,10 @@ FOREST_KEYWORDS = "serviceConnectionPointKeywords"
 """On a fact of kind FOREST: the keywords of its service connection point; absent where there is none."""
 
 
+FOREST_HEARD = "heardDateTime"
+"""On a fact of kind FOREST of its own: every change that the directory had until then has been told (RFC 3339)."""
+
+
 WRITEBACK_ENABLED = "writebackConfiguration/isEnabled"
 """On an Entra group: whether it is marked for writeback to AD (true) or against (false); absent: neither."""
 

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Self
 from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
 from streams.views.addresses import fold_address, fold_proxy_address
+from streams.views.confirmation import HEARD
+from streams.views.confirmation import questions as questions_to_forest
 from streams.views.events import events_in, is_event
 from streams.views.party import Party, party_from, source_anchor
 from streams.views.proposals import HELD, questions
@@ -56,6 +58,7 @@ class ObjectView:
     gone: AD objects that were deleted lately (REMEMBERED_MS): what the next export deletes in the cloud.
     events: what logs tell of it, the oldest first.
     held: view of a value that a rule proposes for the object -> (id, DN or name) of those who hold it already.
+    heard_ms: until when its forest has been read (ms), where that is asked (streams.views.confirmation); None: unknown.
     """
 
     kind: ClassVar[str] = ""
@@ -69,6 +72,7 @@ class ObjectView:
     changed_ms: int
     gone: tuple[Side, ...] = ()
     events: tuple[Event, ...] = ()
+    heard_ms: int | None = None
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -83,6 +87,7 @@ class ObjectView:
         gone: list[Side] = []
         watchers: list[str] = []
         held: dict[str, tuple[tuple[str, str], ...]] = {}
+        heard_ms: int | None = None
         for contributor, entry in sorted(entries.items()):
             if is_event(contributor):
                 continue
@@ -91,6 +96,9 @@ class ObjectView:
                 continue
             if contributor.startswith(HELD):
                 held[contributor.removeprefix(HELD)] = tuple((str(id), str(name)) for id, name in entry.body["holders"])
+                continue
+            if contributor.startswith(HEARD):
+                heard_ms = int(entry.body["heard_ms"])
                 continue
             side = Side(
                 party_from(entry.body["party"]),
@@ -109,9 +117,10 @@ class ObjectView:
             entra=tuple(entra),
             watchers=tuple(watchers),
             held=held,
-            changed_ms=latest(entries),
+            changed_ms=latest({name: entry for name, entry in entries.items() if not name.startswith(HEARD)}),
             gone=tuple(gone),
             events=events_in(entries),
+            heard_ms=heard_ms,
         )
 
     def derived(self) -> Iterable[Derived]:
@@ -126,6 +135,10 @@ class UserView(ObjectView):
 
     kind: ClassVar[str] = "user"
     __slots__ = ()
+
+    def derived(self) -> Iterable[Derived]:
+        """As every object; and ask the forest until when it has been read, while a password does not show."""
+        return [*super().derived(), *questions_to_forest(self)]
 
 
 class GroupView(ObjectView):

@@ -1,8 +1,9 @@
 """The forest view: what stands once in a forest for the whole tenant.
 
-Key: forest/<tenant>/<dns name>. Contributors, all "ad/<id>": the AD source's own fact about the service connection
-point (SCP) below the configuration naming context, from which devices read tenant id and name; and the computer
-account of seamless single sign-on, whose word is {"sso": {...}}.
+Key: forest/<tenant>/<dns name>. Contributors "ad/<id>": the AD source's own facts about the service connection
+point (SCP) below the configuration naming context, from which devices read tenant id and name, and about how far it
+has read ({"heard_ms": ...}); and the computer account of seamless single sign-on, whose word is {"sso": {...}}.
+"asks/<view>": views of users that want to know how far it has been read (streams.views.confirmation).
 
 Source: Microsoft, "Configure Microsoft Entra hybrid join manually", service connection point; "Microsoft Entra
 seamless single sign-on: Technical deep dive".
@@ -14,16 +15,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from streams.contracts.facts import FOREST_KEYWORDS, ObjectKind
+from streams.contracts.facts import FOREST_HEARD, FOREST_KEYWORDS, ObjectKind
 from streams.contracts.finding import Subject
 from streams.views.computer import filetime_ms
+from streams.views.confirmation import ASKS, answers, forest_view_key
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
-from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 
 KIND = "forest"
 SSO_ACCOUNT = "azureadssoacc$"
 _DISABLED = 0x2
+_PASSING = frozenset({"heard_ms", "asker"})
+"""Words that say nothing of what stands in the forest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class ForestView:
     expected:    forest.hybrid_join is set: computers look for an SCP.
     scp_changed: whenChanged of the SCP, RFC 3339.
     sso:         None: the forest has, and had, no such account.
+    heard_ms:    until when its source has read every change; None: it does not say so.
+    askers:      views that want to know.
     """
 
     key: str
@@ -64,6 +70,8 @@ class ForestView:
     scp_changed: str | None
     changed_ms: int
     sso: SsoAccount | None = None
+    heard_ms: int | None = None
+    askers: tuple[str, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -73,6 +81,9 @@ class ForestView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
+        askers = tuple(str(entry.body["asker"]) for name, entry in sorted(entries.items()) if name.startswith(ASKS))
+        heard_ms = [int(entry.body["heard_ms"]) for entry in entries.values() if "heard_ms" in entry.body]
+        entries = {name: entry for name, entry in entries.items() if entry.body.keys().isdisjoint(_PASSING)}
         said_of_scp = {name: entry for name, entry in sorted(entries.items()) if "sso" not in entry.body}
         body: Mapping[str, Any] = next((entry.body for entry in said_of_scp.values()), {})
         said = body.get("keywords")
@@ -89,6 +100,8 @@ class ForestView:
             scp_changed=body.get("scp_changed"),
             changed_ms=latest(said_of_scp) or latest(entries),
             sso=_sso_account(entries),
+            heard_ms=max(heard_ms, default=None),
+            askers=askers,
         )
 
     @property
@@ -101,14 +114,18 @@ class ForestView:
         return Subject(kind=KIND, key=self.key, display_name=self.name, distinguished_name=self.distinguished_name)
 
     def derived(self) -> Iterable[Derived]:
-        """Nothing: others need not know."""
-        return ()
+        """How far the forest has been read, to those who ask."""
+        return answers(self.key, self.askers, self.heard_ms)
 
 
 def forest_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     """What the AD source's word on its forest says to the forest view."""
     if state.kind is not ObjectKind.FOREST or not state.alive or state.forest is None:
         return {}
+    key = forest_view_key(state.tenant, state.forest)
+    if state.text(FOREST_HEARD):
+        heard_ms = time_in(state.attributes, FOREST_HEARD, 0)
+        return {key: {"heard_ms": heard_ms}} if heard_ms else {}
     body: dict[str, Any] = {"distinguished_name": state.text("distinguishedName")}
     if isinstance(state.attributes.get(FOREST_KEYWORDS), list):
         body["keywords"] = sorted(state.texts(FOREST_KEYWORDS))
@@ -116,7 +133,7 @@ def forest_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]
         body["scp_changed"] = state.text("whenChanged")
     if scope.hybrid_join:
         body["expected"] = True
-    return {f"{KIND}/{state.tenant}/{state.forest}": body}
+    return {key: body}
 
 
 def is_sso_account(state: ObjectState) -> bool:
@@ -138,7 +155,7 @@ def sso_bodies(state: ObjectState) -> dict[str, dict[str, Any]]:
     }
     if not state.alive:
         body["deleted"] = True
-    return {f"{KIND}/{state.tenant}/{state.forest}": body}
+    return {forest_view_key(state.tenant, state.forest): body}
 
 
 def _sso_account(entries: Mapping[str, Entry]) -> SsoAccount | None:

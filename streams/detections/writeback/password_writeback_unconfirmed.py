@@ -5,13 +5,16 @@ Source: Microsoft, audit activities of Self-service Password Management (OnPremi
 
 from __future__ import annotations
 
-from streams.contracts.events import Result
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.writeback._passwords import forest_of, name_of, story_of, subject_of
+from streams.views.confirmation import unshown
 from streams.views.directory_object import UserView
-from streams.views.operations import latest_password, operations_of, set_ms
+from streams.views.operations import set_ms
+
+ANSWER_MS = 5_000
+"""So long a forest takes to say how far it has been read."""
 
 DETECTION = Detection(
     id="writeback.password_writeback_unconfirmed",
@@ -27,7 +30,7 @@ DETECTION = Detection(
     alert=Alert(for_s=0),
     false_positives=(
         "Replication between sites that takes longer than ten minutes: raise writeback_confirm_s.",
-        "Our own reading of AD stands still: look for a stale source first.",
+        "A backlog of the workers in which one partition of AD's changes lies minutes behind the others.",
     ),
     known_gaps=(
         "Where pwdLastSet is not readable, or no agent is told, nothing can be confirmed and nothing fires.",
@@ -37,22 +40,21 @@ DETECTION = Detection(
 
 
 def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires when the latest success has not landed within the patience; a late landing ends it."""
-    if len(view.ad) != 1 or set_ms(view.ad[0]) is None:
-        return None
-    latest = latest_password(operations_of(view))
-    if latest is None or latest.audit is None or latest.landed_ms is not None:
-        return None
-    if latest.result is not Result.SUCCESS or latest.audit.result is not Result.SUCCESS:
-        return None
-    if not latest.audit.details.get("agent"):
+    """Fires for a success that did not land within the patience, once AD was read so far; a late landing ends it."""
+    latest = unshown(view)
+    if latest is None or latest.audit is None:
         return None
     patience_ms = context.thresholds.writeback_confirm_ms
+    due_ms = latest.started_ms + patience_ms
+    if view.heard_ms is None:
+        due_ms = max(due_ms, latest.audit.seen_ms + ANSWER_MS)
+    elif view.heard_ms < due_ms:
+        return None  # the forest's next word wakes us
     known_ms = set_ms(view.ad[0])
     return Verdict(
         summary=f"{latest.kind} of the password of {name_of(view)} succeeded in the cloud; AD does not show it",
         since_ms=latest.started_ms,
-        open_at_ms=latest.started_ms + patience_ms,
+        open_at_ms=due_ms,
         subject=subject_of(view),
         forest=forest_of(view),
         evidence={

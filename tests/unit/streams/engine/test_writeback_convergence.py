@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.events import Event, Log, Result
-from streams.contracts.facts import Fact, ObjectKind, Operation
+from streams.contracts.facts import FOREST_HEARD, Fact, ObjectKind, Operation
 from streams.contracts.finding import Finding
 from streams.contracts.identity import immutable_id_of_guid
+from streams.contracts.times import rfc3339
 from streams.detections.registry import all_detections
 from streams.engine.oracle import DirectoryObject, expected_findings
 from streams.views.state import ObjectState
@@ -52,6 +53,7 @@ class RandomPasswords:
         self.chance, self.now_ms = random.Random(self.seed), START_MS
         self.ad: dict[str, dict[str, Any]] = {}
         self.changed_ms: dict[str, int] = {}
+        self.heard_ms = 0
         for name in ("ann", "bob"):
             self.ad[name] = {"userPrincipalName": f"{name}@contoso.com", "sAMAccountName": name,
                              "distinguishedName": f"CN={name},DC=corp", "objectSid": sid_of(name),
@@ -62,13 +64,15 @@ class RandomPasswords:
         for _ in range(steps):
             self.now_ms += self.chance.choice([1000, 5000, 40_000, 4 * MINUTE_MS, 20 * MINUTE_MS])
             self.chance.choice([self._audit, self._audit, self._step, self._step, self._set, self._service,
-                                self._hash, self._switch])()  # fmt: skip
+                                self._hash, self._switch, *[self._heard][self.seed % 2 :]])()  # fmt: skip
         return self
 
     def objects(self) -> list[DirectoryObject]:
         here = [self._state(name, "ad", self.ad[name], self.changed_ms[name]) for name in self.ad]
         there = [self._state(f"{name}-c", "entra", self.cloud(name), START_MS) for name in self.ad]
-        return [DirectoryObject(state) for state in here + there]
+        heard = ObjectState(object_id=guid_of("heard"), side="ad", tenant=TENANT, kind=ObjectKind.FOREST, forest="corp",
+                            attributes={FOREST_HEARD: rfc3339(self.heard_ms)})  # fmt: skip
+        return [DirectoryObject(state) for state in [*here, *there, *([heard] if self.heard_ms else [])]]
 
     def cloud(self, name: str) -> dict[str, Any]:
         return {"userPrincipalName": f"{name}@contoso.com", "onPremisesSyncEnabled": True,
@@ -121,6 +125,13 @@ class RandomPasswords:
 
     def _service(self) -> None:
         self._log(f"passwordresetservice/{self.chance.choice(OF_THE_SERVICE)}", Log.WINDOWS, server="aadc01")
+
+    def _heard(self) -> None:
+        self.heard_ms = self.now_ms + self.chance.choice([0, 0, 20 * MINUTE_MS])  # of a producer whose clock is ahead
+        self.facts.append(
+            Fact(op=Operation.READ, object_id=guid_of("heard"), full=True, seq=self.now_ms << 12, ts_ms=self.now_ms,
+                 kind=ObjectKind.FOREST, attributes={FOREST_HEARD: rfc3339(self.heard_ms)})
+        )  # fmt: skip
 
     def _hash(self) -> None:
         self._log("directory synchronization/657", Log.WINDOWS, server="aadc01", result=Result.SUCCESS,
