@@ -52,7 +52,7 @@ def provisioning_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Ev
         "target_system": _text(systems["target"].get("displayName")),
         "source_name": _text(identities["source"].get("displayName")),
         "target_name": _text(identities["target"].get("displayName")),
-        "identity_type": (_text(identities["source"].get("identityType")) or "").lower(),
+        "identity_type": _identity_type(identities),
         "skip_reason": _text(skipped.get("description"))[:LONGEST_REASON],
     }
     initiator = _table(item.get("initiatedBy"))
@@ -71,6 +71,12 @@ def provisioning_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Ev
         initiator=_text(initiator.get("displayName")) or None,
         details={key: value for key, value in details.items() if value},
     )
+
+
+def _identity_type(identities: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the row is about ("user", "group"), as its source says, else its target."""
+    said = (_text(identities[side].get("identityType")).lower() for side in ("source", "target"))
+    return next(filter(None, said), "")
 
 
 def _first_guid(identities: Mapping[str, Mapping[str, Any]], sides: set[str]) -> str | None:

@@ -46,6 +46,15 @@ _LONGEST_REFUSAL = 200
 log = get_logger(__name__)
 
 
+class _PartRefused(Exception):
+    """A request on the way to a part was refused: `part` names it, by the name that tells its permission."""
+
+    def __init__(self, part: str, error: GraphError) -> None:
+        self.part = part
+        self.error = error
+        super().__init__(str(error))
+
+
 class TenantTask:
     """Reads the tenant's state every `interval_s`, and tells it each time: the reading itself is news."""
 
@@ -107,6 +116,9 @@ class TenantTask:
             try:
                 parts |= probe()
                 self._note(names, None)
+            except _PartRefused as refused:
+                parts |= dict.fromkeys(names)
+                self._note(names, refused.error, told_as=refused.part)
             except GraphError as error:
                 parts |= dict.fromkeys(names)
                 self._note(names, error)
@@ -140,18 +152,22 @@ class TenantTask:
         saved = Checkpoint(source=self._source, part=self.name, seq=seq, ts_ms=ts_ms, position={"told": seq})
         return Step(tenants=[state], checkpoints=[saved])
 
-    def _note(self, names: tuple[str, ...], error: GraphError | None) -> None:
-        """Remember what is refused, and log it once; what does not exist is unknown and no refusal."""
+    def _note(self, names: tuple[str, ...], error: GraphError | None, told_as: str | None = None) -> None:
+        """Remember what is refused, and log it once; what does not exist is unknown and no refusal.
+
+        told_as: the part that was refused on the way to the one of `names`.
+        """
+        if names == ("jobs",):
+            self._refused_parts.pop("service_principals", None)
         for name in names:
             if error is None:
                 self._logged.pop(name, None)
             elif self._logged.get(name) != error.code:
                 log.warning("unknown", source=self._source, part=name, error=str(error))
                 self._logged[name] = error.code
+            self._refused_parts.pop(name, None)
             if error is not None and error.status in _REFUSED:
-                self._refused_parts[name] = _refusal(error)
-            else:
-                self._refused_parts.pop(name, None)
+                self._refused_parts[told_as or name] = _refusal(error)
 
     def _organization(self) -> dict[str, Any]:
         """The organization, with the time of this reading: how old its times are can only be judged by that."""
@@ -209,7 +225,12 @@ class TenantTask:
     def _jobs(self) -> list[dict[str, Any]]:
         """The jobs of every Cloud Sync configuration, by id; none where Cloud Sync is not used."""
         jobs = []
-        for principal in self._items(self._client.url(CLOUD_SYNC_PRINCIPALS)):
+        try:
+            principals = self._items(self._client.url(CLOUD_SYNC_PRINCIPALS))
+        except GraphError as error:
+            # Another permission than that of the jobs: the refusal must name the one that lacks.
+            raise _PartRefused("service_principals", error) from error
+        for principal in principals:
             name = str(principal["id"])
             try:
                 found = self._items(self._client.url(jobs_path(name)))

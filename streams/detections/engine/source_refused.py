@@ -16,6 +16,7 @@ PERMISSIONS = {
     "synchronization": "OnPremDirectorySynchronization.Read.All",
     "privileged_ids": "RoleManagement.Read.Directory",
     "jobs": "Synchronization.Read.All",
+    "service_principals": "Application.Read.All",
     "directoryAudits": "AuditLog.Read.All",
     "sign_ins": "AuditLog.Read.All",
     "provisioning": "ProvisioningLog.Read.All",

@@ -141,8 +141,10 @@ def test_without_cloud_sync_there_are_no_jobs(lab: GraphLab) -> None:
         assert states(lab, source)[-1].jobs == []
 
 
-@pytest.mark.parametrize("path", [r"/servicePrincipals$", "/synchronization/jobs"])
-def test_refused_jobs_are_unknown_and_told_the_same_each_time(lab: GraphLab, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "part"), [(r"/servicePrincipals$", "service_principals"), ("/synchronization/jobs", "jobs")]
+)
+def test_refused_jobs_are_unknown_and_name_what_lacks_each_time(lab: GraphLab, path: str, part: str) -> None:
     CloudSync(lab.tenant, "corp.contoso.local").add("AD2AADProvisioning")
     lab.app.delegated = True
     number = lab.faults.add(Fault("forbidden", path=path, times=None))
@@ -153,7 +155,7 @@ def test_refused_jobs_are_unknown_and_told_the_same_each_time(lab: GraphLab, pat
         (granted,) = states(lab, source, 101)
     assert first.jobs is None and first.domains
     assert first.refused == {
-        "jobs": "403 Authorization_RequestDenied: Insufficient privileges to complete the operation."
+        part: "403 Authorization_RequestDenied: Insufficient privileges to complete the operation."
     }
     assert again.refused == first.refused
     assert granted.refused == {} and granted.jobs

@@ -15,6 +15,7 @@ from producers.graph.audit_mapping import audit_event, sync_server
 from producers.graph.provisioning_mapping import provisioning_event
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event, Result
+from streams.views.events import contributions_of_event
 
 SAMPLES = Path(__file__).parents[3] / "integration" / "entra" / "samples"
 ROW = {
@@ -88,6 +89,15 @@ def test_a_failed_group_of_cloud_sync_is_told_with_its_step() -> None:
     assert (event.name, event.result, event.details["failed_step"]) == ("create", Result.FAILURE, "EntryExportAdd")
     assert event.entra_id == "e5b8c201-9f4a-4736-b0d1-27a6f8c93e15"
     assert event.object_guid is None
+
+
+@pytest.mark.parametrize(("who", "groups"), [("User", 0), ("Group", 1), (None, 1)])
+def test_a_user_of_the_group_job_is_not_taken_for_a_group(who: str | None, groups: int) -> None:
+    row = json.loads((SAMPLES / "provisioning_failure.json").read_text())
+    source = {**row["sourceIdentity"], "identityType": who}
+    event = provisioning_event({**row, "sourceIdentity": source, "targetIdentity": {"identityType": who}}, "t", 1)
+    assert event is not None and event.details.get("identity_type") == (who.lower() if who else None)
+    assert sum(word.view.startswith("written_group/") for word in contributions_of_event(event)) == groups
 
 
 def test_provisioning_into_other_applications_is_left_out() -> None:
