@@ -11,6 +11,7 @@ from deploy.lab.directory.accounts import Accounts
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.apps import AppRegistration
 from deploy.lab.entra.tenant import TenantStore
+from deploy.lab.joined import point_to, write_certificates
 from deploy.lab.organisation import Layout, Organisation, populate
 from deploy.lab.sync.active_directory import DirectoryForest
 from deploy.lab.sync.devices import DeviceSync
@@ -31,11 +32,15 @@ GRAPH_ROLES = (
 
 @dataclass(slots=True)
 class ForestOfLab:
-    """One forest: its store, where things are, and who may bind (the pipeline as `accounts.service`)."""
+    """One forest: its store, where things are, and who may bind (the pipeline as `accounts.service`).
+
+    hybrid_join: it has a service connection point, and its computers have joined.
+    """
 
     store: DirectoryStore
     layout: Layout
     accounts: Accounts
+    hybrid_join: bool = False
 
     @property
     def name(self) -> str:
@@ -96,7 +101,13 @@ def build(
         devices=devices,
         passwords=PasswordHashSync([forest.store for forest in forests], tenant, connector.audit),
     )
+    joined = forests[1]  # the small forest's rollout is done; the large one's is for stories to tell
+    point_to(joined.store, tenant.tenant_id, joined.layout.domain)
+    joined.hybrid_join = True
+    computers_joined = write_certificates(joined.store, joined.layout.computers_ou)
     report = engine.cycle()
+    for guid in computers_joined:
+        devices.register(guid)
     on_step(f"{report.added:,} objects synchronised to {tenant.initial_domain}")
     writeback = PasswordWriteback(engine, LabTarget([forest.store for forest in forests]))
     return HybridOrganisation(forests, tenant, engine, devices, writeback, app, client_secret)

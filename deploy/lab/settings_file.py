@@ -39,6 +39,8 @@ def forest_tables(lab: LabServices, directory: Path) -> list[dict[str, Any]]:
             "bind_password_file": write_secret(directory, f"{forest.name}.password", forest.accounts.service_password),
             "ca_file": str(lab.certificates.ca_file),
             "include_ous": list(forest.scope.include),
+            "hybrid_join": forest.hybrid_join,
+            "forest_interval_s": 2.0,
             "poll_interval_s": 0.5,
         }
         for forest in lab.organisation.forests

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 
+from deploy.lab.directory.results import DirectoryError
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.tenant import TenantStore
 from producers.ad.assembly import WANTED
 from producers.ad.attributes import NAMES
-from producers.ad.mapping import read_change
+from producers.ad.forest import SCP
+from producers.ad.mapping import read_change, rfc3339_of_generalized_time
 from producers.ad.wire import Entry
 from producers.graph.collections import COLLECTIONS
 from producers.graph.mapping import attributes_of
-from streams.contracts.facts import WRITEBACK_ENABLED, Domain, TenantState
+from streams.contracts.facts import FOREST_KEYWORDS, WRITEBACK_ENABLED, Domain, ObjectKind, TenantState
 from streams.engine.oracle import DirectoryObject
 from streams.runtime.settings import Settings
 from streams.views.scope import Scope, scope_name
@@ -57,6 +60,23 @@ def objects_of_tenant(store: TenantStore, changed_ms: int) -> Iterator[Directory
                 attributes=attributes, changed_ms=changed_ms,
             )  # fmt: skip
             yield DirectoryObject(state)
+
+
+def forest_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> DirectoryObject:
+    """What the AD source says of a forest that is watched for hybrid join (producers.ad.forest)."""
+    attributes: dict[str, object] = {"distinguishedName": store.configuration_dn}
+    try:
+        point = store.get(f"{SCP},{store.configuration_dn}")
+    except DirectoryError:
+        pass  # there is none
+    else:
+        attributes[FOREST_KEYWORDS] = sorted(point.all("keywords"))
+        attributes["whenChanged"] = rfc3339_of_generalized_time(point.all("whenChanged")[0])
+    state = ObjectState(
+        object_id=str(uuid.uuid5(uuid.NAMESPACE_DNS, f"forest.{store.domain}")), side="ad", tenant=tenant,
+        forest=store.domain, kind=ObjectKind.FOREST, attributes=attributes, changed_ms=changed_ms,
+    )  # fmt: skip
+    return DirectoryObject(state)
 
 
 def objects_of_lab(forests: Iterable[DirectoryStore], tenant: TenantStore, changed_ms: int) -> list[DirectoryObject]:

@@ -42,7 +42,10 @@ class Rehearsal:
         self.standing: dict[str, Finding] = {}
         self.surprises: list[str] = []
         self._detections = [each for each in all_detections() if wanted(each)]
-        self._scopes = {forest.name: Scope(list(forest.scope.include)) for forest in self.lab.forests}
+        self._scopes = {
+            forest.name: Scope(list(forest.scope.include), hybrid_join=forest.hybrid_join)
+            for forest in self.lab.forests
+        }
 
     def hold(self) -> None:
         """The engine runs between our looks anyway."""

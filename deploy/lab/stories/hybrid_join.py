@@ -8,11 +8,14 @@ from __future__ import annotations
 import uuid
 
 from deploy.lab.events import DEVICE_REGISTRATION, DEVICE_REGISTRATION_CHANNEL, join_event, winlogbeat_document
-from deploy.lab.hybrid import HybridOrganisation
+from deploy.lab.hybrid import ForestOfLab, HybridOrganisation
+from deploy.lab.joined import point_to, remove_connection_point
 from deploy.lab.stories.story import Expectation, Step, Story
 from deploy.lab.sync.devices import join_certificate
 
 _ENABLED, _DISABLED = "4096", "4098"
+_SYSTEM = "Windows 11 Enterprise"
+_ELSEWHERE = "00000000-aaaa-bbbb-cccc-000000000000"
 _LONG_AGO = "2025-01-01T00:00:00Z"
 
 
@@ -27,17 +30,18 @@ def build(lab: HybridOrganisation) -> Story:
 
 
 class _Rollout:
-    """The computers of the story. Those with a number were joined before it began."""
+    """The computers of the story, in the large forest; the small one's rollout was done before it began."""
 
     def __init__(self, lab: HybridOrganisation) -> None:
         self._lab, self._devices = lab, lab.devices
-        self._main = lab.forests[0]
+        self._main, self._other = lab.forests[0], lab.forests[1]
         self._store, self._tenant = self._main.store, lab.tenant
         self._computers: dict[str, uuid.UUID] = {}
         self._events = 0
         for name in ("storage", "certs", "expired", "clouddel", "returns", "deleted", "disabled", "reimaged", "byod"):
             self._join(self._name(name))
         self._create(self._name("proxy"))
+        self._create(self._name("silent"), self._other, system=None)  # an account prepared for a computer to come
         self._new, self._slow = self._create(self._name("new")), self._create(self._name("slow"))
 
     def faults(self) -> list[Step]:
@@ -54,6 +58,11 @@ class _Rollout:
                 opens=[self._device("certificate_overflow", "certs"), self._device("certificate_invalid", "expired")],
             ),
             Step(
+                name="connection point", at_min=3,
+                told="Somebody takes the service connection point of the second forest for a leftover",
+                act=lambda: remove_connection_point(self._other.store), opens=[self._forest("scp_missing")],
+            ),
+            Step(
                 name="stalls", at_min=4, told="A new computer is not exported; another one never registers",
                 act=self._stall, opens=[self._device("not_synced", "new"), self._device("pending_stuck", "slow")],
             ),
@@ -68,6 +77,11 @@ class _Rollout:
             Step(
                 name="scope", at_min=8, told="An organisational unit leaves the scope and comes back a cycle later",
                 act=self._leave_and_return, opens=[self._device("re_pended", "returns")],
+            ),
+            Step(
+                name="no line of sight", at_min=9,
+                told="A prepared computer of the second forest joins the domain, and its join task never runs",
+                act=self._join_domain, opens=[self._device("certificate_missing", "silent")],
             ),
             Step(
                 name="left behind", at_min=10,
@@ -88,12 +102,23 @@ class _Rollout:
         """How each of them is helped."""
         return [
             Step(
+                name="points elsewhere", at_min=40,
+                told="The service connection point is made anew, with the id of another tenant",
+                act=lambda: self._point_to(_ELSEWHERE), opens=[self._forest("scp_wrong_tenant")],
+                repairs=["connection point"],
+            ),
+            Step(
                 name="helped at the desk", at_min=70, told="The cupboard is opened; certificates are cleaned up",
                 act=self._clean_up, repairs=["storage", "certificates", "refused"],
             ),
             Step(
                 name="let out", at_min=75, told="The export works again, the proxy lets computers register",
                 act=self._let_out, repairs=["stalls", "cloud deletion", "scope", "left behind"],
+            ),
+            Step(
+                name="line of sight", at_min=77,
+                told="The second forest points to its tenant again, and the silent computer reaches a controller",
+                act=self._hear, repairs=["points elsewhere", "no line of sight"],
             ),
             Step(
                 name="surplus removed", at_min=80, told="Surplus devices are deleted",
@@ -146,6 +171,19 @@ class _Rollout:
         self._store.move(guid, home)
         self._devices.cycle()
 
+    def _join_domain(self) -> None:
+        self._other.store.modify(self._guid("silent"), {"operatingSystem": _SYSTEM})
+
+    def _point_to(self, tenant: str) -> None:
+        point_to(self._other.store, tenant, self._other.layout.domain)
+
+    def _hear(self) -> None:
+        self._point_to(self._tenant.tenant_id)
+        guid = self._guid("silent")
+        self._other.store.modify(guid, {"userCertificate": [join_certificate(guid)]})
+        self._devices.cycle()
+        self._devices.register(guid)
+
     def _leave_behind(self) -> None:
         self._devices.stalled |= {self._guid("deleted"), self._guid("disabled")}
         self._store.delete(self._guid("deleted"))
@@ -176,16 +214,16 @@ class _Rollout:
         self._tenant.delete("device", self._before)
         self._tenant.delete("device", self._private)
 
-    def _create(self, name: str) -> uuid.UUID:
-        guid = self._store.add(
-            f"CN={name},{self._main.layout.computers_ou}",
+    def _create(self, name: str, forest: ForestOfLab | None = None, system: str | None = _SYSTEM) -> uuid.UUID:
+        place = forest or self._main
+        guid = place.store.add(
+            f"CN={name},{place.layout.computers_ou}",
             {
                 "objectClass": "computer",
                 "sAMAccountName": f"{name}$",
-                "dNSHostName": f"{name.lower()}.{self._store.domain}",
-                "operatingSystem": "Windows 11 Enterprise",
-                "operatingSystemVersion": "10.0 (22631)",
+                "dNSHostName": f"{name.lower()}.{place.name}",
                 "userAccountControl": _ENABLED,
+                **({"operatingSystem": system, "operatingSystemVersion": "10.0 (22631)"} if system else {}),
             },
         )
         self._computers[name] = guid
@@ -214,6 +252,9 @@ class _Rollout:
     def _device(self, detection: str, name: str) -> Expectation:
         key = f"device/{self._tenant.tenant_id}/{self._guid(name)}"
         return Expectation(f"hybrid_join.{detection}", key)
+
+    def _forest(self, detection: str) -> Expectation:
+        return Expectation(f"hybrid_join.{detection}", f"forest/{self._tenant.tenant_id}/{self._other.name}")
 
     def _host(self, detection: str, name: str) -> Expectation:
         return Expectation(f"hybrid_join.{detection}", f"host/{self._tenant.tenant_id}/{self._name(name).lower()}")

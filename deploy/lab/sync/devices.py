@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from deploy.lab.directory.object import DirectoryObject
 from deploy.lab.directory.store import DirectoryStore
-from deploy.lab.entra.graph_time import graph_time
+from deploy.lab.entra.graph_time import graph_time, wall_clock
 from deploy.lab.entra.tenant import TenantStore
 from deploy.lab.sync.audit import AuditTrail, Operation
 
@@ -105,7 +105,7 @@ class DeviceSync:
 
 def join_certificate(guid: uuid.UUID, *, expired: bool = False) -> bytes:
     """The self-signed certificate that a computer's join task writes to userCertificate; DER."""
-    now = dt.datetime.now(dt.UTC)
+    now = dt.datetime.fromtimestamp(wall_clock() // 1000, dt.UTC)
     start, end = now - dt.timedelta(days=1), now + dt.timedelta(days=3650)
     if expired:
         start, end = now - dt.timedelta(days=400), now - dt.timedelta(days=1)

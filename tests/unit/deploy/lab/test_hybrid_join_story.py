@@ -19,7 +19,7 @@ from streams.engine.oracle import DirectoryObject, expected_findings
 from streams.runtime.clock import now_ms
 from streams.views.scope import Scope
 from tests.support.lab_events import events_of_lab
-from tests.support.lab_oracle import objects_of_lab
+from tests.support.lab_oracle import forest_of_directory, objects_of_lab
 
 CYCLE_MIN, LAST_MIN = 30, 120
 LATER_MS = 2 * 86_400_000
@@ -41,6 +41,8 @@ class Memory:
     def open(self) -> dict[str, Finding]:
         lab = self._lab
         objects = objects_of_lab([forest.store for forest in lab.forests], lab.tenant, 1)
+        watched = [forest.store for forest in lab.forests if forest.hybrid_join]
+        objects += [forest_of_directory(store, lab.tenant.tenant_id, 1) for store in watched]
         living = {item.state.object_id for item in objects}
         gone = [item for key, item in self._devices.items() if key not in living]
         # They ended just now: the oracle forgets what ended long ago, as the stream does.
@@ -54,7 +56,7 @@ class Memory:
         return expected_findings(
             [*objects, *dead],
             {lab.tenant.tenant_id: tenant},
-            {forest.name: Scope(list(forest.scope.include)) for forest in lab.forests},
+            {forest.name: Scope(list(forest.scope.include), hybrid_join=forest.hybrid_join) for forest in lab.forests},
             all_detections(),
             now_ms=now_ms() + LATER_MS,
             events=events_of_lab(lab),
@@ -65,6 +67,8 @@ def test_every_finding_of_the_story_opens_and_resolves_by_the_oracle_and_none_is
     assert Thresholds().pending_stuck_ms < LATER_MS
     lab = build(200)
     story = STORIES["hybrid_join"](lab)
+    family = {each.detection.id for each in all_detections() if each.detection.family == "hybrid_join"}
+    assert {each.detection for each in story.expectations} == family, "a gap that the story does not tell of"
     memory = Memory(lab)
     lab.devices.cycle()
     player = Player(story, LabClock(), NoScheduler())
