@@ -16,6 +16,7 @@ import yaml
 from deploy.prometheus.alert_rule import AlertRule
 from deploy.prometheus.detection_rules import detection_rules
 from deploy.prometheus.pipeline_rules import PIPELINE_RULES
+from deploy.prometheus.writeback_rules import WRITEBACK_RULES
 from streams.detections.registry import all_detections
 
 FOLDER = Path(__file__).parent / "rules"
@@ -31,6 +32,7 @@ def rule_files(runbook_base_url: str = "") -> dict[str, str]:
     return {
         "detections.yaml": _file(groups, runbook_base_url),
         "pipeline.yaml": _file({"synchealth-pipeline": PIPELINE_RULES}, runbook_base_url),
+        "writeback.yaml": _file({"synchealth-writeback-mistakes": WRITEBACK_RULES}, runbook_base_url),
     }
 
 

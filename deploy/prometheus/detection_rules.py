@@ -37,11 +37,12 @@ def detection_rules(detections: Iterable[Registered]) -> Iterator[AlertRule]:
         detection = registered.detection
         if detection.alert is None:
             continue
+        counted = "".join(f',severity!="{severity}"' for severity in detection.alert.counted)
         yield AlertRule(
             name=alert_name(detection),
             expr=f"""\
 time() - min by ({_LABELS}) (
-  synchealth_findings_oldest_open_timestamp_seconds{{detection="{detection.id}"}}
+  synchealth_findings_oldest_open_timestamp_seconds{{detection="{detection.id}"{counted}}}
 ) >= {detection.alert.for_s}
 """,
             keep_firing_for="5m",

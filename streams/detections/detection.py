@@ -21,9 +21,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """The alert rule made for a detection: it fires when findings have been open this long."""
+    """The alert rule made for a detection: it fires when findings have been open this long.
+
+    counted: findings of these severities do not alert one by one.
+    """
 
     for_s: int = 900
+    counted: tuple[Severity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import yaml
 from deploy.prometheus.build import FOLDER, rule_files
 from deploy.prometheus.detection_rules import alert_name
 from deploy.prometheus.pipeline_rules import PIPELINE_RULES
+from deploy.prometheus.writeback_rules import WRITEBACK_RULES
 from streams.detections.registry import Registered, all_detections
 from tests.support.findings import FOREST, TENANT
 from tests.support.prometheus import promtool
@@ -50,7 +51,7 @@ def test_a_base_url_makes_links_of_the_runbooks() -> None:
 def test_no_runbook_of_the_pipeline_is_left_over_or_lacks_a_section() -> None:
     books = sorted((ROOT / "deploy/prometheus/runbooks").iterdir())
 
-    assert [book.stem for book in books] == sorted(rule.name for rule in PIPELINE_RULES)
+    assert [book.stem for book in books] == sorted(rule.name for rule in (*PIPELINE_RULES, *WRITEBACK_RULES))
     for book in books:
         sections = [line for line in book.read_text().splitlines() if line.startswith("## ")]
         assert sections == ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation", "## False positives"], book

@@ -28,8 +28,8 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/authentication/troubleshoot-sspr-writeback",
         "https://learn.microsoft.com/entra/identity/authentication/troubleshoot-sspr",
     ),
-    alert=Alert(for_s=0),
-    false_positives=("A user who gave up after an own mistake: the finding is of low severity and ends after a day.",),
+    alert=Alert(for_s=0, counted=(Severity.LOW,)),
+    false_positives=("A user who gave up after an own mistake: low, alerts only in a wave, ends after a day.",),
     known_gaps=(
         "Ends 24 hours after the operation, when its log rows are forgotten.",
         "Without the Connect server's log the class comes from the audit's reason alone, and is often other.",
