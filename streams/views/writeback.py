@@ -103,6 +103,14 @@ class WrittenView:
         """The latest that Cloud Sync's log tells of it."""
         return self.events[-1] if self.events else None
 
+    @property
+    def writer(self) -> str | None:
+        """What has written the first copy, by where it names its original; None: there is no copy."""
+        if not self.copies:
+            return None
+        cloud_sync, _ = NAMES_ORIGINAL
+        return "cloud_sync" if self.copies[0].attributes.get(cloud_sync) else "connect"
+
     def derived(self) -> Iterable[Derived]:
         """Nothing: others need not know."""
         return ()

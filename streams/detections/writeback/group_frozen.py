@@ -9,7 +9,6 @@ from __future__ import annotations
 from streams.contracts.facts import WRITEBACK_ENABLED
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.directory_object import Side
 from streams.views.writeback import NAMES_ORIGINAL, WrittenGroupView
 
 CYCLES = 2
@@ -47,7 +46,8 @@ def evaluate(view: WrittenGroupView, context: Context, now_ms: int) -> Verdict |
         why = "deleted" if deleted.attributes.get("@removed") == "deleted" else "soft_deleted"
         if why == "deleted":
             severity = Severity.MEDIUM
-    elif original is not None and original.attributes.get(WRITEBACK_ENABLED) is False and _by_connect(copy):
+    elif original is not None and original.attributes.get(WRITEBACK_ENABLED) is False and view.writer == "connect":
+        # Only where Connect wrote it does the mark of the group decide.
         since_ms, severity, why = original.since_ms(WRITEBACK_ENABLED), Severity.LOW, "not_written_back"
     else:
         return None
@@ -68,9 +68,3 @@ def evaluate(view: WrittenGroupView, context: Context, now_ms: int) -> Verdict |
         evidence={"original": why},
         counterparts=tuple(side.party.holder("copy") for side in view.copies),
     )
-
-
-def _by_connect(copy: Side) -> bool:
-    """Whether Entra Connect wrote the copy: only there does the mark of the group decide."""
-    cloud_sync, connect = NAMES_ORIGINAL
-    return not copy.attributes.get(cloud_sync) and bool(copy.attributes.get(connect))

@@ -7,8 +7,11 @@ written empty, and nothing counts as failed.
 
 from __future__ import annotations
 
+from typing import Any
+
 from streams.contracts.facts import WRITEBACK_ENABLED
 from streams.contracts.finding import Severity
+from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.writeback import HAS_MEMBERS, WrittenGroupView
 
@@ -28,7 +31,8 @@ DETECTION = Detection(
     suppressed_by=("engine.sync_stopped",),
     false_positives=("A group all of whose members exist in the cloud only.",),
     known_gaps=(
-        "Only a copy without any member is told: some members left out are not.",
+        "Only a copy without any member is told, not one that lacks some: who may be a member hangs on each of them.",
+        "The members of cloud groups are not followed one by one, and no row of a log names those left out.",
         "Not judged after the latest change of members on a side was a removal: it may have been the last member.",
     ),
 )
@@ -51,6 +55,15 @@ def evaluate(view: WrittenGroupView, context: Context, now_ms: int) -> Verdict |
         keep_open=True,
         subject=view.subject(),
         forest=view.copies[0].party.forest,
-        evidence={"copies": len(view.copies)},
+        evidence={"copies": len(view.copies), "written_by": view.writer, **_row(view)},
         counterparts=tuple(side.party.holder("copy") for side in view.copies),
     )
+
+
+def _row(view: WrittenGroupView) -> dict[str, Any]:
+    """What the log of Cloud Sync last told of the group, and the reason of a step that it skipped."""
+    last = view.last_event
+    if last is None:
+        return {}
+    told = {name: last.details[name] for name in ("status", "skip_reason", "job_id") if last.details.get(name)}
+    return {"last_row": rfc3339(last.ts_ms), "last_action": last.name, **told}
