@@ -113,6 +113,19 @@ class SambaDC:
         self.add(dn, "user", {"sAMAccountName": name, "userPrincipalName": f"{name}@{self.realm}"} | attributes)
         return dn
 
+    def add_computer(self, name: str, unit: str, system: str = "Windows 11 Enterprise") -> str:
+        """Join a computer to the domain: an account with a password, its SPNs, its system; its distinguished name."""
+        host = f"{name.lower()}.{self.realm}"
+        services = [f"{kind}/{each}" for kind in ("HOST", "RestrictedKrbHost") for each in (name, host)]
+        self._tool(
+            "computer", "add", name, f"--computerou={unit}", "--prepare-oldjoin",
+            *(f"--service-principal-name={service}" for service in services),
+            "-H", str(self._sam), "-s", str(self._smb_conf),
+        )  # fmt: skip
+        dn = f"CN={name},{unit}"
+        self.modify(dn, {"dNSHostName": host, "operatingSystem": system, "operatingSystemVersion": "10.0 (22631)"})
+        return dn
+
     def guid(self, dn: str) -> bytes:
         self.connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=["objectGUID"])
         return bytes(self.connection.response[0]["raw_attributes"]["objectGUID"][0])

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from deploy.lab.directory.object import DirectoryObject
-from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.graph_time import graph_time, wall_clock
 from deploy.lab.entra.tenant import TenantStore
 from deploy.lab.sync.audit import AuditTrail, Operation
@@ -25,16 +24,45 @@ from deploy.lab.sync.audit import AuditTrail, Operation
 _DISABLED = 0x2
 
 
+class Account(Protocol):
+    """An object of a directory as the AD connector reads it."""
+
+    @property
+    def guid(self) -> uuid.UUID:
+        """The objectGUID."""
+
+    @property
+    def object_class(self) -> str:
+        """The structural class."""
+
+    @property
+    def sid(self) -> str | None:
+        """The objectSid as text."""
+
+    def raw(self, name: str) -> Sequence[bytes]:
+        """All values of an attribute."""
+
+    def first(self, name: str) -> str | None:
+        """The first value of a textual attribute."""
+
+
+class Directory(Protocol):
+    """Where computers are read from: a lab directory, or a real one behind an adapter."""
+
+    def objects(self, *, below: str) -> Iterable[Account]:
+        """Every living object below a container."""
+
+
 class DeviceSync:
     """Exports the computers below the selected organizational units as devices.
 
-    units:   a store and the DN of its unit, as the wizard selects them.
+    units:   a directory and the DN of its unit, as the wizard selects them.
     audit:   where its writes are written down.
     stalled: objectGUIDs whose export fails, deletions included: what a story breaks.
     """
 
     def __init__(
-        self, units: Sequence[tuple[DirectoryStore, str]], tenant: TenantStore, audit: AuditTrail | None = None
+        self, units: Sequence[tuple[Directory, str]], tenant: TenantStore, audit: AuditTrail | None = None
     ) -> None:
         self.stalled: set[uuid.UUID] = set()
         self._units = list(units)
@@ -69,7 +97,7 @@ class DeviceSync:
             now = graph_time(self._tenant.clock())
             self._tenant.upsert("device", device, {"registrationDateTime": now, "approximateLastSignInDateTime": now})
 
-    def _export(self, found: DirectoryObject) -> None:
+    def _export(self, found: Account) -> None:
         properties = {
             "deviceId": str(found.guid),
             "displayName": found.first("name"),
@@ -90,7 +118,7 @@ class DeviceSync:
         assert known is not None
         self._exported[found.guid] = known
 
-    def _has_certificate(self, found: DirectoryObject) -> bool:
+    def _has_certificate(self, found: Account) -> bool:
         now = dt.datetime.fromtimestamp(self._tenant.clock() / 1000, dt.UTC)
         for value in found.raw("userCertificate"):
             try:
