@@ -18,7 +18,7 @@ from deploy.demo.screen import LiveScreen, PlainScreen, Scene, Screen, cycle_lin
 from deploy.demo.sources import source_states
 from deploy.demo.stage import Stage, Wishes, stage
 from deploy.demo.watcher import FindingsWatcher
-from deploy.lab.stories import STORIES
+from deploy.lab.stories import STORIES, WRITE_DEVICES
 from deploy.lab.stories.player import Player
 from deploy.lab.sync.report import CycleReport
 from streams.contracts.finding import Finding, FindingState
@@ -55,7 +55,9 @@ def demo(
     Starts a lab directory (LDAPS), a lab Entra ID (Graph over HTTPS), a sync engine and the real pipeline on this
     machine, loopback only, and takes everything down at the end. Needs no account, no Docker and no Java.
     """
-    wishes = Wishes(objects=objects, speed=speed, kafka=kafka, directory=directory)
+    wishes = Wishes(
+        objects=objects, speed=speed, kafka=kafka, directory=directory, device_writeback=story in WRITE_DEVICES
+    )
     performance = _Performance(wishes, story, Console())
     code = performance.run(until_done=until_done, timeout_s=timeout, json_file=json_file)
     sys.exit(code)

@@ -31,13 +31,17 @@ _PRODUCER_PORT = "SYNCHEALTH_PRODUCERS__METRICS_PORT"
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the user asked for. kafka: an own broker's address, None: the embedded one; speed: lab over real seconds."""
+    """What the user asked for. kafka: an own broker's address, None: the embedded one; speed: lab over real seconds.
+
+    device_writeback: the story writes devices into the first forest.
+    """
 
     objects: int = 3000
     speed: float = 120.0
     seed: int = 20261123
     kafka: str | None = None
     directory: Path | None = None
+    device_writeback: bool = False
 
 
 @dataclass(slots=True)
@@ -80,6 +84,7 @@ def stage(
         told(f"{name} at {broker}")
         stack.enter_context(_topics(KafkaSettings(bootstrap_servers=[broker], partitions=_PARTITIONS)))
         organisation = build(wishes.objects, seed=wishes.seed, on_step=told)
+        organisation.forests[0].device_writeback = wishes.device_writeback
         lab = stack.enter_context(
             services(organisation, directory / "tls", speed=wishes.speed, on_cycle=on_cycle, on_sweep=on_sweep)
         )
@@ -145,6 +150,7 @@ def _patience(speed: float) -> dict[str, float]:
         "sync_interval_s": CYCLE_S / speed,
         "pending_stuck_s": 2 * CYCLE_S / speed,
         "writeback_confirm_s": max(_LEAST_S, 2 * WRITEBACK_S / speed),
+        "device_writeback_s": max(_LEAST_S, 6 * CYCLE_S / speed),
         "writeback_heartbeat_s": max(_LEAST_S / 2, WRITEBACK_S / speed),
     }
 

@@ -35,12 +35,14 @@ class ForestOfLab:
     """One forest: its store, where things are, and who may bind (the pipeline as `accounts.service`).
 
     hybrid_join: it has a service connection point, and its computers have joined.
+    device_writeback: the tenant's devices are written into it.
     """
 
     store: DirectoryStore
     layout: Layout
     accounts: Accounts
     hybrid_join: bool = False
+    device_writeback: bool = False
 
     @property
     def name(self) -> str:

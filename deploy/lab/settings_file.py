@@ -40,6 +40,7 @@ def forest_tables(lab: LabServices, directory: Path) -> list[dict[str, Any]]:
             "ca_file": str(lab.certificates.ca_file),
             "include_ous": list(forest.scope.include),
             "hybrid_join": forest.hybrid_join,
+            "device_writeback": forest.device_writeback,
             "forest_interval_s": 2.0,
             "poll_interval_s": 0.5,
         }

@@ -237,6 +237,7 @@ def _options(settings: Settings) -> EvaluatorOptions:
             device_stale_ms=int(rules.device_stale_s * 1000),
             computer_seen_ms=int(rules.computer_seen_s * 1000),
             writeback_confirm_ms=int(rules.writeback_confirm_s * 1000),
+            device_writeback_ms=int(rules.device_writeback_s * 1000),
             writeback_heartbeat_ms=int(rules.writeback_heartbeat_s * 1000),
         ),
     )

@@ -100,6 +100,7 @@ class Thresholds:
     device_stale_ms:   a device that has not signed in for this long is stale (never below 21 days).
     computer_seen_ms:  a computer whose own password is older than this is taken for dead and is no gap.
     writeback_confirm_ms: a password that the cloud has written must show in AD within this, replication included.
+    device_writeback_ms: a device of the cloud must show in AD within this, with what the cloud says of it.
     writeback_heartbeat_ms: a password writeback service reports so often; three missed reports are silence.
     """
 
@@ -107,6 +108,7 @@ class Thresholds:
     device_stale_ms: int = 90 * 86_400_000
     computer_seen_ms: int = 60 * 86_400_000
     writeback_confirm_ms: int = 600_000
+    device_writeback_ms: int = 3 * 3_600_000
     writeback_heartbeat_ms: int = 300_000
 
 

@@ -61,6 +61,7 @@ class DetectionSettings(Section):
     device_stale_s: Annotated[float, Field(ge=21 * 86400.0)] = 90 * 86400.0
     computer_seen_s: Seconds = 60 * 86400.0
     writeback_confirm_s: Seconds = 600.0
+    device_writeback_s: Seconds = 10800.0
     writeback_heartbeat_s: Seconds = 300.0
     disabled: Texts = Field(default=[])
     runbook_base_url: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from deploy.lab.hybrid import HybridOrganisation
-from deploy.lab.stories import conflicts, engine, hybrid_join, writeback
+from deploy.lab.stories import conflicts, engine, hybrid_join, writeback, writeback_objects
 from deploy.lab.stories.story import Story
 
 STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {
@@ -13,4 +13,7 @@ STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {
     "engine": engine.build,
     "hybrid_join": hybrid_join.build,
     "writeback": writeback.build,
+    "writeback_objects": writeback_objects.build,
 }
+WRITE_DEVICES = frozenset({"writeback_objects"})
+"""Stories in which the tenant's devices are written into the first forest."""

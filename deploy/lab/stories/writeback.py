@@ -5,11 +5,23 @@ Source of the faults: Microsoft, "Troubleshoot self-service password reset write
 
 from __future__ import annotations
 
+from functools import partial
+
 from deploy.lab.hybrid import HybridOrganisation
 from deploy.lab.stories.cast import Cast, Person
 from deploy.lab.stories.story import Expectation, Step, Story
 from deploy.lab.sync.writeback_outcomes import Operation, Outcome
 
+# What else can befall a user, one each: the step, the outcome, and how it is told.
+_MORE = (
+    ("protected", Outcome.PROTECTED, "{name} is an administrator in AD: the connector account has no say"),
+    ("not found", Outcome.NOT_FOUND, "AD does not find {name}"),
+    ("several", Outcome.SEVERAL, "{name}'s anchor is found twice in AD"),
+    ("configuration", Outcome.CONFIGURATION, "Nobody has enabled password management for {name}'s forest"),
+    ("disabled", Outcome.DISABLED, "{name}'s account is disabled in AD"),
+    ("locked", Outcome.LOCKED, "{name}'s account is locked in AD"),
+    ("wrong password", Outcome.WRONG_PASSWORD, "{name} mistypes the current password"),
+)
 # 2026-03-02 in 100 ns since 1601: everybody's password is older than the story.
 _LAST_SPRING = "134168832000000000"
 
@@ -20,7 +32,10 @@ def build(lab: HybridOrganisation) -> Story:
     return Story(
         name="writeback",
         summary="Passwords reset in the cloud do not reach Active Directory; the desk and the administrators help",
-        steps=[*desk.users_fail(), *desk.users_are_helped(), *desk.service_fails(), *desk.feature_is_off()],
+        steps=[
+            *desk.users_fail(), *desk.more_users_fail(), *desk.users_are_helped(), *desk.service_fails(),
+            *desk.feature_is_off(),
+        ],
     )
 
 
@@ -33,8 +48,11 @@ class _Desk:
         self._policy, self._right, self._late, self._split, self._cut_off, self._off = (
             cast.person() for _ in range(6)
         )
-        for person in (self._policy, self._right, self._late, self._split, self._cut_off, self._off):
+        self._more = {name: cast.person() for name, _, _ in _MORE}
+        ours = (self._policy, self._right, self._late, self._split, self._cut_off, self._off)
+        for person in (*ours, *self._more.values()):
             person.write(pwdLastSet=_LAST_SPRING)
+        self._more["protected"].write(adminCount="1")
         self._admin = f"helpdesk@{cast.main.layout.domain}"
 
     def users_fail(self) -> list[Step]:
@@ -61,6 +79,17 @@ class _Desk:
             ),
         ]  # fmt: skip
 
+    def more_users_fail(self) -> list[Step]:
+        """The same finding, in every other class that it has."""
+        return [
+            Step(
+                name=name, at_min=7 + number, told=told.format(name=self._more[name].name),
+                act=partial(self._reset, self._more[name], outcome, self._asked_for(outcome)),
+                opens=[self._user("password_writeback_failed", self._more[name])],
+            )
+            for number, (name, outcome, told) in enumerate(_MORE)
+        ]  # fmt: skip
+
     def users_are_helped(self) -> list[Step]:
         """How each of them gets a password that works everywhere."""
         return [
@@ -71,6 +100,10 @@ class _Desk:
             Step(
                 name="the right granted", at_min=18, told=f"The right is granted; {self._right.name} tries again",
                 act=lambda: self._reset(self._right, operation=Operation.CHANGE), repairs=["right"],
+            ),
+            Step(
+                name="the others helped", at_min=19, told="The desk repairs what refused the others; they try again",
+                act=self._help, repairs=list(self._more),
             ),
             Step(
                 name="delivered", at_min=20, told="What waited in the cloud arrives; password hashes follow again",
@@ -126,6 +159,16 @@ class _Desk:
         user = self._writeback.user_of(person.store, person.guid)
         admin = self._admin if operation is Operation.ADMIN_RESET else None
         self._writeback.reset(user, outcome=outcome, operation=operation, admin=admin)
+
+    @staticmethod
+    def _asked_for(outcome: Outcome) -> Operation:
+        """Only who changes a password has to know the current one."""
+        return Operation.CHANGE if outcome is Outcome.WRONG_PASSWORD else Operation.RESET
+
+    def _help(self) -> None:
+        self._more["protected"].write(adminCount=None)
+        for person in self._more.values():
+            self._reset(person)
 
     def _split_brain(self) -> None:
         self._hashes(dead=True)  # or they would mend it within two minutes

@@ -46,6 +46,10 @@ class GroupWriteback:
             if original is not None and original not in self.stalled and self._is_gone(original):
                 self._store.delete(copy.guid)
 
+    def write(self, group_id: str) -> None:
+        """Copy one group now, marked or not, as Cloud Sync does on demand."""
+        self._write(self._tenant.get("group", group_id) or {}, self.copy_of(group_id))
+
     def copy_of(self, group_id: str) -> DirectoryObject | None:
         """The copy of a group in AD."""
         found = list(self._store.objects(below=self._unit))

@@ -35,6 +35,7 @@ class Outcome(StrEnum):
     SUCCESS = "success"
     POLICY = "policy"
     PERMISSION = "permission"
+    PROTECTED = "protected"
     NOT_FOUND = "not_found"
     SEVERAL = "several"
     CONNECTIVITY = "connectivity"
@@ -65,6 +66,9 @@ REFUSALS: Final[dict[Outcome, Refusal]] = {
         engine_event=True,
     ),
     Outcome.PERMISSION: Refusal(33004, "80070005", "Access is denied: ADPermissionsError.", _ADMIN_ACTION),
+    Outcome.PROTECTED: Refusal(
+        33004, "80070005", "Access is denied: ADPermissionsError. The account has adminCount = 1.", _ADMIN_ACTION
+    ),
     Outcome.NOT_FOUND: Refusal(33002, "80230405", "The object was not found: ADUserNotFoundError.", _ADMIN_ACTION),
     Outcome.SEVERAL: Refusal(33003, "80230402", "More than one object matches: ADMutliMatchError.", _ADMIN_ACTION),
     Outcome.CONFIGURATION: Refusal(

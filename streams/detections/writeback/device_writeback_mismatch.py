@@ -10,7 +10,6 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.writeback import WrittenDeviceView
 
-WITHIN_MS = 3 * 3_600_000
 _PAIRS = (("accountEnabled", "msDS-IsEnabled"), ("isCompliant", "msDS-IsCompliant"))
 
 DETECTION = Detection(
@@ -50,7 +49,7 @@ def evaluate(view: WrittenDeviceView, context: Context, now_ms: int) -> Verdict 
     return Verdict(
         summary=f"{device.party.name} and its copy in AD differ on {' and '.join(local for _, local in differing)}",
         since_ms=since_ms,
-        open_at_ms=since_ms + WITHIN_MS,
+        open_at_ms=since_ms + context.thresholds.device_writeback_ms,
         keep_open=True,
         subject=device.party.subject(view.key),
         forest=copy.party.forest,

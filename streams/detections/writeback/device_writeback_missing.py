@@ -9,8 +9,6 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.writeback import WrittenDeviceView
 
-WITHIN_MS = 3 * 3_600_000
-
 DETECTION = Detection(
     id="writeback.device_writeback_missing",
     views=(WrittenDeviceView,),
@@ -39,7 +37,7 @@ def evaluate(view: WrittenDeviceView, context: Context, now_ms: int) -> Verdict 
     return Verdict(
         summary=f"{device.party.name} is registered in Entra ID and has no copy in AD",
         since_ms=since_ms,
-        open_at_ms=since_ms + WITHIN_MS,
+        open_at_ms=since_ms + context.thresholds.device_writeback_ms,
         keep_open=True,
         subject=device.party.subject(view.key),
         evidence={"trust_type": device.attributes.get("trustType"), "was_there": bool(view.gone)},
