@@ -250,7 +250,7 @@ class ViewPartition:
             context = self._context(view.tenant)
             now = {"now_ms": self.now_ms, "observed_ms": observed_ms}
             wake_ms += self._judge.judge(view, row, context, outcome, **now)
-            derive(view, row, outcome, **now)
+            wake_ms += derive(view, row, context, outcome, **now)
             self._count(row, counts_of(view, context, self.now_ms))
             wake_ms += recount_at(view, context, self.now_ms)
             waits = waiting(view, context, self.now_ms)

@@ -15,6 +15,7 @@ from streams.engine.findings import resolved, transition
 from streams.engine.outcome import Outcome, RuleFault
 from streams.engine.view_row import ViewRow
 from streams.views.registry import AnyView
+from streams.views.view import PATIENCE_CYCLES, Derived
 
 # Between view and contributor in a derived name: view keys hold addresses, and bad addresses hold blanks.
 BETWEEN = "\0"
@@ -133,11 +134,20 @@ def opened(
     return verdict
 
 
-def derive(view: AnyView, row: ViewRow, outcome: Outcome, *, now_ms: int, observed_ms: int) -> None:
-    """Tell other views what this one derives now, and take back what it no longer does."""
-    derived = {f"{item.view}{BETWEEN}{item.contributor}": item.body for item in view.derived()}
+def derive(
+    view: AnyView, row: ViewRow, context: Context, outcome: Outcome, *, now_ms: int, observed_ms: int
+) -> list[int]:
+    """Tell other views what this one derives now, and take back what it no longer does. Returns when to look again."""
+    derived, wake_ms = {}, []
+    for item in view.derived():
+        name = f"{item.view}{BETWEEN}{item.contributor}"
+        at_ms = tells_at_ms(item, context)
+        if name in row.derived or (at_ms is not None and at_ms <= now_ms):
+            derived[name] = item.body
+        elif at_ms is not None:
+            wake_ms.append(at_ms)
     if derived == row.derived:
-        return
+        return wake_ms
     changes: list[tuple[str, dict[str, Any] | None]] = [(name, None) for name in row.derived if name not in derived]
     changes += [(name, body) for name, body in derived.items() if row.derived.get(name) != body]
     for name, body in changes:
@@ -148,3 +158,11 @@ def derive(view: AnyView, row: ViewRow, outcome: Outcome, *, now_ms: int, observ
             Contribution(view=view_key, contributor=contributor, seq=row.told, changed_ms=observed_ms, body=body)
         )
     row.derived = derived
+    return wake_ms
+
+
+def tells_at_ms(item: Derived, context: Context) -> int | None:
+    """From when on a view tells this (ms); None: not before the tenant was read whole."""
+    if item.absent_since_ms is None:
+        return 0
+    return item.absent_since_ms + PATIENCE_CYCLES * context.cycle_ms if context.collected else None

@@ -7,6 +7,7 @@ A link goes into the row of its far end's first two id characters (objectGUIDs a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,10 +19,33 @@ from streams.views.state import ObjectState, links_base_of
 MEMBER = "member"
 
 
-class LinkRow(msgspec.Struct, omit_defaults=True):
-    """attribute -> far end -> [seq, stands, SID or None]."""
+class StoredLink(msgspec.Struct, frozen=True, array_like=True):
+    """One link. seq: of the newest word on it; since_ms: since when it stands, or does not.
 
-    links: dict[str, dict[str, tuple[int, bool, str | None]]] = {}
+    A complete statement repeats what stands. Who adds a link that stands already adds it anew: the far end may have
+    been dead in between, of which the object hears nothing.
+    """
+
+    seq: int
+    stands: bool
+    sid: str | None = None
+    since_ms: int = 0
+
+
+class LinkRow(msgspec.Struct, omit_defaults=True):
+    """attribute -> far end -> the link."""
+
+    links: dict[str, dict[str, StoredLink]] = {}
+
+
+class StandingLink(NamedTuple):
+    """A link that stands; `sid` of its far end, where that is told."""
+
+    attribute: str
+    far_end: str
+    sid: str | None
+    seq: int
+    since_ms: int
 
 
 def row_key(object_id: str, bucket: str) -> str:
@@ -46,36 +70,41 @@ def fold_links(state: ObjectState, buckets: list[str], fact: Fact, rows: Rows) -
         key = row_key(state.object_id, bucket)
         raw = rows.get(key)
         row = decode(raw, LinkRow) if raw else LinkRow()
-        _fold_row(row, state, fact.seq, by_bucket.get(bucket, ()))
+        _fold_row(row, state, fact, by_bucket.get(bucket, ()))
         encoded = encode(row) if any(row.links.values()) else None
         if encoded != raw:
             rows.put(key, encoded)
         # Counted anew with each row that is touched, never added up: a replay after a crash counts the same.
-        members[bucket] = sum(stands for _, stands, _ in row.links.get(MEMBER, {}).values())
+        members[bucket] = sum(link.stands for link in row.links.get(MEMBER, {}).values())
     return sorted(set(buckets) | set(by_bucket)), {bucket: number for bucket, number in members.items() if number}
 
 
-def _fold_row(row: LinkRow, state: ObjectState, seq: int, links: Iterable[tuple[str, str, bool, str | None]]) -> None:
+def _fold_row(row: LinkRow, state: ObjectState, fact: Fact, links: Iterable[tuple[str, str, bool, str | None]]) -> None:
+    seq, moment_ms = fact.seq, fact.changed_ms or fact.ts_ms
     for attribute, far_end, stands, sid in links:
         if seq >= links_base_of(state.links_base, attribute):
             known = row.links.setdefault(attribute, {})
             before = known.get(far_end)
-            if before is None or seq >= before[0]:
-                known[far_end] = (seq, stands, sid or (before[2] if before else None))
+            if before is None:
+                known[far_end] = StoredLink(seq, stands, sid, moment_ms)
+            elif seq >= before.seq:
+                repeated = seq == before.seq or fact.links[attribute].complete
+                since_ms = before.since_ms if stands is before.stands and repeated else moment_ms
+                known[far_end] = StoredLink(seq, stands, sid or before.sid, since_ms)
     # What a complete statement replaced is forgotten: the base remembers that it is gone.
     for attribute, known in row.links.items():
         base = links_base_of(state.links_base, attribute)
-        for far_end in [far_end for far_end, (last, _, _) in known.items() if last < base]:
+        for far_end in [far_end for far_end, link in known.items() if link.seq < base]:
             del known[far_end]
 
 
-def standing_links(object_id: str, buckets: Iterable[str], rows: Rows) -> Iterator[tuple[str, str, int]]:
-    """(attribute, SID of the far end, seq) of every link that stands; far ends without a SID are left out."""
+def standing_links(object_id: str, buckets: Iterable[str], rows: Rows) -> Iterator[StandingLink]:
+    """Every link that stands."""
     for bucket in buckets:
         raw = rows.get(row_key(object_id, bucket))
         if raw is None:
             continue
         for attribute, known in decode(raw, LinkRow).links.items():
-            for seq, stands, sid in known.values():
-                if stands and sid:
-                    yield attribute, sid, seq
+            for far_end, link in known.items():
+                if link.stands:
+                    yield StandingLink(attribute, far_end, link.sid, link.seq, link.since_ms)

@@ -20,12 +20,13 @@ from streams.detections.detection import context_of
 from streams.detections.registry import Registered
 from streams.engine.census import count_of, counts_of
 from streams.engine.findings import transition
-from streams.engine.judge import opened
+from streams.engine.judge import opened, tells_at_ms
 from streams.engine.links import MEMBER
-from streams.views.contributions import contributions_of, contributor_of, referrer_body, remembered_ms
+from streams.views.contributions import contributions_of, contributor_of, left_body, referrer_body, remembered_ms
 from streams.views.device import device_view_key
 from streams.views.directory_object import object_view_key
 from streams.views.events import contributions_of_event, fact_of_event, order_of, remembered, words_of
+from streams.views.membership import LEFT_REMEMBERED_MS, cloud_group_body, membership_view_key
 from streams.views.reference import reference_view_key
 from streams.views.registry import AnyView, view_class
 from streams.views.scope import Scope, scope_name
@@ -36,10 +37,17 @@ from streams.views.view import Entry
 
 @dataclass(frozen=True, slots=True)
 class DirectoryObject:
-    """One living object, complete. `links`: (attribute, SID of the far end), AD only."""
+    """One living object, complete.
+
+    links:   (attribute, far end): its SID in AD, its object id in Entra.
+    link_ms: since when links stand, and left_ms when those ended that stand no longer; what is not there is as old as
+        the object's latest change, or forgotten.
+    """
 
     state: ObjectState
     links: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    link_ms: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    left_ms: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def expected_findings(
@@ -57,7 +65,7 @@ def expected_findings(
     events: everything that logs tell; those about an Entra object need its id and the object among `objects`.
     Only identity and content are meaningful; opened_at and the like are `now_ms`.
     """
-    views = _views(objects, scopes, tenants.values(), events, now_ms)
+    views = _views(objects, scopes, tenants, events, now_ms, sync_interval_ms)
     rules = tuple(detections)
     causes: dict[str, dict[str, str]] = defaultdict(dict)
     findings: dict[str, Finding] = {}
@@ -106,7 +114,7 @@ def expected_census(
     events: Iterable[Event] = (),
 ) -> Counter[str]:
     """How many views count under each name (streams.engine.census) at `now_ms`; arguments as for findings."""
-    return _census(_views(objects, scopes, tenants.values(), events, now_ms), tenants, now_ms)
+    return _census(_views(objects, scopes, tenants, events, now_ms, 0), tenants, now_ms)
 
 
 def _census(views: Mapping[str, AnyView], tenants: Mapping[str, TenantState], now_ms: int) -> Counter[str]:
@@ -120,13 +128,14 @@ def _census(views: Mapping[str, AnyView], tenants: Mapping[str, TenantState], no
 def _views(
     objects: Iterable[DirectoryObject],
     scopes: Mapping[str, Scope],
-    tenants: Iterable[TenantState],
+    tenants: Mapping[str, TenantState],
     events: Iterable[Event],
     now_ms: int,
+    sync_interval_ms: int,
 ) -> dict[str, AnyView]:
     everything = Scope()
     entries: dict[str, dict[str, Entry]] = defaultdict(dict)
-    for tenant in tenants:
+    for tenant in tenants.values():
         for said in tenant_contributions(tenant):
             if not 0 < said.expires_ms <= now_ms:
                 entries[said.view][said.contributor] = Entry(said.changed_ms, said.body or {})
@@ -147,23 +156,45 @@ def _views(
             if body.get("deleted") and state.changed_ms + remembered_ms(state) <= now_ms:
                 continue
             entries[key][contributor_of(state)] = Entry(state.changed_ms, body)
-        referrer = referrer_body(state, scope)
-        if referrer is not None:
-            for attribute, sid in item.links:
-                entries[reference_view_key(state.tenant, sid)][f"{attribute}/{state.object_id}"] = Entry(
-                    state.changed_ms, {**referrer, "seq": _NEWEST}
-                )
+        _link(item, state, scope, entries, now_ms)
     views = _build(entries, entries)
-    # What views tell each other: questions of contested addresses first, then the answers.
-    for _ in range(2):
-        told = [item for view in views.values() for item in view.derived()]
-        for word in told:
-            entries[word.view][word.contributor] = Entry(0, word.body)
-        views |= _build({word.view for word in told}, entries)
+    # What views tell each other: questions and their answers; from a member in the cloud to its group.
+    contexts = {tenant: context_of(tenant, known, sync_interval_ms) for tenant, known in tenants.items()}
+    told: dict[str, dict[str, Entry]] = {}
+    for _ in range(_ROUNDS):
+        before, told = told, defaultdict(dict)
+        for view in views.values():
+            context = contexts.get(view.tenant) or context_of(view.tenant, None, sync_interval_ms)
+            for word in view.derived():
+                from_ms = tells_at_ms(word, context)
+                if from_ms is not None and from_ms <= now_ms:
+                    told[word.view][word.contributor] = Entry(0, word.body)
+        touched = {key: {**entries.get(key, {}), **told.get(key, {})} for key in before.keys() | told.keys()}
+        views |= _build(touched, touched)
     return views
 
 
 _NEWEST = 1 << 62
+_ROUNDS = 4
+"""As many as the longest chain of views: membership, reference, member_drift, group; and none is told twice over."""
+
+
+def _link(
+    item: DirectoryObject, state: ObjectState, scope: Scope, entries: dict[str, dict[str, Entry]], now_ms: int
+) -> None:
+    """What the far ends of an object's links hear."""
+    ad = state.side == "ad"
+    body = referrer_body(state, scope) if ad else cloud_group_body(state)
+    if body is None:
+        return
+    key_of = reference_view_key if ad else membership_view_key
+    for link, left_ms in item.left_ms.items():
+        gone = left_body(state, body, left_ms)
+        if gone is not None and left_ms + LEFT_REMEMBERED_MS > now_ms:
+            entries[key_of(state.tenant, link[1])][f"{link[0]}/{state.object_id}"] = Entry(state.changed_ms, gone)
+    for link in item.links:
+        word = {**body, "since_ms": item.link_ms.get(link, state.changed_ms)} | ({"seq": _NEWEST} if ad else {})
+        entries[key_of(state.tenant, link[1])][f"{link[0]}/{state.object_id}"] = Entry(state.changed_ms, word)
 
 
 def _note(said: Iterable[Contribution], entries: dict[str, dict[str, Entry]], now_ms: int) -> None:

@@ -16,10 +16,17 @@ from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.views import Contribution
 from streams.engine.links import fold_links, standing_links
 from streams.engine.rows import Rows
-from streams.views.contributions import contributions_of, contributor_of, referrer_body, remembered_ms
+from streams.views.contributions import contributions_of, contributor_of, left_body, referrer_body, remembered_ms
 from streams.views.device import device_view_key
 from streams.views.directory_object import object_view_key
 from streams.views.events import words_of
+from streams.views.membership import (
+    GROUP_LINKS,
+    LEFT_REMEMBERED_MS,
+    cloud_group_body,
+    membership_view_key,
+    never_synced,
+)
 from streams.views.reference import reference_view_key
 from streams.views.scope import Scope, scope_name
 from streams.views.state import ObjectState, fold, new_state
@@ -47,9 +54,7 @@ class Projector:
         before = decode(raw, ObjectState) if raw else new_state(origin, fact.object_id)
         after = fold(before, fact)
         scope = self._scopes.get(scope_name(origin.tenant, origin.forest), _EVERYTHING)
-        link_contributions: list[Contribution] = []
-        if origin.side == "ad":
-            link_contributions = self._link_contributions(before, after, fact, scope, rows)
+        link_contributions = _link_contributions(before, after, fact, scope, rows)
         contributions = _event_contributions(before, after)
         # A group may begin to speak of its writeback because a log tells of it.
         if fact.op is not Operation.LOGGED or after.kind is ObjectKind.GROUP:
@@ -78,41 +83,61 @@ class Projector:
             for view, body in changes
         ]
 
-    def _link_contributions(
-        self, before: ObjectState, after: ObjectState, fact: Fact, scope: Scope, rows: Rows
-    ) -> list[Contribution]:
-        """What the far ends of the object's links get to hear; the rows, and what `after` knows of them, follow."""
-        if not fact.links and not before.link_buckets:
-            return []
-        told, telling = referrer_body(before, scope), referrer_body(after, scope)
-        if not fact.links and not (fact.full and before.link_buckets) and told == telling:
-            return []
-        # Who is told depends on the rows before and after; only rows that may change are read.
-        affected = {link.id[:2] for change in fact.links.values() for link in (*change.added, *change.removed)}
-        everything = told != telling or fact.full or any(change.complete for change in fact.links.values())
-        known = before.link_buckets if everything else [bucket for bucket in before.link_buckets if bucket in affected]
-        old = {}
-        if told is not None:
-            old = {(attribute, sid): seq for attribute, sid, seq in standing_links(after.object_id, known, rows)}
-        after.link_buckets, after.member_counts = fold_links(after, before.link_buckets, fact, rows)
-        new = {}
-        if telling is not None:
-            again = after.link_buckets if everything else sorted(affected)
-            new = {(attribute, sid): seq for attribute, sid, seq in standing_links(after.object_id, again, rows)}
-        if told == telling:
-            changed = [link for link in {**old, **new} if old.get(link) != new.get(link)]
-        else:
-            changed = list({**old, **new})
-        return [
+
+def _link_contributions(
+    before: ObjectState, after: ObjectState, fact: Fact, scope: Scope, rows: Rows
+) -> list[Contribution]:
+    """What the far ends of the object's links get to hear; the rows, and what `after` knows of them, follow."""
+    if not before.link_buckets and (not fact.links or never_synced(after)):
+        return []
+    told, telling = _link_body(before, scope), _link_body(after, scope)
+    if not fact.links and not (fact.full and before.link_buckets) and told == telling:
+        return []
+    # Who is told depends on the rows before and after; only rows that may change are read.
+    affected = {link.id[:2] for change in fact.links.values() for link in (*change.added, *change.removed)}
+    everything = told != telling or fact.full or any(change.complete for change in fact.links.values())
+    known = before.link_buckets if everything else [bucket for bucket in before.link_buckets if bucket in affected]
+    old = _words(after, known, rows) if told is not None else {}
+    after.link_buckets, after.member_counts = fold_links(after, before.link_buckets, fact, rows)
+    again = after.link_buckets if everything else sorted(affected)
+    new = _words(after, again, rows) if telling is not None else {}
+    gone = left_body(after, telling, fact.changed_ms or fact.ts_ms)
+    said: list[Contribution] = []
+    for (view, attribute), word in {**old, **new}.items():
+        body, expires_ms = None, 0
+        if telling is not None and (view, attribute) in new:
+            if told == telling and old.get((view, attribute)) == word:
+                continue
+            body = telling | word
+        elif gone is not None and attribute in GROUP_LINKS:
+            body, expires_ms = gone, gone["left_ms"] + LEFT_REMEMBERED_MS
+        said.append(
             Contribution(
-                view=reference_view_key(after.tenant, sid),
+                view=view,
                 contributor=f"{attribute}/{after.object_id}",
                 seq=after.seq,
                 changed_ms=after.changed_ms,
-                body={**telling, "seq": new[attribute, sid]} if telling and (attribute, sid) in new else None,
+                body=body,
+                expires_ms=expires_ms,
             )
-            for attribute, sid in changed
-        ]
+        )
+    return said
+
+
+def _link_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
+    return referrer_body(state, scope) if state.side == "ad" else cloud_group_body(state)
+
+
+def _words(state: ObjectState, buckets: Iterable[str], rows: Rows) -> dict[tuple[str, str], dict[str, int]]:
+    """(view of the far end, attribute) -> what is said there of this one link."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for link in standing_links(state.object_id, buckets, rows):
+        if state.side == "entra":
+            found[membership_view_key(state.tenant, link.far_end), link.attribute] = {"since_ms": link.since_ms}
+        elif link.sid:
+            word = {"seq": link.seq, "since_ms": link.since_ms}
+            found[reference_view_key(state.tenant, link.sid), link.attribute] = word
+    return found
 
 
 def _event_contributions(before: ObjectState, after: ObjectState) -> list[Contribution]:

@@ -16,7 +16,8 @@ from streams.views.directory_object import REMEMBERED_MS, object_bodies, object_
 from streams.views.forest import forest_bodies, is_sso_account, sso_bodies
 from streams.views.host import host_bodies
 from streams.views.party import party_body
-from streams.views.reference import own_reference_key
+from streams.views.membership import membership_view_key
+from streams.views.reference import own_reference_key, stands_since_ms
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
 from streams.views.unique_value import held_values
@@ -63,7 +64,10 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     bodies.update((key, {"party": party, "value": value}) for key, value in held_values(state).items())
     reference = own_reference_key(state)
     if reference is not None:
-        bodies[reference] = {"party": party, "restored_seq": state.restored_seq}
+        since_ms = stands_since_ms(state)
+        bodies[reference] = {"party": party, "restored_seq": state.restored_seq, "since_ms": since_ms}
+        if state.side == "entra":
+            bodies[membership_view_key(state.tenant, state.object_id)] = {"sid": party["sid"]}
     return bodies
 
 
@@ -79,3 +83,11 @@ def referrer_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
     if scope.reason_outside(state) is not None:
         return None
     return {"party": party_body(state, object_view_key(state), None)}
+
+
+def left_body(state: ObjectState, telling: dict[str, Any] | None, moment_ms: int) -> dict[str, Any] | None:
+    """What a group says, for a while, to a member that it no longer has; `telling`: what it says to those it has."""
+    if telling is None or state.kind is not ObjectKind.GROUP:
+        return None
+    sid = telling["party"].get("sid") if state.side == "ad" else telling["sid"]
+    return {"sid": sid, "left_ms": moment_ms} if sid else None

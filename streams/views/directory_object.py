@@ -16,6 +16,7 @@ from streams.views.addresses import fold_address, fold_proxy_address
 from streams.views.confirmation import HEARD
 from streams.views.confirmation import questions as questions_to_forest
 from streams.views.events import events_in, is_event
+from streams.views.member_drift import PART, MemberDrift, member_drift_of
 from streams.views.party import Party, party_from, source_anchor
 from streams.views.proposals import HELD, questions
 from streams.views.state import ObjectState
@@ -35,6 +36,7 @@ class Side:
     changed:    attribute -> when we saw its value change (ms); not there: it has been so since `first_ms`.
     created_ms: when it was created before our eyes; 0: it was there before.
     members:    of an AD group with MEMBERS_TOLD_FROM members or more: how many, in whole thousands; else None.
+    revived_ms: when it came back from death before our eyes; 0: never.
     """
 
     party: Party
@@ -44,6 +46,7 @@ class Side:
     first_ms: int = 0
     created_ms: int = 0
     members: int | None = None
+    revived_ms: int = 0
 
     def since_ms(self, *attributes: str) -> int:
         """Since when the values of these attributes are what they are (ms)."""
@@ -59,6 +62,7 @@ class ObjectView:
     events: what logs tell of it, the oldest first.
     held: view of a value that a rule proposes for the object -> (id, DN or name) of those who hold it already.
     heard_ms: until when its forest has been read (ms), where that is asked (streams.views.confirmation); None: unknown.
+    drifting: of a group: members whose membership has stood on one side only for two cycles; None: there are none.
     """
 
     kind: ClassVar[str] = ""
@@ -75,6 +79,7 @@ class ObjectView:
     heard_ms: int | None = None
 
     @staticmethod
+    drifting: MemberDrift | None = None
     def contested(entries: Mapping[str, Entry]) -> bool:
         """Always: rules judge single objects too."""
         return True
@@ -90,6 +95,7 @@ class ObjectView:
         heard_ms: int | None = None
         for contributor, entry in sorted(entries.items()):
             if is_event(contributor):
+        parts: list[Mapping[str, Any]] = []
                 continue
             if contributor.startswith("watch/"):
                 watchers.append(str(entry.body["watcher"]))
@@ -103,6 +109,9 @@ class ObjectView:
             side = Side(
                 party_from(entry.body["party"]),
                 entry.body["attributes"],
+            if contributor.startswith(PART):
+                parts.append(entry.body)
+                continue
                 entry.changed_ms,
                 entry.body.get("changed", {}),
                 entry.body.get("first_ms", 0),
@@ -111,6 +120,7 @@ class ObjectView:
             )
             (gone if entry.body.get("deleted") else ad if side.party.side == "ad" else entra).append(side)
         return cls(
+                entry.body.get("revived_ms", 0),
             key=key,
             tenant=tenant_of(key),
             ad=tuple(ad),
@@ -129,6 +139,7 @@ class ObjectView:
         told = [Derived(watcher, f"link/{self.key}", {"entra": entra}) for watcher in self.watchers]
         return told + questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))
 
+            drifting=member_drift_of(parts),
 
 class UserView(ObjectView):
     """A user, matched by source anchor."""
@@ -170,6 +181,8 @@ def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[s
 
 def object_view_key(state: ObjectState) -> str | None:
     """The key of the object's own view; None if nothing on the other side could ever match it."""
+    if state.revived_ms:
+        body["revived_ms"] = state.revived_ms
     if state.kind is ObjectKind.USER:
         anchor = source_anchor(state)
         return f"user/{state.tenant}/{anchor}" if anchor else None

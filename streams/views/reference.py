@@ -1,20 +1,26 @@
-"""The reference view: one security principal, and who in AD points at it (member, manager).
+"""The reference view: one security principal, who in AD points at it (member, manager), and which groups of the cloud
+hold it.
 
 Key: reference/<tenant>/<SID>: the one name that a link's far end, the AD object and the Entra object all know.
-Contributors: "ad/<objectGUID>" and "entra/<id>" of the principal itself, "<attribute>/<objectGUID>" of referrers.
+Contributors: "ad/<objectGUID>" and "entra/<id>" of the principal itself, "<attribute>/<objectGUID>" of referrers and of
+groups that have let it go, and "cloud/<id>/<SID>" of synchronised groups, told by its membership view.
 
 Deleting a member in AD is silent for the group, so a referrer's word counts only while the principal lives;
 restoring it without the recycle bin does not bring its memberships back, so a link older than the principal's
 latest restoration does not count either.
+
+Where both sides of the principal stand and a group has it on one side only, the view tells the group's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from streams.contracts.facts import ObjectKind
+from streams.views.member_drift import DriftingMember, drift_word
+from streams.views.membership import Memberships
 from streams.views.party import Party, party_from
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
@@ -24,17 +30,27 @@ KIND = "reference"
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """An AD object that points here by `attribute`; `seq` of the fact that set the link."""
+    """An AD object that points here by `attribute`; `seq` of the fact that set the link; since_ms: it stands since."""
 
     party: Party
     attribute: str
     seq: int
     changed_ms: int
+    since_ms: int = 0
+
+    @property
+    def group(self) -> str | None:
+        """The SID of the group, if it is one that the principal is a member of."""
+        return self.party.sid if self.attribute == "member" and self.party.kind == "group" else None
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceView:
-    """A principal on both sides, and its referrers."""
+    """A principal on both sides, and its referrers.
+
+    since_ms: since when its sides stand as they do, the youngest.
+    cloud:    the synchronised groups that hold it in the cloud; let_go: of AD's groups those that hold it no longer.
+    """
 
     key: str
     tenant: str
@@ -43,16 +59,31 @@ class ReferenceView:
     referrers: tuple[Referrer, ...]
     ad_changed_ms: int
     changed_ms: int
+    since_ms: int = 0
+    cloud: Memberships = field(default_factory=Memberships)
+    let_go: Memberships = field(default_factory=Memberships)
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
-        """Somebody refers to the principal, or its two sides do not name one source anchor."""
-        anchors = set()
+        """Its two sides do not name one source anchor, or AD's groups and the cloud's differ.
+
+        Who is restored has groups that may not count; of who is not in the cloud, every referrer counts.
+        """
+        anchors, sides, ours, theirs = set(), set(), set(), set()
         for contributor, entry in entries.items():
-            if not contributor.startswith(("ad/", "entra/")):
-                return True
-            anchors.add(entry.body["party"].get("source_anchor"))
-        return len(anchors) > 1
+            body, kind = entry.body, contributor.partition("/")[0]
+            if kind in ("ad", "entra"):
+                anchors.add(body["party"].get("source_anchor"))
+                sides.add(kind)
+                if body.get("restored_seq"):
+                    return True
+            elif kind == "cloud":
+                theirs.add(body["sid"] if "left_ms" not in body else None)
+            elif "left_ms" not in body:
+                ours.add(body["party"].get("sid") if kind == "member" else None)
+        if len(anchors) > 1 or (ours and "entra" not in sides):
+            return True
+        return bool((ours ^ theirs) - {None})
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
@@ -60,10 +91,19 @@ class ReferenceView:
         ad: list[Party] = []
         entra: list[Party] = []
         referrers: list[Referrer] = []
-        ad_changed_ms = restored_seq = 0
+        ad_changed_ms = restored_seq = since_ms = 0
+        cloud, let_go = Memberships(), Memberships()
         for contributor, entry in sorted(entries.items()):
-            party = party_from(entry.body["party"])
             attribute = contributor.partition("/")[0]
+            if attribute == "cloud":
+                cloud.take(entry.body)
+                continue
+            if "left_ms" in entry.body:
+                let_go.take(entry.body)
+                continue
+            party = party_from(entry.body["party"])
+            if attribute in ("ad", "entra"):
+                since_ms = max(since_ms, int(entry.body.get("since_ms", 0)))
             if attribute == "entra":
                 entra.append(party)
             elif attribute == "ad":
@@ -71,13 +111,42 @@ class ReferenceView:
                 ad_changed_ms = max(ad_changed_ms, entry.changed_ms)
                 restored_seq = max(restored_seq, int(entry.body.get("restored_seq", 0)))
             else:
-                referrers.append(Referrer(party, attribute, int(entry.body["seq"]), entry.changed_ms))
+                link_ms = int(entry.body.get("since_ms", 0))
+                referrers.append(Referrer(party, attribute, int(entry.body["seq"]), entry.changed_ms, link_ms))
         referrers = [referrer for referrer in referrers if referrer.seq > restored_seq]
-        return cls(key, tenant_of(key), tuple(ad), tuple(entra), tuple(referrers), ad_changed_ms, latest(entries))
+        return cls(
+            key=key,
+            tenant=tenant_of(key),
+            ad=tuple(ad),
+            entra=tuple(entra),
+            referrers=tuple(referrers),
+            ad_changed_ms=ad_changed_ms,
+            changed_ms=latest(entries),
+            since_ms=since_ms,
+            cloud=cloud,
+            let_go=let_go,
+        )
 
     def derived(self) -> Iterable[Derived]:
-        """Nothing: others need not know who refers to whom."""
-        return ()
+        """Tell each group that has the principal on one side only; both sides of the principal must stand."""
+        if len(self.ad) != 1 or len(self.entra) != 1:
+            return
+        member = self.ad[0]
+        if not member.in_scope or member.kind != self.entra[0].kind:
+            return
+        ours = {referrer.group: referrer for referrer in self.referrers if referrer.group is not None}
+        for sid, referrer in sorted(ours.items()):
+            # A member from another forest stands there as a foreign principal: how engines treat it differs.
+            if sid not in self.cloud.held and referrer.party.forest == member.forest:
+                yield self._drifts(member, sid, True, referrer.since_ms, self.cloud.left.get(sid, 0))
+        for sid, since_ms in sorted(self.cloud.held.items()):
+            if sid not in ours:
+                yield self._drifts(member, sid, False, since_ms, self.let_go.left.get(sid, 0))
+
+    def _drifts(self, member: Party, group: str, lacking: bool, *times_ms: int) -> Derived:
+        sid = self.key.rpartition("/")[2]
+        drifting = DriftingMember(sid, member.name, lacking, max(self.since_ms, *times_ms))
+        return drift_word(self.tenant, group, drifting)
 
 
 def reference_view_key(tenant: str, sid: str) -> str:
@@ -93,3 +162,12 @@ def own_reference_key(state: ObjectState) -> str | None:
         return None
     sid = state.text("objectSid" if state.side == "ad" else "onPremisesSecurityIdentifier")
     return reference_view_key(state.tenant, sid) if sid else None
+
+
+def stands_since_ms(state: ObjectState) -> int:
+    """Since when a principal takes part in synchronisation on its side, as far as we saw (ms)."""
+    names = ("distinguishedName", "objectSid") if state.side == "ad" else _JOINED_BY
+    return max(state.first_ms, state.revived_ms, *(state.changed.get(name, 0) for name in names))
+
+
+_JOINED_BY = ("onPremisesSyncEnabled", "onPremisesSecurityIdentifier")

@@ -7,6 +7,8 @@ from streams.views.device import DeviceView
 from streams.views.directory_object import ContactView, GroupView, UserView
 from streams.views.forest import ForestView
 from streams.views.host import HostView
+from streams.views.member_drift import MemberDriftView
+from streams.views.membership import MembershipView
 from streams.views.reference import ReferenceView
 from streams.views.server import ServerView
 from streams.views.tenant import TenantView
@@ -21,6 +23,8 @@ AnyView = (
     | DeviceView
     | ForestView
     | HostView
+    | MemberDriftView
+    | MembershipView
     | ReferenceView
     | ServerView
     | TenantView
@@ -37,6 +41,8 @@ VIEW_CLASSES: dict[str, type[AnyView]] = {
     "device": DeviceView,
     "forest": ForestView,
     "host": HostView,
+    "member_drift": MemberDriftView,
+    "membership": MembershipView,
     "reference": ReferenceView,
     "server": ServerView,
     "tenant": TenantView,

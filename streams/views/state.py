@@ -28,6 +28,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     changed_ms: when the newest fact changed, or was read.
     first_ms:   when the oldest fact of which we know changed, or was read; created_ms: when it was created before our
                 eyes, 0 if it was there before.
+    revived_ms: when it last came back from death before our eyes; 0: never. For lateness only.
     changed:    attribute -> when its value last changed (ms), as far as we saw it change. For lateness only: facts that
                 overtake each other may leave it a little off.
     events:     slot -> the newest event of it (streams.views.events), from LOGGED facts.
@@ -54,6 +55,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     changed_ms: int = 0
     first_ms: int = 0
     created_ms: int = 0
+    revived_ms: int = 0
     changed: dict[str, int] = {}
     events: dict[str, Event] = {}
     link_buckets: list[str] = []
@@ -116,6 +118,7 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
         state,
         first_ms=min(state.first_ms or changed_ms, changed_ms),
         created_ms=changed_ms if fact.op is Operation.CREATED else state.created_ms,
+        revived_ms=changed_ms if alive and not state.alive else state.revived_ms,
         changed=changed,
         kind=kind,
         kind_seq=kind_seq,

@@ -19,11 +19,20 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """Something one view tells another: it stands as long as the teller derives it."""
+    """Something one view tells another: it stands as long as the teller derives it.
+
+    absent_since_ms: it says that something has been missing since then. It is told once the tenant was read whole and
+        PATIENCE_CYCLES of its cycles have passed: nearly everything that is missing is on its way. What was told stays.
+    """
 
     view: str
     contributor: str
     body: dict[str, Any]
+    absent_since_ms: int | None = None
+
+
+PATIENCE_CYCLES = 2
+"""One cycle may just have missed a change, the second one must bring it."""
 
 
 class View(Protocol):

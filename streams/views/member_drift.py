@@ -1,0 +1,104 @@
+"""Members of one group that stand on both sides while their membership stands on one: a part of them under each key.
+
+Key: member_drift/<tenant>/<SID of the group>/<part>. Contributors: the SIDs of drifting members, told by their
+reference views. The view adds up its part for the group's own view, so that the members of a group of 250,000 are
+never one value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+from zlib import crc32
+
+from streams.views.view import Derived, Entry, latest, tenant_of
+
+KIND = "member_drift"
+PART = f"{KIND}/"
+"""How contributors of this kind begin in a group's view."""
+
+_PARTS = 256
+# A small group names all, a huge one a few of each part: the group's own view stays small.
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DriftingMember:
+    """One member. lacking: AD has it and the cloud does not; else the other way round. since_ms: both stand since."""
+
+    sid: str
+    name: str
+    lacking: bool
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberDriftView:
+    """A part of the drifting members of a group, by SID."""
+
+    key: str
+    tenant: str
+    members: tuple[DriftingMember, ...]
+    changed_ms: int
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Nobody speaks here without need."""
+        return bool(entries)
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        members = tuple(
+            DriftingMember(sid, str(entry.body["name"]), bool(entry.body["lacking"]), int(entry.body["since_ms"]))
+            for sid, entry in sorted(entries.items())
+        )
+        return cls(key, tenant_of(key), members, latest(entries))
+
+    def derived(self) -> Iterable[Derived]:
+        """Tell the group how many they are, and some of them by name."""
+        if not self.members:
+            return
+        _, tenant, sid, part = self.key.split("/")
+        lacking = sum(member.lacking for member in self.members)
+        yield Derived(
+            f"group/{tenant}/{sid}",
+            f"{PART}{part}",
+            {
+                "lacking": lacking,
+                "surplus": len(self.members) - lacking,
+                "since_ms": min(member.since_ms for member in self.members),
+                "named": [[member.name, member.sid, member.lacking] for member in self.members[:_NAMED]],
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MemberDrift:
+    """All of a group. named: some of the members as (name, SID, lacking), in order."""
+
+    lacking: int
+    surplus: int
+    since_ms: int
+    named: tuple[tuple[str, str, bool], ...]
+
+
+def drift_word(tenant: str, group: str, member: DriftingMember) -> Derived:
+    """What the reference view of a member tells of the group with this SID."""
+    part = f"{crc32(member.sid.encode()) % _PARTS:02x}"
+    body = {"name": member.name, "lacking": member.lacking, "since_ms": member.since_ms}
+    return Derived(f"{PART}{tenant}/{group}/{part}", member.sid, body, absent_since_ms=member.since_ms)
+
+
+def member_drift_of(parts: Iterable[Mapping[str, Any]]) -> MemberDrift | None:
+    """The sum of what the parts of a group tell; None where they tell nothing."""
+    bodies = list(parts)
+    if not bodies:
+        return None
+    return MemberDrift(
+        lacking=sum(body["lacking"] for body in bodies),
+        surplus=sum(body["surplus"] for body in bodies),
+        since_ms=min(body["since_ms"] for body in bodies),
+        named=tuple(sorted((name, sid, lacking) for body in bodies for name, sid, lacking in body["named"])),
+    )
