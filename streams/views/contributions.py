@@ -15,8 +15,8 @@ from streams.views.device import device_bodies
 from streams.views.directory_object import REMEMBERED_MS, object_bodies, object_view_key
 from streams.views.forest import forest_bodies, is_sso_account, sso_bodies
 from streams.views.host import host_bodies
-from streams.views.party import party_body
 from streams.views.membership import membership_view_key
+from streams.views.party import party_body
 from streams.views.reference import own_reference_key, stands_since_ms
 from streams.views.scope import Scope
 from streams.views.state import ObjectState

@@ -61,8 +61,8 @@ class ObjectView:
     gone: AD objects that were deleted lately (REMEMBERED_MS): what the next export deletes in the cloud.
     events: what logs tell of it, the oldest first.
     held: view of a value that a rule proposes for the object -> (id, DN or name) of those who hold it already.
-    heard_ms: until when its forest has been read (ms), where that is asked (streams.views.confirmation); None: unknown.
     drifting: of a group: members whose membership has stood on one side only for two cycles; None: there are none.
+    heard_ms: until when its forest has been read (ms), where that is asked (streams.views.confirmation); None: unknown.
     """
 
     kind: ClassVar[str] = ""
@@ -77,9 +77,9 @@ class ObjectView:
     gone: tuple[Side, ...] = ()
     events: tuple[Event, ...] = ()
     heard_ms: int | None = None
+    drifting: MemberDrift | None = None
 
     @staticmethod
-    drifting: MemberDrift | None = None
     def contested(entries: Mapping[str, Entry]) -> bool:
         """Always: rules judge single objects too."""
         return True
@@ -92,10 +92,10 @@ class ObjectView:
         gone: list[Side] = []
         watchers: list[str] = []
         held: dict[str, tuple[tuple[str, str], ...]] = {}
+        parts: list[Mapping[str, Any]] = []
         heard_ms: int | None = None
         for contributor, entry in sorted(entries.items()):
             if is_event(contributor):
-        parts: list[Mapping[str, Any]] = []
                 continue
             if contributor.startswith("watch/"):
                 watchers.append(str(entry.body["watcher"]))
@@ -106,21 +106,21 @@ class ObjectView:
             if contributor.startswith(HEARD):
                 heard_ms = int(entry.body["heard_ms"])
                 continue
-            side = Side(
-                party_from(entry.body["party"]),
-                entry.body["attributes"],
             if contributor.startswith(PART):
                 parts.append(entry.body)
                 continue
+            side = Side(
+                party_from(entry.body["party"]),
+                entry.body["attributes"],
                 entry.changed_ms,
                 entry.body.get("changed", {}),
                 entry.body.get("first_ms", 0),
                 entry.body.get("created_ms", 0),
                 entry.body.get("members"),
+                entry.body.get("revived_ms", 0),
             )
             (gone if entry.body.get("deleted") else ad if side.party.side == "ad" else entra).append(side)
         return cls(
-                entry.body.get("revived_ms", 0),
             key=key,
             tenant=tenant_of(key),
             ad=tuple(ad),
@@ -131,6 +131,7 @@ class ObjectView:
             gone=tuple(gone),
             events=events_in(entries),
             heard_ms=heard_ms,
+            drifting=member_drift_of(parts),
         )
 
     def derived(self) -> Iterable[Derived]:
@@ -139,7 +140,6 @@ class ObjectView:
         told = [Derived(watcher, f"link/{self.key}", {"entra": entra}) for watcher in self.watchers]
         return told + questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))
 
-            drifting=member_drift_of(parts),
 
 class UserView(ObjectView):
     """A user, matched by source anchor."""
@@ -173,6 +173,8 @@ def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[s
         body["changed"] = state.changed
     if state.created_ms:
         body["created_ms"] = state.created_ms
+    if state.revived_ms:
+        body["revived_ms"] = state.revived_ms
     members = sum(state.member_counts.values())
     if members >= MEMBERS_TOLD_FROM:
         body["members"] = members // _MEMBERS_STEP * _MEMBERS_STEP
@@ -181,8 +183,6 @@ def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[s
 
 def object_view_key(state: ObjectState) -> str | None:
     """The key of the object's own view; None if nothing on the other side could ever match it."""
-    if state.revived_ms:
-        body["revived_ms"] = state.revived_ms
     if state.kind is ObjectKind.USER:
         anchor = source_anchor(state)
         return f"user/{state.tenant}/{anchor}" if anchor else None
