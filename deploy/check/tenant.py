@@ -11,7 +11,8 @@ import requests
 
 from deploy.check.line import Line, Mark, fault, gap, good, skew
 from producers.graph.client import GraphClient, GraphError, TimedSession
-from producers.graph.collections import COLLECTIONS
+from producers.graph.collections import COLLECTIONS, DEVICES
+from producers.graph.deleted import DELETED_PERMISSIONS, NOT_IN_V1, deleted_path
 from producers.graph.tenant import CLOUD_SYNC_PRINCIPALS, jobs_path
 from producers.graph.token import TokenSource
 from streams.contracts.errors import RetriableError
@@ -20,11 +21,15 @@ from streams.runtime.settings import TenantSettings
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """A request of the pipeline and the permission behind it; `without`: what is lost, for what is not vital."""
+    """A request of the pipeline and the permission behind it; `without`: what is lost, for what is not vital.
+
+    beta_too: it is asked of the beta where v1.0 has no such thing, and a cloud without it misses nothing.
+    """
 
     path: str
     permission: str
     without: str = ""
+    beta_too: bool = False
 
 
 _NEEDS = (
@@ -35,6 +40,17 @@ _NEEDS = (
             "" if collection.essential else f"{collection.name} are unknown, so what concerns them is not judged",
         )
         for collection in COLLECTIONS
+    ),
+    *(
+        _Need(
+            deleted_path(collection, top=1),
+            DELETED_PERMISSIONS[collection.name],
+            f"{collection.name} deleted before our first reading of the tenant stay unknown, and of none is it known "
+            "that it can be restored",
+            beta_too=collection is DEVICES,
+        )
+        for collection in COLLECTIONS
+        if collection.name in DELETED_PERMISSIONS
     ),
     _Need("/organization", "Organization.Read.All", "the tenant's last synchronisation is unknown"),
     _Need("/domains", "Domain.Read.All", "only verified domains are known, from the organization"),
@@ -94,14 +110,25 @@ def _cloud_sync(client: GraphClient, tenant: TenantSettings) -> Iterator[Line]:
 def _permission(client: GraphClient, need: _Need, tenant: TenantSettings) -> Line:
     grant = f"grant the application permission {need.permission} and consent to it as an administrator"
     try:
-        client.get(client.url(need.path))
+        _ask(client, need)
     except GraphError as error:
+        if need.beta_too and error.status in NOT_IN_V1:
+            return good(tenant.id, f"{need.permission}: this cloud has no {need.path.partition('?')[0]}")
         if need.without:
             return gap(tenant.id, f"{error}: {need.without}", grant)
         return fault(tenant.id, str(error), grant)
     except RetriableError as error:
         return fault(tenant.id, str(error), "check graph_url, ca_file and the network; then check again")
     return good(tenant.id, f"{need.permission}: {need.path.partition('?')[0]} can be read")
+
+
+def _ask(client: GraphClient, need: _Need) -> None:
+    try:
+        client.get(client.url(need.path))
+    except GraphError as error:
+        if not need.beta_too or error.status not in NOT_IN_V1:
+            raise
+        client.get(client.beta_url(need.path))
 
 
 def _clock(tenant: TenantSettings) -> Iterator[Line]:

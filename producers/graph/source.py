@@ -13,6 +13,7 @@ from producers import metrics
 from producers.backoff import wait_s
 from producers.graph.client import GraphClient
 from producers.graph.collections import COLLECTIONS, ERRORS, Collection
+from producers.graph.deleted import DELETED_PERMISSIONS, DeletedTask
 from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.logs import LOGS, LogOfEntra, LogPace, LogTask
@@ -47,7 +48,7 @@ class _Turn:
 
 
 class GraphSource:
-    """Users, groups, contacts and devices of one tenant, the errors Entra keeps about them, and its state.
+    """Users, groups, contacts and devices of one tenant, the deleted ones, errors that Entra keeps, and its state.
 
     Each collection goes its own pace: throttling or a missing permission of one does not hold up the others.
     While a page is on its way to Kafka the next one is already being fetched, never more than one each.
@@ -72,12 +73,19 @@ class GraphSource:
         self._collected = (False, False)
         self._deltas: list[DeltaTask] = []
         self._writeback: WritebackTask | None = None
+        self._deleted: list[DeletedTask] = []
         tasks: list[Task] = [self._tenant]
         for collection in collections:
             errors = ErrorsSeen(self.origin.name, f"{collection.name}/errors")
             delta = DeltaTask(collection, client, self.origin.name, self._sequence, errors, tenant.poll_interval_s)
             self._deltas.append(delta)
             tasks += [delta, VerifyTask(client, delta)]
+            if collection.name in DELETED_PERMISSIONS:
+                self._deleted.append(
+                    DeletedTask(
+                        collection, client, self.origin.name, self._sequence, delta, tenant.deleted_interval_s
+                    )
+                )
             if set(ERRORS) <= set(collection.properties):
                 tasks.append(SweepTask(collection, client, self._sequence, errors, delta, tenant.sweep_interval_s))
             if collection.kind is ObjectKind.GROUP:
@@ -89,8 +97,8 @@ class GraphSource:
             interval_s=tenant.audit_interval_s, overlap_s=tenant.audit_overlap_s, lookback_s=tenant.audit_lookback_s
         )
         self._logs = [LogTask(each, client, tenant.id, self.origin.name, self._sequence, pace) for each in logs]
-        self._tenant.also_refused(self._refused_logs)
-        tasks += self._logs
+        self._tenant.also_refused(self._refused_tasks)
+        tasks += [*self._deleted, *self._logs]
         self._turns = [_Turn(task) for task in tasks]
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
@@ -138,9 +146,10 @@ class GraphSource:
         """Let calls on the wire end by themselves; start none."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _refused_logs(self) -> dict[str, str]:
-        """A log that this cloud does not have (404) is nobody's fault."""
-        return {each.name: each.refusal for each in self._logs if each.refusal and each.refusal.startswith("403")}
+    def _refused_tasks(self) -> dict[str, str]:
+        """Logs and lists that we may not read; one that this cloud does not have (404) is nobody's fault."""
+        asked: list[LogTask | DeletedTask] = [*self._logs, *self._deleted]
+        return {each.name: each.refusal for each in asked if each.refusal and each.refusal.startswith("403")}
 
     def _tell_collected(self) -> Step:
         """At the start of a read, everything before it is in Kafka: the runner delivers before it reads on."""

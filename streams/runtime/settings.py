@@ -123,6 +123,7 @@ class TenantSettings(Section):
     ca_file: Path | None = None
     poll_interval_s: Seconds = 15.0
     sweep_interval_s: Seconds = 900.0
+    deleted_interval_s: Seconds = 3600.0
     tenant_interval_s: Seconds = 300.0
     audit_interval_s: Seconds = 30.0
     audit_overlap_s: Seconds = 1800.0

@@ -10,6 +10,7 @@ from typing import Any
 from streams.contracts.facts import ObjectKind
 from streams.views.address import KIND as ADDRESS
 from streams.views.address import address_claims
+from streams.views.deleted import deletion_attributes, restorable
 from streams.views.device import REMEMBERED_MS as DEVICE_REMEMBERED_MS
 from streams.views.device import device_bodies
 from streams.views.directory_object import REMEMBERED_MS, object_bodies, object_view_key
@@ -32,7 +33,7 @@ def contributor_of(state: ObjectState) -> str:
 
 
 def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
-    """View key -> body. The dead of AD, and dead devices, only speak to their own view; some kinds to none.
+    """View key -> body. The dead of AD, dead devices and what can be restored only speak to their own view.
 
     scope: of the object's forest; of Entra objects: what of their tenant is written back.
     """
@@ -51,9 +52,10 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
         return {}
     own_view = object_view_key(state)
     if not state.alive:
-        if own_view is None or state.side != "ad":
+        if own_view is None or (state.side != "ad" and not restorable(state)):
             return {}
-        return {own_view: {"party": party_body(state, own_view, None), "attributes": {}, "deleted": True}}
+        said = deletion_attributes(state) if state.side == "entra" else {}
+        return {own_view: {"party": party_body(state, own_view, None), "attributes": said, "deleted": True}}
     party = party_body(state, own_view, scope.reason_outside(state) if state.side == "ad" else None)
     bodies: dict[str, dict[str, Any]] = {
         f"{ADDRESS}/{state.tenant}/{address}": {"party": party, "claims": claims}

@@ -11,13 +11,14 @@ Source: Microsoft, "How Microsoft Entra device registration works" and "Pending 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
 from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
 from streams.views.computer import ATTRIBUTES, Computer, computer_from
+from streams.views.deleted import deletion_attributes, deletion_evidence
 from streams.views.events import events_in, is_event
 from streams.views.join_attempts import JoinFailure, audit_of, failure_of
 from streams.views.party import Party, party_body, party_from
@@ -54,7 +55,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CloudDevice:
-    """A hybrid device in Entra. `registered_ms` None: pending. `signed_in_ms` is coarse (renewed after 14 days)."""
+    """A hybrid device in Entra. `registered_ms` None: pending. `signed_in_ms` is coarse (renewed after 14 days).
+
+    deletion: of a deleted one, whether it can be restored, and since and until when (streams.views.deleted).
+    """
 
     party: Party
     device_id: str
@@ -63,6 +67,7 @@ class CloudDevice:
     signed_in_ms: int | None
     managed: bool | None
     changed_ms: int
+    deletion: Mapping[str, str | bool] = field(default_factory=dict)
 
     @property
     def pending(self) -> bool:
@@ -165,6 +170,7 @@ def device_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]
         body["expected"] = True
     if not state.alive:
         body["deleted"] = True
+        body["attributes"] |= {} if ad else deletion_attributes(state)
     return {key: body}
 
 
@@ -190,4 +196,5 @@ def _cloud_device(entry: Entry, party: Party) -> CloudDevice:
         signed_in_ms=time_in(said, "approximateLastSignInDateTime", 0) or None,
         managed=said.get("isManaged"),
         changed_ms=entry.changed_ms,
+        deletion=deletion_evidence(said) if entry.body.get("deleted") else {},
     )

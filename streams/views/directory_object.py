@@ -59,6 +59,7 @@ class ObjectView:
     """Both sides of one object. More than one AD side: two objects share the matching key.
 
     gone: AD objects that were deleted lately (REMEMBERED_MS): what the next export deletes in the cloud.
+    recycled: Entra objects that are deleted and can be restored; attributes: streams.views.deleted.
     events: what logs tell of it, the oldest first.
     held: view of a value that a rule proposes for the object -> (id, DN or name) of those who hold it already.
     drifting: of a group: members whose membership has stood on one side only for two cycles; None: there are none.
@@ -75,6 +76,7 @@ class ObjectView:
     held: Mapping[str, tuple[tuple[str, str], ...]]
     changed_ms: int
     gone: tuple[Side, ...] = ()
+    recycled: tuple[Side, ...] = ()
     events: tuple[Event, ...] = ()
     heard_ms: int | None = None
     drifting: MemberDrift | None = None
@@ -90,6 +92,7 @@ class ObjectView:
         ad: list[Side] = []
         entra: list[Side] = []
         gone: list[Side] = []
+        recycled: list[Side] = []
         watchers: list[str] = []
         held: dict[str, tuple[tuple[str, str], ...]] = {}
         parts: list[Mapping[str, Any]] = []
@@ -119,7 +122,11 @@ class ObjectView:
                 entry.body.get("members"),
                 entry.body.get("revived_ms", 0),
             )
-            (gone if entry.body.get("deleted") else ad if side.party.side == "ad" else entra).append(side)
+            of_ad = side.party.side == "ad"
+            if entry.body.get("deleted"):
+                (gone if of_ad else recycled).append(side)
+            else:
+                (ad if of_ad else entra).append(side)
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -129,6 +136,7 @@ class ObjectView:
             held=held,
             changed_ms=latest({name: entry for name, entry in entries.items() if not name.startswith(HEARD)}),
             gone=tuple(gone),
+            recycled=tuple(recycled),
             events=events_in(entries),
             heard_ms=heard_ms,
             drifting=member_drift_of(parts),

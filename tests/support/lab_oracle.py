@@ -44,20 +44,26 @@ def objects_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) ->
 
 
 def objects_of_tenant(store: TenantStore, changed_ms: int) -> Iterator[DirectoryObject]:
-    """Every living user, group, contact and device of a lab tenant, as Graph would show it whole."""
+    """Every user, group, contact and device of a lab tenant, as Graph would show it whole; also deleted items."""
     kinds = {"users": "user", "groups": "group", "contacts": "contact", "devices": "device"}
     for collection in COLLECTIONS:
         kind = kinds[collection.name]
-        for object_id in store.ids(kind):  # type: ignore[arg-type]
-            item = store.get(kind, object_id)  # type: ignore[arg-type]
+        kept = store.collections[kind].deleted_ms  # type: ignore[index]
+        for object_id in [*store.ids(kind), *kept]:  # type: ignore[arg-type]
+            item = store.get(kind, object_id, deleted=object_id in kept)  # type: ignore[arg-type]
             assert item is not None
             attributes = attributes_of(item, collection, full=True)
+            if object_id in kept:
+                attributes["@removed"] = "changed"
+                if "userPrincipalName" in attributes:  # as people know it: deletion puts the id in front
+                    upn = attributes["userPrincipalName"]
+                    attributes["userPrincipalName"] = upn.removeprefix(object_id.replace("-", ""))
             mark = (item.get("writebackConfiguration") or {}).get("isEnabled")
             if mark is not None:
                 attributes[WRITEBACK_ENABLED] = mark
             state = ObjectState(
                 object_id=object_id, side="entra", tenant=store.tenant_id, kind=collection.kind,
-                attributes=attributes, changed_ms=changed_ms,
+                attributes=attributes, alive=object_id not in kept, changed_ms=kept.get(object_id, changed_ms),
             )  # fmt: skip
             yield DirectoryObject(state)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin
 from streams.contracts.identity import immutable_id_of_guid
+from streams.contracts.times import rfc3339
 from streams.engine.oracle import DirectoryObject
 from streams.views.state import ObjectState
 from tests.support.cases import START_MS, guid_of, sid_of
@@ -68,11 +69,11 @@ class RandomDirectories:
         return self
 
     def final(self) -> list[DirectoryObject]:
-        """What is alive at the end, complete, and the dead of AD: their views remember them."""
+        """What has been told of, complete, the dead included: views remember those of AD and what can be restored."""
         found = []
         for origin, objects in ((AD, self._ad), (ENTRA, self._entra)):
             for name, item in objects.items():
-                if item.alive or origin is AD:
+                if item.alive or origin is AD or "@removed" in item.attributes:
                     state = ObjectState(
                         object_id=guid_of(name), side=origin.side, tenant=origin.tenant, forest=origin.forest,
                         kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=item.changed_ms,
@@ -185,10 +186,27 @@ class RandomDirectories:
         written |= {each: ours.attributes[each] for each in names if each in ours.attributes}
         return {**written, "onPremisesSamAccountName": name, "accountEnabled": self._random.random() < 0.5}
 
+    def _bin_step(self, cloud: str, name: str, item: _Object | None) -> None:
+        """The deleted items tell of an object that is dead, which may be the first that is heard of it."""
+        said: dict[str, Any] = {"deletedDateTime": rfc3339(START_MS - self._random.randrange(10) * 86_400_000)}
+        if item is None:
+            kind = self._random.choice([ObjectKind.USER, ObjectKind.GROUP])
+            item = self._entra[cloud] = _Object(kind, {}, alive=False)
+            said["onPremisesImmutableId"] = immutable_id_of_guid(guid_of(name))
+            said["onPremisesSecurityIdentifier"] = sid_of(name)
+        self._remove(cloud, item, said)
+
+    def _remove(self, cloud: str, item: _Object, said: dict[str, Any]) -> None:
+        said["@removed"] = self._random.choice(["changed", "changed", "deleted"])
+        item.attributes = {**item.attributes, **said}
+        self._emit(ENTRA, cloud, Operation.DELETED, kind=item.kind, attributes=said)
+
     def _entra_step(self, name: str) -> None:
         cloud, chance = f"cloud-{name}", self._random.random()
         item = self._entra.get(cloud)
-        if item is None or not item.alive:
+        if (item is None or not item.alive) and chance < 0.25:
+            self._bin_step(cloud, name, item)
+        elif item is None or not item.alive:
             kind = self._random.choice([ObjectKind.USER, ObjectKind.USER, ObjectKind.GROUP])
             attributes: dict[str, Any] = {
                 "displayName": cloud,
@@ -207,7 +225,7 @@ class RandomDirectories:
             self._emit(ENTRA, cloud, Operation.READ, kind=kind, full=True, attributes=dict(attributes))
         elif chance < 0.2:
             item.alive = False
-            self._emit(ENTRA, cloud, Operation.DELETED)
+            self._remove(cloud, item, {})
         elif chance < 0.5:
             error = {"category": "PropertyConflict", "propertyCausingError": "ProxyAddress",
                      "value": "smtp:" + self._random.choice(ADDRESSES)}  # fmt: skip

@@ -172,12 +172,12 @@ class RandomFleet:
 
     def _device_step(self, computer: str, name: str) -> None:
         item, chance = self._objects.get(name), self._random.random()
-        if item is None or (not item.alive and chance < 0.5):
+        if item is None or (not item.alive and chance < 0.3):
             device_id = guid_of(computer) if self._random.random() < 0.8 else guid_of(f"{computer}-before")
             attributes: dict[str, Any] = {
                 "deviceId": device_id.upper(),
                 "displayName": self._random.choice([computer, computer.upper()]),
-                "trustType": self._random.choice(["ServerAd", "ServerAd", "ServerAd", "Workplace", "AzureAd"]),
+                "trustType": self._random.choice(["ServerAd"] * 6 + ["Workplace", "AzureAd"]),
                 "operatingSystem": self._random.choice(["Windows", "Windows", "iOS"]),
                 "accountEnabled": self._random.choice([True, True, False]),
             }
@@ -187,11 +187,14 @@ class RandomFleet:
                 attributes["approximateLastSignInDateTime"] = rfc3339(int(START_MS - ago * DAY_MS))
             self._objects[name] = _Object(ENTRA, ObjectKind.DEVICE, attributes)
             self._tell_whole(name, Operation.READ)
-        elif not item.alive:
-            return
-        elif chance < 0.35:
+        elif not item.alive or chance < 0.35:
+            # Also again: the deleted items tell when, or that it is gone for good.
             item.alive = False
-            self._emit(name, Operation.DELETED)
+            said: dict[str, Any] = {"@removed": self._random.choice(["changed", "deleted"])}
+            if self._random.random() < 0.5:
+                said["deletedDateTime"] = rfc3339(START_MS - self._random.randrange(10) * DAY_MS)
+            item.attributes = {**item.attributes, **said}
+            self._emit(name, Operation.DELETED, attributes=said)
         elif chance < 0.6:
             self._change(name, {"registrationDateTime": self._random.choice([None, rfc3339(START_MS)])})
         else:

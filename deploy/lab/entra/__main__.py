@@ -25,6 +25,7 @@ READER_ROLES: Final = frozenset(
         "Device.Read.All",
         "Directory.Read.All",
         "Domain.Read.All",
+        "Group.Read.All",
         "GroupMember.Read.All",
         "OnPremDirectorySynchronization.Read.All",
         "OrgContact.Read.All",

@@ -69,8 +69,8 @@ def synchronization_jobs(service: GraphService, call: Call, groups: tuple[str, .
 
 
 def deleted_items(service: GraphService, call: Call, groups: tuple[str, ...]) -> Answer:
-    """`GET /directory/deletedItems/microsoft.graph.user` (group, device), oldest deletion first."""
-    kind = _kind(groups[0])
+    """`GET /directory/deletedItems/microsoft.graph.user` (group, and in the beta device), oldest deletion first."""
+    kind = _kind(groups[0], beta=call.beta)
     schema, collection = SCHEMAS[kind], call.tenant.collections[kind]
     call.tenant.purge()
     names, node = selection(call, schema), condition(call, schema)
@@ -97,9 +97,9 @@ def deleted_item(service: GraphService, call: Call, groups: tuple[str, ...]) -> 
     return answer({**head, **rendered(schema, entry, selection(call, schema))})
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str, *, beta: bool) -> Kind:
     kinds: dict[str, Kind] = {"user": "user", "group": "group", "device": "device"}
-    if name not in kinds:
+    if name not in kinds or (name == "device" and not beta):
         bad_request(f"Unsupported type 'microsoft.graph.{name}' for deletedItems.")
     return kinds[name]
 

@@ -20,6 +20,7 @@ Handler = Callable[[GraphService, Call, tuple[str, ...]], Answer]
 
 _DIRECTORY = ("Directory.Read.All", "Directory.ReadWrite.All")
 _USERS = ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY)
+_DELETED_GROUPS = ("Group.Read.All", "Group.ReadWrite.All", *_DIRECTORY)
 _GROUPS = ("GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", *_DIRECTORY)
 _DEVICES = ("Device.Read.All", "Device.ReadWrite.All", *_DIRECTORY)
 _DEVICE_DELTA = ("Device.Read.All",)
@@ -67,7 +68,7 @@ def _routes() -> list[Route]:
     for segment, permissions in _BEHAVIOR.items():
         pattern = re.compile(rf"/({segment})/([^/]+)/onPremisesSyncBehavior")
         found.append(Route(pattern, permissions, read_objects.sync_behavior))
-    for kind, permissions in (("user", _USERS), ("group", _GROUPS), ("device", _DEVICES)):
+    for kind, permissions in (("user", _USERS), ("group", _DELETED_GROUPS), ("device", _DEVICES)):
         pattern = re.compile(rf"/directory/deletedItems/(?:microsoft\.)?graph\.({kind})")
         found.append(Route(pattern, permissions, read_tenant.deleted_items))
     return [*found, *_SINGLE]

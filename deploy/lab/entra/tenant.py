@@ -50,6 +50,8 @@ class TenantStore:
         names: tuple[LogName, ...] = ("directoryAudits", "provisioning", "signIns")
         self.logs: dict[LogName, ActivityLog] = {name: ActivityLog(name, clock) for name in names}
         self.cloud_managed: set[str] = set()
+        # Microsoft's pages disagree on hybrid devices: gone at once, or kept like users. A story may set it.
+        self.keeps_deleted_devices = False
         self.apps: dict[str, AppRegistration] = {}
 
     def upsert(self, kind: Kind, object_id: str | None, properties: Mapping[str, Any]) -> str:
@@ -66,12 +68,15 @@ class TenantStore:
     def delete(self, kind: Kind, object_id: str) -> None:
         """Delete as Entra does: users and groups stay restorable for 30 days, others are gone.
 
+        Devices stay, too, where `keeps_deleted_devices` is set.
+
         Raises:
             KeyError: no such live object.
         """
         collection, entry = self._live(kind, object_id)
-        self.members.suspend(object_id, keep=collection.schema.soft_delete)
-        if collection.schema.soft_delete:
+        keep = collection.schema.soft_delete or (kind == "device" and self.keeps_deleted_devices)
+        self.members.suspend(object_id, keep=keep)
+        if keep:
             collection.soft_delete(entry)
         else:
             collection.hard_delete(entry)

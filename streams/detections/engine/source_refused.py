@@ -24,9 +24,14 @@ PERMISSIONS = {
     "groups": "Group.Read.All",
     "contacts": "OrgContact.Read.All",
     "devices": "Device.Read.All",
+    "deleted_users": "User.Read.All",
+    "deleted_groups": "Group.Read.All",
+    "deleted_devices": "Device.Read.All",
 }
 # Most tenants refuse these to every application: there is no permission of that kind yet.
 _OFTEN_REFUSED = frozenset({"features", "synchronization"})
+# What a finding says beside its verdict; no verdict rests on these alone.
+_DETAILS = frozenset({"deleted_users", "deleted_groups", "deleted_devices"})
 
 DETECTION = Detection(
     id="engine.source_refused",
@@ -53,7 +58,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         summary=f"Microsoft Graph does not let us read {', '.join(parts)}",
         since_ms=view.since_ms,
         open_at_ms=0,
-        severity=Severity.LOW if _OFTEN_REFUSED.issuperset(parts) else Severity.MEDIUM,
+        severity=Severity.LOW if (_OFTEN_REFUSED | _DETAILS).issuperset(parts) else Severity.MEDIUM,
         subject=view.subject(),
         evidence={
             "refused": {part: view.refused[part] for part in parts},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.views.deleted import deletion_evidence, newest_deletion
 from streams.views.directory_object import GroupView, ObjectView, UserView
 
 CYCLES = 2
@@ -17,7 +18,9 @@ DETECTION = Detection(
     title="In scope, and missing in Entra ID",
     severity=Severity.HIGH,
     remediation=(
-        "Look for another finding on the object first (a duplicate address or anchor, an invalid UPN). Otherwise ask "
+        "Where the evidence says restorable, the object is among the deleted items of Entra ID: restore it there "
+        "(Deleted users, Deleted groups) before restorable_until, and do not create another one. Otherwise look for "
+        "another finding on the object first (a duplicate address or anchor, an invalid UPN). Otherwise ask "
         "the engine: Synchronization Service Manager, Metaverse search, and the export errors of the last run. If the "
         "object is out of scope on purpose, add its organisational unit or filter to the forest's scope here."
     ),
@@ -36,13 +39,18 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     if not missing:
         return None
     side = missing[0]
+    deletion = newest_deletion(deletion_evidence(other.attributes) for other in view.recycled)
+    where = "was deleted in Entra ID, which still keeps it" if deletion else "not in Entra ID"
     return Verdict(
-        summary=f"{side.party.name} is in scope and not in Entra ID",
+        summary=f"{side.party.name} is in scope and {where}",
         since_ms=side.changed_ms,
         open_at_ms=side.changed_ms + CYCLES * context.cycle_ms,
         keep_open=True,
         subject=side.party.subject(view.key),
         forest=side.party.forest,
-        evidence={"waited_cycles": CYCLES, "created": side.party.created},
-        counterparts=tuple(other.party.holder() for other in missing),
+        evidence={"waited_cycles": CYCLES, "created": side.party.created, **deletion},
+        counterparts=(
+            *(other.party.holder() for other in missing),
+            *(other.party.holder("deleted") for other in view.recycled),
+        ),
     )

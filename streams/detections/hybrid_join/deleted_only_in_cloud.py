@@ -9,6 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hybrid_join._gap import CYCLES, counted, deleted_by_whom, has_valid_certificate, verdict
+from streams.views.deleted import newest_deletion
 from streams.views.device import DeviceView, Stage
 
 DETECTION = Detection(
@@ -17,13 +18,18 @@ DETECTION = Detection(
     title="Device deleted in the cloud only",
     severity=Severity.MEDIUM,
     remediation=(
-        "With Cloud Sync touch the computer in Active Directory (its description), so that it is exported again. "
-        "Then run `dsregcmd /leave` as SYSTEM on the computer and restart it."
+        "Where the evidence says restorable, restore the device (Graph: directory/deletedItems/<id>/restore) before "
+        "restorable_until; it comes back as registered as it was. Otherwise, with Cloud Sync touch the computer in "
+        "Active Directory (its description), so that it is exported again; then run `dsregcmd /leave` as SYSTEM on the "
+        "computer and restart it."
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/manage-stale-devices",),
     suppressed_by=("engine.sync_stopped",),
     known_gaps=(
-        "Deletions from before our first reading of the tenant show as not_synced.",
+        (
+            "Deletions from before our first reading of the tenant show as not_synced, unless Entra keeps the device "
+            "among its deleted items; Microsoft's pages disagree on whether it keeps hybrid devices."
+        ),
         "Who deleted it is shown for 30 days, where the audit log is read.",
     ),
 )
@@ -51,6 +57,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         evidence={
             "was_registered": any(not each.pending for each in view.deleted),
             "deleted_by": deleted_by or None,
+            **newest_deletion(each.deletion for each in view.deleted),
         },
         roles=tuple((each, "deleted") for each in view.deleted),
     )

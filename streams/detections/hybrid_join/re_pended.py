@@ -21,7 +21,9 @@ DETECTION = Detection(
         "once: find out which organisational unit left the scope of synchronisation and came back."
     ),
     references=("https://learn.microsoft.com/troubleshoot/entra/entra-id/dir-dmns-obj/pending-devices",),
-    known_gaps=("Registrations from before our first reading of the tenant are not known.",),
+    known_gaps=(
+        "Registrations from before our first reading are known only where Entra keeps the device among deleted items.",
+    ),
 )
 
 

@@ -205,6 +205,7 @@ def test_every_answer_can_be_traced(lab: Lab) -> None:
         ("/organization", "Organization.Read.All"),
         ("/domains", "Domain.Read.All"),
         ("/directory/deletedItems/microsoft.graph.user", "User.Read.All"),
+        ("/directory/deletedItems/microsoft.graph.group", "Group.Read.All"),
         ("/roleManagement/directory/roleAssignments", "RoleManagement.Read.Directory"),
     ],
 )
@@ -219,6 +220,18 @@ def test_device_delta_takes_nothing_coarser_than_its_own_permission(lab: Lab) ->
     lab.app.roles = frozenset({"Directory.Read.All"})
     assert lab.get("/devices").status_code == 200
     assert lab.get("/devices/delta").status_code == 403
+
+
+def test_deleted_groups_take_more_than_living_ones_and_deleted_devices_the_beta(lab: Lab) -> None:
+    lab.app.roles = frozenset({"GroupMember.Read.All", "Device.Read.All"})
+    assert lab.get("/groups").status_code == 200
+    assert lab.get("/directory/deletedItems/microsoft.graph.group").status_code == 403
+    lab.tenant.keeps_deleted_devices = True
+    device = lab.tenant.upsert("device", None, {"displayName": "PC", "trustType": "ServerAd"})
+    lab.tenant.delete("device", device)
+    path = "/directory/deletedItems/microsoft.graph.device"
+    assert lab.get(path).status_code == 400
+    assert [item["id"] for item in lab.get(f"{lab.url}/beta{path}").json()["value"]] == [device]
 
 
 def test_writes_are_refused(lab: Lab) -> None:

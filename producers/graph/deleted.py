@@ -1,0 +1,225 @@
+"""What Entra keeps of the deleted: when each object was deleted, and that it can be restored.
+
+Delta tells of deletions that happen while it runs, and of those nothing but an id. So the deleted items are listed
+once the first reading is complete, and then every so often. An object that delta knows as living is left to delta:
+the list may be older than what delta has told, and a deletion that is told is always one of an object that is dead
+already, or that nobody has spoken of. What is listed no more, and does not live either, can no longer be restored.
+
+Source: Microsoft Graph, "List deleted items (directory objects)"; devices are documented for the beta alone, and
+pages disagree on whether hybrid devices come here at all. A cloud without a list has none: no refusal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from producers.graph.client import GraphClient, GraphError
+from producers.graph.collections import DEVICES, GROUPS, USERS, Collection
+from producers.graph.delta import DeltaTask, dead_letter
+from producers.graph.mapping import attributes_of, object_id
+from producers.graph.task import Step
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.errors import InvalidRecordError, RetriableError
+from streams.contracts.facts import Fact, Operation
+from streams.contracts.times import parse_rfc3339
+from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.logs import get_logger
+
+DELETED_PERMISSIONS = {
+    USERS.name: "User.Read.All",
+    GROUPS.name: "Group.Read.All",  # more than reading living groups takes
+    DEVICES.name: "Device.Read.All",
+}
+"""Collection -> the application permission that its list of deleted items takes."""
+
+NOT_IN_V1 = frozenset({400, 404})
+"""What v1.0 answers where only the beta has the list."""
+
+_PAGE = 999
+_REFUSED = frozenset({400, 401, 403, 404, 410})
+_BUCKET_CHARACTERS = 2  # of the id, so 256 checkpoint parts: a few kB each at ten thousand deleted objects
+_RESTORABLE, _PURGED = "changed", "deleted"  # delta's own words for @removed
+
+log = get_logger(__name__)
+
+
+def deleted_path(collection: Collection, top: int = _PAGE) -> str:
+    """Where the deleted items of a collection are listed, with everything that is read of living ones."""
+    cast = collection.odata_type.lstrip("#")
+    return f"/directory/deletedItems/{cast}?$select={','.join(('id', *collection.properties))}&$top={top}"
+
+
+class DeletedTask:
+    """The deleted items of one collection. `refusal`: what Graph answered where we may not read them; else None.
+
+    What was told survives a restart in checkpoint parts: object id -> deletedDateTime.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        client: GraphClient,
+        source: str,
+        sequence: Sequence,
+        delta: DeltaTask,
+        interval_s: float,
+    ) -> None:
+        self.name = f"deleted_{collection.name}"
+        self.interval_s = interval_s
+        self.refusal: str | None = None
+        self._collection = collection
+        self._client = client
+        self._source = source
+        self._sequence = sequence
+        self._delta = delta
+        self._told: dict[str, str] = {}
+        self._dirty: set[str] = set()
+        self._listed: set[str] = set()
+        self._link: str | None = None
+        self._beta = False
+
+    @property
+    def ready(self) -> bool:
+        """Only while delta knows what lives."""
+        return self._delta.completed and self._delta.full_pass is None
+
+    @property
+    def resting(self) -> bool:
+        """Whether the list is at its end."""
+        return self._link is None
+
+    @property
+    def full_pass(self) -> str | None:
+        """Never: it tells differences only."""
+        return None
+
+    def restore(self, checkpoints: list[Checkpoint]) -> None:
+        """Take back what was told; a list cut short begins again."""
+        self._told, self._dirty, self._link = {}, set(), None
+        for saved in checkpoints:
+            if saved.source == self._source and saved.part.startswith(f"{self.name}/"):
+                self._told |= saved.position.get("told", {})
+
+    def fetch(self) -> dict[str, Any] | None:
+        """A page of deleted items; None where there are none to read. Raises RetriableError."""
+        try:
+            page = self._page()
+        except GraphError as error:
+            if error.status not in _REFUSED:
+                raise RetriableError(str(error)) from error
+            refusal = f"{error.status} {error.code}"
+            if self.refusal != refusal:
+                log.warning("unknown", source=self._source, part=self.name, error=str(error))
+            self.refusal = refusal
+            return None
+        if not isinstance(page.get("value"), list):
+            raise RetriableError(f"{self.name}: the page has no value; asking again")
+        self.refusal = None
+        return page
+
+    def apply(self, answer: dict[str, Any] | None) -> Step:
+        """Facts about deleted objects of which that was not told, and about those that are kept no longer."""
+        step = Step()
+        if self._link is None:
+            self._listed = set()
+        if answer is None or not self.ready:
+            self._link = None  # nothing follows from a list that was not read to its end
+            return step
+        ts_ms = now_ms()
+        for item in answer["value"]:
+            try:
+                self._compare(item, ts_ms, step)
+            except InvalidRecordError as error:
+                step.rejected.append(dead_letter(item, error, ts_ms))
+        following = answer.get("@odata.nextLink")
+        self._link = following if isinstance(following, str) else None
+        if self._link is None:
+            self._forget(ts_ms, step)
+        step.checkpoints += self._changes(ts_ms)
+        return step
+
+    def _page(self) -> dict[str, Any]:
+        if self._link is not None:
+            return self._client.get(self._link)
+        path = deleted_path(self._collection)
+        if self._beta:
+            return self._client.get(self._client.beta_url(path))
+        try:
+            return self._client.get(self._client.url(path))
+        except GraphError as error:
+            if error.status not in NOT_IN_V1:
+                raise
+            page = self._client.get(self._client.beta_url(path))
+            self._beta = True
+            return page
+
+    def _compare(self, item: Any, ts_ms: int, step: Step) -> None:
+        name = object_id(item)
+        self._listed.add(name)
+        if self._lives(name):
+            self._note(name, None)
+            return
+        deleted = item.get("deletedDateTime")
+        deleted = deleted if isinstance(deleted, str) else ""
+        if self._told.get(name) == deleted:
+            return
+        self._note(name, deleted)  # first: an item that cannot be used is refused once, not every time
+        attributes = attributes_of(item, self._collection, full=True)
+        upn, prefix = attributes.get("userPrincipalName"), name.replace("-", "")
+        if isinstance(upn, str) and upn.lower().startswith(prefix):
+            attributes["userPrincipalName"] = upn[len(prefix) :]  # set free on deletion; people know it without
+        step.facts.append(self._fact(name, ts_ms, {**attributes, "@removed": _RESTORABLE}, _ms(deleted)))
+
+    def _forget(self, ts_ms: int, step: Step) -> None:
+        for name, deleted in [each for each in self._told.items() if each[0] not in self._listed]:
+            self._note(name, None)
+            if not self._lives(name):
+                step.facts.append(self._fact(name, ts_ms, {"@removed": _PURGED}, _ms(deleted)))
+        self._listed = set()
+
+    def _lives(self, name: str) -> bool:
+        return name in self._delta.known or name in self._delta.before
+
+    def _fact(self, name: str, ts_ms: int, attributes: dict[str, Any], changed_ms: int | None) -> Fact:
+        return Fact(
+            op=Operation.DELETED,
+            object_id=name,
+            seq=self._sequence.next(),
+            ts_ms=ts_ms,
+            kind=self._collection.kind,
+            changed_ms=changed_ms,
+            attributes=attributes,
+        )
+
+    def _note(self, name: str, deleted: str | None) -> None:
+        if self._told.get(name) == deleted:
+            return
+        if deleted is None:
+            del self._told[name]
+        else:
+            self._told[name] = deleted
+        self._dirty.add(name[:_BUCKET_CHARACTERS])
+
+    def _changes(self, ts_ms: int) -> list[Checkpoint]:
+        dirty, self._dirty = self._dirty, set()
+        parts: dict[str, dict[str, str]] = {bucket: {} for bucket in sorted(dirty)}
+        for name, deleted in self._told.items():
+            if name[:_BUCKET_CHARACTERS] in parts:
+                parts[name[:_BUCKET_CHARACTERS]][name] = deleted
+        return [
+            Checkpoint(
+                source=self._source,
+                part=f"{self.name}/{bucket}",
+                seq=self._sequence.last,
+                ts_ms=ts_ms,
+                position={"told": told} if told else {},
+            )
+            for bucket, told in parts.items()
+        ]
+
+
+def _ms(text: str) -> int | None:
+    try:
+        return parse_rfc3339(text)
+    except ValueError:
+        return None
