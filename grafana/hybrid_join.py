@@ -19,6 +19,7 @@ STEPS = {
     "Left behind or twice": ("orphaned_cloud_device", "stale", "dual_state", "duplicate_device"),
 }
 _EVERY = tuple(name for names in STEPS.values() for name in names)
+_SHARES = ((0.5, "half"), (0.95, "95 %"), (0.99, "99 %"))
 _WELL = thresholds((None, "green"), (1, "orange"))
 
 
@@ -84,6 +85,36 @@ def _rollout() -> list[Any]:
             (queries.stage_time(0.95, "1d"), "{{stage}}"),
             width=8,
         ),
+        levels(
+            "Time to join",
+            "Of the computers that registered within the time shown: from their certificate (or their account, where "
+            "none is needed) to the registration, for half, 95 % and 99 % of them. Up to 90 minutes are normal.",
+            "s",
+            *((queries.join_time(share, "$__range"), name) for share, name in _SHARES),
+        ),
+        lines(
+            "Time to join by system, 95 % of the day before",
+            "From the certificate to the registration, each point over 24 hours.",
+            "s",
+            (queries.join_time_by_system(0.95, "1d"), "{{system}}"),
+            width=8,
+        ),
+        levels(
+            "Not joined by organisational unit",
+            "Computers that ought to join and have not, in the units with most of them; units beyond the 50 largest of "
+            "a worker count as (other). `synchealth findings --family hybrid_join --group-by ou` names the computers.",
+            "short",
+            (queries.UNJOINED_BY_UNIT, "{{unit}}"),
+            steps=thresholds((None, "orange")),
+        ),
+        levels(
+            "Not joined by age",
+            "Computers that ought to join and have not, by how long they could have: since their certificate began, or "
+            "since their account was made.",
+            "short",
+            (queries.UNJOINED_BY_AGE, "{{age}}"),
+            steps=thresholds((None, "orange")),
+        ),
         stacked(
             "Not joined by system",
             "Computers that ought to join and have not, by operating system.",
@@ -130,5 +161,12 @@ def _over_time() -> list[Any]:
             "Per step: how long the finding that has stood longest has been open.",
             "s",
             *((queries.join_gap_age(*names), step) for step, names in STEPS.items()),
+        ),
+        levels(
+            "Time until a gap is closed",
+            "Of the findings that were resolved within the time shown: how long half, 95 % and 99 % of them stood. "
+            "Tenant and forest do not apply here.",
+            "s",
+            *((queries.join_resolution(share), name) for share, name in _SHARES),
         ),
     ]

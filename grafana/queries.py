@@ -102,6 +102,29 @@ def stage_time(quantile: float, window: str) -> str:
     return f"histogram_quantile({quantile}, sum by (le, stage) (rate({metric})))"
 
 
+def join_time(quantile: float, window: str) -> str:
+    """The time from the certificate to the registration that this share of computers stayed below, in seconds."""
+    metric = f'synchealth_hybrid_join_seconds_bucket{{tenant=~"$tenant", forest=~"$forest"}}[{window}]'
+    return f"histogram_quantile({quantile}, sum by (le) (rate({metric})))"
+
+
+def join_time_by_system(quantile: float, window: str) -> str:
+    """The same for each operating system."""
+    return join_time(quantile, window).replace("by (le)", "by (le, system)")
+
+
+UNJOINED_BY_UNIT = (
+    'topk(15, sum by (unit) (synchealth_hybrid_join_unit_unjoined{tenant=~"$tenant", forest=~"$forest"}) > 0)'
+)
+UNJOINED_BY_AGE = 'sum by (age) (synchealth_hybrid_join_age_unjoined{tenant=~"$tenant", forest=~"$forest"}) > 0'
+
+
+def join_resolution(quantile: float, window: str = "$__range") -> str:
+    """How long this share of the family's findings stood until they were resolved, at most, in seconds."""
+    metric = f'synchealth_finding_resolution_time_seconds_bucket{{detection=~"hybrid_join.*"}}[{window}]'
+    return f"histogram_quantile({quantile}, sum by (le) (rate({metric})))"
+
+
 READY = "max(synchealth_exporter_caught_up)"
 DEAD_LETTERS = "sum by (reason) (max by (instance, reason) (increase(synchealth_exporter_deadletters_total[$__range])))"
 EXPORTER_BEHIND = "max by (instance) (synchealth_exporter_records_behind)"

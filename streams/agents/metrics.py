@@ -66,6 +66,11 @@ WAITS = {
         "How long computers stood in a stage of hybrid join before they came further.",
         ["tenant", "forest", "stage"], registry=REGISTRY, buckets=_WAIT_S,
     ),
+    "join": Histogram(
+        "synchealth_hybrid_join_seconds",
+        "From the join certificate (or the account, where none is needed) to the registration, by operating system.",
+        ["tenant", "forest", "system"], registry=REGISTRY, buckets=_WAIT_S,
+    ),
     "writeback": Histogram(
         "synchealth_writeback_landing_seconds",
         "From the request of a password in the cloud to AD showing it, by kind of operation.",
@@ -86,10 +91,30 @@ class Census(Collector):
             subject: GaugeMetricFamily(metric, text, labels=("tenant", *labels))
             for subject, (metric, text, labels) in SUBJECTS.items()
         }
+        units: dict[tuple[str, str], Counts[str]] = {}
         for name, number in sorted(self.counts.items()):
             count = count_of(name)
-            families[count.subject].add_metric((count.tenant, *count.labels), number)
+            if count.subject == UNITS:
+                forest, unit = count.labels
+                units.setdefault((count.tenant, forest), Counts())[unit] += number
+            else:
+                families[count.subject].add_metric((count.tenant, *count.labels), number)
+        for (tenant, forest), numbers in units.items():
+            for unit, number in _largest(numbers).items():
+                families[UNITS].add_metric((tenant, forest, unit), number)
         return families.values()
+
+
+UNITS, OTHER = "unjoined_units", "(other)"
+MOST_UNITS = 50
+
+
+def _largest(numbers: Counts[str]) -> dict[str, int]:
+    """The units with the highest counts, the others as one: a forest may have thousands of them."""
+    ranked = sorted((+numbers).items(), key=lambda each: (-each[1], each[0]))
+    shown = dict(ranked[:MOST_UNITS])
+    rest = sum(number for _, number in ranked[MOST_UNITS:])
+    return shown | ({OTHER: rest} if rest else {})
 
 
 CENSUS = Census()

@@ -2,7 +2,8 @@
 
 A count changes when a view is judged, with the view's own row, so it survives what the view survives. Some counts
 are told to the tenant's view, because rules need them (how much would the next export delete?); all of them become
-gauges of the worker. A metric label never names an object: kinds, stages, reasons and systems are few.
+gauges of the worker. A metric label never names an object: kinds, stages, reasons, ages and systems are few, and of
+organisational units the worker shows only those with the highest counts (streams.agents.metrics).
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ from streams.views.tenant import tenant_view_key
 BETWEEN = "\t"
 STAGES = tuple(map(str, Stage))
 JOINED = (str(Stage.REGISTERED), str(Stage.ACTIVE))
+UNJOINED = tuple(stage for stage in STAGES if stage not in JOINED)
+
+# From its certificate to its registration a computer takes up to 90 minutes while it is on.
+_AGES_MS = {"under 2 hours": 7_200_000, "under 1 day": 86_400_000, "under 7 days": 604_800_000}
+AGES = (*_AGES_MS, "7 days or more")
+_UNIT_DEPTH = 3
+_BETWEEN_PARTS = re.compile(r"(?<!\\),")
 
 # subject -> (metric, what is counted, the labels after tenant)
 SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -41,6 +49,16 @@ SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "synchealth_hybrid_join_errors",
         "Computers whose join task fails, by the symbol of the newest error in their own log.",
         ("forest", "error"),
+    ),
+    "unjoined_units": (
+        "synchealth_hybrid_join_unit_unjoined",
+        "Computers that ought to join and have not, by organisational unit; units beyond the largest as (other).",
+        ("forest", "unit"),
+    ),
+    "unjoined_ages": (
+        "synchealth_hybrid_join_age_unjoined",
+        "Computers that ought to join and have not, by how long they could have: since the certificate, or creation.",
+        ("forest", "age"),
     ),
     "writeback": (
         "synchealth_writeback_users",
@@ -118,6 +136,10 @@ def _computers(view: DeviceView, context: Context, now_ms: int) -> Iterator[str]
         return
     forest = view.computer.party.forest or "none"
     yield Count("computers", view.tenant, (forest, stands, system(view.computer.operating_system))).name
+    if stands in UNJOINED:
+        unit = unit_of(view.computer.party.distinguished_name)
+        yield Count("unjoined_units", view.tenant, (forest, unit)).name
+        yield Count("unjoined_ages", view.tenant, (forest, age(now_ms - view.computer.ready_since_ms(now_ms)))).name
     failure = view.join_failure
     if failure is not None and stands in STAGES:
         yield Count("join_errors", view.tenant, (forest, symbol_of(failure.client_error))).name
@@ -148,6 +170,8 @@ def recount_at(view: AnyView, context: Context, now_ms: int) -> list[int]:
         ends += [end for end in (certificate.not_before_ms, certificate.not_after_ms) if end is not None]
     if device is not None and device.signed_in_ms is not None:
         ends.append(device.signed_in_ms + context.thresholds.device_stale_ms)
+    if device is None or device.pending:
+        ends += [view.computer.ready_since_ms(now_ms) + limit for limit in _AGES_MS.values()]
     return [min(later)] if (later := [end for end in ends if end > now_ms]) else []
 
 
@@ -160,6 +184,24 @@ def system(name: str | None) -> str:
         return "unknown"
     found = _SYSTEM.match(name)
     return found[0].lower() if found else "other"
+
+
+def age(waited_ms: int) -> str:
+    """How long something has waited, in one of AGES."""
+    return next((name for name, limit in _AGES_MS.items() if waited_ms < limit), AGES[-1])
+
+
+@lru_cache(maxsize=4096)  # few units for many computers
+def unit_of(distinguished_name: str | None) -> str:
+    """The organisational unit of an object as a path from the top, "Sites/Graz/Computers", at most three deep.
+
+    >>> unit_of("CN=PC1,OU=Computers,OU=Graz,DC=corp,DC=local")
+    'Graz/Computers'
+    """
+    parts = _BETWEEN_PARTS.split(distinguished_name or "")[1:]
+    named = [part.strip().partition("=") for part in reversed(parts)]
+    units = [name.replace("\\", "").replace(BETWEEN, " ") for kind, _, name in named if kind.lower() in {"ou", "cn"}]
+    return "/".join(units[:_UNIT_DEPTH]) or "(none)"
 
 
 def _forest(view: ObjectView) -> str:

@@ -1,9 +1,9 @@
 """How long things take: what a view waits for, and since when; the end of a wait is a measurement.
 
 A change in AD waits for the cloud to show it, attribute by attribute, and an object created before our eyes for its
-arrival ("object"); a computer waits in each stage of hybrid join. Waits stand in the view's row, so a duplicate or a
-restart measures nothing twice; whoever dies before the row is written measures once more: these are samples for
-histograms, not an account.
+arrival ("object"); a computer waits in each stage of hybrid join, and through all of them ("joining"). Waits stand in
+the view's row, so a duplicate or a restart measures nothing twice; whoever dies before the row is written measures once
+more: these are samples for histograms, not an account.
 
 A password operation is the other way round: AD mostly shows the new password before any log tells that one was asked
 for, so what stands in the row is that it has landed ("writeback/<kind>"), and its appearance is the measurement.
@@ -18,6 +18,7 @@ from typing import Any
 from streams.contracts.events import Result
 from streams.detections.detection import Context
 from streams.detections.domains import domains_of
+from streams.engine.census import JOINED, STAGES, system
 from streams.views.device import DeviceView
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
 from streams.views.drift import SOURCES, differences, partners
@@ -26,6 +27,7 @@ from streams.views.operations_groups import TOGETHER_MS
 from streams.views.registry import AnyView
 
 OBJECT = "object"
+JOINING = "joining"
 WRITEBACK = "writeback/"
 
 
@@ -33,7 +35,8 @@ WRITEBACK = "writeback/"
 class Measure:
     """One wait that is over. seconds >= 0.
 
-    subject: "flow", "stage" or "writeback"; label: the kind of object, the stage, or the kind of password operation.
+    subject: "flow", "stage", "join" or "writeback"; label: the kind of object, the stage, the computer's system, or the
+    kind of password operation.
     """
 
     subject: str
@@ -62,6 +65,9 @@ def _ended(view: AnyView, before: Mapping[str, int], after: Mapping[str, int], n
     if forest is None:  # whoever waited has gone: nothing has arrived
         return []
     over = {what: since for what, since in before.items() if what not in after and not what.startswith(WRITEBACK)}
+    joined = _joined(view, over.pop(JOINING, None), forest)
+    if isinstance(view, DeviceView):
+        over = {what: since_ms for what, since_ms in over.items() if _further(view, what, after)}
     if isinstance(view, ObjectView):
         over = {what: since_ms for what, since_ms in over.items() if _arrived(view, what, since_ms)}
     return [
@@ -69,7 +75,24 @@ def _ended(view: AnyView, before: Mapping[str, int], after: Mapping[str, int], n
             subject, view.tenant, forest, what if subject == "stage" else _kind(view), max(0, now_ms - since_ms) / 1000
         )
         for what, since_ms in over.items()
-    ]
+    ] + joined
+
+
+def _further(view: DeviceView, stage: str, after: Mapping[str, int]) -> bool:
+    """Whether a computer came from this stage to a later one, rather than to an earlier one or out of the count."""
+    later = STAGES[STAGES.index(stage) + 1 :]
+    return any(each in later for each in after) or (view.device is not None and not view.device.pending)
+
+
+def _joined(view: AnyView, since_ms: int | None, forest: str) -> list[Measure]:
+    """The whole way, if it ended in a registration; by the times of certificate and registration, not of our looks."""
+    if since_ms is None or not isinstance(view, DeviceView) or view.computer is None or view.device is None:
+        return []
+    registered_ms = view.device.registered_ms
+    if registered_ms is None:
+        return []
+    seconds = max(0, registered_ms - since_ms) / 1000
+    return [Measure("join", view.tenant, forest, system(view.computer.operating_system), seconds)]
 
 
 def _landings(view: AnyView, before: Mapping[str, int], after: Mapping[str, int]) -> list[Measure]:
@@ -104,11 +127,15 @@ def _user(view: ObjectView, context: Context, now_ms: int) -> Mapping[str, int]:
 
 def _stage(view: DeviceView, context: Context, now_ms: int) -> Mapping[str, int]:
     computer = view.computer
+    if not context.devices_collected:
+        return {}  # the first reading tells of computers before it tells of their devices
     found = view.stage(now_ms, context.thresholds.device_stale_ms)
     if computer is None or found is None or computer.outside(now_ms, context.thresholds.computer_seen_ms):
         return {}
     stage, since_ms = found
-    return {} if stage in ("registered", "active") else {str(stage): since_ms}
+    if stage in JOINED:
+        return {}
+    return {str(stage): since_ms, JOINING: computer.ready_since_ms(now_ms)}
 
 
 def _flow(view: ObjectView, context: Context, _now_ms: int) -> Mapping[str, int]:

@@ -68,6 +68,13 @@ class Computer:
         """The certificate that lasts longest of those that name this computer; it may have expired."""
         return next(iter(self.own_certificates), None)
 
+    def ready_since_ms(self, now_ms: int) -> int:
+        """Since when it could have joined: its certificate's beginning, or its creation where it has no valid one."""
+        certificate = self.join_certificate
+        if certificate is None or not certificate.covers(now_ms):
+            return self.created_ms
+        return max(certificate.not_before_ms or 0, self.created_ms)
+
     def outside(self, now_ms: int, seen_within_ms: int) -> str | None:
         """Why it counts as no gap, as a short stable word; None if it ought to join.
 

@@ -17,7 +17,7 @@ from grafana.build import dashboard_files
 from producers import metrics as producers
 from streams.agents import metrics as streams
 from streams.contracts.finding import Severity
-from streams.engine.census import Count
+from streams.engine.census import AGES, Count
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import Settings
 from tests.integration.prometheus.conftest import caught_up, following, publisher
@@ -65,7 +65,10 @@ def live() -> None:
     errors = {Count("join_errors", "t", ("corp", "WININET_E_TIMEOUT")).name: 2}
     states = {"synced": 900, "missing": 2, "leaving_deleted": 3, "leaving_scope": 1, "outside": 40}
     objects = {Count("objects", "t", ("corp", "user", state)).name: n for state, n in states.items()}
-    streams.CENSUS.counts = Counter(computers | errors | objects)
+    units = {Count("unjoined_units", "t", ("corp", f"Site {n}")).name: n for n in range(1, 60)}
+    ages = {Count("unjoined_ages", "t", ("corp", age)).name: 2 for age in AGES}
+    streams.CENSUS.counts = Counter(computers | errors | objects | units | ages)
+    streams.WAITS["join"].labels("t", "corp", "windows 11").observe(2400)
     for stage in ("created", "certificate", "pending"):
         streams.WAITS["stage"].labels("t", "corp", stage).observe(1800)
     streams.WAITS["flow"].labels("t", "corp", "user").observe(900)
@@ -102,7 +105,13 @@ def prometheus(
             turn += 1
             live()
             state = "open" if turn % 2 else "resolved"
-            publish([finding(50, state, revision=turn, at_ms=now_ms(), severity=Severity.LOW)])
+            gap = {"id": "gap", "detection": "hybrid_join.stale", "family": "hybrid_join", "severity": Severity.LOW}
+            publish(
+                [
+                    finding(50, state, revision=turn, at_ms=now_ms(), severity=Severity.LOW),
+                    finding(51, state, revision=turn, at_ms=now_ms(), **gap),
+                ]
+            )
 
         with prometheus_server(tmp_path, targets, rules=str(RULES / "*.yaml")) as server:
             yield server, live_on
@@ -137,6 +146,11 @@ def test_figures_agree_with_what_was_published(prometheus: tuple[Prometheus, Cal
     assert server.numbers(exact["overview.json: Exporter"]) == [1.0]
     until(lambda: server.numbers(exact["hybrid-join.json: Joined"]) == [0.94], "94 of the 100 that count have joined")
     assert server.numbers(exact["hybrid-join.json: Not counted"]) == [7.0]
+    # The 50 largest of 59 units, and the nine smallest as one.
+    assert max(server.numbers(exact["hybrid-join.json: Not joined by organisational unit"])) == 59.0
+    units = server.numbers("synchealth_hybrid_join_unit_unjoined")
+    assert (len(units), sum(units)) == (51, sum(range(1, 60)))
+    assert 45.0 in server.numbers('synchealth_hybrid_join_unit_unjoined{unit="(other)"}')
 
     assert 180 <= server.numbers(exact["overview.json: Oldest open finding"])[0] < 400
 
