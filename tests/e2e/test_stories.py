@@ -21,6 +21,7 @@ from deploy.lab.sync.writeback import LabTarget
 from deploy.lab.sync.writeback_audit import WritebackUser
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import FINDINGS, TOPICS
+from streams.views.writeback_errors import ErrorClass
 from tests.e2e.test_demo import run_demo
 from tests.support.kafka_log import records
 
@@ -31,10 +32,22 @@ WRITEBACK = {
     "writeback.password_writeback_failed", "writeback.password_writeback_unconfirmed",
     "writeback.password_split_brain", "writeback.writeback_service_down", "writeback.password_writeback_disabled",
 }  # fmt: skip
+WRITTEN_OBJECTS = {
+    "writeback.group_writeback_missing", "writeback.group_frozen", "writeback.group_writeback_failed",
+    "writeback.group_written_empty", "writeback.device_writeback_missing", "writeback.device_writeback_mismatch",
+}  # fmt: skip
+CLASSES = {str(each) for each in ErrorClass} - {ErrorClass.SPLIT, ErrorClass.NOT_OFFERED, ErrorClass.OTHER}
 ENGINE = {
     "capacity.directory_quota", "flow.silent_drop", "engine.cloud_sync_job_quarantined",
     "engine.mass_deletion_forecast", "engine.scope_shrink", "engine.deletion_threshold_reached",
     "engine.two_active_servers", "engine.sync_stopped",
+}  # fmt: skip
+
+FLOW = {
+    "authority.account_enabled_only_in_cloud", "authority.source_anchor_changed",
+    "authority.edit_of_cloud_managed_object", "conflict.reference_to_unsynced_object", "flow.export_overdue",
+    "flow.missing_in_cloud", "flow.orphaned_in_cloud", "flow.attribute_drift", "engine.export_run_errors",
+    "engine.long_cycle",
 }  # fmt: skip
 
 
@@ -55,8 +68,23 @@ def test_writeback_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> Non
     check(run_demo(tmp_path, "--story", "writeback", "--kafka", empty_kafka.bootstrap), WRITEBACK)
 
 
+def test_written_objects_on_the_embedded_broker(tmp_path: Path) -> None:
+    check(run_demo(tmp_path, "--story", "writeback_objects", "--speed", "480"), WRITTEN_OBJECTS)
+
+
+@pytest.mark.kafka
+def test_written_objects_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
+    kafka = ("--kafka", empty_kafka.bootstrap)
+    check(run_demo(tmp_path, "--story", "writeback_objects", "--speed", "480", *kafka), WRITTEN_OBJECTS)
+
+
 def test_the_engine_on_the_embedded_broker(tmp_path: Path) -> None:
     check(run_demo(tmp_path, "--story", "engine", "--speed", "480"), ENGINE)
+
+
+@pytest.mark.kafka
+def test_flow_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
+    check(run_demo(tmp_path, "--story", "flow", "--speed", "300", "--kafka", empty_kafka.bootstrap), FLOW)
 
 
 def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
@@ -89,9 +117,10 @@ def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
         said = {f"port {port}": scraped(port) for port in ports}
         said |= {topic: written(built.broker, topic) for topic in [WINLOGBEAT, *(each.name for each in TOPICS)]}
     said["pipeline.log"] = built.log_file.read_bytes()
-    assert len(made_up) >= 6
+    assert len(made_up) >= 13
     # Whom it is about is told in all these places: we look where something is to be found.
-    assert b"password_policy" in said[FINDINGS.name] and b"31002" in said[WINLOGBEAT]
+    assert {each for each in CLASSES if f'"class":"{each}"'.encode() in said[FINDINGS.name]} == CLASSES
+    assert b"31002" in said[WINLOGBEAT]
     assert len(said["pipeline.log"]) > 0 and all(said[f"port {port}"] for port in ports)
     assert [(place, word[:6]) for place, text in said.items() for word in made_up if word.encode() in text] == []
 

@@ -16,6 +16,9 @@ from deploy.lab.hybrid import HybridOrganisation, build
 from deploy.lab.stories import STORIES
 from deploy.lab.stories.player import Player
 from deploy.lab.sync.clock import CYCLE_S, PASSWORDS_S, WRITEBACK_S, LabClock
+from deploy.lab.sync.engine import Parts
+from deploy.lab.sync.schedule import PARTS
+from producers.graph.synchronization_mapping import job_of
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Finding
 from streams.detections.registry import Registered, all_detections
@@ -23,6 +26,7 @@ from streams.engine.oracle import expected_findings
 from streams.views.scope import Scope
 from tests.support.lab_events import events_of_lab
 from tests.support.lab_oracle import objects_of_lab, state_of_tenant
+from tests.support.lab_pipeline import LabPipeline, at
 
 START_MS = int(dt.datetime(2026, 11, 23, 14, tzinfo=dt.UTC).timestamp() * 1000)
 Wanted = Callable[[Registered], bool]
@@ -41,6 +45,8 @@ class Rehearsal:
         self.player = Player(self.story, LabClock(), self, now_ms=lambda: self.ms)
         self.standing: dict[str, Finding] = {}
         self.surprises: list[str] = []
+        self._parts: Parts | None = None
+        self._pause_min, self._next_part_min, self._next_cycle_min = 0.0, 0.0, CYCLE_S / 60
         self._detections = [each for each in all_detections() if wanted(each)]
         self._scopes = {
             forest.name: Scope(list(forest.scope.include), hybrid_join=forest.hybrid_join)
@@ -91,8 +97,20 @@ class Rehearsal:
             self.lab.engine.password_sync()
         if minute * 60 % WRITEBACK_S == 0:
             self.lab.writeback.heartbeat()
-        if minute and minute * 60 % CYCLE_S == 0:
-            self.lab.engine.cycle()
+        self._synchronise(minute)
+
+    def _synchronise(self, minute: int) -> None:
+        """Every half hour; a slow cycle goes on in parts, and the next one begins half an hour after its end."""
+        engine = self.lab.engine
+        if self._parts is None and minute >= self._next_cycle_min:
+            self._pause_min = engine.slow_by_s / 60 / PARTS
+            self._parts, self._next_part_min = engine.parts(PARTS if engine.slow_by_s else 1), float(minute)
+        while self._parts is not None and minute >= self._next_part_min:
+            self._next_part_min += self._pause_min
+            try:
+                next(self._parts)
+            except StopIteration:
+                self._parts, self._next_cycle_min = None, max(self._next_cycle_min, minute) + CYCLE_S / 60
 
     def _open(self) -> dict[str, Finding]:
         lab = self.lab
@@ -118,18 +136,19 @@ class Rehearsal:
                 "deletion_prevention": tenant.profile.deletion_prevention,
                 "deletion_threshold": tenant.profile.deletion_threshold,
             },
-            jobs=[_job(job) for jobs in tenant.profile.jobs.values() for job in jobs],
+            jobs=[job_of(job, principal) for principal, jobs in tenant.profile.jobs.items() for job in jobs],
         )
 
 
-def _job(job: dict[str, object]) -> dict[str, object]:
-    status = job["status"]
-    assert isinstance(status, dict)
-    quarantine = status["quarantine"] or {}
-    return {
-        "id": job["id"],
-        "kind": job["templateId"],
-        "code": status["code"],
-        "quarantine_reason": quarantine.get("reason"),
-        "quarantine_since": quarantine.get("currentBegan"),
-    }
+class StreamedRehearsal(Rehearsal):
+    """The same with the pure pipeline as its audience, for rules that must see things change."""
+
+    def __init__(self, story: str, monkeypatch: pytest.MonkeyPatch, wanted: Wanted, *, objects: int = 150) -> None:
+        super().__init__(story, monkeypatch, wanted, objects=objects)
+        self.pipeline = LabPipeline(self.lab)
+        self._wanted = {each.detection.id for each in self._detections}
+        self.look()
+
+    def _open(self) -> dict[str, Finding]:
+        found = self.pipeline.look(at(self._tenant(), self.ms), self.ms)
+        return {key: finding for key, finding in found.items() if finding.detection in self._wanted}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from deploy.lab.hybrid import HybridOrganisation
-from deploy.lab.stories import conflicts, engine, hybrid_join, writeback, writeback_objects
+from deploy.lab.stories import conflicts, engine, flow, hybrid_join, writeback, writeback_objects
 from deploy.lab.stories.story import Story
 
 STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {
     "conflicts": conflicts.build,
     "engine": engine.build,
+    "flow": flow.build,
     "hybrid_join": hybrid_join.build,
     "writeback": writeback.build,
     "writeback_objects": writeback_objects.build,

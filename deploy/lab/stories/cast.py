@@ -47,6 +47,10 @@ class Cast:
         """Somebody who works there and is synchronised."""
         return next(self._people[(forest or self.main).name])
 
+    def everybody(self) -> Iterator[Person]:
+        """All who are left of the main forest."""
+        return self._people[self.main.name]
+
     def hire(self, name: str, forest: ForestOfLab | None = None, **attributes: Any) -> Person:
         """A new account with an address of its own; `attributes` add to it or (None) leave things out."""
         place = forest or self.main

@@ -5,24 +5,40 @@ Source: Microsoft, "Microsoft Entra Connect Sync: Scheduler", "… Prevent accid
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from deploy.lab.events import ADSYNC
 from deploy.lab.sync.devices import DeviceSync
 from deploy.lab.sync.event_log import EventLog
 from deploy.lab.sync.export import Exporter
 from deploy.lab.sync.forest import Forest
+from deploy.lab.sync.matching import ErrorCode
 from deploy.lab.sync.objects import AdObject, Kind, TenantRules
 from deploy.lab.sync.passwords import PasswordHashSync
-from deploy.lab.sync.report import CycleReport
-from deploy.lab.sync.run_log import log_cycle
+from deploy.lab.sync.report import CycleReport, ExportError
+from deploy.lab.sync.run_log import cloud_managed, log_export, log_import
 from deploy.lab.sync.scope import Scope, in_scope
 from deploy.lab.sync.space import ConnectorSpace
 from deploy.lab.sync.tenant import Tenant
 from streams.contracts.identity import immutable_id_of_guid
 
 _ORDER: tuple[Kind, ...] = ("user", "contact", "group")
+
+
+Parts: TypeAlias = Generator[None, None, CycleReport]
+"""A cycle between whose parts time passes."""
+
+
+def finish(parts: Parts) -> CycleReport:
+    """Run what is left of a cycle without a pause."""
+    while True:
+        try:
+            next(parts)
+        except StopIteration as over:
+            report: CycleReport = over.value
+            return report
 
 
 class Writeback(Protocol):
@@ -46,7 +62,9 @@ class SyncEngine:
     `writebacks`: of groups and devices, none unless added; they run at the end of each export.
 
     What a story breaks: `stopped` (no cycle does anything), `staging` (imports, but exports nothing), `slow_by_s` (lab
-    seconds that a cycle takes, which the schedule waits), `drop_silently` (see `Exporter`).
+    seconds that a cycle takes, which the schedule waits between its parts), `full_next` (the next cycle is a full one),
+    `drop_silently` and `refused` (see `Exporter`; of what is refused, deletions are, too), `drop_members` (group and
+    member by objectGUID: a membership that is exported without an error and never arrives).
     """
 
     def __init__(
@@ -63,7 +81,7 @@ class SyncEngine:
         self.log = EventLog(tenant.audit.servers[0], clock=tenant.store.clock)
         self.passwords = passwords
         self.writebacks: list[Writeback] = []
-        self.stopped = self.staging = False
+        self.stopped = self.staging = self.full_next = False
         self.slow_by_s = 0.0
         self.forests = list(forests)
         self.tenant = tenant
@@ -73,25 +91,40 @@ class SyncEngine:
         self._exporter = Exporter(tenant, seed)
         self._retry: dict[str, AdObject] = {}
         self._deletes: set[str] = set()
+        self.drop_members: set[tuple[str, str]] = set()
 
     def cycle(self, *, full: bool = False) -> CycleReport:
         """Run one cycle. `full`: every object is read and compared again; the first cycle always is."""
+        return finish(self.parts(1, full=full))
+
+    def parts(self, number: int, *, full: bool = False) -> Parts:
+        """One cycle that takes its time: a pause after the import, and between parts of the export, `number` in all."""
         if self.stopped:
             return CycleReport(number=self.cycles, full=False, exported=False)
         self.cycles += 1
-        report = CycleReport(number=self.cycles, full=full or self.cycles == 1, exported=not self.staging)
-        rules = self.tenant.rules()
+        full, self.full_next = full or self.full_next or self.cycles == 1, False
+        report = CycleReport(number=self.cycles, full=full, exported=not self.staging)
+        rules, forests = self.tenant.rules(), [forest.name for forest in self.forests]
+        tenant = self.tenant.store.initial_domain
         pending = self._synchronize(report.full)
+        log_import(self.log, report, forests, tenant)
         if self.staging:
             self._retry = pending  # exported once the server is active again
-        else:
+            return report
+        if number > 1:
+            yield
+        self._exporter.begin()
+        ordered = [each for kind in _ORDER for each in pending.values() if each.kind == kind]
+        size = -(-len(ordered) // number) or 1
+        for start in range(0, len(ordered), size):
+            if start:
+                yield
             with self.tenant.audit.silence(self.cycles == 1):
-                self._export(pending, rules, report)
-        tenant = self.tenant.store.initial_domain
-        log_cycle(self.log, report, [forest.name for forest in self.forests], tenant, rules.deletion_threshold)
-        if not self.staging:
-            with self.tenant.audit.silence(self.cycles == 1):
-                self.password_sync(idle=True)
+                self._export(ordered[start : start + size], rules, report)
+        with self.tenant.audit.silence(self.cycles == 1):
+            self._export_rest(pending, rules, report)
+            log_export(self.log, report, forests, tenant, rules.deletion_threshold)
+            self.password_sync(idle=True)
         return report
 
     @property
@@ -103,6 +136,11 @@ class SyncEngine:
     def drop_silently(self) -> set[tuple[str, str]]:
         """(objectGUID, cloud property) pairs that are exported without an error and never arrive."""
         return self._exporter.drop_silently
+
+    @property
+    def refused(self) -> set[str]:
+        """objectGUIDs that Entra takes nothing of, as if an attribute of theirs were invalid."""
+        return self._exporter.refused
 
     def second_server_active(self, name: str) -> None:
         """Another server, which should be in staging mode, exports too: from now on audit rows take turns."""
@@ -116,14 +154,19 @@ class SyncEngine:
         """
         return self.passwords.run(self.space.cloud_id, self.log, idle=idle) if self.passwords is not None else 0
 
-    def _export(self, pending: Mapping[str, AdObject], rules: TenantRules, report: CycleReport) -> None:
-        self._exporter.begin()
-        for kind in _ORDER:
-            for found in [each for each in pending.values() if each.kind == kind]:
-                link = self.space.link(found.guid, found.kind, found.forest)
-                link.members = found.members
-                if not self._exporter.export(found, link, rules, report):
-                    self._retry[found.guid] = found
+    def _export(self, found: Sequence[AdObject], rules: TenantRules, report: CycleReport) -> None:
+        for each in found:
+            link = self.space.link(each.guid, each.kind, each.forest)
+            link.members = each.members
+            if link.cloud_id in self.tenant.store.cloud_managed:
+                if not report.full:
+                    self.log.write(ADSYNC, 6956, cloud_managed(each), level="warning")
+                continue
+            if not self._exporter.export(each, link, rules, report):
+                self._retry[each.guid] = each
+
+    def _export_rest(self, pending: Mapping[str, AdObject], rules: TenantRules, report: CycleReport) -> None:
+        """What comes after every object is there: links, deletions, devices, and what is written into AD."""
         self._export_members(pending, report)
         self._export_deletes(rules, report)
         if self.devices is not None:
@@ -177,7 +220,9 @@ class SyncEngine:
             ids = {member: self.space.cloud_id(member) for member in link.members}
             link.unresolved = tuple(member for member, found in ids.items() if found is None)
             report.unresolved += [(guid, member) for member in link.unresolved]
-            self.tenant.store.set_members(link.cloud_id, [found for found in ids.values() if found])
+            lost = {member for group, member in self.drop_members if group == guid}
+            arriving = [found for member, found in ids.items() if found and member not in lost]
+            self.tenant.store.set_members(link.cloud_id, arriving)
 
     def _export_deletes(self, rules: TenantRules, report: CycleReport) -> None:
         """Delete in the cloud what left AD or the scope, unless there are too many at once."""
@@ -185,9 +230,11 @@ class SyncEngine:
         if threshold is not None and len(self._deletes) > threshold:
             report.pending_deletes = len(self._deletes)
             return
-        for guid in sorted(self._deletes):
+        kept = self._deletes & self._exporter.refused
+        report.errors += [ExportError(ErrorCode.DATA_VALIDATION, guid, "") for guid in sorted(kept)]
+        for guid in sorted(self._deletes - kept):
             link = self.space.get(guid)
             if link is not None and link.cloud_id is not None:
                 report.deleted += self.tenant.delete(link.kind, link.cloud_id)
             self.space.forget(guid)
-        self._deletes.clear()
+        self._deletes = kept

@@ -22,6 +22,7 @@ class Exporter:
 
     `seed`: of the digits in placeholders, so that a story repeats itself.
     `drop_silently`: (objectGUID, cloud property) that is exported without an error and never arrives.
+    `refused`: objectGUIDs that Entra takes nothing of, as if an attribute of theirs were invalid.
     """
 
     def __init__(self, tenant: Tenant, seed: int) -> None:
@@ -29,6 +30,7 @@ class Exporter:
         self._digits = random.Random(seed)
         self._fresh: set[str] = set()
         self.drop_silently: set[tuple[str, str]] = set()
+        self.refused: set[str] = set()
 
     def begin(self) -> None:
         """A new cycle: what was created in the last one is no longer new."""
@@ -41,6 +43,9 @@ class Exporter:
         own = self._own(wanted, link)
         if own is not None and fingerprint == link.exported:
             return True
+        if found.guid in self.refused:
+            self._complain(found, report, ErrorCode.DATA_VALIDATION, None, own)
+            return False
         if own is None:
             verdict = match(wanted, self._tenant.claims, rules)
             if verdict.error is not None:

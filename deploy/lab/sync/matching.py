@@ -23,6 +23,7 @@ class ErrorCode(StrEnum):
     ATTRIBUTE_VALUE_MUST_BE_UNIQUE = "AttributeValueMustBeUnique"
     ADMIN_ROLE_CONFLICT = "ExistingAdminRoleConflict"
     DUPLICATE_ANCHOR = "DuplicateAnchor"
+    DATA_VALIDATION = "IdentityDataValidationFailed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,27 +9,29 @@ from collections.abc import Iterable
 
 from deploy.lab.events import ADSYNC, DIRECTORY_SYNCHRONIZATION, deletion_threshold_116, run_result
 from deploy.lab.sync.event_log import EventLog
+from deploy.lab.sync.objects import AdObject
 from deploy.lab.sync.report import SUCCESS, CycleReport
 from streams.contracts.identity import immutable_id_of_guid
 
 
-def log_cycle(log: EventLog, report: CycleReport, forests: Iterable[str], tenant: str, threshold: int | None) -> None:
-    """Write down one cycle. `tenant`: its initial domain; `threshold`: how many deletions an export may hold."""
+def log_import(log: EventLog, report: CycleReport, forests: Iterable[str], tenant: str) -> None:
+    """Write down import and synchronization of one cycle. `tenant`: its initial domain."""
     kind = "Full" if report.full else "Delta"
-    entra = f"{tenant} - AAD"
-    for connector in [*forests, entra]:
-        _run(log, connector, f"{kind} Import", SUCCESS)
-    for connector in [*forests, entra]:
-        _run(log, connector, f"{kind} Synchronization", SUCCESS)
+    for profile in ("Import", "Synchronization"):
+        for connector in [*forests, _entra(tenant)]:
+            _run(log, connector, f"{kind} {profile}", SUCCESS)
+
+
+def log_export(log: EventLog, report: CycleReport, forests: Iterable[str], tenant: str, threshold: int | None) -> None:
+    """Write down its export. `threshold`: how many deletions it may hold."""
     for group, member in report.unresolved:
         log.write(ADSYNC, 6949, unresolved_member(group, member), level="warning")
     if report.pending_deletes:
         text = deletion_threshold_116(report.pending_deletes, threshold or 0)
         log.write(DIRECTORY_SYNCHRONIZATION, 116, text, level="warning")
-    if report.exported:
-        _run(log, entra, "Export", report.status)
-        for connector in forests:
-            _run(log, connector, "Export", SUCCESS)
+    _run(log, _entra(tenant), "Export", report.status)
+    for connector in forests:
+        _run(log, connector, "Export", SUCCESS)
 
 
 def unresolved_member(group: str, member: str) -> str:
@@ -38,6 +40,18 @@ def unresolved_member(group: str, member: str) -> str:
         f"Unable to export the reference 'member' of the object with SourceAnchor: {immutable_id_of_guid(group)}. "
         f"The referenced object {{{member}}} does not exist in the target connector space."
     )
+
+
+def cloud_managed(found: AdObject) -> str:
+    """The text of a 6956: a change of an object whose source of authority is the cloud."""
+    return (
+        f"Object with SourceAnchor: {found.text('mS-DS-ConsistencyGuid')}, Dn: {found.distinguished_name} is not "
+        "synchronised: its source of authority is the cloud."
+    )
+
+
+def _entra(tenant: str) -> str:
+    return f"{tenant} - AAD"
 
 
 def _run(log: EventLog, connector: str, profile: str, status: str) -> None:

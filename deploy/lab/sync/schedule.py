@@ -11,6 +11,8 @@ from deploy.lab.sync.report import CycleReport
 
 OnCycle = Callable[[CycleReport], None]
 OnSweep = Callable[[list[str]], None]
+PARTS = 8
+"""Of a slow cycle."""
 
 
 class Schedule:
@@ -50,12 +52,25 @@ class Schedule:
             await asyncio.sleep(self._clock.real_s(max(0.0, due - self._clock.now_s())))
             if self.next_cycle_s <= self.next_sweep_s:
                 await self._enabled.wait()
-                await asyncio.sleep(self._clock.real_s(self._engine.slow_by_s))
-                self._on_cycle(self._engine.cycle())
+                self._on_cycle(await self._cycle())
                 self.next_cycle_s = _after(self.next_cycle_s, self._cycle_s, self._clock.now_s())
             else:
                 self._on_sweep(self._engine.sweep())
                 self.next_sweep_s = _after(self.next_sweep_s, self._sweep_s, self._clock.now_s())
+
+    async def _cycle(self) -> CycleReport:
+        """One cycle; a slow one in parts, so that its writes show while it goes on."""
+        slow_s = self._engine.slow_by_s
+        if not slow_s:
+            return self._engine.cycle()
+        parts = self._engine.parts(PARTS)
+        try:
+            while True:
+                next(parts)
+                await asyncio.sleep(self._clock.real_s(slow_s / PARTS))
+        except StopIteration as over:
+            report: CycleReport = over.value
+            return report
 
 
 async def every(clock: LabClock, interval_s: float, act: Callable[[], object]) -> None:

@@ -17,8 +17,6 @@ DETECTION = Detection(
     views=(ReferenceView,),
     title="Source anchor changed after export",
     severity=Severity.HIGH,
-    # The cloud may follow: whoever moves an account on purpose sets its immutableId within minutes.
-    hold_s=900,
     remediation=(
         "Set mS-DS-ConsistencyGuid back to the anchor that Entra ID knows (anchor_in_cloud), then run a cycle. "
         "If the change was meant, the cloud user has to be matched anew by clearing and setting its immutableId."
@@ -30,18 +28,21 @@ DETECTION = Detection(
 
 
 def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires while user and cloud user of one SID carry different anchors."""
+    """Fires while user and cloud user of one SID carry different anchors, after half a cycle."""
     ours = [party for party in view.ad if party.in_scope and party.kind == "user" and party.source_anchor]
     theirs = [party for party in view.entra if party.kind == "user" and party.source_anchor]
     if len(ours) != 1 or not theirs or any(party.source_anchor == ours[0].source_anchor for party in theirs):
         return None
     party, cloud = ours[0], theirs[0]
+    # The cloud may follow: whoever moves an account on purpose sets its immutableId within minutes.
+    patience_ms = context.cycle_ms // 2
     exported = cloud.source_anchor or ""
     if guid_of_immutable_id(exported) is None:
         return None
     return Verdict(
         summary=f"The source anchor of {party.name} is no longer the one that was exported",
         since_ms=view.ad_changed_ms,
+        open_at_ms=view.ad_changed_ms + patience_ms,
         keep_open=True,
         subject=party.subject(view.key),
         forest=party.forest,

@@ -42,7 +42,7 @@ DETECTION = Detection(
     tenant_wide=True,
     false_positives=("A full synchronisation that was planned.",),
     known_gaps=(
-        "A delta cycle that imports for hours writes nothing, and looks like a stopped engine after three cycles.",
+        "A single run of more than two usual cycles that writes nothing looks like a stopped engine.",
         "Without the server's log, exports that break off count as one long cycle, for eight usual ones at most.",
     ),
 )

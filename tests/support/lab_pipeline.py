@@ -1,0 +1,87 @@
+"""The pure pipeline beside a lab: each look is a poll of both directories, the tenant and the logs, at the lab's time.
+
+Where the oracle sees objects as they stand, this audience sees them change, as the rules on lateness must.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from deploy.lab.hybrid import HybridOrganisation
+from streams.contracts.facts import Fact, Link, LinkChange, Operation, Origin, TenantState
+from streams.contracts.finding import Finding
+from streams.contracts.views import Contribution
+from streams.engine.oracle import DirectoryObject
+from streams.engine.outcome import Outcome
+from streams.engine.waiting import Measure
+from streams.views.scope import Scope
+from tests.support.lab_events import events_of_lab
+from tests.support.lab_oracle import objects_of_lab
+from tests.support.pipeline import Pipeline
+
+
+class LabPipeline(Pipeline):
+    """A pipeline that is fed by looking at `lab`; `measures`: (when, what) of every wait that is over."""
+
+    def __init__(self, lab: HybridOrganisation) -> None:
+        self._lab = lab
+        self._known: dict[str, DirectoryObject] = {}
+        self._events: set[str] = set()
+        self._seq = 0
+        self.measures: list[tuple[int, Measure]] = []
+        super().__init__({forest.name: Scope(list(forest.scope.include)) for forest in lab.forests})
+
+    def look(self, tenant: TenantState, now_ms: int) -> dict[str, Finding]:
+        """Tell what has changed since the last look; the findings that are open then."""
+        first, now = not self._known, self._objects(now_ms)
+        if first:
+            self.tell(tenant)
+        for key, item in now.items():
+            before = self._known.get(key)
+            if before is None:
+                self._say(item, Operation.READ if first else Operation.CREATED, now_ms)
+            elif (before.state.attributes, before.links) != (item.state.attributes, item.links):
+                self._say(item, Operation.UPDATED, now_ms)
+        for key in self._known.keys() - now.keys():
+            self._say(self._known[key], Operation.DELETED, now_ms)
+        self._known = now
+        told = [event for event in events_of_lab(self._lab) if event.id not in self._events]
+        self._events |= {event.id for event in told}
+        self.log(told, now_ms=now_ms)
+        self.tell(tenant)
+        self.tick(now_ms)
+        return self.open()
+
+    def _take(self, outcome: Outcome) -> list[Contribution]:
+        self.measures += [(self.partition.now_ms, measure) for measure in outcome.measures]
+        return super()._take(outcome)
+
+    def _objects(self, now_ms: int) -> dict[str, DirectoryObject]:
+        stores = [forest.store for forest in self._lab.forests]
+        found = objects_of_lab(stores, self._lab.tenant, now_ms)
+        return {item.state.object_id: item for item in found if item.state.alive}
+
+    def _say(self, item: DirectoryObject, op: Operation, now_ms: int) -> None:
+        self._seq = max(self._seq + 1, now_ms << 12)
+        state = item.state
+        name = f"{state.side}/{state.forest or state.tenant}"
+        gone = op is Operation.DELETED
+        fact = Fact(
+            op=op, object_id=state.object_id, seq=self._seq, ts_ms=now_ms, kind=state.kind, full=not gone,
+            attributes={} if gone else state.attributes, links={} if gone else _links(item),
+        )  # fmt: skip
+        self.feed(Origin(name=name, side=state.side, tenant=state.tenant, forest=state.forest), [fact], now_ms=now_ms)
+
+
+def _links(item: DirectoryObject) -> dict[str, LinkChange]:
+    """Complete sets, for what a full statement leaves out was not said; in AD the far end is known by its SID alone."""
+    ad = item.state.side == "ad"
+    sets: dict[str, list[Link]] = {name: [] for name in (("member", "manager") if ad else ("members",))}
+    for attribute, far_end in sorted(item.links):
+        sets[attribute].append(Link(id=far_end, sid=far_end if ad else None))
+    return {name: LinkChange(added=added, complete=True) for name, added in sets.items()}
+
+
+def at(state: TenantState, now_ms: int) -> TenantState:
+    """The tenant's state as a reading of that moment."""
+    return msgspec.structs.replace(state, seq=now_ms, ts_ms=now_ms)
