@@ -1,10 +1,12 @@
 """A fleet of hybrid devices through projector and evaluator: rate, memory, the price of certificates.
 
-    python -m tests.bench.fleet [--devices 100000] [--fleet 500000]
+    python -m tests.bench.fleet [--devices 100000] [--fleet 500000] [--beside 10000]
 
 One process, one partition, rows in memory: what the code costs, without Kafka and RocksDB. Every device is two facts
 (a computer in AD with its join certificate, a device in Entra ID); its views are its own and that of its name.
-Times are CPU time. What is measured on fewer devices than the fleet is multiplied, and says so. Nothing is asserted.
+Times are CPU time. What is measured on fewer devices than the fleet is multiplied, and says so. A smaller fleet
+(`--beside`, a tenth unless told; 0: none) is measured first in a process of its own, and the last lines say how cost
+and memory a device grow from it to the larger one. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 
 from cryptography import x509
@@ -37,7 +41,7 @@ from streams.engine.rows import MemoryRows
 from streams.views.scope import Scope
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
-NOW_MS, DAY_MS = 1_790_000_000_000, 86_400_000
+NOW_MS, DAY_MS, MINUTE_MS = 1_790_000_000_000, 86_400_000, 60_000
 FILETIME_MS = 11_644_473_600_000
 CHUNK = 100  # contributions at once, as the worker takes them
 PARSES = 20_000
@@ -87,9 +91,19 @@ def devices(count: int) -> Iterator[Fact]:
 def passwords(count: int) -> Iterator[Fact]:
     """What every computer does each 30 days: it changes its own password."""
     for number in range(count):
-        changed = {"pwdLastSet": (NOW_MS + FILETIME_MS) * 10_000}
+        changed = {"pwdLastSet": (NOW_MS + MINUTE_MS + FILETIME_MS) * 10_000}
         yield Fact(op=Operation.UPDATED, object_id=guid(number), seq=(NOW_MS << 12) + (1 << 30) + number, ts_ms=NOW_MS,
                    attributes=changed)  # fmt: skip
+
+
+def sign_ins(count: int) -> Iterator[Fact]:
+    """The Monday after the holidays: the time of the last sign-in of every registered device is renewed."""
+    for number in range(count):
+        if number % 50 == 0 or number % 100 == 1 or number % 20 == 0:
+            continue
+        renewed = {"approximateLastSignInDateTime": rfc3339(NOW_MS + MINUTE_MS)}
+        yield Fact(op=Operation.UPDATED, object_id=guid(number + (1 << 40)), seq=(NOW_MS << 12) + (1 << 31) + number,
+                   ts_ms=NOW_MS, attributes=renewed)  # fmt: skip
 
 
 def failures(count: int) -> Iterator[Event]:
@@ -109,24 +123,33 @@ def _fact(number: int, id_: str, attributes: dict[str, object]) -> Fact:
     )  # fmt: skip
 
 
-def measured(count: int, fleet: int) -> None:
-    """One fleet of `count`, told as a first reading, then a month and a bad morning of its life."""
+def measured(count: int, fleet: int) -> dict[str, float]:
+    """One fleet of `count`, told as a first reading, then a month and a bad morning of its life.
+
+    What was measured -> us for each piece, or octets a device.
+    """
     pipeline = Pipeline({"corp": Scope(hybrid_join=True)})
     pipeline.tell(TenantState(tenant=TENANT, seq=1, ts_ms=NOW_MS, collected=True, devices_collected=True))
     before = resident()
+    found: dict[str, float] = {}
 
     def read() -> int:
         return told(pipeline, AD, computers(count)) + told(pipeline, ENTRA, devices(count))
 
-    timed("first reading, both sides", read, fleet, count, per="facts")
+    def measure(what: str, work: Callable[[], int], scale: int | None = fleet, per: str = "facts") -> None:
+        found[f"{what} (us)"] = timed(what, work, scale, count, per)
+
+    measure("first reading, both sides", read)
     pipeline.tick(NOW_MS + 1000)
     gc.collect()
-    memory(pipeline, resident() - before, count, fleet)
-    timed("every computer changes its password", lambda: told(pipeline, AD, passwords(count)), fleet, count)
-    timed("the join fails on 1 of 20", lambda: logged(pipeline, failures(count)), fleet, count, per="events")
-    timed("re-evaluation of every view", lambda: again(pipeline), fleet, count, per="views")
-    timed("a tick when nothing is due", lambda: ticks(pipeline, 2000), None, count, per="ticks")
+    found["memory (B a device)"] = memory(pipeline, resident() - before, count, fleet)
+    measure("every computer changes its password", lambda: told(pipeline, AD, passwords(count)))
+    measure("every registered device signs in", lambda: told(pipeline, ENTRA, sign_ins(count)))
+    measure("the join fails on 1 of 20", lambda: logged(pipeline, failures(count)), per="events")
+    measure("re-evaluation of every view", lambda: again(pipeline), per="views")
+    measure("a tick when nothing is due", lambda: ticks(pipeline, 2000), scale=None, per="ticks")
     funnel(pipeline)
+    return found
 
 
 def told(pipeline: Pipeline, origin: Origin, facts: Iterator[Fact]) -> int:
@@ -159,7 +182,8 @@ def ticks(pipeline: Pipeline, number: int) -> int:
     return number
 
 
-def timed(what: str, work: Callable[[], int], fleet: int | None, count: int, per: str = "facts") -> None:
+def timed(what: str, work: Callable[[], int], fleet: int | None, count: int, per: str) -> float:
+    """Microseconds for each."""
     started = time.process_time()
     number = work()
     took_s = time.process_time() - started
@@ -167,9 +191,11 @@ def timed(what: str, work: Callable[[], int], fleet: int | None, count: int, per
     if fleet is not None:
         line += f"   {extrapolated(took_s, count, fleet):7.0f} s for {fleet:,}{mark(count, fleet)}"
     print(line, flush=True)
+    return took_s / number * 1e6
 
 
-def memory(pipeline: Pipeline, grown: int, count: int, fleet: int) -> None:
+def memory(pipeline: Pipeline, grown: int, count: int, fleet: int) -> float:
+    """Octets a device in this process."""
     objects, views = size(pipeline.object_rows), size(pipeline.view_rows)
     print(f"rows, as kept on disk: objects {objects / count:,.0f} B and views {views / count:,.0f} B a device")
     print(
@@ -178,6 +204,7 @@ def memory(pipeline: Pipeline, grown: int, count: int, fleet: int) -> None:
     )
     due = len(pipeline.partition._due) / count
     print(f"of the evaluator itself: {due:.2f} times to look again a device, {len(pipeline.partition.census)} counts")
+    return grown / count
 
 
 def size(rows: MemoryRows) -> int:
@@ -228,15 +255,36 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
+def measured_beside(count: int, fleet: int) -> dict[str, float]:
+    """The same in a process of its own: memory that another fleet left behind would not count as grown."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measured, count, fleet).result()
+
+
+def growth(small: Mapping[str, float], count: int, large: Mapping[str, float], larger: int) -> None:
+    """How what each device costs changes with the number of devices: 1.00 is linear."""
+    print(f"\nfrom {count:,} to {larger:,} devices, for each:")
+    for what, before in small.items():
+        print(f"{what:45} {before:10,.1f} -> {large[what]:10,.1f}   x {large[what] / before:.2f}")
+
+
 def main() -> None:
     """Measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--devices", type=int, default=100_000)
     parser.add_argument("--fleet", type=int, default=500_000)
+    parser.add_argument("--beside", type=int)
     options = parser.parse_args()
-    print(f"{options.devices:,} devices, one process")
+    beside = options.devices // 10 if options.beside is None else options.beside
     certificates(options.fleet)
-    measured(options.devices, options.fleet)
+    small: dict[str, float] = {}
+    if beside:
+        print(f"\n{beside:,} devices, one process", flush=True)
+        small = measured_beside(beside, options.fleet)
+    print(f"\n{options.devices:,} devices, one process", flush=True)
+    large = measured(options.devices, options.fleet)
+    if small:
+        growth(small, beside, large, options.devices)
 
 
 if __name__ == "__main__":
