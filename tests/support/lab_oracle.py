@@ -65,7 +65,7 @@ def objects_of_tenant(store: TenantStore, changed_ms: int) -> Iterator[Directory
                 object_id=object_id, side="entra", tenant=store.tenant_id, kind=collection.kind,
                 attributes=attributes, alive=object_id not in kept, changed_ms=kept.get(object_id, changed_ms),
             )  # fmt: skip
-            yield DirectoryObject(state)
+            yield DirectoryObject(state, frozenset(("members", member) for member in store.members.of(object_id)))
 
 
 def forest_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> DirectoryObject:

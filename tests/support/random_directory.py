@@ -37,7 +37,11 @@ class _Object:
     kind: ObjectKind
     attributes: dict[str, Any]
     links: set[str] = field(default_factory=set)
+    link_ms: dict[str, int] = field(default_factory=dict)
+    left_ms: dict[str, int] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)  # links to who died since, of which nobody has told the object
     alive: bool = True
+    revived_ms: int = 0
     first_ms: int = 0
     created_ms: int = 0
     changed_ms: int = 0
@@ -46,9 +50,15 @@ class _Object:
 
 @dataclass
 class RandomDirectories:
-    """A seeded history. `facts`: (origin, fact) in the order they happened."""
+    """A seeded history. `facts`: (origin, fact) in the order they happened.
+
+    groups: more of them, mostly synchronised, and more that come and go in them.
+    pace_ms: between two facts.
+    """
 
     seed: int
+    groups: bool = False
+    pace_ms: int = 1
     facts: list[tuple[Origin, Fact]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,19 +83,33 @@ class RandomDirectories:
         found = []
         for origin, objects in ((AD, self._ad), (ENTRA, self._entra)):
             for name, item in objects.items():
-                if item.alive or origin is AD or "@removed" in item.attributes:
+                if item.alive or origin is AD or item.attributes.get("@removed"):
                     state = ObjectState(
                         object_id=guid_of(name), side=origin.side, tenant=origin.tenant, forest=origin.forest,
                         kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=item.changed_ms,
                         first_ms=item.first_ms, created_ms=item.created_ms, changed=item.changed,
+                        revived_ms=item.revived_ms,
                     )  # fmt: skip
                     alive = {far for far in item.links if far not in self._ad or self._ad[far].alive}
-                    found.append(DirectoryObject(state, frozenset(("member", sid_of(far)) for far in alive)))
+                    far_ends = item.links | item.link_ms.keys() | item.left_ms.keys()
+                    end = {far: self._end(origin, far) for far in far_ends}
+                    found.append(
+                        DirectoryObject(
+                            state,
+                            frozenset(end[far] for far in alive),
+                            {end[far]: moment_ms for far, moment_ms in item.link_ms.items()},
+                            {end[far]: moment_ms for far, moment_ms in item.left_ms.items()},
+                        )
+                    )
         return found
+
+    @staticmethod
+    def _end(origin: Origin, far: str) -> tuple[str, str]:
+        return ("member", sid_of(far)) if origin is AD else ("members", guid_of(far))
 
     def _emit(self, origin: Origin, name: str, op: Operation, **rest: Any) -> None:
         self._seq += 1 << 12
-        self.now_ms += 1
+        self.now_ms += self.pace_ms
         fact = Fact(op=op, object_id=guid_of(name), seq=self._seq, ts_ms=self.now_ms, **rest)
         self.facts.append((origin, fact))
         item = (self._ad if origin is AD else self._entra)[name]
@@ -99,9 +123,10 @@ class RandomDirectories:
     def _ad_step(self, name: str) -> None:
         chance, item = self._random.random(), self._ad.get(name)
         if item is None:
-            kind = self._random.choice([ObjectKind.USER, ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT])
+            kinds = [ObjectKind.USER, ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT]
+            kind = self._random.choice([ObjectKind.USER, ObjectKind.GROUP] if self.groups else kinds)
             attributes: dict[str, Any] = {
-                "distinguishedName": f"CN={name},{self._random.choice(OUS)}",
+                "distinguishedName": f"CN={name},{OUS[0] if self.groups else self._random.choice(OUS)}",
                 "sAMAccountName": name,
                 "displayName": name,
                 "proxyAddresses": ["SMTP:" + address for address in self._some(2)[:1]],
@@ -116,11 +141,16 @@ class RandomDirectories:
             op = self._random.choice([Operation.CREATED, Operation.READ])  # before our eyes, or found there
             self._emit(AD, name, op, kind=kind, full=True, attributes=dict(attributes))
         elif not item.alive:
-            item.alive, item.links = True, set()
+            item.alive, item.links, item.stale, item.link_ms = True, set(), set(), {}
             # Without the recycle bin, memberships do not come back with a restored object.
             for other in self._ad.values():
-                other.links.discard(name)
+                if name in other.links:
+                    other.links.discard(name)
+                    other.stale.add(name)
             self._emit(AD, name, Operation.RESTORED, links={"member": LinkChange(complete=True)})
+            item.revived_ms = self.now_ms
+        elif self.groups and item.kind is ObjectKind.GROUP and self._random.random() < 0.5:
+            self._relink(AD, name, item, self._ad)
         elif chance < 0.15:
             item.alive = False
             self._emit(AD, name, Operation.DELETED)
@@ -135,7 +165,7 @@ class RandomDirectories:
             anchor = self._random.choice([None, immutable_id_of_guid(guid_of(f"n{self._random.randrange(6)}"))])
             self._set(AD, name, item, "mS-DS-ConsistencyGuid", anchor)
         elif chance < 0.65 and item.kind is ObjectKind.GROUP:
-            self._relink(name, item)
+            self._relink(AD, name, item, self._ad)
         else:
             attribute = self._random.choice(["proxyAddresses", "mail", "userPrincipalName", "untidy"])
             if attribute == "untidy":
@@ -147,18 +177,53 @@ class RandomDirectories:
                 value = self._random.choice([None, *ADDRESSES])
             self._set(AD, name, item, attribute, value)
 
-    def _relink(self, name: str, item: _Object) -> None:
+    def _relink(self, origin: Origin, name: str, item: _Object, objects: dict[str, _Object]) -> None:
+        """Somebody joins a group, or leaves it."""
         far = self._random.choice(
-            [other for other, found in self._ad.items() if found.alive and other != name] or [name]
+            [other for other, found in objects.items() if found.alive and other != name] or [name]
         )
-        link = Link(guid_of(far), sid_of(far))
+        link = self._link(origin, far)
         if far in item.links:
             item.links.discard(far)
             change = LinkChange(removed=[link])
         else:
             item.links.add(far)
+            item.stale.discard(far)
             change = LinkChange(added=[link])
-        self._emit(AD, name, Operation.UPDATED, links={"member": change})
+        self._emit(origin, name, Operation.UPDATED, links={self._end(origin, far)[0]: change})
+        if far in item.links:
+            item.link_ms[far] = self.now_ms
+            item.left_ms.pop(far, None)
+        else:
+            self._left(item, far)
+
+    def _mirror(self, cloud: str, item: _Object, ours: _Object) -> None:
+        """The engine exports a group's members; or Graph shows them all once more."""
+        wanted = {f"cloud-{far}" for far in ours.links if f"cloud-{far}" in self._entra}
+        joined, left = sorted(wanted - item.links), sorted(item.links - wanted)
+        item.links = wanted
+        if self._random.random() < 0.5:
+            change = LinkChange(added=[self._link(ENTRA, far) for far in sorted(wanted)], complete=True)
+        else:
+            change = LinkChange([self._link(ENTRA, far) for far in joined], [self._link(ENTRA, far) for far in left])
+        self._emit(ENTRA, cloud, Operation.UPDATED, links={"members": change})
+        for far in joined:
+            item.link_ms[far] = self.now_ms
+            item.left_ms.pop(far, None)
+        for far in left:
+            self._left(item, far)
+
+    def _left(self, item: _Object, far: str) -> None:
+        """A group says so only while it takes part in synchronisation."""
+        item.link_ms.pop(far, None)
+        attributes = item.attributes
+        outside = OUS[1] in attributes.get("distinguishedName", "")
+        if not outside and ("objectSid" in attributes or attributes.get("onPremisesSyncEnabled")):
+            item.left_ms[far] = self.now_ms
+
+    @staticmethod
+    def _link(origin: Origin, far: str) -> Link:
+        return Link(guid_of(far), sid_of(far)) if origin is AD else Link(guid_of(far))
 
     def _set(self, origin: Origin, name: str, item: _Object, attribute: str, value: Any) -> None:
         news = item.attributes.get(attribute) != value
@@ -167,9 +232,12 @@ class RandomDirectories:
         else:
             item.attributes[attribute] = value
         if self._random.random() < 0.2:  # a snapshot tells the whole object
+            links = LinkChange([self._link(origin, far) for far in sorted(item.links)], [], complete=True)
             self._emit(origin, name, Operation.READ, kind=item.kind, full=True, attributes=dict(item.attributes),
-                       links={"member": LinkChange([Link(guid_of(far), sid_of(far)) for far in item.links], [], True)}
-                       if origin is AD else {})  # fmt: skip
+                       links={self._end(origin, name)[0]: links})  # fmt: skip
+            for far in item.stale:
+                self._left(item, far)
+            item.stale.clear()
         else:
             self._emit(origin, name, Operation.UPDATED, attributes={attribute: value})
         if news:
@@ -207,15 +275,17 @@ class RandomDirectories:
         if (item is None or not item.alive) and chance < 0.25:
             self._bin_step(cloud, name, item)
         elif item is None or not item.alive:
-            kind = self._random.choice([ObjectKind.USER, ObjectKind.USER, ObjectKind.GROUP])
+            kind, ours = self._random.choice([ObjectKind.USER, ObjectKind.USER, ObjectKind.GROUP]), self._ad.get(name)
+            if ours is not None and ours.kind is not ObjectKind.CONTACT and self._random.random() < 0.7 + self.groups:
+                kind = ours.kind
             attributes: dict[str, Any] = {
                 "displayName": cloud,
                 "userPrincipalName": self._random.choice([*ADDRESSES, f"{name}1234@contoso.onmicrosoft.com"]),
                 "proxyAddresses": ["smtp:" + address for address in self._some(2)],
             }
-            if self._random.random() < 0.7:
+            if self._random.random() < 0.7 + self.groups:
                 attributes |= {
-                    "onPremisesSyncEnabled": self._random.choice([True, True, False]),
+                    "onPremisesSyncEnabled": self.groups or self._random.choice([True, True, False]),
                     "onPremisesImmutableId": immutable_id_of_guid(guid_of(name)),
                     "onPremisesSecurityIdentifier": sid_of(name),
                     "onPremisesUserPrincipalName": f"{name}@contoso.com",
@@ -223,12 +293,30 @@ class RandomDirectories:
                 attributes |= self._exported(name)
             self._entra[cloud] = _Object(kind, attributes)
             self._emit(ENTRA, cloud, Operation.READ, kind=kind, full=True, attributes=dict(attributes))
-        elif chance < 0.2:
+        elif chance < (0.1 if self.groups else 0.2):
             item.alive = False
             self._remove(cloud, item, {})
-        elif chance < 0.5:
+        elif chance < (0.2 if self.groups else 0.3):
+            self._joined(name, cloud, item)
+        elif chance < 0.6 and item.kind is ObjectKind.GROUP:
+            ours = self._ad.get(name)
+            if ours is not None and self._random.random() < 0.5:
+                self._mirror(cloud, item, ours)
+            else:
+                self._relink(ENTRA, cloud, item, self._entra)
+        elif chance < 0.6:
             error = {"category": "PropertyConflict", "propertyCausingError": "ProxyAddress",
                      "value": "smtp:" + self._random.choice(ADDRESSES)}  # fmt: skip
             self._set(ENTRA, cloud, item, "onPremisesProvisioningErrors", self._random.choice([[], [error]]))
         else:
             self._set(ENTRA, cloud, item, "proxyAddresses", ["smtp:" + address for address in self._some(2)])
+
+    def _joined(self, name: str, cloud: str, item: _Object) -> None:
+        """Synchronisation takes a cloud object over, or lets it go."""
+        synced = not item.attributes.get("onPremisesSyncEnabled")
+        told = {"onPremisesSyncEnabled": synced, "onPremisesImmutableId": immutable_id_of_guid(guid_of(name)),
+                "onPremisesSecurityIdentifier": sid_of(name)}  # fmt: skip
+        news = [attribute for attribute, value in told.items() if item.attributes.get(attribute) != value]
+        item.attributes |= told
+        self._emit(ENTRA, cloud, Operation.UPDATED, attributes=told)
+        item.changed |= dict.fromkeys(news, self.now_ms)

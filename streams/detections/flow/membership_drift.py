@@ -20,8 +20,8 @@ DETECTION = Detection(
     remediation=(
         "Compare the group's members in the connector spaces of AD and of Entra ID: a member that the metaverse has "
         "and the cloud lacks was refused in the export. A full synchronisation (Start-ADSyncSyncCycle -PolicyType "
-        "Initial) exports the group's members again; if that does not help, take the member out of the group and put it "
-        "back."
+        "Initial) exports the group's members again; if that does not help, take the member out of the group and put "
+        "it back."
     ),
     references=(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-endpoint-api-v2",

@@ -15,6 +15,7 @@ from streams.contracts.finding import Finding
 from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
 from streams.views.scope import Scope
+from tests.support.cases import START_MS
 from tests.support.pipeline import TENANT, Pipeline
 from tests.support.random_directory import RandomDirectories
 
@@ -22,6 +23,8 @@ SCOPES = {"corp": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"])}
 FAMILIES = {"conflict", "flow"}
 # After every wait of two cycles, and before what is late is drift; and after that.
 SOON_AFTER_MS, LONG_AFTER_MS = 90 * 60_000, 12 * 3_600_000
+# A history at this pace is over before its first wait of two cycles is; and when such waits end after it.
+PACE_MS, WAITS_END_MS = 20_000, (38 * 60_000, 62 * 60_000)
 
 
 def _tenant(now_ms: int) -> TenantState:
@@ -55,9 +58,9 @@ def _feed(pipeline: Pipeline, facts: list[tuple[Origin, Fact]]) -> None:
 
 
 @settings(max_examples=120, deadline=None)
-@given(seed=st.integers(0, 2**32), steps=st.integers(1, 60))
-def test_in_order(seed: int, steps: int) -> None:
-    world = RandomDirectories(seed).run(steps)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 60), groups=st.booleans())
+def test_in_order(seed: int, steps: int, groups: bool) -> None:
+    world = RandomDirectories(seed, groups).run(steps)
     pipeline = Pipeline(SCOPES)
     pipeline.tell(_tenant(world.now_ms))
     _feed(pipeline, world.facts)
@@ -66,9 +69,9 @@ def test_in_order(seed: int, steps: int) -> None:
 
 
 @settings(max_examples=120, deadline=None)
-@given(seed=st.integers(0, 2**32), steps=st.integers(1, 60))
-def test_shuffled_duplicated_and_restarted(seed: int, steps: int) -> None:
-    world = RandomDirectories(seed).run(steps)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 60), groups=st.booleans())
+def test_shuffled_duplicated_and_restarted(seed: int, steps: int, groups: bool) -> None:
+    world = RandomDirectories(seed, groups).run(steps)
     chance = random.Random(seed + 1)
     facts = world.facts + chance.sample(world.facts, chance.randrange(len(world.facts) + 1))
     chance.shuffle(facts)
@@ -87,11 +90,12 @@ def test_shuffled_duplicated_and_restarted(seed: int, steps: int) -> None:
 @given(
     seed=st.integers(0, 2**32),
     steps=st.integers(1, 60),
+    groups=st.booleans(),
     looks_ms=st.lists(st.integers(0, LONG_AFTER_MS), min_size=1, max_size=4),
 )
-def test_what_is_late_is_found_in_time(seed: int, steps: int, looks_ms: list[int]) -> None:
+def test_what_is_late_is_found_in_time(seed: int, steps: int, groups: bool, looks_ms: list[int]) -> None:
     """Whenever one looks, and not only when every wait is over; and no attribute is two things at once."""
-    world = RandomDirectories(seed).run(steps)
+    world = RandomDirectories(seed, groups).run(steps)
     pipeline = Pipeline(SCOPES)
     pipeline.tell(_tenant(world.now_ms))
     _feed(pipeline, world.facts)
@@ -112,16 +116,44 @@ def test_what_is_late_is_found_in_time(seed: int, steps: int, looks_ms: list[int
         assert not said or max(said.values()) == 1
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    steps=st.integers(20, 60),
+    looks_ms=st.lists(st.integers(*WAITS_END_MS), min_size=4, max_size=8),
+)
+def test_every_membership_gets_its_two_cycles(seed: int, steps: int, looks_ms: list[int]) -> None:
+    """Counted from what happened last to group, member or membership, on either side."""
+    world = RandomDirectories(seed, groups=True, pace_ms=PACE_MS).run(steps)
+    pipeline = Pipeline(SCOPES)
+    pipeline.tell(_tenant(START_MS))
+    _feed(pipeline, world.facts)
+    for after_ms in sorted(looks_ms):
+        now_ms = world.now_ms + after_ms
+        pipeline.tick(now_ms)
+        tenants = {TENANT: _tenant(START_MS)}
+        expected = expected_findings(world.final(), tenants, SCOPES, all_detections(), now_ms=now_ms)
+        found, wanted = (
+            {key: finding.evidence for key, finding in findings.items() if finding.detection == "flow.membership_drift"}
+            for findings in (pipeline.open(), expected)
+        )
+        assert found == wanted
+
+
 def test_the_random_world_exercises_every_detection() -> None:
     """Otherwise the two laws above would hold for a detection that never speaks."""
     seen: set[str] = set()
+    ways: Counter[str] = Counter()
     for seed in range(60):
-        world = RandomDirectories(seed).run(60)
+        world = RandomDirectories(seed, groups=seed % 2 == 1).run(60)
         tenants = {TENANT: _tenant(world.now_ms)}
         for after_ms in (SOON_AFTER_MS, LONG_AFTER_MS):
             findings = expected_findings(
                 world.final(), tenants, SCOPES, all_detections(), now_ms=world.now_ms + after_ms
             )
             seen |= {finding.detection for finding in findings.values()}
+            for finding in findings.values():
+                ways.update(member["differs"] for member in finding.evidence.get("members", ()))
+    assert min(ways["lacking"], ways["surplus"]) > 5
     wanted = {registered.detection.id for registered in all_detections() if registered.detection.family in FAMILIES}
     assert wanted - seen <= {"conflict.hard_match_blocked", "conflict.service_provisioning_error"}
