@@ -22,6 +22,7 @@ def settings_of(entity: Mapping[str, Any]) -> dict[str, Any]:
     return _told(
         deletion_prevention=prevention.get("synchronizationPreventionType"),
         deletion_threshold=prevention.get("alertThreshold"),
+        anchor_attribute=configuration.get("anchorAttribute"),
         client_version=configuration.get("synchronizationClientVersion"),
         interval_s=_duration_s(configuration.get("synchronizationInterval")),
     )

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from streams.detections.detection import Context, Thresholds
+from streams.views.anchors import WRITTEN_WITHIN_MS, unwritten_since_ms
 from streams.views.device import DeviceView, Stage
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
 from streams.views.join_errors import symbol_of
@@ -59,6 +60,11 @@ SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "synchealth_hybrid_join_age_unjoined",
         "Computers that ought to join and have not, by how long they could have: since the certificate, or creation.",
         ("forest", "age"),
+    ),
+    "anchors": (
+        "synchealth_authority_anchors",
+        "Synchronised users whose source anchor the engine has not written to AD within two hours of their export.",
+        ("forest", "state"),
     ),
     "writeback": (
         "synchealth_writeback_users",
@@ -125,6 +131,9 @@ def standing(view: ObjectView) -> str | None:
 
 def _users(view: UserView, context: Context, now_ms: int) -> Iterator[str]:
     yield from _objects(view, context, now_ms)
+    unwritten_ms = unwritten_since_ms(view)
+    if unwritten_ms is not None and now_ms >= unwritten_ms + WRITTEN_WITHIN_MS:
+        yield Count("anchors", view.tenant, (_forest(view), "not_written"), tenant_view_key(view.tenant)).name
     failure = latest_failure(operations_of(view))
     if failure is not None:
         yield Count("writeback", view.tenant, (_forest(view), str(failure.error))).name
@@ -161,7 +170,11 @@ def place(view: DeviceView, thresholds: Thresholds, now_ms: int) -> str | None:
 
 
 def recount_at(view: AnyView, context: Context, now_ms: int) -> list[int]:
-    """When time alone will let a view count elsewhere (ms): an account that nobody uses, a certificate's end."""
+    """When time alone will let a view count elsewhere (ms): an account nobody uses, an anchor not written."""
+    if isinstance(view, UserView):
+        unwritten_ms = unwritten_since_ms(view)
+        due_ms = unwritten_ms + WRITTEN_WITHIN_MS if unwritten_ms is not None else 0
+        return [due_ms] if due_ms > now_ms else []
     if not isinstance(view, DeviceView) or view.computer is None:
         return []
     ends = [view.computer.dead_at_ms(context.thresholds.computer_seen_ms)]
