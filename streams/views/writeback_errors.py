@@ -109,7 +109,10 @@ BY_TEXT: tuple[tuple[str, ErrorClass], ...] = (
 _DETAILS: tuple[tuple[ErrorClass, str, str], ...] = (
     (_E.PASSWORD_POLICY, "minimumpasswordage", "minimum_age"),
     (_E.PASSWORD_POLICY, "minimumage", "minimum_age"),
+    (_E.PASSWORD_POLICY, "tooyoung", "minimum_age"),
+    (_E.PASSWORD_POLICY, "tooshort", "minimum_length"),
     (_E.PASSWORD_POLICY, "history", "history"),
+    (_E.PASSWORD_POLICY, "alreadyused", "history"),
     (_E.PASSWORD_POLICY, "complexity", "complexity"),
     (_E.PASSWORD_POLICY, "filter", "filter"),
     (_E.PASSWORD_POLICY, "fuzzy", "banned_list"),

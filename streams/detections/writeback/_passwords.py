@@ -14,8 +14,9 @@ TEXT_CHARACTERS = 300
 
 
 def subject_of(view: UserView) -> Subject:
-    """The user, named by AD, else by Entra, else by what the logs call it."""
-    for side in (*view.ad, *view.entra, *view.gone):
+    """The user, named by AD, else by Entra, else by what the logs call it; of several AD objects none is the user."""
+    ours = view.ad if len(view.ad) == 1 else (*view.entra, *view.ad)
+    for side in (*ours, *view.entra, *view.gone):
         return side.party.subject(view.key)
     names = [event.user_principal_name for event in view.events if event.user_principal_name]
     return Subject(kind="user", key=view.key, user_principal_name=names[-1] if names else None)

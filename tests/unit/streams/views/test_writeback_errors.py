@@ -73,6 +73,9 @@ def test_the_rule_of_the_policy_only_where_the_text_tells_one() -> None:
     policy = ErrorClass.PASSWORD_POLICY
     assert detail_of(policy, "Minimum password age not reached") == "minimum_age"
     assert detail_of(policy, "rejected by a password filter") == "filter"
+    assert detail_of(policy, "check_password_restrictions: the password is too short") == "minimum_length"
+    assert detail_of(policy, "password is too young to change!") == "minimum_age"
+    assert detail_of(policy, "the password was already used (previous password)!") == "history"
     assert detail_of(policy, "may violate history, complexity or minimum age") is None
     assert detail_of(ErrorClass.PERMISSION, "adminCount = 1") == "protected_account"
     assert detail_of(ErrorClass.CONNECTIVITY, "history") is None
