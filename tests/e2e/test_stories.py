@@ -43,6 +43,13 @@ ENGINE = {
     "engine.two_active_servers", "engine.sync_stopped",
 }  # fmt: skip
 
+FLOW = {
+    "authority.account_enabled_only_in_cloud", "authority.source_anchor_changed",
+    "authority.edit_of_cloud_managed_object", "conflict.reference_to_unsynced_object", "flow.export_overdue",
+    "flow.missing_in_cloud", "flow.orphaned_in_cloud", "flow.attribute_drift", "engine.export_run_errors",
+    "engine.long_cycle",
+}  # fmt: skip
+
 
 def check(report: Mapping[str, Any], detections: set[str]) -> None:
     assert report["ok"] is True and report["faults"] == []
@@ -73,6 +80,11 @@ def test_written_objects_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) 
 
 def test_the_engine_on_the_embedded_broker(tmp_path: Path) -> None:
     check(run_demo(tmp_path, "--story", "engine", "--speed", "480"), ENGINE)
+
+
+@pytest.mark.kafka
+def test_flow_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
+    check(run_demo(tmp_path, "--story", "flow", "--speed", "300", "--kafka", empty_kafka.bootstrap), FLOW)
 
 
 def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
