@@ -37,11 +37,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from streams.contracts.identity import sid_of_bytes
+
 INSTALL = "apt-get install samba ldb-tools ldap-utils   (and run as root, or with CAP_NET_BIND_SERVICE)"
 RECIPE_VERSION = 2
 DEFAULT_REALM = "corp.contoso.local"
 ADMIN_PASSWORD = "Passw0rd!x1"  # a throw-away domain on loopback
 REPLICATING_DIRECTORY_CHANGES = "1131f6aa-9c07-11d1-f79f-00c04fc2dcd2"
+RESET_PASSWORD = "00299570-246d-11d0-a768-00aa006e0529"
+USER_CLASS = "bf967aba-0de6-11d0-a285-00aa003049e2"
 
 Value = str | bytes | Sequence[str | bytes]
 
@@ -179,6 +183,20 @@ class SambaDC:
         self._tool(
             "dsacl", "set", "-H", str(self._sam), "-s", str(self._smb_conf), "--action=allow",
             f"--objectdn={self.base_dn}", f"--sddl=(OA;;CR;{REPLICATING_DIRECTORY_CHANGES};;{sid})",
+        )  # fmt: skip
+
+    def sid(self, dn: str) -> str:
+        """The objectSid as text."""
+        self.connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=["objectSid"])
+        return sid_of_bytes(bytes(self.connection.response[0]["raw_attributes"]["objectSid"][0]))
+
+    def grant_password_reset(self, dn: str, sid: str) -> None:
+        """Let the account `sid` reset the password of a user, or of every user below a unit."""
+        whom = "OA;;CR" if dn.startswith("CN=") else "OA;CIIO;CR"
+        of_users = "" if dn.startswith("CN=") else USER_CLASS
+        self._tool(
+            "dsacl", "set", "-H", str(self._sam), "-s", str(self._smb_conf), "--action=allow",
+            f"--objectdn={dn}", f"--sddl=({whom};{RESET_PASSWORD};{of_users};{sid})",
         )  # fmt: skip
 
     def ldbmodify(self, ldif: str) -> None:

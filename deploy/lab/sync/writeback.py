@@ -26,11 +26,22 @@ _UNREACHABLE = "User's account is password-writeback enabled but the on-premises
 _BY_CLOUD = {Outcome.SUCCESS, Outcome.CLOUD_ONLY, Outcome.LATE}
 
 
+class TargetRefusalError(Exception):
+    """A directory does not take a password. `outcome`: what that makes of the operation; its words are the cause."""
+
+    def __init__(self, outcome: Outcome, words: str) -> None:
+        super().__init__(words)
+        self.outcome = outcome
+
+
 class Target(Protocol):
-    """The Active Directory that is written to."""
+    """The Active Directory that is written to. Each raises TargetRefusalError where it refuses by itself."""
 
     def set_password(self, user: WritebackUser, password: str) -> None:
         """Replace unicodePwd, which sets pwdLastSet."""
+
+    def change_password(self, user: WritebackUser, current: str, password: str) -> None:
+        """Replace it for somebody who gives the `current` one."""
 
     def unlock(self, user: WritebackUser) -> None:
         """Set lockoutTime to 0."""
@@ -44,6 +55,10 @@ class LabTarget:
 
     def set_password(self, user: WritebackUser, password: str) -> None:
         self._stores[user.forest].set_password(user.guid, password)
+
+    def change_password(self, user: WritebackUser, current: str, password: str) -> None:
+        """The lab's directories know no current password: whoever mistypes it is an outcome."""
+        self.set_password(user, password)
 
     def unlock(self, user: WritebackUser) -> None:
         self._stores[user.forest].modify(user.guid, {"lockoutTime": "0"})
@@ -78,11 +93,14 @@ class PasswordWriteback:
         outcome: Outcome = Outcome.SUCCESS,
         operation: Operation = Operation.RESET,
         admin: str | None = None,
+        current: str = "",
+        password: str | None = None,
     ) -> str:
         """Play one operation to its end; return its correlation id, which is also the server's tracking id.
 
-        admin: UPN of who asked, where it was not the user. A stopped or disabled service turns every outcome into
-        the failure that follows from it.
+        admin: UPN of who asked, where it was not the user. password, current: what the user chooses, and gives as the
+        one to change; None: a random one. A stopped or disabled service, and a directory that refuses by itself, turn
+        every outcome into the failure that follows from it.
         """
         tracking = str(uuid.uuid4())
         audit = WritebackAudit(self._tenant, user, tracking, admin)
@@ -93,12 +111,15 @@ class PasswordWriteback:
         elif not self.running or outcome is Outcome.CONNECTIVITY:
             self._refused(audit, operation, "OnPremisesConnectivityError", _UNREACHABLE)
         elif outcome in REFUSALS:
-            self._fail(user, operation, tracking, outcome)
-            reason = REFUSALS[outcome].reason
-            self._refused(audit, operation, reason, f"On-premises service refused the request: {reason}")
+            self._event(EVENTS[operation][0], user, operation, tracking)
+            self._fail(audit, user, operation, tracking, outcome)
         else:
             if outcome in {Outcome.SUCCESS, Outcome.AD_ONLY}:
-                self._write(user, operation, tracking)
+                try:
+                    self._write(user, operation, tracking, current, password)
+                except TargetRefusalError as refusal:
+                    self._fail(audit, user, operation, tracking, refusal.outcome, str(refusal))
+                    return tracking
             elif outcome is Outcome.LATE:
                 self._undelivered.append((user, operation, tracking))
             if outcome in _BY_CLOUD:
@@ -160,24 +181,39 @@ class PasswordWriteback:
         ]
         self._tenant.append_log("directoryAudits", row)
 
-    def _write(self, user: WritebackUser, operation: Operation, tracking: str) -> None:
+    def _write(
+        self, user: WritebackUser, operation: Operation, tracking: str, current: str = "", password: str | None = None
+    ) -> None:
         start, success, _ = EVENTS[operation]
         self._event(start, user, operation, tracking)
+        chosen = password or f"Aa1!{secrets.token_urlsafe(18)}"
         if operation is Operation.UNLOCK:
             self._target.unlock(user)
+        elif operation is Operation.CHANGE:
+            self._target.change_password(user, current, chosen)
         else:
-            self._target.set_password(user, f"Aa1!{secrets.token_urlsafe(18)}")
+            self._target.set_password(user, chosen)
         self._event(success, user, operation, tracking)
 
-    def _fail(self, user: WritebackUser, operation: Operation, tracking: str, outcome: Outcome) -> None:
+    def _fail(
+        self,
+        audit: WritebackAudit,
+        user: WritebackUser,
+        operation: Operation,
+        tracking: str,
+        outcome: Outcome,
+        words: str = "",
+    ) -> None:
+        """What server and cloud say of a refusal; `words`: the directory's own."""
         refusal = REFUSALS[outcome]
-        start, _, failure = EVENTS[operation]
-        self._event(start, user, operation, tracking)
+        cause = f"{refusal.cause} {words}".rstrip()
         if refusal.engine_event:
-            text = f'BAIL: MMS: ERROR hr=0x{refusal.hresult} {refusal.cause} Connector "{user.forest}".'
+            text = f'BAIL: MMS: ERROR hr=0x{refusal.hresult} {cause} Connector "{user.forest}".'
             self._log.write(ADSYNC, 6329, text, level="error")
-        for event_id in (refusal.event_id, failure):
-            self._event(event_id, user, operation, tracking, hresult=refusal.hresult, cause=refusal.cause)
+        for event_id in (refusal.event_id, EVENTS[operation][2]):
+            self._event(event_id, user, operation, tracking, hresult=refusal.hresult, cause=cause)
+        told = f"On-premises service refused the request: {refusal.reason}"
+        self._refused(audit, operation, refusal.reason, told)
 
     def _complete(self, audit: WritebackAudit, user: WritebackUser, operation: Operation) -> None:
         if operation is not Operation.UNLOCK:
