@@ -21,7 +21,7 @@ def outcome(player: Player, findings: Mapping[str, Finding]) -> list[str]:
         what = f"{found.expectation.detection} of step {found.step!r}"
         if found.opened_ms is None:
             faults.append(f"{what} never opened")
-        elif found.resolved_ms is None:
+        elif not found.done:
             faults.append(f"{what} opened and never resolved")
     faults += [
         f"{each.detection} is open at the end: {each.summary}" for each in unexpected(player, findings, still=True)

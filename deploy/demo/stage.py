@@ -14,7 +14,7 @@ from deploy.broker.process import free_port
 from deploy.lab.hybrid import HybridOrganisation, build
 from deploy.lab.services import LabServices, services
 from deploy.lab.settings_file import write_settings
-from deploy.lab.sync.clock import CYCLE_S, WRITEBACK_S
+from deploy.lab.sync.clock import CYCLE_S, PASSWORDS_S, WRITEBACK_S
 from deploy.lab.sync.schedule import OnCycle, OnSweep
 from deploy.lab.sync.winlogbeat import TOPIC as WINLOGBEAT
 from deploy.lab.sync.winlogbeat import shipping
@@ -152,6 +152,7 @@ def _patience(speed: float) -> dict[str, float]:
         "writeback_confirm_s": max(_LEAST_S, 2 * WRITEBACK_S / speed),
         "device_writeback_s": max(_LEAST_S, 6 * CYCLE_S / speed),
         "writeback_heartbeat_s": max(_LEAST_S / 2, WRITEBACK_S / speed),
+        "password_retry_s": max(_LEAST_S, 5 * PASSWORDS_S / speed),
     }
 
 

@@ -239,5 +239,6 @@ def _options(settings: Settings) -> EvaluatorOptions:
             writeback_confirm_ms=int(rules.writeback_confirm_s * 1000),
             device_writeback_ms=int(rules.device_writeback_s * 1000),
             writeback_heartbeat_ms=int(rules.writeback_heartbeat_s * 1000),
+            password_retry_ms=int(rules.password_retry_s * 1000),
         ),
     )

@@ -102,6 +102,7 @@ class Thresholds:
     writeback_confirm_ms: a password that the cloud has written must show in AD within this, replication included.
     device_writeback_ms: a device of the cloud must show in AD within this, with what the cloud says of it.
     writeback_heartbeat_ms: a password writeback service reports so often; three missed reports are silence.
+    password_retry_ms: a password hash that failed is tried again within this; what still stands then is a fault.
     """
 
     pending_stuck_ms: int = 86_400_000
@@ -110,6 +111,7 @@ class Thresholds:
     writeback_confirm_ms: int = 600_000
     device_writeback_ms: int = 3 * 3_600_000
     writeback_heartbeat_ms: int = 300_000
+    password_retry_ms: int = 600_000
 
 
 DEFAULT_THRESHOLDS = Thresholds()

@@ -63,6 +63,7 @@ class DetectionSettings(Section):
     writeback_confirm_s: Seconds = 600.0
     device_writeback_s: Seconds = 10800.0
     writeback_heartbeat_s: Seconds = 300.0
+    password_retry_s: Seconds = 600.0
     disabled: Texts = Field(default=[])
     runbook_base_url: str = ""
 
@@ -128,6 +129,8 @@ class TenantSettings(Section):
     audit_interval_s: Seconds = 30.0
     audit_overlap_s: Seconds = 1800.0
     audit_lookback_s: Seconds = 86400.0
+    sign_ins: bool = False
+    sign_in_interval_s: Seconds = 300.0
     max_concurrency: Annotated[int, Field(ge=1, le=32)] = 4
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ from deploy.lab.sync.schedule import PARTS
 from producers.graph.synchronization_mapping import job_of
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Finding
+from streams.detections.engine.source_refused import PERMISSIONS
 from streams.detections.registry import Registered, all_detections
 from streams.engine.oracle import expected_findings
 from streams.views.scope import Scope
@@ -135,7 +136,9 @@ class Rehearsal:
             synchronization={
                 "deletion_prevention": tenant.profile.deletion_prevention,
                 "deletion_threshold": tenant.profile.deletion_threshold,
+                "client_version": tenant.profile.client_version,
             },
+            refused={part: "Forbidden" for part, right in PERMISSIONS.items() if right in tenant.revoked},
             jobs=[job_of(job, principal) for principal, jobs in tenant.profile.jobs.items() for job in jobs],
         )
 

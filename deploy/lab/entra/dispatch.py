@@ -86,7 +86,7 @@ class Dispatcher:
             self._unknown(call)
         route, groups = found
         headers = self._charge(call, route)
-        roles = call.caller.roles - self._service.faults.denied(call.path, route.permissions)
+        roles = call.caller.roles - self._service.faults.denied(call.path, route.permissions) - call.tenant.revoked
         if not roles.intersection(route.permissions):
             raise _denied()
         made = route.handler(self._service, call, groups)

@@ -50,6 +50,8 @@ class TenantStore:
         names: tuple[LogName, ...] = ("directoryAudits", "provisioning", "signIns")
         self.logs: dict[LogName, ActivityLog] = {name: ActivityLog(name, clock) for name in names}
         self.cloud_managed: set[str] = set()
+        # Permissions whose consent was withdrawn: no application has them, whatever its token says.
+        self.revoked: set[str] = set()
         # Microsoft's pages disagree on hybrid devices: gone at once, or kept like users. A story may set it.
         self.keeps_deleted_devices = False
         self.apps: dict[str, AppRegistration] = {}

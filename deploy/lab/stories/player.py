@@ -48,7 +48,7 @@ class Progress:
 
     @property
     def done(self) -> bool:
-        return self.resolved_ms is not None
+        return (self.opened_ms if self.expectation.outlives else self.resolved_ms) is not None
 
 
 class Player:

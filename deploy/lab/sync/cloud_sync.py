@@ -101,6 +101,13 @@ class CloudSync:
             "seriesCount": earlier["seriesCount"] + 1 if earlier else 1,
         }
 
+    def failed(self, job_id: str, *, code: str = "HybridSynchronizationActiveDirectoryInternalServerError") -> None:
+        """A run that failed as a whole; the service weighs a quarantine much later."""
+        status = self._status(job_id)
+        error = {"code": code, "message": "The agent cannot reach a domain controller.", "tenantActionable": True}
+        status["countSuccessiveCompleteFailures"] += 1
+        status["lastExecution"] = self._execution("Failed", 0, 0, error)
+
     def pause(self, job_id: str) -> None:
         """Somebody switches the job off."""
         self._job(job_id)["schedule"] |= {"interval": _OFF, "state": "Disabled"}

@@ -15,7 +15,6 @@ from streams.views.directory_object import UserView
 from streams.views.view import time_in
 
 _RESULT = "directory synchronization/657"
-_RETRY_MS = 10 * 60_000
 # Without the cloud's own time only a result soon after the change is believed: switching password writeback on
 # sends old passwords again.
 _SOON_MS = 86_400_000
@@ -46,7 +45,10 @@ DETECTION = Detection(
 
 
 def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires ten minutes after a failure newer than the password, if the cloud does not show the change either."""
+    """Fires for a failure newer than the password, if the cloud does not show the change either.
+
+    Patience (password_retry_s) counts from the change: each try fails anew, and would begin it anew.
+    """
     ours = [side for side in view.ad if side.party.in_scope]
     result = next((event for event in reversed(view.events) if event.name == _RESULT), None)
     if len(ours) != 1 or not view.entra or result is None or result.result is not Result.FAILURE:
@@ -63,13 +65,12 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
     return Verdict(
         summary=f"The password that {side.party.name} set at {rfc3339(set_ms)} did not reach Entra ID",
         since_ms=set_ms,
-        open_at_ms=result.ts_ms + _RETRY_MS,
+        open_at_ms=set_ms + context.thresholds.password_retry_ms,
         keep_open=True,
         subject=side.party.subject(view.key),
         forest=side.party.forest,
         evidence={
             "password_set": rfc3339(set_ms),
-            "failed_at": rfc3339(result.ts_ms),
             "server": result.server,
             "reason": result.reason,
             "password_in_cloud": rfc3339(cloud_ms) if cloud_ms else None,

@@ -19,8 +19,6 @@ SILENT_MS = 65 * 60_000
 TENANT_SILENT_MS = 72 * 3_600_000
 # Where the switch is not readable, a time older than this is taken for the day it was switched off.
 _SWITCHED_OFF_MS = 30 * 86_400_000
-# The engine tries every two minutes: a failure that lasts is written again and again.
-_REPEATS_WITHIN_MS = 10 * 60_000
 
 _LOG = "directory synchronization"
 _HEARTBEAT = f"{_LOG}/654"
@@ -58,7 +56,7 @@ DETECTION = Detection(
 
 def evaluate(view: TenantView | ServerView, context: Context, now_ms: int) -> Verdict | None:
     """Servers: 65 minutes without heartbeat while others are logged, or a failure that lasts."""
-    return _tenant(view) if isinstance(view, TenantView) else _server(view)
+    return _tenant(view) if isinstance(view, TenantView) else _server(view, context.thresholds.password_retry_ms)
 
 
 def _tenant(view: TenantView) -> Verdict | None:
@@ -78,14 +76,14 @@ def _tenant(view: TenantView) -> Verdict | None:
     )
 
 
-def _server(view: ServerView) -> Verdict | None:
+def _server(view: ServerView, retry_ms: int) -> Verdict | None:
     heartbeats = view.of(_HEARTBEAT)
     if not heartbeats or view.seen_ms is None:
         return None
     silent = [beat for beat in heartbeats if view.seen_ms - _alive_ms(beat, view, heartbeats) >= SILENT_MS]
     if silent and _is_staged(view, silent[0].ts_ms):
         silent = []
-    failures = [event for event in view.of(*_FAILURES) if not _is_over(event, view, heartbeats)]
+    failures = [event for event in view.of(*_FAILURES) if not _is_over(event, view, heartbeats, retry_ms)]
     if not silent and not failures:
         return None
     names = sorted({_connector(event) for event in (*silent, *failures)} - {""})
@@ -117,12 +115,12 @@ def _alive_ms(beat: Event, view: ServerView, heartbeats: list[Event]) -> int:
     return max(event.ts_ms for event in (beat, *batches))
 
 
-def _is_over(failure: Event, view: ServerView, heartbeats: list[Event]) -> bool:
-    """Not repeated for a while, and work or a heartbeat since; a manager that starts again ends its stop at once."""
+def _is_over(failure: Event, view: ServerView, heartbeats: list[Event], retry_ms: int) -> bool:
+    """Not repeated for a few tries, and work or a heartbeat since; a manager that starts again ends its stop."""
     if failure.name == _STOPPED and any(event.ts_ms > failure.ts_ms for event in view.of(*_RUNS_AGAIN)):
         return True
     signs = [*_heartbeats_for(_connector(failure), heartbeats), *view.of(*_AT_WORK)]
-    repeated_no_more = (view.seen_ms or 0) - failure.ts_ms >= _REPEATS_WITHIN_MS
+    repeated_no_more = (view.seen_ms or 0) - failure.ts_ms >= retry_ms
     return repeated_no_more and any(event.ts_ms > failure.ts_ms for event in signs)
 
 
