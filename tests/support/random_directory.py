@@ -151,7 +151,7 @@ class RandomDirectories:
             item.revived_ms = self.now_ms
         elif self.groups and item.kind is ObjectKind.GROUP and self._random.random() < 0.5:
             self._relink(AD, name, item, self._ad)
-        elif chance < 0.15:
+        elif chance < (0.04 if self.groups else 0.15):
             item.alive = False
             self._emit(AD, name, Operation.DELETED)
         elif chance < 0.3:
@@ -179,9 +179,9 @@ class RandomDirectories:
 
     def _relink(self, origin: Origin, name: str, item: _Object, objects: dict[str, _Object]) -> None:
         """Somebody joins a group, or leaves it."""
-        far = self._random.choice(
-            [other for other, found in objects.items() if found.alive and other != name] or [name]
-        )
+        others = [other for other, found in objects.items() if found.alive and other != name] or [name]
+        inside = [other for other in others if other in item.links]
+        far = self._random.choice(inside if inside and self.groups and self._random.random() < 0.5 else others)
         link = self._link(origin, far)
         if far in item.links:
             item.links.discard(far)
@@ -293,10 +293,10 @@ class RandomDirectories:
                 attributes |= self._exported(name)
             self._entra[cloud] = _Object(kind, attributes)
             self._emit(ENTRA, cloud, Operation.READ, kind=kind, full=True, attributes=dict(attributes))
-        elif chance < (0.1 if self.groups else 0.2):
+        elif chance < (0.04 if self.groups else 0.2):
             item.alive = False
             self._remove(cloud, item, {})
-        elif chance < (0.2 if self.groups else 0.3):
+        elif chance < (0.08 if self.groups else 0.3):
             self._joined(name, cloud, item)
         elif chance < 0.6 and item.kind is ObjectKind.GROUP:
             ours = self._ad.get(name)

@@ -24,7 +24,7 @@ FAMILIES = {"conflict", "flow"}
 # After every wait of two cycles, and before what is late is drift; and after that.
 SOON_AFTER_MS, LONG_AFTER_MS = 90 * 60_000, 12 * 3_600_000
 # A history at this pace is over before its first wait of two cycles is; and when such waits end after it.
-PACE_MS, WAITS_END_MS = 20_000, (38 * 60_000, 62 * 60_000)
+PACE_MS, WAITS_END_MS = 10_000, (44 * 60_000, 62 * 60_000)
 
 
 def _tenant(now_ms: int) -> TenantState:
@@ -119,12 +119,12 @@ def test_what_is_late_is_found_in_time(seed: int, steps: int, groups: bool, look
 @settings(max_examples=80, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
-    steps=st.integers(20, 60),
-    looks_ms=st.lists(st.integers(*WAITS_END_MS), min_size=4, max_size=8),
+    steps=st.integers(60, 100),
+    looks_ms=st.lists(st.integers(*WAITS_END_MS), min_size=10, max_size=14),
 )
 def test_every_membership_gets_its_two_cycles(seed: int, steps: int, looks_ms: list[int]) -> None:
     """Counted from what happened last to group, member or membership, on either side."""
-    world = RandomDirectories(seed, groups=True, pace_ms=PACE_MS).run(steps)
+    world = RandomDirectories(seed, groups=True, pace_ms=PACE_MS).run(steps, names=5)
     pipeline = Pipeline(SCOPES)
     pipeline.tell(_tenant(START_MS))
     _feed(pipeline, world.facts)

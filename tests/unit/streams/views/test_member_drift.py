@@ -1,0 +1,104 @@
+"""Memberships on two sides: who speaks, who is built, and what a group hears of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.views.member_drift import MemberDriftView, member_drift_of
+from streams.views.membership import MembershipView
+from streams.views.reference import ReferenceView
+from streams.views.view import Entry
+
+SID, STAFF, SALES = "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-600", "S-1-5-21-1-2-3-700"
+KEY = f"reference/t/{SID}"
+
+
+def _person(side: str, **rest: Any) -> Entry:
+    party = {"side": side, "kind": "user", "id": f"{side}-1", "tenant": "t", "source_anchor": "a", "sid": SID}
+    party |= {"forest": "corp", "display_name": "Ann"} if side == "ad" else {"synced": True}
+    return Entry(1, {"party": party, "restored_seq": 0, "since_ms": 10, **rest})
+
+
+def _group(sid: str, since_ms: int = 20, forest: str = "corp", **rest: Any) -> Entry:
+    party = {"side": "ad", "kind": "group", "id": sid, "tenant": "t", "sid": sid, "forest": forest}
+    return Entry(1, {"party": party, "seq": 5, "since_ms": since_ms, **rest})
+
+
+def _cloud(sid: str, since_ms: int = 30) -> Entry:
+    return Entry(1, {"sid": sid, "since_ms": since_ms})
+
+
+BOTH = {"ad/1": _person("ad"), "entra/1": _person("entra")}
+
+
+def _drifts(entries: dict[str, Entry]) -> list[tuple[str, bool, int | None]]:
+    """(group, whether the cloud lacks the member, since when)."""
+    told = ReferenceView.build(KEY, entries).derived()
+    return [(word.view.split("/")[2], word.body["lacking"], word.absent_since_ms) for word in told]
+
+
+def test_nobody_is_built_where_both_sides_agree() -> None:
+    entries = {**BOTH, "member/g": _group(STAFF), "cloud/e/1": _cloud(STAFF)}
+    assert not ReferenceView.contested(entries)
+    assert _drifts(entries) == []
+    assert ReferenceView.contested({**entries, "member/h": _group(SALES)})
+    assert ReferenceView.contested({**entries, "cloud/e/2": _cloud(SALES)})
+    assert ReferenceView.contested({"ad/1": _person("ad"), "member/g": _group(STAFF)}), "not in the cloud"
+    manager = {**BOTH, "manager/m": Entry(1, {"party": {"kind": "user", "sid": "S-9"}, "seq": 1})}
+    assert not ReferenceView.contested(manager)
+    restored = {**entries, "ad/1": _person("ad", restored_seq=9)}
+    assert ReferenceView.contested(restored), "the group may not count any more"
+    assert _drifts(restored) == [(STAFF, False, 30)]
+
+
+def test_a_membership_on_one_side_only_counts_from_the_latest_of_all_that_must_stand() -> None:
+    assert _drifts({**BOTH, "member/g": _group(STAFF)}) == [(STAFF, True, 20)]
+    assert _drifts({**BOTH, "cloud/e/1": _cloud(STAFF)}) == [(STAFF, False, 30)]
+    left = Entry(1, {"sid": STAFF, "left_ms": 40})
+    assert _drifts({**BOTH, "member/g": left, "cloud/e/1": _cloud(STAFF)}) == [(STAFF, False, 40)]
+    assert _drifts({**BOTH, "member/g": _group(STAFF), "cloud/e/1": left}) == [(STAFF, True, 40)]
+    late = {**BOTH, "entra/1": _person("entra", since_ms=90), "member/g": _group(STAFF)}
+    assert _drifts(late) == [(STAFF, True, 90)]
+
+
+def test_who_is_not_on_both_sides_is_not_judged() -> None:
+    groups = {"member/g": _group(STAFF)}
+    assert _drifts({"ad/1": _person("ad"), **groups}) == []
+    assert _drifts({"entra/1": _person("entra"), "cloud/e/1": _cloud(STAFF)}) == []
+    assert _drifts({**BOTH, "member/g": _group(STAFF, forest="fabrikam")}) == [], "a foreign principal there"
+    twice = {**BOTH, "entra/2": _person("entra"), **groups}
+    assert _drifts(twice) == []
+
+
+def test_a_member_in_the_cloud_translates_its_groups() -> None:
+    key = "membership/t/e1"
+    entries = {
+        "entra/e1": Entry(1, {"sid": SID}),
+        "members/g1": Entry(1, {"sid": STAFF, "since_ms": 3}),
+        "members/g2": Entry(1, {"sid": SALES, "left_ms": 4}),
+    }
+    words = {word.contributor: word for word in MembershipView.build(key, entries).derived()}
+    assert {word.view for word in words.values()} == {KEY}
+    assert words[f"cloud/e1/{STAFF}"].body == {"sid": STAFF, "since_ms": 3}
+    assert words[f"cloud/e1/{SALES}"].body == {"sid": SALES, "left_ms": 4}
+    unknown = {name: entry for name, entry in entries.items() if name != "entra/e1"}
+    assert not MembershipView.contested(unknown)
+    assert not MembershipView.contested({"entra/e1": entries["entra/e1"]})
+    assert list(MembershipView.build(key, unknown).derived()) == []
+
+
+def test_ten_thousand_members_are_a_few_short_words_to_their_group() -> None:
+    parts: dict[str, dict[str, Entry]] = {}
+    for number in range(10_000):
+        sid = f"S-1-5-21-1-2-3-{number}"
+        person = {**BOTH, "member/g": _group(STAFF, since_ms=number + 100)}
+        (word,) = ReferenceView.build(f"reference/t/{sid}", person).derived()
+        parts.setdefault(word.view, {})[word.contributor] = Entry(1, word.body)
+    assert 200 < len(parts) <= 256
+    assert max(map(len, parts.values())) < 100
+    told = [word for key, entries in parts.items() for word in MemberDriftView.build(key, entries).derived()]
+    assert {word.view for word in told} == {f"group/t/{STAFF}"}
+    found = member_drift_of(word.body for word in told)
+    assert found is not None
+    assert (found.lacking, found.surplus, found.since_ms) == (10_000, 0, 100)
+    assert len(found.named) == 5 * len(parts)
