@@ -13,6 +13,7 @@ from deploy.check.line import Line, Mark, fault, gap, good, skew
 from producers.graph.client import GraphClient, GraphError, TimedSession
 from producers.graph.collections import COLLECTIONS, DEVICES
 from producers.graph.deleted import DELETED_PERMISSIONS, NOT_IN_V1, deleted_path
+from producers.graph.sign_ins import SIGN_INS
 from producers.graph.tenant import CLOUD_SYNC_PRINCIPALS, jobs_path
 from producers.graph.token import TokenSource
 from streams.contracts.errors import RetriableError
@@ -73,6 +74,12 @@ _NEEDS = (
     ),
 )
 
+_SIGN_INS = _Need(
+    "/auditLogs/signIns?$top=1",
+    SIGN_INS.permission,
+    "sign-ins are unknown, so a device counts as active only by its own coarse time (they take a P1 licence, too)",
+)
+
 
 def check_tenant(tenant: TenantSettings) -> Iterator[Line]:
     """Lines for the token, each permission and the clock; without a token there is only that line."""
@@ -84,7 +91,7 @@ def check_tenant(tenant: TenantSettings) -> Iterator[Line]:
         return
     yield good(tenant.id, f"{tenant.authority} gives application {tenant.client_id or 'managed identity'} a token")
     client = GraphClient(tenant, tokens)
-    for need in _NEEDS:
+    for need in (*_NEEDS, *([_SIGN_INS] if tenant.sign_ins else ())):
         yield _permission(client, need, tenant)
     yield from _cloud_sync(client, tenant)
     yield from _clock(tenant)

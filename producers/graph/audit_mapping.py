@@ -109,12 +109,12 @@ def event_id(item: object) -> str:
     return found
 
 
-def event_time(item: Mapping[str, Any]) -> int:
-    """When a row says it happened (ms). Raises InvalidRecordError("wrong_type")."""
+def event_time(item: Mapping[str, Any], name: str = "activityDateTime") -> int:
+    """When a row says it happened (ms), under `name`. Raises InvalidRecordError("wrong_type")."""
     try:
-        return parse_rfc3339(_text(item, "activityDateTime"))
+        return parse_rfc3339(_text(item, name))
     except (ValueError, OverflowError) as error:
-        raise InvalidRecordError("wrong_type", f"activityDateTime is no time: {error}") from error
+        raise InvalidRecordError("wrong_type", f"{name} is no time: {error}") from error
 
 
 def guid(value: object) -> str | None:

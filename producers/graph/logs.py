@@ -1,4 +1,4 @@
-"""Follows a log of Entra: auditLogs/directoryAudits, and auditLogs/provisioning of Cloud Sync.
+"""Follows a log of Entra: auditLogs/directoryAudits, auditLogs/provisioning of Cloud Sync, auditLogs/signIns.
 
 Rows become visible minutes after they happened, in any order, and nothing tells when a row arrived. So each round
 asks again for everything since the newest row less an overlap, and leaves out what it has told. Where that memory is
@@ -37,12 +37,17 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LogOfEntra:
-    """One log: where it is, which comparison its time takes, how its rows are read, and what may be read by."""
+    """One log: where it is, which comparison its time takes, how its rows are read, and what may be read by.
+
+    time: the property with a row's time. kept: what may be looked at of a row, and become a dead letter; (): all of it.
+    """
 
     name: str
     comparison: str
     event: Callable[[Mapping[str, Any], str, int], Event | None]
     permission: str
+    time: str = "activityDateTime"
+    kept: tuple[str, ...] = ()
 
 
 AUDITS = LogOfEntra("directoryAudits", "ge", audit_event, "AuditLog.Read.All")
@@ -128,17 +133,19 @@ class LogTask:
         if answer is None:
             self._link = None
             return step
-        for item in answer["value"]:
+        for row in answer["value"]:
+            item = self._without_others(row)
             try:
                 event = self._log.event(item, self._tenant, seen_ms)
             except InvalidRecordError as error:
                 step.rejected.append(dead_letter(item, error, seen_ms))
                 continue
-            if event is not None and _short(event.id) not in self._told:
-                self._told[_short(event.id)] = event.ts_ms
+            if event is None:
+                continue
+            # A row from the future would move the window past rows that are still to come.
+            self._round_ms = max(self._round_ms, min(event.ts_ms, seen_ms))
+            if self._is_news(event):
                 step.events.append(event)
-                # A row from the future would move the window past rows that are still to come.
-                self._round_ms = max(self._round_ms, min(event.ts_ms, seen_ms))
         following = answer.get("@odata.nextLink")
         self._link = following if isinstance(following, str) else None
         if self._link is None and self._round_ms > self._newest_ms:
@@ -153,8 +160,24 @@ class LogTask:
 
     def _path(self) -> str:
         since_ms = self._since_ms() if self._newest_ms else now_ms() - int(self._pace.lookback_s * 1000)
-        condition = quote(f"activityDateTime {self._log.comparison} {rfc3339(since_ms)}")
-        return f"/auditLogs/{self._log.name}?$filter={condition}&$top={_PAGE}"
+        return f"/auditLogs/{self._log.name}?$filter={quote(self._condition(rfc3339(since_ms)))}&$top={_PAGE}"
+
+    def _condition(self, since: str) -> str:
+        """The rows to ask for: those from `since` on."""
+        return f"{self._log.time} {self._log.comparison} {since}"
+
+    def _is_news(self, event: Event) -> bool:
+        """Whether the event was not told yet; from now on it was."""
+        name = _short(event.id)
+        if name in self._told:
+            return False
+        self._told[name] = event.ts_ms
+        return True
+
+    def _without_others(self, row: Any) -> Any:
+        if not self._log.kept or not isinstance(row, dict):
+            return row
+        return {name: row[name] for name in self._log.kept if name in row}
 
     def _since_ms(self) -> int:
         return self._newest_ms - int(self._pace.overlap_s * 1000)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from producers import metrics
@@ -17,6 +17,7 @@ from producers.graph.deleted import DELETED_PERMISSIONS, DeletedTask
 from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.logs import LOGS, LogOfEntra, LogPace, LogTask
+from producers.graph.sign_ins import SignInTask
 from producers.graph.sweep import SweepTask
 from producers.graph.task import Step, Task
 from producers.graph.tenant import TenantTask
@@ -97,6 +98,10 @@ class GraphSource:
             interval_s=tenant.audit_interval_s, overlap_s=tenant.audit_overlap_s, lookback_s=tenant.audit_lookback_s
         )
         self._logs = [LogTask(each, client, tenant.id, self.origin.name, self._sequence, pace) for each in logs]
+        if tenant.sign_ins:
+            # No further back than a round asks again for: a day of sign-ins would take hours to read.
+            pace = replace(pace, interval_s=tenant.sign_in_interval_s, lookback_s=tenant.audit_overlap_s)
+            self._logs.append(SignInTask(client, tenant.id, self.origin.name, self._sequence, pace))
         self._tenant.also_refused(self._refused_tasks)
         tasks += [*self._deleted, *self._logs]
         self._turns = [_Turn(task) for task in tasks]

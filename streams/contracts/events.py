@@ -62,7 +62,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     @property
     def key(self) -> str:
         """The record key: whom it is about, else who logged it, else what it belongs to."""
-        return self.entra_id or self.server or self.correlation_id or self.id
+        return self.entra_id or self.server or self.object_guid or self.correlation_id or self.id
 
 
 class EventChunk(msgspec.Struct, frozen=True, tag_field="type", tag="events", kw_only=True):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from streams.contracts.events import Event
+from streams.contracts.events import Event, Log
 from streams.contracts.facts import ObjectKind
 from streams.views.computer import ATTRIBUTES, Computer, computer_from
 from streams.views.deleted import deletion_attributes, deletion_evidence
@@ -55,8 +55,9 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CloudDevice:
-    """A hybrid device in Entra. `registered_ms` None: pending. `signed_in_ms` is coarse (renewed after 14 days).
+    """A hybrid device in Entra. `registered_ms` None: pending.
 
+    signed_in_ms: its own coarse time (renewed after 14 days), or a later sign-in of the sign-in log.
     deletion: of a deleted one, whether it can be restored, and since and until when (streams.views.deleted).
     """
 
@@ -100,6 +101,8 @@ class DeviceView:
         dead: list[Computer] = []
         devices: list[CloudDevice] = []
         deleted: list[CloudDevice] = []
+        events = events_in(entries)
+        signed_in_ms = max((event.ts_ms for event in events if event.log is Log.SIGN_IN), default=0)
         for contributor, entry in sorted(entries.items()):
             if is_event(contributor):
                 continue
@@ -107,7 +110,7 @@ class DeviceView:
             if party.side == "ad":
                 (dead if gone else living).append(computer_from(entry, party))
             else:
-                (deleted if gone else devices).append(_cloud_device(entry, party))
+                (deleted if gone else devices).append(_cloud_device(entry, party, signed_in_ms))
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -116,8 +119,13 @@ class DeviceView:
             devices=tuple(devices),
             deleted=tuple(deleted),
             changed_ms=latest(entries),
-            events=events_in(entries),
+            events=events,
         )
+
+    @property
+    def last_sign_in(self) -> Event | None:
+        """The latest use of the device that the sign-in log tells of, with its join and compliance of then."""
+        return next((event for event in reversed(self.events) if event.log is Log.SIGN_IN), None)
 
     @property
     def device(self) -> CloudDevice | None:
@@ -186,14 +194,14 @@ def device_view_key(state: ObjectState) -> str | None:
     return f"{KIND}/{state.tenant}/{device_id.lower()}"
 
 
-def _cloud_device(entry: Entry, party: Party) -> CloudDevice:
+def _cloud_device(entry: Entry, party: Party, signed_in_ms: int) -> CloudDevice:
     said: Mapping[str, Any] = entry.body["attributes"]
     return CloudDevice(
         party=party,
         device_id=str(said.get("deviceId", "")).lower(),
         enabled=said.get("accountEnabled"),
         registered_ms=time_in(said, "registrationDateTime", 0) or None,
-        signed_in_ms=time_in(said, "approximateLastSignInDateTime", 0) or None,
+        signed_in_ms=max(time_in(said, "approximateLastSignInDateTime", 0), signed_in_ms) or None,
         managed=said.get("isManaged"),
         changed_ms=entry.changed_ms,
         deletion=deletion_evidence(said) if entry.body.get("deleted") else {},

@@ -22,9 +22,16 @@ EVENT = "event/"
 LATEST = "latest/"
 ACTIVE = "active/"
 AUDIT = "audit/"
+SIGN_IN = "sign-in/"
 
 _DAY_MS = 86_400_000
-REMEMBERED_MS = {EVENT: _DAY_MS, LATEST: 7 * _DAY_MS, AUDIT: 30 * _DAY_MS, ACTIVE: 4 * 3_600_000}
+REMEMBERED_MS = {
+    EVENT: _DAY_MS,
+    LATEST: 7 * _DAY_MS,
+    AUDIT: 30 * _DAY_MS,
+    SIGN_IN: 180 * _DAY_MS,  # as long as devices are remembered: what is stale is judged by it
+    ACTIVE: 4 * 3_600_000,
+}
 # How fine the exports of a server are told apart in time: enough to see two servers take turns.
 _ACTIVE_MS = 10_000
 # Password hashes are written every two minutes, whether synchronisation runs or not.
@@ -51,6 +58,8 @@ def slot_of(event: Event) -> str:
         return f"{AUDIT}{event.name}/{event.entra_id}"
     if event.name.startswith(JOIN_LOG) and event.result is Result.FAILURE:
         return f"{LATEST}{event.name}/{event.ts_ms // _DAY_MS}"  # one a day: for how long it has been failing counts
+    if event.log is Log.SIGN_IN:
+        return f"{SIGN_IN}last"
     of_what = event.details.get("job_kind") or event.details.get("connector")
     return f"{LATEST}{event.name}/{of_what}" if of_what else f"{LATEST}{event.name}"
 
@@ -64,6 +73,8 @@ def contributions_of_event(event: Event) -> list[Contribution]:
         said.append(_word(f"{kind}/{event.tenant}/{event.server}", slot, event))
     if event.source_anchor is not None:
         said.append(_word(f"user/{event.tenant}/{event.source_anchor}", slot_of(event), event))
+    if event.log is Log.SIGN_IN and event.object_guid is not None:
+        said.append(_word(f"device/{event.tenant}/{event.object_guid}", slot_of(event), event))
     if event.entra_id and _writes_group(event):
         said.append(_word(f"written_group/{event.tenant}/{event.entra_id}", slot_of(event), event))
     if event.log is Log.AUDIT:
@@ -132,7 +143,7 @@ def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
 
 def is_event(contributor: str) -> bool:
     """Whether a contributor is an event rather than an object."""
-    return contributor.startswith((EVENT, LATEST, AUDIT))
+    return contributor.startswith((EVENT, LATEST, AUDIT, SIGN_IN))
 
 
 def _writes_group(event: Event) -> bool:

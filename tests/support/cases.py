@@ -7,7 +7,8 @@ A step is one of
         AD users get objectSid and distinguishedName unless the case gives them, AD devices the account of a
         Windows 11 computer created on 2026-09-01; the cases begin on 2026-09-21;
   {"event": {"name": "passwordresetservice/31002", "log": "windows", …}}: fields of Event; "about": the Entra object of
-        that name, "anchor": the AD object whose objectGUID makes the source anchor, "ago_s": it happened so long ago;
+        that name, "device": the AD computer of that name, "anchor": the AD object whose objectGUID makes the source
+        anchor, "ago_s": it happened so long ago;
   {"tenant": {...}}: fields of TenantState;
   {"census": {"objects/corp/user/missing": 600, …}}: another partition counts so many (streams.engine.census);
   {"after_s": seconds}: a tick that much later;
@@ -107,9 +108,11 @@ def _counts(counts: dict[str, int], now_ms: int) -> Contribution:
 
 
 def _event(raw: dict[str, Any], number: int, now_ms: int) -> Event:
-    said = {key: value for key, value in raw.items() if key not in ("about", "anchor", "ago_s")}
+    said = {key: value for key, value in raw.items() if key not in ("about", "anchor", "device", "ago_s")}
     if "about" in raw:
         said["entra_id"] = guid_of(raw["about"])
+    if "device" in raw:
+        said["object_guid"] = guid_of(raw["device"])
     if "anchor" in raw:
         said["source_anchor"] = immutable_id_of_guid(guid_of(raw["anchor"]))
     ts_ms = now_ms - int(raw.get("ago_s", 0) * 1000)

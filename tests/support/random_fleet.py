@@ -102,7 +102,13 @@ class RandomFleet:
         at_ms = self.now_ms - int(self._random.choice([0, 0, 1 / 24, 0.9, 1, 2]) * DAY_MS)
         told: dict[str, Any] = {"id": f"event-{len(self.events)}", "tenant": TENANT}
         told |= {"ts_ms": at_ms, "seen_ms": self.now_ms}
-        if self._random.random() < 0.7:
+        which = self._random.random()
+        if which < 0.15:
+            told |= {
+                "log": Log.SIGN_IN, "name": "sign-in", "object_guid": guid_of(computer),
+                "details": {"trust_type": "Hybrid Azure AD joined", "managed": True},
+            }  # fmt: skip
+        elif which < 0.75:
             number = self._random.choice([304, 304, 201, 305, 306])
             code = self._random.choice(CODES)
             told |= {

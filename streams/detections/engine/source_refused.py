@@ -18,7 +18,7 @@ PERMISSIONS = {
     "jobs": "Synchronization.Read.All",
     "service_principals": "Application.Read.All",
     "directoryAudits": "AuditLog.Read.All",
-    "sign_ins": "AuditLog.Read.All",
+    "signIns": "AuditLog.Read.All",
     "provisioning": "ProvisioningLog.Read.All",
     "users": "User.Read.All",
     "groups": "Group.Read.All",
@@ -31,7 +31,7 @@ PERMISSIONS = {
 # Most tenants refuse these to every application: there is no permission of that kind yet.
 _OFTEN_REFUSED = frozenset({"features", "synchronization"})
 # What a finding says beside its verdict; no verdict rests on these alone.
-_DETAILS = frozenset({"deleted_users", "deleted_groups", "deleted_devices"})
+_DETAILS = frozenset({"deleted_users", "deleted_groups", "deleted_devices", "signIns"})
 
 DETECTION = Detection(
     id="engine.source_refused",

@@ -38,6 +38,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         return None  # it is on its way out already, or an orphan
     after_ms = max(LEAST_MS, context.thresholds.device_stale_ms)
     party = view.computer.party if view.computer is not None else device.party
+    logged = view.last_sign_in
     return Verdict(
         summary=f"{party.name} has not signed in since {rfc3339(device.signed_in_ms)[:10]}",
         since_ms=device.signed_in_ms,
@@ -46,6 +47,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         forest=party.forest,
         evidence={
             "last_sign_in": rfc3339(device.signed_in_ms),
+            "told_by": "sign_in_log" if logged is not None and logged.ts_ms == device.signed_in_ms else "device",
             "stale_after_days": after_ms // 86_400_000,
             "in_ad": view.computer is not None,
         },

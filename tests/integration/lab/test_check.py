@@ -120,6 +120,13 @@ def test_each_missing_permission_is_named(tenant: TenantSettings, lab: LabServic
     assert {line.mark for line in lines if "/deletedItems/" in line.what} <= {Mark.GAP}
 
 
+def test_sign_ins_are_tried_only_where_they_are_read(tenant: TenantSettings, lab: LabServices) -> None:
+    lab.organisation.tenant.profile.premium = False
+    assert faults(list(check_tenant(tenant))) == []
+    [line] = faults(list(check_tenant(tenant.model_copy(update={"sign_ins": True}))))
+    assert line.mark is Mark.GAP and "P1 licence" in line.what
+
+
 def test_a_refused_secret_ends_the_check_of_the_tenant(tenant: TenantSettings, lab: LabServices) -> None:
     lab.organisation.app.secrets.clear()
     [line] = check_tenant(tenant)
