@@ -33,11 +33,10 @@ class Memberships:
     held: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
 
-    def take(self, body: Mapping[str, Any]) -> None:
-        """Note one group's word; of two groups with one SID the later says since when."""
-        times_ms = self.left if "left_ms" in body else self.held
-        said_ms = body["left_ms"] if "left_ms" in body else body["since_ms"]
-        times_ms[body["sid"]] = max(times_ms.get(body["sid"], 0), int(said_ms))
+    def take(self, sid: str, body: Mapping[str, Any]) -> None:
+        """Note the word of the group `sid`; of two groups with one SID the later says since when."""
+        times_ms, said_ms = (self.left, body["left_ms"]) if "left_ms" in body else (self.held, body["since_ms"])
+        times_ms[sid] = max(times_ms.get(sid, 0), int(said_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class MembershipView:
             if contributor.startswith("entra/"):
                 sid = str(entry.body["sid"])
             else:
-                groups.take(entry.body)
+                groups.take(entry.body["sid"], entry.body)
         return cls(key, tenant_of(key), sid, groups, latest(entries))
 
     def derived(self) -> Iterable[Derived]:
@@ -72,10 +71,10 @@ class MembershipView:
             return
         principal, member = f"reference/{self.tenant}/{self.sid}", self.key.rpartition("/")[2]
         for sid, since_ms in sorted(self.groups.held.items()):
-            yield Derived(principal, f"cloud/{member}/{sid}", {"sid": sid, "since_ms": since_ms})
+            yield Derived(principal, f"cloud/{member}/{sid}", {"since_ms": since_ms})
         for sid, left_ms in sorted(self.groups.left.items()):
             if sid not in self.groups.held:
-                yield Derived(principal, f"cloud/{member}/{sid}", {"sid": sid, "left_ms": left_ms})
+                yield Derived(principal, f"cloud/{member}/{sid}", {"left_ms": left_ms})
 
 
 def membership_view_key(tenant: str, entra_id: str) -> str:

@@ -78,7 +78,7 @@ class ReferenceView:
                 if body.get("restored_seq"):
                     return True
             elif kind == "cloud":
-                theirs.add(body["sid"] if "left_ms" not in body else None)
+                theirs.add(contributor.rpartition("/")[2] if "left_ms" not in body else None)
             elif "left_ms" not in body:
                 ours.add(body["party"].get("sid") if kind == "member" else None)
         if len(anchors) > 1 or (ours and "entra" not in sides):
@@ -96,10 +96,10 @@ class ReferenceView:
         for contributor, entry in sorted(entries.items()):
             attribute = contributor.partition("/")[0]
             if attribute == "cloud":
-                cloud.take(entry.body)
+                cloud.take(contributor.rpartition("/")[2], entry.body)
                 continue
             if "left_ms" in entry.body:
-                let_go.take(entry.body)
+                let_go.take(entry.body["sid"], entry.body)
                 continue
             party = party_from(entry.body["party"])
             if attribute in ("ad", "entra"):

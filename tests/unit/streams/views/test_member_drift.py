@@ -24,8 +24,7 @@ def _group(sid: str, since_ms: int = 20, forest: str = "corp", **rest: Any) -> E
     return Entry(1, {"party": party, "seq": 5, "since_ms": since_ms, **rest})
 
 
-def _cloud(sid: str, since_ms: int = 30) -> Entry:
-    return Entry(1, {"sid": sid, "since_ms": since_ms})
+CLOUD = Entry(1, {"since_ms": 30})
 
 
 BOTH = {"ad/1": _person("ad"), "entra/1": _person("entra")}
@@ -38,11 +37,11 @@ def _drifts(entries: dict[str, Entry]) -> list[tuple[str, bool, int | None]]:
 
 
 def test_nobody_is_built_where_both_sides_agree() -> None:
-    entries = {**BOTH, "member/g": _group(STAFF), "cloud/e/1": _cloud(STAFF)}
+    entries = {**BOTH, "member/g": _group(STAFF), f"cloud/e/{STAFF}": CLOUD}
     assert not ReferenceView.contested(entries)
     assert _drifts(entries) == []
     assert ReferenceView.contested({**entries, "member/h": _group(SALES)})
-    assert ReferenceView.contested({**entries, "cloud/e/2": _cloud(SALES)})
+    assert ReferenceView.contested({**entries, f"cloud/e/{SALES}": CLOUD})
     assert ReferenceView.contested({"ad/1": _person("ad"), "member/g": _group(STAFF)}), "not in the cloud"
     manager = {**BOTH, "manager/m": Entry(1, {"party": {"kind": "user", "sid": "S-9"}, "seq": 1})}
     assert not ReferenceView.contested(manager)
@@ -53,10 +52,10 @@ def test_nobody_is_built_where_both_sides_agree() -> None:
 
 def test_a_membership_on_one_side_only_counts_from_the_latest_of_all_that_must_stand() -> None:
     assert _drifts({**BOTH, "member/g": _group(STAFF)}) == [(STAFF, True, 20)]
-    assert _drifts({**BOTH, "cloud/e/1": _cloud(STAFF)}) == [(STAFF, False, 30)]
+    assert _drifts({**BOTH, f"cloud/e/{STAFF}": CLOUD}) == [(STAFF, False, 30)]
     left = Entry(1, {"sid": STAFF, "left_ms": 40})
-    assert _drifts({**BOTH, "member/g": left, "cloud/e/1": _cloud(STAFF)}) == [(STAFF, False, 40)]
-    assert _drifts({**BOTH, "member/g": _group(STAFF), "cloud/e/1": left}) == [(STAFF, True, 40)]
+    assert _drifts({**BOTH, "member/g": left, f"cloud/e/{STAFF}": CLOUD}) == [(STAFF, False, 40)]
+    assert _drifts({**BOTH, "member/g": _group(STAFF), f"cloud/e/{STAFF}": left}) == [(STAFF, True, 40)]
     late = {**BOTH, "entra/1": _person("entra", since_ms=90), "member/g": _group(STAFF)}
     assert _drifts(late) == [(STAFF, True, 90)]
 
@@ -64,7 +63,7 @@ def test_a_membership_on_one_side_only_counts_from_the_latest_of_all_that_must_s
 def test_who_is_not_on_both_sides_is_not_judged() -> None:
     groups = {"member/g": _group(STAFF)}
     assert _drifts({"ad/1": _person("ad"), **groups}) == []
-    assert _drifts({"entra/1": _person("entra"), "cloud/e/1": _cloud(STAFF)}) == []
+    assert _drifts({"entra/1": _person("entra"), f"cloud/e/{STAFF}": CLOUD}) == []
     assert _drifts({**BOTH, "member/g": _group(STAFF, forest="fabrikam")}) == [], "a foreign principal there"
     twice = {**BOTH, "entra/2": _person("entra"), **groups}
     assert _drifts(twice) == []
@@ -79,8 +78,8 @@ def test_a_member_in_the_cloud_translates_its_groups() -> None:
     }
     words = {word.contributor: word for word in MembershipView.build(key, entries).derived()}
     assert {word.view for word in words.values()} == {KEY}
-    assert words[f"cloud/e1/{STAFF}"].body == {"sid": STAFF, "since_ms": 3}
-    assert words[f"cloud/e1/{SALES}"].body == {"sid": SALES, "left_ms": 4}
+    assert words[f"cloud/e1/{STAFF}"].body == {"since_ms": 3}
+    assert words[f"cloud/e1/{SALES}"].body == {"left_ms": 4}
     unknown = {name: entry for name, entry in entries.items() if name != "entra/e1"}
     assert not MembershipView.contested(unknown)
     assert not MembershipView.contested({"entra/e1": entries["entra/e1"]})
