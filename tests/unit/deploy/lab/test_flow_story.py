@@ -17,8 +17,6 @@ FAMILIES = {"authority", "capacity", "engine", "flow"}
 def wanted(registered: Registered) -> bool:
     """Of other families the one that the story names."""
     detection = registered.detection
-    if detection.id == "flow.membership_drift":  # this audience is not told of members in the cloud
-        return False
     return detection.family in FAMILIES or detection.id == "conflict.reference_to_unsynced_object"
 
 
