@@ -60,6 +60,7 @@ def tenant_table(lab: LabServices, directory: Path) -> dict[str, Any]:
         "ca_file": str(lab.certificates.ca_file),
         "poll_interval_s": 1.0,
         "sweep_interval_s": 30.0,
+        "deleted_interval_s": 30.0,
         "tenant_interval_s": 3.0,
         "audit_interval_s": 2.0,
     }
