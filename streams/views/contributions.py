@@ -16,13 +16,14 @@ from streams.views.device import device_bodies
 from streams.views.directory_object import REMEMBERED_MS, object_bodies, object_view_key
 from streams.views.forest import forest_bodies, is_sso_account, sso_bodies
 from streams.views.host import host_bodies
+from streams.views.member_drift import written_name
 from streams.views.membership import membership_view_key
 from streams.views.party import party_body
 from streams.views.reference import own_reference_key, stands_since_ms
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
 from streams.views.unique_value import held_values
-from streams.views.writeback import written_bodies
+from streams.views.writeback import original_of, written_bodies
 
 _WATCHED_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)
 
@@ -82,6 +83,9 @@ def referrer_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
     """What an AD object says to the views it points at; None while its links do not count."""
     if not state.alive or state.kind not in (ObjectKind.USER, ObjectKind.GROUP):
         return None
+    original = original_of(state) if state.kind is ObjectKind.GROUP else None
+    if original is not None:  # the cloud masters it, in scope or not
+        return {"party": party_body(state, object_view_key(state), None), "copy_of": written_name(original)}
     if scope.reason_outside(state) is not None:
         return None
     return {"party": party_body(state, object_view_key(state), None)}
@@ -91,5 +95,5 @@ def left_body(state: ObjectState, telling: dict[str, Any] | None, moment_ms: int
     """What a group says, for a while, to a member that it no longer has; `telling`: what it says to those it has."""
     if telling is None or state.kind is not ObjectKind.GROUP:
         return None
-    sid = telling["party"].get("sid") if state.side == "ad" else telling["sid"]
+    sid = telling.get("copy_of") or telling["party"].get("sid") if state.side == "ad" else telling["sid"]
     return {"sid": sid, "left_ms": moment_ms} if sid else None

@@ -1,6 +1,7 @@
 """Members of one group that stand on both sides while their membership stands on one: a part of them under each key.
 
-Key: member_drift/<tenant>/<SID of the group>/<part>. Contributors: the SIDs of drifting members, told by their
+Key: member_drift/<tenant>/<SID of the group>/<part>; of a group that the cloud writes into AD its `written_name` and
+the forest of the members stand for the SID. Contributors: the SIDs of drifting members, told by their
 reference views. The view adds up its part for the group's own view, so that the members of a group of 250,000 are
 never one value.
 """
@@ -19,6 +20,8 @@ PART = f"{KIND}/"
 """How contributors of this kind begin in a group's view."""
 
 _PARTS = 256
+_WRITTEN = "Group_"
+_OF_FOREST = "@"
 # A small group names all, a huge one a few of each part: the group's own view stays small.
 _NAMED = 5
 
@@ -62,9 +65,14 @@ class MemberDriftView:
             return
         _, tenant, sid, part = self.key.split("/")
         lacking = sum(member.lacking for member in self.members)
+        view, contributor = f"group/{tenant}/{sid}", f"{PART}{part}"
+        if is_written(sid):
+            name, _, forest = sid.partition(_OF_FOREST)
+            view = f"written_group/{tenant}/{name.removeprefix(_WRITTEN)}"
+            contributor = f"{PART}{forest}/{part}"
         yield Derived(
-            f"group/{tenant}/{sid}",
-            f"{PART}{part}",
+            view,
+            contributor,
             {
                 "lacking": lacking,
                 "surplus": len(self.members) - lacking,
@@ -82,6 +90,21 @@ class MemberDrift:
     surplus: int
     since_ms: int
     named: tuple[tuple[str, str, bool], ...]
+
+
+def written_name(entra_id: str) -> str:
+    """What stands for the SID of a group that the cloud writes into AD, among groups that hold a member."""
+    return f"{_WRITTEN}{entra_id}"
+
+
+def is_written(sid: str) -> bool:
+    """Whether this is such a name."""
+    return sid.startswith(_WRITTEN)
+
+
+def left_out_word(tenant: str, group: str, forest: str | None, member: DriftingMember) -> Derived:
+    """What the reference view of a member tells of a written group whose copy lacks it; `forest`: the member's."""
+    return drift_word(tenant, f"{group}{_OF_FOREST}{forest or ''}", member)
 
 
 def drift_word(tenant: str, group: str, member: DriftingMember) -> Derived:

@@ -1,7 +1,8 @@
 """The membership view: one object of the cloud, and the synchronised groups that hold it there.
 
 Key: membership/<tenant>/<Entra object id>: all that Graph tells of a member is its id. Contributors: "entra/<id>", the
-member itself, which knows its SID; "members/<group id>" of each synchronised group that holds it, or has let it go.
+member itself, which knows its SID; "members/<group id>" of each group that holds it, or has let it go: synchronised
+ones are named by their SID, those that the cloud writes into AD by `written_name`.
 
 The view only translates: what it hears it tells the reference view of the member's SID, where AD's word is.
 """
@@ -13,8 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from streams.contracts.facts import ObjectKind
+from streams.views.member_drift import written_name
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.views.writeback import written_back
 
 KIND = "membership"
 GROUP_LINKS = ("member", "members")
@@ -83,9 +86,11 @@ def membership_view_key(tenant: str, entra_id: str) -> str:
 
 
 def cloud_group_body(state: ObjectState) -> dict[str, Any] | None:
-    """What a synchronised group in the cloud says to its members; None while its links do not count."""
+    """What a group in the cloud says to its members; None while its links do not count."""
     if not state.alive or state.kind is not ObjectKind.GROUP:
         return None
+    if written_back(state) and not never_synced(state):
+        return {"sid": written_name(state.object_id)}
     if state.attributes.get("onPremisesSyncEnabled") is not True or state.attributes.get("isCloudManaged") is True:
         return None
     sid = state.text("onPremisesSecurityIdentifier")

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from streams.contracts.facts import ObjectKind
-from streams.views.member_drift import DriftingMember, drift_word
+from streams.views.member_drift import DriftingMember, drift_word, is_written, left_out_word
 from streams.views.membership import Memberships
 from streams.views.party import Party, party_from
 from streams.views.state import ObjectState
@@ -49,7 +49,8 @@ class ReferenceView:
     """A principal on both sides, and its referrers.
 
     since_ms: since when its sides stand as they do, the youngest.
-    cloud:    the synchronised groups that hold it in the cloud; let_go: of AD's groups those that hold it no longer.
+    cloud:    the groups that hold it in the cloud; let_go: of AD's groups those that hold it no longer.
+    copies:   of the groups that the cloud writes into AD those whose copy holds it, by `written_name`.
     """
 
     key: str
@@ -62,6 +63,7 @@ class ReferenceView:
     since_ms: int = 0
     cloud: Memberships = field(default_factory=Memberships)
     let_go: Memberships = field(default_factory=Memberships)
+    copies: frozenset[str] = frozenset()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -69,7 +71,7 @@ class ReferenceView:
 
         Who is restored has groups that may not count; of who is not in the cloud, every referrer counts.
         """
-        anchors, sides, ours, theirs = set(), set(), set(), set()
+        anchors, sides, ours, theirs, pointed = set(), set(), set(), set(), False
         for contributor, entry in entries.items():
             body, kind = entry.body, contributor.partition("/")[0]
             if kind in ("ad", "entra"):
@@ -79,9 +81,12 @@ class ReferenceView:
                     return True
             elif kind == "cloud":
                 theirs.add(contributor.rpartition("/")[2] if "left_ms" not in body else None)
+            elif "copy_of" in body:
+                ours.add(body["copy_of"])
             elif "left_ms" not in body:
+                pointed = True
                 ours.add(body["party"].get("sid") if kind == "member" else None)
-        if len(anchors) > 1 or (ours and "entra" not in sides):
+        if len(anchors) > 1 or (pointed and "entra" not in sides):
             return True
         return bool((ours ^ theirs) - {None})
 
@@ -93,6 +98,7 @@ class ReferenceView:
         referrers: list[Referrer] = []
         ad_changed_ms = restored_seq = since_ms = 0
         cloud, let_go = Memberships(), Memberships()
+        copies: list[tuple[str, int]] = []
         for contributor, entry in sorted(entries.items()):
             attribute = contributor.partition("/")[0]
             if attribute == "cloud":
@@ -100,6 +106,10 @@ class ReferenceView:
                 continue
             if "left_ms" in entry.body:
                 let_go.take(entry.body["sid"], entry.body)
+                continue
+            if "copy_of" in entry.body:
+                if attribute == "member":
+                    copies.append((entry.body["copy_of"], int(entry.body["seq"])))
                 continue
             party = party_from(entry.body["party"])
             if attribute in ("ad", "entra"):
@@ -125,6 +135,7 @@ class ReferenceView:
             since_ms=since_ms,
             cloud=cloud,
             let_go=let_go,
+            copies=frozenset(name for name, seq in copies if seq > restored_seq),
         )
 
     def derived(self) -> Iterable[Derived]:
@@ -140,13 +151,18 @@ class ReferenceView:
             if sid not in self.cloud.held and referrer.party.forest == member.forest:
                 yield self._drifts(member, sid, True, referrer.since_ms, self.cloud.left.get(sid, 0))
         for sid, since_ms in sorted(self.cloud.held.items()):
-            if sid not in ours:
+            if is_written(sid):
+                if sid not in self.copies:
+                    lacks = self._member(member, False, since_ms, self.let_go.left.get(sid, 0))
+                    yield left_out_word(self.tenant, sid, member.forest, lacks)
+            elif sid not in ours:
                 yield self._drifts(member, sid, False, since_ms, self.let_go.left.get(sid, 0))
 
     def _drifts(self, member: Party, group: str, lacking: bool, *times_ms: int) -> Derived:
-        sid = self.key.rpartition("/")[2]
-        drifting = DriftingMember(sid, member.name, lacking, max(self.since_ms, *times_ms))
-        return drift_word(self.tenant, group, drifting)
+        return drift_word(self.tenant, group, self._member(member, lacking, *times_ms))
+
+    def _member(self, member: Party, lacking: bool, *times_ms: int) -> DriftingMember:
+        return DriftingMember(self.key.rpartition("/")[2], member.name, lacking, max(self.since_ms, *times_ms))
 
 
 def reference_view_key(tenant: str, sid: str) -> str:

@@ -1,7 +1,8 @@
 """What the cloud writes back into AD: one group or one device, and its copy there.
 
 Keys: written_group/<tenant>/<Entra object id>, written_device/<tenant>/<deviceId>. Contributors: "ad/<objectGUID>" of
-each copy (it names its original), "entra/<id>" of the original, and provisioning events of Cloud Sync about a group.
+each copy (it names its original), "entra/<id>" of the original, provisioning events of Cloud Sync about a group,
+and "member_drift/<forest>/<part>": who is in the original and not in the copy.
 
 Ordinary objects cost nothing: of the cloud's groups only those speak that are marked, or deleted, or told of by Cloud
 Sync's log, or written back by default (scope.group_writeback); of its devices none unless scope.device_writeback is
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from streams.contracts.events import Event, Result
@@ -23,6 +24,7 @@ from streams.contracts.facts import WRITEBACK_ENABLED, ObjectKind
 from streams.contracts.finding import Subject
 from streams.views.directory_object import Side, object_view_key
 from streams.views.events import GROUP_PROVISIONING, events_in, is_event
+from streams.views.member_drift import PART, MemberDrift, member_drift_of
 from streams.views.party import party_body, party_from
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
@@ -51,6 +53,7 @@ class WrittenView:
     copies:   AD objects that name it; gone: those that were deleted lately.
     expected: nobody has marked the original, but those like it are written back.
     events:   what Cloud Sync's log tells of it, the latest of each action, the oldest first.
+    left_out: forest -> members of a group that have an account there and are not in its copy.
     """
 
     key: str
@@ -62,6 +65,7 @@ class WrittenView:
     expected: bool
     events: tuple[Event, ...]
     changed_ms: int
+    left_out: Mapping[str, MemberDrift] = field(default_factory=dict)
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -73,10 +77,14 @@ class WrittenView:
         """The view of these contributions."""
         sides: dict[tuple[str, bool], list[Side]] = {}
         expected = False
+        parts: dict[str, list[Mapping[str, Any]]] = {}
         for contributor, entry in sorted(entries.items()):
             if is_event(contributor):
                 continue
             body = entry.body
+            if contributor.startswith(PART):
+                parts.setdefault(contributor.removeprefix(PART).partition("/")[0], []).append(body)
+                continue
             side = Side(
                 party=party_from(body["party"]),
                 attributes=body["attributes"],
@@ -96,6 +104,7 @@ class WrittenView:
             expected=expected,
             events=events_in(entries),
             changed_ms=latest(entries),
+            left_out={forest: found for forest, said in parts.items() if (found := member_drift_of(said)) is not None},
         )
 
     @property
@@ -167,6 +176,22 @@ def written_group_key(tenant: str, entra_id: str) -> str:
     return f"{GROUP_KIND}/{tenant}/{entra_id}"
 
 
+def original_of(state: ObjectState) -> str | None:
+    """The Entra id of the group of which this AD group is a copy; None for any other."""
+    for name in NAMES_ORIGINAL:
+        found = _ORIGINAL.fullmatch(state.text(name) or "")
+        if found:
+            return found[1].lower()
+    return None
+
+
+def written_back(state: ObjectState) -> bool:
+    """Whether a group of the cloud is known to be written into AD, by its mark or by Cloud Sync's log."""
+    if state.side != "entra" or state.attributes.get("onPremisesSyncEnabled") is True:
+        return False
+    return state.attributes.get(WRITEBACK_ENABLED) is True or _provisioned(state)
+
+
 def written_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     """What an object says to the views of writeback; {} for nearly all objects."""
     if state.kind is ObjectKind.GROUP:
@@ -185,11 +210,8 @@ def written_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]
 
 
 def _group_copy(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
-    for name in NAMES_ORIGINAL:
-        found = _ORIGINAL.fullmatch(state.text(name) or "")
-        if found:
-            return _body(state, written_group_key(state.tenant, found[1].lower()), scope, NAMES_ORIGINAL)
-    return {}
+    original = original_of(state)
+    return _body(state, written_group_key(state.tenant, original), scope, NAMES_ORIGINAL) if original else {}
 
 
 def _cloud_group(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
@@ -197,14 +219,17 @@ def _cloud_group(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
         return {}
     marked = state.attributes.get(WRITEBACK_ENABLED)
     by_default = scope.group_writeback and "Unified" in state.texts("groupTypes")
-    provisioned = any(slot.endswith(f"/{GROUP_PROVISIONING}") for slot in state.events)
-    if state.alive and marked is None and not by_default and not provisioned:
+    if state.alive and marked is None and not by_default and not _provisioned(state):
         return {}
     said = _body(state, written_group_key(state.tenant, state.object_id), scope, _CLOUD_GROUP)
     if marked is None and by_default:
         for body in said.values():
             body["expected"] = True
     return said
+
+
+def _provisioned(state: ObjectState) -> bool:
+    return any(slot.endswith(f"/{GROUP_PROVISIONING}") for slot in state.events)
 
 
 def _body(state: ObjectState, key: str, scope: Scope, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,8 @@ from streams.views.state import ObjectState
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 
-_MEMBER = Link(id=guid_of("member"), sid=sid_of("member"))
+# One is known on both sides, the other on neither.
+_MEMBERS = {name: Link(id=guid_of(name), sid=sid_of(name)) for name in ("member", "stranger")}
 _ANSWERS = [Result.SUCCESS, Result.SUCCESS, Result.FAILURE, None]
 
 
@@ -26,6 +27,7 @@ class _Object:
     attributes: dict[str, Any]
     alive: bool = True
     has_members: bool | None = None
+    holds: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -40,6 +42,13 @@ class RandomWriteback:
         self._seq = START_MS << 12
         self.now_ms = START_MS
         self._objects: dict[str, _Object] = {}
+        # The one who joins groups and leaves them: an account of AD, known to the cloud.
+        synced = {"onPremisesSyncEnabled": True, "onPremisesSecurityIdentifier": sid_of("member")}
+        account = {"distinguishedName": "CN=member,DC=corp,DC=local", "sAMAccountName": "member",
+                   "objectSid": sid_of("member")}  # fmt: skip
+        self._new("member", ENTRA, ObjectKind.USER, {**synced, "displayName": "member"})
+        if self.seed % 4:
+            self._new("account", AD, ObjectKind.USER, account)
 
     def run(self, steps: int, names: int = 3) -> RandomWriteback:
         """Let `steps` things happen to at most `names` groups and devices with their copies, two for a group."""
@@ -71,7 +80,8 @@ class RandomWriteback:
                     object_id=guid_of(name), side=item.origin.side, tenant=TENANT, forest=item.origin.forest,
                     kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=START_MS,
                     has_members=item.has_members,
-                )
+                ),
+                frozenset((self._link(item), sid_of(far) if item.origin is AD else guid_of(far)) for far in item.holds),
             )
             for name, item in self._objects.items()
         ]  # fmt: skip
@@ -91,16 +101,19 @@ class RandomWriteback:
         item.attributes.pop("@removed", None)
         links: dict[str, LinkChange] = {}
         if item.kind is ObjectKind.GROUP:
-            item.has_members = self._random.random() < 0.5
-            if item.has_members or self._random.random() < 0.5:
-                links = {self._link(item): LinkChange(added=[_MEMBER] if item.has_members else [], complete=True)}
+            item.holds = {far for far in _MEMBERS if self._random.random() < 0.4}
+            item.has_members = bool(item.holds)
+            if item.holds or self._random.random() < 0.5:
+                added = [_MEMBERS[far] for far in sorted(item.holds)]
+                links = {self._link(item): LinkChange(added=added, complete=True)}
         self._emit(name, op, kind=item.kind, full=True, attributes=dict(item.attributes), links=links)
 
     def _change_members(self, name: str) -> None:
         item = self._objects[name]
-        joins = self._random.random() < 0.5
-        change = LinkChange(added=[_MEMBER]) if joins else LinkChange(removed=[_MEMBER])
+        joins, far = self._random.random() < 0.5, self._random.choice(list(_MEMBERS))
+        change = LinkChange(added=[_MEMBERS[far]]) if joins else LinkChange(removed=[_MEMBERS[far]])
         item.has_members = True if joins else None
+        item.holds = item.holds | {far} if joins else item.holds - {far}
         self._emit(name, Operation.UPDATED, links={self._link(item): change})
 
     @staticmethod

@@ -44,7 +44,7 @@ class _Workshop:
         lab.engine.writebacks += [self._groups, self._devices]
         for feature in _FEATURES:
             lab.tenant.profile.features[feature] = True
-        self._member = str(lab.engine.space.cloud_id(str(cast.person().guid)))
+        self._member, self._second = (str(lab.engine.space.cloud_id(str(cast.person().guid))) for _ in range(2))
         self._cloud_sync = CloudSync(lab.tenant, cast.main.name)
         self._job = self._cloud_sync.add("AAD2ADGroupProvisioning")
         self._cloud_sync.ran(self._job)
@@ -92,11 +92,19 @@ class _Workshop:
         ]  # fmt: skip
 
     def groups_recover(self) -> list[Step]:
-        """The administrators of both sides."""
+        """The administrators of both sides; and what goes wrong while they are at it."""
         return [
             Step(
                 name="right granted", at_min=20, told="The agent gets its right; Payroll is provisioned on demand",
                 act=lambda: self._provision("success"), repairs=["refused"],
+            ),
+            Step(
+                name="skipped", at_min=22, told="A second member joins Payroll; Cloud Sync skips it without a word",
+                act=self._skip, opens=[self._of_group("group_members_skipped", self._payroll)],
+            ),
+            Step(
+                name="no longer skipped", at_min=110, told="The agent reaches the second member's account again",
+                act=self._write_all, repairs=["skipped"],
             ),
             Step(
                 name="written again", at_min=80, told="The export error of Falcon is repaired",
@@ -135,6 +143,15 @@ class _Workshop:
         copy = self._groups.copy_of(self._payroll)
         target = str(copy.guid) if copy is not None else ""
         self._cloud_sync.provisioned(self._job, self._payroll, "Payroll", "success", target_id=target)
+
+    def _skip(self) -> None:
+        self._groups.skipped.add(self._second)
+        self._tenant.set_members(self._payroll, [self._member, self._second])
+        self._groups.write(self._payroll)
+
+    def _write_all(self) -> None:
+        self._groups.skipped.clear()
+        self._groups.write(self._payroll)
 
     def _write_empty(self) -> None:
         domain = self._tenant.initial_domain

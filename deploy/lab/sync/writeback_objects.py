@@ -24,6 +24,7 @@ class GroupWriteback:
 
     guid_of: objectGUID of the AD object behind a cloud object, None where it has none: such a member is left out.
     stalled: ids of groups that are not written, deletions included; `stopped`: none is.
+    skipped: ids of members that are left out although they have an object in AD.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class GroupWriteback:
     ) -> None:
         self.stopped = False
         self.stalled: set[str] = set()
+        self.skipped: set[str] = set()
         self._store, self._unit, self._tenant, self._guid_of = store, unit, tenant, guid_of
 
     def cycle(self) -> None:
@@ -57,7 +59,8 @@ class GroupWriteback:
 
     def _write(self, group: dict[str, Any], copy: DirectoryObject | None) -> None:
         name, marked = group.get("displayName") or group["id"], f"Group_{group['id']}"
-        guids = (self._guid_of(member) for member in self._tenant.members.of(group["id"]))
+        members = (member for member in self._tenant.members.of(group["id"]) if member not in self.skipped)
+        guids = map(self._guid_of, members)
         attributes: dict[str, Any] = {
             "displayName": name,
             "groupType": _UNIVERSAL_DISTRIBUTION,

@@ -31,8 +31,7 @@ DETECTION = Detection(
     suppressed_by=("engine.sync_stopped",),
     false_positives=("A group all of whose members exist in the cloud only.",),
     known_gaps=(
-        "Only a copy without any member is told, not one that lacks some: who may be a member hangs on each of them.",
-        "The members of cloud groups are not followed one by one, and no row of a log names those left out.",
+        "A copy that lacks some of its members is writeback.group_members_skipped.",
         "Not judged after the latest change of members on a side was a removal: it may have been the last member.",
     ),
 )

@@ -29,10 +29,12 @@ from tests.unit.deploy.lab.test_hybrid_join_story import NoScheduler
 START_MS = int(dt.datetime(2026, 11, 23, 8, tzinfo=dt.UTC).timestamp() * 1000)
 LAST_MIN = 230
 CYCLE_MIN = int(CYCLE_S / 60)
-Said = tuple[ObjectKind, dict[str, Any], list[str]]
+Members = dict[str, str | None]
+Said = tuple[ObjectKind, dict[str, Any], Members]
 WRITTEN = {
     "writeback.group_writeback_missing", "writeback.group_frozen", "writeback.group_writeback_failed",
-    "writeback.group_written_empty", "writeback.device_writeback_missing", "writeback.device_writeback_mismatch",
+    "writeback.group_written_empty", "writeback.group_members_skipped", "writeback.device_writeback_missing",
+    "writeback.device_writeback_mismatch",
 }  # fmt: skip
 
 
@@ -54,6 +56,8 @@ class Performance:
         self.tenant = state_of_tenant(self.lab.tenant)
         self.pipeline.tell(self.tenant)
         self.states: dict[tuple[str, str], ObjectState] = {}
+        self.link_ms: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
+        self.left_ms: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
         self.said: dict[tuple[str, str], Said] = {}
         self.events: dict[str, Event] = {}
         self.standing: set[str] = set()
@@ -68,7 +72,7 @@ class Performance:
             if self.said.get(key) != (kind, attributes, members):
                 self._tell(key, Operation.READ, kind, attributes, members)
         for key in self.said.keys() - found.keys():
-            self._tell(key, Operation.DELETED, self.said[key][0], {}, [])
+            self._tell(key, Operation.DELETED, self.said[key][0], {}, {})
         self.said = found
         rows = (provisioning_event(row.item(), self.lab.tenant.tenant_id, self.ms)
                 for row in self.lab.tenant.logs["provisioning"].oldest_first())  # fmt: skip
@@ -92,23 +96,27 @@ class Performance:
         lab = self.lab
         stores = {forest.name: forest.store for forest in lab.forests}
         for item in objects_of_lab(list(stores.values()), lab.tenant, self.ms):
-            state, members = item.state, []
+            state = item.state
+            members: Members = {}
             if not state.alive:
                 continue
             if state.kind is ObjectKind.GROUP and state.forest is not None:
-                members = sorted(map(str, stores[state.forest].get(uuid.UUID(state.object_id)).targets("member")))
+                store = stores[state.forest]
+                targets = store.get(uuid.UUID(state.object_id)).targets("member")
+                members = {str(far): store.get(far).sid for far in targets}
             elif state.kind is ObjectKind.GROUP:
-                members = sorted(lab.tenant.members.of(state.object_id))
+                members = dict.fromkeys(lab.tenant.members.of(state.object_id))
             assert state.kind is not None
             yield (state.forest or "", state.object_id), (state.kind, dict(state.attributes), members)
 
     def _tell(
-        self, key: tuple[str, str], op: Operation, kind: ObjectKind, attributes: dict[str, Any], members: list[str]
+        self, key: tuple[str, str], op: Operation, kind: ObjectKind, attributes: dict[str, Any], members: Members
     ) -> None:
         self.seq += 1
         forest, object_id = key
         link = "member" if forest else "members"
-        links = {link: LinkChange(added=[Link(each) for each in members], complete=True)} if members else {}
+        added = [Link(far, sid) for far, sid in members.items()]
+        links = {link: LinkChange(added=added, complete=True)} if members else {}
         alive = op is not Operation.DELETED
         fact = Fact(op=op, object_id=object_id, seq=self.seq, ts_ms=self.ms, kind=kind, full=alive,
                     attributes=attributes, links=links)  # fmt: skip
@@ -117,9 +125,18 @@ class Performance:
                         tenant=tenant, forest=forest or None)  # fmt: skip
         self.pipeline.feed(origin, [fact], now_ms=self.ms)
         self.states[key] = fold(self.states.get(key) or new_state(origin, object_id), fact)
+        before, stand = self.link_ms.get(key, {}), {(link, sid or far) for far, sid in members.items()}
+        if alive:
+            self.link_ms[key] = {each: before.get(each, self.ms) for each in stand}
+            self.left_ms.setdefault(key, {}).update(dict.fromkeys(before.keys() - stand, self.ms))
 
     def _expected(self) -> dict[str, Finding]:
-        objects = [DirectoryObject(state) for state in self.states.values()]
+        objects = [
+            DirectoryObject(
+                state, frozenset(self.link_ms.get(key, {})), self.link_ms.get(key, {}), self.left_ms.get(key, {})
+            )
+            for key, state in self.states.items()
+        ]
         tenants = {self.tenant.tenant: self.tenant}
         return expected_findings(
             objects, tenants, self.scopes, self.rules, now_ms=self.ms, events=self.events.values()
