@@ -68,7 +68,8 @@ class _Rollout:
             ),
             Step(
                 name="refused", at_min=5, told="A computer's join always ends in a sign-in page of the proxy",
-                act=self._refuse, opens=[self._device("join_failing", "proxy")],
+                act=self._refuse,
+                opens=[self._device("join_failing", "proxy"), self._device("pending_stuck", "proxy")],
             ),
             Step(
                 name="cloud deletion", at_min=6, told="Somebody deletes a device in the portal",
@@ -143,6 +144,9 @@ class _Rollout:
         self._devices.cycle()
 
     def _refuse(self) -> None:
+        guid = self._guid("proxy")
+        self._store.modify(guid, {"userCertificate": [join_certificate(guid)]})
+        self._devices.cycle()
         self._log("proxy", join_event(phase="auth", client_error="0xcaa9002c", event_id=304), 304)
 
     def _log(self, name: str, message: str, event_id: int) -> None:
@@ -202,6 +206,7 @@ class _Rollout:
         for name in ("certs", "expired"):
             guid = self._guid(name)
             self._store.modify(guid, {"userCertificate": [join_certificate(guid)]})
+        self._devices.register(self._guid("proxy"))
         self._log("proxy", join_event(event_id=306), 306)
 
     def _let_out(self) -> None:
