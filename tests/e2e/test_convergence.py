@@ -52,7 +52,7 @@ def test_kills_duplicates_and_shuffles_end_at_the_oracle(new_rig: Callable[..., 
 
 
 def test_the_embedded_broker_converges_without_kills(tmp_path: Path) -> None:
-    world = RandomDirectories(SEED).run(400, names=30)
+    world = RandomDirectories(SEED, groups=True).run(400, names=30)
     facts = list(world.facts)
     random.Random(SEED).shuffle(facts)
     with tansu() as broker, WorkerRig(broker.bootstrap, tmp_path, store="memory") as rig:
