@@ -127,6 +127,7 @@ class Context:
     causes:         detection id -> finding id of every tenant-wide cause that is open now.
     job_kinds:      kinds of the tenant's Cloud Sync jobs, as far as we may read them.
     learned_cycle_ms: the usual time between two synchronisations as seen lately; None while too few were seen.
+    synchronised:   False where the tenant says that it is not, or was never, synchronised with a directory.
     """
 
     tenant: str
@@ -141,6 +142,7 @@ class Context:
     job_kinds: frozenset[str] = frozenset()
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     learned_cycle_ms: int | None = None
+    synchronised: bool = True
 
     @property
     def cycle_ms(self) -> int:
@@ -180,6 +182,7 @@ def context_of(
         causes=causes or {},
         job_kinds=frozenset(str(job["kind"]) for job in state.jobs or () if "kind" in job),
         learned_cycle_ms=learned_cycle_ms,
+        synchronised=(state.organization or {}).get("onPremisesSyncEnabled", True) is True,
     )
 
 

@@ -42,7 +42,7 @@ class TenantView:
     synchronization, jobs, refused, features: see streams.contracts.facts.TenantState.
     events:       changes of its configuration in the audit log, the latest of each kind, the oldest first.
     exports:      (time, server) of writes by sync servers in the last hours, ascending, passwords included.
-    written_ms:   when one of them last wrote something else than a password, as only a cycle does.
+    writes_ms:    when they wrote something else than a password, as only a cycle does, ascending.
     runs:         server -> its runs.
     counts:       what streams.engine.census counts toward the tenant, over every partition.
     """
@@ -64,7 +64,7 @@ class TenantView:
     features: Mapping[str, bool | None] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     exports: tuple[tuple[int, str], ...] = ()
-    written_ms: int | None = None
+    writes_ms: tuple[int, ...] = ()
     runs: Mapping[str, ServerRuns] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -109,13 +109,12 @@ class TenantView:
                     if contributor.startswith(ACTIVE)
                 )
             ),
-            written_ms=max(
-                (
+            writes_ms=tuple(
+                sorted(
                     int(entry.body["ts_ms"])
                     for contributor, entry in entries.items()
                     if contributor.startswith(ACTIVE) and not entry.body.get("password")
-                ),
-                default=None,
+                )
             ),
             runs={
                 contributor.removeprefix(RUNS): ServerRuns.read(entry.body)

@@ -34,7 +34,8 @@ WRITEBACK = {
 }  # fmt: skip
 WRITTEN_OBJECTS = {
     "writeback.group_writeback_missing", "writeback.group_frozen", "writeback.group_writeback_failed",
-    "writeback.group_written_empty", "writeback.device_writeback_missing", "writeback.device_writeback_mismatch",
+    "writeback.group_written_empty", "writeback.group_members_skipped", "writeback.device_writeback_missing",
+    "writeback.device_writeback_mismatch",
 }  # fmt: skip
 CLASSES = {str(each) for each in ErrorClass} - {ErrorClass.SPLIT, ErrorClass.NOT_OFFERED, ErrorClass.OTHER}
 ENGINE = {
@@ -88,8 +89,9 @@ def test_written_objects_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) 
     check(run_demo(tmp_path, "--story", "writeback_objects", "--speed", "480", *kafka), WRITTEN_OBJECTS)
 
 
-def test_the_engine_on_the_embedded_broker(tmp_path: Path) -> None:
-    check(run_demo(tmp_path, "--story", "engine", "--speed", "480"), ENGINE)
+@pytest.mark.kafka
+def test_the_engine_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
+    check(run_demo(tmp_path, "--story", "engine", "--speed", "480", "--kafka", empty_kafka.bootstrap), ENGINE)
 
 
 @pytest.mark.kafka

@@ -30,7 +30,7 @@ DETECTION = Detection(
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires above 7,000 waiting objects, high above an hour's worth, once the cloud has been read whole."""
-    if not context.collected or view.sync_enabled is False:
+    if not context.collected or not context.synchronised:
         return None
     waiting = view.counted(*_WAITING)
     if waiting <= BURST:

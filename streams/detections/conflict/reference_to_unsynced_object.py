@@ -40,8 +40,8 @@ def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | No
     since_ms = max(view.ad_changed_ms, min(referrer.changed_ms for referrer in view.referrers))
     open_at_ms = since_ms
     if target.out_of_scope is None:
-        if not context.collected:
-            return None  # the cloud has not been read whole yet: absence means nothing
+        if not context.collected or not context.synchronised:
+            return None  # the cloud has not been read whole yet, or is not filled from here: absence means nothing
         open_at_ms = since_ms + 2 * context.cycle_ms
     reason = target.out_of_scope or "not_in_entra"
     return Verdict(

@@ -35,7 +35,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     Not while synchronisation is stopped: that explains whatever waits, and one cause is one finding. Deletions that
     are held back are that finding's.
     """
-    if not context.collected or view.sync_enabled is False:
+    if not context.collected or not context.synchronised:
         return None
     if sync_stopped.evaluate(view, context, now_ms) is not None:
         return None

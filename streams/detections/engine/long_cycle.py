@@ -62,8 +62,9 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         return None
     until_ms: list[int] = []
     running: dict[str, str] = {}
-    if view.written_ms is not None and view.written_ms >= begun_ms:
-        until_ms.append(min(view.written_ms + WRITES_LAST * cycle_ms, synced_ms + WRITES_AT_MOST * cycle_ms))
+    # A write is told sooner than the synchronisation that it may belong to: the tenant must have been read since.
+    if any(begun_ms <= wrote_ms <= view.read_ms for wrote_ms in view.writes_ms):
+        until_ms.append(min(view.writes_ms[-1] + WRITES_LAST * cycle_ms, synced_ms + WRITES_AT_MOST * cycle_ms))
     for name, runs in ours.items():
         run = runs.latest
         if run is None or run.ts_ms < begun_ms:

@@ -32,8 +32,8 @@ DETECTION = Detection(
 
 
 def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires two cycles after the AD object changed, once the cloud has been read whole."""
-    if view.entra or not context.collected:
+    """Fires two cycles after the AD object changed, once the cloud has been read whole; not where nothing is synced."""
+    if view.entra or not context.collected or not context.synchronised:
         return None
     missing = [side for side in view.ad if side.party.in_scope]
     if not missing:
