@@ -35,6 +35,7 @@ DETECTION = Detection(
     known_gaps=(
         "Where pwdLastSet is not readable, or no agent is told, nothing can be confirmed and nothing fires.",
         "An unlock leaves no trace in what we read of AD.",
+        "While one domain of a forest does not answer, nothing is judged in all of it.",
     ),
 )
 

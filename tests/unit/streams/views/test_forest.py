@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.contracts.facts import FOREST_KEYWORDS, ObjectKind
+from streams.contracts.facts import FOREST_HEARD, FOREST_KEYWORDS, ObjectKind
 from streams.views.contributions import contributions_of
 from streams.views.forest import ForestView
 from streams.views.scope import Scope
@@ -70,3 +70,15 @@ def test_a_living_account_counts_before_a_deleted_one() -> None:
     gone = _build(b=dead).sso
     assert gone is not None
     assert gone.deleted
+
+
+def test_how_far_was_read_says_nothing_of_the_forest_and_is_told_to_who_asks() -> None:
+    scp = {"distinguishedName": "CN=Configuration,DC=corp", FOREST_KEYWORDS: [f"azureADId:{TENANT}"]}
+    point = _said(_state(ObjectKind.FOREST, scp, "forest"))
+    heard = _said(_state(ObjectKind.FOREST, {FOREST_HEARD: "2026-09-21T14:13:20Z"}, "heard"))
+    words = {"ad/f": Entry(1, point), "ad/h": Entry(9, heard), "asks/user/t/x": Entry(7, {"asker": "user/t/x"})}
+    view = ForestView.build(KEY, words)
+    assert (view.heard_ms, view.changed_ms, view.tenant_ids) == (1_790_000_000_000, 1, (TENANT,))
+    assert [(told.view, told.body) for told in view.derived()] == [("user/t/x", {"heard_ms": 1_790_000_000_000})]
+    del words["ad/h"]
+    assert list(ForestView.build(KEY, words).derived()) == [], "a source that never says so is not waited for"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.lab.sync.writeback import LabTarget, PasswordWriteback
+from deploy.lab.sync.writeback import LabTarget, PasswordWriteback, TargetRefusalError
 from deploy.lab.sync.writeback_audit import PROGRESS, WritebackUser
 from deploy.lab.sync.writeback_outcomes import REFUSALS, Operation, Outcome
 from producers.eventlog.winlogbeat import winlogbeat_events
@@ -63,6 +63,23 @@ def test_a_success_changes_ad_and_leaves_one_correlated_sequence(desk) -> None:
     for event in desk.events:
         assert event.details["tracking_id"] == correlation
         assert (event.entra_id, event.source_anchor) == (desk.ada.entra_id, desk.ada.anchor)
+
+
+class Refusing(LabTarget):
+    """A directory that refuses by itself, in its own words."""
+
+    def change_password(self, user: WritebackUser, current: str, password: str) -> None:
+        raise TargetRefusalError(Outcome.WRONG_PASSWORD, f"00000056: wrong for {user.display_name}.")
+
+
+def test_what_the_directory_itself_refuses_is_told_with_its_words(desk) -> None:
+    writeback = PasswordWriteback(desk.world.engine, Refusing([desk.world.ad]))
+    writeback.reset(desk.ada, operation=Operation.CHANGE, current="guessed-it", password="Chosen-Passw0rd!")
+    assert not desk.changed
+    assert desk.ids == [31006, 33007, 31008]
+    assert "00000056: wrong for" in str(desk.events[-1].reason)
+    assert desk.rows(Operation.CHANGE) == [("failure", REFUSALS[Outcome.WRONG_PASSWORD].reason)]
+    assert not any(secret in str(desk.world.engine.log.documents) for secret in ("guessed-it", "Chosen-Passw0rd!"))
 
 
 @pytest.mark.parametrize("outcome", sorted(REFUSALS))
