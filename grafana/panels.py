@@ -69,9 +69,9 @@ def lines(
     return _queries(panel, queries)
 
 
-def stacked(title: str, description: str, unit: str, *queries: Query, width: int = 12) -> Any:
+def stacked(title: str, description: str, unit: str, *queries: Query, width: int = 12, no_value: str = "") -> Any:
     """Figures over time that add up."""
-    panel = lines(title, description, unit, *queries, width=width).fill_opacity(40)
+    panel = lines(title, description, unit, *queries, width=width, no_value=no_value).fill_opacity(40)
     return panel.stacking(common.StackingConfig().mode(common_model.StackingMode.NORMAL).group("A"))
 
 

@@ -197,6 +197,8 @@ _FAILED = (
     'synchealth_finding_transitions_total{transition="opened", detection="writeback.password_writeback_failed"}'
 )
 WRITEBACK_FAILED = f"sum(max by (detection) (increase({_FAILED}[$__rate_interval])))"
+FAILING_BY_CLASS = f"sum by (class) (synchealth_writeback_users{_HERE}) > 0"
+FAILING_BY_SERVER = f"sum by (server) (synchealth_writeback_users{_HERE}) > 0"
 _LANDED_1H = f"sum(increase(synchealth_writeback_landing_seconds_count{_HERE}[1h]))"
 WRITEBACK_SUCCESS = f"{_LANDED_1H} / ({_LANDED_1H} + sum(max by (detection) (increase({_FAILED}[1h]))))"
 

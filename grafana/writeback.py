@@ -6,7 +6,7 @@ from typing import Any
 
 from grafana import queries
 from grafana.pages import page
-from grafana.panels import bars, buckets, coloured, lines, number, thresholds
+from grafana.panels import bars, buckets, coloured, lines, number, stacked, thresholds
 
 UID = "synchealth-writeback"
 _WELL = thresholds((None, "green"), (1, "orange"))
@@ -87,6 +87,20 @@ def _passwords() -> list[Any]:
 
 def _findings() -> list[Any]:
     return [
+        stacked(
+            "Users who fail, by class",
+            "Users whose latest password operation failed, by what it failed for; one counts until the next success.",
+            "short",
+            (queries.FAILING_BY_CLASS, "{{class}}"),
+            no_value="nobody",
+        ),
+        stacked(
+            "Users who fail, by server",
+            "The same by the Connect server that refused; unknown: only the cloud tells. One that stands out is ill.",
+            "short",
+            (queries.FAILING_BY_SERVER, "{{server}}"),
+            no_value="nobody",
+        ),
         lines(
             "Open writeback findings",
             "By detection; `synchealth findings --family writeback` names users, groups, devices and servers.",

@@ -68,8 +68,8 @@ SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "writeback": (
         "synchealth_writeback_users",
-        "Users whose latest password operation failed on its way to AD, by class of the failure.",
-        ("forest", "class"),
+        "Users whose latest password operation failed on its way to AD, by class of the failure and by Connect server.",
+        ("forest", "class", "server"),
     ),
 }
 
@@ -136,7 +136,8 @@ def _users(view: UserView, context: Context, now_ms: int) -> Iterator[str]:
         yield Count("anchors", view.tenant, (_forest(view), "not_written"), tenant_view_key(view.tenant)).name
     failure = latest_failure(operations_of(view))
     if failure is not None:
-        yield Count("writeback", view.tenant, (_forest(view), str(failure.error))).name
+        server = failure.refusal.server if failure.refusal is not None else None
+        yield Count("writeback", view.tenant, (_forest(view), str(failure.error), server or "unknown")).name
 
 
 def _computers(view: DeviceView, context: Context, now_ms: int) -> Iterator[str]:

@@ -67,7 +67,8 @@ def live() -> None:
     objects = {Count("objects", "t", ("corp", "user", state)).name: n for state, n in states.items()}
     units = {Count("unjoined_units", "t", ("corp", f"Site {n}")).name: n for n in range(1, 60)}
     ages = {Count("unjoined_ages", "t", ("corp", age)).name: 2 for age in AGES}
-    streams.CENSUS.counts = Counter(computers | errors | objects | units | ages)
+    failing = {Count("writeback", "t", ("corp", "password_policy", server)).name: 3 for server in ("aadc01", "unknown")}
+    streams.CENSUS.counts = Counter(computers | errors | objects | units | ages | failing)
     streams.WAITS["join"].labels("t", "corp", "windows 11").observe(2400)
     for stage in ("created", "certificate", "pending"):
         streams.WAITS["stage"].labels("t", "corp", stage).observe(1800)

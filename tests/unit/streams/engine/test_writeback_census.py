@@ -22,7 +22,7 @@ MINUTE_MS = 60_000
 
 
 def counted(census: Counter[str]) -> dict[tuple[str, ...], int]:
-    """(forest, class) -> users."""
+    """(forest, class, server) -> users."""
     found = {count_of(name): number for name, number in (+census).items()}
     return {count.labels: number for count, number in found.items() if count.subject == "writeback"}
 
@@ -54,14 +54,14 @@ def test_a_user_counts_once_under_the_class_of_the_latest_failure_until_a_succes
     assert desk.users == {}
     desk.server("ann", now_ms, 31003, "33008")
     desk.server("bob", now_ms, 31003, "33008")
-    assert desk.users == {("corp", "password_policy"): 2}
+    assert desk.users == {("corp", "password_policy", "aadc01"): 2}
     desk.server("ann", now_ms + 20 * MINUTE_MS, 31003, "33008")
-    assert desk.users == {("corp", "password_policy"): 2}, "who tries again is no other user"
+    assert desk.users == {("corp", "password_policy", "aadc01"): 2}, "who tries again is no other user"
     desk.server("ann", now_ms + 40 * MINUTE_MS, 31003, "33004")
-    assert desk.users == {("corp", "password_policy"): 1, ("corp", "permission"): 1}
+    assert desk.users == {("corp", "password_policy", "aadc01"): 1, ("corp", "permission", "aadc01"): 1}
     desk.restart()
     desk.server("ann", now_ms + 60 * MINUTE_MS, 31002)
-    assert desk.users == {("corp", "password_policy"): 1}
+    assert desk.users == {("corp", "password_policy", "aadc01"): 1}
     desk.tick(now_ms + DAY_MS + MINUTE_MS)
     assert desk.users == {}
 
@@ -98,5 +98,5 @@ def test_random_passwords_fail_in_several_classes() -> None:
     for seed in range(30):
         world = RandomPasswords(seed).run(20)
         census = expected_census(world.objects(), {}, {}, now_ms=world.now_ms, events=world.events)
-        seen |= {error for _, error in counted(census)}
+        seen |= {error for _, error, _ in counted(census)}
     assert {"password_policy", "permission", "connectivity", "other"} <= seen
