@@ -30,8 +30,8 @@ PERMISSIONS = {
 }
 # Most tenants refuse these to every application: there is no permission of that kind yet.
 _OFTEN_REFUSED = frozenset({"features", "synchronization"})
-# What a finding says beside its verdict; no verdict rests on these alone.
-_DETAILS = frozenset({"deleted_users", "deleted_groups", "deleted_devices", "signIns"})
+# What was deleted before our first reading, and until when it can be restored: findings say less without.
+_DETAILS = frozenset({"deleted_users", "deleted_groups", "deleted_devices"})
 
 DETECTION = Detection(
     id="engine.source_refused",
@@ -45,7 +45,7 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/graph/permissions-reference",),
     false_positives=("A part that is left out on purpose, to keep the permissions few.",),
-    known_gaps=("The synchronisation settings are refused to applications in most tenants: low where only they are.",),
+    known_gaps=("Low where only settings that most tenants refuse, or lists of deleted items, are refused.",),
 )
 
 
