@@ -1,4 +1,4 @@
-"""Times when many computers do something at once and nobody is to be called: every alert rule stays quiet.
+"""Times when many computers do something at once, or synchronisation rests, and nobody is to be called.
 
 What the findings do then is shown by cases beside the rules; here it is whether Prometheus would ring for them.
 """
@@ -17,6 +17,7 @@ from streams.detections.detection import Detection
 from streams.detections.registry import all_detections
 from tests.support.findings import FOREST, TENANT
 from tests.support.prometheus import promtool
+from tests.support.quiet import QUIET, Labels, Quiet
 
 FAMILY = [each.detection for each in all_detections() if each.detection.family == "hybrid_join"]
 SILENT = [detection for detection in FAMILY if detection.alert is None]
@@ -74,11 +75,13 @@ def summer_holiday() -> dict[str, Any]:
     return story("a summer holiday", "1h", inputs, [60 * hours for hours in (weeks, 2 * weeks, 4 * weeks, 5 * weeks)])
 
 
-def story(name: str, interval: str, inputs: list[dict[str, str]], minutes: list[int]) -> dict[str, Any]:
+def story(
+    name: str, interval: str, inputs: list[dict[str, str]], minutes: list[int], family: list[Detection] | None = None
+) -> dict[str, Any]:
     tests = [
         {"eval_time": f"{minute}m", "alertname": alert_name(detection), "exp_alerts": []}
         for minute in minutes
-        for detection in FAMILY
+        for detection in family or FAMILY
     ]
     return {"name": name, "interval": interval, "input_series": inputs, "alert_rule_test": tests}
 
@@ -107,3 +110,90 @@ def test_the_same_morning_rings_where_what_should_pass_does_not(tmp_path: Path) 
 
     assert code != 0
     assert all(alert_name(detection) in words for detection in RINGING)
+
+
+SYNCHRONISATION = [
+    each.detection for each in all_detections() if each.detection.family in QUIET and each.detection.alert is not None
+]
+
+
+def shown(quiet: Quiet) -> list[dict[str, str]]:
+    """What the exporter shows of a play, minute by minute: zeros for what never opened."""
+    minutes = range(max(quiet.shown) + 1)
+    looks: list[dict[Labels, tuple[int, int]]] = []
+    for minute in minutes:
+        looks.append(quiet.shown.get(minute, looks[-1] if looks else {}))
+    seen = {labels for look in looks for labels in look}
+    inputs = [
+        series(detection, OPEN, f"0x{minutes[-1]}")
+        for detection in SYNCHRONISATION
+        if detection.id not in {name for name, _, _ in seen}
+    ]
+    for name, severity, forest in sorted(seen):
+        labels = f'detection="{name}",family="{name.partition(".")[0]}",severity="{severity}",tenant="{TENANT}"'
+        labels += f',forest="{forest}"'
+        standing = [look.get((name, severity, forest)) for look in looks]
+        inputs += [
+            {"series": f"{OPEN}{{{labels}}}", "values": " ".join(str(each[0] if each else 0) for each in standing)},
+            {"series": f"{OLDEST}{{{labels}}}", "values": " ".join(str(each[1]) if each else "stale" for each in standing)},
+        ]
+    return inputs
+
+
+def upgrade(quiet: Quiet, until_min: int) -> None:
+    """The installation wizard holds the scheduler from minute 121 on, and people go on working."""
+    renamed, leaver, newcomer = quiet.cast.person(), quiet.cast.person(), quiet.cast.hire("Nadia Neu")
+    engine = quiet.lab.engine
+    quiet.lab.forests[0].store.move(newcomer.guid, quiet.cast.main.layout.service_ou)
+
+    def over() -> None:
+        engine.stopped = False
+        engine.cycle()
+
+    quiet.play(
+        240,
+        look_every_min=1,
+        acts={
+            121: lambda: setattr(engine, "stopped", True),
+            122: lambda: renamed.write(displayName="Renamed Meanwhile"),
+            123: lambda: leaver.store.delete(leaver.guid),
+            124: lambda: newcomer.store.move(newcomer.guid, quiet.cast.main.layout.people_ou),
+            until_min: over,
+        },
+    )
+
+
+@pytest.mark.prometheus
+def test_nobody_is_called_for_an_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves out two cycles: what waits opens as late, and the engine catches up within the alerts' patience."""
+    quiet = Quiet(monkeypatch)
+    upgrade(quiet, until_min=193)
+    assert {name for look in quiet.shown.values() for name, _, _ in look} >= {"flow.export_overdue"}
+    code, words = played(tmp_path, story("an upgrade", "1m", shown(quiet), [150, 185, 193, 198, 239], SYNCHRONISATION))
+
+    assert code == 0, words
+
+
+@pytest.mark.prometheus
+def test_an_upgrade_that_takes_too_long_rings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = Quiet(monkeypatch)
+    upgrade(quiet, until_min=206)
+    code, words = played(tmp_path, story("a long upgrade", "1m", shown(quiet), [204], SYNCHRONISATION))
+
+    assert code != 0
+    assert "SyncHealthFlowExportOverdue" in words
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("enabled", [True, None], ids=["a weekend", "a tenant that never synchronised"])
+def test_nobody_is_called_while_nothing_happens(
+    enabled: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = Quiet(monkeypatch)
+    if enabled is None:
+        quiet.never_synchronised()
+    quiet.play(48 * 60, look_every_min=60)
+    told = story("nothing happens", "1m", shown(quiet), [60, 24 * 60, 48 * 60], SYNCHRONISATION)
+    code, words = played(tmp_path, told)
+
+    assert code == 0, words
