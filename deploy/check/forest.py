@@ -1,4 +1,4 @@
-"""One forest: every server, its certificate, our password, the right to replicate, the units in scope, the clock."""
+"""One forest: every server, its certificate, our password, the rights (ours and Connect's), the units, the clock."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from deploy.check.anchors import check_anchors
 from deploy.check.line import Line, fault, good, skew
 from producers.ad.connection import DirectoryConnection, open_connection
 from producers.ad.dirsync import DirSyncRequest
@@ -45,6 +46,7 @@ def _server(connection: DirectoryConnection, forest: ForestSettings) -> Iterator
         yield skew(forest.name, connection.server.host, clock, now_s)
     for naming_context in forest.naming_contexts or [identity.default_naming_context]:
         yield from _replication(connection, forest, identity, naming_context)
+        yield from check_anchors(connection, forest.name, naming_context)
     for unit in (*forest.include_ous, *forest.exclude_ous):
         if not connection.read(unit, attributes=["objectClass"]):
             yield fault(
