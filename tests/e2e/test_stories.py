@@ -47,16 +47,16 @@ ENGINE = {
 FLOW = {
     "authority.account_enabled_only_in_cloud", "authority.source_anchor_changed",
     "authority.edit_of_cloud_managed_object", "conflict.reference_to_unsynced_object", "flow.export_overdue",
-    "flow.missing_in_cloud", "flow.orphaned_in_cloud", "flow.attribute_drift", "engine.export_run_errors",
-    "engine.long_cycle",
+    "flow.missing_in_cloud", "flow.orphaned_in_cloud", "flow.attribute_drift", "flow.membership_drift",
+    "engine.export_run_errors", "engine.long_cycle",
 }  # fmt: skip
 
 TENANT = {
     "engine.connect_version_unsupported", "engine.cloud_sync_job_failing", "engine.seamless_sso_key_stale",
     "engine.source_refused", "engine.sync_feature_changed", "engine.verified_domain_change",
     "engine.password_hash_sync_failed", "engine.password_hash_sync_stopped", "engine.staging_takeover",
-    "engine.bulk_change",
 }  # fmt: skip
+MERGER = {"engine.bulk_change", "capacity.write_rate_limit"}
 # It ends after a day, and the story is over before.
 OUTLIVES, LAST = {"engine.sync_feature_changed"}, "9999"
 
@@ -102,6 +102,11 @@ def test_flow_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
 @pytest.mark.kafka
 def test_tenant_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
     check(run_demo(tmp_path, "--story", "tenant", "--kafka", empty_kafka.bootstrap), TENANT)
+
+
+@pytest.mark.kafka
+def test_merger_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
+    check(run_demo(tmp_path, "--story", "merger", "--speed", "60", "--kafka", empty_kafka.bootstrap), MERGER)
 
 
 def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(

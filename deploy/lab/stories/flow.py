@@ -47,9 +47,13 @@ class _Department:
         # The newcomer's account exists from the start, outside the synchronised units: its anchor is known.
         self._newcomer = cast.hire("Nadia Neu")
         self._newcomer.store.move(self._newcomer.guid, cast.main.layout.service_ou)
-        self._group = next(
-            found for found in cast.main.store.objects() if found.object_class == "group" and found.all("member")
-        )
+        groups = (
+            found for found in cast.main.store.objects()
+            if found.object_class == "group" and found.all("member") and self._engine.space.cloud_id(str(found.guid))
+        )  # fmt: skip
+        self._group, self._team = next(groups), next(groups)
+        team = self._team.targets("member")
+        self._joining = next(each for each in staff if each not in self._busy and each.guid not in team)
 
     def authority(self) -> list[Step]:
         """The wrong directory decides."""
@@ -131,6 +135,17 @@ class _Department:
                 ],
             ),
             Step(
+                name="joined", at_min=8, told=f"{self._joining.name} joins a group; the export loses it without a word",
+                act=self._join,
+                opens=[
+                    Expectation("flow.membership_drift", f"group/{self._tenant.tenant_id}/{self._team.sid}"),
+                ],
+            ),
+            Step(
+                name="joined again", at_min=96, told=f"{self._joining.name} is taken out of the group and put back",
+                act=self._join_again, repairs=["joined"],
+            ),
+            Step(
                 name="remembered", at_min=190, told=f"Somebody corrects {self._drifting.name} after all",
                 act=lambda: self._accept(self._drifting), repairs=["forgotten"],
             ),
@@ -185,6 +200,15 @@ class _Department:
         layout = self._cast.main.layout
         self._newcomer.store.move(self._newcomer.guid, layout.offices[_OFFICE])
         self._newcomer.store.add_values(self._group.guid, "member", self._newcomer.guid)
+
+    def _join(self) -> None:
+        self._engine.drop_members.add((str(self._team.guid), str(self._joining.guid)))
+        self._joining.store.add_values(self._team.guid, "member", self._joining.guid)
+
+    def _join_again(self) -> None:
+        self._engine.drop_members.clear()
+        self._joining.store.remove_values(self._team.guid, "member", self._joining.guid)
+        self._joining.store.add_values(self._team.guid, "member", self._joining.guid)
 
     def _refuse(self, person: Person, act: Act) -> None:
         self._engine.refused.add(str(person.guid))
