@@ -31,8 +31,8 @@ DETECTION = Detection(
     false_positives=("A change of the anchor from objectGUID that a full synchronisation is still carrying through.",),
     known_gaps=(
         (
-            "Where not one user has it and the anchor attribute may not be read, the forest is taken to use objectGUID; "
-            "`synchealth check` says whether the account of Connect has the right at all."
+            "Where not one user has it and the anchor attribute may not be read, the forest is taken to use "
+            "objectGUID; `synchealth check` says whether the account of Connect has the right at all."
         ),
         "Cloud Sync never writes the attribute: tenants that provision by it are not judged.",
     ),
