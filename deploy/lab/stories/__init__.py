@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from deploy.lab.hybrid import HybridOrganisation
-from deploy.lab.stories import conflicts, engine, flow, hybrid_join, tenant, writeback, writeback_objects
+from deploy.lab.stories import conflicts, engine, flow, hybrid_join, merger, tenant, writeback, writeback_objects
 from deploy.lab.stories.story import Story
 
 STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {
@@ -13,6 +13,7 @@ STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {
     "engine": engine.build,
     "flow": flow.build,
     "hybrid_join": hybrid_join.build,
+    "merger": merger.build,
     "tenant": tenant.build,
     "writeback": writeback.build,
     "writeback_objects": writeback_objects.build,

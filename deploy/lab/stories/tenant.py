@@ -20,7 +20,6 @@ from streams.contracts.identity import immutable_id_of_bytes
 _SECOND_SERVER = "AADC02"
 _OLD, _REFUSED = "2.5.3.0", "Synchronization.Read.All"
 _NEW_DOMAIN = "contoso-labs.example"
-_FEWEST_NEWCOMERS = 560
 _KEY_AGE_S = 40 * 86_400
 _EPOCH_OFFSET_S = 11_644_473_600
 
@@ -28,13 +27,10 @@ _EPOCH_OFFSET_S = 11_644_473_600
 def build(lab: HybridOrganisation) -> Story:
     """The story over `lab`."""
     operations = _Operations(lab)
-    steps = [
-        *operations.neglect(), *operations.settings(), *operations.passwords(), *operations.servers(),
-        *operations.bulk(),
-    ]  # fmt: skip
+    steps = [*operations.neglect(), *operations.settings(), *operations.passwords(), *operations.servers()]
     return Story(
         name="tenant",
-        summary="Neglected upkeep, changed settings, dead password sync, another server and a merger",
+        summary="Neglected upkeep, changed settings, dead password sync and another server",
         steps=sorted(steps, key=lambda step: step.at_min),
     )
 
@@ -154,22 +150,9 @@ class _Operations:
             ),
         ]  # fmt: skip
 
-    def bulk(self) -> list[Step]:
-        """A merger."""
-        return [
-            Step(
-                name="merger", at_min=125, told=f"A company is taken over: {self._newcomers} accounts at once",
-                act=self._hire, opens=[self._of_tenant("engine.bulk_change")], holds_sync=True,
-            ),
-        ]  # fmt: skip
-
     @property
     def _view(self) -> str:
         return f"tenant/{self._tenant.tenant_id}"
-
-    @property
-    def _newcomers(self) -> int:
-        return max(_FEWEST_NEWCOMERS, self._tenant.count() // 6)
 
     def _of_tenant(self, detection: str) -> Expectation:
         return Expectation(detection, self._view)
@@ -219,7 +202,3 @@ class _Operations:
     def _activate(self, server: str) -> None:
         self._engine.tenant.audit.servers[:] = [server]
         self._work()
-
-    def _hire(self) -> None:
-        for number in range(self._newcomers):
-            self._cast.hire(f"Fabio Fabrikam {number:04}")

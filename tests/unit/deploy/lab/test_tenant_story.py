@@ -1,4 +1,4 @@
-"""The tenant story is true at the speed of life: each finding opens and resolves, and nothing else goes wrong."""
+"""The stories of tenant and merger are true at the speed of life: each finding opens and resolves, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.rehearsal import START_MS, StreamedRehearsal
 
-LAST_MIN = 152
+LAST_MIN = 125
 FAMILIES = {"authority", "capacity", "engine"}
 DAY_MS = 86_400_000
 
@@ -21,3 +21,12 @@ def test_every_finding_of_the_story_opens_and_resolves_and_nothing_else_does(mon
     rehearsal.lab.tenant.record_sync()
     rehearsal.look()
     assert "engine.sync_feature_changed" not in {finding.detection for finding in rehearsal.standing.values()}
+
+
+def test_a_merger_is_one_change_in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
+    families = {*FAMILIES, "flow"}
+    rehearsal = StreamedRehearsal("merger", monkeypatch, lambda each: each.detection.family in families)
+    rehearsal.play(31, look_every_min=10)
+    assert rehearsal.unfinished == []
+    assert rehearsal.surprises == []
+    assert rehearsal.standing == {}
