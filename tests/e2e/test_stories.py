@@ -109,6 +109,12 @@ def test_merger_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
     check(run_demo(tmp_path, "--story", "merger", "--speed", "60", "--kafka", empty_kafka.bootstrap), MERGER)
 
 
+@pytest.mark.kafka
+def test_large_group_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
+    kafka = ("--kafka", empty_kafka.bootstrap)
+    check(run_demo(tmp_path, "--story", "large_group", "--speed", "60", *kafka), {"capacity.group_too_large"})
+
+
 def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

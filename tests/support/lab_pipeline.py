@@ -5,6 +5,8 @@ Where the oracle sees objects as they stand, this audience sees them change, as 
 
 from __future__ import annotations
 
+import uuid
+
 import msgspec
 
 from deploy.lab.hybrid import HybridOrganisation
@@ -68,18 +70,21 @@ class LabPipeline(Pipeline):
         gone = op is Operation.DELETED
         fact = Fact(
             op=op, object_id=state.object_id, seq=self._seq, ts_ms=now_ms, kind=state.kind, full=not gone,
-            attributes={} if gone else state.attributes, links={} if gone else _links(item),
+            attributes={} if gone else state.attributes, links={} if gone else self._links(item),
         )  # fmt: skip
         self.feed(Origin(name=name, side=state.side, tenant=state.tenant, forest=state.forest), [fact], now_ms=now_ms)
 
-
-def _links(item: DirectoryObject) -> dict[str, LinkChange]:
-    """Complete sets, for what a full statement leaves out was not said; in AD the far end is known by its SID alone."""
-    ad = item.state.side == "ad"
-    sets: dict[str, list[Link]] = {name: [] for name in (("member", "manager") if ad else ("members",))}
-    for attribute, far_end in sorted(item.links):
-        sets[attribute].append(Link(id=far_end, sid=far_end if ad else None))
-    return {name: LinkChange(added=added, complete=True) for name, added in sets.items()}
+    def _links(self, item: DirectoryObject) -> dict[str, LinkChange]:
+        """Complete sets, for what a full statement leaves out was not said."""
+        state = item.state
+        if state.side == "entra":
+            return {"members": LinkChange(added=[Link(far_end) for _, far_end in sorted(item.links)], complete=True)}
+        store = next(forest.store for forest in self._lab.forests if forest.name == state.forest)
+        found = store.get(uuid.UUID(state.object_id))
+        return {
+            name: LinkChange(added=[Link(str(far), store.get(far).sid) for far in found.targets(name)], complete=True)
+            for name in ("member", "manager")
+        }
 
 
 def at(state: TenantState, now_ms: int) -> TenantState:

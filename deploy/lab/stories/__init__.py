@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from deploy.lab.hybrid import HybridOrganisation
-from deploy.lab.stories import conflicts, engine, flow, hybrid_join, merger, tenant, writeback, writeback_objects
+from deploy.lab.stories import (
+    conflicts,
+    engine,
+    flow,
+    hybrid_join,
+    large_group,
+    merger,
+    tenant,
+    writeback,
+    writeback_objects,
+)
 from deploy.lab.stories.story import Story
 
 STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {
@@ -13,6 +23,7 @@ STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {
     "engine": engine.build,
     "flow": flow.build,
     "hybrid_join": hybrid_join.build,
+    "large_group": large_group.build,
     "merger": merger.build,
     "tenant": tenant.build,
     "writeback": writeback.build,
