@@ -115,6 +115,12 @@ def test_large_group_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> N
     check(run_demo(tmp_path, "--story", "large_group", "--speed", "60", *kafka), {"capacity.group_too_large"})
 
 
+@pytest.mark.kafka
+def test_large_directory_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
+    kafka = ("--kafka", empty_kafka.bootstrap)
+    check(run_demo(tmp_path, "--story", "large_directory", "--speed", "60", *kafka), {"capacity.sql_express_limit"})
+
+
 def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
