@@ -27,7 +27,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-endpoint-api-v2",
         "https://learn.microsoft.com/entra/identity/hybrid/connect/reference-connect-sync-attributes-synchronized",
     ),
-    suppressed_by=("engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
+    suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
     false_positives=(
         "A synchronisation rule of your own that filters or transforms member.",
         "A group whose members the cloud hides from our application (hidden membership).",

@@ -24,7 +24,7 @@ DETECTION = Detection(
         "computer and restart it."
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/manage-stale-devices",),
-    suppressed_by=("engine.sync_stopped",),
+    suppressed_by=("engine.long_cycle", "engine.sync_stopped"),
     known_gaps=(
         (
             "Deletions from before our first reading of the tenant show as not_synced, unless Entra keeps the device "

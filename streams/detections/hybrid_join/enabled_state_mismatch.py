@@ -21,7 +21,7 @@ DETECTION = Detection(
         "look at the export errors of the device; disable it in Entra ID by hand if it must not sign in."
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/manage-device-identities",),
-    suppressed_by=("engine.sync_stopped",),
+    suppressed_by=("engine.long_cycle", "engine.sync_stopped"),
     known_gaps=("Counted anew when the computer changes its password (every 30 days).",),
 )
 

@@ -21,7 +21,7 @@ DETECTION = Detection(
         "options in Entra Connect; device sync is off by default in Cloud Sync), then look at the export errors."
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/how-to-hybrid-join-verify",),
-    suppressed_by=("engine.sync_stopped",),
+    suppressed_by=("engine.long_cycle", "engine.sync_stopped"),
     false_positives=("A filter of the engine that include_ous and exclude_ous do not repeat.",),
     known_gaps=("Counted anew when the computer changes its password (every 30 days).",),
 )

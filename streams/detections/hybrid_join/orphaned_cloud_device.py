@@ -21,7 +21,7 @@ DETECTION = Detection(
         "scope). If the computer is gone for good, disable the device in Entra ID, then delete it."
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/manage-stale-devices",),
-    suppressed_by=("engine.sync_stopped",),
+    suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.deletion_threshold_reached"),
     known_gaps=("Computers deleted before our first reading of AD are not known; their devices show as stale.",),
 )
 
