@@ -133,9 +133,11 @@ def shown(quiet: Quiet) -> list[dict[str, str]]:
         labels = f'detection="{name}",family="{name.partition(".")[0]}",severity="{severity}",tenant="{TENANT}"'
         labels += f',forest="{forest}"'
         standing = [look.get((name, severity, forest)) for look in looks]
+        counts = [each[0] if each else 0 for each in standing]
+        oldest = [each[1] if each else "stale" for each in standing]
         inputs += [
-            {"series": f"{OPEN}{{{labels}}}", "values": " ".join(str(each[0] if each else 0) for each in standing)},
-            {"series": f"{OLDEST}{{{labels}}}", "values": " ".join(str(each[1]) if each else "stale" for each in standing)},
+            {"series": f"{OPEN}{{{labels}}}", "values": " ".join(map(str, counts))},
+            {"series": f"{OLDEST}{{{labels}}}", "values": " ".join(map(str, oldest))},
         ]
     return inputs
 
