@@ -20,6 +20,9 @@ HELD_BACK = "stopped-deletion-threshold-exceeded"
 HELD_BACK_EVENT = "directory synchronization/116"
 BROKEN_OFF = ("stopped-", "no-start-", "aborted-")
 _RUNNING = "in-progress"
+# Both are written by the synchronisation service itself, while it runs a profile too.
+_HEARTBEATS = frozenset({"passwordresetservice/31019", "directory synchronization/654"})
+_ALIVE_STEP_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +33,27 @@ class ServerRuns:
     exports:   the newest finished export of each connector, the oldest first.
     failed:    the newest run that stopped or never started.
     held_back: the newest event 116: more deletions wait than the threshold lets through.
+    alive_ms:  after a run that may take hours: when the service last gave a sign of life (ms, in steps of ten
+               minutes, so that a heartbeat is not news to the tenant each time); else 0.
     """
 
     latest: Event | None
     exports: tuple[Event, ...]
     failed: Event | None
     held_back: Event | None
+    alive_ms: int = 0
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Self:
         """Of what the server's view remembers, the oldest first."""
         known = tuple(events)
+        latest = next((event for event in reversed(known) if status_of(event)), None)
         return cls(
-            latest=next((event for event in reversed(known) if status_of(event)), None),
+            latest=latest,
             exports=tuple(run for run in latest_runs(known) if is_export(run)),
             failed=next((event for event in reversed(known) if status_of(event).startswith(BROKEN_OFF)), None),
             held_back=next((event for event in reversed(known) if event.name == HELD_BACK_EVENT), None),
+            alive_ms=_alive_ms(latest, known),
         )
 
     @classmethod
@@ -55,7 +63,7 @@ class ServerRuns:
             [body.get("latest"), body.get("exports", ()), body.get("failed"), body.get("held_back")],
             tuple[Event | None, tuple[Event, ...], Event | None, Event | None],
         )
-        return cls(latest, exports, failed, held_back)
+        return cls(latest, exports, failed, held_back, int(body.get("alive_ms", 0)))
 
     @property
     def told(self) -> dict[str, Any]:
@@ -65,6 +73,7 @@ class ServerRuns:
             "exports": [_bare(run) for run in self.exports],
             "failed": _bare(self.failed),
             "held_back": _bare(self.held_back),
+            "alive_ms": self.alive_ms,
         }
         return {name: value for name, value in said.items() if value}
 
@@ -107,6 +116,11 @@ def is_running(run: Event) -> bool:
     return status_of(run) == _RUNNING
 
 
+def is_full(run: Event) -> bool:
+    """Whether the run reads or synchronises everything, which may take hours."""
+    return profile_of(run).lower().startswith("full")
+
+
 def is_export(run: Event) -> bool:
     """Whether this run writes to a directory."""
     return "export" in profile_of(run).lower()
@@ -116,6 +130,13 @@ def is_cloud(connector: str) -> bool:
     """Whether the connector is Entra ID's: setup names it "<tenant>.onmicrosoft.com - AAD"."""
     name = connector.lower()
     return name.endswith(("- aad", "- entra id")) or "onmicrosoft." in name
+
+
+def _alive_ms(run: Event | None, events: Iterable[Event]) -> int:
+    if run is None or not (is_running(run) or is_full(run)):
+        return 0
+    beats = [event.ts_ms for event in events if event.name in _HEARTBEATS and event.ts_ms > run.ts_ms]
+    return max(beats, default=0) // _ALIVE_STEP_MS * _ALIVE_STEP_MS
 
 
 def _bare(event: Event | None) -> dict[str, Any] | None:

@@ -13,14 +13,14 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.engine.sync_stopped import usual_cycle_ms
-from streams.views.runs import ServerRuns, connector_of, is_running, profile_of
+from streams.views.runs import ServerRuns, connector_of, is_full, is_running, profile_of
 from streams.views.tenant import TenantView
 
 # In half cycles: symptoms are late after two cycles, so it must be known before.
 LONG_HALVES = 3
-# How long evidence lasts, and since the last synchronisation: an engine that stops in its cycle is found after that.
+# How long evidence lasts, and since the last synchronisation (in usual cycles): an engine that stops in its cycle is found after that.
 WRITES_LAST, WRITES_AT_MOST = 1, 8
-RUNS_LAST, RUNS_AT_MOST = 2, 48
+RUNS_LAST, RUNS_AT_MOST = 2, 24
 # The end of an export and the tenant's new time of synchronisation are told by different ways: a sixth of a cycle.
 _TOLD_WITHIN = 6
 
@@ -42,7 +42,7 @@ DETECTION = Detection(
     tenant_wide=True,
     false_positives=("A full synchronisation that was planned.",),
     known_gaps=(
-        "A single run of more than two usual cycles that writes nothing looks like a stopped engine.",
+        "A single silent run of more than two usual cycles looks like a stopped engine where no heartbeat is shipped.",
         "Without the server's log, exports that break off count as one long cycle, for eight usual ones at most.",
     ),
 )
@@ -69,8 +69,10 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         run = runs.latest
         if run is None or run.ts_ms < begun_ms:
             continue
-        if is_running(run) or profile_of(run).lower().startswith("full"):
-            until_ms.append(min(run.ts_ms + RUNS_LAST * cycle_ms, synced_ms + RUNS_AT_MOST * cycle_ms))
+        if is_running(run) or is_full(run):
+            # A full run says nothing for hours; the service that runs it does.
+            heard_ms = max(run.ts_ms, runs.alive_ms)
+            until_ms.append(min(heard_ms + RUNS_LAST * cycle_ms, synced_ms + RUNS_AT_MOST * cycle_ms))
             running[name] = f"{profile_of(run)} of {connector_of(run) or 'a connector'}"
     ends_ms = max(until_ms, default=now_ms)
     if now_ms >= ends_ms:
