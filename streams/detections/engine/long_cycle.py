@@ -18,7 +18,7 @@ from streams.views.tenant import TenantView
 
 # In half cycles: symptoms are late after two cycles, so it must be known before.
 LONG_HALVES = 3
-# How long evidence lasts, and since the last synchronisation (in usual cycles): an engine that stops in its cycle is found after that.
+# In cycles, how long evidence lasts, and since the last synchronisation: an engine that stops midway is found after it.
 WRITES_LAST, WRITES_AT_MOST = 1, 8
 RUNS_LAST, RUNS_AT_MOST = 2, 24
 # The end of an export and the tenant's new time of synchronisation are told by different ways: a sixth of a cycle.
