@@ -186,6 +186,7 @@ SYNCED_BY_KIND = 'sum by (kind) (synchealth_flow_objects{tenant=~"$tenant", fore
 EVENTS_READ = "sum by (source, log) (rate(synchealth_producer_events_published_total[$__rate_interval]))"
 SUPPRESSED_BY_DETECTION = f"sum by (detection) (max by ({_LABELS}) (synchealth_findings_suppressed{_OF_TENANT}))"
 SYNC_AGE = f"time() - max by (tenant) (synchealth_tenant_last_sync_timestamp_seconds{_OF_TENANT})"
+CYCLES = f"max by (tenant) (changes(synchealth_tenant_last_sync_timestamp_seconds{_OF_TENANT}[1h]))"
 PASSWORD_SYNC_AGE = f"time() - max by (tenant) (synchealth_tenant_last_password_sync_timestamp_seconds{_OF_TENANT})"
 QUOTA_USED = f"max by (tenant) (synchealth_tenant_quota_used_objects{_OF_TENANT})"
 QUOTA = f"max by (tenant) (synchealth_tenant_quota_objects{_OF_TENANT})"

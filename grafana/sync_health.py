@@ -111,6 +111,20 @@ def _flow() -> list[Any]:
 def _engine() -> list[Any]:
     return [
         lines(
+            "Cycles in an hour",
+            "How often the last synchronisation of each tenant has moved on within the hour before: two by default.",
+            "short",
+            (queries.CYCLES, "{{tenant}}"),
+            no_value="never synchronised",
+        ),
+        lines(
+            "Age of the oldest engine finding",
+            "Per detection: how long the finding that has stood longest has been open.",
+            "s",
+            (queries.family_age("engine"), "{{detection}}"),
+            no_value="nothing open",
+        ),
+        lines(
             "Open engine findings",
             "By detection; `synchealth findings --family engine` names servers, jobs and connectors.",
             "short",
