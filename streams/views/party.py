@@ -105,7 +105,7 @@ def party_body(state: ObjectState, view: str | None, out_of_scope: str | None) -
         "tenant": state.tenant,
         "distinguished_name": state.text("distinguishedName" if ad else "onPremisesDistinguishedName"),
         "user_principal_name": state.text("userPrincipalName"),
-        "display_name": state.text("displayName") or state.text("name"),
+        "display_name": state.text("displayName") or _own_name(state),
         "source_anchor": source_anchor(state),
         "sid": state.text("objectSid" if ad else "onPremisesSecurityIdentifier"),
         "forest": state.forest,
@@ -115,6 +115,12 @@ def party_body(state: ObjectState, view: str | None, out_of_scope: str | None) -
         "created": state.text("whenCreated") if ad else None,
     }
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _own_name(state: ObjectState) -> str | None:
+    """Its name attribute; of a deleted AD object without what the directory has added: "name\\nDEL:<objectGUID>"."""
+    name = state.text("name")
+    return name.partition("\nDEL:")[0] if name and not state.alive else name
 
 
 def source_anchor(state: ObjectState) -> str | None:
