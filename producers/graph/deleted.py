@@ -16,14 +16,13 @@ from typing import Any
 from producers.graph.client import GraphClient, GraphError
 from producers.graph.collections import DEVICES, GROUPS, USERS, Collection
 from producers.graph.delta import DeltaTask, dead_letter
+from producers.graph.listing import Listing
 from producers.graph.mapping import attributes_of, object_id
 from producers.graph.task import Step
-from streams.contracts.checkpoint import Checkpoint
-from streams.contracts.errors import InvalidRecordError, RetriableError
+from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, Operation
 from streams.contracts.times import parse_rfc3339
 from streams.runtime.clock import Sequence, now_ms
-from streams.runtime.logs import get_logger
 
 DELETED_PERMISSIONS = {
     USERS.name: "User.Read.All",
@@ -37,10 +36,7 @@ NOT_IN_V1 = frozenset({400, 404})
 
 _PAGE = 999
 _REFUSED = frozenset({400, 401, 403, 404, 410})
-_BUCKET_CHARACTERS = 2  # of the id, so 256 checkpoint parts: a few kB each at ten thousand deleted objects
 _RESTORABLE, _PURGED = "changed", "deleted"  # delta's own words for @removed
-
-log = get_logger(__name__)
 
 
 def deleted_path(collection: Collection, top: int = _PAGE) -> str:
@@ -49,11 +45,8 @@ def deleted_path(collection: Collection, top: int = _PAGE) -> str:
     return f"/directory/deletedItems/{cast}?$select={','.join(('id', *collection.properties))}&$top={top}"
 
 
-class DeletedTask:
-    """The deleted items of one collection. `refusal`: what Graph answered where we may not read them; else None.
-
-    What was told survives a restart in checkpoint parts: object id -> deletedDateTime.
-    """
+class DeletedTask(Listing[str]):
+    """The deleted items of one collection: object id -> deletedDateTime, as it was told."""
 
     def __init__(
         self,
@@ -64,58 +57,17 @@ class DeletedTask:
         delta: DeltaTask,
         interval_s: float,
     ) -> None:
-        self.name = f"deleted_{collection.name}"
-        self.interval_s = interval_s
-        self.refusal: str | None = None
+        name = f"deleted_{collection.name}"
+        super().__init__(name, client, source, sequence, interval_s, refused=_REFUSED, bucket_characters=2)
         self._collection = collection
-        self._client = client
-        self._source = source
-        self._sequence = sequence
         self._delta = delta
-        self._told: dict[str, str] = {}
-        self._dirty: set[str] = set()
         self._listed: set[str] = set()
-        self._link: str | None = None
         self._beta = False
 
     @property
     def ready(self) -> bool:
         """Only while delta knows what lives."""
         return self._delta.completed and self._delta.full_pass is None
-
-    @property
-    def resting(self) -> bool:
-        """Whether the list is at its end."""
-        return self._link is None
-
-    @property
-    def full_pass(self) -> str | None:
-        """Never: it tells differences only."""
-        return None
-
-    def restore(self, checkpoints: list[Checkpoint]) -> None:
-        """Take back what was told; a list cut short begins again."""
-        self._told, self._dirty, self._link = {}, set(), None
-        for saved in checkpoints:
-            if saved.source == self._source and saved.part.startswith(f"{self.name}/"):
-                self._told |= saved.position.get("told", {})
-
-    def fetch(self) -> dict[str, Any] | None:
-        """A page of deleted items; None where there are none to read. Raises RetriableError."""
-        try:
-            page = self._page()
-        except GraphError as error:
-            if error.status not in _REFUSED:
-                raise RetriableError(str(error)) from error
-            refusal = f"{error.status} {error.code}"
-            if self.refusal != refusal:
-                log.warning("unknown", source=self._source, part=self.name, error=str(error))
-            self.refusal = refusal
-            return None
-        if not isinstance(page.get("value"), list):
-            raise RetriableError(f"{self.name}: the page has no value; asking again")
-        self.refusal = None
-        return page
 
     def apply(self, answer: dict[str, Any] | None) -> Step:
         """Facts about deleted objects of which that was not told, and about those that are kept no longer."""
@@ -131,16 +83,13 @@ class DeletedTask:
                 self._compare(item, ts_ms, step)
             except InvalidRecordError as error:
                 step.rejected.append(dead_letter(item, error, ts_ms))
-        following = answer.get("@odata.nextLink")
-        self._link = following if isinstance(following, str) else None
+        self._follow(answer)
         if self._link is None:
             self._forget(ts_ms, step)
         step.checkpoints += self._changes(ts_ms)
         return step
 
-    def _page(self) -> dict[str, Any]:
-        if self._link is not None:
-            return self._client.get(self._link)
+    def _first_page(self) -> dict[str, Any]:
         path = deleted_path(self._collection)
         if self._beta:
             return self._client.get(self._client.beta_url(path))
@@ -190,32 +139,6 @@ class DeletedTask:
             changed_ms=changed_ms,
             attributes=attributes,
         )
-
-    def _note(self, name: str, deleted: str | None) -> None:
-        if self._told.get(name) == deleted:
-            return
-        if deleted is None:
-            del self._told[name]
-        else:
-            self._told[name] = deleted
-        self._dirty.add(name[:_BUCKET_CHARACTERS])
-
-    def _changes(self, ts_ms: int) -> list[Checkpoint]:
-        dirty, self._dirty = self._dirty, set()
-        parts: dict[str, dict[str, str]] = {bucket: {} for bucket in sorted(dirty)}
-        for name, deleted in self._told.items():
-            if name[:_BUCKET_CHARACTERS] in parts:
-                parts[name[:_BUCKET_CHARACTERS]][name] = deleted
-        return [
-            Checkpoint(
-                source=self._source,
-                part=f"{self.name}/{bucket}",
-                seq=self._sequence.last,
-                ts_ms=ts_ms,
-                position={"told": told} if told else {},
-            )
-            for bucket, told in parts.items()
-        ]
 
 
 def _ms(text: str) -> int | None:

@@ -11,78 +11,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from producers.graph.client import GraphClient, GraphError
+from producers.graph.client import GraphClient
 from producers.graph.delta import DeltaTask
+from producers.graph.listing import Listing
 from producers.graph.mapping import object_id
 from producers.graph.task import Step
-from streams.contracts.checkpoint import Checkpoint
-from streams.contracts.errors import InvalidRecordError, RetriableError
+from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import WRITEBACK_ENABLED, Fact, ObjectKind, Operation
 from streams.runtime.clock import Sequence, now_ms
 from streams.runtime.logs import get_logger
 
 _PATH = "/groups?$select=id,writebackConfiguration&$top=999"
 _REFUSED = frozenset({400, 403, 404})
-_BUCKET_CHARACTERS = 1  # of the id, so 16 checkpoint parts: a few kB each at a thousand marked groups
 
 log = get_logger(__name__)
 
 
-class WritebackTask:
-    """Tells marks that differ from what was told; those told survive a restart in checkpoint parts."""
-
-    name = "groups writeback"
+class WritebackTask(Listing[bool]):
+    """Tells marks that differ from what was told. A refusal is no finding of its own: marks are the beta's."""
 
     def __init__(
         self, client: GraphClient, source: str, sequence: Sequence, after: DeltaTask, interval_s: float
     ) -> None:
-        self.interval_s = interval_s
-        self._client = client
-        self._source = source
-        self._sequence = sequence
+        super().__init__(
+            "groups writeback", client, source, sequence, interval_s, refused=_REFUSED, bucket_characters=1
+        )
         self._after = after
-        self._told: dict[str, bool] = {}
-        self._dirty: set[str] = set()
-        self._link: str | None = None
-        self._refusal: str | None = None
 
     @property
     def ready(self) -> bool:
         """Not while delta reads everything anyway."""
         return self._after.full_pass is None
-
-    @property
-    def resting(self) -> bool:
-        """Whether the list is at its end."""
-        return self._link is None
-
-    @property
-    def full_pass(self) -> str | None:
-        """Never: it tells differences only."""
-        return None
-
-    def restore(self, checkpoints: list[Checkpoint]) -> None:
-        """Take back what was told; a round cut short begins again."""
-        self._told, self._dirty, self._link = {}, set(), None
-        for saved in checkpoints:
-            if saved.source == self._source and saved.part.startswith(f"{self.name}/"):
-                self._told |= saved.position.get("marks", {})
-
-    def fetch(self) -> dict[str, Any] | None:
-        """A page of groups; None where the beta does not tell. Raises RetriableError."""
-        try:
-            page = self._client.get(self._link or self._client.beta_url(_PATH))
-        except GraphError as error:
-            if error.status not in _REFUSED:
-                raise RetriableError(str(error)) from error
-            if self._refusal != error.code:
-                log.warning("unknown", source=self._source, part=self.name, error=str(error))
-            self._refusal = error.code
-            return None
-        if not isinstance(page.get("value"), list):
-            raise RetriableError(f"{self.name}: the page has no value; asking again")
-        self._refusal = None
-        return page
 
     def apply(self, answer: dict[str, Any] | None) -> Step:
         """Facts about groups whose mark differs from what was told."""
@@ -90,14 +49,13 @@ class WritebackTask:
         if answer is None:
             self._link = None
             return step
-        following = answer.get("@odata.nextLink")
-        self._link = following if isinstance(following, str) else None
+        self._follow(answer)
         for item in answer["value"]:
             try:
                 self._compare(object_id(item), _mark(item), step)
             except InvalidRecordError as error:
                 log.warning("unusable item", task=self.name, reason=error.reason)
-        step.checkpoints += self._changes()
+        step.checkpoints += self._changes(now_ms())
         return step
 
     def complete(self, facts: Iterable[Fact]) -> None:
@@ -125,30 +83,8 @@ class WritebackTask:
             )
         )
 
-    def _note(self, name: str, mark: bool | None) -> None:
-        if mark is None:
-            self._told.pop(name, None)
-        else:
-            self._told[name] = mark
-        self._dirty.add(name[:_BUCKET_CHARACTERS])
-
-    def _changes(self) -> list[Checkpoint]:
-        dirty, self._dirty = self._dirty, set()
-        parts: dict[str, dict[str, bool]] = {bucket: {} for bucket in sorted(dirty)}
-        for name, mark in self._told.items():
-            if name[:_BUCKET_CHARACTERS] in parts:
-                parts[name[:_BUCKET_CHARACTERS]][name] = mark
-        seq, ts_ms = self._sequence.last, now_ms()
-        return [
-            Checkpoint(
-                source=self._source,
-                part=f"{self.name}/{bucket}",
-                seq=seq,
-                ts_ms=ts_ms,
-                position={"marks": marks} if marks else {},
-            )
-            for bucket, marks in parts.items()
-        ]
+    def _first_page(self) -> dict[str, Any]:
+        return self._client.get(self._client.beta_url(_PATH))
 
 
 def _mark(item: dict[str, Any]) -> bool | None:
