@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.lab.entra.tenant import TenantStore
+from deploy.lab.sync.audit import audit_row
 
 _ADMIN = "omar.farouk@contoso.com"
 
@@ -22,19 +23,12 @@ def audited(
 ) -> None:
     """Append a row: `by` did it, successfully. `target`: id, type, displayName of what it was done to."""
     user = {"id": str(uuid.uuid5(uuid.NAMESPACE_DNS, by)), "userPrincipalName": by, "displayName": None}
-    tenant.append_log(
-        "directoryAudits",
-        {
-            "category": category,
-            "correlationId": str(uuid.uuid4()),
-            "result": "success",
-            "resultReason": "",
-            "activityDisplayName": activity,
-            "loggedByService": service,
-            "operationType": "Update",
-            "userAgent": None,
-            "initiatedBy": {"user": user, "app": None},
-            "targetResources": [{"modifiedProperties": [], **(target or {})}],
-            "additionalDetails": [],
-        },
+    row = audit_row(
+        activity,
+        category=category,
+        operation="Update",
+        by={"user": user, "app": None},
+        target={"modifiedProperties": [], **(target or {})},
+        service=service,
     )
+    tenant.append_log("directoryAudits", row)

@@ -107,19 +107,15 @@ class AuditTrail:
             return
         self._store.append_log(
             "directoryAudits",
-            {
-                "category": category,
-                "correlationId": str(uuid.uuid4()),
-                "result": "success",
-                "resultReason": "",
-                "activityDisplayName": activity,
-                "loggedByService": service,
-                "operationType": operation,
-                "userAgent": None,
-                "initiatedBy": self.initiator(self.servers[next(self._rows) % len(self.servers)]),
-                "targetResources": [dict(target)],
-                "additionalDetails": details or [],
-            },
+            audit_row(
+                activity,
+                category=category,
+                operation=operation,
+                by=self.initiator(self.servers[next(self._rows) % len(self.servers)]),
+                target=target,
+                details=details,
+                service=service,
+            ),
         )
 
     def initiator(self, server: str) -> dict[str, Any]:
@@ -144,6 +140,32 @@ class AuditTrail:
             "servicePrincipalName": None,
         }
         return {"user": None, "app": app}
+
+
+def audit_row(
+    activity: str,
+    *,
+    category: str,
+    operation: str,
+    by: Mapping[str, Any],
+    target: Mapping[str, Any],
+    details: list[dict[str, str]] | None = None,
+    service: str = "Core Directory",
+) -> dict[str, Any]:
+    """A row of the audit log about something that went well; `by`: initiatedBy, `target`: the target resource."""
+    return {
+        "category": category,
+        "correlationId": str(uuid.uuid4()),
+        "result": "success",
+        "resultReason": "",
+        "activityDisplayName": activity,
+        "loggedByService": service,
+        "operationType": operation,
+        "userAgent": None,
+        "initiatedBy": dict(by),
+        "targetResources": [dict(target)],
+        "additionalDetails": details or [],
+    }
 
 
 def _modified(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.engine.census import count_of
 from streams.engine.oracle import expected_census
 from tests.support.cases import START_MS, guid_of, sid_of
-from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
-from tests.unit.streams.engine.test_writeback_convergence import DAY_MS, LATER_MS, RandomPasswords
+from tests.support.pipeline import AD, TENANT, Pipeline
+from tests.unit.streams.engine.test_writeback_convergence import DAY_MS, LATER_MS, RandomPasswords, disordered
 
 MINUTE_MS = 60_000
 
@@ -70,21 +70,7 @@ def test_a_user_counts_once_under_the_class_of_the_latest_failure_until_a_succes
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 30))
 def test_the_stream_counts_what_the_oracle_counts(seed: int, steps: int) -> None:
     world = RandomPasswords(seed).run(steps)
-    chance, pipeline = random.Random(seed + 1), Pipeline()
-    for name in world.ad:
-        fact = Fact(op=Operation.READ, object_id=guid_of(f"{name}-c"), seq=START_MS << 12, ts_ms=START_MS, full=True,
-                    kind=ObjectKind.USER, attributes=world.cloud(name))  # fmt: skip
-        pipeline.feed(ENTRA, [fact])
-    items: list[Event | Fact] = [*world.events, *world.facts]
-    items += chance.sample(items, chance.randrange(len(items) + 1))
-    chance.shuffle(items)
-    for item in items:
-        if isinstance(item, Event):
-            pipeline.log([item], now_ms=item.ts_ms)
-        else:
-            pipeline.feed(AD, [item])
-        if chance.random() < 0.1:
-            pipeline.restart()
+    pipeline = disordered(world, random.Random(seed + 1))
     for later_ms in LATER_MS:
         now_ms = world.now_ms + later_ms
         pipeline.tick(now_ms)

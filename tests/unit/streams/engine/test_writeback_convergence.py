@@ -144,6 +144,26 @@ class RandomPasswords:
                   details=details)  # fmt: skip
 
 
+def disordered(world: RandomPasswords, chance: random.Random) -> Pipeline:
+    """A pipeline that was told of the world in any order, in part twice, and was killed now and then."""
+    pipeline = Pipeline()
+    for name in world.ad:
+        fact = Fact(op=Operation.READ, object_id=guid_of(f"{name}-c"), seq=START_MS << 12, ts_ms=START_MS, full=True,
+                    kind=ObjectKind.USER, attributes=world.cloud(name))  # fmt: skip
+        pipeline.feed(ENTRA, [fact])
+    items: list[Event | Fact] = [*world.events, *world.facts]
+    items += chance.sample(items, chance.randrange(len(items) + 1))
+    chance.shuffle(items)
+    for item in items:
+        if isinstance(item, Event):
+            pipeline.log([item], now_ms=chance.choice([item.ts_ms, world.now_ms]))
+        else:
+            pipeline.feed(AD, [item])
+        if chance.random() < 0.1:
+            pipeline.restart()
+    return pipeline
+
+
 def _expected(world: RandomPasswords, now_ms: int) -> dict[str, Finding]:
     found = expected_findings(world.objects(), {}, {}, all_detections(), now_ms=now_ms, events=world.events)
     return {key: finding for key, finding in found.items() if finding.detection in PASSWORDS}
@@ -160,21 +180,7 @@ def _content(findings: dict[str, Finding]) -> dict[str, Any]:
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 30))
 def test_shuffled_duplicated_and_restarted(seed: int, steps: int) -> None:
     world = RandomPasswords(seed).run(steps)
-    chance, pipeline = random.Random(seed + 1), Pipeline()
-    for name in world.ad:
-        fact = Fact(op=Operation.READ, object_id=guid_of(f"{name}-c"), seq=START_MS << 12, ts_ms=START_MS, full=True,
-                    kind=ObjectKind.USER, attributes=world.cloud(name))  # fmt: skip
-        pipeline.feed(ENTRA, [fact])
-    items: list[Event | Fact] = [*world.events, *world.facts]
-    items += chance.sample(items, chance.randrange(len(items) + 1))
-    chance.shuffle(items)
-    for item in items:
-        if isinstance(item, Event):
-            pipeline.log([item], now_ms=chance.choice([item.ts_ms, world.now_ms]))
-        else:
-            pipeline.feed(AD, [item])
-        if chance.random() < 0.1:
-            pipeline.restart()
+    pipeline = disordered(world, random.Random(seed + 1))
     for later_ms in LATER_MS:
         now_ms = world.now_ms + later_ms
         pipeline.tick(now_ms)
