@@ -25,6 +25,14 @@ _OF_FOREST = "@"
 # A small group names all, a huge one a few of each part: the group's own view stays small.
 _NAMED = 5
 
+_GATHER_MS = 60_000
+_GATHER_SHARE = 8
+
+
+def gather_ms(cycle_ms: int) -> int:
+    """How long to wait until the words of members, which come one by one, can be counted: a minute at the most."""
+    return min(_GATHER_MS, cycle_ms // _GATHER_SHARE)
+
 
 @dataclass(frozen=True, slots=True)
 class DriftingMember:

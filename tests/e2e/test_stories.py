@@ -70,17 +70,9 @@ def check(report: Mapping[str, Any], detections: set[str]) -> None:
     assert [finding for finding in report["unexpected"] if finding["state"] == "open"] == []
 
 
-def test_writeback_on_the_embedded_broker(tmp_path: Path) -> None:
-    check(run_demo(tmp_path, "--story", "writeback"), WRITEBACK)
-
-
 @pytest.mark.kafka
 def test_writeback_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
     check(run_demo(tmp_path, "--story", "writeback", "--kafka", empty_kafka.bootstrap), WRITEBACK)
-
-
-def test_written_objects_on_the_embedded_broker(tmp_path: Path) -> None:
-    check(run_demo(tmp_path, "--story", "writeback_objects", "--speed", "480"), WRITTEN_OBJECTS)
 
 
 @pytest.mark.kafka

@@ -11,6 +11,7 @@ from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import CYCLES, drifts_at_ms, pending
 from streams.views.directory_object import GroupView, Side
 from streams.views.drift import partners
+from streams.views.member_drift import gather_ms
 
 DETECTION = Detection(
     id="flow.membership_drift",
@@ -39,8 +40,6 @@ DETECTION = Detection(
     ),
 )
 
-# The words of members come one by one: let them gather before the finding counts them.
-_GATHER_MS = 60_000
 _NAMED = 20
 
 
@@ -53,7 +52,7 @@ def evaluate(view: GroupView, context: Context, now_ms: int) -> Verdict | None:
     if cloud.attributes.get("onPremisesProvisioningErrors"):
         return None  # in quarantine: that finding comes first
     since_ms = max(drifting.since_ms, _stands_ms(group, "distinguishedName"), _stands_ms(cloud, *_JOINED_BY))
-    open_at_ms = since_ms + CYCLES * context.cycle_ms + _GATHER_MS
+    open_at_ms = since_ms + CYCLES * context.cycle_ms + gather_ms(context.cycle_ms)
     # Of a group that is itself late, flow.export_overdue speaks first.
     late = [drifts_at_ms(each, context) for each in pending(view, context) if each.seen]
     counts = {"lacking_in_cloud": drifting.lacking, "surplus_in_cloud": drifting.surplus}

@@ -9,11 +9,10 @@ from __future__ import annotations
 from streams.contracts.facts import WRITEBACK_ENABLED
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.views.member_drift import gather_ms
 from streams.views.writeback import HAS_MEMBERS, NAMES_ORIGINAL, WrittenGroupView
 
 CYCLES = 2
-# The words of members come one by one: let them gather before the finding counts them.
-_GATHER_MS = 60_000
 _NAMED = 20
 
 DETECTION = Detection(
@@ -58,7 +57,7 @@ def evaluate(view: WrittenGroupView, context: Context, now_ms: int) -> Verdict |
     return Verdict(
         summary=f"{view.name} has {number} members with an account in AD who are not in its copy",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.sync_interval_ms + _GATHER_MS,
+        open_at_ms=since_ms + CYCLES * context.sync_interval_ms + gather_ms(context.sync_interval_ms),
         keep_open=True,
         subject=view.subject(),
         forest=forests[0] or None,
