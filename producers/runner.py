@@ -21,6 +21,7 @@ from producers.publisher import Publisher
 from producers.source import STREAMING, Batch, Source
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
+from streams.contracts.facts import FOREST_HEARD
 from streams.runtime.logs import get_logger
 
 # How long a source may wait for news before the loop turns again, so that the heartbeat stays young.
@@ -91,13 +92,14 @@ class Runner:
             self._publisher.flush()
 
     def _count(self, batch: Batch) -> None:
-        for op, number in Counter(fact.op for fact in batch.facts).items():
+        news = [fact for fact in batch.facts if FOREST_HEARD not in fact.attributes]  # how far was read is no change
+        for op, number in Counter(fact.op for fact in news).items():
             metrics.FACTS.labels(self._name, op.value).inc(number)
         for name, number in Counter(event.log for event in batch.events).items():
             metrics.EVENTS.labels(self._name, name.value).inc(number)
         for letter in batch.rejected:
             metrics.REJECTED.labels(self._name, letter.reason).inc()
-        if batch.facts or batch.events:  # the tenant's state is told with every reading, changed or not
+        if news or batch.events:  # the tenant's state is told with every reading, changed or not
             metrics.LAST_CHANGE.labels(self._name).set_to_current_time()
         if batch.checkpoints:
             metrics.CHECKPOINT_SAVED.labels(self._name).set_to_current_time()

@@ -13,7 +13,7 @@ from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import FatalError, RetriableError
-from streams.contracts.facts import Fact, Operation, Origin
+from streams.contracts.facts import FOREST_HEARD, Fact, ObjectKind, Operation, Origin
 from tests.support.fake_kafka import FakeKafka, FakePublisher
 
 
@@ -162,3 +162,21 @@ def test_no_contact_and_no_news_are_told_apart() -> None:
     assert count("synchealth_producer_facts_published_total", {"source": "entra/news", "op": "u"}) == 1
     assert count("synchealth_producer_rejected_total", {"source": "entra/news", "reason": "no_id"}) == 1
     assert [each.reason for each in kafka.letters] == ["no_id"]
+
+
+def test_how_far_a_forest_was_read_is_delivered_and_is_no_change() -> None:
+    kafka = FakeKafka()
+    heard = Fact(
+        op=Operation.READ, object_id=fact(1).object_id, seq=1, ts_ms=1, kind=ObjectKind.FOREST,
+        attributes={FOREST_HEARD: "2026-11-26T14:00:00Z"}, full=True,
+    )  # fmt: skip
+    publisher = FakePublisher(kafka)
+    run(Scripted("ad/idle", [Batch(facts=[heard])]), publisher, kafka)
+
+    assert kafka.facts == [heard]
+    labels = {"source": "ad/idle"}
+    assert REGISTRY.get_sample_value("synchealth_producer_last_change_timestamp_seconds", labels) is None
+    assert REGISTRY.get_sample_value("synchealth_producer_last_contact_timestamp_seconds", labels) is not None
+
+    run(Scripted("ad/idle", [Batch(facts=[fact(2)])]), publisher, kafka)
+    assert REGISTRY.get_sample_value("synchealth_producer_last_change_timestamp_seconds", labels) is not None
