@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, NoReturn
 
-from producers.eventlog import adsync, password_hash, password_reset, registration
+from producers.eventlog import adsync, password_hash, password_reset, registration, security
 from producers.eventlog.text import clean
 from producers.eventlog.wire import Said
 from streams.contracts.errors import InvalidRecordError
@@ -21,12 +21,14 @@ PASSWORD_RESET = "passwordresetservice"  # noqa: S105 - the name of an event pro
 ADSYNC = "adsync"
 DIRECTORY_SYNCHRONIZATION = "directory synchronization"
 DEVICE_REGISTRATION = "user device registration"
+SECURITY = "security"
 # Providers as Windows names them, in lower case -> as we name them; nobody else's events are ours.
 _PROVIDERS = {
     PASSWORD_RESET: PASSWORD_RESET,
     ADSYNC: ADSYNC,
     DIRECTORY_SYNCHRONIZATION: DIRECTORY_SYNCHRONIZATION,
     f"microsoft-windows-{DEVICE_REGISTRATION}": DEVICE_REGISTRATION,
+    "microsoft-windows-security-auditing": SECURITY,
 }
 # Events of these hold several users: each is an event of its own.
 _BATCHES = frozenset({f"{DIRECTORY_SYNCHRONIZATION}/656", f"{DIRECTORY_SYNCHRONIZATION}/657"})
@@ -53,7 +55,10 @@ def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
     server = _server(winlog.get("computer_name") or _inner(document, "host").get("name"))
     name = f"{provider}/{event_id}"
     own_id = f"{server}/{channel}/{record_id}"
-    said = _read(provider, event_id, _message(document, winlog), server)
+    if provider == SECURITY:  # its data has names, its text only in the language of the server
+        said = security.read(event_id, _inner(winlog, "event_data"))
+    else:
+        said = _read(provider, event_id, _message(document, winlog), server)
     level = _text(_inner(document, "log").get("level")).lower()[:_LONGEST_NAME]
     ts_ms = _time(_text(document.get("@timestamp")))
     return [
@@ -68,6 +73,7 @@ def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
             entra_id=one.entra_id,
             source_anchor=one.source_anchor,
             user_principal_name=one.user_principal_name,
+            initiator=one.initiator,
             result=one.result,
             reason=one.reason,
             details={**({"level": level} if level else {}), "channel": channel, **one.details},

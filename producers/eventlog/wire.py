@@ -17,4 +17,5 @@ class Said:
     entra_id: str | None = None
     source_anchor: str | None = None
     user_principal_name: str | None = None
+    initiator: str | None = None
     details: dict[str, Any] = field(default_factory=dict)

@@ -45,6 +45,7 @@ _TENANT_CATEGORIES = frozenset({"directorymanagement", "policy", "sourceofauthor
 _TENANT_SERVICES = frozenset({"application proxy"})
 _DEVICE_CATEGORY = "device"
 JOIN_LOG = "user device registration/"
+_SECURITY_LOG = "security/"
 
 GROUP_PROVISIONING = "AAD2ADGroupProvisioning"
 """The kind of job by which Cloud Sync writes groups of the cloud into AD."""
@@ -65,8 +66,11 @@ def slot_of(event: Event) -> str:
 
 
 def contributions_of_event(event: Event) -> list[Contribution]:
-    """What an event says to views whose key it knows: of its server or computer, its user by anchor, its tenant."""
+    """What an event says to views whose key it knows: of its server, computer or forest, its user, its tenant."""
     said = []
+    if event.name.startswith(_SECURITY_LOG) and event.details.get("forest"):
+        # Logged by a domain controller, which is no server of ours.
+        return [_word(f"forest/{event.tenant}/{event.details['forest']}", f"{AUDIT}{event.name}", event)]
     if event.server is not None:
         joins = event.name.startswith(JOIN_LOG)
         kind, slot = ("host", slot_of(event)) if joins else ("server", f"{LATEST}{_server_slot(event)}")

@@ -3,7 +3,8 @@
 Key: forest/<tenant>/<dns name>. Contributors "ad/<id>": the AD source's own facts about the service connection
 point (SCP) below the configuration naming context, from which devices read tenant id and name, and about how far it
 has read ({"heard_ms": ...}); and the computer account of seamless single sign-on, whose word is {"sso": {...}}.
-"asks/<view>": views of users that want to know how far it has been read (streams.views.confirmation).
+"audit/<event>": changes of the SCP that a domain controller logged. "asks/<view>": views of users that want to know
+how far the forest has been read (streams.views.confirmation).
 
 Source: Microsoft, "Configure Microsoft Entra hybrid join manually", service connection point; "Microsoft Entra
 seamless single sign-on: Technical deep dive".
@@ -15,10 +16,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from streams.contracts.events import Event
 from streams.contracts.facts import FOREST_HEARD, FOREST_KEYWORDS, ObjectKind
 from streams.contracts.finding import Subject
 from streams.views.computer import filetime_ms
 from streams.views.confirmation import ASKS, answers, forest_view_key
+from streams.views.events import events_in, is_event
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of, time_in
@@ -57,6 +60,7 @@ class ForestView:
     sso:         None: the forest has, and had, no such account.
     heard_ms:    until when its source has read every change; None: it does not say so.
     askers:      views that want to know.
+    events:      what domain controllers log of changes of the SCP, the oldest first.
     """
 
     key: str
@@ -72,6 +76,7 @@ class ForestView:
     sso: SsoAccount | None = None
     heard_ms: int | None = None
     askers: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -83,7 +88,12 @@ class ForestView:
         """The view of these contributions."""
         askers = tuple(str(entry.body["asker"]) for name, entry in sorted(entries.items()) if name.startswith(ASKS))
         heard_ms = [int(entry.body["heard_ms"]) for entry in entries.values() if "heard_ms" in entry.body]
-        entries = {name: entry for name, entry in entries.items() if entry.body.keys().isdisjoint(_PASSING)}
+        events = events_in(entries)
+        entries = {
+            name: entry
+            for name, entry in entries.items()
+            if not is_event(name) and entry.body.keys().isdisjoint(_PASSING)
+        }
         said_of_scp = {name: entry for name, entry in sorted(entries.items()) if "sso" not in entry.body}
         body: Mapping[str, Any] = next((entry.body for entry in said_of_scp.values()), {})
         said = body.get("keywords")
@@ -102,12 +112,18 @@ class ForestView:
             sso=_sso_account(entries),
             heard_ms=max(heard_ms, default=None),
             askers=askers,
+            events=events,
         )
 
     @property
     def read(self) -> bool:
         """Whether the source has looked at all."""
         return self.distinguished_name is not None
+
+    @property
+    def scp_changed_by(self) -> str | None:
+        """Who changed the SCP last, as far as a domain controller's log was shipped."""
+        return self.events[-1].initiator if self.events else None
 
     def subject(self) -> Subject:
         """This forest as a finding's subject."""

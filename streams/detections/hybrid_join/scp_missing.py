@@ -42,5 +42,6 @@ def evaluate(view: ForestView, context: Context, now_ms: int) -> Verdict | None:
             "keywords": list(view.keywords) if view.keywords is not None else None,
             "expected": view.tenant,
             "scp_changed": view.scp_changed,
+            "scp_changed_by": view.scp_changed_by,
         },
     )

@@ -46,5 +46,6 @@ def evaluate(view: ForestView, context: Context, now_ms: int) -> Verdict | None:
             "wrong": ids + names,
             "expected": context.tenant,
             "scp_changed": view.scp_changed,
+            "scp_changed_by": view.scp_changed_by,
         },
     )
