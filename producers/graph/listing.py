@@ -6,6 +6,7 @@ that changes in one place is a small write.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from producers.graph.client import GraphClient, GraphError
@@ -19,7 +20,7 @@ log = get_logger(__name__)
 T = TypeVar("T", str, bool)
 
 
-class Listing(Generic[T]):
+class Listing(ABC, Generic[T]):
     """A list that is read page by page, and what was told of it: object id -> T.
 
     refused: HTTP statuses that mean that we may not read the list, or that there is none.
@@ -84,9 +85,9 @@ class Listing(Generic[T]):
         self.refusal = None
         return page
 
+    @abstractmethod
     def _first_page(self) -> dict[str, Any]:
         """Ask for the list from its beginning. Raises GraphError."""
-        raise NotImplementedError
 
     def _follow(self, page: dict[str, Any]) -> None:
         """Go on after this page, or rest."""
