@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from streams.agents.metrics import BATCH_SECONDS
+from streams.agents.metrics import BATCH_SECONDS, PARTITIONS
 from streams.runtime.logs import get_logger
 
 MAX_BATCH_BYTES = 1_000_000
@@ -170,6 +170,7 @@ class Stage:
         self._opening: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
         self._generation = -1
+        self._show()  # before the first assignment, too: a series that is missing can raise no alert
 
     def open(self, partitions: set[int], generation: int, on_failure: Callable[[BaseException], None]) -> None:
         """Start owning exactly `partitions`, in the background: recovery must not hold up the heartbeat.
@@ -189,6 +190,7 @@ class Stage:
             for partition, lane in self.lanes.items():
                 lane.committed = committed.get(partition)
                 self._watch(lane.run(), on_failure)
+            self._show()
             self._opened.set()
 
         self._generation = generation
@@ -227,6 +229,10 @@ class Stage:
     def forget(self) -> None:
         """Drop the closed lanes, after their positions were committed."""
         self.lanes = {}
+        self._show()
+
+    def _show(self) -> None:
+        PARTITIONS.labels(self.topic).set(len(self.lanes))
 
     async def offer(self, record: Record) -> None:
         """Give a record to its lane.

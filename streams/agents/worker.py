@@ -146,7 +146,6 @@ class Worker:
         self._views = {}
         for stage in self.stages.values():
             stage.forget()
-            metrics.PARTITIONS.labels(stage.topic).set(0)
 
     async def commit(self) -> None:
         """Commit what is worked off."""
@@ -183,12 +182,11 @@ class Worker:
     def _new_outbox(self, stage: str, cause: Record) -> Outbox:
         return Outbox(self._producer, self._lease.check, self._settings.kafka.partitions, stage, cause)
 
-    async def _open_rows(self, topic: str, owned: set[int], state: str) -> dict[int, PartitionRows]:
+    async def _open_rows(self, owned: set[int], state: str) -> dict[int, PartitionRows]:
         table = self._tables[state]
         parts = await table.open(owned)
         metrics.RECOVERY_SECONDS.labels(state).set(table.recovery_seconds)
         metrics.RECOVERED_RECORDS.labels(state).set(table.recovered_records)
-        metrics.PARTITIONS.labels(topic).set(len(owned))
         if owned:
             log.info(
                 "table_recovered",
@@ -200,10 +198,9 @@ class Worker:
         return {partition: PartitionRows(part) for partition, part in parts.items()}
 
     async def _open_projection(self, state: str, owned: set[int]) -> Mapping[int, Handler]:
-        topic = AD_CHANGES.name if state == AD_OBJECTS.name else ENTRA_CHANGES.name
         return {
             partition: ProjectPartition(self._projector, rows, self._new_outbox, self._fuses["project"])
-            for partition, rows in (await self._open_rows(topic, owned, state)).items()
+            for partition, rows in (await self._open_rows(owned, state)).items()
         }
 
     async def _open_context(self, owned: set[int]) -> Mapping[int, Handler]:
@@ -220,7 +217,7 @@ class Worker:
                 self._new_outbox,
                 self._fuses["evaluate"],
             )
-            for partition, rows in (await self._open_rows(VIEWS.name, owned, VIEW_STATES.name)).items()
+            for partition, rows in (await self._open_rows(owned, VIEW_STATES.name)).items()
         }
         return self._views
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from streams.agents.lanes import MAX_BATCH_BYTES, Handler, Lane, Record, Stage
+from streams.agents.metrics import REGISTRY
 from streams.contracts.errors import FatalError
 
 
@@ -183,6 +184,24 @@ async def test_records_of_an_earlier_generation_are_dropped() -> None:
     assert rig.stage.uncommitted() == {0: 2}
     rig.stage.committed({0: 2})
     assert rig.stage.uncommitted() == {}
+    await rig.stage.close(1)
+
+
+async def test_every_stage_tells_how_many_partitions_it_works_on_with_a_table_or_without() -> None:
+    def owned() -> float | None:
+        return REGISTRY.get_sample_value("synchealth_streams_partitions", {"topic": "t"})
+
+    rig = Stages()
+    assert owned() == 0  # and not absent: whoever never gets a partition must be heard
+    rig.stage.open({0, 2}, 1, rig.failures.append)
+    await settle()
+    assert owned() == 2
+    await rig.stage.close(1)
+    rig.stage.forget()
+    assert owned() == 0
+    rig.stage.open({1}, 2, rig.failures.append)
+    await settle()
+    assert owned() == 1
     await rig.stage.close(1)
 
 
