@@ -89,5 +89,5 @@ OBJECT_FILTER = "(|{objects}(objectClass=msDS-Device){containers})".format(
     objects="(objectClass=user)(objectClass=group)(objectClass=contact)",
     containers="".join(
         f"(objectClass={name})" for name in ("organizationalUnit", "container", "builtinDomain", "domainDNS")
-    )
+    ),
 )

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 
-from producers.eventlog.text import connector, distinguished_name, first, hresult, present, reason_of, source_anchor
+from producers.eventlog.text import connector, distinguished_name, first, hresult, present, source_anchor
+from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
 
@@ -28,18 +29,19 @@ _STATUS = re.compile(
 )
 
 
-def read(event_id: int, text: str) -> list[Said]:
+def read(event: WindowsEvent) -> list[Said]:
     """What an event of the engine says: how a run ended, or what went wrong with an object or the writeback."""
+    event_id, text = event.id, event.text
     profile, status = first(_PROFILE, text), first(_STATUS, text)
     if profile is not None and status is not None:
         run_status = status.lower()
         details = {"run_profile": profile, "connector": connector(text), "run_status": run_status}
-        return [Said(result=_result(run_status), reason=reason_of(text), details=present(details))]
+        return [Said(result=_result(run_status), reason=event.reason, details=present(details))]
     about_an_object = event_id in _ABOUT_AN_OBJECT
     return [
         Said(
             result=Result.FAILURE if event_id in _FAILED else None,
-            reason=reason_of(text),
+            reason=event.reason,
             source_anchor=source_anchor(text) if about_an_object else None,
             details=present(
                 {

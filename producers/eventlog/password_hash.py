@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from producers.eventlog.text import ANCHOR, connector, first, present, reason_of
+from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
 
@@ -42,8 +43,9 @@ _ERROR_CODE = re.compile(
 )
 
 
-def read(event_id: int, text: str) -> list[Said]:
+def read(event: WindowsEvent) -> list[Said]:
     """What an event says: of each user where it is about several, else one thing."""
+    event_id, text = event.id, event.text
     if event_id in (_REQUEST, _RESULT):
         users = list(_users(event_id, text))
         if users:
@@ -53,7 +55,7 @@ def read(event_id: int, text: str) -> list[Said]:
         details = {"pending_deletes": _pending(text), "threshold": _number(_THRESHOLD, text)}
     else:
         details = {"domain": first(_DOMAIN, text), "connector": connector(text), "error_code": first(_ERROR_CODE, text)}
-    return [Said(result=_result(event_id), reason=reason_of(text), details=present(details))]
+    return [Said(result=_result(event_id), reason=event.reason, details=present(details))]
 
 
 def _users(event_id: int, text: str) -> Iterator[Said]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from producers.eventlog.text import GUID, first, hresult, present, reason_of, source_anchor
+from producers.eventlog.text import GUID, first, hresult, present, source_anchor
+from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
 
@@ -38,13 +39,14 @@ _CLOUD_ANCHOR = re.compile(rf"\bcloud ?anchor[ \t]{{0,5}}[:=][ \t]{{0,5}}(?:User
 _UPN = re.compile(r"\buser ?principal ?name[ \t]{0,5}[:=][ \t]{0,5}([^\s,;]+@[^\s,;]+)", re.IGNORECASE)
 
 
-def read(event_id: int, text: str) -> list[Said]:
+def read(event: WindowsEvent) -> list[Said]:
     """What an event of the service says: one thing, mostly about one user."""
+    event_id, text = event.id, event.text
     tracking_id, entra_id = first(_TRACKING, text), first(_CLOUD_ANCHOR, text)
     return [
         Said(
             result=_result(event_id),
-            reason=reason_of(text),
+            reason=event.reason,
             entra_id=entra_id.lower() if entra_id else None,
             source_anchor=source_anchor(text),
             user_principal_name=first(_UPN, text),

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 
-from producers.eventlog.text import first, present, reason_of
+from producers.eventlog.text import first, present
+from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
 
@@ -30,8 +31,9 @@ _ERROR_TYPE = re.compile(r"\"(?:error ?type|code)\"[ \t]{0,5}:[ \t]{0,5}\"([^\"\
 _MESSAGE = re.compile(r"\"message\"[ \t]{0,5}:[ \t]{0,5}\"([^\"\n]{1,1000})\"", re.IGNORECASE)
 
 
-def read(event_id: int, text: str, computer: str) -> list[Said]:
+def read(event: WindowsEvent) -> list[Said]:
     """What an event of a computer's registration says; nothing for ids that are not about a join."""
+    event_id, text = event.id, event.message or event.text
     if event_id not in TAKEN:
         return []
     failed = event_id != JOINED
@@ -40,10 +42,10 @@ def read(event_id: int, text: str, computer: str) -> list[Said]:
         "phase": _phase(event_id, text),
         "client_error": code.lower() if code else None,
         "server_error": _server_error(text) if failed else None,
-        "computer": computer,
+        "computer": event.server,
     }
     result = Result.FAILURE if failed else Result.SUCCESS
-    return [Said(result=result, reason=reason_of(text), details=present(details))]
+    return [Said(result=result, reason=event.reason, details=present(details))]
 
 
 def _phase(event_id: int, text: str) -> str | None:

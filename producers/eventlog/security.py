@@ -7,9 +7,8 @@ Directory Service Changes, and an audit entry on the object); its name is in "Co
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
+from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 
 _POINT = "cn=62a0ff2e-97b9-4513-943f-0d221bd30080,"
@@ -18,18 +17,18 @@ _PART = re.compile(r"(?:^|,)\s*dc=([^,]+)", re.IGNORECASE)
 _LONGEST = 300
 
 
-def read(event_id: int, data: Mapping[str, Any]) -> list[Said]:
-    """Who changed it, and of which forest; nothing for any other object. `data`: winlog.event_data.
+def read(event: WindowsEvent) -> list[Said]:
+    """Who changed it, and of which forest; nothing for any other object.
 
     details: forest, the DNS name of its root domain; distinguished_name.
     """
-    name = data.get("ObjectDN")
-    if event_id not in _CHANGES or not isinstance(name, str) or not name.lower().startswith(_POINT):
+    name = event.data.get("ObjectDN", "")
+    if event.id not in _CHANGES or not name.lower().startswith(_POINT):
         return []
     forest = ".".join(_PART.findall(name)).lower()
-    user, domain = data.get("SubjectUserName"), data.get("SubjectDomainName")
-    if not forest or not isinstance(user, str) or not user:
+    user, domain = event.data.get("SubjectUserName", ""), event.data.get("SubjectDomainName", "")
+    if not forest or not user:
         return []
-    who = f"{domain}\\{user}" if isinstance(domain, str) and domain else user
+    who = f"{domain}\\{user}" if domain else user
     details = {"forest": forest[:_LONGEST], "distinguished_name": name[:_LONGEST]}
     return [Said(initiator=who[:_LONGEST], details=details)]

@@ -8,10 +8,12 @@ Source: Elastic, "Winlogbeat: exported fields" (winlog.*, event.*, log.level).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from producers.eventlog import adsync, password_hash, password_reset, registration, security
 from producers.eventlog.text import clean
+from producers.eventlog.windows import WindowsEvent, level_of, named_data, parameters_of
 from producers.eventlog.wire import Said
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event, Log
@@ -32,7 +34,13 @@ _PROVIDERS = {
 }
 # Events of these hold several users: each is an event of its own.
 _BATCHES = frozenset({f"{DIRECTORY_SYNCHRONIZATION}/656", f"{DIRECTORY_SYNCHRONIZATION}/657"})
-_PARAMETER = re.compile(r"param\d{1,3}")
+_READERS: dict[str, Callable[[WindowsEvent], list[Said]]] = {
+    PASSWORD_RESET: password_reset.read,
+    ADSYNC: adsync.read,
+    DIRECTORY_SYNCHRONIZATION: password_hash.read,
+    DEVICE_REGISTRATION: registration.read,
+    SECURITY: security.read,
+}
 _LONGEST_NAME = 300
 
 
@@ -55,11 +63,17 @@ def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
     server = _server(winlog.get("computer_name") or _inner(document, "host").get("name"))
     name = f"{provider}/{event_id}"
     own_id = f"{server}/{channel}/{record_id}"
-    if provider == SECURITY:  # its data has names, its text only in the language of the server
-        said = security.read(event_id, _inner(winlog, "event_data"))
-    else:
-        said = _read(provider, event_id, _message(document, winlog), server)
-    level = _text(_inner(document, "log").get("level")).lower()[:_LONGEST_NAME]
+    raw = _inner(winlog, "event_data")
+    shipped = WindowsEvent(
+        provider=provider,
+        id=event_id,
+        server=server,
+        level=level_of(_inner(document, "log").get("level"), winlog.get("level"), keywords=winlog.get("keywords")),
+        parameters=parameters_of(raw),
+        data=named_data(raw),
+        message=clean(_text(document.get("message"))),
+    )
+    said = _READERS[provider](shipped)
     ts_ms = _time(_text(document.get("@timestamp")))
     return [
         Event(
@@ -76,29 +90,10 @@ def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
             initiator=one.initiator,
             result=one.result,
             reason=one.reason,
-            details={**({"level": level} if level else {}), "channel": channel, **one.details},
+            details={**({"level": shipped.level} if shipped.level else {}), "channel": channel, **one.details},
         )
         for number, one in enumerate(said, 1)
     ]
-
-
-def _read(provider: str, event_id: int, text: str, server: str) -> list[Said]:
-    if provider == PASSWORD_RESET:
-        return password_reset.read(event_id, text)
-    if provider == ADSYNC:
-        return adsync.read(event_id, text)
-    if provider == DIRECTORY_SYNCHRONIZATION:
-        return password_hash.read(event_id, text)
-    return registration.read(event_id, text, server)
-
-
-def _message(document: dict[str, Any], winlog: dict[str, Any]) -> str:
-    """The rendered text; where the collector cannot render it, the parameters that would have been put into it."""
-    message = _text(document.get("message"))
-    if not message.strip():
-        values = _inner(winlog, "event_data").items()
-        message = "\n".join(_text(value) for name, value in values if _PARAMETER.fullmatch(name))
-    return clean(message)
 
 
 def _server(value: Any) -> str:

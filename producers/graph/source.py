@@ -83,9 +83,7 @@ class GraphSource:
             tasks += [delta, VerifyTask(client, delta)]
             if collection.name in DELETED_PERMISSIONS:
                 self._deleted.append(
-                    DeletedTask(
-                        collection, client, self.origin.name, self._sequence, delta, tenant.deleted_interval_s
-                    )
+                    DeletedTask(collection, client, self.origin.name, self._sequence, delta, tenant.deleted_interval_s)
                 )
             if set(ERRORS) <= set(collection.properties):
                 tasks.append(SweepTask(collection, client, self._sequence, errors, delta, tenant.sweep_interval_s))
