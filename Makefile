@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 # The locked packages were resolved for 3.11; 3.12 and 3.13 work too.
 PYTHON ?= $(shell for found in python3.11 python3.12 python3.13 python3; do command -v $$found && break; done)
 ARGS ?=
+# Tests wait as much as they work: more processes than cores.
+WORKERS ?= 4
 
 .PHONY: help demo lab test test-unit lint bench generate lock parts clean
 
@@ -21,7 +23,7 @@ lab: $(VENV)/.runtime ## The lab alone: LDAPS, Graph and a sync engine to point 
 	$(BIN)/synchealth lab $(ARGS)
 
 test: $(VENV)/.development parts ## Everything, against real parts: Kafka, Samba, Prometheus. ARGS="-k words"
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 30 $(ARGS)
 
 test-unit: $(VENV)/.development ## The tests that need no network and no other program
 	$(BIN)/python -m pytest tests/unit $(ARGS)

@@ -134,8 +134,14 @@ class _Performance:
                 over.result()  # a step that failed is an error of the lab
                 self._scene.done = True
                 self._screen.tell("the story is over: every expected finding opened and resolved")
-            if until_done and (over.done() or now_s > deadline_s):
+            if until_done and (now_s > deadline_s or (over.done() and self._is_quiet())):
                 return
+
+    def _is_quiet(self) -> bool:
+        """What the story set off in passing (a failed export run, say) ends a cycle or two after the story itself."""
+        assert self._player is not None
+        with self._scene.lock:
+            return not report.unexpected(self._player, self._scene.findings, still=True)
 
     def _look(self) -> None:
         if self._player is not None:

@@ -24,13 +24,12 @@ from tests.support.samba import samba_dc
 @click.command()
 @click.option("--changes", default=60, show_default=True, help="How many conflicts to make and undo.")
 @click.option("--poll", default=0.2, show_default=True, help="The source's poll of highestCommittedUSN, seconds.")
-@click.option("--address", default="127.0.0.42", show_default=True, help="Loopback address for Samba.")
-def main(changes: int, poll: float, address: str) -> None:
+def main(changes: int, poll: float) -> None:
     """Measure."""
     with (
         tempfile.TemporaryDirectory() as scratch,
         kafka() as broker,
-        samba_dc(address) as dc,
+        samba_dc() as dc,
         graph_lab(certificates_in(Path(scratch) / "tls")) as graph,
     ):
         dc.add_user("anna", proxyAddresses=["SMTP:anna@contoso.com"])

@@ -33,7 +33,6 @@ from streams.runtime.settings import ForestSettings
 from tests.support.samba import ADMIN_PASSWORD, SambaDC, samba_dc
 
 ROUNDS = 3
-ADDRESS = "127.0.0.33"
 REALM = "corp.contoso.local"
 
 
@@ -57,7 +56,7 @@ def filled_samba(objects: int) -> Iterator[ForestSettings]:
     """A domain controller with that many users, from the cache if it was filled before."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "synchealth-tests"
     cached = root / f"bench-{REALM}-{objects}"
-    with samba_dc(ADDRESS, realm=REALM, start=False) as dc:
+    with samba_dc(realm=REALM, start=False) as dc:
         if cached.exists():
             _replace(dc.directory / "private", cached)
             dc.start()

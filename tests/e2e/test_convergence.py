@@ -16,7 +16,7 @@ from tests.e2e.oracle_check import assert_converged, tenant_of
 from tests.e2e.worker_rig import WorkerRig
 from tests.support.random_directory import RandomDirectories
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
 SEED = int(os.environ.get("SYNCHEALTH_SEED", "20261123"))
 
 

@@ -17,7 +17,7 @@ from tests.e2e.oracle_check import assert_converged, expected, open_findings, te
 from tests.e2e.worker_rig import WorkerRig, wait_until
 from tests.support.random_directory import RandomDirectories
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(200)]
 
 GARBAGE = [b"", b"\xff\xfe", b"{", b"[]", b"17", b'"facts"', b'{"type":"nonsense"}', b'{"type":"facts","facts":3}']
 

@@ -30,7 +30,7 @@ from streams.views.scope import Scope
 from tests.support.installation import Installation, installation
 from tests.support.lab_oracle import objects_of_lab, state_of_tenant
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 DUPLICATE = "conflict.duplicate_address"
 # Those whose verdicts do not depend on how long the test has been running.
 FAMILIES = {"conflict", "flow", "hygiene"}

@@ -142,7 +142,7 @@ def _funnel(up: Installation) -> dict[str, Any]:
 
 def test_every_gap_of_a_rollout_opens_and_clears(empty_kafka: Broker, tmp_path: Path) -> None:
     patience = {"sync_interval_s": 4.0, "pending_stuck_s": 6.0}
-    with samba_dc("127.0.0.43") as dc, graph_lab(certificates_in(tmp_path / "tls")) as graph:
+    with samba_dc() as dc, graph_lab(certificates_in(tmp_path / "tls")) as graph:
         graph.tenant.add_domain("contoso.com", default=True)
         rollout = Rollout(dc, graph)
         for name in JOINED:

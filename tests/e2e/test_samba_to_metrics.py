@@ -32,7 +32,7 @@ def _forest(dc: SambaDC, tenant: str) -> dict[str, object]:
 
 def test_a_conflict_in_samba_appears_in_metrics_and_clears(empty_kafka: Broker, tmp_path: Path) -> None:
     """Changed by ldapmodify, a client we did not write; the cloud half is the lab's Graph over HTTPS."""
-    with samba_dc("127.0.0.41") as dc, graph_lab(certificates_in(tmp_path / "tls")) as graph:
+    with samba_dc() as dc, graph_lab(certificates_in(tmp_path / "tls")) as graph:
         anna = dc.add_user("anna", proxyAddresses=["SMTP:anna@contoso.com"])
         bert = dc.add_user("bert", proxyAddresses=["SMTP:bert@contoso.com"])
         graph.tenant.upsert("user", None, {"userPrincipalName": "cloud@contoso.com", "displayName": "Cloud"})

@@ -51,7 +51,7 @@ class Veteran:
 
 @pytest.fixture(scope="module", autouse=True)
 def veteran() -> Iterator[Veteran]:
-    with samba_dc("127.0.0.42") as dc:
+    with samba_dc() as dc:
         dn = dc.add_user("resi", mail="resi@contoso.com", userPrincipalName="resi@contoso.com")
         dc.set_password(dn, "First-Passw0rd!")
         yield Veteran(dc, dn, time.monotonic())
@@ -210,7 +210,7 @@ def test_every_refusal_of_a_domain_controller_is_told_by_its_class_and_a_late_la
 ) -> None:
     kafka = KafkaConnection(bootstrap_servers=[empty_kafka.bootstrap])
     with contextlib.ExitStack() as stack:
-        dc = stack.enter_context(samba_dc("127.0.0.43"))
+        dc = stack.enter_context(samba_dc())
         graph = stack.enter_context(graph_lab(certificates_in(tmp_path / "tls")))
         desk = Desk(dc, graph)
         stack.callback(desk.target.close)

@@ -125,7 +125,7 @@ def _tables(dc: SambaDC, graph: GraphLab) -> list[tuple[str, dict[str, Any]]]:
 
 def test_every_fault_of_written_groups_and_devices_opens_and_clears(empty_kafka: Broker, tmp_path: Path) -> None:
     patience = {"sync_interval_s": 3.0, "device_writeback_s": 6.0}
-    with samba_dc("127.0.0.44") as dc, graph_lab(certificates_in(tmp_path / "tls")) as graph:
+    with samba_dc() as dc, graph_lab(certificates_in(tmp_path / "tls")) as graph:
         domain = Domain(dc, graph)
         with installation(tmp_path / "up", empty_kafka.bootstrap, _tables(dc, graph), patience) as up:
             up.wait(lambda: up.open_count("writeback.group_frozen") == 0, 90)

@@ -15,14 +15,12 @@ from deploy.lab.directory.store import DirectoryStore
 from tests.support.directory import Directory, lab_directory
 from tests.support.samba import samba_dc
 
-SAMBA_ADDRESS = "127.0.0.21"
-
 
 @pytest.fixture(scope="session", params=["lab", pytest.param("samba", marks=pytest.mark.samba)])
 def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Directory]:
     """A running directory, shared by the whole suite: name what you create after your test."""
     if request.param == "samba":
-        with samba_dc(SAMBA_ADDRESS) as samba:
+        with samba_dc() as samba:
             yield Directory("samba", samba)
     else:
         with lab_directory(tmp_path_factory.mktemp("lab"), DirectoryServer(DirectoryStore())) as lab:

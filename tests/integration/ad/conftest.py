@@ -74,7 +74,7 @@ def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         with lab_dc(tmp_path_factory.mktemp("lab")) as lab:
             yield lab
     else:
-        with samba_dc("127.0.0.31") as samba:
+        with samba_dc() as samba:
             yield samba
 
 
@@ -85,7 +85,7 @@ def own_directory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sa
         with lab_dc(tmp_path) as lab:
             yield lab
     else:
-        with samba_dc("127.0.0.32") as samba:
+        with samba_dc() as samba:
             yield samba
 
 

@@ -19,7 +19,7 @@ DEPARTMENT = "bf96794f-0de6-11d0-a285-00aa003049e2"
 
 @pytest.fixture(scope="module")
 def samba() -> Iterator[SambaDC]:
-    with samba_dc("127.0.0.47") as running:
+    with samba_dc() as running:
         yield running
 
 

@@ -26,6 +26,7 @@ EMPTY_WHEN_WELL = {"Errors of sources"}
 @pytest.mark.slow
 @pytest.mark.prometheus
 @pytest.mark.timeout(600)
+@pytest.mark.apart
 @pytest.mark.parametrize("story", FILLED_BY)
 def test_no_panel_is_empty_with_the_demos_data(tmp_path: Path, story: str) -> None:
     stage = tmp_path / "demo"

@@ -30,7 +30,7 @@ ENTRA = entra_profile()
 
 @pytest.fixture(scope="module")
 def dc() -> Iterator[SambaDC]:
-    with samba_dc("127.0.0.24") as samba:
+    with samba_dc() as samba:
         for name in ("Sales", "Research"):
             samba.add(f"OU={name},{samba.base_dn}", "organizationalUnit")
         people = (
@@ -124,7 +124,7 @@ def test_idfix_s_verdicts_come_from_ldap_too(dc: SambaDC, password_file: Path) -
     [
         (("--bind-user", "nobody@corp.contoso.local"), "password"),
         (("--base", "OU=Nowhere,DC=corp,DC=contoso,DC=local"), "no such"),
-        (("--server", "ldaps://127.0.0.24:1"), "cannot be reached"),
+        (("--server", "ldaps://127.0.0.1:1"), "cannot be reached"),
         (("--filter", "(broken"), "filter"),
     ],
 )
