@@ -41,33 +41,20 @@ class Child:
 def children(settings: Settings, config: Path) -> list[Child]:
     """Every process that this configuration needs on one node: a producer per source, the workers, the exporter.
 
-    Each has a metrics port of its own: the configured one, or the next that is free among them (0: none, or any).
+    Where each shows its metrics, `settings.metrics_ports` says.
     """
-    sources = [f"ad:{forest.name}" for forest in settings.forest] + [f"graph:{tenant.id}" for tenant in settings.tenant]
-    sources += [f"eventlog:{log.name}" for log in settings.eventlog]
     workers = range(settings.streams.workers)
-    ports = {settings.metrics.port}
-    found = []
-    for number in workers:
-        # The worker itself adds its number to the port.
-        port = _next_port(settings.streams.metrics_port, ports) - (number if settings.streams.metrics_port else 0)
-        found.append(
-            Child(
-                f"streams-{number}" if len(workers) > 1 else "streams",
-                _synchealth("run", "streams", "--config", str(config), "--worker", str(number)),
-                {"SYNCHEALTH_STREAMS__METRICS_PORT": str(port)},
-            )
+    found = [
+        Child(
+            f"streams-{number}" if len(workers) > 1 else "streams",
+            _synchealth("run", "streams", "--config", str(config), "--worker", str(number)),
         )
-    for source in sources:
-        found.append(
-            Child(
-                source,
-                _synchealth("run", "producers", "--config", str(config), source),
-                {"SYNCHEALTH_PRODUCERS__METRICS_PORT": str(_next_port(settings.producers.metrics_port, ports))},
-            )
-        )
-    found.append(Child("sinks", _synchealth("run", "sinks", "--config", str(config))))
-    return found
+        for number in workers
+    ]
+    found += [
+        Child(source, _synchealth("run", "producers", "--config", str(config), source)) for source in settings.sources
+    ]
+    return [*found, Child("sinks", _synchealth("run", "sinks", "--config", str(config)))]
 
 
 class Supervisor:
@@ -184,12 +171,3 @@ class _Running:
 
 def _synchealth(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "deploy.cli", *arguments]
-
-
-def _next_port(first: int, taken: set[int]) -> int:
-    """`first`, or the next port above it that is not `taken`, which takes it; 0 stays 0."""
-    port = first
-    while port and port in taken:
-        port += 1
-    taken.add(port)
-    return port

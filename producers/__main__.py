@@ -25,7 +25,7 @@ log = get_logger("producers")
 
 
 def build_source(name: str, settings: Settings) -> Source:
-    """The source that `name` (as `all_sources` says it) means. Raises SettingsError for an unknown one."""
+    """The source that `name` (one of `settings.sources`) means. Raises SettingsError for an unknown one."""
     kind, _, wanted = name.partition(":")
     if kind == "ad":
         from producers.ad.source import ActiveDirectorySource
@@ -45,14 +45,12 @@ def build_source(name: str, settings: Settings) -> Source:
         for log_settings in settings.eventlog:
             if log_settings.name == wanted:
                 return EventLogSource(log_settings, settings.kafka)
-    known = all_sources(settings)
-    raise SettingsError([f"no source {name!r} in the configuration; there are: {', '.join(known) or 'none'}"])
+    raise _unknown(name, settings)
 
 
-def all_sources(settings: Settings) -> list[str]:
-    """The names of every source of the configuration."""
-    names = [f"ad:{forest.name}" for forest in settings.forest] + [f"graph:{tenant.id}" for tenant in settings.tenant]
-    return names + [f"eventlog:{each.name}" for each in settings.eventlog]
+def _unknown(name: str, settings: Settings) -> SettingsError:
+    known = ", ".join(settings.sources) or "none"
+    return SettingsError([f"no source {name!r} in the configuration; there are: {known}"])
 
 
 def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event) -> None:
@@ -106,8 +104,13 @@ def main(sources: tuple[str, ...], file: Path | None) -> None:
     try:
         settings = load_settings(file)
         configure_logs(settings.log.level, json=settings.log.json_lines)
-        names = all_sources(settings) if sources == ("all",) else list(sources)
-        port = metrics.serve(settings.metrics.host, settings.producers.metrics_port)
+        names = settings.sources if sources == ("all",) else list(sources)
+        for name in names:
+            if name not in settings.sources:
+                raise _unknown(name, settings)
+        # A process of several sources listens where the first of them would.
+        first = settings.metrics_ports[names[0]] if names else settings.producers.metrics_port
+        port = metrics.serve(settings.metrics.host, first)
         log.info("producers start", sources=names, metrics=f"http://{settings.metrics.host}:{port}/metrics")
         run_sources(names, settings, stop)
     except SyncHealthError as error:

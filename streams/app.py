@@ -30,7 +30,7 @@ from streams.agents.positions import first_available
 from streams.agents.transport import LeasedTransport
 from streams.agents.watchdog import Watchdog
 from streams.agents.worker import Worker
-from streams.contracts.errors import SyncHealthError
+from streams.contracts.errors import FatalError, SyncHealthError
 from streams.detections.registry import all_detections
 from streams.runtime.logs import configure_logs, get_logger
 from streams.runtime.settings import KafkaSettings, Settings
@@ -51,7 +51,7 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
     configure_logs(settings.log.level, json=settings.log.json_lines)
     logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
     if settings.streams.metrics_port:
-        start_http_server(settings.streams.metrics_port + worker, addr="127.0.0.1", registry=REGISTRY)
+        _serve_metrics(settings.metrics.host, settings.streams.metrics_port + worker)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     process = faust.Worker(
@@ -63,6 +63,14 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
     except SystemExit as ended:
         raise SystemExit(EXIT_FAILED if ended.code else 0) from ended
     raise SystemExit(0)
+
+
+def _serve_metrics(host: str, port: int) -> None:
+    try:
+        start_http_server(port, addr=host, registry=REGISTRY)
+    except OSError as error:
+        message = f"/metrics cannot listen on {host}:{port} ({error.strerror}); set [streams] metrics_port"
+        fail(FatalError(message))
 
 
 def fail(error: BaseException) -> NoReturn:

@@ -45,6 +45,23 @@ def free_port() -> int:
         return port
 
 
+def free_block(count: int) -> int:
+    """The first of `count` ports in a row that nobody listens on at this moment."""
+    while True:
+        first = free_port()
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            return False
+        return True
+
+
 def require_free(port: int) -> None:
     """Raise BrokerError when somebody already listens on `port`."""
     with socket.socket() as probe:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.broker import tansu
-from deploy.broker.process import free_port
+from deploy.broker.process import free_block, free_port
 from deploy.lab.hybrid import HybridOrganisation, build
 from deploy.lab.services import LabServices, services
 from deploy.lab.settings_file import write_settings
@@ -18,7 +18,7 @@ from deploy.lab.sync.clock import CYCLE_S, PASSWORDS_S, WRITEBACK_S
 from deploy.lab.sync.schedule import OnCycle, OnSweep
 from deploy.lab.sync.winlogbeat import TOPIC as WINLOGBEAT
 from deploy.lab.sync.winlogbeat import shipping
-from deploy.local import Child, Supervisor, children
+from deploy.local import Supervisor, children
 from producers.topics import create, delete
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.topics import TOPICS
@@ -26,7 +26,6 @@ from streams.runtime.settings import KafkaConnection, KafkaSettings, Settings, l
 
 _PARTITIONS = 4
 _LEAST_S = 5.0
-_PRODUCER_PORT = "SYNCHEALTH_PRODUCERS__METRICS_PORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +92,13 @@ def stage(
         config = directory / "settings.toml"
         _write(lab, config, broker, wishes.speed, embedded=wishes.kafka is None)
         settings = load_settings(config, {})
-        wanted = [_on_free_port(child) for child in children(settings, config)]
+        wanted = children(settings, config)
         log = stack.enter_context((directory / "pipeline.log").open("a", buffering=1))
         supervisor = Supervisor(wanted, lambda child, line: _log(log, child, line))
         stack.callback(supervisor.stop)
         supervisor.start()
         told(f"pipeline: {len(wanted)} processes")
-        ports = {
-            child.name: int(child.environment[_PRODUCER_PORT])
-            for child in wanted
-            if _PRODUCER_PORT in child.environment
-        }
+        ports = {source: settings.metrics_ports[source] for source in settings.sources}
         yield Stage(organisation, lab, settings, config, broker, supervisor, directory / "pipeline.log", ports)
 
 
@@ -139,7 +134,9 @@ def _write(lab: LabServices, config: Path, broker: str, speed: float, *, embedde
             "metrics_port": free_port(),
         },
         detections=_patience(speed),
+        # Wherever there is room: other installations may run on this machine. Two forests, a tenant, an event log.
         metrics={"port": free_port()},
+        producers={"metrics_port": free_block(len(lab.organisation.forests) + 2)},
         log={"json_lines": False},
     )
 
@@ -154,13 +151,6 @@ def _patience(speed: float) -> dict[str, float]:
         "writeback_heartbeat_s": max(_LEAST_S / 2, WRITEBACK_S / speed),
         "password_retry_s": max(_LEAST_S, 5 * PASSWORDS_S / speed),
     }
-
-
-def _on_free_port(child: Child) -> Child:
-    """The child with its metrics wherever there is room: other installations may run on this machine."""
-    if _PRODUCER_PORT not in child.environment:
-        return child
-    return child.with_environment(**{_PRODUCER_PORT: str(free_port())})
 
 
 def _scratch() -> tempfile.TemporaryDirectory[str]:

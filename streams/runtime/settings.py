@@ -48,7 +48,7 @@ class StreamsSettings(Section):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     session_timeout_s: Seconds = 30.0
     tick_interval_s: Seconds = 1.0
-    metrics_port: Port = 9465
+    metrics_port: Port = 9400  # 64 workers end where the exporter begins
 
 
 class DetectionSettings(Section):
@@ -210,7 +210,36 @@ class Settings(Section):
         ):
             if len(set(names)) != len(names):
                 raise ValueError(f"two [[{label}]] tables carry the same name: {sorted(names)}")
+        taken: dict[int, str] = {}
+        for process, port in self.metrics_ports.items():
+            if port > 65535 or (port and port in taken):
+                why = f"is also {taken[port]}'s" if port in taken else "does not exist"
+                raise ValueError(
+                    f"{process} has no metrics port of its own: {port} {why}. Each worker takes "
+                    "one from [streams] metrics_port on, each source one from [producers] metrics_port on, in the "
+                    "order of this file; [metrics] port is the exporter's: move them apart"
+                )
+            taken[port] = process
         return self
+
+    @property
+    def sources(self) -> list[str]:
+        """The names of every source: ad:FOREST, graph:TENANT, eventlog:NAME."""
+        forests = [f"ad:{forest.name}" for forest in self.forest]
+        tenants = [f"graph:{tenant.id}" for tenant in self.tenant]
+        return [*forests, *tenants, *(f"eventlog:{log.name}" for log in self.eventlog)]
+
+    @property
+    def metrics_ports(self) -> dict[str, int]:
+        """Process (as `synchealth up` names it) -> the port of its /metrics; 0: none, or any.
+
+        A block for each role, so that one more worker or source moves nobody else's port.
+        """
+        workers, streams, producers = self.streams.workers, self.streams.metrics_port, self.producers.metrics_port
+        names = [f"streams-{number}" for number in range(workers)] if workers > 1 else ["streams"]
+        ports = {name: streams and streams + number for number, name in enumerate(names)}
+        ports |= {name: producers and producers + number for number, name in enumerate(self.sources)}
+        return ports | {"sinks": self.metrics.port}
 
 
 def load_settings(file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:

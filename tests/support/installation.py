@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.broker.process import die_with_parent
+from deploy.broker.process import die_with_parent, free_block
 from streams.contracts.codec import convert
 from streams.contracts.finding import Finding, FindingState
 
@@ -74,15 +73,6 @@ class Installation:
         return self.log_file.read_text(errors="replace")[-most:]
 
 
-def free_ports(count: int) -> list[int]:
-    """Distinct ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
-
-
 def toml(tables: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     """TOML of (header, values); values are JSON-like."""
     return "\n".join(
@@ -105,7 +95,8 @@ def installation(
     sources: ("[[forest]]" | "[[tenant]]", values); detections: thresholds beside the usual ones.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    metrics, producers, workers = free_ports(3)
+    metrics, workers = free_block(1), free_block(int(streams.get("workers", 1)))
+    producers = free_block(len(sources))
     config = directory / "settings.toml"
     config.write_text(
         toml(

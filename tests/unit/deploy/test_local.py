@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from deploy.local import Child, Supervisor, children
 from streams.runtime.settings import Settings
@@ -46,22 +47,28 @@ def test_a_node_has_a_producer_per_source_its_workers_and_the_exporter() -> None
     assert [c.name for c in children(settings(2), Path("s.toml"))][:2] == ["streams-0", "streams-1"]
 
 
-def test_every_process_has_a_metrics_port_of_its_own() -> None:
-    found = children(settings(workers=3), Path("s.toml"))
-    ports = {9464}
-    count = 1
-    for child in found:
-        for name, value in child.environment.items():
-            if name.endswith("METRICS_PORT"):
-                number = int(child.name.partition("-")[2]) if child.name.startswith("streams-") else 0
-                ports.add(int(value) + number)
-                count += 1
-    assert len(ports) == count == 7
+def test_every_process_has_a_metrics_port_and_more_workers_move_nobody_elses() -> None:
+    one, most = settings(workers=1), settings(workers=64)
+    assert one.metrics_ports == {
+        "streams": 9400, "sinks": 9464, "ad:a.example": 9466, "ad:b.example": 9467, "graph:t": 9468,
+    }  # fmt: skip
+    assert {child.name for child in children(most, Path("s.toml"))} == set(most.metrics_ports)
+    assert len(set(most.metrics_ports.values())) == 64 + 3 + 1
+    assert {name: most.metrics_ports[name] for name in one.sources} == {
+        name: one.metrics_ports[name] for name in one.sources
+    }
+
+
+def test_blocks_that_overlap_are_a_fault_of_the_settings() -> None:
+    with pytest.raises(ValidationError, match="has no metrics port of its own: 9466 is also streams-1's"):
+        settings(streams={"workers": 2, "metrics_port": 9465})
+    with pytest.raises(ValidationError, match="65536 does not exist"):
+        settings(producers={"metrics_port": 65534})
 
 
 def test_port_0_stays_0() -> None:
-    found = children(settings(streams={"metrics_port": 0}, producers={"metrics_port": 0}), Path("s.toml"))
-    assert {v for child in found for n, v in child.environment.items() if n.endswith("PORT")} == {"0"}
+    found = settings(streams={"metrics_port": 0, "workers": 3}, producers={"metrics_port": 0})
+    assert set(found.metrics_ports.values()) == {0, 9464}
 
 
 def test_lines_arrive_with_their_child_and_an_ended_child_starts_again() -> None:

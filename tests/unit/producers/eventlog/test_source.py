@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from deploy.lab import events as lab
-from producers.__main__ import all_sources, build_source
+from producers.__main__ import build_source
 from producers.eventlog.consumer import Place, Shipped
 from producers.eventlog.source import EventLogSource
 from sinks.labels import REASONS
@@ -144,7 +144,7 @@ def settings(**table: Any) -> Settings:
 
 
 def test_the_source_has_a_name_on_the_command_line() -> None:
-    assert all_sources(settings()) == [f"graph:{TENANT}", "eventlog:servers"]
+    assert settings().sources == [f"graph:{TENANT}", "eventlog:servers"]
     assert build_source("eventlog:servers", settings()).origin.name == "eventlog/servers"
     with pytest.raises(SettingsError, match="eventlog:servers"):
         build_source("eventlog:other", settings())
