@@ -58,9 +58,13 @@ def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event)
 
     Raises the first such failure, after every other source has been stopped.
     """
+    sources = [build_source(name, settings) for name in names]
+    # A process of several sources listens where the first of them would; and before Kafka answers.
+    port = settings.metrics_ports[names[0]] if names else settings.producers.metrics_port
+    listener = metrics.serve(settings, port, [source.origin.name for source in sources])
+    log.info("producers start", sources=list(names), metrics=listener.url)
     runners = []
-    for name in names:
-        source = build_source(name, settings)
+    for name, source in zip(names, sources, strict=True):
         publisher = KafkaPublisher(settings.kafka, f"synchealth-{name}", chunk_facts=settings.producers.chunk_facts)
         runners.append(Runner(source, publisher, _loader(settings, source.origin.name)))
     failures: list[BaseException] = []
@@ -81,6 +85,7 @@ def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event)
         runner.stop()
     for thread in threads:
         thread.join()
+    listener.close()
     if failures:
         raise failures[0]
 
@@ -108,10 +113,6 @@ def main(sources: tuple[str, ...], file: Path | None) -> None:
         for name in names:
             if name not in settings.sources:
                 raise _unknown(name, settings)
-        # A process of several sources listens where the first of them would.
-        first = settings.metrics_ports[names[0]] if names else settings.producers.metrics_port
-        port = metrics.serve(settings.metrics.host, first)
-        log.info("producers start", sources=names, metrics=f"http://{settings.metrics.host}:{port}/metrics")
         run_sources(names, settings, stop)
     except SyncHealthError as error:
         click.echo(f"{type(error).__name__}: {error}", err=True)

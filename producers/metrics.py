@@ -6,9 +6,13 @@ configuration has forests and tenants. "No news" and "no contact" are different 
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+import time
+from collections.abc import Sequence
 
-from streams.contracts.errors import FatalError
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+
+from streams.runtime.listener import Listener
+from streams.runtime.settings import Settings
 
 HEARTBEAT = Gauge(
     "synchealth_producer_heartbeat_timestamp_seconds",
@@ -73,15 +77,31 @@ DELIVERY_SECONDS = Histogram(
 )
 
 
-def serve(host: str, port: int) -> int:
-    """Answer /metrics on `host`:`port` (0: any free one) and return the port.
+_SILENT_S, _STUCK_S = 300.0, 900.0
+
+
+def serve(settings: Settings, port: int, sources: Sequence[str]) -> Listener:
+    """Answer /metrics for `sources` (names as metrics have them) at `[producers] metrics_host` and `port`.
 
     Raises FatalError if the address is taken: another producer runs, or the setting is wrong.
     """
-    try:
-        server, _thread = start_http_server(port, addr=host)
-    except OSError as error:
-        raise FatalError(
-            f"/metrics cannot listen on {host}:{port} ({error.strerror}); set [producers] metrics_port"
-        ) from error
-    return int(server.server_port)
+    return Listener(
+        settings.producers.metrics_host or settings.metrics.host,
+        port,
+        REGISTRY,
+        role="producers",
+        setting="[producers] metrics_host and metrics_port",
+        ready=lambda: _late(LAST_CONTACT, sources, "has not answered", _SILENT_S),
+        healthy=lambda: _late(HEARTBEAT, sources, "stands still", _STUCK_S, unknown_is_late=False),
+        web_config_file=settings.metrics.web_config_file,
+    )
+
+
+def _late(
+    times: Gauge, sources: Sequence[str], what: str, within_s: float, *, unknown_is_late: bool = True
+) -> str | None:
+    """Which of `sources` have a time older than `within_s` seconds, as a sentence; None for none."""
+    known = {sample.labels["source"]: sample.value for family in times.collect() for sample in family.samples}
+    latest = time.time() - within_s
+    late = [name for name in sources if known.get(name, 0.0 if unknown_is_late else latest) < latest]
+    return f"{', '.join(late)} {what} for {within_s:.0f} s" if late else None

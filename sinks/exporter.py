@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry, Info, ProcessCollector, disable
 
 from sinks.consumer import TopicReader
 from sinks.labels import KnownDetection, LabelValues
-from sinks.listener import Listener
 from sinks.prometheus import PrometheusSink
 from sinks.runner import run
+from streams.runtime.listener import Listener
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import Settings
 
@@ -27,14 +27,18 @@ class Exporter:
     """
 
     def __init__(self, settings: Settings, detections: Iterable[KnownDetection], *, version: str = "unknown") -> None:
-        """Raises FatalError if `[metrics] host, port` cannot be listened on."""
+        """Raises FatalError if `[metrics] host, port` cannot be listened on, SettingsError for its web_config_file."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._settings = settings
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
         Info("synchealth_build", "What runs.", registry=self.registry).info({"version": version})
         self._sink = PrometheusSink(LabelValues.of_settings(settings, detections), self.registry)
-        self._listener = Listener(settings.metrics.host, settings.metrics.port, self.registry, self._not_ready)
+        metrics = settings.metrics
+        self._listener = Listener(
+            metrics.host, metrics.port, self.registry, role="exporter", setting="[metrics] host and port",
+            ready=self._not_ready, web_config_file=metrics.web_config_file,
+        )  # fmt: skip
         _log.info("listening", url=self.url)
 
     @property

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -20,7 +21,6 @@ import uvloop
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
-from prometheus_client import start_http_server
 
 from streams.agents.client import connection_options, new_reader
 from streams.agents.lanes import Record
@@ -30,8 +30,9 @@ from streams.agents.positions import first_available
 from streams.agents.transport import LeasedTransport
 from streams.agents.watchdog import Watchdog
 from streams.agents.worker import Worker
-from streams.contracts.errors import FatalError, SyncHealthError
+from streams.contracts.errors import SyncHealthError
 from streams.detections.registry import all_detections
+from streams.runtime.listener import Listener
 from streams.runtime.logs import configure_logs, get_logger
 from streams.runtime.settings import KafkaSettings, Settings
 from streams.views.scope import Scope, scope_name
@@ -39,6 +40,7 @@ from streams.views.scope import Scope, scope_name
 EXIT_FAILED = 70
 _COMMIT_EVERY_S = 1.0
 _LOOK_EVERY_S = 2.0
+_STILL_S = 120.0
 _NEVER_S = 10 * 365 * 86400.0
 log = get_logger(__name__)
 
@@ -50,13 +52,14 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
     """
     configure_logs(settings.log.level, json=settings.log.json_lines)
     logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
-    if settings.streams.metrics_port:
-        _serve_metrics(settings.metrics.host, settings.streams.metrics_port + worker)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    process = faust.Worker(
-        new_app(settings, worker), loop=loop, quiet=True, override_logging=False, redirect_stdouts=False
-    )
+    app = new_app(settings, worker)
+    try:
+        _listen(settings, worker, app)
+    except SyncHealthError as error:
+        fail(error)
+    process = faust.Worker(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
     process.spinner = None  # it writes to the terminal
     try:
         process.execute_from_commandline()
@@ -65,12 +68,19 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
     raise SystemExit(0)
 
 
-def _serve_metrics(host: str, port: int) -> None:
-    try:
-        start_http_server(port, addr=host, registry=REGISTRY)
-    except OSError as error:
-        message = f"/metrics cannot listen on {host}:{port} ({error.strerror}); set [streams] metrics_port"
-        fail(FatalError(message))
+def _listen(settings: Settings, worker: int, app: _App) -> None:
+    if not settings.streams.metrics_port:
+        return
+    Listener(
+        settings.streams.metrics_host or settings.metrics.host,
+        settings.streams.metrics_port + worker,
+        REGISTRY,
+        role=f"worker {worker}",
+        setting="[streams] metrics_host and metrics_port",
+        ready=app.unready,
+        healthy=app.unhealthy,
+        web_config_file=settings.metrics.web_config_file,
+    )
 
 
 def fail(error: BaseException) -> NoReturn:
@@ -81,7 +91,7 @@ def fail(error: BaseException) -> NoReturn:
     os._exit(EXIT_FAILED)
 
 
-def new_app(settings: Settings, worker: int = 0) -> faust.App:
+def new_app(settings: Settings, worker: int = 0) -> _App:
     """The app of one worker, with all its agents."""
     data_dir = settings.streams.data_dir.expanduser() / f"worker-{worker}"
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -119,6 +129,7 @@ class _App(faust.App):
         self.transport = LeasedTransport(self.conf.broker_consumer, self, self._lease)
         self._settings = settings
         self._kafka = settings.kafka
+        self._turned_s = time.monotonic()
         self._work = Worker(
             settings,
             data_dir,
@@ -136,7 +147,18 @@ class _App(faust.App):
         self.on_before_shutdown.connect(self._stopping, weak=False)
         self.task(self._every(_COMMIT_EVERY_S, self._work.commit))
         self.task(self._every(streams.tick_interval_s, self._work.tick))
+        self.task(self._every(_LOOK_EVERY_S, self._turn))
         self.task(self._watch)
+
+    def unready(self) -> str | None:
+        """Why no partition is worked on; None where all of ours are."""
+        waiting = [topic for topic, stage in self._work.stages.items() if not stage.ready]
+        return f"partitions are not assigned or not recovered yet: {', '.join(waiting)}" if waiting else None
+
+    def unhealthy(self) -> str | None:
+        """Since when the event loop stands still; None while it turns."""
+        still_s = time.monotonic() - self._turned_s
+        return f"the event loop stands still for {still_s:.0f} s" if still_s > _STILL_S else None
 
     def _add_agent(self, topic: str) -> None:
         async def feed(stream: Any) -> None:
@@ -194,6 +216,10 @@ class _App(faust.App):
 
     async def _stopping(self, _app: faust.App, **_: Any) -> None:
         await self._work.stop()
+
+    async def _turn(self) -> None:
+        # Of its own: all other timers may wait for Kafka, which no restart brings back.
+        self._turned_s = time.monotonic()
 
     def _every(self, interval_s: float, work: Any) -> Any:
         async def repeatedly() -> None:

@@ -48,6 +48,7 @@ class StreamsSettings(Section):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     session_timeout_s: Seconds = 30.0
     tick_interval_s: Seconds = 1.0
+    metrics_host: str = ""
     metrics_port: Port = 9400  # 64 workers end where the exporter begins
 
 
@@ -157,15 +158,20 @@ class TenantSettings(Section):
 
 
 class MetricsSettings(Section):
-    """The Prometheus exporter's listener. Port 0: any free one."""
+    """The Prometheus exporter's listener (port 0: any free one), and what all listeners share.
+
+    web_config_file: TLS and authentication as Prometheus' own exporters are told of them, for every role.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 9464
+    web_config_file: Path | None = None
 
 
 class ProducerSettings(Section):
     """What all sources share."""
 
+    metrics_host: str = ""
     metrics_port: Port = 9466
     chunk_facts: Annotated[int, Field(ge=1, le=5000)] = 250
 
