@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
@@ -19,7 +18,7 @@ from kafka.errors import (
 
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
-from streams.contracts.deadletter import DeadLetter
+from streams.contracts.deadletter import DeadLetter, dead_letter
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.events import Event, EventChunk, Log
 from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
@@ -42,7 +41,6 @@ from streams.runtime.settings import KafkaSettings
 
 # Kafka refuses record batches above 1 MB by default (message.max.bytes), before compression helps.
 LONGEST_RECORD = 900_000
-_LONGEST_ORIGINAL = 64_000
 _LONGEST_KEY = 1000
 _FATAL = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, SaslAuthenticationFailedError)
 
@@ -187,13 +185,13 @@ class KafkaPublisher:
 
     def _refuse(self, what: str, source: str, key: str, value: bytes) -> None:
         log.error("too large for a record", what=what, source=source, key=key[:_LONGEST_KEY], bytes=len(value))
-        letter = DeadLetter(
-            reason="too_large",
-            error=f"one {what} of {len(value)} bytes exceeds {LONGEST_RECORD}; its original is cut",
+        letter = dead_letter(
+            "too_large",
+            f"one {what} of {len(value)} bytes exceeds {LONGEST_RECORD}",
             stage="source",
             ts_ms=now_ms(),
-            original=base64.b64encode(value[:_LONGEST_ORIGINAL]).decode(),
-            key=key[:_LONGEST_KEY],
+            original=value,
+            key=key,
         )
         self.publish_dead_letters([letter])
 

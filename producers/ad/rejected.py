@@ -8,6 +8,7 @@ import orjson
 
 from producers.ad.wire import Entry
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.deadletter import dead_letter as refusal
 from streams.contracts.errors import InvalidRecordError
 from streams.runtime.clock import now_ms
 
@@ -18,10 +19,4 @@ def dead_letter(error: InvalidRecordError, entry: Entry) -> DeadLetter:
         name: [base64.b64encode(value).decode("ascii") for value in values] for name, values in entry.attributes.items()
     }
     original = orjson.dumps({"dn": entry.dn.encode("utf-8", "replace").decode(), "attributes": readable})
-    return DeadLetter(
-        reason=error.reason,
-        error=str(error),
-        stage="source",
-        ts_ms=now_ms(),
-        original=base64.b64encode(original).decode("ascii"),
-    )
+    return refusal(error.reason, str(error), stage="source", ts_ms=now_ms(), original=original)

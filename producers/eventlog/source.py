@@ -5,7 +5,6 @@ Each saved part of the position is the next offset of one partition: part "<topi
 
 from __future__ import annotations
 
-import base64
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from producers.eventlog.winlogbeat import winlogbeat_events
 from producers.sequence import last_number
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
-from streams.contracts.deadletter import DeadLetter
+from streams.contracts.deadletter import DeadLetter, dead_letter
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event
 from streams.contracts.facts import Origin
@@ -28,8 +27,6 @@ from streams.runtime.logs import get_logger
 from streams.runtime.settings import EventLogSettings, KafkaConnection
 
 _POLL_S = 1.0
-# A dead letter must fit into a record of Kafka's default size, in base64.
-_LONGEST_ORIGINAL = 500_000
 
 log = get_logger(__name__)
 
@@ -114,7 +111,7 @@ class EventLogSource:
             else:
                 into.events += winlogbeat_events(document, self.origin.tenant, seen_ms)
         except InvalidRecordError as error:
-            into.rejected.append(_dead_letter(record, error, record.value or b"", seen_ms))
+            into.rejected.append(_refused(record, error, record.value or b"", seen_ms))
 
     def _map_hub(self, record: Shipped, document: Any, seen_ms: int, into: _Mapped) -> None:
         """A message holds many records, and a bad one among them is a dead letter of its own."""
@@ -122,7 +119,7 @@ class EventLogSource:
             try:
                 into.events += each.events(self.origin.tenant, seen_ms)
             except InvalidRecordError as error:
-                into.rejected.append(_dead_letter(record, error, _written(each.raw, record), seen_ms))
+                into.rejected.append(_refused(record, error, _written(each.raw, record), seen_ms))
 
     def _positions(self, records: list[Shipped]) -> list[Checkpoint]:
         """The part of each partition that was read from, all with a number of their own."""
@@ -155,15 +152,7 @@ def _written(raw: Any, record: Shipped) -> bytes:
         return record.value or b""
 
 
-def _dead_letter(record: Shipped, error: InvalidRecordError, original: bytes, ts_ms: int) -> DeadLetter:
+def _refused(record: Shipped, error: InvalidRecordError, original: bytes, ts_ms: int) -> DeadLetter:
     """topic and offset stay empty: they are another Kafka's, or at least no topic that we may send to again."""
     at = f"{record.place.topic}/{record.place.partition}@{record.offset}"
-    cut = f"; its original of {len(original)} bytes is cut" if len(original) > _LONGEST_ORIGINAL else ""
-    return DeadLetter(
-        reason=error.reason,
-        error=f"{at}: {error}{cut}",
-        stage="source",
-        ts_ms=ts_ms,
-        original=base64.b64encode(original[:_LONGEST_ORIGINAL]).decode("ascii"),
-        key=at,
-    )
+    return dead_letter(error.reason, f"{at}: {error}", stage="source", ts_ms=ts_ms, original=original, key=at)

@@ -12,7 +12,6 @@ taken as complete: a large group comes in several.
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,7 +25,8 @@ from producers.graph.task import Step
 from producers.known import KnownIds
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
-from streams.contracts.deadletter import DeadLetter
+from streams.contracts.deadletter import LONGEST_ORIGINAL, DeadLetter
+from streams.contracts.deadletter import dead_letter as refusal
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.facts import Fact, Operation
 from streams.runtime.clock import Sequence, now_ms
@@ -298,11 +298,18 @@ class DeltaTask:
 def dead_letter(item: Any, error: InvalidRecordError, ts_ms: int) -> DeadLetter:
     """An item of Graph that cannot be mapped, whole."""
     name = item.get("id") if isinstance(item, dict) else None
-    return DeadLetter(
-        reason=error.reason,
-        error=str(error),
+    return refusal(
+        error.reason,
+        str(error),
         stage="source",
         ts_ms=ts_ms,
-        original=base64.b64encode(encode(item)).decode("ascii"),
+        original=_written(item),
         key=name if isinstance(name, str) else None,
     )
+
+
+def _written(item: Any) -> bytes:
+    try:
+        return encode(item)
+    except (TypeError, ValueError, RecursionError):  # read, but not to be written: nested too deep, or no UTF-8
+        return repr(item)[:LONGEST_ORIGINAL].encode("utf-8", "backslashreplace")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections import deque
 
 from streams.agents.lanes import Record
 from streams.agents.metrics import DEAD_LETTERS
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.deadletter import dead_letter as refusal
 from streams.contracts.errors import FatalError
 from streams.runtime.clock import now_ms
 
@@ -15,12 +15,12 @@ from streams.runtime.clock import now_ms
 def dead_letter(stage: str, reason: str, error: str, record: Record, original: bytes | None = None) -> DeadLetter:
     """The dead letter of a record, or of a part of it (`original`); counted here."""
     DEAD_LETTERS.labels(stage, reason).inc()
-    return DeadLetter(
-        reason=reason,
-        error=error[:2000],
+    return refusal(
+        reason,
+        error,
         stage=stage,
         ts_ms=now_ms(),
-        original=base64.b64encode(original if original is not None else record.value or b"").decode(),
+        original=original if original is not None else record.value or b"",
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,

@@ -1,16 +1,27 @@
-"""Dead letters: what could not be used, kept with the reason and its whole original."""
+"""Dead letters: what could not be used, kept with the reason and as much of the original as always fits."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 import msgspec
+
+# With every text at its longest and every letter of it escaped, a dead letter stays below 200 kB: Kafka's default
+# of 1 MB per record (message.max.bytes) holds it whatever the refused record was.
+LONGEST_ORIGINAL = 64_000
+_LONGEST_REASON = 100
+_LONGEST_ERROR = 2000
+_LONGEST_NAME = 1000
 
 
 class DeadLetter(msgspec.Struct, frozen=True, tag_field="type", tag="deadletter", kw_only=True):
-    """One unusable record or fact.
+    """One unusable record or fact; made by `dead_letter`.
 
     reason:   a short stable word (the metric label); `error` the sentence for people.
     stage:    who gave up: "project", "evaluate", "source", "sink".
-    original: base64 of the bytes that were refused (the fact alone where its chunk was readable).
+    original: base64 of the bytes that were refused (the fact alone where its chunk was readable), or of their first
+              LONGEST_ORIGINAL. original_bytes, original_sha256: of the whole, where `original` is cut.
     topic, partition, offset: where it stood; None where it never was in Kafka.
     """
 
@@ -24,3 +35,42 @@ class DeadLetter(msgspec.Struct, frozen=True, tag_field="type", tag="deadletter"
     offset: int | None = None
     key: str | None = None
     schema_version: int = 1
+    original_bytes: int | None = None
+    original_sha256: str | None = None
+
+
+def dead_letter(
+    reason: str,
+    error: str,
+    *,
+    stage: str,
+    ts_ms: int,
+    original: bytes,
+    topic: str | None = None,
+    partition: int | None = None,
+    offset: int | None = None,
+    key: str | None = None,
+) -> DeadLetter:
+    """A dead letter that can always be sent: texts and original are cut, and no text is one that JSON cannot hold.
+
+    A refusal must not fail: one that does stops the pipeline at the very record that it was to get out of the way.
+    """
+    cut = len(original) > LONGEST_ORIGINAL
+    return DeadLetter(
+        reason=_fitting(reason, _LONGEST_REASON),
+        error=_fitting(error, _LONGEST_ERROR) + (f"; its original of {len(original)} bytes is cut" if cut else ""),
+        stage=stage,
+        ts_ms=ts_ms,
+        original=base64.b64encode(original[:LONGEST_ORIGINAL]).decode("ascii"),
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        key=None if key is None else _fitting(key, _LONGEST_NAME),
+        original_bytes=len(original) if cut else None,
+        original_sha256=hashlib.sha256(original).hexdigest() if cut else None,
+    )
+
+
+def _fitting(text: str, longest: int) -> str:
+    """The beginning of `text`; lone surrogates, which UTF-8 has no bytes for, are spelled out."""
+    return text[:longest].encode("utf-8", "backslashreplace").decode("utf-8")[:longest]
