@@ -21,7 +21,7 @@ from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter, dead_letter
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.events import Event, EventChunk, Log
-from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
+from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
 from streams.contracts.identity import partition_of
 from streams.contracts.topics import (
     AD_CHANGES,
@@ -51,6 +51,8 @@ class Publisher(Protocol):
     """Where a runner sends what its source said. Nothing counts as sent before `flush` has returned."""
 
     def publish_facts(self, origin: Origin, facts: Sequence[Fact]) -> None: ...
+
+    def publish_watermark(self, mark: Watermark) -> None: ...
 
     def publish_tenant(self, state: TenantState) -> None: ...
 
@@ -92,6 +94,10 @@ class KafkaPublisher:
             for start in range(0, len(group), self._chunk_facts):
                 for key, value in self._records(origin, group[start : start + self._chunk_facts]):
                     self._send(topic, key, value, partition)
+
+    def publish_watermark(self, mark: Watermark) -> None:
+        """Send how far a source is told, behind its facts in every partition."""
+        self.publish_to_all(AD_CHANGES if mark.origin.side == "ad" else ENTRA_CHANGES, encode(mark))
 
     def publish_tenant(self, state: TenantState) -> None:
         """Send what is known of a tenant; the topic keeps the newest."""

@@ -72,7 +72,7 @@ class Runner:
         batch = self._retry("read", self._source.read)
         if batch.contacted:
             metrics.LAST_CONTACT.labels(self._name).set_to_current_time()
-        if batch.facts or batch.tenants or batch.events or batch.rejected or batch.checkpoints:
+        if batch.facts or batch.tenants or batch.events or batch.rejected or batch.checkpoints or batch.watermarks:
             self._retry("deliver", lambda: self._deliver(batch))
             self._count(batch)
         self._report()
@@ -83,6 +83,8 @@ class Runner:
         with metrics.DELIVERY_SECONDS.labels(self._name).time():
             if batch.facts:
                 self._publisher.publish_facts(self._source.origin, batch.facts)
+            for mark in batch.watermarks:
+                self._publisher.publish_watermark(mark)
             for state in batch.tenants:
                 self._publisher.publish_tenant(state)
             self._publisher.publish_events(self._name, batch.events)

@@ -9,7 +9,7 @@ from typing import Protocol
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.events import Event
-from streams.contracts.facts import Fact, Origin, TenantState
+from streams.contracts.facts import Fact, Origin, TenantState, Watermark
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Batch:
                  A restart repeats what came after them.
     more:        read again at once (a snapshot or resync is under way), do not wait for a wake-up.
     rejected:    entries the source delivered and we could not map, with their reason.
+    watermarks:  the source was read whole, and is told up to then: facts that are in Kafka, or in this batch.
     contacted:   the other side answered; False where nothing was due, so nobody was asked.
     """
 
@@ -29,9 +30,13 @@ class Batch:
     events: Sequence[Event] = ()
     checkpoints: Sequence[Checkpoint] = ()
     rejected: Sequence[DeadLetter] = ()
+    watermarks: Sequence[Watermark] = ()
     more: bool = False
     contacted: bool = True
 
+
+# How often a source says how far it is told: seldom enough to cost nothing, as it goes to every partition of the views.
+WATERMARK_S = 60.0
 
 # The phase of a source that has read everything and follows changes: no pass is under way.
 STREAMING = "streaming"

@@ -13,11 +13,11 @@ from producers.ad.servers import Servers
 from producers.ad.wakeup import Wakeup
 from producers.metrics import ERRORS
 from producers.sequence import last_number
-from producers.source import Batch, Progress
+from producers.source import WATERMARK_S, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
-from streams.contracts.facts import Fact, Origin
+from streams.contracts.facts import Fact, Origin, Watermark
 from streams.runtime.clock import Sequence, now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
@@ -41,6 +41,7 @@ class ActiveDirectorySource:
         self._sequence = Sequence()
         self._watch: ForestWatch | None = None
         self._heard = Heard(forest.name)
+        self._marked_at = -WATERMARK_S
         self._saved: list[Checkpoint] = []
         self._contexts: dict[str, NamingContext] = {}
         self._turn: list[NamingContext] = []
@@ -88,7 +89,12 @@ class ActiveDirectorySource:
         contacted = not any(context.contact.failures for context in self._contexts.values())
         if contacted and not more:
             facts += self._heard.facts(began_ms, self._sequence)
-        return Batch(facts=facts, rejected=rejected, checkpoints=checkpoints, more=more, contacted=contacted)
+        whole = contacted and not more and self._look_at == float("inf")  # every domain was found, and answers
+        watermarks = self._watermarks(began_ms) if whole else []
+        return Batch(
+            facts=facts, rejected=rejected, checkpoints=checkpoints, watermarks=watermarks, more=more,
+            contacted=contacted,
+        )  # fmt: skip
 
     def wait(self, timeout_s: float) -> None:
         """Return when something changed, after `timeout_s`, or when `wake` was called."""
@@ -121,6 +127,13 @@ class ActiveDirectorySource:
         if self._watch is None:
             self._watch = ForestWatch(self._forest.name, self._servers, self._sequence, self._forest.forest_interval_s)
         return self._watch.read(self._turn[0].name) if self._watch.is_due else []
+
+    def _watermarks(self, began_ms: int) -> list[Watermark]:
+        now = time.monotonic()
+        if now < self._marked_at + WATERMARK_S:
+            return []
+        self._marked_at = now
+        return [Watermark(origin=self.origin, read_ms=began_ms)]
 
     def _put_off(self, context: NamingContext, error: RetriableError) -> None:
         """Let a failing naming context wait; alone it is the runner's to wait for."""

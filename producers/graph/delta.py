@@ -62,6 +62,7 @@ class DeltaTask:
     before:     ids told of earlier that this full round, or the last one, has not accounted for yet.
     unverified: the last full round still has to be compared with what exists (producers.graph.verify).
     completed:  everything was read and verified at least once.
+    read_ms:    when the last round began that has ended since the start; 0: none.
     doubtful:   objects whose links came in the full round more than once and not in a row: the later list may
                 stand beside the earlier one or instead of it, so they are to be read whole.
     told_since: where it is a set, the ids told of since it was put there.
@@ -82,10 +83,11 @@ class DeltaTask:
         self.properties = collection.properties
         self.unverified = False
         self.completed = False
+        self.read_ms = 0
         self.verified_ms = 0
         self.doubtful: set[str] = set()
         self.told_since: set[str] | None = None
-        self._saved_ms = 0
+        self._saved_ms = self._began_ms = 0
         self._client = client
         self._source = source
         self._sequence = sequence
@@ -147,6 +149,8 @@ class DeltaTask:
 
     def fetch(self) -> Any:
         """The next page, or Lost. Raises RetriableError."""
+        if self._resting or not self._began_ms:
+            self._began_ms = now_ms()
         try:
             return self._whole(self._first_page() if self._link is None else self._client.get(self._link))
         except GraphError as error:
@@ -250,7 +254,7 @@ class DeltaTask:
             self._link = following
             return
         self._link = self._anchor = done
-        self._resting = True
+        self._resting, self.read_ms = True, self._began_ms
         if self._phase == "full":
             self._phase, self.unverified = "delta", True
             log.info("full round done", source=self._source, collection=self.name, objects=len(self.known))

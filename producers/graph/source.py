@@ -24,10 +24,10 @@ from producers.graph.tenant import TenantTask
 from producers.graph.verify import VerifyTask
 from producers.graph.writeback import WritebackTask
 from producers.sequence import last_number
-from producers.source import STREAMING, Batch, Progress
+from producers.source import STREAMING, WATERMARK_S, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
-from streams.contracts.facts import ObjectKind, Origin
+from streams.contracts.facts import ObjectKind, Origin, Watermark
 from streams.runtime.clock import Sequence
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import TenantSettings
@@ -72,6 +72,7 @@ class GraphSource:
         client = client or GraphClient(tenant)
         self._tenant = TenantTask(client, tenant.id, self.origin.name, self._sequence, tenant.tenant_interval_s)
         self._collected = (False, False)
+        self._marked_at = -WATERMARK_S
         self._deltas: list[DeltaTask] = []
         self._writeback: WritebackTask | None = None
         self._deleted: list[DeletedTask] = []
@@ -116,11 +117,13 @@ class GraphSource:
 
         Never raises RetriableError: nothing is asked while every task rests or backs off.
         """
-        told = self._tell_collected()
+        told, watermarks = self._tell_collected(), self._watermarks()
         self._send_due()
         calls = [turn.call for turn in self._turns if turn.call is not None]
         if not calls:
-            return Batch(tenants=told.tenants, checkpoints=told.checkpoints, contacted=False)
+            return Batch(
+                tenants=told.tenants, checkpoints=told.checkpoints, watermarks=watermarks, contacted=False
+            )
         wait(calls, timeout=_ANSWER_S, return_when=FIRST_COMPLETED)
         steps = [self._taken(turn) for turn in self._turns if turn.call is not None and turn.call.done()]
         answered = [step for step in steps if step is not None]
@@ -132,6 +135,7 @@ class GraphSource:
             events=[event for step in answered for event in step.events],
             checkpoints=[checkpoint for step in (told, *answered) for checkpoint in step.checkpoints],
             rejected=[letter for step in answered for letter in step.rejected],
+            watermarks=watermarks,
             more=self._tells_collected_next() or any(turn.call is not None for turn in self._turns),
             contacted=bool(answered),
         )
@@ -159,7 +163,20 @@ class GraphSource:
         if not self._tells_collected_next():
             return Step()
         self._collected = self._reached()
+        self._marked_at = -WATERMARK_S
         return self._tenant.collected(devices=self._collected[1])
+
+    def _watermarks(self) -> list[Watermark]:
+        """As with what is collected: what was read before this read is in Kafka."""
+        now, (essential, devices) = self._clock(), self._reached()
+        if not essential or now < self._marked_at + WATERMARK_S:
+            return []
+        read = [delta.read_ms for delta in self._deltas if delta.collection.essential]
+        if not all(read):
+            return []  # no round has ended since the start: how far it had been read is not kept
+        self._marked_at = now
+        parts = ("", "devices") if devices else ("",)
+        return [Watermark(origin=self.origin, read_ms=min(read), part=part) for part in parts]
 
     def _tells_collected_next(self) -> bool:
         reached = self._reached()

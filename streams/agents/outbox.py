@@ -13,11 +13,11 @@ from streams.agents.deadletters import dead_letter
 from streams.agents.lanes import Record
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
+from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
 from streams.contracts.finding import Finding
 from streams.contracts.identity import partition_of
 from streams.contracts.topics import DEADLETTERS, ENTRA_CHANGES, FINDINGS, VIEWS
-from streams.contracts.views import CauseUpdate, ContextUpdate, Contribution, ContributionChunk
+from streams.contracts.views import CauseUpdate, ContextUpdate, Contribution, ContributionChunk, WatermarkUpdate
 from streams.runtime.clock import now_ms
 
 _CHUNK_ITEMS = 500
@@ -44,6 +44,7 @@ class Outbox:
         self._facts: list[tuple[Origin, Fact]] = []
         self._context: list[TenantState] = []
         self._causes: list[CauseUpdate] = []
+        self._watermarks: dict[tuple[str, int], Watermark] = {}
         self._dead: list[DeadLetter] = []
 
     def contributions(self, items: Iterable[Contribution]) -> None:
@@ -70,6 +71,13 @@ class Outbox:
         """Tenant-wide causes that began or ended, for every partition of the views topic."""
         self._causes.extend(causes)
 
+    def watermark(self, mark: Watermark, partition: int) -> None:
+        """A watermark that came by in `partition` of a change topic, for every partition of the views topic.
+
+        It leaves behind the words to views, those of later facts included: they are only more than it promises.
+        """
+        self._watermarks[mark.source, partition] = mark
+
     def dead(self, letter: DeadLetter) -> None:
         """Something that cannot be used."""
         self._dead.append(letter)
@@ -86,10 +94,24 @@ class Outbox:
             for partition, items in self._by_partition().items()
             for key, value in self._chunks(items, sent_ms)
         ]
-        everywhere: list[tuple[str, ContextUpdate | CauseUpdate]] = [
+        everywhere: list[tuple[str, ContextUpdate | CauseUpdate | WatermarkUpdate]] = [
             (tenant.tenant, ContextUpdate(sent_ms=sent_ms, tenant=tenant)) for tenant in self._context
         ]
         everywhere += [(cause.tenant, cause) for cause in self._causes]
+        everywhere += [
+            (
+                mark.origin.tenant,
+                WatermarkUpdate(
+                    sent_ms=sent_ms,
+                    tenant=mark.origin.tenant,
+                    source=source,
+                    partition=partition,
+                    partitions=self._partitions,
+                    read_ms=mark.read_ms,
+                ),
+            )
+            for (source, partition), mark in self._watermarks.items()
+        ]
         for tenant_id, record in everywhere:
             value = encode(record)
             records += [(VIEWS.name, partition, tenant_id.encode(), value) for partition in range(self._partitions)]

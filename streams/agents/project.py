@@ -17,7 +17,7 @@ from streams.contracts.codec import convert, decode, encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import EventChunk
-from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
+from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
 from streams.engine.projector import Projector
 from streams.runtime.logs import get_logger
 from streams.views.events import contributions_of_event, fact_of_event
@@ -47,7 +47,13 @@ class ProjectPartition:
     async def __call__(self, records: Sequence[Record]) -> None:
         """Work off the records. Raises FatalError (fuse, lease) and Kafka's errors."""
         outbox = self._new_outbox(STAGE, records[0])
-        facts = [(record, origin, fact) for record in records for origin, fact in _facts(record, outbox)]
+        facts: list[tuple[Record, Origin, Fact]] = []
+        for record in records:
+            for said in _facts(record, outbox):
+                if isinstance(said, Watermark):
+                    outbox.watermark(said, record.partition)
+                else:
+                    facts.append((record, *said))
         self._rows.prefetch(self._projector.row_keys(fact for _, _, fact in facts))
         for side, count in Counter(origin.side for _, origin, _ in facts).items():
             FACTS.labels(side).inc(count)
@@ -124,15 +130,20 @@ class EventPartition:
         await outbox.deliver()
 
 
-def _facts(record: Record, outbox: Outbox) -> Iterator[tuple[Origin, Fact]]:
-    """The facts of a record; what is not one becomes a dead letter, fact by fact where the chunk is readable."""
+def _facts(record: Record, outbox: Outbox) -> Iterator[tuple[Origin, Fact] | Watermark]:
+    """The facts of a record, or the watermark that it is.
+
+    What is neither becomes a dead letter, fact by fact where the chunk is readable.
+    """
     try:
-        chunk = decode(record.value, FactChunk)
+        said: FactChunk | Watermark = decode(record.value, FactChunk | Watermark)  # type: ignore[arg-type]
     except InvalidRecordError as error:
         yield from _readable_facts(record, error, outbox)
     else:
-        for fact in chunk.facts:
-            yield chunk.origin, fact
+        if isinstance(said, Watermark):
+            yield said
+        else:
+            yield from ((said.origin, fact) for fact in said.facts)
 
 
 def _readable_facts(record: Record, whole: InvalidRecordError, outbox: Outbox) -> Iterator[tuple[Origin, Fact]]:

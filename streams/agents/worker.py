@@ -212,7 +212,7 @@ class Worker:
     async def _open_views(self, owned: set[int]) -> Mapping[int, Handler]:
         self._views = {
             partition: EvaluatePartition(
-                ViewPartition(self._detections, self._options, partition),
+                ViewPartition(self._detections, self._options, partition, self._settings.kafka.partitions),
                 rows,
                 self._new_outbox,
                 self._fuses["evaluate"],

@@ -113,6 +113,25 @@ class FactChunk(msgspec.Struct, frozen=True, tag_field="type", tag="facts", kw_o
     schema_version: int = 1
 
 
+class Watermark(msgspec.Struct, frozen=True, tag_field="type", tag="watermark", kw_only=True):
+    """Sent to every partition of a change topic, behind the facts: the source was read whole once, and all that it had
+    until `read_ms` has been told.
+
+    part: "": everything a tenant is judged by; "devices": they, too, which may be read later or never.
+    """
+
+    origin: Origin
+    read_ms: int
+    part: str = ""
+    schema_version: int = 1
+
+    @property
+    def source(self) -> str:
+        """What was read: "ad/<forest>", "entra/<tenant>" or "entra/<tenant>/devices"."""
+        place = self.origin.forest if self.origin.side == "ad" else self.origin.tenant
+        return f"{self.origin.side}/{place}" + (f"/{self.part}" if self.part else "")
+
+
 class Domain(msgspec.Struct, frozen=True, omit_defaults=True):
     """A domain of the tenant; `name` in lower case."""
 

@@ -1,6 +1,6 @@
-"""Records of the views topic: contributions, ticks, context, control. Partitioned by view key.
+"""Records of the views topic: contributions, ticks, context, watermarks, control. Partitioned by view key.
 
-A view is the map of contributor -> contribution under one key. Ticks, context updates and control
+A view is the map of contributor -> contribution under one key. Ticks, context updates, watermarks and control
 records are sent to every partition: time and tenant knowledge are events like any other.
 """
 
@@ -69,6 +69,22 @@ class CauseUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="cause", kw
     schema_version: int = 1
 
 
+class WatermarkUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="watermark", kw_only=True):
+    """One partition of a source's changes is worked off as far as this watermark: what it led to lies before.
+
+    source:    streams.contracts.facts.Watermark.source.
+    partition: of the change topic, one of `partitions`; only all of them together are the source.
+    """
+
+    sent_ms: int
+    tenant: str
+    source: str
+    partition: int
+    partitions: int
+    read_ms: int
+    schema_version: int = 1
+
+
 class Control(msgspec.Struct, frozen=True, tag_field="type", tag="control", kw_only=True):
     """An operator's order to this partition: evaluate every view again."""
 
@@ -77,4 +93,4 @@ class Control(msgspec.Struct, frozen=True, tag_field="type", tag="control", kw_o
     schema_version: int = 1
 
 
-ViewRecord = ContributionChunk | Tick | ContextUpdate | CauseUpdate | Control
+ViewRecord = ContributionChunk | Tick | ContextUpdate | CauseUpdate | WatermarkUpdate | Control

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -153,6 +153,16 @@ class Context:
         """A directory-synchronisation feature of the tenant; None while unknown."""
         return self.features.get(name)
 
+
+def unless_catching_up(verdict: Verdict | None, lags: bool, now_ms: int) -> Verdict | None:
+    """A verdict by numbers of which one side lags behind the other: what is open stays, and nothing opens."""
+    if verdict is None or not lags:
+        return verdict
+    return replace(verdict, keep_open=True, open_at_ms=now_ms + _CATCHING_UP_MS)
+
+
+_CATCHING_UP_MS = 60_000
+"""When to look again; news of either side brings an earlier look."""
 
 Rule = Callable[[Any, Context, int], Verdict | None]
 

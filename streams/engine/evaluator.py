@@ -3,7 +3,7 @@
 Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~context/<tenant>";
 "~cause/<tenant>/<detection>" a tenant-wide cause; "~clock" the partition's time; "~backlog" while every view is
 being evaluated again; "~census/<name>" how many views count under that name; "~syncs/<tenant>" when it was last
-synchronised, the latest times.
+synchronised, the latest times; "~read/<tenant>/<source>" how far its sources are worked off.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
 
 from streams.contracts.codec import decode, encode
 from streams.contracts.facts import TenantState
@@ -23,6 +26,7 @@ from streams.contracts.views import (
     Control,
     Tick,
     ViewRecord,
+    WatermarkUpdate,
 )
 from streams.detections.detection import DEFAULT_THRESHOLDS, Context, Thresholds, context_of
 from streams.detections.registry import Registered
@@ -30,10 +34,12 @@ from streams.engine.cadence import learned_cycle_ms, with_reading
 from streams.engine.census import count_of, counts_of, recount_at
 from streams.engine.judge import Judge, derive
 from streams.engine.outcome import Outcome, RuleFault
+from streams.engine.readings import Readings
 from streams.engine.rows import Rows
 from streams.engine.view_row import ViewRow, load_view, view_keys
 from streams.engine.waiting import measured, waiting
-from streams.views.tenant import CENSUS, TenantView, tenant_view_key
+from streams.views.tenant import CENSUS, TenantView, cloud_source, tenant_view_key
+from streams.views.view import tenant_of
 
 # Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
 BACKLOG_PER_RECORD = 1_000
@@ -54,10 +60,12 @@ class EvaluatorOptions:
 class ViewPartition:
     """The correlating state of one partition. `restore` first, then `apply` record by record."""
 
-    def __init__(self, detections: Iterable[Registered], options: EvaluatorOptions, number: int = 0) -> None:
-        """`number` of the partition: the name under which it tells what it counts."""
+    def __init__(
+        self, detections: Iterable[Registered], options: EvaluatorOptions, number: int = 0, partitions: int = 1
+    ) -> None:
+        """`number` of the partition, one of `partitions`: the name under which it tells what it counts."""
         self._options = options
-        self._number = number
+        self._number, self._partitions = number, partitions
         self._judge = Judge(
             [registered for registered in detections if registered.detection.id not in options.disabled],
             retention_ms=options.resolved_retention_ms,
@@ -67,6 +75,7 @@ class ViewPartition:
         self._tenants: dict[str, TenantState] = {}
         self._syncs_ms: dict[str, tuple[int, ...]] = {}
         self._causes: dict[str, dict[str, CauseUpdate]] = {}
+        self._readings = Readings()
         self._contexts: dict[str, Context] = {}
         self._due: list[tuple[int, str]] = []
         self._backlog: list[str] = []
@@ -83,6 +92,7 @@ class ViewPartition:
             key.removeprefix("~context/"): decode(raw, TenantState) for key, raw in rows.items("~context/")
         }
         self._syncs_ms = {key.removeprefix("~syncs/"): _syncs_of(raw) for key, raw in rows.items("~syncs/")}
+        self._readings.restore(rows)
         self._causes, self._contexts = {}, {}
         for _, raw in rows.items("~cause/"):
             cause = decode(raw, CauseUpdate)
@@ -130,6 +140,8 @@ class ViewPartition:
             self._take_context(record.tenant, rows)
         elif isinstance(record, CauseUpdate):
             self._take_cause(record, rows)
+        elif isinstance(record, WatermarkUpdate):
+            self._take_watermark(record, rows)
         elif isinstance(record, Control):
             self._start_backlog(rows)
         self._evaluate_due(rows, outcome)
@@ -143,11 +155,11 @@ class ViewPartition:
 
     def _tell_census(self, outcome: Outcome) -> None:
         """With a tick, not with every change: a snapshot changes every count thousands of times."""
-        told: dict[str, dict[str, int]] = {}
+        counts: dict[str, dict[str, int]] = {tenant_view_key(tenant): {} for tenant in self._readings.tenants}
         for name, number in self.census.items():
             count = count_of(name)
             if count.toward:
-                told.setdefault(count.toward, {})["/".join((count.subject, *count.labels))] = number
+                counts.setdefault(count.toward, {})["/".join((count.subject, *count.labels))] = number
         self._uncounted = False
         outcome.contributions += [
             Contribution(
@@ -155,9 +167,9 @@ class ViewPartition:
                 contributor=f"{CENSUS}{self._number}",
                 seq=self.now_ms,
                 changed_ms=self.now_ms,
-                body=body,
+                body={"counts": counted, "read": self._readings.of(tenant_of(view)), "partitions": self._partitions},
             )
-            for view, body in told.items()
+            for view, counted in counts.items()
         ]
 
     def _count(self, row: ViewRow, after: list[str]) -> None:
@@ -205,6 +217,12 @@ class ViewPartition:
         known[cause.detection] = cause
         rows.put(f"~cause/{cause.tenant}/{cause.detection}", encode(cause))
         self._changed(cause.tenant, before, rows)
+
+    def _take_watermark(self, update: WatermarkUpdate, rows: Rows) -> None:
+        before, read = self._context(update.tenant), self._readings.of(update.tenant)
+        self._readings.take(update, rows)
+        self._uncounted |= self._readings.of(update.tenant) != read
+        self._changed(update.tenant, before, rows)
 
     def _changed(self, tenant: str, before: Context, rows: Rows) -> None:
         """Every view is judged anew where what rules may read of the tenant has changed."""
@@ -274,13 +292,25 @@ class ViewPartition:
             options = self._options
             context = self._contexts[tenant] = context_of(
                 tenant,
-                self._tenants.get(tenant),
+                self._as_worked_off(tenant),
                 options.sync_interval_ms,
                 causes,
                 options.thresholds,
                 learned_cycle_ms(self._syncs_ms.get(tenant, ()), options.sync_interval_ms),
             )
         return context
+
+
+    def _as_worked_off(self, tenant: str) -> TenantState | None:
+        """The tenant's state; it was collected for us when all that it had has come by, and not when that was sent."""
+        state, read = self._tenants.get(tenant), self._readings.of(tenant)
+        if state is None:
+            return None
+        here: dict[str, Any] = {
+            "collected": state.collected and cloud_source(tenant) in read,
+            "devices_collected": state.devices_collected and cloud_source(tenant, "devices") in read,
+        }
+        return replace(state, **here)
 
 
 def _syncs_of(raw: bytes) -> tuple[int, ...]:

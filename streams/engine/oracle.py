@@ -32,7 +32,7 @@ from streams.views.registry import AnyView, view_class
 from streams.views.scope import Scope, scope_name
 from streams.views.state import ObjectState
 from streams.views.tenant import TenantView, tenant_contributions
-from streams.views.view import Entry
+from streams.views.view import Entry, tenant_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,10 @@ def expected_findings(
         if count.toward:
             counts[count.toward]["/".join((count.subject, *count.labels))] += number
     for key, counted in counts.items():
-        # A tenant that nobody has read is counted all the same.
+        # Half a directory is no number; forests count as read.
+        state = tenants.get(tenant_of(key))
+        if state is None or not state.collected:
+            continue
         if isinstance(tenant_view := views.get(key) or TenantView.build(key, {}), TenantView):
             views[key] = replace(tenant_view, counts=dict(sorted(counted.items())))
     # Causes that nothing explains, causes that something may, and all the rest.

@@ -4,7 +4,7 @@ Key: tenant/<tenant id>. Contributors: "entra/state" (the latest reading); "sync
 onPremisesLastSyncDateTime of the last day: the cycles as the data show them, so that lateness is counted in
 missed cycles of this tenant and not in fixed minutes; "audit/<activity>", "active/<server>/<when>" from the audit
 log; "runs/<server>": the runs of a Connect server, told by its view; "census/<partition>": what that partition of
-the views counts toward the tenant.
+the views counts toward the tenant, and how far it has worked off each source.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ CENSUS = "census/"
 _CYCLES_REMEMBERED_MS = 86_400_000
 CYCLES_LOOKED_AT = 20
 _CYCLES_NEEDED = 4
+APART_MS = 600_000
+"""Both directories are read every minute or so; further apart than this, one of them is being caught up with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ class TenantView:
     exports:      (time, server) of writes by sync servers in the last hours, ascending, passwords included.
     writes_ms:    when they wrote something else than a password, as only a cycle does, ascending.
     runs:         server -> its runs.
-    counts:       what streams.engine.census counts toward the tenant, over every partition.
+    read:         source -> until when (ms) every partition has worked it off (streams.engine.readings); no others.
+    counts:       what streams.engine.census counts toward the tenant, over every partition; of forests that are read
+                  whole and worked off, once the cloud is: half a directory is no number.
     """
 
     key: str
@@ -67,6 +71,7 @@ class TenantView:
     writes_ms: tuple[int, ...] = ()
     runs: Mapping[str, ServerRuns] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    read: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -81,6 +86,8 @@ class TenantView:
         organization: Mapping[str, Any] = body.get("organization") or {}
         quota = organization.get("directorySizeQuota")
         quota = quota if isinstance(quota, dict) else {}
+        census = [entry.body for name, entry in entries.items() if name.startswith(CENSUS)]
+        read = _read_everywhere(census)
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -121,7 +128,8 @@ class TenantView:
                 for contributor, entry in sorted(entries.items())
                 if contributor.startswith(RUNS)
             },
-            counts=_summed(entry.body for name, entry in entries.items() if name.startswith(CENSUS)),
+            counts=_whole(_summed(census), tenant_of(key), read),
+            read=read,
         )
 
     def cadence_ms(self, otherwise_ms: int) -> int:
@@ -145,6 +153,21 @@ class TenantView:
             if subject == "objects" and labels.rpartition("/")[2] in states:
                 by_forest[labels.rsplit("/", 2)[0]] += number
         return dict(sorted(by_forest.items()))
+
+    @property
+    def cloud_lags(self) -> bool:
+        """Whether the cloud is known up to a time well before what is known of a forest: after an outage of ours, what
+        was exported meanwhile looks as if it waited.
+        """
+        cloud_ms = self.read.get(cloud_source(self.tenant))
+        return cloud_ms is not None and any(
+            read_ms > cloud_ms + APART_MS for source, read_ms in self.read.items() if source.startswith("ad/")
+        )
+
+    def lags(self, forest: str) -> bool:
+        """Whether a forest is known up to a time well before what is known of the cloud."""
+        read_ms, cloud_ms = self.read.get(f"ad/{forest}"), self.read.get(cloud_source(self.tenant))
+        return read_ms is not None and cloud_ms is not None and cloud_ms > read_ms + APART_MS
 
     def subject(self) -> Subject:
         """This tenant as a finding's subject."""
@@ -208,11 +231,32 @@ def tenant_contributions(state: TenantState) -> list[Contribution]:
     return said
 
 
+def cloud_source(tenant: str, part: str = "") -> str:
+    """The name of the cloud among the sources that are read (streams.contracts.facts.Watermark)."""
+    return f"entra/{tenant}" + (f"/{part}" if part else "")
+
+
 def _summed(bodies: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for body in bodies:
-        total.update({name: int(number) for name, number in body.items()})
+        total.update({name: int(number) for name, number in body.get("counts", {}).items()})
     return {name: number for name, number in sorted(total.items()) if number}
+
+
+def _read_everywhere(bodies: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """What every partition has worked off; nothing while one of them has not told."""
+    if not bodies or len(bodies) < max(int(body.get("partitions", 0)) for body in bodies):
+        return {}
+    read = [body.get("read", {}) for body in bodies]
+    return {source: min(int(each[source]) for each in read) for source in sorted(set.intersection(*map(set, read)))}
+
+
+def _whole(counts: Mapping[str, int], tenant: str, read: Mapping[str, int]) -> dict[str, int]:
+    """The counts of forests that are read; the label after the subject is the forest, "none" for none."""
+    if cloud_source(tenant) not in read:
+        return {}
+    forests = {"none"} | {source.removeprefix("ad/") for source in read if source.startswith("ad/")}
+    return {name: number for name, number in counts.items() if name.split("/", 2)[1] in forests}
 
 
 def _count(value: object) -> int | None:

@@ -17,19 +17,29 @@ from streams.contracts.codec import decode, encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import EventChunk
-from streams.contracts.facts import FactChunk, Operation, TenantState
+from streams.contracts.facts import FactChunk, Operation, TenantState, Watermark
 from streams.contracts.finding import Finding, FindingState
-from streams.contracts.views import CauseUpdate, ContextUpdate, ContributionChunk, Control, Tick, ViewRecord
+from streams.contracts.views import (
+    CauseUpdate,
+    ContextUpdate,
+    ContributionChunk,
+    Control,
+    Tick,
+    ViewRecord,
+    WatermarkUpdate,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 SHAPES: dict[str, Any] = {
     "facts": FactChunk,
+    "read": FactChunk | Watermark,
     "events": EventChunk,
     "tenant": TenantState,
     "contributions": ViewRecord,
     "tick": ViewRecord,
     "context": ViewRecord,
     "cause": ViewRecord,
+    "watermark": ViewRecord,
     "control": ViewRecord,
     "finding": Finding,
     "deadletter": DeadLetter,
@@ -94,6 +104,7 @@ def test_view_records_are_told_apart_by_type() -> None:
         "context": ContextUpdate,
         "control": Control,
         "cause": CauseUpdate,
+        "watermark": WatermarkUpdate,
     }
     for name, kind in kinds.items():
         assert type(decode(_sample(name), ViewRecord)) is kind

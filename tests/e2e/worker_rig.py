@@ -17,7 +17,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from producers.topics import create
 from streams.contracts.codec import decode, encode
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.facts import Fact, FactChunk, Origin, TenantState
+from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
 from streams.contracts.finding import Finding
 from streams.contracts.identity import partition_of
 from streams.contracts.topics import AD_CHANGES, DEADLETTERS, ENTRA_CHANGES, ENTRA_TENANT, FINDINGS
@@ -44,6 +44,7 @@ class WorkerRig:
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
         create(self.kafka)
         self._connected: KafkaProducer | None = None
+        self._marked: set[str] = set()
 
     def __enter__(self) -> WorkerRig:
         return self
@@ -112,12 +113,26 @@ class WorkerRig:
             value = encode(FactChunk(origin=items[0][0], facts=[fact for _, fact in items]))
             key = items[0][1].object_id.encode()
             self._producer.send(topic_name, value=value, key=key, partition=partition)
+            if items[0][0].side == "ad":
+                self._mark(items[0][0])
         self._producer.flush()
 
     def tell(self, tenant: TenantState) -> None:
-        """Publish a tenant's state."""
+        """Publish a tenant's state; a collected one was read whole."""
+        if tenant.collected:
+            self._mark(Origin(name=f"entra/{tenant.tenant}", side="entra", tenant=tenant.tenant))
         self._producer.send(ENTRA_TENANT.name, value=encode(tenant), key=tenant.tenant.encode())
         self._producer.flush()
+
+    def _mark(self, origin: Origin) -> None:
+        if origin.name in self._marked:
+            return
+        self._marked.add(origin.name)
+        topic = AD_CHANGES if origin.side == "ad" else ENTRA_CHANGES
+        for partition in range(self.partitions):
+            self._producer.send(
+                topic.name, value=encode(Watermark(origin=origin, read_ms=1)), partition=partition
+            )
 
     def raw(self, topic: str, value: bytes, partition: int = 0) -> None:
         """Publish anything."""

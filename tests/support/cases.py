@@ -24,7 +24,7 @@ from typing import Any
 
 from streams.contracts.codec import convert
 from streams.contracts.events import Event
-from streams.contracts.facts import Fact, Origin, TenantState
+from streams.contracts.facts import Fact, Origin, TenantState, Watermark
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.views import Contribution
 from streams.views.scope import Scope, scope_name
@@ -85,6 +85,9 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
             now_ms += int(step["after_s"] * 1000)
             pipeline.tick(now_ms)
         elif "census" in step:
+            for origin in ORIGINS.values():
+                pipeline.worked_off(origin)
+            pipeline.tick(now_ms)
             for _ in range(2 if duplicate else 1):
                 pipeline.contribute([_counts(step["census"], now_ms)], now_ms=now_ms)
         elif "event" in step:
@@ -104,7 +107,13 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
 
 def _counts(counts: dict[str, int], now_ms: int) -> Contribution:
     view = tenant_view_key(TENANT)
-    return Contribution(view=view, contributor=f"{CENSUS}99", seq=now_ms, changed_ms=now_ms, body=counts)
+    return Contribution(view=view, contributor=f"{CENSUS}99", seq=now_ms, changed_ms=now_ms, body=counted(counts))
+
+
+def counted(counts: dict[str, int]) -> dict[str, Any]:
+    """What one partition of the views counts of directories that are read whole and worked off."""
+    read = {Watermark(origin=origin, read_ms=1).source: 1 for origin in ORIGINS.values()}
+    return {"counts": counts, "read": read, "partitions": 1}
 
 
 def _event(raw: dict[str, Any], number: int, now_ms: int) -> Event:

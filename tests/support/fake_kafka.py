@@ -8,7 +8,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
 from streams.contracts.events import Event
-from streams.contracts.facts import Fact, Origin, TenantState
+from streams.contracts.facts import Fact, Origin, TenantState, Watermark
 
 
 class Killed(BaseException):
@@ -21,6 +21,7 @@ class FakeKafka:
     def __init__(self) -> None:
         self.facts: list[Fact] = []
         self.tenants: list[TenantState] = []
+        self.watermarks: list[Watermark] = []
         self.events: list[Event] = []
         self.letters: list[DeadLetter] = []
         self.parts: dict[str, Checkpoint] = {}
@@ -41,6 +42,9 @@ class FakePublisher:
     def publish_facts(self, origin: Origin, facts: Sequence[Fact]) -> None:
         for fact in facts:
             self._record("fact", lambda fact=fact: self._kafka.facts.append(fact))
+
+    def publish_watermark(self, mark: Watermark) -> None:
+        self._record("watermark", lambda: self._kafka.watermarks.append(mark))
 
     def publish_tenant(self, state: TenantState) -> None:
         self._record("tenant", lambda: self._kafka.tenants.append(state))

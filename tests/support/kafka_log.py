@@ -8,7 +8,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from streams.contracts.codec import decode
-from streams.contracts.facts import Fact, FactChunk
+from streams.contracts.facts import Fact, FactChunk, Watermark
 
 
 def records(bootstrap: str, topic: str, partitions: int) -> list[Any]:
@@ -31,5 +31,6 @@ def records(bootstrap: str, topic: str, partitions: int) -> list[Any]:
 
 def facts_in(bootstrap: str, topic: str, partitions: int) -> list[Fact]:
     """All facts of a topic in the order of their sequence numbers."""
-    chunks = [decode(record.value, FactChunk) for record in records(bootstrap, topic, partitions)]
-    return sorted((fact for chunk in chunks for fact in chunk.facts), key=lambda fact: fact.seq)
+    said = [decode(record.value, FactChunk | Watermark) for record in records(bootstrap, topic, partitions)]  # type: ignore[arg-type]
+    facts = (fact for each in said if isinstance(each, FactChunk) for fact in each.facts)
+    return sorted(facts, key=lambda fact: fact.seq)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from streams.contracts.events import Event
-from streams.contracts.facts import Fact, Origin, TenantState
+from streams.contracts.facts import Fact, Origin, TenantState, Watermark
 from streams.contracts.finding import Finding, FindingState
-from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick
+from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick, WatermarkUpdate
 from streams.detections.registry import all_detections
 from streams.engine.evaluator import EvaluatorOptions, ViewPartition
 from streams.engine.outcome import Outcome
@@ -33,6 +33,7 @@ class Pipeline:
         self.object_rows, self.view_rows = MemoryRows(), MemoryRows()
         self.findings: dict[str, Finding] = {}
         self.published: list[tuple[str, Finding | None]] = []
+        self._worked_off: set[str] = set()
         self.restart()
 
     def restart(self) -> None:
@@ -46,6 +47,19 @@ class Pipeline:
         for fact in facts:
             contributions += self.projector.apply(origin, fact, self.object_rows)
         self.contribute(contributions, now_ms=now_ms)
+        if origin.side == "ad":
+            self.worked_off(origin)
+
+    def worked_off(self, origin: Origin, part: str = "") -> None:
+        """A source was read whole, and everything it told has come by."""
+        mark = Watermark(origin=origin, read_ms=1, part=part)
+        if mark.source not in self._worked_off:
+            self._worked_off.add(mark.source)
+            update = WatermarkUpdate(
+                sent_ms=self.partition.now_ms, tenant=origin.tenant, source=mark.source, partition=0, partitions=1,
+                read_ms=mark.read_ms,
+            )  # fmt: skip
+            self.contribute(self._take(self.partition.apply(update, self.view_rows)))
 
     def contribute(self, contributions: list[Contribution], *, now_ms: int | None = None) -> None:
         """Evaluate contributions until views have nothing more to tell each other."""
@@ -68,7 +82,11 @@ class Pipeline:
                 self.feed(about[0], [about[1]], now_ms=now_ms)
 
     def tell(self, tenant: TenantState) -> None:
-        """A new state of the tenant."""
+        """A new state of the tenant; what it calls collected has come by."""
+        cloud = Origin(name=f"entra/{tenant.tenant}", side="entra", tenant=tenant.tenant)
+        for part, collected in (("", tenant.collected), ("devices", tenant.devices_collected)):
+            if collected:
+                self.worked_off(cloud, part)
         self.contribute(
             self._take(self.partition.apply(ContextUpdate(sent_ms=tenant.ts_ms, tenant=tenant), self.view_rows))
         )

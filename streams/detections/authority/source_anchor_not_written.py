@@ -7,7 +7,7 @@ Connect exports such users all the same; of the write that fails only the run of
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.detection import Context, Detection, Verdict, unless_catching_up
 from streams.views.anchors import ANCHOR
 from streams.views.tenant import TenantView
 
@@ -55,7 +55,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     if not forests:
         return None
     total = sum(each["not_written"] for each in forests.values())
-    return Verdict(
+    verdict = Verdict(
         summary=f"{total:,} synchronised users have no source anchor in Active Directory ({', '.join(forests)})",
         since_ms=view.since_ms,
         open_at_ms=0,
@@ -63,6 +63,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         forest=next(iter(forests)) if len(forests) == 1 else None,
         evidence={"forests": forests, "attribute": ANCHOR, "anchor_attribute_known": known is not None},
     )
+    return unless_catching_up(verdict, any(map(view.lags, forests)), now_ms)
 
 
 def _written_elsewhere(not_written: int, synced: int) -> bool:

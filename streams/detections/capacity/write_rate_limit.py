@@ -7,7 +7,7 @@ five minutes (84,000 in an hour) from all who write, scripts and dynamic groups 
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.detection import Context, Detection, Verdict, unless_catching_up
 from streams.views.tenant import TenantView
 
 BURST, PER_HOUR = 7_000, 84_000
@@ -36,7 +36,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     if waiting <= BURST:
         return None
     minutes = -(-waiting * 60 // PER_HOUR)
-    return Verdict(
+    verdict = Verdict(
         summary=f"{waiting:,} objects wait for the cloud: about {minutes} minutes at the rate that Entra ID takes",
         since_ms=view.since_ms,
         open_at_ms=0,
@@ -44,3 +44,4 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         subject=view.subject(),
         evidence={"waiting": waiting, "minutes_at_full_rate": minutes, "per_hour": PER_HOUR},
     )
+    return unless_catching_up(verdict, view.cloud_lags, now_ms)

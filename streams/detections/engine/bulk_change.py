@@ -6,7 +6,7 @@ Source: Microsoft, "Microsoft Entra Connect Sync: factors that influence perform
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.detection import Context, Detection, Verdict, unless_catching_up
 from streams.detections.engine import deletion_threshold_reached, sync_stopped
 from streams.views.tenant import TenantView
 
@@ -30,7 +30,7 @@ DETECTION = Detection(
 
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires above 500 waiting objects that are more than 10 % of all, once the cloud has been read whole.
+    """Fires above 500 waiting objects that are more than 10 % of all, of forests that are read whole as the cloud is.
 
     Not while synchronisation is stopped: that explains whatever waits, and one cause is one finding. Deletions that
     are held back are that finding's.
@@ -46,10 +46,11 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     total = waiting + view.counted("synced")
     if waiting <= max(FEWEST, SHARE_PERCENT * total / 100):
         return None
-    return Verdict(
+    verdict = Verdict(
         summary=f"{waiting:,} of {total:,} objects wait for the cloud",
         since_ms=view.since_ms,
         open_at_ms=0,
         subject=view.subject(),
         evidence={"missing": missing, "leaving": leaving, "all": total},
     )
+    return unless_catching_up(verdict, view.cloud_lags, now_ms)

@@ -7,7 +7,7 @@ Graph, onPremisesAccidentalDeletionPrevention (enabledForCount, enabledForPercen
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.detections.detection import Alert, Context, Detection, Verdict, unless_catching_up
 from streams.detections.engine._deletions import leaving_of, told_threshold
 from streams.views.tenant import TenantView
 
@@ -60,7 +60,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     severity = next((severity for step, severity in _STEPS if percent >= step), None)
     if severity is None:
         return None
-    return Verdict(
+    verdict = Verdict(
         summary=f"The next export would delete {leaving:,} objects in Entra ID, {percent} % of the threshold",
         since_ms=view.since_ms,
         open_at_ms=0,
@@ -76,3 +76,4 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
             "forests": forests,
         },
     )
+    return unless_catching_up(verdict, view.cloud_lags, now_ms)

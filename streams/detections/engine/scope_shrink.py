@@ -7,7 +7,7 @@ Source: Microsoft, "Microsoft Entra Connect Sync: Configure filtering" (what lea
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.detections.detection import Alert, Context, Detection, Verdict, unless_catching_up
 from streams.views.tenant import TenantView
 
 SHARE_PERCENT, FEWEST = 5, 20
@@ -36,7 +36,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     before = leaving + view.counted("synced")
     if leaving < FEWEST or 100 * leaving < SHARE_PERCENT * before or view.sync_enabled is False:
         return None
-    return Verdict(
+    verdict = Verdict(
         summary=f"{leaving:,} of {before:,} synchronised objects are no longer in scope",
         since_ms=view.since_ms,
         open_at_ms=0,
@@ -48,3 +48,4 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
             "forests": forests,
         },
     )
+    return unless_catching_up(verdict, view.cloud_lags, now_ms)

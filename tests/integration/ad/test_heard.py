@@ -32,5 +32,16 @@ def test_it_is_said_after_what_was_read(
     assert parse_rfc3339(str(second.attributes[FOREST_HEARD])) > parse_rfc3339(str(first.attributes[FOREST_HEARD]))
 
 
+def test_a_forest_says_that_it_was_read_whole_with_the_last_page_and_not_before(
+    directory: SambaDC, reading: Callable[..., Reading], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = reading(directory).source
+    batches = [source.read()]
+    while batches[-1].more:
+        batches.append(source.read())
+    assert [bool(batch.watermarks) for batch in batches] == [False] * (len(batches) - 1) + [True]
+    assert source.read().watermarks == [], "once a minute is enough"
+
+
 def test_it_is_rarely_said(directory: SambaDC, reading: Callable[..., Reading]) -> None:
     assert [fact for fact in reading(directory).drain() if fact.kind is ObjectKind.FOREST] == []

@@ -329,3 +329,6 @@ def test_the_first_full_reading_of_all_collections_is_announced(lab: GraphLab) -
         assert told[0][1] is False
         last_fact = max(number for number, batch in enumerate(batches) if batch.facts)
         assert told[-1][0] > last_fact
+        marks = [(number, mark.part) for number, batch in enumerate(batches) for mark in batch.watermarks]
+        assert {part for _, part in marks} == {"", "devices"}
+        assert min(number for number, _ in marks) > last_fact

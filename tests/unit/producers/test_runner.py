@@ -13,7 +13,7 @@ from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import FatalError, RetriableError
-from streams.contracts.facts import FOREST_HEARD, Fact, ObjectKind, Operation, Origin
+from streams.contracts.facts import FOREST_HEARD, Fact, ObjectKind, Operation, Origin, Watermark
 from tests.support.fake_kafka import FakeKafka, FakePublisher
 
 
@@ -75,6 +75,15 @@ def test_facts_are_acknowledged_before_the_position_is_sent() -> None:
     batch = Batch(facts=[fact(1), fact(2)], checkpoints=[position(1)])
     run(Scripted("entra/order", [batch]), FakePublisher(kafka, steps.append), kafka)
     assert steps == ["fact", "fact", "arrive", "arrive", "flushed", "checkpoint", "arrive", "flushed"]
+
+
+def test_a_watermark_goes_behind_the_facts_and_needs_none() -> None:
+    kafka, steps = FakeKafka(), []
+    mark = Watermark(origin=Origin(name="entra/t", side="entra", tenant="t"), read_ms=1)
+    script = [Batch(facts=[fact(1)], watermarks=[mark]), Batch(watermarks=[mark])]
+    run(Scripted("entra/mark", script), FakePublisher(kafka, steps.append), kafka)
+    assert [step for step in steps if step in ("fact", "watermark")] == ["fact", "watermark", "watermark"]
+    assert kafka.watermarks == [mark, mark]
 
 
 def test_it_goes_on_where_it_was() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import FindingState, Severity, Subject
-from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Control, Tick
+from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Control, Tick, WatermarkUpdate
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.registry import Registered
 from streams.engine.evaluator import EvaluatorOptions, ViewPartition
@@ -190,6 +190,8 @@ def test_the_newest_tenant_state_counts_whatever_the_order(first: int) -> None:
         return None
 
     bench = _Bench(_detection("look", look))
+    read = WatermarkUpdate(sent_ms=NOW, tenant="t", source="entra/t", partition=0, partitions=1, read_ms=NOW)
+    bench.partition.apply(read, bench.rows)
     for seq in (first, 3 - first):
         tenant = TenantState(tenant="t", seq=seq, ts_ms=NOW, collected=seq == 2)
         bench.partition.apply(ContextUpdate(sent_ms=NOW, tenant=tenant), bench.rows)

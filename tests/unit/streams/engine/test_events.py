@@ -122,6 +122,7 @@ def test_the_census_survives_restarts_and_reaches_the_tenant() -> None:
         attributes={"sAMAccountName": "ann", "distinguishedName": "CN=ann,DC=corp"},
     )  # fmt: skip
     pipeline.feed(AD, [ad])
+    pipeline.worked_off(ENTRA)
     pipeline.restart()
     pipeline.tick(START_MS + 2000)
     assert _view(pipeline, f"tenant/{TENANT}").counts == {"objects/corp/user/synced": 1}
