@@ -96,9 +96,10 @@ def up(config: Path) -> None:
     from deploy.local import Supervisor, children
     from producers.topics import create
     from streams.runtime.logs import configure_logs
-    from streams.runtime.settings import load_settings
+    from streams.runtime.settings import load_settings, require_secrets
 
     settings = load_settings(config)
+    require_secrets(settings)
     for name in create(settings.kafka):
         click.echo(f"topic {name} created", err=True)
     configure_logs(settings.log.level, json=settings.log.json_lines)

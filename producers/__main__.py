@@ -19,7 +19,7 @@ from producers.source import Source
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import SettingsError, SyncHealthError
 from streams.runtime.logs import configure_logs, get_logger
-from streams.runtime.settings import Settings, load_settings
+from streams.runtime.settings import Settings, load_settings, require_secrets
 
 log = get_logger("producers")
 
@@ -110,6 +110,7 @@ def main(sources: tuple[str, ...], file: Path | None) -> None:
         settings = load_settings(file)
         configure_logs(settings.log.level, json=settings.log.json_lines)
         names = settings.sources if sources == ("all",) else list(sources)
+        require_secrets(settings, names)
         for name in names:
             if name not in settings.sources:
                 raise _unknown(name, settings)

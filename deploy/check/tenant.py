@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import requests
 
 from deploy.check.line import Line, Mark, fault, gap, good, skew
-from producers.graph.client import GraphClient, GraphError, TimedSession
+from producers.graph.client import GraphClient, GraphError
 from producers.graph.collections import COLLECTIONS, DEVICES
 from producers.graph.deleted import DELETED_PERMISSIONS, NOT_IN_V1, deleted_path
+from producers.graph.session import TimedSession
 from producers.graph.sign_ins import SIGN_INS
 from producers.graph.tenant import CLOUD_SYNC_PRINCIPALS, jobs_path
 from producers.graph.token import TokenSource

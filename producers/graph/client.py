@@ -13,14 +13,16 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
+from producers.graph.session import BearerAuth, RefusedRequestError, TimedSession, graph_place
 from producers.graph.token import TokenSource
 from streams.contracts.errors import RetriableError, SyncHealthError
+from streams.runtime.place import place_of
 from streams.runtime.settings import TenantSettings
 
-_CONNECT_S, _READ_S = 10.0, 30.0
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504, 509})
 # Of a Retry-After we honour at most this much: a wrong header must not silence a source for a day.
 _LONGEST_WAIT_S = 3600.0
+_ELSEWHERE_WAIT_S = 60.0
 _UNAUTHORIZED = 401
 
 
@@ -34,25 +36,6 @@ class GraphError(SyncHealthError):
         super().__init__(f"Graph answers {status} {code} to {_path(url)}: {message}")
 
 
-class TimedSession(requests.Session):
-    """A session that never waits for ever, and trusts what the configuration says."""
-
-    def __init__(self, tenant: TenantSettings) -> None:
-        super().__init__()
-        if tenant.ca_file is not None:
-            # REQUESTS_CA_BUNDLE of the environment would override `verify` (measured, requests 2.34);
-            # trust_env also carries the proxies, so these are taken over by hand.
-            proxies = requests.utils.get_environ_proxies(tenant.graph_url)
-            self.trust_env = False
-            self.verify = str(tenant.ca_file)
-            self.proxies.update(proxies)
-
-    def request(self, *args: Any, **options: Any) -> requests.Response:
-        """As requests, with timeouts."""
-        options.setdefault("timeout", (_CONNECT_S, _READ_S))
-        return super().request(*args, **options)
-
-
 class GraphClient:
     """Calls Graph for one tenant. Thread-safe: each thread has its own connections.
 
@@ -63,6 +46,7 @@ class GraphClient:
     def __init__(self, tenant: TenantSettings, tokens: TokenSource | None = None) -> None:
         self._tenant = tenant
         self._base = tenant.graph_url.rstrip("/")
+        self._place = graph_place(tenant)
         self._tokens = tokens or TokenSource(tenant, TimedSession(tenant))
         self._local = threading.local()
 
@@ -88,12 +72,13 @@ class GraphClient:
         Raises RetriableError: whoever answered was not our Graph.
         """
         try:
-            ours = _place(url) == _place(self._base)
+            ours = place_of(url) == self._place
         except ValueError:
             ours = False
         if not ours:
             raise RetriableError(
-                f"a link of the answer leads elsewhere than to {self._base}: not followed", retry_after_s=60.0
+                f"a link of the answer leads elsewhere than to {self._base}: not followed",
+                retry_after_s=_ELSEWHERE_WAIT_S,
             )
         return url
 
@@ -122,7 +107,6 @@ class GraphClient:
     ) -> requests.Response:
         sent = {
             **headers,
-            "Authorization": f"Bearer {token}",
             "Accept": "application/json",
             "User-Agent": "SyncHealth",
             "client-request-id": str(uuid.uuid4()),
@@ -130,7 +114,9 @@ class GraphClient:
             "x-ms-throttle-priority": "Low",
         }
         try:
-            return self._session().request(method, url, headers=sent, data=body, allow_redirects=False)
+            return self._session().request(method, url, headers=sent, data=body, auth=BearerAuth(token, self._place))
+        except RefusedRequestError as error:
+            raise RetriableError(f"Graph at {self._base}: {error}", retry_after_s=_ELSEWHERE_WAIT_S) from error
         except requests.RequestException as error:
             raise RetriableError(
                 f"Graph at {self._base} cannot be reached ({type(error).__name__}: {error})"
@@ -138,7 +124,7 @@ class GraphClient:
 
     def _session(self) -> TimedSession:
         if not hasattr(self._local, "session"):
-            self._local.session = TimedSession(self._tenant)
+            self._local.session = TimedSession(self._tenant, [self._place])
         session: TimedSession = self._local.session
         return session
 
@@ -173,11 +159,6 @@ def _refusal(answer: requests.Response) -> tuple[str, str]:
         return str(error["code"]), str(error["message"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return answer.reason or "", "(no explanation)"
-
-
-def _place(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else None)
 
 
 def _path(url: str) -> str:

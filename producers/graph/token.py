@@ -16,7 +16,8 @@ import msal
 import requests
 from msal.exceptions import MsalServiceError
 
-from streams.contracts.errors import RetriableError
+from producers.graph.session import TimedSession, token_places
+from streams.contracts.errors import RetriableError, SettingsError
 from streams.runtime.settings import TenantSettings
 
 # A person has to act; meanwhile ask once a minute, so that the source heals by itself afterwards.
@@ -26,12 +27,13 @@ _REFUSED_WAIT_S = 60.0
 class TokenSource:
     """Gives bearer tokens for one tenant's Graph; msal caches them until shortly before they expire.
 
-    Thread-safe. `http` must carry its own timeouts and trust.
+    Thread-safe. `http`: how requests are made; a secret goes to the authority of the settings alone, whatever the
+    authority's own documents name.
     """
 
-    def __init__(self, tenant: TenantSettings, http: requests.Session) -> None:
+    def __init__(self, tenant: TenantSettings, http: TimedSession) -> None:
         self._tenant = tenant
-        self._http = http
+        self._http = http.only(token_places(tenant))
         self._lock = threading.Lock()
         self._client: Any = None
 
@@ -112,9 +114,10 @@ class TokenSource:
         if tenant.certificate_file is not None and tenant.private_key_file is not None:
             certificate, key = _content(tenant.certificate_file), _content(tenant.private_key_file)
             return {"private_key": key, "public_certificate": certificate}
-        if tenant.client_secret_file is not None:
-            return _content(tenant.client_secret_file)
-        return tenant.client_secret.get_secret_value() if tenant.client_secret is not None else None
+        try:
+            return tenant.client_secret.get_secret_value() if tenant.client_secret is not None else None
+        except SettingsError as error:
+            raise RetriableError(str(error), retry_after_s=_REFUSED_WAIT_S) from error
 
 
 def _content(file: Path) -> str:

@@ -27,11 +27,29 @@ class KafkaConnection(Section):
     def _reachable(self) -> KafkaConnection:
         password = secret_of(self.sasl_password, self.sasl_password_file, "sasl_password")
         object.__setattr__(self, "sasl_password", password)
-        if self.security_protocol.startswith("SASL") and not (self.sasl_mechanism and self.sasl_username and password):
-            raise ValueError(
-                f"security_protocol {self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password"
-            )
+        self._whole(password)
         return self
+
+    def _whole(self, password: SecretStr | None) -> None:
+        """Half a configuration would connect without what its other half promises. Raises ValueError."""
+        protocol = self.security_protocol
+        sasl = {"sasl_mechanism": self.sasl_mechanism, "sasl_username": self.sasl_username, "sasl_password": password}
+        named = [name for name, value in sasl.items() if value]
+        if protocol.startswith("SASL") and len(named) < len(sasl):
+            raise ValueError(f"security_protocol {protocol} needs sasl_mechanism, sasl_username and sasl_password")
+        if named and not protocol.startswith("SASL"):
+            raise ValueError(
+                f"{', '.join(named)} would not be used with security_protocol {protocol}: say SASL_SSL, or remove it"
+            )
+        files = {"ca_file": self.ca_file, "certificate_file": self.certificate_file, "key_file": self.key_file}
+        named = [name for name, value in files.items() if value is not None]
+        if named and not protocol.endswith("SSL"):
+            raise ValueError(
+                f"{', '.join(named)} would not be used with security_protocol {protocol}, which encrypts nothing: "
+                "say SASL_SSL or SSL, or remove it"
+            )
+        if self.key_file is not None and self.certificate_file is None:
+            raise ValueError("key_file is set without certificate_file: name the certificate it belongs to")
 
 
 class KafkaSettings(KafkaConnection):

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from streams.contracts.errors import SettingsError
+
 
 def _one_or_many(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -20,16 +22,58 @@ Seconds = Annotated[float, Field(gt=0)]
 class Section(BaseModel):
     """A table of the file: unknown keys are faults, values are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class FileSecret(SecretStr):
+    """A secret that stays in its file until it is used: only the role that needs it must be able to read it.
+
+    It is read at each use, so that it can be replaced while a process runs.
+    """
+
+    def __init__(self, file: Path, name: str) -> None:
+        super().__init__("**********")
+        self.file = file
+        self._name = name
+
+    def get_secret_value(self) -> str:
+        """The one line of the file. Raises SettingsError if it cannot be read, or is not one line of text."""
+        value, wrong = "", ""
+        try:
+            value = self.file.read_text("utf-8").removeprefix("\ufeff")
+        except OSError as error:
+            wrong = f"cannot be read ({error.strerror}): check path and rights"
+        except UnicodeDecodeError:
+            wrong = "is not UTF-8: save it as text"
+        value = value.removesuffix("\n").removesuffix("\r")
+        if not wrong and not value.strip():
+            wrong = "is empty: put the secret on its only line"
+        elif "\n" in value or "\r" in value or "\0" in value:
+            wrong = "has more than one line: the secret is a single line"
+        if wrong:  # raised here, for an exception being handled would carry the text along
+            raise SettingsError([f"{self._name}_file {self.file} {wrong}"])
+        return value
+
+    def readable_by_others(self) -> bool:
+        """Whether the group or everybody may read the file; False where there is none to look at."""
+        try:
+            return bool(self.file.stat().st_mode & 0o044)
+        except OSError:
+            return False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FileSecret) and self.file == other.file
+
+    def __hash__(self) -> int:
+        return hash(self.file)
 
 
 def secret_of(value: SecretStr | None, file: Path | None, name: str) -> SecretStr | None:
-    """The secret itself or the first line of its file; both at once is a fault."""
+    """The secret itself, or the one that its file holds; both at once is a fault, and so is an empty one."""
     if file is None:
+        if value is not None and not isinstance(value, FileSecret) and not value.get_secret_value().strip():
+            raise ValueError(f"{name} is empty")
         return value
     if value is not None:
         raise ValueError(f"{name} and {name}_file exclude each other: keep one")
-    try:
-        return SecretStr(file.read_text().strip())
-    except OSError as error:
-        raise ValueError(f"{name}_file cannot be read ({error.strerror}): check path and rights") from error
+    return FileSecret(file, name)

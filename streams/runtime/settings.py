@@ -6,17 +6,18 @@ Every key stands, with its reason, in deploy/settings.example.toml (a test keeps
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 
 from streams.contracts.errors import SettingsError
 from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
+from streams.runtime.place import Place, place_of
 from streams.runtime.section import Port, Seconds, Section, Texts, secret_of
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "StreamsSettings",
     "TenantSettings",
     "load_settings",
+    "require_secrets",
 ]
 
 ENVIRONMENT_PREFIX = "SYNCHEALTH_"
@@ -100,10 +102,14 @@ class ForestSettings(Section):
             raise ValueError("bind_password or bind_password_file is missing")
         object.__setattr__(self, "bind_password", password)
         for server in self.servers:
-            parts = urlsplit(server)
-            if parts.scheme not in {"ldap", "ldaps"} or not parts.hostname:
-                raise ValueError(f"server {server!r} is not an ldap:// or ldaps:// URL")
-            if parts.scheme == "ldap" and not self.start_tls:
+            scheme, _, rest = server.partition("://")
+            try:
+                plain = scheme.lower() in {"ldap", "ldaps"} and bool(place_of(f"https://{rest}"))
+            except ValueError:
+                plain = False
+            if not plain:
+                raise ValueError(f"server {_shown(server)!r} is not an ldap:// or ldaps:// URL of a host and a port")
+            if scheme.lower() == "ldap" and not self.start_tls:
                 raise ValueError(f"server {server!r} would send the password in clear: use ldaps:// or start_tls")
         return self
 
@@ -123,6 +129,7 @@ class TenantSettings(Section):
     federated_token_file: Path | None = None
     managed_identity: bool = False
     ca_file: Path | None = None
+    proxy: str = ""
     poll_interval_s: Seconds = 15.0
     sweep_interval_s: Seconds = 900.0
     deleted_interval_s: Seconds = 3600.0
@@ -143,8 +150,10 @@ class TenantSettings(Section):
         if not self.scope:
             object.__setattr__(self, "scope", f"{self.graph_url.rstrip('/')}/.default")
         for name, url in (("authority", self.authority), ("graph_url", self.graph_url)):
-            if urlsplit(url).scheme != "https":
+            if _place(name, url).scheme != "https" or "?" in url:
                 raise ValueError(f"{name} {url!r} must be an https:// URL")
+        if self.proxy and self.proxy != "environment":
+            _place("proxy", self.proxy)
         ways = [secret, self.certificate_file, self.federated_token_file, self.managed_identity or None]
         if sum(way is not None for way in ways) != 1:
             raise ValueError(
@@ -155,6 +164,18 @@ class TenantSettings(Section):
         if not self.managed_identity and not self.client_id:
             raise ValueError("client_id is missing")
         return self
+
+
+def _place(name: str, url: str) -> Place:
+    """Where `url` leads. Raises ValueError, which shows no password."""
+    try:
+        return place_of(url)
+    except ValueError as error:
+        raise ValueError(f"{name} {_shown(url)!r} is {error}") from None
+
+
+def _shown(url: str) -> str:
+    return re.sub(r"//.*@", "//…@", url)
 
 
 class MetricsSettings(Section):
@@ -253,27 +274,57 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] = os.
 
     Raises SettingsError with every fault at once, each naming its key and what to do.
     """
-    document: dict[str, Any] = {}
-    if file is not None:
-        try:
-            document = tomllib.loads(file.read_text())
-        except OSError as error:
-            raise SettingsError([f"{file}: cannot be read ({error.strerror})"]) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError([f"{file}: not valid TOML: {error}"]) from error
+    document = _document(file) if file is not None else {}
     faults: list[str] = []
     for name, value in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
             path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
             if not _override(document, path, value):
                 faults.append(f"{name}: no such key; the form is {ENVIRONMENT_PREFIX}SECTION__KEY, lists by number")
+    settings = None
     try:
         settings = Settings.model_validate(document)
     except ValidationError as error:
-        raise SettingsError(faults + [_sentence(fault) for fault in error.errors()]) from error
-    if faults:
+        faults += [_sentence(fault) for fault in error.errors(include_input=False, include_context=False)]
+    # Raised here and not in the handlers: pydantic's error, like tomllib's, carries the values, secrets too.
+    if settings is None or faults:
         raise SettingsError(faults)
     return settings
+
+
+def require_secrets(settings: Settings, sources: Iterable[str] | None = None) -> None:
+    """Return if the secrets of the directories can be read: those of `sources` ("ad:FOREST", "graph:TENANT") or all.
+
+    For the roles that need them; everybody else leaves their files alone. Raises SettingsError with every fault.
+    """
+    named = [(f"ad:{forest.name}", forest.bind_password) for forest in settings.forest]
+    named += [(f"graph:{tenant.id}", tenant.client_secret) for tenant in settings.tenant]
+    wanted = None if sources is None else set(sources)
+    faults: list[str] = []
+    for source, secret in named:
+        if secret is not None and (wanted is None or source in wanted):
+            try:
+                secret.get_secret_value()
+            except SettingsError as error:
+                faults += [f"{source}: {fault}" for fault in error.faults]
+    if faults:
+        raise SettingsError(faults)
+
+
+def _document(file: Path) -> dict[str, Any]:
+    document: dict[str, Any] | None = None
+    wrong = ""
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        wrong = f"cannot be read ({error.strerror})"
+    except UnicodeDecodeError as error:
+        wrong = f"not valid TOML: byte {error.start} is not UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        wrong = f"not valid TOML: {error}"
+    if document is None:
+        raise SettingsError([f"{file}: {wrong}"])
+    return document
 
 
 def _override(document: dict[str, Any], path: list[str], value: str) -> bool:

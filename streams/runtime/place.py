@@ -1,0 +1,40 @@
+"""Where a URL leads, read so strictly that no two readers can differ.
+
+`https://evil\\@graph.microsoft.com/` is evil's to urllib3 and Graph's to urllib.parse. Such texts are not judged, they
+are refused: what is left is one form, scheme://host[:port][/path], in which every reader finds the same host.
+
+Source: RFC 3986 section 3.2 (authority); WHATWG URL, "special scheme" (a backslash is a slash there).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+# Of the path: printable ASCII without the backslash and the fragment. No user-info, no percent sign in the host.
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?"
+    r"(?P<path>/[!-\"$-\[\]-~]*)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+class Place(NamedTuple):
+    """A server as a client connects to it."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def place_of(url: str) -> Place:
+    """The place of an http(s) URL. Raises ValueError for anything that another parser could read otherwise."""
+    found = _URL.fullmatch(url)
+    if found is None or ".." in found["host"]:
+        raise ValueError("not a plain URL: scheme://host[:port]/path, without user, backslash, blank or fragment")
+    scheme = found["scheme"].lower()
+    port = int(found["port"] or _DEFAULT_PORTS[scheme])
+    if port > 65535:
+        raise ValueError(f"there is no port {port}")
+    return Place(scheme, found["host"].lower(), port)
