@@ -32,6 +32,8 @@ from streams.agents.watchdog import Watchdog
 from streams.agents.worker import Worker
 from streams.contracts.errors import SyncHealthError
 from streams.detections.registry import all_detections
+from streams.reference_data import tables
+from streams.runtime.clock import now_ms
 from streams.runtime.listener import Listener
 from streams.runtime.logs import configure_logs, get_logger
 from streams.runtime.settings import KafkaSettings, Settings
@@ -52,6 +54,9 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
     """
     configure_logs(settings.log.level, json=settings.log.json_lines)
     logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
+    outdated = tables.warning(now_ms())
+    if outdated:
+        log.warning(outdated, advice="upgrade SyncHealth")
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     app = new_app(settings, worker)

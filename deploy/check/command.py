@@ -15,8 +15,10 @@ from rich.text import Text
 from deploy.check.eventlog import check_eventlog
 from deploy.check.forest import check_forest
 from deploy.check.kafka import check_kafka
-from deploy.check.line import Line, Mark, fault, good
+from deploy.check.line import Line, Mark, fault, gap, good
 from deploy.check.tenant import check_tenant
+from streams.reference_data import tables
+from streams.runtime.clock import now_ms
 from streams.runtime.logs import configure_logs
 from streams.runtime.settings import Settings, load_settings
 
@@ -53,6 +55,7 @@ def check(config: Path, as_json: bool) -> None:
 def lines(settings: Settings, config: Path) -> Iterator[Line]:
     """Every line, as it becomes known."""
     yield good("configuration", f"{config} is valid")
+    yield check_tables(now_ms())
     if not settings.forest or not settings.tenant:
         yield fault(
             "configuration", "there is no [[forest]] or no [[tenant]]", "add them: deploy/settings.example.toml"
@@ -64,6 +67,15 @@ def lines(settings: Settings, config: Path) -> Iterator[Line]:
         yield from check_tenant(tenant)
     for table in settings.eventlog:
         yield check_eventlog(table, settings.kafka)
+
+
+def check_tables(at_ms: int) -> Line:
+    """Whether what we know of versions, dates and codes is fresh enough to be judged by."""
+    outdated = tables.warning(at_ms)
+    if outdated:
+        return gap("reference tables", outdated, "upgrade SyncHealth")
+    oldest = min(tables.AS_OF.values()).isoformat()
+    return good("reference tables", f"versions, dates and codes are as of {oldest} or later")
 
 
 def _print(console: Console, line: Line) -> None:

@@ -16,6 +16,7 @@ import orjson
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.times import parse_rfc3339
+from streams.reference_data.product_names import names
 
 LONGEST_REASON = 1000
 _LONGEST_VALUE = 200
@@ -37,7 +38,6 @@ _VALUES_OF = frozenset({"directorymanagement", "policy", "sourceofauthoritypolic
 _ACTIVITIES = frozenset(
     {"change user password", "reset user password", "reset password", "restore user", "hard delete user"}
 )
-_AGENTS = {"microsoft entra connect": "connect", "aadconnect": "connect", "azure ad connect": "connect"}
 
 
 def audit_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Event | None:
@@ -68,7 +68,7 @@ def audit_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Event | N
     details: dict[str, Any] = {
         "category": category,
         "service": service,
-        "agent": _AGENTS.get(agent, agent.replace(" ", "")) if agent else None,
+        "agent": _agent(agent) if agent else None,
         "sync_server": server,
         "target_type": _text(target, "type") or None,
         "target_name": _text(target, "displayName") or None,
@@ -123,13 +123,17 @@ def guid(value: object) -> str | None:
     return text if _GUID.fullmatch(text) else None
 
 
+def _agent(said: str) -> str:
+    return "connect" if names(said, "connect") else said.replace(" ", "")
+
+
 def _initiator(item: Mapping[str, Any]) -> str | None:
     initiated = item.get("initiatedBy")
     initiated = initiated if isinstance(initiated, Mapping) else {}
-    for kind, names in (("user", ("userPrincipalName", "displayName", "id")), ("app", ("displayName", "appId"))):
+    for kind, keys in (("user", ("userPrincipalName", "displayName", "id")), ("app", ("displayName", "appId"))):
         found = initiated.get(kind)
         if isinstance(found, Mapping):
-            named = next((found[name] for name in names if isinstance(found.get(name), str) and found[name]), None)
+            named = next((found[key] for key in keys if isinstance(found.get(key), str) and found[key]), None)
             if named is not None:
                 return str(named)
     return None

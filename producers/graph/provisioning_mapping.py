@@ -11,8 +11,8 @@ from typing import Any
 
 from producers.graph.audit_mapping import LONGEST_REASON, event_id, event_time, guid
 from streams.contracts.events import Event, Log, Result
+from streams.reference_data.product_names import names
 
-_ENTRA = ("entra", "azure active directory", "azure ad")
 _RESULTS = {"success": Result.SUCCESS, "failure": Result.FAILURE}
 
 
@@ -28,8 +28,8 @@ def provisioning_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Ev
     identities = {side: _table(item.get(f"{side}Identity")) for side in ("source", "target")}
     job = _text(item.get("jobId"))
     kind = job.partition(".")[0]
-    in_entra = {side for side, system in systems.items() if _names(system.get("displayName"), _ENTRA)}
-    in_ad = {side for side, system in systems.items() if _names(system.get("displayName"), ("active directory",))}
+    in_entra = {side for side, system in systems.items() if names(_text(system.get("displayName")), "entra")}
+    in_ad = {side for side, system in systems.items() if names(_text(system.get("displayName")), "active directory")}
     in_ad -= in_entra
     if not in_ad and "AD2" not in kind.upper():
         return None
@@ -81,10 +81,6 @@ def _identity_type(identities: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _first_guid(identities: Mapping[str, Mapping[str, Any]], sides: set[str]) -> str | None:
     return next((found for side in sorted(sides) if (found := guid(identities[side].get("id")))), None)
-
-
-def _names(value: object, words: tuple[str, ...]) -> bool:
-    return any(word in _text(value).lower() for word in words)
 
 
 def _table(value: object) -> dict[str, Any]:

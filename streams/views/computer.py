@@ -13,12 +13,11 @@ from functools import lru_cache
 from typing import Any
 
 from streams.contracts.certificate import Certificate, read_certificate
+from streams.reference_data.windows_builds import OLDEST_THAT_JOINS
 from streams.views.party import Party
 from streams.views.view import Entry, time_in
 
 _DISABLED, _DOMAIN_CONTROLLER, _READ_ONLY_CONTROLLER = 0x2, 0x2000, 0x4000000
-# Windows 10 1607 and Windows Server 2016 share this build.
-_OLDEST_BUILD = 14393
 _BUILD = re.compile(r"\((\d{4,6})\)|^10\.0\.(\d{4,6})")
 _BY_NAME = re.compile(r"^windows (1[01]\b|server (2016|2019|202\d)\b)", re.IGNORECASE)
 _FILETIME_EPOCH_MS = 11_644_473_600_000
@@ -128,7 +127,7 @@ def supported_system(name: str | None, version: str | None) -> bool:
         return False
     found = _BUILD.search(version or "")
     if found:
-        return int(found[1] or found[2]) >= _OLDEST_BUILD
+        return int(found[1] or found[2]) >= OLDEST_THAT_JOINS
     return _BY_NAME.match(name) is not None
 
 

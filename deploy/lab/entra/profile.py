@@ -90,7 +90,7 @@ class TenantProfile:
     last_password_sync_ms: int | None = None
     deletion_prevention: str = "enabledForCount"
     deletion_threshold: int = 500
-    client_version: str = "2.5.79.0"
+    client_version: str = "2.6.92.0"
     client_machine: str = "AADC01"
     sync_interval: str = "PT30M"
     quota_total: int = 300_000

@@ -1,53 +1,81 @@
-"""The Connect server is older than the version that Entra ID lets synchronise.
+"""The Connect server runs a version that must not stay: unsupported, taken back, or with a published vulnerability.
 
-Source: Microsoft, "Microsoft Entra Connect: hardening updates and required version": from 30 September 2026 every
-server below 2.5.79.0 stops synchronising. Graph beta, onPremisesDirectorySynchronization.synchronizationClientVersion.
+The versions and days are data with their sources: streams/reference_data/connect_versions.toml. Graph beta,
+onPremisesDirectorySynchronization.synchronizationClientVersion.
 """
 
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.contracts.times import parse_rfc3339
 from streams.detections.detection import Context, Detection, Verdict
+from streams.reference_data.connect_versions import TABLE, Fault, Standing, newest, standing_of
 from streams.views.tenant import TenantView
-
-REQUIRED = (2, 5, 79, 0)
-REQUIRED_FROM = "2026-09-30T00:00:00Z"
-_REQUIRED_FROM_MS = parse_rfc3339(REQUIRED_FROM)
 
 DETECTION = Detection(
     id="engine.connect_version_unsupported",
     views=(TenantView,),
-    title="The Connect version is too old",
+    title="The Connect version is unsupported, withdrawn or vulnerable",
     severity=Severity.HIGH,
     remediation=(
-        "Upgrade the staging server first, let it run a cycle, swap the roles, then upgrade the other. Below 2.5.79.0 "
-        "synchronisation stops on 30 September 2026."
+        "Upgrade the staging server first, let it run a cycle, swap the roles, then upgrade the other. The evidence "
+        "says what is wrong with this version, from when, and which release is known to be without it."
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/reference-connect-version-history",),
     false_positives=("A tenant that moved to Cloud Sync: the last Connect version may still be shown.",),
-    known_gaps=("The version is in the beta of Microsoft Graph only; silent where that is not readable.",),
+    known_gaps=(
+        "The version is in the beta of Microsoft Graph only; silent where that is not readable.",
+        "Releases and days are as of evidence.table_as_of; newer ones are not known.",
+        "Whether a server signs in with an application or still with an account is told nowhere.",
+    ),
 )
+
+_SEVERITY = {Fault.UNSUPPORTED: Severity.HIGH, Fault.WITHDRAWN: Severity.MEDIUM, Fault.VULNERABLE: Severity.HIGH}
+_GRAVITY = [Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM]
 
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires below the required version; critical once the day has come."""
+    """Fires for what the table says against a version; critical once Entra ID does not let it synchronise."""
     told = view.synchronization.get("client_version")
-    version = _version(told)
-    if version is None or version >= REQUIRED or view.sync_enabled is False:
+    standing = standing_of(told, now_ms)
+    if standing is None or not standing.faults or view.sync_enabled is False:
         return None
-    required = ".".join(map(str, REQUIRED))
+    severities = [_SEVERITY[fault] for fault in standing.faults] + [Severity.CRITICAL] * standing.blocked
+    required, reported, fixed = standing.required, standing.reported, standing.fixed_in
+    evidence = {
+        "version": told,
+        "status": str(standing.faults[0]),
+        "statuses": [str(fault) for fault in standing.faults],
+        "required": required[0] if required else None,
+        "required_from": required[1].isoformat() if required else None,
+        "support_ends": standing.ended.isoformat() if standing.ended else None,
+        "vulnerability": fixed[1] if fixed else None,
+        "fixed_in": fixed[0] if fixed else None,
+        "reported_not_confirmed": f"{reported[0]} required from {reported[1].isoformat()}" if reported else None,
+        "newest_known": newest(),
+        "table_as_of": TABLE.as_of.isoformat(),
+    }
     return Verdict(
-        summary=f"Microsoft Entra Connect {told} is older than {required}, which is required from 30 September 2026",
+        summary=f"Microsoft Entra Connect {told} {'; '.join(_words(standing))}",
         since_ms=view.since_ms,
         open_at_ms=0,
-        recheck_at_ms=_REQUIRED_FROM_MS,
-        severity=Severity.CRITICAL if now_ms >= _REQUIRED_FROM_MS else Severity.HIGH,
+        recheck_at_ms=standing.next_ms,
+        severity=min(severities, key=_GRAVITY.index),
         subject=view.subject(),
-        evidence={"version": told, "required": required, "required_from": REQUIRED_FROM},
+        evidence={name: value for name, value in evidence.items() if value is not None},
     )
 
 
-def _version(text: object) -> tuple[int, ...] | None:
-    parts = text.split(".") if isinstance(text, str) else []
-    return tuple(map(int, parts)) if len(parts) > 1 and all(part.isdecimal() for part in parts) else None
+def _words(standing: Standing) -> list[str]:
+    """What is wrong, the gravest first."""
+    said = []
+    if standing.required:
+        version, day = standing.required
+        said.append(f"is older than {version}, which is required from {day.isoformat()}")
+    elif Fault.UNSUPPORTED in standing.faults and standing.ended:
+        said.append(f"is out of support since {standing.ended.isoformat()}")
+    if Fault.WITHDRAWN in standing.faults:
+        said.append("was withdrawn by Microsoft")
+    if standing.fixed_in:
+        version, name = standing.fixed_in
+        said.append(f"is vulnerable ({name}, fixed in {version})")
+    return said

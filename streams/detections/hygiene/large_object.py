@@ -25,7 +25,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-largeobjecterror-usercertificate",
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors",
     ),
-    false_positives=("Default rules since Connect 1.1.524.0 leave out a userCertificate of more than 15 values.",),
+    false_positives=("Default rules of every supported Connect leave out a userCertificate of more than 15 values.",),
     known_gaps=("The true limit is of the object's size: above about 300 addresses it depends on the rest.",),
 )
 

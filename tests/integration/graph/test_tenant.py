@@ -98,7 +98,7 @@ def test_settings_of_the_synchronisation_come_from_both_versions(lab: GraphLab) 
         "deletion_prevention": "enabledForCount",
         "deletion_threshold": 750,
         "anchor_attribute": "mS-DS-ConsistencyGuid",
-        "client_version": "2.5.79.0",
+        "client_version": "2.6.92.0",
         "interval_s": 1800,
     }
     assert state.refused == {}

@@ -1,0 +1,28 @@
+"""What Microsoft calls its products in logs, then and now. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from streams.reference_data.table import Row, load
+
+
+class Name(Row, frozen=True, kw_only=True):
+    """One name, in lower case. match: whether it is looked for in the text, or is all of it."""
+
+    product: str
+    name: str
+    match: Literal["part", "whole"]
+
+
+TABLE = load("product_names", Name)
+
+
+def names(text: str, product: str) -> bool:
+    """Whether `text` names that product, in any capitals."""
+    said = text.lower()
+    return any(
+        row.name in said if row.match == "part" else row.name == said.strip()
+        for row in TABLE.rows
+        if row.product == product
+    )

@@ -1,0 +1,31 @@
+"""Every table, and when each was last compared with its sources."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from streams.reference_data import (
+    cloud_sync_agents,
+    connect_versions,
+    join_errors,
+    product_names,
+    windows_builds,
+)
+from streams.reference_data.table import outdated
+
+AS_OF: dict[str, date] = {
+    "cloud_sync_agents": cloud_sync_agents.TABLE.as_of,
+    "connect_versions": connect_versions.TABLE.as_of,
+    "join_errors": join_errors.TABLE.as_of,
+    "product_names": product_names.TABLE.as_of,
+    "windows_builds": windows_builds.TABLE.as_of,
+}
+
+
+def warning(now_ms: int) -> str | None:
+    """A sentence for whoever runs this, when tables are older than half a year; None while they are not."""
+    old = outdated(AS_OF.items(), now_ms)
+    if not old:
+        return None
+    named = ", ".join(f"{name} (of {as_of.isoformat()})" for name, as_of in old)
+    return f"tables of versions, dates and codes are older than half a year: {named}; what came since is unknown"
