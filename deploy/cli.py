@@ -95,6 +95,8 @@ def up(config: Path) -> None:
     """Run everything on this node, supervised: sources, workers, exporter."""
     from deploy.local import Supervisor, children
     from producers.topics import create
+    from streams.runtime import service
+    from streams.runtime.listener import well
     from streams.runtime.logs import configure_logs
     from streams.runtime.settings import load_settings, require_secrets
 
@@ -108,6 +110,7 @@ def up(config: Path) -> None:
     if on_a_terminal:
         wanted = [child.with_environment(SYNCHEALTH_LOG__JSON_LINES="false") for child in wanted]
     click.echo(f"{len(wanted)} processes: {', '.join(child.name for child in wanted)}", err=True)
+    service.started(well)
     Supervisor(wanted, _prefixed if on_a_terminal else _as_it_came).run(_stop_signal())
 
 
@@ -144,6 +147,8 @@ def run_sinks(config: Path) -> None:
     from sinks.exporter import Exporter
     from sinks.labels import KnownDetection
     from streams.detections.registry import all_detections
+    from streams.runtime import service
+    from streams.runtime.listener import well
     from streams.runtime.logs import configure_logs
     from streams.runtime.settings import load_settings
 
@@ -153,6 +158,7 @@ def run_sinks(config: Path) -> None:
         KnownDetection(each.detection.id, each.detection.family, each.detection.severity) for each in all_detections()
     ]
     with Exporter(settings, detections, version=version()) as exporter:
+        service.started(well)
         exporter.run(_stop_signal())
 
 

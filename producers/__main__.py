@@ -18,6 +18,7 @@ from producers.runner import Runner
 from producers.source import Source
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import SettingsError, SyncHealthError
+from streams.runtime import service
 from streams.runtime.logs import configure_logs, get_logger
 from streams.runtime.settings import Settings, load_settings, require_secrets
 
@@ -61,7 +62,8 @@ def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event)
     sources = [build_source(name, settings) for name in names]
     # A process of several sources listens where the first of them would; and before Kafka answers.
     port = settings.metrics_ports[names[0]] if names else settings.producers.metrics_port
-    listener = metrics.serve(settings, port, [source.origin.name for source in sources])
+    listened = [source.origin.name for source in sources]
+    listener = metrics.serve(settings, port, listened)
     log.info("producers start", sources=list(names), metrics=listener.url)
     runners = []
     for name, source in zip(names, sources, strict=True):
@@ -80,6 +82,7 @@ def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event)
     threads = [threading.Thread(target=run, args=[each], name=name) for each, name in zip(runners, names, strict=True)]
     for thread in threads:
         thread.start()
+    service.started(lambda: metrics.stuck(listened))
     stop.wait()
     for runner in runners:
         runner.stop()

@@ -92,9 +92,14 @@ def serve(settings: Settings, port: int, sources: Sequence[str]) -> Listener:
         role="producers",
         setting="[producers] metrics_host and metrics_port",
         ready=lambda: _late(LAST_CONTACT, sources, "has not answered", _SILENT_S),
-        healthy=lambda: _late(HEARTBEAT, sources, "stands still", _STUCK_S, unknown_is_late=False),
+        healthy=lambda: stuck(sources),
         web_config_file=settings.metrics.web_config_file,
     )
+
+
+def stuck(sources: Sequence[str]) -> str | None:
+    """Which of `sources` have a loop that stands still, whatever Kafka and the directories do; None for none."""
+    return _late(HEARTBEAT, sources, "stands still", _STUCK_S, unknown_is_late=False)
 
 
 def _late(

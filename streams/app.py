@@ -33,6 +33,7 @@ from streams.agents.worker import Worker
 from streams.contracts.errors import SyncHealthError
 from streams.detections.registry import all_detections
 from streams.reference_data import tables
+from streams.runtime import service
 from streams.runtime.clock import now_ms
 from streams.runtime.listener import Listener
 from streams.runtime.logs import configure_logs, get_logger
@@ -64,6 +65,7 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
         _listen(settings, worker, app)
     except SyncHealthError as error:
         fail(error)
+    service.started(app.unhealthy)
     process = faust.Worker(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
     process.spinner = None  # it writes to the terminal
     try:

@@ -1,0 +1,71 @@
+"""What a service manager wants to hear of a process: that it has started, and that it still turns.
+
+Source: sd_notify(3) and sd_watchdog_enabled(3) of systemd: datagrams to $NOTIFY_SOCKET; WATCHDOG=1 more often than
+every $WATCHDOG_USEC, or the process is ended and started again. Without systemd nothing happens here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import socket
+import threading
+from collections.abc import Callable
+
+from streams.runtime.logs import get_logger
+
+WANTED_FILES = 8192
+_ENOUGH_FILES = 1024
+log = get_logger(__name__)
+
+
+def started(healthy: Callable[[], str | None]) -> threading.Event:
+    """Say READY, and from then on that we are alive as long as `healthy` names no fault; the event returned ends it.
+
+    Children do not inherit the conversation: it is about this process.
+    """
+    over = threading.Event()
+    raise_file_limit()
+    address = os.environ.pop("NOTIFY_SOCKET", "")
+    interval_s = int(os.environ.pop("WATCHDOG_USEC", "0")) / 2e6
+    if address:
+        _tell(address, "READY=1")
+    if address and interval_s:
+        arguments = (address, interval_s, healthy, over)
+        threading.Thread(target=_go_on, args=arguments, name="watchdog", daemon=True).start()
+    return over
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files as we are let, up to WANTED_FILES; a warning where that is too few for a busy day.
+
+    Every partition of RocksDB holds dozens open, and connections beyond the limit are refused to directories, too.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = WANTED_FILES if hard == resource.RLIM_INFINITY else min(WANTED_FILES, hard)
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    if soft <= _ENOUGH_FILES:
+        log.warning("few open files are allowed: raise LimitNOFILE of the service, or ulimit -n", limit=soft)
+
+
+def _go_on(address: str, interval_s: float, healthy: Callable[[], str | None], over: threading.Event) -> None:
+    while not over.wait(interval_s):
+        amiss = healthy()
+        if amiss is None:
+            _tell(address, "WATCHDOG=1")
+        else:
+            log.error("the watchdog is not fed", why=amiss)
+
+
+def _tell(address: str, state: str) -> None:
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.sendto(state.encode(), address)
+    except OSError as error:
+        log.warning("the service manager cannot be told", state=state, error=str(error))

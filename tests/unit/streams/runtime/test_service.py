@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.runtime import service
+
+UNITS = sorted(Path("deploy/systemd").glob("*.service"))
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The socket of a service manager that asks for a sign of life every 20 ms."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(tmp_path / "notify"))
+        heard.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "20000")
+        yield heard
+
+
+def test_it_says_when_it_is_ready_and_that_it_lives_only_while_it_does(manager: socket.socket) -> None:
+    amiss: list[str | None] = [None]
+    over = service.started(lambda: amiss[0])
+    assert manager.recv(100) == b"READY=1"
+    assert manager.recv(100) == b"WATCHDOG=1"
+    amiss[0] = "stands still"
+    manager.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        for _ in range(20):  # what was under way when it fell ill
+            manager.recv(100)
+    amiss[0] = None
+    manager.settimeout(10)
+    assert manager.recv(100) == b"WATCHDOG=1"
+    over.set()
+
+
+def test_its_children_do_not_speak_for_it(manager: socket.socket) -> None:
+    service.started(lambda: None).set()
+    assert "NOTIFY_SOCKET" not in os.environ
+
+
+def test_without_a_manager_it_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    service.started(lambda: None).set()
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = [(1024, 4096)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, given: limits.append(given))
+    service.raise_file_limit()
+    assert limits[-1] == (4096, 4096)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_the_units_are_hardened(unit: Path, tmp_path: Path) -> None:
+    """The exposure that `systemd-analyze security` computes is 2.0 at most."""
+    if shutil.which("systemd-analyze") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("systemd-analyze is missing: apt-get install systemd")
+        pytest.skip("systemd-analyze is missing: apt-get install systemd")
+    name = unit.name.replace("@", "@role")
+    (tmp_path / name).write_text(unit.read_text())
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", str(tmp_path / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
+def test_there_are_units() -> None:
+    assert len(UNITS) == 2
