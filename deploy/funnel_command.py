@@ -29,9 +29,7 @@ _PREFIX = f"{KIND}/".encode()
 @click.option("--json", "as_json", is_flag=True, help="One group per line.")
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet.")
 @where_kafka_is
-def funnel(
-    by: str, tenant: str | None, as_json: bool, as_csv: bool, config: Path | None, kafka: str | None
-) -> None:
+def funnel(by: str, tenant: str | None, as_json: bool, as_csv: bool, config: Path | None, kafka: str | None) -> None:
     """Count computers by stage of hybrid join; those that need not join are counted apart.
 
     The worker's own view of each computer is read from Kafka, so that the numbers are those of the dashboard.

@@ -194,9 +194,7 @@ QUOTA_FORECAST = (
     f"max by (tenant) (predict_linear(synchealth_tenant_quota_used_objects{_OF_TENANT}[7d], 30 * 86400)) / {QUOTA}"
 )
 LANDED = f"sum(increase(synchealth_writeback_landing_seconds_count{_HERE}[$__rate_interval]))"
-_FAILED = (
-    'synchealth_finding_transitions_total{transition="opened", detection="writeback.password_writeback_failed"}'
-)
+_FAILED = 'synchealth_finding_transitions_total{transition="opened", detection="writeback.password_writeback_failed"}'
 WRITEBACK_FAILED = f"sum(max by (detection) (increase({_FAILED}[$__rate_interval])))"
 FAILING_BY_CLASS = f"sum by (class) (synchealth_writeback_users{_HERE}) > 0"
 FAILING_BY_SERVER = f"sum by (server) (synchealth_writeback_users{_HERE}) > 0"

@@ -7,7 +7,7 @@ devices"); names, numbers and identifiers are ours. `producers/eventlog/winlogbe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +18,14 @@ DEVICE_REGISTRATION = "Microsoft-Windows-User Device Registration"
 DEVICE_REGISTRATION_CHANNEL = "Microsoft-Windows-User Device Registration/Admin"
 
 _POLICY_HRESULT = "80230619"
-_RUN_EVENTS = {"success": 6101, "no-start-credentials": 6050}
 _JOIN_SUCCEEDED = 306
+_COUNTERS = {
+    "discovery_errors": "Discovery Errors",
+    "synchronization_errors": "Synchronization Errors",
+    "metaverse_retry_errors": "Metaverse Retry Errors",
+    "export_errors": "Export Errors",
+    "warnings": "Warnings",
+}
 
 
 def winlogbeat_document(
@@ -32,8 +38,12 @@ def winlogbeat_document(
     record_id: int,
     at_ms: int,
     level: str = "information",
+    parameters: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The ECS document of one Windows event. `server`: its DNS name; `level`: as Windows calls it."""
+    """The ECS document of one Windows event. `server`: its DNS name; `level`: as Windows calls it.
+
+    parameters: the strings that the program handed over; without any, the message is the only one.
+    """
     at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "@timestamp": at,
@@ -52,7 +62,7 @@ def winlogbeat_document(
             "api": "wineventlog",
             "channel": channel,
             "computer_name": server,
-            "event_data": {"param1": message},
+            "event_data": {f"param{number}": value for number, value in enumerate(parameters or (message,), 1)},
             "event_id": str(event_id),
             "keywords": ["Classic"],
             "provider_name": provider,
@@ -124,20 +134,52 @@ def phs_domain_failure(domain: str, *, rpc_error: int = 8439) -> str:
 def deletion_threshold_116(pending_deletes: int, threshold: int) -> str:
     """The text of a 116: the export stops before it deletes more than the threshold."""
     return (
-        "Prevent accidental deletes: the export was stopped. "
-        f"The number of pending deletes ({pending_deletes}) exceeds the configured deletion threshold of {threshold}. "
-        "No objects were deleted."
+        f"Prevent Accidental Deletes: The number of deletions for this sync cycle ({pending_deletes} pending deletes) "
+        f"has exceeded the current threshold of {threshold} objects. Deletions will be suppressed for this sync cycle. "
+        "Please visit http://go.microsoft.com/fwlink/?LinkId=390655 for more information."
     )
 
 
-def run_result(connector: str, run_profile: str, run_status: str) -> tuple[int, str]:
-    """Event id and text of an ADSync event about the end of a run, e.g. "Export", "completed-export-errors"."""
-    event_id = _RUN_EVENTS.get(run_status, 6105 if run_status.startswith("completed") else 6100)
+def cycle_904(word: str, *, full: bool = False) -> str:
+    """The text of a 904 about a whole cycle; `word`: "started" or "completed"."""
+    return f"Import/Sync/Export cycle {word} ({'Initial' if full else 'Delta'})."
+
+
+def step_904(word: str, connector: str, run_profile: str) -> str:
+    """The text of a 904 about one run profile; `word`: "Starting" or "Finished"."""
+    return f"{word}: {connector} {run_profile}"
+
+
+def run_errors_6100(connector: str, run_profile: str, **counted: int) -> tuple[str, tuple[str, ...]]:
+    """Text and strings of a 6100: a run ended with errors; `counted`: by counter, e.g. export_errors=4."""
+    numbers = {name: str(counted.get(name, 0)) for name in _COUNTERS}
+    lines = "".join(f' {label:<22} : "{numbers[name]}"\n' for name, label in _COUNTERS.items())
     text = (
-        f'The management agent "{connector}" step execution completed on run profile "{run_profile}" '
-        f'with the status "{run_status}".'
+        f'The management agent "{connector}" step execution completed on run profile "{run_profile}" with errors.\n \n'
+        f" Additional Information\n{lines} \n User Action\n View the management agent run history for details."
     )
-    return event_id, text
+    return text, (connector, run_profile, *numbers.values())
+
+
+def export_error_6941(
+    *, error_name: str, source_anchor: str, tracking_id: str, attribute: str | None = None, value: str | None = None
+) -> str:
+    """The text of a 6941: Entra ID refuses one object. attribute, value: what it complains of, by the cloud's names."""
+    if attribute is None:
+        detail = "Unable to update this object in Microsoft Entra ID."
+    else:
+        detail = (
+            "Unable to update this object because the following attributes associated with this object have values "
+            "that may already be associated with another object in your local directory services: "
+            f"[{attribute} {value};]. "
+            "Correct or remove the duplicate values in your local directory. Please refer to "
+            "https://support.microsoft.com/kb/2647098 for more information on identifying objects with duplicate "
+            "attribute values."
+        )
+    return (
+        f"ECMA2 MA export run caused an error. \n\nError Name: {error_name}\nError Detail: {detail}\n\n"
+        f"Tracking Id: {tracking_id}\n\nDN: CN={{{source_anchor.encode().hex().upper()}}}"
+    )
 
 
 def join_event(
@@ -159,7 +201,7 @@ def join_event(
         return (
             f"The get join response operation callback failed with exit code: Unknown HResult Error code: "
             f"{client_error}. \r\nActivity Id: e7dba8d5-bf2d-4e46-8e3c-d6f3ce1f4f8b \r\nThe server returned HTTP "
-            f"status: 400 \r\nServer response was: {{\"ErrorType\":\"{server_error}\",\"Message\":\"{server_message}\","
+            f'status: 400 \r\nServer response was: {{"ErrorType":"{server_error}","Message":"{server_message}",'
             '"TraceId":"{E7DBA8D5-BF2D-4E46-8E3C-D6F3CE1F4F8B}","Time":"03-02-2026 9:31:07Z"}'
         )
     return (

@@ -17,19 +17,12 @@ from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
 
-_DELETION_THRESHOLD = 116
 _REQUEST, _RESULT = 656, 657
 _SUCCEEDED = frozenset({623, 651, 654})
-_FAILED = frozenset({115, 603, 604, 607, 610, 611, 612, 615, 621, 652, 655, 662, 664, 665, 666, 667, 6900})
+_FAILED = frozenset({603, 604, 607, 610, 611, 612, 615, 621, 652, 655, 662, 664, 665, 666, 667, 6900})
 # Microsoft: 1-50 users in one event; more than that is no text of theirs.
 _MOST_USERS = 200
 
-_NUMBER = r"(\d{1,3}(?:[,.]\d{3})+|\d{1,9})(?!\d)"
-_THRESHOLD = re.compile(rf"threshold[^\d\n]{{0,60}}{_NUMBER}", re.IGNORECASE)
-_PENDING = (
-    re.compile(rf"(?:pending|number of)[^\d\n]{{0,60}}{_NUMBER}", re.IGNORECASE),
-    re.compile(rf"(?<!\d){_NUMBER}[^\d\n]{{0,40}}(?:pending|delet)", re.IGNORECASE),
-)
 _USER = re.compile(r"\banchor[ \t]{0,5}:[ \t]{0,5}", re.IGNORECASE)
 _ANCHOR = re.compile(rf"({ANCHOR})")
 _DN = re.compile(
@@ -50,11 +43,7 @@ def read(event: WindowsEvent) -> list[Said]:
         users = list(_users(event_id, text))
         if users:
             return users
-    details: dict[str, str | int | None]
-    if event_id == _DELETION_THRESHOLD:
-        details = {"pending_deletes": _pending(text), "threshold": _number(_THRESHOLD, text)}
-    else:
-        details = {"domain": first(_DOMAIN, text), "connector": connector(text), "error_code": first(_ERROR_CODE, text)}
+    details = {"domain": first(_DOMAIN, text), "connector": connector(text), "error_code": first(_ERROR_CODE, text)}
     return [Said(result=_result(event_id), reason=event.reason, details=present(details))]
 
 
@@ -81,15 +70,4 @@ def _outcome(part: str) -> Result | None:
 def _result(event_id: int) -> Result | None:
     if event_id in _SUCCEEDED:
         return Result.SUCCESS
-    return Result.FAILURE if event_id in _FAILED or event_id == _DELETION_THRESHOLD else None
-
-
-def _pending(text: str) -> int | None:
-    """The number of deletions: the first one that is not the threshold."""
-    rest = _THRESHOLD.sub("threshold", text)
-    return next((number for number in (_number(each, rest) for each in _PENDING) if number is not None), None)
-
-
-def _number(pattern: re.Pattern[str], text: str) -> int | None:
-    found = first(pattern, text)
-    return int(re.sub(r"[,.]", "", found)) if found else None
+    return Result.FAILURE if event_id in _FAILED else None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from producers.eventlog import adsync, password_hash, password_reset, registration, security
+from producers.eventlog import adsync, engine_cycle, password_hash, password_reset, registration, security
 from producers.eventlog.text import clean
 from producers.eventlog.windows import WindowsEvent, level_of, named_data, parameters_of
 from producers.eventlog.wire import Said
@@ -37,7 +37,9 @@ _BATCHES = frozenset({f"{DIRECTORY_SYNCHRONIZATION}/656", f"{DIRECTORY_SYNCHRONI
 _READERS: dict[str, Callable[[WindowsEvent], list[Said]]] = {
     PASSWORD_RESET: password_reset.read,
     ADSYNC: adsync.read,
-    DIRECTORY_SYNCHRONIZATION: password_hash.read,
+    DIRECTORY_SYNCHRONIZATION: lambda event: (engine_cycle if event.id in engine_cycle.TAKEN else password_hash).read(
+        event
+    ),
     DEVICE_REGISTRATION: registration.read,
     SECURITY: security.read,
 }

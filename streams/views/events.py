@@ -23,6 +23,7 @@ LATEST = "latest/"
 ACTIVE = "active/"
 AUDIT = "audit/"
 SIGN_IN = "sign-in/"
+CYCLE = "cycle/"
 
 _DAY_MS = 86_400_000
 REMEMBERED_MS = {
@@ -31,8 +32,11 @@ REMEMBERED_MS = {
     AUDIT: 30 * _DAY_MS,
     SIGN_IN: 180 * _DAY_MS,  # as long as devices are remembered: what is stale is judged by it
     ACTIVE: 4 * 3_600_000,
+    CYCLE: _DAY_MS,
 }
-# How fine the exports of a server are told apart in time: enough to see two servers take turns.
+# Steps of 904 are told apart by their words; whatever these hold, there are no more slots than this.
+_STEP_SLOTS = 64
+# How fine exports of a server, and beginnings of its cycles, are told apart in time.
 _ACTIVE_MS = 10_000
 # Password hashes are written every two minutes, whether synchronisation runs or not.
 _PASSWORD_WRITES = ("change user password", "reset user password", "update passwordprofile", "update stsrefreshtoken")
@@ -46,6 +50,9 @@ _TENANT_SERVICES = frozenset({"application proxy"})
 _DEVICE_CATEGORY = "device"
 JOIN_LOG = "user device registration/"
 _SECURITY_LOG = "security/"
+
+HELD_BACK_EVENT = "directory synchronization/116"
+"""The deletion threshold, where its result is a failure; as information it tells the settings."""
 
 GROUP_PROVISIONING = "AAD2ADGroupProvisioning"
 """The kind of job by which Cloud Sync writes groups of the cloud into AD."""
@@ -75,6 +82,8 @@ def contributions_of_event(event: Event) -> list[Contribution]:
         joins = event.name.startswith(JOIN_LOG)
         kind, slot = ("host", slot_of(event)) if joins else ("server", f"{LATEST}{_server_slot(event)}")
         said.append(_word(f"{kind}/{event.tenant}/{event.server}", slot, event))
+        if event.details.get("cycle") == "started":  # not only the latest: was a fault before this cycle or in it?
+            said.append(_word(f"server/{event.tenant}/{event.server}", f"{CYCLE}{event.ts_ms // _ACTIVE_MS}", event))
     if event.source_anchor is not None:
         said.append(_word(f"user/{event.tenant}/{event.source_anchor}", slot_of(event), event))
     if event.log is Log.SIGN_IN and event.object_guid is not None:
@@ -147,7 +156,7 @@ def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
 
 def is_event(contributor: str) -> bool:
     """Whether a contributor is an event rather than an object."""
-    return contributor.startswith((EVENT, LATEST, AUDIT, SIGN_IN))
+    return contributor.startswith((EVENT, LATEST, AUDIT, SIGN_IN, CYCLE))
 
 
 def _writes_group(event: Event) -> bool:
@@ -171,8 +180,19 @@ def _word(view: str, slot: str, event: Event) -> Contribution:
 
 
 def _server_slot(event: Event) -> str:
-    connector, profile = event.details.get("connector"), event.details.get("run_profile")
-    return "/".join(str(part) for part in (event.name, connector, profile) if part)
+    details = event.details
+    parts = [
+        event.name,
+        details.get("connector"),
+        details.get("run_profile"),
+        details.get("cycle"),
+        details.get("step"),
+    ]
+    if "step_name" in details:
+        parts.append(f"{crc32(str(details['step_name']).encode()) % _STEP_SLOTS}")
+    if event.name == HELD_BACK_EVENT and event.result is not Result.FAILURE:
+        parts.append("settings")  # the same id at another level
+    return "/".join(str(part) for part in parts if part)
 
 
 def _is_operation(event: Event) -> bool:

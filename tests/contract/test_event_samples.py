@@ -9,17 +9,6 @@ from tests.support import event_samples as samples
 # Sample -> the part of the readers that owes it. Strict: who mends one takes its line out.
 OWED = {
     # engine: producers/eventlog/adsync.py, cycle.py
-    "adsync_6020_partition": "engine",
-    "adsync_6050_connectivity": "engine",
-    "adsync_6100_export_errors": "engine",
-    "adsync_6127_rules_changed": "engine",
-    "adsync_6152_extension": "engine",
-    "adsync_6941_attribute_value_must_be_unique": "engine",
-    "adsync_6941_invalid_soft_match": "engine",
-    "dirsync_115_access_denied": "engine",
-    "dirsync_904_completed": "engine",
-    "dirsync_904_import_started": "engine",
-    "dirsync_904_runprofile": "engine",
     # writeback: producers/eventlog/password_hash.py, password_reset.py
     "adsync_6329_no_target": "writeback",
     "adsync_6329_rpc_trace": "writeback",

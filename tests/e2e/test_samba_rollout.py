@@ -189,9 +189,7 @@ def _break(rollout: Rollout) -> uuid.UUID:
     expired, over = rollout.guid("PC-EXPIRED"), rollout.guid("PC-OVER")
     rollout.write_certificates("PC-EXPIRED", join_certificate(expired, expired=True))
     rollout.write_certificates("PC-FOREIGN", join_certificate(uuid.uuid4()))
-    rollout.write_certificates(
-        "PC-OVER", join_certificate(over), *(join_certificate(uuid.uuid4()) for _ in range(15))
-    )
+    rollout.write_certificates("PC-OVER", join_certificate(over), *(join_certificate(uuid.uuid4()) for _ in range(15)))
     rollout.join("PC-SILENT", certificate=False)
     rollout.join("PC-SLOW")
     devices.stalled.add(rollout.join("PC-NEW"))

@@ -67,9 +67,7 @@ class LabStream:
     def expected_census(self) -> Counter[str]:
         """What the oracle counts, from the directories as they stood at the last look."""
         tenants = {self._lab.tenant.tenant_id: self._tenant(self._now_ms)}
-        return expected_census(
-            self._whole(), tenants, self.scopes, now_ms=self._now_ms, events=self._events.values()
-        )
+        return expected_census(self._whole(), tenants, self.scopes, now_ms=self._now_ms, events=self._events.values())
 
     def expected_findings(self, rules: list[Registered]) -> dict[str, Finding]:
         """What the oracle finds wrong with the directories as they stood at the last look."""

@@ -26,8 +26,8 @@ PEOPLE = 40
 _FILETIME_EPOCH_MS = 11_644_473_600_000
 _CLOUD, _FOREST = "contoso.onmicrosoft.com - AAD", "corp.local"
 _PASSWORDS = (601, 609, 611, 651, 654, 655)
-_STATUSES = ("success", "success", "completed-export-errors", "stopped-server-down", "no-start-credentials",
-             "stopped-deletion-threshold-exceeded", "in-progress")  # fmt: skip
+_FAULTS = ((6100, "completed-export-errors"), (6100, "completed-warnings"), (6050, "stopped-connectivity"),
+           (6020, "missing-partition-for-run-step"))  # fmt: skip
 _ACTIVITIES = ("set dirsync feature", "set dirsyncenabled flag", "verify domain", "set company information")
 
 Item = Event | TenantState | tuple[Origin, Fact]
@@ -54,7 +54,7 @@ class RandomOperations:
         self.now_ms = START_MS
         self._objects: dict[str, _Object] = {}
         self._people = self._random.choice([0, PEOPLE])
-        # Runs of a calm server break off nothing, and its export of the beginning is its last.
+        # The cycles of a calm server break off nothing, and only the one of the beginning exports.
         self._calm = self._random.random() < 0.3
         for number in range(self._people):
             self._add_person(f"u{number}")
@@ -62,11 +62,13 @@ class RandomOperations:
     def run(self, steps: int) -> RandomOperations:
         """Let `steps` things happen within a few hours."""
         happenings: list[Callable[[], None]] = [
-            *[self._password_event] * 3, *[self._run_ends] * 2, self._held_back, self._audit, *[self._export] * 4,
+            *[self._password_event] * 3, *[self._run_goes_wrong] * 2, *[self._cycle_goes_on] * 4,
+            self._held_back, self._audit, *[self._export] * 4,
             self._reading, self._someone_leaves, self._many_leave, self._password_changes, self._sso_account,
         ]  # fmt: skip
         if self._calm:
-            self._run_ends()
+            for details in ({"cycle": "started", "cycle_kind": "delta"}, {"cycle": "completed", "cycle_kind": "delta"}):
+                self._log("directory synchronization/904", server="aadc01", details=details)
         for _ in range(steps):
             self.now_ms += self._random.choice([1, 7_000, 4 * MINUTE_MS, 20 * MINUTE_MS])
             self._random.choice(happenings)()
@@ -137,20 +139,31 @@ class RandomOperations:
         details = {"connector": connector} if connector is not None and number != 651 else {}
         self._log(f"directory synchronization/{number}", server=self._server(), details=details)
 
-    def _run_ends(self) -> None:
-        first = self.now_ms < START_MS + MINUTE_MS
-        calm_profiles = ["Export"] if first else ["Delta Import", "Full Import", "Full Synchronization"]
-        status = self._random.choice(("success", "in-progress") if self._calm else _STATUSES)
+    def _run_goes_wrong(self) -> None:
+        number, status = self._random.choice(_FAULTS[1:2] if self._calm else _FAULTS)
         details = {
             "connector": self._random.choice([_CLOUD, _FOREST]),
-            "run_profile": self._random.choice(calm_profiles if self._calm else ["Export", "Delta Import"]),
+            "run_profile": self._random.choice(["Export", "Delta Import"]),
             "run_status": status,
         }
-        self._log(f"adsync/{_STATUSES.index(status)}", server=self._server(), details=details)
+        self._log(f"adsync/{number}", server=self._server(), result=Result.FAILURE, details=details)
+
+    def _cycle_goes_on(self) -> None:
+        kind = self._random.choice(["delta", "initial"])
+        profile = self._random.choice(["Delta Import"] if self._calm else ["Export", "Delta Import"])
+        details = self._random.choice(
+            [
+                {"cycle": "started", "cycle_kind": kind},
+                {"cycle": "completed", "cycle_kind": kind},
+                {"step": "finished", "step_name": f"{self._random.choice([_CLOUD, _FOREST])} {profile}"},
+            ]
+        )
+        self._log("directory synchronization/904", server=self._server(), details=details)
 
     def _held_back(self) -> None:
         details = {"pending_deletes": self._random.randrange(500, 900), "threshold": 500}
-        self._log("directory synchronization/116", server=self._server(), details=details)
+        result = self._random.choice([Result.FAILURE, Result.FAILURE, None])
+        self._log("directory synchronization/116", server=self._server(), result=result, details=details)
 
     def _audit(self) -> None:
         details = {"category": "DirectoryManagement", "service": "core directory", "target_name": "contoso.com"}

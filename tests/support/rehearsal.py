@@ -89,9 +89,7 @@ class Rehearsal:
     @property
     def unfinished(self) -> list[tuple[str, str]]:
         """(step, detection) of everything that did not open and resolve."""
-        return [
-            (found.step, found.expectation.detection) for found in self.player.progress.values() if not found.done
-        ]
+        return [(found.step, found.expectation.detection) for found in self.player.progress.values() if not found.done]
 
     def _work(self, minute: int) -> None:
         if minute * 60 % PASSWORDS_S == 0:

@@ -47,4 +47,3 @@ def build(lab: HybridOrganisation) -> Story:
             ),
         ],
     )  # fmt: skip
-

@@ -33,7 +33,10 @@ def build(lab: HybridOrganisation) -> Story:
         name="writeback",
         summary="Passwords reset in the cloud do not reach Active Directory; the desk and the administrators help",
         steps=[
-            *desk.users_fail(), *desk.more_users_fail(), *desk.users_are_helped(), *desk.service_fails(),
+            *desk.users_fail(),
+            *desk.more_users_fail(),
+            *desk.users_are_helped(),
+            *desk.service_fails(),
             *desk.feature_is_off(),
         ],
     )
@@ -45,9 +48,7 @@ class _Desk:
     def __init__(self, lab: HybridOrganisation) -> None:
         self._lab, self._writeback = lab, lab.writeback
         cast = Cast(lab)
-        self._policy, self._right, self._late, self._split, self._cut_off, self._off = (
-            cast.person() for _ in range(6)
-        )
+        self._policy, self._right, self._late, self._split, self._cut_off, self._off = (cast.person() for _ in range(6))
         self._more = {name: cast.person() for name, _, _ in _MORE}
         ours = (self._policy, self._right, self._late, self._split, self._cut_off, self._off)
         for person in (*ours, *self._more.values()):

@@ -210,9 +210,7 @@ def _steps(group_id: str, name: str, status: Status) -> list[dict[str, Any]]:
     )
     received["details"] = {"objectId": group_id, "displayName": name}
     if status == "skipped":
-        last = _step(
-            "EntrySynchronizationSkip", "processing", status, f"Group '{name}' was skipped: not in scope"
-        )
+        last = _step("EntrySynchronizationSkip", "processing", status, f"Group '{name}' was skipped: not in scope")
         last["details"] = {"SkipReason": "NotEffectivelyEntitled", "ReportableIdentifier": name}
         return [received, last]
     told = f"Group '{name}' was created in" if status == "success" else f"Failed to create Group '{name}' in"

@@ -18,7 +18,7 @@ from deploy.lab.sync.matching import ErrorCode
 from deploy.lab.sync.objects import AdObject, Kind, TenantRules
 from deploy.lab.sync.passwords import PasswordHashSync
 from deploy.lab.sync.report import CycleReport, ExportError
-from deploy.lab.sync.run_log import cloud_managed, log_export, log_import
+from deploy.lab.sync.run_log import cloud_managed, log_end, log_export, log_import
 from deploy.lab.sync.scope import Scope, in_scope
 from deploy.lab.sync.space import ConnectorSpace
 from deploy.lab.sync.tenant import Tenant
@@ -110,20 +110,24 @@ class SyncEngine:
         log_import(self.log, report, forests, tenant)
         if self.staging:
             self._retry = pending  # exported once the server is active again
+            log_end(self.log, report)
             return report
         if number > 1:
             yield
+            self.password_sync(idle=True)  # which goes on by itself, whatever the cycle does
         self._exporter.begin()
         ordered = [each for kind in _ORDER for each in pending.values() if each.kind == kind]
         size = -(-len(ordered) // number) or 1
         for start in range(0, len(ordered), size):
             if start:
                 yield
+                self.password_sync(idle=True)
             with self.tenant.audit.silence(self.cycles == 1):
                 self._export(ordered[start : start + size], rules, report)
         with self.tenant.audit.silence(self.cycles == 1):
             self._export_rest(pending, rules, report)
             log_export(self.log, report, forests, tenant, rules.deletion_threshold)
+            log_end(self.log, report)
             self.password_sync(idle=True)
         return report
 

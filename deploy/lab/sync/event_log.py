@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from deploy.lab.entra.graph_time import Clock, wall_clock
@@ -37,7 +37,15 @@ class EventLog:
         """Tell `listener` no more; nothing happens if it never listened."""
         self._listeners = [each for each in self._listeners if each != listener]
 
-    def write(self, provider: str, event_id: int, message: str, *, level: str = "information") -> Document:
+    def write(
+        self,
+        provider: str,
+        event_id: int,
+        message: str,
+        *,
+        level: str = "information",
+        parameters: Sequence[str] = (),
+    ) -> Document:
         """Write one event into the Application log; record numbers rise by one and are never used again."""
         self._records += 1
         document = winlogbeat_document(
@@ -48,6 +56,7 @@ class EventLog:
             record_id=self._records,
             at_ms=self._clock(),
             level=level,
+            parameters=parameters,
         )
         self.forward(document)
         return document

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import orjson
 
-from deploy.lab.sync.mapping import Desired, desired_of
+from deploy.lab.sync.mapping import Desired, desired_of, source_anchor
 from deploy.lab.sync.matching import ErrorCode, match
 from deploy.lab.sync.naming import on_premises_upn
-from deploy.lab.sync.objects import AdObject, CloudObject, TenantRules
+from deploy.lab.sync.objects import AdObject, CloudObject, TenantRules, fold
 from deploy.lab.sync.report import CycleReport, ExportError
 from deploy.lab.sync.resiliency import settle
 from deploy.lab.sync.space import Link
@@ -44,12 +44,12 @@ class Exporter:
         if own is not None and fingerprint == link.exported:
             return True
         if found.guid in self.refused:
-            self._complain(found, report, ErrorCode.DATA_VALIDATION, None, own)
+            self._complain(found, wanted, report, ErrorCode.DATA_VALIDATION, None, None)
             return False
         if own is None:
             verdict = match(wanted, self._tenant.claims, rules)
             if verdict.error is not None:
-                self._complain(found, report, verdict.error, verdict.attribute, verdict.other)
+                self._complain(found, wanted, report, verdict.error, verdict.attribute, verdict.other)
             if verdict.fatal:
                 return False
             own = verdict.target
@@ -64,7 +64,7 @@ class Exporter:
             draw=lambda: self._digits.randrange(10_000),
         )
         if settled.error is not None:
-            self._complain(found, report, settled.error, settled.attribute, settled.other)
+            self._complain(found, wanted, report, settled.error, settled.attribute, settled.other)
             return False
         lost = {name for guid, name in self.drop_silently if guid == found.guid}
         link.cloud_id = self._tenant.write(wanted, settled, own, lost=lost)
@@ -108,8 +108,27 @@ class Exporter:
 
     @staticmethod
     def _complain(
-        found: AdObject, report: CycleReport, code: ErrorCode, attribute: str | None, other: CloudObject | None
+        found: AdObject,
+        wanted: Desired,
+        report: CycleReport,
+        code: ErrorCode,
+        attribute: str | None,
+        other: CloudObject | None,
     ) -> None:
+        value = None
+        if attribute == "userPrincipalName":
+            value = wanted.upn
+        elif attribute == "proxyAddresses":
+            held = {fold(address) for address in other.addresses} if other is not None else set()
+            value = next((each for each in wanted.addresses if fold(each) in held), None)
         report.errors.append(
-            ExportError(code, found.guid, found.distinguished_name, attribute, other.id if other else None)
+            ExportError(
+                code,
+                found.guid,
+                found.distinguished_name,
+                attribute,
+                other.id if other else None,
+                value,
+                source_anchor(found),
+            )
         )

@@ -13,13 +13,18 @@ DELETION_THRESHOLD = "stopped-deletion-threshold-exceeded"
 
 @dataclass(frozen=True, slots=True)
 class ExportError:
-    """One object that Entra refused, or took with a complaint."""
+    """One object that Entra refused, or took with a complaint.
+
+    attribute, value: what it complains of, as event 6941 names it; anchor: the object's source anchor.
+    """
 
     code: ErrorCode
     guid: str
     distinguished_name: str
     attribute: str | None = None
     other_id: str | None = None
+    value: str | None = None
+    anchor: str = ""
 
 
 @dataclass(slots=True)

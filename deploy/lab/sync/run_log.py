@@ -1,25 +1,38 @@
-"""What a cycle leaves in the server's event log: how each run ended, and what it could not do.
+"""What a cycle leaves in the server's event log: its steps, and what it could not do; a good run leaves nothing else.
 
-Source: Microsoft, "Microsoft Entra Connect Sync: Operations tab", "… Prevent accidental deletes" (116).
+Source: deploy/lab/events, whose texts are those of tests/contract/golden/events.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 
-from deploy.lab.events import ADSYNC, DIRECTORY_SYNCHRONIZATION, deletion_threshold_116, run_result
+from deploy.lab.events import (
+    ADSYNC,
+    DIRECTORY_SYNCHRONIZATION,
+    cycle_904,
+    deletion_threshold_116,
+    export_error_6941,
+    run_errors_6100,
+    step_904,
+)
 from deploy.lab.sync.event_log import EventLog
 from deploy.lab.sync.objects import AdObject
-from deploy.lab.sync.report import SUCCESS, CycleReport
+from deploy.lab.sync.report import CycleReport, ExportError
 from streams.contracts.identity import immutable_id_of_guid
+
+# As 6941 spells them.
+_NAMED = {"userPrincipalName": "UserPrincipalName", "proxyAddresses": "ProxyAddresses"}
 
 
 def log_import(log: EventLog, report: CycleReport, forests: Iterable[str], tenant: str) -> None:
-    """Write down import and synchronization of one cycle. `tenant`: its initial domain."""
+    """Write down the beginning, import and synchronization of one cycle. `tenant`: its initial domain."""
+    log.write(DIRECTORY_SYNCHRONIZATION, 904, cycle_904("started", full=report.full))
     kind = "Full" if report.full else "Delta"
     for profile in ("Import", "Synchronization"):
         for connector in [*forests, _entra(tenant)]:
-            _run(log, connector, f"{kind} {profile}", SUCCESS)
+            _step(log, connector, f"{kind} {profile}")
 
 
 def log_export(log: EventLog, report: CycleReport, forests: Iterable[str], tenant: str, threshold: int | None) -> None:
@@ -29,9 +42,18 @@ def log_export(log: EventLog, report: CycleReport, forests: Iterable[str], tenan
     if report.pending_deletes:
         text = deletion_threshold_116(report.pending_deletes, threshold or 0)
         log.write(DIRECTORY_SYNCHRONIZATION, 116, text, level="warning")
-    _run(log, _entra(tenant), "Export", report.status)
-    for connector in forests:
-        _run(log, connector, "Export", SUCCESS)
+    for refused in report.errors:
+        log.write(ADSYNC, 6941, _refusal(refused), level="error")
+    if report.errors:
+        text, parameters = run_errors_6100(_entra(tenant), "Export", export_errors=len(report.errors))
+        log.write(ADSYNC, 6100, text, level="error", parameters=parameters)
+    for connector in [_entra(tenant), *forests]:
+        _step(log, connector, "Export")
+
+
+def log_end(log: EventLog, report: CycleReport) -> None:
+    """Write down that the cycle is over."""
+    log.write(DIRECTORY_SYNCHRONIZATION, 904, cycle_904("completed", full=report.full))
 
 
 def unresolved_member(group: str, member: str) -> str:
@@ -54,6 +76,16 @@ def _entra(tenant: str) -> str:
     return f"{tenant} - AAD"
 
 
-def _run(log: EventLog, connector: str, profile: str, status: str) -> None:
-    event_id, text = run_result(connector, profile, status)
-    log.write(ADSYNC, event_id, text, level="information" if status == SUCCESS else "warning")
+def _step(log: EventLog, connector: str, profile: str) -> None:
+    for word in ("Starting", "Finished"):
+        log.write(DIRECTORY_SYNCHRONIZATION, 904, step_904(word, connector, profile))
+
+
+def _refusal(error: ExportError) -> str:
+    return export_error_6941(
+        error_name=error.code,
+        source_anchor=error.anchor or immutable_id_of_guid(error.guid),
+        tracking_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{error.guid}/{error.code}")),
+        attribute=_NAMED.get(error.attribute or "") if error.value else None,
+        value=error.value,
+    )

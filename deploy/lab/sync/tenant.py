@@ -39,9 +39,7 @@ class Tenant:
         """The time to write into new provisioning errors."""
         return precise_time(self.store.clock())
 
-    def write(
-        self, wanted: Desired, settled: Settled, own: CloudObject | None, *, lost: Collection[str] = ()
-    ) -> str:
+    def write(self, wanted: Desired, settled: Settled, own: CloudObject | None, *, lost: Collection[str] = ()) -> str:
         """Create or change the object; return its id. `lost`: properties that never arrive, though nothing fails."""
         properties: dict[str, Any] = dict(wanted.properties)
         properties["proxyAddresses"] = list(settled.addresses)

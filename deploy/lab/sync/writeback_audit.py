@@ -33,9 +33,7 @@ class WritebackAudit:
     def __init__(self, store: TenantStore, user: WritebackUser, correlation_id: str, admin: str | None = None) -> None:
         self._store, self._user, self._correlation_id, self._admin = store, user, correlation_id, admin
 
-    def row(
-        self, activity: str, result: Literal["success", "failure"], reason: str, *, agent: bool = False
-    ) -> None:
+    def row(self, activity: str, result: Literal["success", "failure"], reason: str, *, agent: bool = False) -> None:
         """Append one row; `agent`: it names what wrote to Active Directory."""
         details = [{"key": "OnPremisesAgent", "value": _AGENT}] if agent else []
         self._append(activity, result, reason, service=_SERVICE, details=details)

@@ -77,9 +77,7 @@ class GroupWriteback:
         self._store.add(f"CN={marked},{self._unit}", {"objectClass": "group", "sAMAccountName": account, **given})
 
     def _is_gone(self, group_id: str) -> bool:
-        return (
-            self._tenant.get("group", group_id) is None and self._tenant.get("group", group_id, deleted=True) is None
-        )
+        return self._tenant.get("group", group_id) is None and self._tenant.get("group", group_id, deleted=True) is None
 
     @staticmethod
     def _original(found: DirectoryObject) -> str | None:

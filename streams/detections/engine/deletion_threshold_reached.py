@@ -1,17 +1,16 @@
 """The export is held back: more deletions wait than the accidental deletion prevention lets through.
 
 Source: Microsoft, "Microsoft Entra Connect Sync: Prevent accidental deletes": event 116 of Directory Synchronization
-names the pending deletions and the threshold; the run ends with stopped-deletion-threshold-exceeded.
+names the pending deletions and the threshold, in every cycle that is held back.
 """
 
 from __future__ import annotations
 
-from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.engine._deletions import leaving_of
-from streams.views.runs import HELD_BACK, ServerRuns, status_of
+from streams.views.runs import ServerRuns
 from streams.views.tenant import TenantView
 
 # Every cycle tells of it anew: when the tenant was synchronised so many cycles after the last word, it is over.
@@ -34,14 +33,14 @@ DETECTION = Detection(
     tenant_wide=True,
     false_positives=("A planned clean-up of more objects than the threshold.",),
     known_gaps=(
-        "Where the ends of runs are not shipped, it ends with a synchronisation three cycles after the last event 116.",
+        "Where event 904 is not shipped, it ends with a synchronisation three cycles after the last event 116.",
         "Cloud Sync is held back by quarantine: engine.cloud_sync_job_quarantined.",
     ),
 )
 
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires from event 116, or a run that ended so, until an export of that server to Entra ID ends otherwise."""
+    """Fires from event 116 until a cycle of that server that began later has exported and told of it no more."""
     found = [(since_ms, server) for server, runs in view.runs.items() if (since_ms := _held_back_ms(runs)) is not None]
     if not found:
         return None
@@ -69,12 +68,4 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
 
 def _held_back_ms(runs: ServerRuns) -> int | None:
     """When this server last held its export back; None where it never did, or has exported since."""
-    words: list[Event] = [run for run in runs.exports if status_of(run) == HELD_BACK]
-    if runs.held_back is not None:
-        words.append(runs.held_back)
-    since_ms = max((word.ts_ms for word in words), default=None)
-    if since_ms is None:
-        return None
-    if any(run.ts_ms > since_ms and status_of(run).startswith(("success", "completed-")) for run in runs.cloud_exports):
-        return None
-    return since_ms
+    return runs.held_back.ts_ms if runs.held_back is not None and not runs.held_back_over else None

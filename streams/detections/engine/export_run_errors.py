@@ -1,6 +1,7 @@
 """The latest run of a connector did not end well: objects with errors, or a run that stopped or never started.
 
-Source: Microsoft, "Microsoft Entra Connect Sync: Synchronization Service Manager Operations", run status.
+Source: ADSync 6100, 6050, 6020 and 6152 (Microsoft's support articles and real logs: producers/eventlog/engine_runs);
+Microsoft, "Microsoft Entra Connect Sync: Synchronization Service Manager Operations", run status.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.runs import BROKEN_OFF, HELD_BACK, connector_of, latest_runs, profile_of, status_of
+from streams.views.runs import connector_of, is_broken_off, profile_of, standing_faults, status_of
 from streams.views.server import ServerView
 
-_WORST = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM)
-_CRITICAL = frozenset({"stopped-error-limit", "no-start-credentials"})
+_WORST = (Severity.HIGH, Severity.MEDIUM)
+_COUNTERS = ("export_errors", "synchronization_errors", "discovery_errors", "metaverse_retry_errors")
 
 DETECTION = Detection(
     id="engine.export_run_errors",
@@ -25,15 +26,21 @@ DETECTION = Detection(
         "export errors name each object; findings of the conflict and hygiene families explain most of them. "
         "stopped-… and no-start-…: the connected directory, its account or the network; the run did not do its work."
     ),
-    references=("https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-service-manager-ui-operations",),
+    references=(
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-service-manager-ui-operations",
+    ),
     false_positives=("A run that somebody stopped by hand.",),
-    known_gaps=("Needs the Application log of the Connect server with the ends of its runs.",),
+    known_gaps=(
+        "Needs the Application log of the Connect server: ADSync, and Directory Synchronization 904 for its end.",
+        "Where event 904 is not shipped, it ends when the log has been silent about the run for seven days.",
+        "A run of one profile started by hand is judged by the next whole cycle.",
+    ),
 )
 
 
 def evaluate(view: ServerView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires while the latest run of a connector and profile ended with errors; the next good run of it clears it."""
-    bad = [(severity, run) for run in latest_runs(view.events) if (severity := _severity(status_of(run))) is not None]
+    """Fires from a run that ended with errors until a cycle that began later has ended without telling of it again."""
+    bad = [(severity, run) for run in standing_faults(view.events) if (severity := _severity(run)) is not None]
     if not bad:
         return None
     worst = min((severity for severity, _ in bad), key=_WORST.index)
@@ -48,21 +55,19 @@ def evaluate(view: ServerView, context: Context, now_ms: int) -> Verdict | None:
     )
 
 
-def _severity(status: str) -> Severity | None:
-    """None where the run is no fault, or is engine.deletion_threshold_reached's."""
-    if status == HELD_BACK:
-        return None
-    if status in _CRITICAL:
-        return Severity.CRITICAL
-    if status.startswith(BROKEN_OFF):
+def _severity(run: Event) -> Severity | None:
+    """None where the run did what it had to, with warnings at most."""
+    if is_broken_off(run):
         return Severity.HIGH
-    return Severity.MEDIUM if status.startswith("completed-") and status.endswith("-errors") else None
+    return Severity.MEDIUM if status_of(run).endswith("-errors") else None
 
 
-def _said(run: Event) -> dict[str, str]:
+def _said(run: Event) -> dict[str, str | int]:
+    counted = {name: run.details[name] for name in _COUNTERS if run.details.get(name)}
     return {
         "connector": connector_of(run),
         "run_profile": profile_of(run),
         "status": status_of(run),
         "at": rfc3339(run.ts_ms),
+        **counted,
     }

@@ -13,7 +13,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.engine.sync_stopped import usual_cycle_ms
-from streams.views.runs import ServerRuns, connector_of, is_full, is_running, profile_of
+from streams.views.runs import ServerRuns
 from streams.views.tenant import TenantView
 
 # In half cycles: symptoms are late after two cycles, so it must be known before.
@@ -57,7 +57,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         return None
     # What is logged sooner may belong to the cycle that the tenant has told of.
     begun_ms = synced_ms + cycle_ms // 2
-    ours = {name: runs for name, runs in view.runs.items() if _synchronised(runs, synced_ms - cycle_ms)}
+    ours = {name: runs for name, runs in view.runs.items() if _synchronises(view, name, synced_ms - cycle_ms)}
     if any(_over(runs, begun_ms, view.read_ms - cycle_ms // _TOLD_WITHIN) for runs in ours.values()):
         return None
     until_ms: list[int] = []
@@ -66,14 +66,11 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     if any(begun_ms <= wrote_ms <= view.read_ms for wrote_ms in view.writes_ms):
         until_ms.append(min(view.writes_ms[-1] + WRITES_LAST * cycle_ms, synced_ms + WRITES_AT_MOST * cycle_ms))
     for name, runs in ours.items():
-        run = runs.latest
-        if run is None or run.ts_ms < begun_ms:
-            continue
-        if is_running(run) or is_full(run):
+        if runs.is_running and runs.begun_ms > synced_ms:
             # A full run says nothing for hours; the service that runs it does.
-            heard_ms = max(run.ts_ms, runs.alive_ms)
+            heard_ms = max(runs.begun_ms, runs.alive_ms)
             until_ms.append(min(heard_ms + RUNS_LAST * cycle_ms, synced_ms + RUNS_AT_MOST * cycle_ms))
-            running[name] = f"{profile_of(run)} of {connector_of(run) or 'a connector'}"
+            running[name] = f"{'initial' if runs.full else 'delta'} cycle since {rfc3339(runs.begun_ms)}"
     ends_ms = max(until_ms, default=now_ms)
     if now_ms >= ends_ms:
         return None
@@ -92,12 +89,18 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     )
 
 
-def _synchronised(runs: ServerRuns, since_ms: int) -> bool:
-    """Whether this is a server that exports to Entra ID: one in staging mode imports as well, and means nothing."""
-    return any(run.ts_ms >= since_ms for run in runs.cloud_exports)
+def _synchronises(view: TenantView, name: str, since_ms: int) -> bool:
+    """Whether this server exports to Entra ID: one in staging mode runs cycles as well, and means nothing.
+
+    What it wrote by the audit log proves it; else what its own log tells of an export, if no other server claims that.
+    """
+    if any(ts_ms >= since_ms for ts_ms, server in view.exports if server == name):
+        return True
+    exporting = [server for server, runs in view.runs.items() if runs.exported_ms >= since_ms and not runs.stages]
+    return exporting == [name]
 
 
 def _over(runs: ServerRuns, begun_ms: int, told_ms: int) -> bool:
     """Whether this server's cycle has ended, or was broken off, and the tenant ought to have told of it."""
     broken_off = runs.failed is not None and runs.failed.ts_ms >= begun_ms
-    return broken_off or any(begun_ms <= run.ts_ms <= told_ms for run in runs.cloud_exports)
+    return broken_off or begun_ms <= runs.ended_ms <= told_ms

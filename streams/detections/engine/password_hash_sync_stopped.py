@@ -11,7 +11,7 @@ from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.runs import is_export, latest_runs
+from streams.views.runs import ended_cycle, is_staged
 from streams.views.server import ServerView
 from streams.views.tenant import TenantView
 
@@ -132,8 +132,8 @@ def _heartbeats_for(domain: str, heartbeats: list[Event]) -> list[Event]:
 
 def _is_staged(view: ServerView, since_ms: int) -> bool:
     """A staging server imports and synchronises, exports nothing, and has no heartbeat."""
-    runs = [run for run in latest_runs(view.events) if run.ts_ms > since_ms]
-    return bool(runs) and not any(map(is_export, runs))
+    last = ended_cycle(view.events)
+    return last is not None and last.begun_ms > since_ms and is_staged(view.events, last.begun_ms)
 
 
 def _connector(event: Event) -> str:

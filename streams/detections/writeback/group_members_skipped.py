@@ -50,9 +50,7 @@ def evaluate(view: WrittenGroupView, context: Context, now_ms: int) -> Verdict |
     number = sum(each.surplus for each in found)
     if not number:
         return None
-    since_ms = max(
-        [each.since_ms for each in found] + [copy.since_ms(*NAMES_ORIGINAL) for copy in view.copies]
-    )
+    since_ms = max([each.since_ms for each in found] + [copy.since_ms(*NAMES_ORIGINAL) for copy in view.copies])
     named = sorted((name, sid) for each in found for name, sid, _ in each.named)
     return Verdict(
         summary=f"{view.name} has {number} members with an account in AD who are not in its copy",

@@ -10,7 +10,7 @@ from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
-from streams.views.runs import is_export, latest_runs
+from streams.views.runs import ended_cycle, is_staged
 from streams.views.server import ServerView
 
 MISSED_HEARTBEATS = 3
@@ -64,8 +64,10 @@ def _meant(view: ServerView, alive: Event, silent_ms: int) -> bool:
     switched_off = view.latest(_SWITCHED_OFF)
     if switched_off is not None and switched_off.ts_ms > alive.ts_ms:
         return True
-    runs = [run for run in latest_runs(view.events) if run.ts_ms > alive.ts_ms]
-    return bool(runs) and runs[-1].ts_ms - alive.ts_ms >= silent_ms and not any(map(is_export, runs))
+    last = ended_cycle(view.events)
+    if last is None or last.begun_ms <= alive.ts_ms or last.ended_ms - alive.ts_ms < silent_ms:
+        return False
+    return is_staged(view.events, last.begun_ms)
 
 
 def _verdict(

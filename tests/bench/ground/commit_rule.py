@@ -45,9 +45,7 @@ async def no_seek_without_a_commit() -> None:
             _fetcher=SimpleNamespace(seek_to=lambda _tp, at: sought.append(at)),
         )
         await AIOKafkaConsumer.seek_to_committed(consumer)
-    print(
-        f"seek_to_committed with commits None, 0, 7 seeks to {sought}: drops before a commit stay lost"
-    )
+    print(f"seek_to_committed with commits None, 0, 7 seeks to {sought}: drops before a commit stay lost")
 
 
 if __name__ == "__main__":

@@ -127,8 +127,15 @@ def test_one_fact_that_is_too_large_becomes_a_dead_letter_and_stops_nothing() ->
 def event(number: int, size: int = 0, log: Log = Log.AUDIT) -> Event:
     details = {"target_name": "x" * size}
     return Event(
-        id=f"Directory_{number:04d}", log=log, name="update user", tenant="t", ts_ms=1, seen_ms=2, entra_id=USER,
-        server="aadc01", details=details,
+        id=f"Directory_{number:04d}",
+        log=log,
+        name="update user",
+        tenant="t",
+        ts_ms=1,
+        seen_ms=2,
+        entra_id=USER,
+        server="aadc01",
+        details=details,
     )
 
 

@@ -138,9 +138,7 @@ class Performance:
             for key, state in self.states.items()
         ]
         tenants = {self.tenant.tenant: self.tenant}
-        return expected_findings(
-            objects, tenants, self.scopes, self.rules, now_ms=self.ms, events=self.events.values()
-        )
+        return expected_findings(objects, tenants, self.scopes, self.rules, now_ms=self.ms, events=self.events.values())
 
 
 def _content(findings: dict[str, Finding]) -> dict[str, Any]:

@@ -115,8 +115,10 @@ def test_a_number_inside_an_identifier_is_no_error_code() -> None:
     [
         (
             6329,
-            (f'ERR_: MMS(1640): X:\\bt\\ma.cpp(94): 0X80230619 (A restriction prevents it.)\r\nDN: "{DN}"\r\n'
-            f"Connector: corp.contoso.local\r\nSourceAnchor: {ANCHOR}"),
+            (
+                f'ERR_: MMS(1640): X:\\bt\\ma.cpp(94): 0X80230619 (A restriction prevents it.)\r\nDN: "{DN}"\r\n'
+                f"Connector: corp.contoso.local\r\nSourceAnchor: {ANCHOR}"
+            ),
             {"hresult": "0x80230619", "connector": "corp.contoso.local", "distinguished_name": DN},
         ),
         (6800, "The writeback endpoint failed to start. hr = 800700CE", {"hresult": "0x800700ce"}),
@@ -136,49 +138,22 @@ def test_events_of_the_engine(event_id: int, text: str, details: dict[str, str])
 
 
 @pytest.mark.parametrize(
-    ("status", "result"),
+    ("text", "numbers"),
     [
-        ("success", Result.SUCCESS),
-        ("completed-export-errors", Result.FAILURE),
-        ("completed-sync-warnings", Result.SUCCESS),
-        ("stopped-deletion-threshold-exceeded", Result.FAILURE),
-        ("stopped-error-limit", Result.FAILURE),
-        ("no-start-credentials", Result.FAILURE),
-        ("in-progress", None),
+        (lab.deletion_threshold_116(1503, 500), (1503, 500)),
+        ("PREVENT ACCIDENTAL DELETES on AADC01: 1,503 objects are to be deleted; the threshold is 500.", (None, None)),
     ],
 )
-def test_the_end_of_a_run(status: str, result: Result | None) -> None:
-    event_id, text = lab.run_result("corp.contoso.local", "Delta Import", status)
-    found = event(lab.ADSYNC, event_id, text)
-    assert found.result is result
-    assert found.details["run_profile"] == "Delta Import"
-    assert found.details["connector"] == "corp.contoso.local"
-    assert found.details["run_status"] == status
-
-
-def test_the_end_of_a_run_in_fields() -> None:
-    text = "Connector Name: contoso.com - AAD\r\nRun Profile Name: Export\r\nResult: STOPPED-SERVER-DOWN\r\n"
-    found = event(lab.ADSYNC, 6100, text)
-    assert found.details["run_status"] == "stopped-server-down" and found.details["run_profile"] == "Export"
-    assert found.details["connector"] == "contoso.com - AAD"
-
-
-def test_the_word_success_without_a_run_is_no_run() -> None:
-    assert "run_status" not in event(lab.ADSYNC, 405, "ldap_bind: success").details
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        lab.deletion_threshold_116(1503, 500),
-        "PREVENT ACCIDENTAL DELETES: 1,503 objects are to be deleted; the threshold is 500 objects.",
-        "The deletion threshold of 500 was exceeded.\r\nNumber of deletions: 1503",
-    ],
-)
-def test_a_held_back_export_names_its_numbers(text: str) -> None:
+def test_a_held_back_export_names_its_numbers(text: str, numbers: tuple[int | None, int | None]) -> None:
     found = event(lab.DIRECTORY_SYNCHRONIZATION, 116, text, level="warning")
-    assert (found.details["pending_deletes"], found.details["threshold"]) == (1503, 500)
+    assert (found.details.get("pending_deletes"), found.details.get("threshold")) == numbers
     assert found.result is Result.FAILURE and found.name == "directory synchronization/116"
+
+
+@pytest.mark.parametrize("level", ["information", "Informationen", "情報"])
+def test_the_same_id_as_information_is_no_fault(level: str) -> None:
+    found = event(lab.DIRECTORY_SYNCHRONIZATION, 116, "Threshold settings of AADC01: 500", level=level)
+    assert found.result is None and "threshold" not in found.details and found.details["level"] == "information"
 
 
 def test_the_results_of_several_users_are_events_of_their_own() -> None:
@@ -217,7 +192,7 @@ def test_other_results_than_success_are_failures() -> None:
         (655, "Failed credential provisioning ping. ErrorCode: 81", {"error_code": "81"}, Result.FAILURE),
         (654, lab.heartbeat_654("corp.contoso.local"), {"connector": "corp.contoso.local"}, Result.SUCCESS),
         (654, "Provision credentials ping end.", {"connector": None}, Result.SUCCESS),
-        (904, "Scheduler::SchedulerThreadMain : Completed scheduler operations.", {"connector": None}, None),
+        (904, "Scheduler::SchedulerThreadMain : Completed scheduler operations.", {"cycle": None, "step": None}, None),
     ],
 )
 def test_password_hash_synchronization(

@@ -15,9 +15,7 @@ def _reading(number: int, cycle_ms: int) -> TenantState:
     synced_ms = START_MS + number * cycle_ms
     organization = {"onPremisesSyncEnabled": True, "onPremisesLastSyncDateTime": rfc3339(synced_ms)}
     organization["readDateTime"] = rfc3339(synced_ms + 1000)
-    return TenantState(
-        tenant=TENANT, seq=number + 1, ts_ms=synced_ms + 1000, organization=organization, collected=True
-    )
+    return TenantState(tenant=TENANT, seq=number + 1, ts_ms=synced_ms + 1000, organization=organization, collected=True)
 
 
 def test_too_few_cycles_tell_nothing_and_jitter_changes_nothing() -> None:

@@ -99,6 +99,11 @@ def test_a_long_cycle_explains_what_is_late_until_it_ends_and_the_rest_opens() -
     assert relevant(pipeline)["engine.sync_stopped"].state is FindingState.RESOLVED
 
 
+def cycle(pipeline: Pipeline, minute: int, word: str) -> None:
+    details = {"cycle": word, "cycle_kind": "delta"}
+    log(pipeline, minute, log="windows", name="directory synchronization/904", server="aadc01", details=details)
+
+
 def test_an_engine_that_dies_in_a_long_cycle_is_found_and_nothing_opens_in_between() -> None:
     pipeline = Pipeline()
     pipeline.tell(reading(0))
@@ -125,11 +130,12 @@ def test_deletions_that_are_held_back_are_one_finding() -> None:
     pipeline.feed(ENTRA, [in_the_cloud(number, 1) for number in range(2 * HELD_BACK)])
     pipeline.tick(at(2))
     pipeline.feed(AD, [deleted(f"u{number}", 3) for number in range(HELD_BACK)], now_ms=at(3))
-    run = {"connector": AAD, "run_profile": "Export", "run_status": "stopped-deletion-threshold-exceeded"}
     for minute in (30, 60, 90):
         details = {"pending_deletes": HELD_BACK, "threshold": 500}
-        log(pipeline, minute, log="windows", name="directory synchronization/116", server="aadc01", details=details)
-        log(pipeline, minute, log="windows", name="adsync/1", server="aadc01", details=run)
+        cycle(pipeline, minute - 2, "started")
+        held = {"name": "directory synchronization/116", "server": "aadc01", "result": "failure", "details": details}
+        log(pipeline, minute, log="windows", **held)
+        cycle(pipeline, minute, "completed")
         pipeline.tell(reading(minute + 1, synced=minute))
     pipeline.tick(at(92))
     states = Counter((each.detection, each.state) for each in pipeline.findings.values())
@@ -140,9 +146,9 @@ def test_deletions_that_are_held_back_are_one_finding() -> None:
     assert explained == {opened[0].id}
 
     # Somebody lifts the threshold, and one export later two of them are still there.
-    ended = {"connector": AAD, "run_profile": "Export", "run_status": "success"}
     pipeline.feed(ENTRA, [deleted(f"c{number}", 95) for number in range(2, HELD_BACK)], now_ms=at(95))
-    log(pipeline, 96, log="windows", name="adsync/2", server="aadc01", details=ended)
+    cycle(pipeline, 94, "started")
+    cycle(pipeline, 96, "completed")
     pipeline.tell(reading(97, synced=96))
     opened = [each for each in pipeline.open().values() if each.family in ("engine", "flow")]
     assert [each.detection for each in opened] == ["flow.orphaned_in_cloud"] * 2

@@ -43,9 +43,7 @@ def _tenant(now_ms: int) -> TenantState:
 
 def _expected(world: RandomWriteback, now_ms: int) -> dict[str, Finding]:
     tenants = {TENANT: _tenant(world.now_ms)}
-    return expected_findings(
-        world.final(), tenants, _scopes(world.seed), RULES, now_ms=now_ms, events=world.events
-    )
+    return expected_findings(world.final(), tenants, _scopes(world.seed), RULES, now_ms=now_ms, events=world.events)
 
 
 def _content(finding: Finding) -> dict[str, Any]:

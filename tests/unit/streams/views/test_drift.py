@@ -87,9 +87,7 @@ def test_what_depends_on_unknown_domains_is_not_judged() -> None:
     ad = {UPN: "a@x.com", MAIL: "a@x.com", PROXIES: ["SMTP:a@x.com"], "displayName": "A"}
     cloud = {UPN: "b@x.com", MAIL: "b@x.com", PROXIES: ["SMTP:b@x.com"], "displayName": "B"}
     assert list(_found(ad, cloud, UNKNOWN)) == ["displayName"]
-    assert _found({PROXIES: ["SMTP:a@x.com"]}, {}, UNKNOWN, shape=ContactView) == {
-        PROXIES: (["SMTP:a@x.com"], [])
-    }
+    assert _found({PROXIES: ["SMTP:a@x.com"]}, {}, UNKNOWN, shape=ContactView) == {PROXIES: (["SMTP:a@x.com"], [])}
 
 
 def test_a_tenant_may_keep_upn_changes_out() -> None:

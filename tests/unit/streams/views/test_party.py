@@ -23,7 +23,5 @@ GUID = "79ee7436-17f2-4d54-9265-4a7b97bb8126"
     ],
 )
 def test_an_object_is_called_as_people_know_it(attributes: dict[str, str], alive: bool, name: str) -> None:
-    state = ObjectState(
-        object_id=GUID, side="ad", tenant="t", kind=ObjectKind.USER, attributes=attributes, alive=alive
-    )
+    state = ObjectState(object_id=GUID, side="ad", tenant="t", kind=ObjectKind.USER, attributes=attributes, alive=alive)
     assert party_from(party_body(state, None, None)).name == name

@@ -84,13 +84,15 @@ def _read(world, event_id: int) -> list:
     return [event for one in documents for event in winlogbeat_events(one, "contoso", 0)]
 
 
-def test_a_cycle_logs_how_its_runs_ended(world) -> None:
+def test_a_cycle_logs_its_steps_and_nothing_of_runs_that_ended_well(world) -> None:
     world.user("ada")
     world.engine.cycle()
-    runs = {(e.details["connector"], e.details["run_profile"], e.details["run_status"]) for e in _read(world, 6101)}
-    assert ("corp.contoso.local", "Full Import", "success") in runs
-    assert ("contoso.onmicrosoft.com - AAD", "Export", "success") in runs
-    assert {event.server for event in _read(world, 6101)} == {"aadc01"}
+    told = [event.details for event in _read(world, 904)]
+    assert (told[0]["cycle"], told[0]["cycle_kind"], told[-1]["cycle"]) == ("started", "initial", "completed")
+    steps = [details["step_name"] for details in told if details.get("step") == "finished"]
+    assert steps[0] == "corp.contoso.local Full Import" and "contoso.onmicrosoft.com - AAD Export" in steps
+    assert {event.server for event in _read(world, 904)} == {"aadc01"}
+    assert not _read(world, 6100)
 
 
 def test_the_deletion_threshold_is_event_116_with_its_counts(world) -> None:

@@ -39,13 +39,13 @@ def test_a_full_one_is_asked_for_once_and_names_its_profile(lab: HybridOrganisat
     lab.engine.full_next = True
     parts = lab.engine.parts(2)
     next(parts)
-    runs = [
-        event.details["run_profile"]
+    steps = [
+        event.details["step_name"]
         for document in lab.engine.log.documents
         for event in winlogbeat_events(document, lab.tenant.tenant_id, 0)
-        if "run_profile" in event.details
+        if event.details.get("step") == "finished"
     ]
-    assert runs[-1] == "Full Synchronization"
+    assert steps[-1].endswith("Full Synchronization")
     assert not lab.engine.full_next
     assert not lab.engine.cycle().full
 

@@ -1,0 +1,83 @@
+"""ADSync: how the run of a management agent ended. A run that ended well logs nothing; only a cycle's end tells (904).
+
+Details: "connector", "run_profile"; the counters of 6050 and 6100 ("export_errors" …, numbers); "run_status", by the
+names of the Operations page, which the texts do not have: what each id says, and of 6100 what its counters count.
+
+Sources: Microsoft, "Size limit exceeded" (6050 and its counters), "Domain-based filtering fails to sync" (6020);
+TechNet wiki 17550 (6152, of FIM, the same engine); EvotecIT, PSWinReportingV2 (the strings of 6100 and their order);
+Microsoft, "Microsoft Entra Connect Sync: Operations tab" (run status). 6126 and 6127 are warnings of a good run.
+"""
+
+from __future__ import annotations
+
+import re
+
+from producers.eventlog.text import present
+from producers.eventlog.windows import INFORMATION, VERBOSE, WindowsEvent
+from producers.eventlog.wire import Said
+from streams.contracts.events import Result
+
+_WITH_ERRORS, _CONNECTIVITY = 6100, 6050
+_STATUS = {
+    _CONNECTIVITY: "stopped-connectivity",
+    6020: "missing-partition-for-run-step",
+    6152: "stopped-extension-dll-load",
+}
+_WARNINGS = frozenset({6126, 6127})
+TAKEN = frozenset({_WITH_ERRORS, *_STATUS, *_WARNINGS})
+
+_COUNTERS = ("discovery_errors", "synchronization_errors", "metaverse_retry_errors", "export_errors", "warnings")
+_STATUS_OF_COUNTER = {
+    "export_errors": "completed-export-errors",
+    "discovery_errors": "completed-discovery-errors",
+    "synchronization_errors": "completed-sync-errors",
+    "metaverse_retry_errors": "completed-sync-errors",
+}
+# Names stand in quotes, "double" in some texts and 'single' in others.
+_SENTENCE = re.compile(
+    r"\AThe management agent ([\"'])([^\n]{1,255}?)\1 [^\n\"']{0,60}\brun profile ([\"'])([^\n]{1,100}?)\3",
+    re.IGNORECASE,
+)
+_COUNTER = re.compile(
+    r"^[ \t]*(Discovery Errors|Synchronization Errors|Metaverse Retry Errors|Export Errors|Warnings)"
+    r"[ \t]{0,40}:[ \t]{0,10}[\"']?(\d{1,9})[\"']?[ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def read(event: WindowsEvent) -> list[Said]:
+    """What one of these events says of its run."""
+    connector, profile = _names(event)
+    counters = _counters(event) if event.id in (_WITH_ERRORS, _CONNECTIVITY) else {}
+    status = _status(event, counters)
+    details = {"connector": connector, "run_profile": profile, "run_status": status, **counters}
+    result = Result.FAILURE if status is not None and not status.endswith("-warnings") else None
+    return [Said(result=result, reason=event.reason, details=present(details))]
+
+
+def _names(event: WindowsEvent) -> tuple[str | None, str | None]:
+    """Connector and run profile: the first two strings, else what the sentence has in quotes."""
+    if len(event.parameters) >= 2 and all(event.parameters[:2]):
+        return event.parameters[0], event.parameters[1]
+    found = _SENTENCE.match(event.message or event.text)
+    return (found[2], found[4]) if found is not None else (None, None)
+
+
+def _counters(event: WindowsEvent) -> dict[str, int]:
+    said = event.parameters[2:7]
+    if len(said) == len(_COUNTERS) and all(value.isascii() and value.isdigit() for value in said):
+        return dict(zip(_COUNTERS, map(int, said), strict=True))
+    found = _COUNTER.findall(event.message or event.text)
+    return {name.lower().replace(" ", "_"): int(number) for name, number in found}
+
+
+def _status(event: WindowsEvent, counters: dict[str, int]) -> str | None:
+    """None for warnings, and for what the log itself does not call a fault."""
+    if event.id in _WARNINGS or event.level in (INFORMATION, VERBOSE):
+        return None
+    if event.id != _WITH_ERRORS:
+        return _STATUS[event.id]
+    counted = [status for name, status in _STATUS_OF_COUNTER.items() if counters.get(name)]
+    if counted:
+        return counted[0]
+    return "completed-warnings" if counters.get("warnings") else "completed-errors"

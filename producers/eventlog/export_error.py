@@ -1,0 +1,63 @@
+"""ADSync 6941: Entra ID refused one object at an export; one event per object and export.
+
+Details: "error_name" (AttributeValueMustBeUnique …, as it comes), "attribute" and "value" of the first that the text
+names in brackets, "more_values" (the others, as they stand), "tracking_id". The object is its source anchor: the DN
+in the connector space of Entra ID is the hexadecimal form of it, `CN={486C30…}`, in the default rules.
+
+Sources: Microsoft KB2647098 (header and error part, values); Get-AADConnectEventLogErrors.ps1 ("DN: " and the anchor
+behind it); microsoft/AADConnectConfigDocumenter (`dn = "CN={" & ConvertToUTF8Hex([sourceAnchor]) & "}"`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from producers.eventlog.text import GUID, first, present
+from producers.eventlog.windows import INFORMATION, VERBOSE, WindowsEvent
+from producers.eventlog.wire import Said
+from streams.contracts.events import Result
+
+TAKEN = frozenset({6941})
+
+_NAME = re.compile(r"^[ \t]*Error Name[ \t]*:[ \t]*(\w{1,100})", re.IGNORECASE | re.MULTILINE)
+_DETAIL = re.compile(r"^[ \t]*Error Detail[ \t]*:[^\[]{0,2000}\[([^\]]{1,2000})\]", re.IGNORECASE | re.MULTILINE)
+_VALUE = re.compile(r"\s*([A-Za-z][\w-]{0,100})\s+(\S[^\n]{0,1000})", re.DOTALL)
+_TRACKING = re.compile(rf"^[ \t]*Tracking Id[ \t]*:[ \t]*({GUID})", re.IGNORECASE | re.MULTILINE)
+_DN = re.compile(r"^[ \t]*DN[ \t]*:[ \t]*CN=\{((?:[0-9a-f]{2}){1,256})\}", re.IGNORECASE | re.MULTILINE)
+
+
+def read(event: WindowsEvent) -> list[Said]:
+    """Whom the service refused, and why."""
+    text = event.text
+    values = _values(text)
+    details = {
+        "error_name": first(_NAME, text),
+        "attribute": values[0][0] if values else None,
+        "value": values[0][1] if values else None,
+        "more_values": [f"{attribute} {value}" for attribute, value in values[1:]] or None,
+        "tracking_id": first(_TRACKING, text),
+    }
+    refused = event.level not in (INFORMATION, VERBOSE)
+    return [
+        Said(
+            result=Result.FAILURE if refused else None,
+            reason=event.reason,
+            source_anchor=_anchor(text),
+            details=present(details),
+        )
+    ]
+
+
+def _values(text: str) -> list[tuple[str, str]]:
+    """The (attribute, value) pairs in the first brackets of the detail: `[UserPrincipalName a@b;]`."""
+    listed = _DETAIL.search(text)
+    pairs = (_VALUE.fullmatch(part.rstrip()) for part in listed[1].split(";")) if listed is not None else ()
+    return [(pair[1], pair[2]) for pair in pairs if pair is not None]
+
+
+def _anchor(text: str) -> str | None:
+    found = _DN.search(text)
+    if found is None:
+        return None
+    raw = bytes.fromhex(found[1])
+    return raw.decode("ascii") if raw.isascii() and raw.decode("ascii").isprintable() else None
