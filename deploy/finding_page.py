@@ -49,9 +49,11 @@ def finding_page(explained: Explained, *, title: str, now_ms: int) -> Renderable
         parts.append(_section("What to do", text))
     evidence = {name: value for name, value in finding.evidence.items() if value not in (None, "", [])}
     if finding.cause:
-        evidence["caused by"] = f"finding {finding.cause}"
+        evidence["caused by"] = f"finding {finding.cause}: synchealth explain {finding.cause}"
     if evidence:
         parts.append(_section("Evidence", _pairs(evidence)))
+    if explained.consequences:
+        parts.append(_section("What follows from it", Group(*_consequences(explained.consequences))))
     parts.append(_section("Timeline", timeline(explained, now_ms)))
     return Group(*parts)
 
@@ -69,6 +71,16 @@ def _head(finding: Finding, title: str, now_ms: int) -> Panel:
     text.append(f" · {finding.detection} · {finding.id}\n", style="dim")
     text.append(f"tenant {finding.tenant}" + (f" · forest {finding.forest}" if finding.forest else ""), style="dim")
     return Panel(text, border_style=SEVERITY_STYLE[finding.severity].replace("bold white on ", ""))
+
+
+_CONSEQUENCES_NAMED = 20
+
+
+def _consequences(consequences: list[Finding]) -> Iterator[Text]:
+    for each in consequences[:_CONSEQUENCES_NAMED]:
+        yield Text(f"{each.state.value} · {each.detection} · {each.id} · {each.summary}")
+    if len(consequences) > _CONSEQUENCES_NAMED:
+        yield Text(f"and {len(consequences) - _CONSEQUENCES_NAMED:,} more", style="dim")
 
 
 def _section(title: str, body: RenderableType) -> RenderableType:

@@ -133,4 +133,5 @@ def _document(explained: Explained) -> dict[str, Any]:
         "facts_are_all": explained.facts_are_all,
         "events": [msgspec.to_builtins(event) for event in explained.events],
         "events_are_all": explained.events_are_all,
+        "consequences": explained.consequences,
     }

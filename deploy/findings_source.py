@@ -13,7 +13,7 @@ from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, FactChunk, Origin
-from streams.contracts.finding import Finding
+from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import AD_CHANGES, ENTRA_CHANGES, FINDINGS
 from streams.runtime.settings import KafkaSettings
 
@@ -41,7 +41,10 @@ class Findings:
 
 @dataclass(frozen=True)
 class Explained:
-    """One finding, every record of it that the topic still holds (oldest first), the facts and the events found."""
+    """One finding, every record of it that the topic still holds (oldest first), the facts and the events found.
+
+    consequences: findings that stand and name it as their cause.
+    """
 
     finding: Finding
     history: list[Finding]
@@ -49,6 +52,7 @@ class Explained:
     facts_are_all: bool
     events: list[Event] = field(default_factory=list)
     events_are_all: bool = True
+    consequences: list[Finding] = field(default_factory=list)
 
 
 def read_findings(kafka: KafkaSettings) -> Findings:
@@ -69,8 +73,8 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
     Raises SyncHealthError where no finding or more than one fits, RetriableError where Kafka cannot be read.
     """
     history: dict[str, list[Finding]] = {}
-    findings = Findings()
-    start = prefix.encode()
+    findings, others = Findings(), Findings()
+    start, names = prefix.encode(), f'"cause":"{prefix}'.encode()
     reader = TopicReader(kafka, [FINDINGS])
     try:
         for record in read_to_end(reader, within_s=_PATIENCE_S):
@@ -78,6 +82,8 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
                 finding = findings.take(record)
                 if finding is not None:
                     history.setdefault(finding.id, []).append(finding)
+            elif record.value is None or names in record.value or (record.key or b"").decode() in others.latest:
+                others.take(record)
     finally:
         reader.close()
     if not findings.latest:
@@ -89,7 +95,12 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
     [finding] = findings.latest.values()
     facts, complete = read_facts(kafka, object_ids(finding))
     events, every_event = read_events(kafka, names_of(finding))
-    return Explained(finding, history[finding.id], facts, complete, events, every_event)
+    consequences = [
+        each
+        for each in others.latest.values()
+        if each.cause == finding.id and each.state is not FindingState.RESOLVED
+    ]
+    return Explained(finding, history[finding.id], facts, complete, events, every_event, consequences)
 
 
 def object_ids(finding: Finding) -> frozenset[str]:

@@ -162,7 +162,7 @@ class _Performance:
             self._scene.findings[finding.id] = finding
         progress = None
         if self._player is not None:
-            progress = self._player.saw(finding.id, is_open=finding.state is FindingState.OPEN)
+            progress = self._player.saw(finding.id, is_open=finding.state is not FindingState.RESOLVED)
         if before is None or before.state is not finding.state:
             self._screen.finding(finding, progress)
 

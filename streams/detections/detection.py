@@ -41,6 +41,8 @@ class Detection:
     tenant_wide: its finding is a cause: rules that it explains away are suppressed while it is open. A cause that is
         itself explained away leaves its symptoms to what explains it; whatever that is must be explained by nothing.
     suppressed_by: ids of tenant-wide detections that explain this one away.
+    explained_by: ids of detections that look at the same view and explain this one away: one conflict is one finding.
+    lingers_s: how long it stays explained after what explained it has ended, where it heals by itself.
     """
 
     id: str
@@ -54,6 +56,8 @@ class Detection:
     alert: Alert | None = Alert()
     tenant_wide: bool = False
     suppressed_by: tuple[str, ...] = ()
+    explained_by: tuple[str, ...] = ()
+    lingers_s: int = 0
     false_positives: tuple[str, ...] = ()
     known_gaps: tuple[str, ...] = ()
 

@@ -32,6 +32,7 @@ class Judge:
         for registered in detections:
             for view in registered.detection.views:
                 self._rules.setdefault(view, []).append(registered)
+        self._rules = {view: causes_first(rules) for view, rules in self._rules.items()}
         self._retention_ms = retention_ms
         self._runbook_base_url = runbook_base_url
 
@@ -52,7 +53,8 @@ class Judge:
             if verdict is not None:
                 verdict = opened(verdict, detection.hold_s, now_ms, wake_ms, stored)
             if verdict is not None or stored is not None:
-                self._publish(detection, verdict, stored, row, context, outcome, now_ms, observed_ms)
+                by = _explanation(detection, row, context, now_ms, wake_ms) if verdict is not None else None
+                self._publish(detection, verdict, stored, row, context, outcome, now_ms, observed_ms, by)
         # A detection that was removed or disabled: its findings resolve.
         standing = {registered.detection.id for registered in rules}
         for gone in [detection for detection in row.findings if detection not in standing]:
@@ -82,6 +84,7 @@ class Judge:
         outcome: Outcome,
         now_ms: int,
         observed_ms: int,
+        explained_by: str | None,
     ) -> None:
         if stored is not None and verdict is not None and stored.id != finding_id(detection.id, verdict.subject.key):
             # The rule now speaks of another subject: the old finding ends, a new one begins.
@@ -94,7 +97,7 @@ class Judge:
             stored,
             now_ms=now_ms,
             observed_ms=observed_ms,
-            suppressed_by=next((context.causes[c] for c in detection.suppressed_by if c in context.causes), None),
+            suppressed_by=explained_by,
             runbook_base_url=self._runbook_base_url,
         )
         if after is None or after is stored:
@@ -115,6 +118,36 @@ class Judge:
         stored = row.findings[detection]
         if stored.state is not FindingState.RESOLVED:
             row.findings[detection] = outcome.findings[stored.id] = resolved(stored, now_ms, now_ms)
+
+
+def causes_first(rules: Iterable[Registered]) -> list[Registered]:
+    """The rules of a view, each behind those that explain it away."""
+    known = {registered.detection.id: registered.detection for registered in rules}
+
+    def depth(detection: Detection) -> int:
+        causes = [known[cause] for cause in detection.explained_by if cause in known]
+        return 1 + max(map(depth, causes), default=-1)
+
+    return sorted(rules, key=lambda registered: depth(registered.detection))
+
+
+def _explanation(detection: Detection, row: ViewRow, context: Context, now_ms: int, wake_ms: list[int]) -> str | None:
+    """The finding that explains a verdict of this detection away: of the tenant, else of the same view."""
+    for cause in detection.suppressed_by:
+        if cause in context.causes:
+            return context.causes[cause]
+    lingering = None
+    for cause in detection.explained_by:
+        found = row.findings.get(cause)
+        if found is None:
+            continue
+        if found.state is not FindingState.RESOLVED:
+            return found.cause if found.state is FindingState.SUPPRESSED and found.cause else found.id
+        until_ms = parse_rfc3339(found.resolved_at or found.updated_at) + detection.lingers_s * 1000
+        if now_ms < until_ms:
+            wake_ms.append(until_ms)
+            lingering = found.id
+    return lingering
 
 
 def opened(

@@ -20,7 +20,7 @@ from streams.detections.detection import context_of
 from streams.detections.registry import Registered
 from streams.engine.census import count_of, counts_of
 from streams.engine.findings import transition
-from streams.engine.judge import opened, tells_at_ms
+from streams.engine.judge import causes_first, opened, tells_at_ms
 from streams.engine.links import MEMBER
 from streams.views.contributions import contributions_of, contributor_of, left_body, referrer_body, remembered_ms
 from streams.views.device import device_view_key
@@ -59,14 +59,17 @@ def expected_findings(
     now_ms: int,
     sync_interval_ms: int = 1_800_000,
     events: Iterable[Event] = (),
+    explained: bool = False,
 ) -> dict[str, Finding]:
     """Finding id -> finding, for everything that is wrong at `now_ms` in this state of the directories.
 
+    explained: what another finding of the same view explains away is told, too, as suppressed.
     events: everything that logs tell; those about an Entra object need its id and the object among `objects`.
     Only identity and content are meaningful; opened_at and the like are `now_ms`.
     """
     views = _views(objects, scopes, tenants, events, now_ms, sync_interval_ms)
-    rules = tuple(detections)
+    rules = tuple(causes_first(list(detections)))
+    standing: dict[str, dict[str, str]] = defaultdict(dict)
     causes: dict[str, dict[str, str]] = defaultdict(dict)
     findings: dict[str, Finding] = {}
     # Tenant-wide causes first: they explain others away.
@@ -83,14 +86,14 @@ def expected_findings(
         if isinstance(tenant_view := views.get(key) or TenantView.build(key, {}), TenantView):
             views[key] = replace(tenant_view, counts=dict(sorted(counted.items())))
     # Causes that nothing explains, causes that something may, and all the rest.
-    for tenant_wide, explained in ((True, False), (True, True), (False, None)):
+    for tenant_wide, is_explained in ((True, False), (True, True), (False, None)):
         for view in views.values():
             context = context_of(view.tenant, tenants.get(view.tenant), sync_interval_ms, causes[view.tenant])
             for registered in rules:
                 detection = registered.detection
                 if detection.tenant_wide is not tenant_wide or type(view) not in detection.views:
                     continue
-                if explained is not None and bool(detection.suppressed_by) is not explained:
+                if is_explained is not None and bool(detection.suppressed_by) is not is_explained:
                     continue
                 verdict = registered.evaluate(view, context, now_ms)
                 if verdict is None or opened(verdict, detection.hold_s, now_ms, []) is None:
@@ -100,9 +103,15 @@ def expected_findings(
                     if tenant_wide:
                         causes[view.tenant][detection.id] = by
                     continue
-                finding = transition(detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms)
+                here = standing[view.key]
+                by = next((here[cause] for cause in detection.explained_by if cause in here), None)
+                finding = transition(
+                    detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms, suppressed_by=by
+                )
                 if finding is not None:
-                    findings[finding.id] = finding
+                    here[detection.id] = by or finding.id
+                    if by is None or explained:
+                        findings[finding.id] = finding
                     if tenant_wide and verdict.explains:
                         causes[view.tenant][detection.id] = finding.id
     return findings

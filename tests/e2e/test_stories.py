@@ -129,7 +129,7 @@ def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
         player = Player(STORIES["writeback"](built.organisation), built.lab.clock, built.lab.schedule)
 
         def on_finding(finding: Finding) -> None:
-            player.saw(finding.id, is_open=finding.state is FindingState.OPEN)
+            player.saw(finding.id, is_open=finding.state is not FindingState.RESOLVED)
 
         with FindingsWatcher(built.settings.kafka, on_finding):
             over = built.lab.run(player.play())

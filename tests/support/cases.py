@@ -13,7 +13,7 @@ A step is one of
   {"census": {"objects/corp/user/missing": 600, …}}: another partition counts so many (streams.engine.census);
   {"after_s": seconds}: a tick that much later;
   {"open": ["detection id", …]}: exactly these are open now; beside it "evidence": {detection: {key: value}}
-        and "forest": {detection: forest}.
+        and "forest": {detection: forest}, also of what "explained": {detection: what explains it} names.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any
 from streams.contracts.codec import convert
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState, Watermark
+from streams.contracts.finding import FindingState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.views import Contribution
 from streams.views.scope import Scope, scope_name
@@ -76,7 +77,16 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
         if "open" in step:
             found = sorted({finding.detection for finding in pipeline.open().values() if finding.family == family})
             assert found == sorted(step["open"]), f"{where}: open {found}, expected {step['open']}"
-            for finding in pipeline.open().values():
+            if "explained" in step:
+                explained = {
+                    finding.detection: pipeline.findings[finding.cause or ""].detection
+                    for finding in pipeline.findings.values()
+                    if finding.state is FindingState.SUPPRESSED and finding.family == family
+                }
+                assert explained == step["explained"], f"{where}: explained {explained}"
+            for finding in pipeline.findings.values():
+                if finding.state is FindingState.RESOLVED:
+                    continue
                 if finding.detection in step.get("forest", {}):
                     assert finding.forest == step["forest"][finding.detection], f"{where}: {finding.forest}"
                 for key, value in step.get("evidence", {}).get(finding.detection, {}).items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from streams.contracts.finding import Severity
+from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.address import AddressView, Claimant
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
@@ -28,6 +29,8 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-syncservice-duplicate-attribute-resiliency",
         "https://learn.microsoft.com/graph/api/resources/onpremisesprovisioningerror",
     ),
+    explained_by=("conflict.duplicate_address", "conflict.address_owned_by_cloud_object", "conflict.upn_quarantined"),
+    lingers_s=HEALS_WITHIN_S,
     known_gaps=("An error in a workload (Exchange, SharePoint) is conflict.service_provisioning_error.",),
 )
 

@@ -7,6 +7,7 @@ gets a placeholder <prefix>+<4 digits>@<initial domain>; the client logs no erro
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
+from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.address import AddressView, Claimant
 from streams.views.addresses import is_placeholder_upn
@@ -24,6 +25,8 @@ DETECTION = Detection(
     references=(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-syncservice-duplicate-attribute-resiliency",
     ),
+    explained_by=("conflict.duplicate_address", "conflict.address_owned_by_cloud_object"),
+    lingers_s=HEALS_WITHIN_S,
     false_positives=("A person whose on-premises name really ends in four digits, in a tenant without own domain.",),
 )
 

@@ -26,6 +26,7 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",),
     suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
+    explained_by=("conflict.duplicate_source_anchor", "conflict.hard_match_blocked"),
     false_positives=("A filter of the engine that include_ous and exclude_ous do not repeat.",),
     known_gaps=("Contacts are matched by primary address: a changed one would look missing, so they are not judged.",),
 )

@@ -7,7 +7,7 @@ from deploy.lab.stories import STORIES
 from deploy.lab.stories.player import Player
 from deploy.lab.sync.clock import LabClock
 from streams.contracts.facts import Domain, TenantState
-from streams.contracts.finding import Finding, FindingState
+from streams.contracts.finding import Finding
 from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
 from streams.views.scope import Scope
@@ -34,17 +34,14 @@ def oracle(lab: HybridOrganisation) -> dict[str, Finding]:
         collected=True,
     )
     objects = objects_of_lab([forest.store for forest in lab.forests], lab.tenant, 1)
-    return {
-        key: finding
-        for key, finding in expected_findings(
-            objects,
-            {lab.tenant.tenant_id: tenant},
-            {forest.name: Scope(list(forest.scope.include)) for forest in lab.forests},
-            all_detections(),
-            now_ms=NOW_MS,
-        ).items()
-        if finding.state is FindingState.OPEN
-    }
+    return expected_findings(
+        objects,
+        {lab.tenant.tenant_id: tenant},
+        {forest.name: Scope(list(forest.scope.include)) for forest in lab.forests},
+        all_detections(),
+        now_ms=NOW_MS,
+        explained=True,
+    )
 
 
 def test_every_finding_of_the_story_opens_and_resolves_by_the_oracle_and_none_is_left() -> None:
@@ -86,7 +83,7 @@ def test_the_story_shows_every_detection_of_its_family() -> None:
 
 
 def test_the_condition_of_an_expectation_agrees_with_the_finding() -> None:
-    """What the player takes for "the fault stands" is what the oracle calls open, for conditions it can look at."""
+    """What the player takes for "the fault stands" is what the oracle finds, for conditions it can look at."""
     lab = build(200)
     story = STORIES["conflicts"](lab)
     for step in story.steps:
