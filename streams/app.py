@@ -101,7 +101,8 @@ def fail(error: BaseException) -> NoReturn:
 def new_app(settings: Settings, worker: int = 0) -> _App:
     """The app of one worker, with all its agents."""
     data_dir = settings.streams.data_dir.expanduser() / f"worker-{worker}"
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data_dir.chmod(0o700)  # names and addresses of everybody; older installations made it readable
     return _App(settings, data_dir)
 
 

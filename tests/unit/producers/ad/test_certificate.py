@@ -45,7 +45,7 @@ def test_the_line_has_thumbprint_validity_and_common_name() -> None:
     names=st.lists(
         st.tuples(
             st.sampled_from([NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME]),
-            st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=40),
+            st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=16),
         ),
         max_size=4,
     ),
