@@ -30,6 +30,7 @@ REASONS = frozenset(
         "rule_failed",
         "too_large",
         "value",
+        "view_failed",
         "wrong_key",
         "wrong_shape",
         "wrong_tenant",

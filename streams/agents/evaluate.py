@@ -14,7 +14,7 @@ from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FA
 from streams.agents.outbox import Outbox
 from streams.agents.rows import PartitionRows
 from streams.contracts.codec import decode, encode
-from streams.contracts.errors import InvalidRecordError
+from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.views import Contribution, ContributionChunk, Tick, ViewRecord
 from streams.engine.evaluator import ViewPartition
 from streams.engine.outcome import Outcome
@@ -89,12 +89,11 @@ class EvaluatePartition:
     def _apply(self, record: Record, part: ViewRecord, outbox: Outbox) -> None:
         try:
             outcome = self._views.apply(part, self._rows)
+        except FatalError:
+            raise
         except Exception as error:  # noqa: BLE001 - nothing may raise out of an agent; the fuse counts
             self._rows.drop()
-            if isinstance(part, ContributionChunk) and len(part.items) > 1:
-                for item in part.items:  # find the one that cannot be used
-                    self._apply(record, _chunk(part, [item]), outbox)
-                return
+            self._views.restore(self._rows)
             self._refuse(record, part, error, outbox)
         else:
             self._rows.keep()
@@ -123,14 +122,15 @@ class EvaluatePartition:
         for fault in outcome.faults:
             RULE_FAULTS.labels(fault.detection).inc()
             name = (fault.detection, fault.view)
-            if name in self._reported:
+            if name in self._reported and not fault.lost:
                 continue  # a broken rule fails at every look; one letter per view says it all
             self._reported[name] = None
             if len(self._reported) > _FAULTS_REMEMBERED:
                 self._reported.clear()
             log.error("rule_failed", detection=fault.detection, error=fault.error, partition=record.partition)
             error = f"{fault.detection} on {fault.view}: {fault.error}"
-            outbox.dead(dead_letter(STAGE, "rule_failed", error, record, encode(part)))
+            told = encode(ContributionChunk(sent_ms=self.clock_ms, items=list(fault.items))) if fault.items else b""
+            outbox.dead(dead_letter(STAGE, fault.reason, error, record, told))
 
 
 def _parts(record: Record, outbox: Outbox) -> Iterator[ViewRecord]:

@@ -23,7 +23,7 @@ FINDINGS = Counter(
     "synchealth_streams_findings_total", "Finding records published (opened, changed, resolved).", registry=REGISTRY
 )
 RULE_FAULTS = Counter(
-    "synchealth_streams_rule_faults_total", "Rules that raised, and views that could not be built.",
+    "synchealth_streams_rule_faults_total", "Rules that raised, and views that could not be judged or stored.",
     ["detection"], registry=REGISTRY,
 )  # fmt: skip
 DEAD_LETTERS = Counter(

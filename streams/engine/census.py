@@ -71,6 +71,11 @@ SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Users whose latest password operation failed on its way to AD, by class of the failure and by Connect server.",
         ("forest", "class", "server"),
     ),
+    "failing": (
+        "synchealth_streams_failing_views",
+        "Views at whose latest look something raised, a fault of this version: what they say may be old.",
+        ("kind",),
+    ),
 }
 
 

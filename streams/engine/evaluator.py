@@ -1,23 +1,20 @@
 """Contributions, ticks and context in; findings out. One `ViewPartition` per partition of the views topic.
 
-Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~context/<tenant>";
-"~cause/<tenant>/<detection>" a tenant-wide cause; "~clock" the partition's time; "~backlog" while every view is
-being evaluated again; "~census/<name>" how many views count under that name; "~syncs/<tenant>" when it was last
-synchronised, the latest times; "~read/<tenant>/<source>" how far its sources are worked off.
+Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~clock" the partition's time;
+"~backlog" while every view is being evaluated again; "~census/<name>" how many views count under that name; and those
+of `streams.engine.knowledge` and `streams.engine.failing`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from msgspec.structs import replace
-
-from streams.contracts.codec import decode, encode
-from streams.contracts.facts import TenantState
+from streams.contracts.codec import encode
+from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.views import (
     CauseUpdate,
     ContextUpdate,
@@ -28,17 +25,17 @@ from streams.contracts.views import (
     ViewRecord,
     WatermarkUpdate,
 )
-from streams.detections.detection import DEFAULT_THRESHOLDS, Context, Thresholds, context_of
+from streams.detections.detection import DEFAULT_THRESHOLDS, Context, Thresholds
 from streams.detections.registry import Registered
-from streams.engine.cadence import learned_cycle_ms, with_reading
-from streams.engine.census import count_of, counts_of, recount_at
-from streams.engine.judge import Judge, derive
+from streams.engine.census import count_of
+from streams.engine.failing import FailingViews
+from streams.engine.judge import Judge
+from streams.engine.knowledge import TenantKnowledge
 from streams.engine.outcome import Outcome, RuleFault
-from streams.engine.readings import Readings
 from streams.engine.rows import Rows
-from streams.engine.view_row import ViewRow, load_view, view_keys
-from streams.engine.waiting import measured, waiting
-from streams.views.tenant import CENSUS, TenantView, cloud_source, tenant_view_key
+from streams.engine.view_evaluation import ViewEvaluation, evaluate_view
+from streams.engine.view_row import load_view, view_keys
+from streams.views.tenant import CENSUS, TenantView, tenant_view_key
 from streams.views.view import tenant_of
 
 # Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
@@ -64,7 +61,6 @@ class ViewPartition:
         self, detections: Iterable[Registered], options: EvaluatorOptions, number: int = 0, partitions: int = 1
     ) -> None:
         """`number` of the partition, one of `partitions`: the name under which it tells what it counts."""
-        self._options = options
         self._number, self._partitions = number, partitions
         self._judge = Judge(
             [registered for registered in detections if registered.detection.id not in options.disabled],
@@ -72,12 +68,9 @@ class ViewPartition:
             runbook_base_url=options.runbook_base_url,
         )
         self.now_ms = 0
-        self._tenants: dict[str, TenantState] = {}
-        self._syncs_ms: dict[str, tuple[int, ...]] = {}
-        self._causes: dict[str, dict[str, CauseUpdate]] = {}
-        self._readings = Readings()
-        self._contexts: dict[str, Context] = {}
+        self._known = TenantKnowledge(options.sync_interval_ms, options.thresholds)
         self._due: list[tuple[int, str]] = []
+        self._failing = FailingViews()
         self._backlog: list[str] = []
         self.tenant_views: dict[str, TenantView] = {}
         self.census: Counter[str] = Counter()
@@ -85,28 +78,27 @@ class ViewPartition:
         self._uncounted = True
 
     def restore(self, rows: Rows) -> None:
-        """Take up where this partition's rows stand."""
-        clock = rows.get("~clock")
-        self.now_ms = int(clock) if clock else 0
-        self._tenants = {
-            key.removeprefix("~context/"): decode(raw, TenantState) for key, raw in rows.items("~context/")
-        }
-        self._syncs_ms = {key.removeprefix("~syncs/"): _syncs_of(raw) for key, raw in rows.items("~syncs/")}
-        self._readings.restore(rows)
-        self._causes, self._contexts = {}, {}
-        for _, raw in rows.items("~cause/"):
-            cause = decode(raw, CauseUpdate)
-            self._causes.setdefault(cause.tenant, {})[cause.detection] = cause
+        """Take up where this partition's rows stand. Time never runs backwards."""
+        self.now_ms = max(self.now_ms, int(rows.get("~clock") or 0))
+        self._known.restore(rows)
         self._due = [(int(raw), key.removeprefix("~due/")) for key, raw in rows.items("~due/")]
+        self._due += self._failing.restore(rows)
         heapq.heapify(self._due)
         self._backlog = view_keys(rows) if rows.get("~backlog") else []
         self.census = Counter({key.removeprefix("~census/"): int(raw) for key, raw in rows.items("~census/")})
         self.tenant_views = {}
-        for tenant in self._tenants:
-            view = load_view(tenant_view_key(tenant), rows).view(tenant_view_key(tenant))
-            if isinstance(view, TenantView) and view.read_ms is not None:
-                self.tenant_views[tenant] = view
+        for tenant in self._known.tenants:
+            key = tenant_view_key(tenant)
+            with contextlib.suppress(InvalidRecordError, KeyError, TypeError, ValueError, AttributeError):
+                view = load_view(key, rows).view(key)  # one that fails is told of when it is looked at
+                if isinstance(view, TenantView) and view.read_ms is not None:
+                    self.tenant_views[tenant] = view
         self._uncounted = True  # told once more: whoever had the partition may have died over it
+
+    @property
+    def failing(self) -> int:
+        """Views that stand failing."""
+        return len(self._failing)
 
     @property
     def pending(self) -> int:
@@ -118,17 +110,13 @@ class ViewPartition:
         return [item.view for item in record.items] if isinstance(record, ContributionChunk) else []
 
     def apply(self, record: ViewRecord, rows: Rows) -> Outcome:
-        """Take in one record and evaluate what it touches, what is due, and a part of the backlog."""
-        counted = self.census.copy()
-        self._recounted.clear()
-        try:
-            return self._apply(record, rows)
-        except Exception:
-            self.census = counted  # the caller drops the rows, too
-            raise
+        """Take in one record and evaluate what it touches, what is due, and a part of the backlog.
 
-    def _apply(self, record: ViewRecord, rows: Rows) -> Outcome:
-        outcome = Outcome()
+        What fails within one view is a fault in the outcome. Raises what is wrong with the record itself: the caller
+        drops the rows, and restores this partition from them.
+        """
+        self._recounted.clear()
+        outcome, changed = Outcome(), False
         sent_ms = record.now_ms if isinstance(record, Tick) else record.sent_ms
         if sent_ms > self.now_ms:
             self.now_ms = sent_ms
@@ -137,12 +125,16 @@ class ViewPartition:
         if isinstance(record, ContributionChunk):
             self._take_in(record.items, rows, outcome)
         elif isinstance(record, ContextUpdate):
-            self._take_context(record.tenant, rows)
+            changed = self._known.take_state(record.tenant, rows)
         elif isinstance(record, CauseUpdate):
-            self._take_cause(record, rows)
+            changed = self._known.take_cause(record, rows)
         elif isinstance(record, WatermarkUpdate):
-            self._take_watermark(record, rows)
+            read = self._known.read(record.tenant)
+            changed = self._known.take_watermark(record, rows)
+            self._uncounted |= self._known.read(record.tenant) != read
         elif isinstance(record, Control):
+            changed = True
+        if changed:
             self._start_backlog(rows)
         self._evaluate_due(rows, outcome)
         self._evaluate_backlog(rows, outcome)
@@ -155,7 +147,7 @@ class ViewPartition:
 
     def _tell_census(self, outcome: Outcome) -> None:
         """With a tick, not with every change: a snapshot changes every count thousands of times."""
-        counts: dict[str, dict[str, int]] = {tenant_view_key(tenant): {} for tenant in self._readings.tenants}
+        counts: dict[str, dict[str, int]] = {tenant_view_key(tenant): {} for tenant in self._known.heard_of}
         for name, number in self.census.items():
             count = count_of(name)
             if count.toward:
@@ -167,151 +159,130 @@ class ViewPartition:
                 contributor=f"{CENSUS}{self._number}",
                 seq=self.now_ms,
                 changed_ms=self.now_ms,
-                body={"counts": counted, "read": self._readings.of(tenant_of(view)), "partitions": self._partitions},
+                body={"counts": counted, "read": self._known.read(tenant_of(view)), "partitions": self._partitions},
             )
             for view, counted in counts.items()
         ]
 
-    def _count(self, row: ViewRow, after: list[str]) -> None:
-        if after == row.counts:
-            return
+    def _count(self, before: Iterable[str], after: Iterable[str]) -> None:
         changes = Counter(after)
-        changes.subtract(row.counts)
+        changes.subtract(before)
         for name, change in changes.items():
             if change:
                 self.census[name] += change
                 self._recounted.add(name)
-        row.counts = after
 
     def _take_in(self, items: Iterable[Contribution], rows: Rows, outcome: Outcome) -> None:
-        touched: dict[str, ViewRow] = {}
-        observed: dict[str, int] = {}
+        by_view: dict[str, list[Contribution]] = {}
         for item in items:
-            row = touched.get(item.view)
-            if row is None:
-                row = touched[item.view] = load_view(item.view, rows)
-            if row.take(item, self.now_ms):
-                observed[item.view] = max(observed.get(item.view, 0), item.changed_ms)
-        for key, row in touched.items():
-            self._evaluate(key, row, rows, outcome, observed.get(key, self.now_ms))
-
-    def _take_context(self, tenant: TenantState, rows: Rows) -> None:
-        known = self._tenants.get(tenant.tenant)
-        if known is not None and tenant.seq < known.seq:
-            return
-        before = self._context(tenant.tenant)
-        self._tenants[tenant.tenant] = tenant
-        rows.put(f"~context/{tenant.tenant}", encode(tenant))
-        known_ms = self._syncs_ms.get(tenant.tenant, ())
-        syncs_ms = with_reading(known_ms, tenant)
-        if syncs_ms != known_ms:
-            self._syncs_ms[tenant.tenant] = syncs_ms
-            rows.put(f"~syncs/{tenant.tenant}", b",".join(b"%d" % each for each in syncs_ms))
-        self._changed(tenant.tenant, before, rows)
-
-    def _take_cause(self, cause: CauseUpdate, rows: Rows) -> None:
-        known = self._causes.setdefault(cause.tenant, {})
-        if cause.detection in known and cause.seq < known[cause.detection].seq:
-            return
-        before = self._context(cause.tenant)
-        known[cause.detection] = cause
-        rows.put(f"~cause/{cause.tenant}/{cause.detection}", encode(cause))
-        self._changed(cause.tenant, before, rows)
-
-    def _take_watermark(self, update: WatermarkUpdate, rows: Rows) -> None:
-        before, read = self._context(update.tenant), self._readings.of(update.tenant)
-        self._readings.take(update, rows)
-        self._uncounted |= self._readings.of(update.tenant) != read
-        self._changed(update.tenant, before, rows)
-
-    def _changed(self, tenant: str, before: Context, rows: Rows) -> None:
-        """Every view is judged anew where what rules may read of the tenant has changed."""
-        del self._contexts[tenant]
-        if self._context(tenant) != before:
-            self._start_backlog(rows)
+            by_view.setdefault(item.view, []).append(item)
+        for key, words in by_view.items():
+            self._look(key, rows, outcome, words)
 
     def _start_backlog(self, rows: Rows) -> None:
-        rows.put("~backlog", b"1")
         self._backlog = view_keys(rows)
+        rows.put("~backlog", b"1" if self._backlog else None)
 
     def _evaluate_due(self, rows: Rows, outcome: Outcome) -> None:
         for _ in range(DUE_PER_RECORD):
             if not self._due or self._due[0][0] > self.now_ms:
                 return
             due_ms, key = heapq.heappop(self._due)
-            row = load_view(key, rows)
-            if row.due_ms == due_ms:
-                self._evaluate(key, row, rows, outcome, self.now_ms)
+            self._look(key, rows, outcome, due_ms=due_ms)
 
     def _evaluate_backlog(self, rows: Rows, outcome: Outcome) -> None:
         if not self._backlog:
             return
-        for key in self._backlog[-BACKLOG_PER_RECORD:]:
-            if rows.get(key) is not None:
-                self._evaluate(key, load_view(key, rows), rows, outcome, self.now_ms)
+        keys = self._backlog[-BACKLOG_PER_RECORD:]
         del self._backlog[-BACKLOG_PER_RECORD:]
+        for key in keys:
+            if rows.get(key) is not None:
+                self._look(key, rows, outcome)
         if not self._backlog:
             rows.put("~backlog", None)
 
-    def _evaluate(self, key: str, row: ViewRow, rows: Rows, outcome: Outcome, observed_ms: int) -> None:
-        """Judge one view, publish what changed, store it."""
-        outcome.evaluated += 1
-        wake_ms = row.expire(self.now_ms)
-        try:
-            view = row.view(key)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            outcome.faults.append(RuleFault("view", key, f"{type(error).__name__}: {error}"))
-            view = None
-        if view is not None:
-            if isinstance(view, TenantView):
-                self.tenant_views[view.tenant] = view
-            context = self._context(view.tenant)
-            now = {"now_ms": self.now_ms, "observed_ms": observed_ms}
-            wake_ms += self._judge.judge(view, row, context, outcome, **now)
-            wake_ms += derive(view, row, context, outcome, **now)
-            self._count(row, counts_of(view, context, self.now_ms))
-            wake_ms += recount_at(view, context, self.now_ms)
-            waits = waiting(view, context, self.now_ms)
-            outcome.measures += measured(view, row.waiting, waits, self.now_ms)
-            row.waiting = waits
-        wake_ms += self._judge.forget(row, outcome, self.now_ms)
-        self._store(key, row, rows, min(wake_ms, default=None))
+    def _look(
+        self,
+        key: str,
+        rows: Rows,
+        outcome: Outcome,
+        items: Sequence[Contribution] = (),
+        due_ms: int | None = None,
+    ) -> None:
+        """Look at one view, as one transaction over rows and memory; a view that fails harms no other.
 
-    def _store(self, key: str, row: ViewRow, rows: Rows, due_ms: int | None) -> None:
-        if due_ms != row.due_ms:
+        items:  what it was told. due_ms: look only if this is the time at which it wanted, or is tried again.
+        """
+        try:
+            row = load_view(key, rows)
+            if due_ms is not None and due_ms != row.due_ms and not self._failing.is_due(key, due_ms):
+                return
+            changed_ms = [item.changed_ms for item in items if row.take(item, self.now_ms)]
+            observed_ms = max(0, *changed_ms) if changed_ms else self.now_ms
+            now_ms = self.now_ms
+            seen = evaluate_view(key, row, self._judge, self._context, now_ms=now_ms, observed_ms=observed_ms)
+            rows.put(key, seen.value)
+        except FatalError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this view's
+            self._failed(key, items, error, rows, outcome)
+        else:
+            self._take_over(key, seen, items, rows, outcome)
+
+    def _take_over(
+        self, key: str, seen: ViewEvaluation, items: Sequence[Contribution], rows: Rows, outcome: Outcome
+    ) -> None:
+        """The look went well and its row is stored: the rest follows, and nothing of it can fail."""
+        due_ms, found = seen.due_ms, seen.outcome
+        if due_ms != seen.was_due_ms:
             rows.put(f"~due/{key}", None if due_ms is None else b"%d" % due_ms)
-            row.due_ms = due_ms
             if due_ms is not None:
                 heapq.heappush(self._due, (due_ms, key))
-        rows.put(key, None if row.is_empty else encode(row))
+        if seen.counts != seen.counted:
+            self._count(seen.counted, seen.counts)
+        if isinstance(seen.view, TenantView):
+            self.tenant_views[seen.view.tenant] = seen.view
+        outcome.evaluated += 1
+        outcome.findings.update(found.findings)
+        outcome.contributions += found.contributions
+        outcome.causes += found.causes
+        outcome.measures += found.measures
+        if found.faults:
+            outcome.faults += [replace(fault, items=tuple(items)) for fault in found.faults]
+            self._again(key, rows)
+        elif key in self._failing:
+            name = self._failing.mended(key, rows)
+            self._count([name] if name else [], [])
+
+    def _failed(
+        self, key: str, items: Sequence[Contribution], error: Exception, rows: Rows, outcome: Outcome
+    ) -> None:
+        """What the view said stays as it was; what it was told is kept for the next look, if it can be."""
+        outcome.evaluated += 1
+        lost = False
+        if items:
+            try:
+                row = load_view(key, rows)
+                for item in items:
+                    row.take(item, self.now_ms)
+                rows.put(key, encode(row))
+            except FatalError:
+                raise
+            except Exception:  # noqa: BLE001  the first error says why
+                lost = True
+        reason = error.reason if isinstance(error, InvalidRecordError) else "view_failed"
+        text = f"{type(error).__name__}: {error}"
+        outcome.faults.append(RuleFault("view", key, text, reason, tuple(items), lost))
+        self._again(key, rows)
+
+    def _again(self, key: str, rows: Rows) -> None:
+        known = key in self._failing
+        failing = self._failing.failed(key, rows, self.now_ms, self._known.tenants)
+        if failing is None:
+            return
+        heapq.heappush(self._due, (failing.due_ms, key))
+        if not known:
+            self._count([], [failing.count])
 
     def _context(self, tenant: str) -> Context:
-        context = self._contexts.get(tenant)
-        if context is None:
-            causes = {name: cause.finding for name, cause in self._causes.get(tenant, {}).items() if cause.finding}
-            options = self._options
-            context = self._contexts[tenant] = context_of(
-                tenant,
-                self._as_worked_off(tenant),
-                options.sync_interval_ms,
-                causes,
-                options.thresholds,
-                learned_cycle_ms(self._syncs_ms.get(tenant, ()), options.sync_interval_ms),
-            )
-        return context
-
-
-    def _as_worked_off(self, tenant: str) -> TenantState | None:
-        """The tenant's state; it was collected for us when all that it had has come by, and not when that was sent."""
-        state, read = self._tenants.get(tenant), self._readings.of(tenant)
-        if state is None:
-            return None
-        here: dict[str, Any] = {
-            "collected": state.collected and cloud_source(tenant) in read,
-            "devices_collected": state.devices_collected and cloud_source(tenant, "devices") in read,
-        }
-        return replace(state, **here)
-
-
-def _syncs_of(raw: bytes) -> tuple[int, ...]:
-    return tuple(int(each) for each in raw.split(b","))
+        return self._known.context(tenant)

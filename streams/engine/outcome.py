@@ -28,8 +28,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RuleFault:
-    """A rule that raised, or a view ("view") that cannot be built: findings stay as they were."""
+    """What raised while one view was looked at. Its findings stay as they were; it is looked at again before long.
+
+    detection: the rule; "view" where the view as a whole cannot be judged or stored; "statistics" where only what is
+               counted and measured of it fails.
+    reason:    a short stable word: "rule_failed", "view_failed", or that of the record that was refused.
+    items:     the contributions that came with this look, and whether they were refused (`lost`): the row could not
+               even be stored with them. Otherwise they stand in the row and count at the next look.
+    """
 
     detection: str
     view: str
     error: str
+    reason: str = "rule_failed"
+    items: tuple[Contribution, ...] = ()
+    lost: bool = False

@@ -37,13 +37,13 @@ class Readings:
 
     def take(self, update: WatermarkUpdate, rows: Rows) -> None:
         """A watermark has come by; it never goes back."""
-        sources = self._heard.setdefault(update.tenant, {})
-        heard = sources.get(update.source)
-        if heard is None or heard.partitions != update.partitions:
-            heard = sources[update.source] = _Heard(update.partitions)
+        known = self._heard.get(update.tenant, {}).get(update.source)
+        read_ms = dict(known.read_ms) if known is not None and known.partitions == update.partitions else {}
         number = str(update.partition)
-        heard.read_ms[number] = max(update.read_ms, heard.read_ms.get(number, 0))
+        read_ms[number] = max(update.read_ms, read_ms.get(number, 0))
+        heard = _Heard(update.partitions, read_ms)
         rows.put(f"~read/{update.tenant}/{update.source}", encode(heard))
+        self._heard.setdefault(update.tenant, {})[update.source] = heard
 
     @property
     def tenants(self) -> list[str]:

@@ -27,6 +27,7 @@ from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 
 KIND = "tenant"
 CENSUS = "census/"
+FAILING = "failing/"
 _CYCLES_REMEMBERED_MS = 86_400_000
 CYCLES_LOOKED_AT = 20
 _CYCLES_NEEDED = 4
@@ -252,11 +253,15 @@ def _read_everywhere(bodies: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _whole(counts: Mapping[str, int], tenant: str, read: Mapping[str, int]) -> dict[str, int]:
-    """The counts of forests that are read; the label after the subject is the forest, "none" for none."""
+    """The counts of forests that are read; the label after the subject is the forest, "none" for none.
+
+    What fails of ours is told from the start: it says nothing of a directory.
+    """
+    failing = {name: number for name, number in counts.items() if name.startswith(FAILING)}
     if cloud_source(tenant) not in read:
-        return {}
+        return failing
     forests = {"none"} | {source.removeprefix("ad/") for source in read if source.startswith("ad/")}
-    return {name: number for name, number in counts.items() if name.split("/", 2)[1] in forests}
+    return failing | {name: number for name, number in counts.items() if name.split("/", 2)[1] in forests}
 
 
 def _count(value: object) -> int | None:

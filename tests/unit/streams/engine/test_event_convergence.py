@@ -21,6 +21,7 @@ SCOPES = {"corp": Scope(exclude_ous=["OU=Out,DC=corp"])}
 FAMILIES = ("engine", "capacity")
 # They need thousands of objects, or are counted over partitions of which the oracle knows nothing.
 TOO_LARGE = {
+    "engine.view_failing",  # a fault of ours: nothing in a directory brings it about
     "engine.bulk_change",
     "capacity.group_too_large",
     "capacity.sql_express_limit",
