@@ -18,7 +18,6 @@ DEVICE_REGISTRATION = "Microsoft-Windows-User Device Registration"
 DEVICE_REGISTRATION_CHANNEL = "Microsoft-Windows-User Device Registration/Admin"
 
 _POLICY_HRESULT = "80230619"
-_JOIN_SUCCEEDED = 306
 _COUNTERS = {
     "discovery_errors": "Discovery Errors",
     "synchronization_errors": "Synchronization Errors",
@@ -179,33 +178,4 @@ def export_error_6941(
     return (
         f"ECMA2 MA export run caused an error. \n\nError Name: {error_name}\nError Detail: {detail}\n\n"
         f"Tracking Id: {tracking_id}\n\nDN: CN={{{source_anchor.encode().hex().upper()}}}"
-    )
-
-
-def join_event(
-    *,
-    phase: str = "join",
-    client_error: str = "0x801c03f2",
-    server_error: str = "DirectoryError",
-    server_message: str = "The device object by the given id (8c2f5d1e-94b7-4c0a-8b3f-6a1d20e57c91) is not found.",
-    event_id: int = 304,
-    tenant: str = "contoso.com",
-) -> str:
-    """The text of a User Device Registration event: 306 a join that succeeded, the others one that failed.
-
-    phase: "pre-check", "discover", "auth" or "join"; client_error: an HRESULT such as 0x801c03f2.
-    """
-    if event_id == _JOIN_SUCCEEDED:
-        return f"Automatic registration Succeeded. Tenant Name: {tenant}. Tenant type: Managed. Join type: 1 (DEVICE)."
-    if event_id == 204:
-        return (
-            f"The get join response operation callback failed with exit code: Unknown HResult Error code: "
-            f"{client_error}. \r\nActivity Id: e7dba8d5-bf2d-4e46-8e3c-d6f3ce1f4f8b \r\nThe server returned HTTP "
-            f'status: 400 \r\nServer response was: {{"ErrorType":"{server_error}","Message":"{server_message}",'
-            '"TraceId":"{E7DBA8D5-BF2D-4E46-8E3C-D6F3CE1F4F8B}","Time":"03-02-2026 9:31:07Z"}'
-        )
-    return (
-        f"Automatic registration failed at {phase} phase. \r\nExit code: Unknown HResult Error code: {client_error}. "
-        f"\r\nServer error: {server_error}: {server_message} \r\nTenant Type: Managed. \r\nRegistration Type: sync. "
-        "\r\nDebug Output: \r\njoinMode: Join\r\ndrsInstance: azure\r\nregistrationType: sync\r\ntenantType: Managed"
     )

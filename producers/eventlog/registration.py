@@ -1,61 +1,109 @@
 """User Device Registration: how a computer's hybrid join went.
 
 Details: "phase" (pre-check, discover, auth, join), "client_error" ("0x801c03f2"), "server_error" (the service's word
-for it and its sentence), "computer".
+for it and its sentence), "drs_instance" ("ent": AD FS's registration service on premises, which is not Entra's),
+"computer".
 
-Source: Microsoft, "Troubleshoot Microsoft Entra hybrid joined devices": event ids, phases and texts.
+The sentence of 304 says "join phase" whatever happened: the phase stands in its debug output. Codes stand in the data
+as signed numbers; the sentence has a number only for those that Windows has no words for.
+
+Source: the provider's manifest and message table (builds 10240 to 18990; repnz/etw-providers-docs) for data, levels
+and sentences; Microsoft, "Troubleshoot Microsoft Entra hybrid joined devices", for what they mean.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from producers.eventlog.text import first, present
-from producers.eventlog.windows import WindowsEvent
+from producers.eventlog.windows import INFORMATION, VERBOSE, WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
 
 JOINED = 306
-# The log also holds Windows Hello and much that every logon repeats.
-TAKEN = frozenset({201, 204, 220, 304, 305, 306, 307})
-_OTHER_WORDS = {"authentication": "auth", "discovery": "discover", "precheck": "pre-check"}
-_PHASE_OF_ID = {201: "discover", 204: "join", 305: "auth", 307: "discover"}
+# 200-205 steps of a registration; 220 the computer's name; 244, 245, 344, 345 key and certificate of a registered
+# device; 304-309 the join task; 331-335 its checks before it tries (334 no domain controller, 335 already joined);
+# 370 a device that could not be unregistered. The log also holds Windows Hello and much that every logon repeats.
+TAKEN = frozenset({*range(200, 206), 220, 244, 245, *range(304, 308), 309, *range(331, 336), 344, 345, 370})
+# What they say is no fault, whatever they are called: a check that went well, or one that repairs or repeats itself.
+_NO_FAILURES = frozenset({331, 332, 333, 335})
+_PHASE_OF_ID = {
+    **dict.fromkeys((200, 201, 307, 309), "discover"),
+    **dict.fromkeys((202, 203, 204, 205), "join"),
+    305: "auth",
+}
 _LONGEST_ERROR = 300
+# What the service said when it said nothing.
+_NOTHING = frozenset({"", "empty", "undefined", "null", "none"})
+_ANSWERS = ("ServerErrorMessage", "ServerResponse", "ServerMessage")
 
-_PHASE = re.compile(r"\bat (?:the )?([a-z-]{1,30}) phase", re.IGNORECASE)
-_PHASE_FIELD = re.compile(r"\bphase[ \t]{0,5}:[ \t]{0,5}([a-z-]{1,30})", re.IGNORECASE)
-_EXIT_CODE = re.compile(r"\b(?:exit|error) ?code[^\n]{0,80}?(0x[0-9a-f]{8})\b", re.IGNORECASE)
-_ANY_CODE = re.compile(r"\b(0x[0-9a-f]{8})\b", re.IGNORECASE)
-_SERVER = re.compile(r"\bserver error[ \t]{0,5}:[ \t]{0,5}([^\n]+)", re.IGNORECASE)
+_ERROR_PHASE = re.compile(r"^[ \t]{0,5}errorPhase:[ \t]{0,5}([a-z-]{1,30})", re.IGNORECASE | re.MULTILINE)
+_DRS_INSTANCE = re.compile(r"^(?:[ \t]{0,5}|.{0,40}: )d(?:rs|sr)Instance:[ \t]{0,5}([a-z]{1,30})", re.I | re.MULTILINE)
+_EXIT_CODE = re.compile(r"\bexit code[^\n]{0,80}?(0x[0-9a-f]{8})\b", re.IGNORECASE)
+_CODE = re.compile(r"(?:0x[0-9a-f]{1,8}|-?[0-9]{1,10})", re.IGNORECASE)
+# The answer is on the line of its label or begins on the next one, and ends before the next label of 304 or 305.
+_SERVER = re.compile(
+    r"^[ \t]{0,5}server (?:error|response was)[ \t]{0,5}:[ \t]{0,5}(.*?)"
+    r"(?=^[ \t]{0,5}(?:tenant (?:type|name)|registration type|debug output)[ \t]{0,5}:|\Z)",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
+_ADAL_MESSAGE = re.compile(r"^[ \t]{0,5}AdalMessage:[ \t]{0,5}([^\n]{1,1000})", re.IGNORECASE | re.MULTILINE)
+_ADAL_CODE = re.compile(r"^[ \t]{0,5}AdalErrorCode:[ \t]{0,5}(0x[0-9a-f]{8})", re.IGNORECASE | re.MULTILINE)
 _ERROR_TYPE = re.compile(r"\"(?:error ?type|code)\"[ \t]{0,5}:[ \t]{0,5}\"([^\"\n]{1,200})\"", re.IGNORECASE)
 _MESSAGE = re.compile(r"\"message\"[ \t]{0,5}:[ \t]{0,5}\"([^\"\n]{1,1000})\"", re.IGNORECASE)
 
 
 def read(event: WindowsEvent) -> list[Said]:
-    """What an event of a computer's registration says; nothing for ids that are not about a join."""
-    event_id, text = event.id, event.message or event.text
-    if event_id not in TAKEN:
+    """What an event of a computer's registration says; nothing for ids that are not about it.
+
+    An event that Windows calls information is no failure, whatever its id.
+    """
+    if event.id not in TAKEN:
         return []
-    failed = event_id != JOINED
-    code = (first(_EXIT_CODE, text) or first(_ANY_CODE, text)) if failed else None
-    details = {
-        "phase": _phase(event_id, text),
-        "client_error": code.lower() if code else None,
-        "server_error": _server_error(text) if failed else None,
-        "computer": event.server,
-    }
-    result = Result.FAILURE if failed else Result.SUCCESS
+    failed = event.id not in _NO_FAILURES | {JOINED} and event.level not in (INFORMATION, VERBOSE)
+    details: dict[str, str | None] = {"computer": event.server}
+    if failed:
+        debug = "\n".join((*event.data.values(), *event.parameters)) or event.message
+        phase = (first(_ERROR_PHASE, debug) or first(_ERROR_PHASE, event.message) or "").lower()
+        answer = _answer(event)
+        details |= {
+            "phase": phase or _PHASE_OF_ID.get(event.id),
+            "client_error": _code(event, answer),
+            "server_error": _server_error(answer),
+            "drs_instance": _on_premises(debug) or _on_premises(event.message),
+        }
+    result = Result.SUCCESS if event.id == JOINED else Result.FAILURE if failed else None
     return [Said(result=result, reason=event.reason, details=present(details))]
 
 
-def _phase(event_id: int, text: str) -> str | None:
-    named = first(_PHASE, text) or first(_PHASE_FIELD, text)
-    if named is None:
-        return _PHASE_OF_ID.get(event_id)
-    return _OTHER_WORDS.get(named.lower(), named.lower())
+def _code(event: WindowsEvent, answer: str) -> str | None:
+    """The exit code as 32 bits in hexadecimal; None where nothing tells it, or it is zero."""
+    for said in (event.data.get("ExitCode"), first(_EXIT_CODE, event.message or event.text), first(_ADAL_CODE, answer)):
+        text = (said or "").strip()
+        if not _CODE.fullmatch(text):
+            continue
+        number = int(text, 16) if text.lower().startswith("0x") else int(text)
+        if number and -(1 << 31) <= number < 1 << 32:
+            return f"0x{number % (1 << 32):08x}"
+    return None
 
 
-def _server_error(text: str) -> str | None:
-    words = [word for word in (first(_ERROR_TYPE, text), first(_MESSAGE, text)) if word]
-    found = ": ".join(words) if words else first(_SERVER, text)
-    return found[:_LONGEST_ERROR] if found else None
+def _answer(event: WindowsEvent) -> str:
+    """What the service answered, as it came; "" for nothing."""
+    said: Iterator[str] = (event.data[name] for name in _ANSWERS if event.data.get(name, "").strip())
+    return next(said, "") or first(_SERVER, event.message or event.text) or ""
+
+
+def _server_error(answer: str) -> str | None:
+    """The telling part of an answer: of JSON its error and message, of a token library its message, else a line."""
+    words = [word for word in (first(_ERROR_TYPE, answer), first(_MESSAGE, answer)) if word]
+    lines = (line.strip().rstrip(".").strip() for line in answer.splitlines())
+    found = ": ".join(words) or first(_ADAL_MESSAGE, answer) or next(filter(None, lines), "")
+    return None if found.lower() in _NOTHING or re.fullmatch(r"%\d", found) else found[:_LONGEST_ERROR]
+
+
+def _on_premises(debug: str) -> str | None:
+    """ "ent" where the debug output names AD FS's registration service; None for Entra's, and where it names none."""
+    named = (first(_DRS_INSTANCE, debug) or "").lower()
+    return named if named == "ent" else None

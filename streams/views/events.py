@@ -65,7 +65,9 @@ def slot_of(event: Event) -> str:
     if event.log is Log.AUDIT and str(event.details.get("category")).lower() == _DEVICE_CATEGORY:
         return f"{AUDIT}{event.name}/{event.entra_id}"
     if event.name.startswith(JOIN_LOG) and event.result is Result.FAILURE:
-        return f"{LATEST}{event.name}/{event.ts_ms // _DAY_MS}"  # one a day: for how long it has been failing counts
+        instance = event.details.get("drs_instance")  # AD FS's registrations run beside Entra's
+        day = f"{LATEST}{event.name}/{event.ts_ms // _DAY_MS}"  # one a day: for how long it has been failing counts
+        return f"{day}/{instance}" if instance else day
     if event.log is Log.SIGN_IN:
         return f"{SIGN_IN}last"
     of_what = event.details.get("job_kind") or event.details.get("connector")

@@ -1,7 +1,8 @@
 """What the logs tell of a computer's attempts to join: its own event log, and the audits of its devices. Pure.
 
-The log holds every failure (events 201, 204, 220, 304, 305, 307) and every success (306) of the task
-Automatic-Device-Join; a view remembers the newest of each kind and day for a week (streams.views.events).
+The log holds every failure and every success (306) of the task Automatic-Device-Join; a view remembers the newest of
+each kind and day for a week (streams.views.events), so the two 304 that Windows often writes for one try are one. What
+AD FS's registration service answers (drs_instance "ent") says nothing of Entra's, and is no failure of hybrid join.
 
 Source: Microsoft, "Troubleshoot Microsoft Entra hybrid joined devices".
 """
@@ -19,12 +20,20 @@ from streams.views.join_errors import Course, course_of, join_error
 _CAUSE = f"{JOIN_LOG}201"
 _ONE_RUN_MS = 300_000
 _CAUSE_ELSEWHERE = "DSREG_AUTOJOIN_DISC_FAILED"
-_JOINED = f"{JOIN_LOG}306"
+# 335: the checks before a try found the computer joined.
+_JOINED = frozenset({f"{JOIN_LOG}306", f"{JOIN_LOG}335"})
+# Steps of a try; 334: no domain controller, so nothing was tried. Others tell of devices that are registered (244, 245,
+# 344, 345), that leave (370), or of the computer's name (220).
+_TRIES = frozenset(f"{JOIN_LOG}{number}" for number in (*range(200, 206), 304, 305, 307, 309, 334))
+_WORDS = {f"{JOIN_LOG}334": "no domain controller could be located"}
 
 
 @dataclass(frozen=True, slots=True)
 class JoinFailure:
-    """The newest failure that no success has followed. `since_ms`: the oldest one of the same run of trouble."""
+    """The newest failure that no success has followed. `since_ms`: the oldest one of the same run of trouble.
+
+    words: what its event means where it has no code.
+    """
 
     ts_ms: int
     since_ms: int
@@ -32,6 +41,7 @@ class JoinFailure:
     server_error: str | None
     phase: str | None
     course: Course
+    words: str | None = None
 
     @property
     def evidence(self) -> dict[str, str]:
@@ -73,6 +83,7 @@ def failure_of(events: Iterable[Event], registered_ms: int | None) -> JoinFailur
         server_error=said.get("server_error"),
         phase=said.get("phase"),
         course=course,
+        words=_WORDS.get(newest.name),
     )
 
 
@@ -100,11 +111,11 @@ def _course(event: Event) -> Course:
 
 
 def _fails(event: Event) -> bool:
-    return event.name.startswith(JOIN_LOG) and event.result is Result.FAILURE
+    return event.name in _TRIES and event.result is Result.FAILURE and event.details.get("drs_instance") != "ent"
 
 
 def _succeeds(event: Event) -> bool:
-    return event.name == _JOINED or (event.name == "register device" and _well(event))
+    return event.name in _JOINED or (event.name == "register device" and _well(event))
 
 
 def _well(event: Event) -> bool:

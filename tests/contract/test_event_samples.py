@@ -19,16 +19,6 @@ OWED = {
     "pwreset_31001_start": "writeback",
     "pwreset_31006_start": "writeback",
     "pwreset_31009_start": "writeback",
-    # devices: producers/eventlog/registration.py
-    "udr_202_request_init_failed": "devices",
-    "udr_304_unrendered": "devices",
-    "udr_304_words": "devices",
-    "udr_305_auth": "devices",
-    "udr_305_kerberos": "devices",
-    "udr_309_drs": "devices",
-    "udr_331_precheck": "devices",
-    "udr_334_no_dc": "devices",
-    "udr_335_already": "devices",
     # entra: producers/eventlog/event_hub.py, producers/graph
     "eventhub_provisioninglogs_skipped": "entra",
 }

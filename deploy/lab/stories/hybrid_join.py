@@ -6,10 +6,11 @@ Source of the faults: Microsoft, "Pending devices in Microsoft Entra ID", "Manag
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
-from deploy.lab.events import DEVICE_REGISTRATION, DEVICE_REGISTRATION_CHANNEL, join_event, winlogbeat_document
 from deploy.lab.hybrid import ForestOfLab, HybridOrganisation
 from deploy.lab.joined import point_to, remove_connection_point
+from deploy.lab.registration_events import join_failed, joined
 from deploy.lab.stories.story import Expectation, Step, Story
 from deploy.lab.sync.devices import join_certificate
 
@@ -147,21 +148,16 @@ class _Rollout:
         guid = self._guid("proxy")
         self._store.modify(guid, {"userCertificate": [join_certificate(guid)]})
         self._devices.cycle()
-        self._log("proxy", join_event(phase="auth", client_error="0xcaa9002c", event_id=304), 304)
+        self._log(join_failed(code=0xCAA9002C, phase="auth", tenant_type="Federated", **self._at("proxy")))
 
-    def _log(self, name: str, message: str, event_id: int) -> None:
+    def _log(self, document: dict[str, Any]) -> None:
         """The computer's own log, as event forwarding brings it to the Connect server's Winlogbeat."""
-        self._events += 1
-        document = winlogbeat_document(
-            server=f"{self._name(name)}.{self._store.domain}",
-            provider=DEVICE_REGISTRATION,
-            channel=DEVICE_REGISTRATION_CHANNEL,
-            event_id=event_id,
-            message=message,
-            record_id=self._events,
-            at_ms=self._tenant.clock(),
-        )
         self._lab.engine.log.forward(document)
+
+    def _at(self, name: str) -> dict[str, Any]:
+        self._events += 1
+        server = f"{self._name(name)}.{self._store.domain}"
+        return {"server": server, "record_id": self._events, "at_ms": self._tenant.clock()}
 
     def _delete_in_cloud(self) -> None:
         guid = self._guid("clouddel")
@@ -207,7 +203,7 @@ class _Rollout:
             guid = self._guid(name)
             self._store.modify(guid, {"userCertificate": [join_certificate(guid)]})
         self._devices.register(self._guid("proxy"))
-        self._log("proxy", join_event(event_id=306), 306)
+        self._log(joined(**self._at("proxy")))
 
     def _let_out(self) -> None:
         self._devices.stalled.clear()

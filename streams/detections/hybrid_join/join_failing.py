@@ -31,6 +31,7 @@ DETECTION = Detection(
         "Needs the computers' event log User Device Registration; without it nothing is judged.",
         "A computer that has not tried for a week is forgotten: its stage has its own findings.",
         "Of a computer whose device is registered, only lasting errors count.",
+        "Tries to register with AD FS (drsInstance: ent) are no hybrid join and are not judged.",
     ),
 )
 
@@ -51,7 +52,8 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
     if passing and view.device is not None and not view.device.pending:
         return None
     stands = view.stage(now_ms, context.thresholds.device_stale_ms)
-    what = f"{failure.client_error} ({known.meaning})" if known is not None else failure.client_error or "no code told"
+    unknown = failure.client_error or failure.words or "no code told"
+    what = f"{failure.client_error} ({known.meaning})" if known is not None else unknown
     return verdict(
         view,
         computer,

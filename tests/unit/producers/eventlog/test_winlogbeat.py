@@ -22,7 +22,6 @@ ANCHOR = "kCwabn1bOE+cIQpL430fVQ=="
 OTHER_ANCHOR = "eX5b50Rf+UizRIMe2CA/tg=="
 DN = "CN=Haddad\\, Amira,OU=Staff,DC=corp,DC=contoso,DC=local"
 AT_MS = 1_772_443_867_551
-CHANNEL_OF_CLIENTS = lab.DEVICE_REGISTRATION_CHANNEL
 
 
 def document(provider: str, event_id: int, message: str, **more: Any) -> dict[str, Any]:
@@ -203,38 +202,6 @@ def test_password_hash_synchronization(
     assert found.result is result
 
 
-@pytest.mark.parametrize("event_id", [304, 204])
-def test_a_join_that_the_service_refuses(event_id: int) -> None:
-    text = lab.join_event(event_id=event_id, client_error="0x801C03F2")
-    found = event(lab.DEVICE_REGISTRATION, event_id, text, channel=CHANNEL_OF_CLIENTS)
-    assert found.name == f"user device registration/{event_id}" and found.result is Result.FAILURE
-    assert found.details["phase"] == "join" and found.details["client_error"] == "0x801c03f2"
-    assert found.details["server_error"].startswith("DirectoryError: The device object by the given id")
-    assert found.details["computer"] == "aadc01"
-
-
-@pytest.mark.parametrize(
-    ("event_id", "text", "phase", "code"),
-    [
-        (305, "Automatic registration failed at authentication phase.  Exit code: 0xCAA9002C.", "auth", "0xcaa9002c"),
-        (307, "Automatic registration failed. Failed to look up. Exit code: 0x801c001d", "discover", "0x801c001d"),
-        (201, "The discovery operation callback failed with exit code: 0x80072ee7.", "discover", "0x80072ee7"),
-        (220, "The computer object is not accessible. Error: 1317", None, None),
-        (304, "Automatic registration failed at pre-check phase.\r\nServer error: .", "pre-check", None),
-    ],
-)
-def test_joins_fail_in_phases(event_id: int, text: str, phase: str | None, code: str | None) -> None:
-    found = event(lab.DEVICE_REGISTRATION, event_id, text, channel=CHANNEL_OF_CLIENTS)
-    assert (found.details.get("phase"), found.details.get("client_error")) == (phase, code)
-    assert found.result is Result.FAILURE and "server_error" not in found.details
-
-
-def test_a_join_that_succeeds() -> None:
-    found = event(lab.DEVICE_REGISTRATION, 306, lab.join_event(event_id=306), channel=CHANNEL_OF_CLIENTS)
-    assert found.result is Result.SUCCESS and "client_error" not in found.details
-    assert found.id == "aadc01/Microsoft-Windows-User Device Registration/Admin/4711"
-
-
 @pytest.mark.parametrize(
     ("provider", "event_id"), [("Microsoft-Windows-Security-Auditing", 4624), (lab.DEVICE_REGISTRATION, 358)]
 )
@@ -289,7 +256,7 @@ WATCHED = [
     *((lab.PASSWORD_RESET, number) for number in (31001, 31002, 31003, 32002, 33008)),
     *((lab.ADSYNC, number) for number in (6329, 6800, 6949, 6956, 6100)),
     *((lab.DIRECTORY_SYNCHRONIZATION, number) for number in (0, 116, 611, 652, 654, 655, 656, 657)),
-    *((lab.DEVICE_REGISTRATION, number) for number in (201, 204, 304, 306)),
+    *((lab.DEVICE_REGISTRATION, number) for number in (201, 204, 220, 304, 305, 306, 334)),
 ]
 WORDS = st.sampled_from(
     [

@@ -1,0 +1,123 @@
+"""User Device Registration: phases, codes and answers where Windows puts them, in every language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deploy.lab.registration_events import join_failed, join_refused, joined
+from producers.eventlog.registration import TAKEN, read
+from producers.eventlog.windows import WindowsEvent
+from producers.eventlog.winlogbeat import winlogbeat_events
+from streams.contracts.events import Event, Result
+from tests.support import event_samples as samples
+
+WHERE: dict[str, Any] = {"server": "PC7.corp.contoso.local", "record_id": 7, "at_ms": 1_795_426_267_123}
+_304 = (
+    "Automatic registration failed at join phase. \nExit code: {code} \nServer error: {answer} \nTenant type: Managed"
+)
+_DEBUG = (
+    "Debug Output: \njoinMode: Join\ndrsInstance: {drs}\nerrorPhase: {phase}\nadalLog:\n"
+    "AdalLog:  HRESULT: 0xcaa1000e"
+)
+
+
+def said(
+    event_id: int, message: str = "", level: str | None = "error", **data: str
+) -> tuple[Result | None, dict[str, Any]]:
+    [found] = read(WindowsEvent("user device registration", event_id, "pc7", level, data=data, message=message))
+    details = dict(found.details)
+    assert details.pop("computer") == "pc7"
+    return found.result, details
+
+
+@pytest.mark.parametrize("phase", ["pre-check", "discover", "auth", "join"])
+def test_the_phase_of_304_is_in_its_debug_output_never_in_its_sentence(phase: str) -> None:
+    debug = _DEBUG.format(drs="azure", phase=phase)
+    message = _304.format(code="Unknown HResult Error code: 0x801c0021", answer="empty")
+    assert said(304, f"{message}\n{debug}") == (Result.FAILURE, {"phase": phase, "client_error": "0x801c0021"})
+    assert said(304, message, DebugOutput=debug)[1]["phase"] == phase
+    assert "phase" not in said(304, message)[1]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "client_error"),
+    [
+        ("-2145647630", "0x801c03f2"), ("2149319666", "0x801c03f2"), ("0x801C03F2", "0x801c03f2"),
+        ("1317", "0x00000525"),
+        ("0", None), ("0x0", None), ("", None), ("Keyset does not exist", None), ("99999999999", None),
+    ],
+)  # fmt: skip
+def test_the_number_is_in_the_data(exit_code: str, client_error: str | None) -> None:
+    message = _304.format(code="Der Schlüsselsatz ist nicht vorhanden.", answer="empty")
+    assert said(304, message, ExitCode=exit_code)[1].get("client_error") == client_error
+
+
+@pytest.mark.parametrize("answer", ["empty", "", "undefined", ".", "%2"])
+def test_a_service_that_said_nothing_said_nothing(answer: str) -> None:
+    message = _304.format(code="Unknown HResult Error code: 0x801c0021", answer=answer)
+    assert "server_error" not in said(304, message)[1]
+    assert "server_error" not in said(304, "", ServerErrorMessage=answer)[1]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["data", "sentence"])
+def test_the_answer_of_305_begins_on_the_next_line(named: bool) -> None:
+    answer = "AdalMessage: ADALUseWindowsAuthenticationTenant failed\nAdalErrorCode: 0xcaa9002c\nAdalLog: x\n"
+    message = (
+        "Automatic registration failed at authentication phase. Unable to acquire access token. \nExit code: Der "
+        f"Vorgang. \nTenant Name: contoso.com \nTenant Type: Federated \nServer error: \n{answer}"
+    )
+    data = {"ExitCode": "-894894036", "ServerErrorMessage": answer} if named else {}
+    assert said(305, message, **data) == (
+        Result.FAILURE,
+        {"phase": "auth", "client_error": "0xcaa9002c", "server_error": "ADALUseWindowsAuthenticationTenant failed"},
+    )
+
+
+def test_ad_fs_is_not_entras_registration_service() -> None:
+    message = _304.format(code="Unknown HResult Error code: 0xcaa1000e", answer="")
+    found = said(304, f"{message}\n{_DEBUG.format(drs='ent', phase='auth')}")
+    assert found == (Result.FAILURE, {"phase": "auth", "client_error": "0xcaa1000e", "drs_instance": "ent"})
+
+
+def test_literal_placeholders_are_nothing() -> None:
+    message = "Automatic registration failed at join phase. \nExit code: %1 \nServer error: %2 \nTenant type: %3"
+    assert said(304, message) == (Result.FAILURE, {})
+
+
+@pytest.mark.parametrize("event_id", sorted(TAKEN))
+def test_information_is_never_a_failure(event_id: int) -> None:
+    result, details = said(event_id, "x: 1317", "information", ErrorCode="1317")
+    assert result is (Result.SUCCESS if event_id == 306 else None)
+    assert details == {}
+
+
+@pytest.mark.parametrize("event_id", [200, 201, 202, 203, 204, 205, 244, 245, 304, 305, 307, 309, 344, 345, 370])
+def test_each_failure_is_read_by_its_id_alone(event_id: int) -> None:
+    result, details = said(event_id, "登録に失敗しました", ExitCode="-2147024894")
+    assert result is Result.FAILURE
+    assert details["client_error"] == "0x80070002"
+
+
+def test_checks_before_a_try() -> None:
+    assert said(334, "…", "warning")[0] is Result.FAILURE
+    assert {said(number, "…", level)[0] for number, level in ((332, "warning"), (333, "warning"))} == {None}
+
+
+def test_the_lab_speaks_the_form_of_the_samples() -> None:
+    for document, sample in (
+        (joined(**WHERE), "udr_306_success"),
+        (join_failed(code=0x801C03F2, phase="join", **WHERE), "udr_304_hex"),
+        (join_refused(**WHERE), "udr_204_join_failed_old_json"),
+    ):
+        shipped = samples.sample(sample)
+        assert document["winlog"]["event_data"].keys() == shipped["winlog"]["event_data"].keys()
+        labels = [line.partition(":")[0] for line in document["message"].splitlines()]
+        assert labels == [line.partition(":")[0] for line in shipped["message"].splitlines()]
+        assert _one(document).result == _one(shipped).result
+
+
+def _one(document: dict[str, Any]) -> Event:
+    [event] = winlogbeat_events(document, samples.TENANT, 0)
+    return event
