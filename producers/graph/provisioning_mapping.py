@@ -38,7 +38,6 @@ def provisioning_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Ev
     status = _text(info.get("status")).lower()
     steps = [_table(step) for step in item.get("provisioningSteps") or () if isinstance(step, Mapping)]
     failed = next((step for step in steps if _text(step.get("status")).lower() == "failure"), {})
-    skipped = next((step for step in steps if _text(step.get("status")).lower() == "skipped"), {})
     reason = ": ".join(part for part in (_text(error.get("errorCode")), _text(error.get("reason"))) if part)
     details = {
         "status": status,
@@ -53,7 +52,7 @@ def provisioning_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Ev
         "source_name": _text(identities["source"].get("displayName")),
         "target_name": _text(identities["target"].get("displayName")),
         "identity_type": _identity_type(identities),
-        "skip_reason": _text(skipped.get("description"))[:LONGEST_REASON],
+        "skip_reason": _skip_reason(steps)[:LONGEST_REASON],
     }
     initiator = _table(item.get("initiatedBy"))
     return Event(
@@ -71,6 +70,16 @@ def provisioning_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Ev
         initiator=_text(initiator.get("displayName")) or None,
         details={key: value for key, value in details.items() if value},
     )
+
+
+def _skip_reason(steps: list[dict[str, Any]]) -> str:
+    """The word of the step that left the object out (SkipReason), or else its sentence; "" where none did.
+
+    The step EntrySynchronizationSkip carries the word, whatever its own status is.
+    """
+    words = (_text(_table(step.get("details")).get("SkipReason")) for step in steps)
+    sentences = (_text(step.get("description")) for step in steps if _text(step.get("status")).lower() == "skipped")
+    return next(filter(None, words), "") or next(filter(None, sentences), "")
 
 
 def _identity_type(identities: Mapping[str, Mapping[str, Any]]) -> str:

@@ -19,8 +19,6 @@ OWED = {
     "pwreset_31001_start": "writeback",
     "pwreset_31006_start": "writeback",
     "pwreset_31009_start": "writeback",
-    # entra: producers/eventlog/event_hub.py, producers/graph
-    "eventhub_provisioninglogs_skipped": "entra",
 }
 
 

@@ -31,6 +31,7 @@ DETECTION = Detection(
     false_positives=("Several forests each with a Connect server of its own: an unsupported topology all the same.",),
     known_gaps=(
         "Seen in audits: a second server that has nothing to write is not noticed.",
+        "A server that signs in with an application whose name was chosen by hand is not recognised.",
         "A second server that writes nothing for four cycles is taken for one in staging mode, until it writes again.",
     ),
 )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.eventlog.graph_shape import audit_item, provisioning_item
+from producers.graph.provisioning_mapping import provisioning_event
 from streams.contracts.errors import InvalidRecordError
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
@@ -211,3 +212,31 @@ def test_any_value_in_an_audit_is_survived(key: str, value: Any) -> None:
 @given(st.sampled_from(sorted(PROVISIONING_OF_GRAPH)), JSON)
 def test_any_value_in_a_provisioning_row_is_survived(key: str, value: Any) -> None:
     assert set(provisioning_item(provisioning_record(**{key: value}))) == set(PROVISIONING_OF_GRAPH)
+
+
+@pytest.mark.parametrize(
+    ("time", "read"),
+    [
+        ("1/9/2007 9:41:00 AM", "2007-01-09T09:41:00.000Z"),
+        ("1/9/2007 12:41:00 AM", "2007-01-09T00:41:00.000Z"),
+        ("01/09/2007 21:41:00", "2007-01-09T21:41:00.000Z"),
+        ("1/9/2007 10:41:00 AM +01:00", "2007-01-09T09:41:00.000Z"),
+        ("2007-01-09T09:41:00", "2007-01-09T09:41:00.000Z"),
+        ("2007-01-09T09:41:00.123456789Z", "2007-01-09T09:41:00.123Z"),
+        ("2007-01-09T09:41:00.1234567+05:30", "2007-01-09T04:11:00.123Z"),
+        ("13/9/2007 9:41:00 AM", "13/9/2007 9:41:00 AM"),
+    ],
+)
+def test_times_of_azure_monitor(time: str, read: str) -> None:
+    assert audit_item({"time": time, "properties": {"id": "x"}})["activityDateTime"] == read
+
+
+@pytest.mark.parametrize("status", [2, "skipped", 0])
+def test_why_an_object_was_left_out(status: object) -> None:
+    step = {"name": "EntrySynchronizationSkip", "status": status, "description": "It is left out."}
+    for details, reason in (({"SkipReason": "NotEntitled"}, "NotEntitled"), ({}, "It is left out.")):
+        record = {"time": "2026-11-23T09:31:08Z", "properties": {"provisioningSteps": [{**step, "details": details}]}}
+        item = provisioning_item(record) | {"id": "x", "jobId": "AD2AADProvisioning.x"}
+        event = provisioning_event(item, "t", 0)
+        assert event is not None
+        assert event.details.get("skip_reason") == (reason if details or status != 0 else None)
