@@ -38,6 +38,7 @@ bench: $(VENV)/.development parts ## Print figures and ratios; asserts nothing
 
 generate: $(VENV)/.development ## Write what derives from the detections: alert rules, dashboards
 	$(BIN)/python -m deploy.prometheus.build
+	$(BIN)/python -m deploy.alertmanager.build
 	$(BIN)/python -m grafana.build
 	$(BIN)/python -m deploy.catalogue
 

@@ -30,6 +30,8 @@ _ELSEWHERE = {
     "funnel": "deploy.funnel_command:funnel",
     "scan": "deploy.scan.command:scan",
     "deadletters": "deploy.deadletters:deadletters",
+    "prometheus-config": "deploy.prometheus.command:prometheus_config",
+    "runbook": "deploy.prometheus.runbook_command:runbook",
 }
 _HELP = {
     "demo": "A hybrid organisation in a box: watch conflicts arise, be found and be repaired.",
@@ -40,6 +42,8 @@ _HELP = {
     "funnel": "How far the computers are on their way to hybrid join.",
     "scan": "Scan attributes once, as IdFix does, unattended.",
     "deadletters": "Records that could not be used: list them, or send them again.",
+    "prometheus-config": "Scrape configuration, alert rules and Alertmanager configuration for this installation.",
+    "runbook": "What an alert or a detection means, and what to do.",
 }
 
 
@@ -155,7 +159,8 @@ def run_sinks(config: Path) -> None:
     settings = load_settings(config)
     configure_logs(settings.log.level, json=settings.log.json_lines)
     detections = [
-        KnownDetection(each.detection.id, each.detection.family, each.detection.severity) for each in all_detections()
+        KnownDetection(one.id, one.family, one.severity, one.alert.for_s if one.alert else None)
+        for one in (each.detection for each in all_detections())
     ]
     with Exporter(settings, detections, version=version()) as exporter:
         service.started(well)

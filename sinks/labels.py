@@ -41,11 +41,15 @@ REASONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class KnownDetection:
-    """What the exporter must know of a detection to show it before it has found anything."""
+    """What the exporter must know of a detection to show it before it has found anything.
+
+    alert_after_s: how long a finding stands before it alerts; None: it never does.
+    """
 
     id: str
     family: str
     severity: Severity
+    alert_after_s: float | None = None
 
 
 class FindingLabels(NamedTuple):

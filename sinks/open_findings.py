@@ -22,12 +22,20 @@ class Transition(StrEnum):
 
 @dataclass(slots=True)
 class Series:
-    """The counts under one combination of labels. `oldest` is a heap of (opened_ms, finding id), cleaned lazily."""
+    """The counts under one combination of labels.
+
+    oldest:     a heap of (opened_ms, finding id), cleaned lazily.
+    waiting:    the same of those that have not stood until their alert is due.
+    alerted_ms: when the newest opened that has, whether or not it still stands; it never falls, so that the end of
+                one finding does not make another look new.
+    """
 
     labels: FindingLabels
     open: int = 0
     suppressed: int = 0
     oldest: list[tuple[int, str]] = field(default_factory=list)
+    waiting: list[tuple[int, str]] = field(default_factory=list)
+    alerted_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -59,10 +67,12 @@ class OpenFindings:
         """Every series seen so far, the zero ones too."""
         return iter(self._series.values())
 
-    def apply(self, finding: Finding, opened_ms: int) -> Transition | None:
+    def apply(self, finding: Finding, opened_ms: int, resolved_ms: int | None = None) -> Transition | None:
         """Take a finding's latest record; None where it changed nothing (a replay, an unknown one's end)."""
         series = self._of(self._values.of(finding))
         if finding.state is FindingState.RESOLVED:
+            if resolved_ms is not None and self._is_due(series, opened_ms, resolved_ms):
+                series.alerted_ms = max(series.alerted_ms or 0, opened_ms)
             return Transition.RESOLVED if self.forget(finding.id) else None
         before = self._held.get(finding.id)
         if before is not None:
@@ -76,6 +86,12 @@ class OpenFindings:
             heapq.heappush(series.oldest, (opened_ms, finding.id))
             if len(series.oldest) > 2 * series.open + 64:
                 self._clean(series)
+            if (
+                before is None
+                or before.series is not series
+                or (before.state, before.opened_ms) != (held.state, opened_ms)
+            ):
+                heapq.heappush(series.waiting, (opened_ms, finding.id))
         if before is not None and before.state is finding.state:
             return Transition.UPDATED
         return Transition.OPENED if finding.state is FindingState.OPEN else Transition.SUPPRESSED
@@ -92,6 +108,20 @@ class OpenFindings:
         while series.oldest and not self._stands(series, *series.oldest[0]):
             heapq.heappop(series.oldest)
         return series.oldest[0][0] if series.oldest else None
+
+    def newest_alerted_ms(self, series: Series, now_ms: float) -> int | None:
+        """When the newest finding of a series opened that has stood until its alert was due; None where none has."""
+        while series.waiting and self._is_due(series, series.waiting[0][0], now_ms):
+            opened_ms, finding_id = heapq.heappop(series.waiting)
+            if self._stands(series, opened_ms, finding_id):
+                series.alerted_ms = max(series.alerted_ms or 0, opened_ms)
+        return series.alerted_ms
+
+    def _is_due(self, series: Series, opened_ms: int, at_ms: float) -> bool:
+        known = self._values.detections.get(series.labels.detection)
+        if known is None or known.alert_after_s is None:
+            return False
+        return opened_ms + known.alert_after_s * 1000 <= at_ms
 
     def _of(self, labels: FindingLabels) -> Series:
         series = self._series.get(labels)

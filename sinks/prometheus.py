@@ -120,7 +120,7 @@ class PrometheusSink:
         except ValueError:
             self.unreadable.labels(meta.topic, "wrong_shape").inc()
             return
-        transition = self._findings.apply(finding, opened_ms)
+        transition = self._findings.apply(finding, opened_ms, resolved_ms)
         self._last_finding_ms = max(self._last_finding_ms, meta.ts_ms)
         if transition is None or not meta.live:
             return
@@ -155,12 +155,29 @@ class PrometheusSink:
             "When the longest-standing open finding opened (Unix time); absent where none is open.",
             labels=labels,
         )
+        newest = GaugeMetricFamily(
+            "synchealth_findings_newest_alerted_timestamp_seconds",
+            "When the newest finding opened that stood until its alert was due (Unix time), over or not.",
+            labels=labels,
+        )
+        now_ms = time.time() * 1000
         for series in self._findings.series():
             opened.add_metric(series.labels, series.open)
             suppressed.add_metric(series.labels, series.suppressed)
             since_ms = self._findings.oldest_open_ms(series)
             if since_ms is not None:
                 oldest.add_metric(series.labels, since_ms / 1000)
+            alerted_ms = self._findings.newest_alerted_ms(series, now_ms)
+            if alerted_ms is not None:
+                newest.add_metric(series.labels, alerted_ms / 1000)
+        patience = GaugeMetricFamily(
+            "synchealth_finding_alert_after_seconds",
+            "How long a finding must stand before it alerts; absent where it never does.",
+            labels=["detection"],
+        )
+        for known in self._values.detections.values():
+            if known.alert_after_s is not None:
+                patience.add_metric([known.id], known.alert_after_s)
         letters = GaugeMetricFamily(
             "synchealth_exporter_deadletters_last_timestamp_seconds",
             "When the latest dead letter still kept was written, by reason (Unix time); 0 where there is none.",
@@ -168,7 +185,7 @@ class PrometheusSink:
         )
         for reason, ts_ms in self._dead_letters_ms.items():
             letters.add_metric([reason], ts_ms / 1000)
-        yield from (opened, suppressed, oldest, letters)
+        yield from (opened, suppressed, oldest, newest, patience, letters)
 
     def _health(self) -> Iterator[Metric]:
         position = self._position

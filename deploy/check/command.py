@@ -16,6 +16,7 @@ from deploy.check.eventlog import check_eventlog
 from deploy.check.forest import check_forest
 from deploy.check.kafka import check_kafka
 from deploy.check.line import Line, Mark, fault, gap, good
+from deploy.check.prometheus import check_prometheus
 from deploy.check.tenant import check_tenant
 from streams.reference_data import tables
 from streams.runtime.clock import now_ms
@@ -29,8 +30,9 @@ _SIGN = {Mark.GOOD: ("âœ“", "green"), Mark.GAP: ("!", "yellow"), Mark.FAULT: ("â
 @click.option(
     "--config", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The TOML configuration."
 )
+@click.option("--prometheus", metavar="URL", help="Whether this Prometheus watches us; default: [prometheus] url.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per check.")
-def check(config: Path, as_json: bool) -> None:
+def check(config: Path, prometheus: str | None, as_json: bool) -> None:
     """Before the first start: is everything reachable, and may we read it?
 
     Looks at the configuration, Kafka and its topics, every domain controller with our rights there, every Graph
@@ -41,7 +43,7 @@ def check(config: Path, as_json: bool) -> None:
     settings = load_settings(config)
     faults = 0
     console = Console(highlight=False)
-    for line in lines(settings, config):
+    for line in lines(settings, config, prometheus or settings.prometheus.url):
         faults += line.mark is Mark.FAULT
         if as_json:
             click.echo(orjson.dumps(asdict(line)))
@@ -52,7 +54,7 @@ def check(config: Path, as_json: bool) -> None:
     sys.exit(1 if faults else 0)
 
 
-def lines(settings: Settings, config: Path) -> Iterator[Line]:
+def lines(settings: Settings, config: Path, prometheus: str = "") -> Iterator[Line]:
     """Every line, as it becomes known."""
     yield good("configuration", f"{config} is valid")
     yield check_tables(now_ms())
@@ -67,6 +69,8 @@ def lines(settings: Settings, config: Path) -> Iterator[Line]:
         yield from check_tenant(tenant)
     for table in settings.eventlog:
         yield check_eventlog(table, settings.kafka)
+    if prometheus:
+        yield from check_prometheus(prometheus, settings)
 
 
 def check_tables(at_ms: int) -> Line:

@@ -1,9 +1,12 @@
-"""Alert rules made of detection metadata: one per detection that wants an alert.
+"""Alert rules made of detection metadata: one per detection that wants an alert, and one for those that come later.
 
-The rule looks at when the longest-standing finding opened, not at how long the count has been above
-zero: findings that come and go never add up to an alert, and neither a restart of Prometheus nor of
-the exporter starts the waiting time again. `keep_firing_for` bridges the seconds in which an
-exporter that was restarted shows nothing yet.
+A detection's rule looks at when the longest-standing finding opened, not at how long the count has been above zero:
+findings that come and go never add up to an alert, and neither a restart of Prometheus nor of the exporter starts the
+waiting time again. `keep_firing_for` bridges the time in which nobody shows anything; the rules that say so
+(ExporterDown, ExporterNotReady) fire before it is over, and the Alertmanager then lets no detection's alert end.
+
+An alert that has fired ends with its findings, not with their explanation: while they are suppressed by a cause it
+stays (and the cause's alert inhibits it), for nothing is repaired yet.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from streams.detections.detection import Detection
 from streams.detections.registry import Registered
 
 _ROOT = Path(__file__).parents[2]
+KEEP_FIRING_FOR = "5m"
+_DASHBOARDS = {"hybrid_join": "synchealth-hybrid-join", "writeback": "synchealth-writeback"}
+_DASHBOARDS |= dict.fromkeys(("engine", "flow", "capacity"), "synchealth-sync")
 _LABELS = "detection, family, severity, tenant, forest"
 _COUNT = (
     '{{ with printf "sum(max by (tenant, forest) (synchealth_findings_open'
@@ -40,12 +46,8 @@ def detection_rules(detections: Iterable[Registered]) -> Iterator[AlertRule]:
         counted = "".join(f',severity!="{severity}"' for severity in detection.alert.counted)
         yield AlertRule(
             name=alert_name(detection),
-            expr=f"""\
-time() - min by ({_LABELS}) (
-  synchealth_findings_oldest_open_timestamp_seconds{{detection="{detection.id}"{counted}}}
-) >= {detection.alert.for_s}
-""",
-            keep_firing_for="5m",
+            expr=_expression(detection, counted),
+            keep_firing_for=KEEP_FIRING_FOR,
             summary=f"{detection.title} (forest {{{{ $labels.forest }}}})",
             description=(
                 f"{_COUNT} open with severity {{{{ $labels.severity }}}} in forest {{{{ $labels.forest }}}}, "
@@ -53,4 +55,55 @@ time() - min by ({_LABELS}) (
                 f"{detection.remediation} List them: synchealth findings --detection {detection.id}"
             ),
             runbook=registered.runbook.relative_to(_ROOT).as_posix(),
+            dashboard=_DASHBOARDS.get(detection.family, "synchealth-overview"),
         )
+
+
+def _expression(detection: Detection, counted: str) -> str:
+    assert detection.alert is not None
+    stands = f"""\
+time() - min by ({_LABELS}) (
+  synchealth_findings_oldest_open_timestamp_seconds{{detection="{detection.id}"{counted}}}
+) >= {detection.alert.for_s}
+"""
+    if not (detection.suppressed_by or detection.explained_by):
+        return stands
+    # ALERTS_FOR_STATE is Prometheus' own: when an alert that is active now became so.
+    return f"""\
+{stands}or
+  time() - min by ({_LABELS}) (ALERTS_FOR_STATE{{alertname="{alert_name(detection)}"}})
+and on ({_LABELS})
+  max by ({_LABELS}) (synchealth_findings_suppressed{{detection="{detection.id}"}}) > 0
+"""
+
+
+_NEWEST = f"""max by ({_LABELS}) (
+  synchealth_findings_newest_alerted_timestamp_seconds{{severity=~"critical|high"}}
+)"""
+_PATIENCE = "on (detection) group_left () max by (detection) (synchealth_finding_alert_after_seconds)"
+NEW_FINDINGS = AlertRule(
+    name="SyncHealthNewFindings",
+    # Opened after the alert of an older one was due, which says nothing of it; told for an hour. Its opening is a
+    # label: the next one is another alert, so that the Alertmanager tells it, and a restart changes nothing.
+    expr=f"""\
+(
+  {_NEWEST}
+>
+    min by ({_LABELS}) (
+      min_over_time(synchealth_findings_oldest_open_timestamp_seconds{{severity=~"critical|high"}}[10m])
+    )
+  + {_PATIENCE}
+)
+and
+  (time() - {_NEWEST}) - {_PATIENCE} < 3600
+""",
+    keep_firing_for=KEEP_FIRING_FOR,
+    labels={"opened": "{{ $value | humanizeTimestamp }}"},
+    summary="New findings of {{ $labels.detection }} beside older ones (forest {{ $labels.forest }})",
+    description=(
+        f"{_COUNT} open with severity {{{{ $labels.severity }}}} in forest {{{{ $labels.forest }}}}; the alert about "
+        "the oldest fires already, and the newest that stands opened at {{ $value | humanizeTimestamp }}. "
+        "List them: synchealth findings --detection {{ $labels.detection }}"
+    ),
+    runbook="deploy/prometheus/runbooks/SyncHealthNewFindings.md",
+)

@@ -13,8 +13,12 @@ COMPONENTS = {
 }
 
 
-def _rule(name: str, severity: Severity, expr: str, for_: str, summary: str, description: str) -> AlertRule:
+def _rule(
+    name: str, severity: Severity, expr: str, for_: str, summary: str, description: str, keep: str = "5m"
+) -> AlertRule:
+    """`keep`: a process that is gone takes its series along; until its absence has an alert, what was said stands."""
     return AlertRule(
+        keep_firing_for=keep,
         name=name,
         severity=severity,
         expr=expr,
@@ -31,10 +35,11 @@ def _down(component: str, effect: str) -> AlertRule:
     return _rule(
         f"SyncHealth{component.capitalize()}Down",
         Severity.CRITICAL,
-        f'absent(up{{job="{job}"}} == 1)',
-        "5m",
+        # Whoever starts again and again is no help either.
+        f'absent(min_over_time(up{{job="{job}"}}[1m]) == 1)',
+        "2m",
         f"No {component} process of SyncHealth answers Prometheus",
-        f"Job {job} has had no healthy target for 5 minutes: {effect}.",
+        f"Job {job} has had no target that answers steadily for 2 minutes: {effect}.",
     )
 
 
@@ -43,7 +48,10 @@ PIPELINE_RULES = (
     _rule(
         "SyncHealthProcessDown",
         Severity.HIGH,
-        'up{job=~"synchealth-.+"} == 0',
+        # `process` is a label of the scrape configuration that `synchealth prometheus-config` writes.
+        """\
+label_replace(max_over_time(up{job=~"synchealth-.+"}[2m]) == 0, "source", "$1", "process", "(.+/.+)")
+""",
         "10m",
         "{{ $labels.job }} at {{ $labels.instance }} does not answer Prometheus",
         "The process is gone or its /metrics cannot be reached; others of its kind may carry its work.",
@@ -51,10 +59,10 @@ PIPELINE_RULES = (
     _rule(
         "SyncHealthExporterNotReady",
         Severity.CRITICAL,
-        "max(synchealth_exporter_caught_up) == 0",
-        "5m",
+        "absent(synchealth_exporter_caught_up == 1)",
+        "2m",
         "No exporter has read the findings topic to its end",
-        "The exporters answer but show no findings yet. They wait for Kafka, or for the topics to be created.",
+        "No exporter shows findings. They wait for Kafka, or for the topics to be created.",
     ),
     _rule(
         "SyncHealthExporterStale",
@@ -74,6 +82,10 @@ or
   max by (source) (synchealth_producer_heartbeat_timestamp_seconds)
 unless on (source)
   max by (source) (last_over_time(synchealth_producer_last_contact_timestamp_seconds[1d]))
+or
+  max by (source) (
+    label_replace(up{job="synchealth-producers",process=~".+/.+"} == 0, "source", "$1", "process", "(.+)")
+  )
 """,
         "5m",
         "{{ $labels.source }} does not answer",
@@ -88,6 +100,7 @@ unless on (source)
         "{{ $labels.source }} keeps failing at {{ $labels.stage }}",
         "Attempts of {{ $labels.source }} have been failing at stage {{ $labels.stage }} for 15 minutes. "
         "The producer retries for ever; its log says what the other side answers.",
+        keep="12m",  # SourceSilent takes over from a producer that is gone
     ),
     _rule(
         "SyncHealthSourceStuck",
@@ -96,6 +109,7 @@ unless on (source)
         "1m",
         "The reading loop of {{ $labels.source }} stands still",
         "The loop of {{ $labels.source }} has not turned for {{ $value | humanizeDuration }}: restart the producer.",
+        keep="12m",
     ),
     _rule(
         "SyncHealthSourceResynced",
@@ -154,5 +168,16 @@ unless on (source)
         "0s",
         "The rule of {{ $labels.detection }} raises",
         "Findings of {{ $labels.detection }} stay as they were while its rule raises; each fault has a dead letter.",
+    ),
+    AlertRule(
+        name="SyncHealthWatchdog",
+        expr="vector(1)",
+        labels={"severity": "none"},
+        summary="Prometheus and Alertmanager are at work",
+        description=(
+            "This alert always fires. Whoever receives it must raise an alarm when it stops coming: then Prometheus, "
+            "the Alertmanager or the way to you is broken, and nothing else of SyncHealth can reach you."
+        ),
+        runbook="deploy/prometheus/runbooks/SyncHealthWatchdog.md",
     ),
 )

@@ -26,6 +26,7 @@ unless
   )
 """,
         for_="10m",
+        keep_firing_for="5m",
         summary="Unusually many users fail to set a password ({{ $labels.class }}, forest {{ $labels.forest }})",
         description=(
             "The last password operation of {{ $value }} users in forest {{ $labels.forest }} failed with class "

@@ -30,6 +30,7 @@ __all__ = [
     "LogSettings",
     "MetricsSettings",
     "ProducerSettings",
+    "PrometheusSettings",
     "Section",
     "Settings",
     "StreamsSettings",
@@ -197,6 +198,20 @@ class ProducerSettings(Section):
     chunk_facts: Annotated[int, Field(ge=1, le=5000)] = 250
 
 
+class PrometheusSettings(Section):
+    """Who watches us: for `synchealth prometheus-config` and `check`; nothing here is needed to run."""
+
+    url: str = ""
+    alertmanagers: Texts = Field(default=["127.0.0.1:9093"])
+    runbook_base_url: str = ""
+    grafana_url: str = ""
+    page_webhook: str = ""
+    urgent_webhook: str = ""
+    ticket_webhook: str = ""
+    digest_webhook: str = ""
+    watchdog_webhook: str = ""
+
+
 class LogSettings(Section):
     """Logs on stderr. `json` unset: JSON lines unless stderr is a terminal."""
 
@@ -215,6 +230,7 @@ class Settings(Section):
     eventlog: list[EventLogSettings] = Field(default=[])
     producers: ProducerSettings = ProducerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.prometheus.alert_rule import Links
 from deploy.prometheus.build import FOLDER, rule_files
-from deploy.prometheus.detection_rules import alert_name
+from deploy.prometheus.detection_rules import NEW_FINDINGS, alert_name
 from deploy.prometheus.pipeline_rules import PIPELINE_RULES
 from deploy.prometheus.writeback_rules import WRITEBACK_RULES
 from streams.detections.registry import Registered, all_detections
@@ -43,15 +44,19 @@ def test_every_alert_has_a_runbook_and_a_name_of_its_own() -> None:
 
 
 def test_a_base_url_makes_links_of_the_runbooks() -> None:
-    text = rule_files("https://runbooks.example/")["pipeline.yaml"]
+    links = Links(runbook_base_url="https://runbooks.example/", grafana_url="https://grafana.example/")
+    text = rule_files(links)["pipeline.yaml"]
 
+    assert "dashboard_url: https://grafana.example/d/synchealth-overview" in text
     assert "runbook_url: https://runbooks.example/deploy/prometheus/runbooks/SyncHealthSourceSilent.md" in text
 
 
 def test_no_runbook_of_the_pipeline_is_left_over_or_lacks_a_section() -> None:
     books = sorted((ROOT / "deploy/prometheus/runbooks").iterdir())
 
-    assert [book.stem for book in books] == sorted(rule.name for rule in (*PIPELINE_RULES, *WRITEBACK_RULES))
+    assert [book.stem for book in books] == sorted(
+        rule.name for rule in (*PIPELINE_RULES, *WRITEBACK_RULES, NEW_FINDINGS)
+    )
     for book in books:
         sections = [line for line in book.read_text().splitlines() if line.startswith("## ")]
         assert sections == ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation", "## False positives"], book
@@ -63,7 +68,7 @@ def test_every_pipeline_alert_has_a_firing_and_a_quiet_case() -> None:
     quiet = {case["alertname"] for case in cases if not case.get("exp_alerts")}
     names = {rule.name for rule in PIPELINE_RULES}
 
-    assert (names - firing, names - quiet) == (set(), set())
+    assert (names - firing, names - quiet) == (set(), {"SyncHealthWatchdog"})  # a watchdog is never quiet
 
 
 @pytest.mark.prometheus
@@ -113,24 +118,27 @@ def stories(registered: Registered) -> list[dict[str, Any]]:
         text = ",".join(f'{label}="{value}"' for label, value in (labels | more).items())
         return {"series": f"{name}{{{text}}}", "values": values}
 
-    def story(name: str, inputs: list[dict[str, str]], minutes: dict[int, str | None]) -> dict[str, Any]:
+    def story(
+        name: str, inputs: list[dict[str, str]], minutes: dict[int, str | None], count: str = "2"
+    ) -> dict[str, Any]:
         """`minutes`: what is expected then, as the age the alert names; None: nothing."""
         tests = []
         for minute, age in minutes.items():
             test: dict[str, Any] = {"eval_time": f"{minute}m", "alertname": alert_name(detection)}
             if age is not None:
-                test["exp_alerts"] = [{"exp_labels": labels, "exp_annotations": annotations(age)}]
+                test["exp_alerts"] = [{"exp_labels": labels, "exp_annotations": annotations(age, count)}]
             tests.append(test)
         return {"name": name, "interval": "1m", "input_series": inputs, "alert_rule_test": tests}
 
-    def annotations(age: str) -> dict[str, str]:
+    def annotations(age: str, count: str) -> dict[str, str]:
         return {
             "summary": f"{detection.title} (forest {FOREST})",
             "description": (
-                f"2 open with severity {detection.severity.value} in forest {FOREST}, "
+                f"{count} open with severity {detection.severity.value} in forest {FOREST}, "
                 f"the longest-standing for {age}. {detection.remediation} "
                 f"List them: synchealth findings --detection {detection.id}"
             ),
+            "runbook": f"synchealth runbook {alert_name(detection)}",
             "runbook_url": registered.runbook.relative_to(ROOT).as_posix(),
         }
 
@@ -153,6 +161,21 @@ def stories(registered: Registered) -> list[dict[str, Any]]:
             {fires + 3: words(wait + 3), fires + 7: words(wait + 5), fires + 9: words(wait + 9)},
         ),
     ]
+    if detection.suppressed_by or detection.explained_by:
+        suppressed = series("synchealth_findings_suppressed", f"0x{fires + 4} 1x30 0x30")
+        always.append(
+            story(
+                "explained while it alerts: it ends with what is wrong, not with the explanation",
+                [suppressed, series(OLDEST, f"_x10 {opened}x{wait + 4} stale")],
+                {fires - 1: None, fires + 30: words(30), fires + 45: None},
+                count="Some",
+            )
+        )
+        always.append(
+            story(
+                "explained before it alerts", [suppressed, series(OLDEST, "_x60")], {fires + 10: None, fires + 30: None}
+            )
+        )
     if wait < 4:  # it alerts at once, or nearly: there is no patience to test
         return always
     return [

@@ -23,11 +23,12 @@ import yaml
 
 
 def tool(name: str) -> str:
-    """The path of `prometheus` or `promtool`; without it the test is skipped, or fails where all parts are required."""
+    """The path of one of their programs; without it the test is skipped, or fails where all parts are required."""
     path = shutil.which(name)
     if path is not None:
         return path
-    message = f"{name} is missing: apt-get install prometheus"
+    package = "prometheus-alertmanager" if name in {"prometheus-alertmanager", "amtool"} else "prometheus"
+    message = f"{name} is missing: apt-get install {package}"
     if os.environ.get("CI") == "true" or os.environ.get("SYNCHEALTH_REQUIRE_ALL") == "1":
         pytest.fail(message)
     pytest.skip(message)
@@ -35,30 +36,54 @@ def tool(name: str) -> str:
 
 def promtool(*arguments: str | Path, input_: bytes | None = None) -> tuple[int, str]:
     """Run promtool: its exit code and everything it said."""
-    command = [tool("promtool"), *map(str, arguments)]
+    return run_tool("promtool", *arguments, input_=input_)
+
+
+def run_tool(name: str, *arguments: str | Path, input_: bytes | None = None) -> tuple[int, str]:
+    """Run one of their tools: its exit code and everything it said."""
+    command = [tool(name), *map(str, arguments)]
     done = subprocess.run(command, input=input_, capture_output=True, check=False, timeout=120)
     return done.returncode, (done.stdout + done.stderr).decode()
 
 
 @contextlib.contextmanager
-def prometheus_server(folder: Path, jobs: Mapping[str, list[str]], *, rules: str = "") -> Iterator[Prometheus]:
-    """A real Prometheus that scrapes the targets (host:port) of each job every second, until the block ends.
+def prometheus_server(
+    folder: Path,
+    jobs: Mapping[str, list[str]],
+    *,
+    rules: str = "",
+    alertmanager: str = "",
+    processes: Mapping[str, str] | None = None,
+    every: str = "1s",
+) -> Iterator[Prometheus]:
+    """A real Prometheus that scrapes the targets (host:port) of each job again and again, until the block ends.
 
-    `rules`: path pattern of rule files, evaluated each second.
+    rules:        path pattern of rule files, evaluated as often.
+    alertmanager: host:port of who gets the alerts.
+    processes:    target -> its label `process`.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     configuration = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": every, "evaluation_interval": every},
         "rule_files": [rules] if rules else [],
         "scrape_configs": [
-            {"job_name": job, "static_configs": [{"targets": targets}]} for job, targets in jobs.items()
+            {
+                "job_name": job,
+                "static_configs": [
+                    {"targets": [target], "labels": {"process": (processes or {}).get(target, "")}}
+                    for target in targets
+                ],
+            }
+            for job, targets in jobs.items()
         ],
     }
+    if alertmanager:
+        configuration["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
     command = [tool("prometheus"), f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder}/data"]
-    command.append(f"--web.listen-address=127.0.0.1:{port}")
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--rules.alert.resend-delay=1s"]
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     server = Prometheus(f"http://127.0.0.1:{port}")
@@ -91,6 +116,11 @@ class Prometheus:
     def numbers(self, expression: str) -> list[float]:
         """The values of an instant query, without those that are not a number."""
         return _numbers(row["value"] for row in self.query(expression))
+
+    def alerts(self) -> set[tuple[str, str]]:
+        """(name, "pending" or "firing") of every alert that is active now."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=30) as answer:
+            return {(one["labels"]["alertname"], one["state"]) for one in json.load(answer)["data"]["alerts"]}
 
     def descriptions(self, alert: str) -> list[str]:
         """What the firing alerts of this name say."""

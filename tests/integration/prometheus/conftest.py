@@ -7,7 +7,7 @@ import gc
 import logging
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Event, Thread
@@ -111,10 +111,10 @@ def settings_of() -> Callable[[Broker], Settings]:
 
 
 @contextlib.contextmanager
-def following(settings: Settings) -> Iterator[Exporter]:
+def following(settings: Settings, detections: Sequence[KnownDetection] = DETECTIONS) -> Iterator[Exporter]:
     """An exporter at work, until the block ends."""
     stop = Event()
-    with Exporter(settings, DETECTIONS) as exporter:
+    with Exporter(settings, detections) as exporter:
         thread = Thread(target=exporter.run, args=(stop,))
         thread.start()
         try:

@@ -1,0 +1,71 @@
+"""`synchealth prometheus-config`: what Prometheus and the Alertmanager need to know of this installation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from deploy.alertmanager.build import text as alertmanager_text
+from deploy.alertmanager.configuration import Webhooks
+from deploy.prometheus.alert_rule import Links
+from deploy.prometheus.build import rule_files
+from deploy.prometheus.installation import configuration
+from streams.runtime.settings import Settings, load_settings
+
+
+@click.command(name="prometheus-config")
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The TOML configuration."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("synchealth-prometheus"),
+    show_default=True,
+    help="The folder that is written: prometheus.yml, rules/, alertmanager.yml.",
+)
+@click.option("--host", metavar="NAME", help="Where Prometheus finds the processes, if not at [metrics] host.")
+@click.option("--runbook-base-url", metavar="URL", help="Instead of [prometheus] runbook_base_url.")
+def prometheus_config(config: Path, output: Path, host: str | None, runbook_base_url: str | None) -> None:
+    """Write scrape configuration, alert rules and Alertmanager configuration for this installation.
+
+    Each process that `synchealth up` starts is scraped. Write them again after sources or workers were added;
+    `synchealth check` says whether Prometheus knows all of them.
+    """
+    settings = load_settings(config)
+    links = _links(settings, runbook_base_url)
+    files = {
+        "prometheus.yml": configuration(settings, host),
+        "alertmanager.yml": alertmanager_text(_webhooks(settings)),
+        **{f"rules/{name}": text for name, text in rule_files(links).items()},
+    }
+    try:
+        for name, text in files.items():
+            (output / name).parent.mkdir(parents=True, exist_ok=True)
+            (output / name).write_text(text)
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}") from error
+    click.echo("\n".join(f"{output / name}" for name in files))
+    if not settings.prometheus.page_webhook:
+        click.echo("[prometheus] page_webhook is not set: the receiver `page` reaches nobody", err=True)
+    if not settings.prometheus.watchdog_webhook:
+        click.echo("[prometheus] watchdog_webhook is not set: nobody hears when alerts stop coming", err=True)
+    if not links.runbook_base_url:
+        click.echo("[prometheus] runbook_base_url is not set: alerts name paths, and `synchealth runbook`", err=True)
+
+
+def _links(settings: Settings, runbook_base_url: str | None) -> Links:
+    base = settings.prometheus.runbook_base_url if runbook_base_url is None else runbook_base_url
+    return Links(runbook_base_url=f"{base.rstrip('/')}/" if base else "", grafana_url=settings.prometheus.grafana_url)
+
+
+def _webhooks(settings: Settings) -> Webhooks:
+    found = settings.prometheus
+    return Webhooks(
+        page=found.page_webhook,
+        urgent=found.urgent_webhook,
+        ticket=found.ticket_webhook,
+        digest=found.digest_webhook,
+        watchdog=found.watchdog_webhook,
+    )
