@@ -58,6 +58,7 @@ class _Department:
     def authority(self) -> list[Step]:
         """The wrong directory decides."""
         sid = self._store(self._anchored).sid
+        server = f"server/{self._tenant.tenant_id}/{self._engine.server.lower()}"
         return [
             Step(
                 name="expired", at_min=0, told=f"The account of {self._expired.name} expires, in AD alone",
@@ -66,7 +67,11 @@ class _Department:
             Step(
                 name="other anchor", at_min=1, told=f"A script writes a new source anchor to {self._anchored.name}",
                 act=lambda: self._reanchor(uuid.uuid4().bytes_le, refused=True),
-                opens=[Expectation("authority.source_anchor_changed", f"reference/{self._tenant.tenant_id}/{sid}")],
+                opens=[
+                    Expectation("authority.source_anchor_changed", f"reference/{self._tenant.tenant_id}/{sid}"),
+                    # From the first refused object to the last: any cycle of the story may be the one that fails.
+                    Expectation("engine.export_run_errors", server, condition=lambda: bool(self._engine.refused)),
+                ],
             ),
             Step(
                 name="cloud managed", at_min=2, told=f"{self._cloudy.name} is managed in the cloud from now on",
@@ -124,15 +129,11 @@ class _Department:
 
     def drift(self) -> list[Step]:
         """Nobody looks at the export errors."""
-        server = f"server/{self._tenant.tenant_id}/{self._engine.server.lower()}"
         return [
             Step(
                 name="forgotten", at_min=7, told=f"{self._drifting.name} is renamed and refused, and nobody cares",
                 act=lambda: self._refuse(self._drifting, lambda: self._rename(self._drifting, "Divorced")),
-                opens=[
-                    Expectation("engine.export_run_errors", server),
-                    self._user("flow.attribute_drift", self._drifting),
-                ],
+                opens=[self._user("flow.attribute_drift", self._drifting)],
             ),
             Step(
                 name="joined", at_min=8, told=f"{self._joining.name} joins a group; the export loses it without a word",
