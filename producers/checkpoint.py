@@ -8,15 +8,19 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from producers.publisher import checkpoint_key
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
-from streams.contracts.errors import FatalError, InvalidRecordError, RetriableError
+from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.topics import CHECKPOINTS
 from streams.runtime.kafka import client_options, require_reachable
+from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
 
 # Without a single record or answer for this long, the read has failed; a partial position is worse than none.
 _SILENCE_S = 30.0
+
+log = get_logger(__name__)
 
 
 def load_checkpoints(kafka: KafkaSettings, source: str) -> list[Checkpoint]:
@@ -24,7 +28,7 @@ def load_checkpoints(kafka: KafkaSettings, source: str) -> list[Checkpoint]:
 
     The end of the topic is the high watermark of a fetch: ListOffsets of Tansu 0.6.0 may answer too
     small a number, and a known id that is not read back would be taken for new.
-    Raises RetriableError while Kafka is away, FatalError if a part is not readable.
+    A part that is not readable counts as never saved. Raises RetriableError while Kafka is away.
     """
     require_reachable(kafka)
     try:
@@ -34,7 +38,7 @@ def load_checkpoints(kafka: KafkaSettings, source: str) -> list[Checkpoint]:
             f"{CHECKPOINTS.name} cannot be read from {', '.join(kafka.bootstrap_servers)} "
             f"({type(error).__name__}: {error})"
         ) from error
-    return [_decoded(key, value) for key, value in parts.items()]
+    return [found for key, value in parts.items() if (found := _decoded(key, value)) is not None]
 
 
 def _newest_by_key(kafka: KafkaSettings, source: str) -> dict[str, bytes]:
@@ -69,11 +73,14 @@ def _newest_by_key(kafka: KafkaSettings, source: str) -> dict[str, bytes]:
         consumer.close(timeout_ms=1000)
 
 
-def _decoded(key: str, value: bytes) -> Checkpoint:
+def _decoded(key: str, value: bytes) -> Checkpoint | None:
+    """The part under `key`; None, with an error in the log, for one that is none: the source then reads it anew."""
     try:
-        return decode(value, Checkpoint)
+        found = decode(value, Checkpoint)
+        wrong = "" if checkpoint_key(found) == key else f"it says that it is {checkpoint_key(found)!r}"
     except InvalidRecordError as error:
-        raise FatalError(
-            f"the checkpoint {key!r} in {CHECKPOINTS.name} is damaged ({error}): "
-            "write a tombstone for the source's keys to start over with a full pass"
-        ) from error
+        wrong = str(error)
+    if not wrong:
+        return found
+    log.error("a checkpoint cannot be read: what it stood for is read anew", key=key, why=wrong)
+    return None

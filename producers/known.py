@@ -7,7 +7,9 @@ A plain set of strings would take five times the memory, and one big record per 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from streams.contracts.checkpoint import Checkpoint
 
@@ -16,6 +18,7 @@ _ID_BYTES = 16
 _SEGMENT_ENTRIES = 1024
 _ENTRY_BYTES = 1 + _ID_BYTES
 _ADDED, _REMOVED = 0, 1
+_NUMBER = re.compile("0|[1-9][0-9]{0,11}")
 
 
 class IdSet:
@@ -63,9 +66,10 @@ class IdSet:
                 yield from (_dashed(raw) for raw in _split(mine) if _find(theirs, raw) < 0)
 
     def __contains__(self, object_id: object) -> bool:
-        if not isinstance(object_id, str):
-            return False
-        raw = _raw(object_id)
+        try:
+            raw = _raw(str(object_id))
+        except ValueError:
+            return False  # no id is in here that is none
         return _find(self._buckets.get(_bucket(raw), b""), raw) >= 0
 
     def __iter__(self) -> Iterator[str]:
@@ -91,6 +95,7 @@ class KnownIds(IdSet):
         super().__init__()
         self._source = source
         self._part = part
+        self.damaged = False  # something of what was saved could not be restored
         self._first = self._next = 0  # segments that may be in Kafka: _first … _next - 1
         self._open: bytearray | None = None  # entries of segment _next - 1: a kind byte and an id each
         self._logged = 0  # entries in all segments
@@ -144,21 +149,30 @@ class KnownIds(IdSet):
     def restore(self, checkpoints: Iterable[Checkpoint], mark: Sequence[int] | None = None) -> list[str]:
         """Take back the saved parts, as far as `mark` says; those of others are ignored.
 
-        Returns the ids that were added beyond the mark: they were told of, but no position says so.
+        Returns the ids that were added beyond the mark: they were told of, but no position says so. A part that is not
+        readable is left out, and `damaged` says so: what is known is not all that was told then.
         """
         prefix = f"{self._part}/"
-        logs = {
-            int(saved.part.removeprefix(prefix)): base64.b64decode(saved.position["log"])
-            for saved in checkpoints
-            if saved.source == self._source and saved.part.startswith(prefix) and saved.position
-        }
+        logs: dict[int, bytes] = {}
+        self.damaged = False
+        for saved in checkpoints:
+            if saved.source == self._source and saved.part.startswith(prefix) and saved.position:
+                named, log = saved.part.removeprefix(prefix), _log_of(saved.position)
+                if _NUMBER.fullmatch(named):  # else none of ours
+                    self.damaged |= log is None
+                    logs[int(named)] = log or b""
         super().clear()
         first, following, entries_of_last = mark or (min(logs, default=0), max(logs, default=-1) + 1, None)
+        if not set(range(first, min(following, first + len(logs) + 1))) <= logs.keys():
+            self.damaged = True
+        if self.damaged:
+            self._begin_anew(logs)
+            return []
         self._forget_log(first)
         self._next = following
         beyond = b""
-        for number in range(first, following):
-            entries = logs.pop(number, b"")
+        for number in sorted(each for each in logs if first <= each < following):
+            entries = logs.pop(number)
             if number == following - 1 and entries_of_last is not None:
                 end = entries_of_last * _ENTRY_BYTES
                 entries, beyond = entries[:end], entries[end:]
@@ -167,6 +181,15 @@ class KnownIds(IdSet):
         beyond += b"".join(entries for number, entries in sorted(logs.items()) if number >= following)
         self._dirty = {number: bytearray() for number in logs}
         return [object_id for kind, object_id in _entries(beyond) if kind == _ADDED]
+
+    def _begin_anew(self, logs: Mapping[int, bytes]) -> None:
+        """Keep what can be read of a damaged log, in a new one behind it."""
+        for _, entries in sorted(logs.items()):
+            self._replay(entries)
+        self._forget_log(max(logs, default=-1) + 1)
+        for object_id in self:
+            self._note(_ADDED, object_id)
+        self._dirty |= {number: bytearray() for number in logs}
 
     def _replay(self, entries: bytes) -> None:
         for kind, object_id in _entries(entries):
@@ -204,6 +227,15 @@ class KnownIds(IdSet):
         for object_id in self:
             self._note(_ADDED, object_id)
         self._dirty |= {number: bytearray() for number in (*pending, *saved)}
+
+
+def _log_of(position: Mapping[str, Any]) -> bytes | None:
+    """The entries of a saved part; None if that is not what stands there."""
+    try:
+        log = base64.b64decode(position["log"], validate=True)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return None if len(log) % _ENTRY_BYTES else log
 
 
 def _entries(log: bytes) -> Iterator[tuple[int, str]]:

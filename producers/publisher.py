@@ -168,41 +168,39 @@ class KafkaPublisher:
             producer._sender.force_close()  # noqa: SLF001
 
     def _records(self, origin: Origin, facts: list[Fact]) -> Iterator[tuple[str, bytes]]:
-        value = encode(FactChunk(origin=origin, facts=facts))
-        if len(value) <= LONGEST_RECORD:
+        value = _written(FactChunk(origin=origin, facts=facts))
+        if value is not None and len(value) <= LONGEST_RECORD:
             yield facts[0].object_id, value
         elif len(facts) > 1:
             half = len(facts) // 2
             yield from self._records(origin, facts[:half])
             yield from self._records(origin, facts[half:])
         else:
-            self._refuse("fact", origin.name, facts[0].object_id, value)
+            self._refuse("fact", origin.name, facts[0].object_id, value, facts[0])
 
     def _event_records(self, source: str, events: list[Event]) -> Iterator[tuple[str, bytes]]:
-        key, value = events[0].key, encode(EventChunk(source=source, events=events))
-        if len(key.encode()) + len(value) <= LONGEST_RECORD:
+        key, value = events[0].key, _written(EventChunk(source=source, events=events))
+        if value is not None and len(_bytes(key)) + len(value) <= LONGEST_RECORD:
             yield key, value
         elif len(events) > 1:
             half = len(events) // 2
             yield from self._event_records(source, events[:half])
             yield from self._event_records(source, events[half:])
         else:
-            self._refuse("event", source, events[0].id, value)
+            self._refuse("event", source, events[0].id, value, events[0])
 
-    def _refuse(self, what: str, source: str, key: str, value: bytes) -> None:
-        log.error("too large for a record", what=what, source=source, key=key[:_LONGEST_KEY], bytes=len(value))
-        letter = dead_letter(
-            "too_large",
-            f"one {what} of {len(value)} bytes exceeds {LONGEST_RECORD}",
-            stage="source",
-            ts_ms=now_ms(),
-            original=value,
-            key=key,
-        )
+    def _refuse(self, what: str, source: str, key: str, value: bytes | None, said: Fact | Event) -> None:
+        if value is None:
+            reason, why = "unwritable", f"one {what} holds what no record can: no UTF-8, or a depth without end"
+        else:
+            reason, why = "too_large", f"one {what} of {len(value)} bytes exceeds {LONGEST_RECORD}"
+        log.error("not for a record", reason=reason, what=what, source=source, key=key[:_LONGEST_KEY])
+        original = _bytes(repr(said)) if value is None else value
+        letter = dead_letter(reason, why, stage="source", ts_ms=now_ms(), original=original, key=key)
         self.publish_dead_letters([letter])
 
     def _send(self, topic: Topic, key: str | None, value: bytes | None, partition: int | None = None) -> None:
-        encoded = None if key is None else key.encode()
+        encoded = None if key is None else _bytes(key)
         try:
             self._sent.append(self._connected().send(topic.name, value, key=encoded, partition=partition))
         except MessageSizeTooLargeError as error:
@@ -245,6 +243,18 @@ class KafkaPublisher:
         if isinstance(error, IllegalStateError):
             return RetriableError(f"the producer of Kafka at {where} had to be given up")
         return RetriableError(f"Kafka at {where} did not take the records ({type(error).__name__}: {error}){hint}")
+
+
+def _written(chunk: FactChunk | EventChunk) -> bytes | None:
+    """None where JSON has no form for what is in it."""
+    try:
+        return encode(chunk)
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        return None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
 
 
 def checkpoint_key(checkpoint: Checkpoint) -> str:

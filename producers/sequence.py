@@ -10,6 +10,7 @@ from streams.runtime.logs import get_logger
 
 # Numbers are milliseconds shifted by 12 bits (streams.runtime.clock.Sequence).
 _HOUR = 3600 * 1000 << 12
+_DAY_MS = 24 * 3600 * 1000
 
 log = get_logger(__name__)
 
@@ -22,6 +23,9 @@ def last_number(checkpoints: Sequence[Checkpoint]) -> int:
     numbers is left out, or a change could count as older than the facts of which nobody knows.
     """
     last = max((saved.seq for saved in checkpoints), default=0)
+    if last > now_ms() + _DAY_MS << 12 or last < 0:
+        log.error("a position carries a number of the future: numbers go on by the clock", number=last)
+        last = 0
     saved_ms = max((saved.ts_ms for saved in checkpoints), default=0)
     if now_ms() >= saved_ms:
         return last

@@ -110,7 +110,7 @@ def _cloud_sync(client: GraphClient, tenant: TenantSettings) -> Iterator[Line]:
         yield fault(tenant.id, str(error), "check again")
         return
     for principal in found[:1]:
-        yield _permission(client, _Need(jobs_path(principal["id"]), "Synchronization.Read.All", lost), tenant)
+        yield _permission(client, _Need(jobs_path(str(principal.get("id"))), "Synchronization.Read.All", lost), tenant)
     if not found:
         yield good(tenant.id, "Synchronization.Read.All: not tried, no configuration of Cloud Sync is there")
 

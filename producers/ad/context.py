@@ -99,6 +99,12 @@ class NamingContext:
             if checkpoint.part == f"position/{self.name}" and checkpoint.position:
                 self.position = Position.from_json(checkpoint.position)
                 self.position.naming_context = self.name
+                if self.position.to_json() != checkpoint.position:
+                    log.error("the position cannot be read: full pass", source=self.source, naming_context=self.name)
+        if self.known.damaged or self.containers.damaged:
+            log.error("what was known cannot be read: full pass", source=self.source, naming_context=self.name)
+            RESYNCS.labels(self.source, "position_unreadable").inc()
+            self.position = Position(self.name)
 
     def read(self) -> Batch:
         """The next batch; see producers.source.Source.read."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from producers.ad.naming import ServerIdentity
+from producers.saved import past_ms
 
 
 @dataclass(slots=True)
@@ -56,11 +57,12 @@ class Position:
             }
             position.domain_guid = str(saved["domain_guid"])
             position.complete = bool(saved["complete"])
-            position.contact_ms = int(saved["contact_ms"])
-            position.swept_ms = int(saved["swept_ms"])
-        except (KeyError, ValueError, TypeError, AttributeError, IndexError, binascii.Error):
+            position.contact_ms = past_ms(saved["contact_ms"])
+            position.swept_ms = past_ms(saved["swept_ms"])
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, binascii.Error):
             return cls(position.naming_context)
-        return position
+        # How long deletions may have gone unheard is known no more: as if nothing had been read.
+        return cls(position.naming_context) if saved["contact_ms"] != position.contact_ms else position
 
     def fault(
         self, identity: ServerIdentity, domain_guid: str, highest_usn: int, now_ms: int, tombstone_lifetime_ms: int

@@ -5,6 +5,7 @@ Each saved part of the position is the next offset of one partition: part "<topi
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from streams.runtime.logs import get_logger
 from streams.runtime.settings import EventLogSettings, KafkaConnection
 
 _POLL_S = 1.0
+
+_NUMBER = re.compile("[0-9]{1,9}")
 
 log = get_logger(__name__)
 
@@ -70,7 +73,11 @@ class EventLogSource:
         positions = {}
         for part in saved:
             topic, _, number = part.part.rpartition("/")
-            positions[Place(topic, int(number))] = int(part.position["offset"])
+            offset = part.position.get("offset")
+            if _NUMBER.fullmatch(number) and isinstance(offset, int) and 0 <= offset < 2**63:
+                positions[Place(topic, int(number))] = offset
+            elif part.position:
+                log.error("a position cannot be read: from the beginning", source=self.origin.name, part=part.part)
         self._reader.start_at(positions)
         self.progress.phase = "snapshot"
 

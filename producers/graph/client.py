@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
+from producers.graph.page import read_page
 from producers.graph.session import BearerAuth, RefusedRequestError, TimedSession, graph_place
 from producers.graph.token import TokenSource
 from streams.contracts.errors import RetriableError, SyncHealthError
@@ -23,6 +24,7 @@ _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504, 509})
 # Of a Retry-After we honour at most this much: a wrong header must not silence a source for a day.
 _LONGEST_WAIT_S = 3600.0
 _ELSEWHERE_WAIT_S = 60.0
+_LONGEST_SAID = 500
 _UNAUTHORIZED = 401
 
 
@@ -145,8 +147,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 def _document(answer: requests.Response, url: str) -> dict[str, Any]:
     try:
-        document = orjson.loads(answer.content)
-    except orjson.JSONDecodeError as error:
+        document = read_page(answer.content)
+    except ValueError as error:
         raise RetriableError(f"the answer to {_path(url)} is cut or not JSON ({error})") from error
     if not isinstance(document, dict):
         raise RetriableError(f"the answer to {_path(url)} is not a JSON object")
@@ -156,8 +158,8 @@ def _document(answer: requests.Response, url: str) -> dict[str, Any]:
 def _refusal(answer: requests.Response) -> tuple[str, str]:
     try:
         error = orjson.loads(answer.content)["error"]
-        return str(error["code"]), str(error["message"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return str(error["code"])[:_LONGEST_SAID], str(error["message"])[:_LONGEST_SAID]
+    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
         return answer.reason or "", "(no explanation)"
 
 

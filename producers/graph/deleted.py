@@ -19,6 +19,7 @@ from producers.graph.delta import DeltaTask, dead_letter
 from producers.graph.listing import Listing
 from producers.graph.mapping import attributes_of, object_id
 from producers.graph.task import Step
+from producers.refusing import refusing
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, Operation
 from streams.contracts.times import parse_rfc3339
@@ -58,7 +59,7 @@ class DeletedTask(Listing[str]):
         interval_s: float,
     ) -> None:
         name = f"deleted_{collection.name}"
-        super().__init__(name, client, source, sequence, interval_s, refused=_REFUSED, bucket_characters=2)
+        super().__init__(name, client, source, sequence, interval_s, refused=_REFUSED, says=str, bucket_characters=2)
         self._collection = collection
         self._delta = delta
         self._listed: set[str] = set()
@@ -80,7 +81,8 @@ class DeletedTask(Listing[str]):
         ts_ms = now_ms()
         for item in answer["value"]:
             try:
-                self._compare(item, ts_ms, step)
+                with refusing("the item"):
+                    self._compare(item, ts_ms, step)
             except InvalidRecordError as error:
                 step.rejected.append(dead_letter(item, error, ts_ms))
         self._follow(answer)
@@ -144,5 +146,5 @@ class DeletedTask(Listing[str]):
 def _ms(text: str) -> int | None:
     try:
         return parse_rfc3339(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -14,17 +14,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from producers import metrics
 from producers.graph.client import GraphClient, GraphError
 from producers.graph.collections import Collection
 from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.mapping import facts_of_item, is_removed, object_id
+from producers.graph.page import UnreadableItem
 from producers.graph.task import Step
+from producers.graph.trail import Trail
 from producers.known import KnownIds
+from producers.refusing import refusing
+from producers.saved import guids_of, past_ms
 from streams.contracts.checkpoint import Checkpoint
-from streams.contracts.codec import encode
+from streams.contracts.codec import convert, encode
 from streams.contracts.deadletter import LONGEST_ORIGINAL, DeadLetter
 from streams.contracts.deadletter import dead_letter as refusal
 from streams.contracts.errors import InvalidRecordError, RetriableError
@@ -35,14 +41,27 @@ from streams.runtime.logs import get_logger
 _REFUSED_WAIT_S = 60.0
 # A poll without news moves nothing but the deltaLink, and an older one says the same: save it only so often.
 _QUIET_SAVE_MS = 60_000
-# What `save` writes.
-_POSITION = frozenset(
-    ("phase", "link", "anchor", "known", "unverified", "completed", "verified_ms", "doubtful", "last_item", "marks")
-)
 _UNSUPPORTED = re.compile(r"not supported for the following properties?: *([\w, ]+)", re.IGNORECASE)
 _LOST = re.compile(r"syncStateNotFound|resync|ExpiredPageToken", re.IGNORECASE)
 
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=10**12)]
+
 log = get_logger(__name__)
+
+
+class _Saved(msgspec.Struct):
+    """What `save` writes."""
+
+    phase: Literal["full", "delta"]
+    link: str | None
+    anchor: str | None
+    known: Literal["a", "b"]
+    unverified: bool
+    completed: bool
+    verified_ms: int
+    doubtful: list[str]
+    last_item: str | None
+    marks: dict[str, tuple[_Count, _Count, _Count]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +116,7 @@ class DeltaTask:
         self._anchor: str | None = None
         self._last_item: str | None = None
         self._resting = False
+        self._trail = Trail(f"{self.name}/delta")
         self._generations = {name: KnownIds(source, f"{self.name}/known-{name}") for name in ("a", "b")}
         self._current = "a"
 
@@ -128,18 +148,19 @@ class DeltaTask:
     def restore(self, checkpoints: list[Checkpoint]) -> None:
         """Go on where the saved parts say."""
         self._errors.restore(checkpoints)
-        position = next((saved.position for saved in checkpoints if saved.part == self.name), {})
-        if position and _POSITION - position.keys():
-            log.warning("position of another version, full round", source=self._source, collection=self.name)
-            metrics.RESYNCS.labels(self._source, "position_unreadable").inc()
-            position = {}
-        marks = position.get("marks", {})
+        found = next((saved.position for saved in checkpoints if saved.part == self.name and saved.position), None)
+        position = None if found is None else self._readable(found)
+        marks = {} if position is None else position.marks
         beyond = [name for key, ids in self._generations.items() for name in ids.restore(checkpoints, marks.get(key))]
-        if position:
-            self._phase, self._link, self._anchor = position["phase"], position["link"], position["anchor"]
-            self._current, self.unverified = position["known"], position["unverified"]
-            self.completed, self.verified_ms = position["completed"], position["verified_ms"]
-            self.doubtful, self._last_item = set(position["doubtful"]), position["last_item"]
+        damaged = any(ids.damaged for ids in self._generations.values())
+        if damaged or (found is not None and position is None):
+            log.error("the position cannot be read, full round", source=self._source, collection=self.name)
+            metrics.RESYNCS.labels(self._source, "position_unreadable").inc()
+        if position is not None and not damaged:
+            self._phase, self._link, self._anchor = position.phase, position.link, position.anchor
+            self._current, self.unverified = position.known, position.unverified
+            self.completed, self.verified_ms = position.completed, past_ms(position.verified_ms)
+            self.doubtful, self._last_item = set(guids_of(position.doubtful)), position.last_item
             # Killed between two records: told of, but the page will not necessarily say so again.
             for name in beyond:
                 self.before.add(name)
@@ -147,11 +168,24 @@ class DeltaTask:
         if self._link is None:
             self._begin_full_round()
 
+    def _readable(self, saved: dict[str, Any]) -> _Saved | None:
+        """A saved position, if it is one of this version and leads to our own Graph."""
+        try:
+            position = convert(saved, _Saved)
+            for link in (position.link, position.anchor):
+                if link is not None:
+                    self._client.require_own(link)
+        except (InvalidRecordError, RetriableError):
+            return None
+        return position
+
     def fetch(self) -> Any:
         """The next page, or Lost. Raises RetriableError."""
         if self._resting or not self._began_ms:
             self._began_ms = now_ms()
         try:
+            if self._link is None or self._link == self._anchor:
+                self._trail = Trail(f"{self.name}/delta")
             return self._whole(self._first_page() if self._link is None else self._client.get(self._link))
         except GraphError as error:
             if self._link is not None and (error.status == 410 or _LOST.search(error.code)):
@@ -240,13 +274,15 @@ class DeltaTask:
         if not isinstance(page.get("value"), list) or not isinstance(link, str):
             raise RetriableError(f"{self.name}/delta: the page has no value or no link; asking again")
         self._client.require_own(link)
+        self._trail.after(self._link or "", page)
         return page
 
     def _apply_page(self, page: dict[str, Any], step: Step) -> None:
         ts_ms = now_ms()
         for item in page["value"]:
             try:
-                step.facts += self._facts(item, ts_ms)
+                with refusing("the item"):
+                    step.facts += self._facts(item, ts_ms)
             except InvalidRecordError as error:
                 step.rejected.append(dead_letter(item, error, ts_ms))
         following, done = page.get("@odata.nextLink"), page.get("@odata.deltaLink")
@@ -313,6 +349,8 @@ def dead_letter(item: Any, error: InvalidRecordError, ts_ms: int) -> DeadLetter:
 
 
 def _written(item: Any) -> bytes:
+    if isinstance(item, UnreadableItem):
+        return item.raw
     try:
         return encode(item)
     except (TypeError, ValueError, RecursionError):  # read, but not to be written: nested too deep, or no UTF-8

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from producers.graph.collections import ERRORS
+from producers.saved import texts_of
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.contracts.facts import Fact, Operation
@@ -66,7 +67,7 @@ class ErrorsSeen:
         self._digests, self._dirty = {}, set()
         for saved in checkpoints:
             if saved.source == self._source and saved.part.startswith(f"{self._part}/"):
-                self._digests |= saved.position.get("digests", {})
+                self._digests |= texts_of(saved.position.get("digests"))
 
     def _set(self, object_id: str, seen: str | None) -> None:
         if self._digests.get(object_id) == seen:

@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from producers.graph.client import GraphClient, GraphError
+from producers.graph.trail import Trail
+from producers.saved import guids_of
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
 from streams.runtime.clock import Sequence
@@ -24,6 +26,7 @@ class Listing(ABC, Generic[T]):
     """A list that is read page by page, and what was told of it: object id -> T.
 
     refused: HTTP statuses that mean that we may not read the list, or that there is none.
+    says: the type of T, for what is read back.
     bucket_characters: of the id; 16 checkpoint parts with one of them, 256 with two.
     refusal: what Graph answered where we may not read it; else None.
     """
@@ -37,6 +40,7 @@ class Listing(ABC, Generic[T]):
         interval_s: float,
         *,
         refused: frozenset[int],
+        says: type[Any],
         bucket_characters: int,
     ) -> None:
         self.name = name
@@ -46,10 +50,12 @@ class Listing(ABC, Generic[T]):
         self._source = source
         self._sequence = sequence
         self._refused = refused
+        self._says = says
         self._characters = bucket_characters
         self._told: dict[str, T] = {}
         self._dirty: set[str] = set()
         self._link: str | None = None
+        self._trail = Trail(name)
 
     @property
     def resting(self) -> bool:
@@ -66,11 +72,15 @@ class Listing(ABC, Generic[T]):
         self._told, self._dirty, self._link = {}, set(), None
         for saved in checkpoints:
             if saved.source == self._source and saved.part.startswith(f"{self.name}/"):
-                self._told |= saved.position.get("told", {})
+                told = saved.position.get("told")
+                items = told.items() if isinstance(told, dict) else ()
+                self._told |= {name: said for name, said in items if guids_of([name]) and isinstance(said, self._says)}
 
     def fetch(self) -> dict[str, Any] | None:
         """A page; None where there is none to read. Raises RetriableError."""
         try:
+            if self._link is None:
+                self._trail = Trail(self.name)
             page = self._client.get(self._link) if self._link is not None else self._first_page()
         except GraphError as error:
             if error.status not in self._refused:
@@ -82,6 +92,7 @@ class Listing(ABC, Generic[T]):
             return None
         if not isinstance(page.get("value"), list):
             raise RetriableError(f"{self.name}: the page has no value; asking again")
+        self._trail.after(self._link or "", page)
         self.refusal = None
         return page
 

@@ -19,8 +19,12 @@ from urllib.parse import quote
 from producers.graph.audit_mapping import audit_event
 from producers.graph.client import GraphClient, GraphError
 from producers.graph.delta import dead_letter
+from producers.graph.page import UnreadableItem
 from producers.graph.provisioning_mapping import provisioning_event
 from producers.graph.task import Step
+from producers.graph.trail import Trail
+from producers.refusing import refusing
+from producers.saved import past_ms
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.events import Event
@@ -82,6 +86,7 @@ class LogTask:
         self._told: dict[str, int] = {}
         self._link: str | None = None
         self._round_ms = 0
+        self._trail = Trail(self.name)
 
     @property
     def interval_s(self) -> float:
@@ -107,11 +112,14 @@ class LogTask:
         """Go on where the last complete round ended."""
         for saved in checkpoints:
             if saved.part == self.name:
-                self._newest_ms = int(saved.position.get("newest_ms", 0))
-                self._told = {str(name): int(at) for name, at in saved.position.get("told", {}).items()}
+                told = saved.position.get("told")
+                self._newest_ms = past_ms(saved.position.get("newest_ms"))
+                self._told = {name: past_ms(at) for name, at in told.items()} if isinstance(told, dict) else {}
 
     def fetch(self) -> dict[str, Any] | None:
         """A page of rows; None where we may not read the log. Raises RetriableError."""
+        if self._link is None:
+            self._trail = Trail(self.name)
         url = self._link or self._client.url(self._path())
         try:
             page = self._client.get(url)
@@ -125,6 +133,7 @@ class LogTask:
         self.refusal = None
         if not isinstance(page.get("value"), list):
             raise RetriableError(f"{self.name}: the page has no value; asking again")
+        self._trail.after(url, page)
         return page
 
     def apply(self, answer: dict[str, Any] | None) -> Step:
@@ -136,7 +145,10 @@ class LogTask:
         for row in answer["value"]:
             item = self._without_others(row)
             try:
-                event = self._log.event(item, self._tenant, seen_ms)
+                if isinstance(item, UnreadableItem):
+                    raise InvalidRecordError("not_json", f"the row cannot be read: {item.fault}")
+                with refusing("the row"):
+                    event = self._log.event(item, self._tenant, seen_ms)
             except InvalidRecordError as error:
                 step.rejected.append(dead_letter(item, error, seen_ms))
                 continue
@@ -177,6 +189,8 @@ class LogTask:
     def _without_others(self, row: Any) -> Any:
         if not self._log.kept or not isinstance(row, dict):
             return row
+        if isinstance(row, UnreadableItem):
+            return UnreadableItem(b"", row.fault)
         return {name: row[name] for name in self._log.kept if name in row}
 
     def _since_ms(self) -> int:

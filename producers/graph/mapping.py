@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from producers.graph.collections import BOOLEANS, OBJECT_LISTS, TEXT_LISTS, Collection
+from producers.graph.page import UnreadableItem
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, Link, LinkChange, Operation
 from streams.runtime.clock import Sequence
@@ -23,6 +24,8 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 def object_id(item: object) -> str:
     """The id of an item in lower case. Raises InvalidRecordError("no_id") if it is not an object with a GUID."""
+    if isinstance(item, UnreadableItem):
+        raise InvalidRecordError("not_json", f"the item cannot be read: {item.fault}")
     found = item.get("id") if isinstance(item, Mapping) else None
     if not isinstance(found, str) or not _GUID.fullmatch(found):
         raise InvalidRecordError("no_id", "the item has no GUID under id")
@@ -53,7 +56,7 @@ def facts_of_item(
             seq=sequence.next(),
             ts_ms=ts_ms,
             kind=collection.kind,
-            attributes={"@removed": reason if reason in {"changed", "deleted"} else "changed"},
+            attributes={"@removed": "deleted" if reason == "deleted" else "changed"},
         )
         return
     attributes = attributes_of(item, collection, full=full)
@@ -107,7 +110,8 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _without_annotations(entry: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in entry.items() if not key.startswith("@")}
+    plain = (str, int, float, bool, type(None))  # Graph's have no depth, and what has some is of no use to us
+    kept = {key: value for key, value in entry.items() if not key.startswith("@") and isinstance(value, plain)}
     detail = kept.get("errorDetail")
     if isinstance(detail, str):
         kept["errorDetail"] = detail[:_ERROR_DETAIL]

@@ -36,7 +36,8 @@ def provisioning_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Ev
     info = _table(item.get("provisioningStatusInfo"))
     error = _table(info.get("errorInformation"))
     status = _text(info.get("status")).lower()
-    steps = [_table(step) for step in item.get("provisioningSteps") or () if isinstance(step, Mapping)]
+    listed = item.get("provisioningSteps")
+    steps = [_table(step) for step in listed if isinstance(step, Mapping)] if isinstance(listed, list) else []
     failed = next((step for step in steps if _text(step.get("status")).lower() == "failure"), {})
     reason = ": ".join(part for part in (_text(error.get("errorCode")), _text(error.get("reason"))) if part)
     details = {

@@ -23,6 +23,7 @@ from producers.graph.task import Step, Task
 from producers.graph.tenant import TenantTask
 from producers.graph.verify import VerifyTask
 from producers.graph.writeback import WritebackTask
+from producers.refusing import STUMBLES
 from producers.sequence import last_number
 from producers.source import STREAMING, WATERMARK_S, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
@@ -34,6 +35,7 @@ from streams.runtime.settings import TenantSettings
 
 # How long a read waits for an answer before the runner's loop may turn.
 _ANSWER_S = 2.0
+_STUMBLED_WAIT_S = 60.0
 
 log = get_logger(__name__)
 
@@ -207,6 +209,12 @@ class GraphSource:
             log.warning(
                 "trying again", source=self.origin.name, task=turn.task.name, error=str(error), wait_s=round(delay_s, 1)
             )
+            return None
+        except STUMBLES as error:  # an answer of a shape that nothing has foreseen: this task's to wait, nobody's end
+            turn.failures += 1
+            turn.due_at = self._clock() + _STUMBLED_WAIT_S
+            metrics.ERRORS.labels(self.origin.name, "read", type(error).__name__).inc()
+            log.exception("an answer cannot be read", source=self.origin.name, task=turn.task.name)
             return None
         if self._writeback is not None:
             self._writeback.complete(step.facts)

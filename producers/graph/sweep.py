@@ -17,6 +17,8 @@ from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.mapping import attributes_of, object_id
 from producers.graph.task import Step
+from producers.graph.trail import Trail
+from producers.refusing import refusing
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.facts import Fact, Operation
@@ -69,6 +71,7 @@ class SweepTask:
         self._listed: set[str] = set()
         self._unlisted: list[str] = []
         self._resting = True
+        self._trail = Trail(self.name)
 
     @property
     def ready(self) -> bool:
@@ -106,6 +109,7 @@ class SweepTask:
             raise RetriableError(str(error), retry_after_s=_REFUSED_WAIT_S if error.status != 400 else None) from error
         if not isinstance(page.get("value"), list):
             raise RetriableError(f"{self.name}: the page has no value; asking again")
+        self._trail.after(url, page)
         return page
 
     def apply(self, answer: Any) -> Step:
@@ -120,7 +124,8 @@ class SweepTask:
             self._follow(answer.get("@odata.nextLink"))
         for item in items:
             try:
-                self._compare(item, step)
+                with refusing("the item"):
+                    self._compare(item, step)
             except InvalidRecordError as error:
                 log.warning("unusable item", task=self.name, reason=error.reason)
         if not self._queries and not self._unlisted:
@@ -135,7 +140,7 @@ class SweepTask:
         select = f"$select=id,{','.join(ERRORS)}&$top={_PAGE}"
         path = f"/{self._collection.name}?{select}"
         self._queries = [f"{path}&$count=true&$filter={quote(text)}" for text in self._filters] or [path]
-        self._link, self._listed = None, set()
+        self._link, self._listed, self._trail = None, set(), Trail(self.name)
 
     def _follow(self, link: Any) -> None:
         self._link = link if isinstance(link, str) else None

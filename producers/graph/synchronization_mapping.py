@@ -11,7 +11,7 @@ from typing import Any
 
 # Graph sends the year 1 for a time that was never set.
 _NEVER = "0001-01-01"
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
+_DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:\.\d{1,9})?S)?)?")
 _SECONDS = (86_400, 3600, 60, 1)
 
 
@@ -68,4 +68,5 @@ def _time(entity: Mapping[str, Any], name: str) -> str | None:
 
 
 def _told(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+    """What was told, and is a plain value: anything else would not be Graph's."""
+    return {name: value for name, value in values.items() if isinstance(value, str | int | float | bool)}

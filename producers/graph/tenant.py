@@ -12,9 +12,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+from producers.graph.audit_mapping import guid
 from producers.graph.client import GraphClient, GraphError
+from producers.graph.page import UnreadableItem
 from producers.graph.synchronization_mapping import job_of, settings_of
 from producers.graph.task import Step
+from producers.graph.trail import Trail
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import Domain, TenantState
@@ -173,7 +176,7 @@ class TenantTask:
         """The organization, with the time of this reading: how old its times are can only be judged by that."""
         found = self._items(self._client.url("/organization"), 1)
         entity = found[0] if found else {}
-        known = {name: entity[name] for name in _ORGANIZATION if name in entity}
+        known = {name: _plain(entity[name]) for name in _ORGANIZATION if name in entity}
         return {**known, **self._beta_organization(), "readDateTime": rfc3339(now_ms())}
 
     def _beta_organization(self) -> dict[str, Any]:
@@ -184,7 +187,7 @@ class TenantTask:
             log.debug("unknown", source=self._source, part="beta organization", error=str(error))
             return {}
         entity = found[0] if found else {}
-        return {name: entity[name] for name in _BETA_ORGANIZATION if name in entity}
+        return {name: _plain(entity[name]) for name in _BETA_ORGANIZATION if name in entity}
 
     def _domains(self) -> list[Domain]:
         return [
@@ -193,7 +196,7 @@ class TenantTask:
                 is_verified=item.get("isVerified") is not False,
                 is_initial=item.get("isInitial") is True,
                 is_default=item.get("isDefault") is True,
-                authentication_type=item.get("authenticationType"),
+                authentication_type=_text(item.get("authenticationType")),
             )
             for item in self._items(self._client.url("/domains"))
             if isinstance(item.get("id"), str)
@@ -230,8 +233,7 @@ class TenantTask:
         except GraphError as error:
             # Another permission than that of the jobs: the refusal must name the one that lacks.
             raise _PartRefused("service_principals", error) from error
-        for principal in principals:
-            name = str(principal["id"])
+        for name in [each["id"] for each in principals if guid(each.get("id"))]:
             try:
                 found = self._items(self._client.url(jobs_path(name)))
             except GraphError as error:
@@ -243,24 +245,38 @@ class TenantTask:
 
     def _privileged_ids(self) -> list[str]:
         found = self._items(self._client.url("/roleManagement/directory/roleAssignments?$select=principalId"))
-        return sorted({str(item["principalId"]).lower() for item in found if item.get("principalId")})
+        return sorted({item["principalId"].lower() for item in found if isinstance(item.get("principalId"), str)})
 
     def _items(self, start: str, most: int = _LONGEST_LIST) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         url: str | None = start
+        trail = Trail(f"tenant {start.partition('?')[0]}")
         while url is not None and len(items) < most:
             page = self._client.get(url)
-            value, following = page.get("value"), page.get("@odata.nextLink")
+            value = page.get("value")
             if not isinstance(value, list):
                 raise RetriableError(f"{start}: the answer has no value; asking again")
-            items += [item for item in value if isinstance(item, dict)]
-            url = following if isinstance(following, str) else None
+            items += [item for item in value if isinstance(item, dict) and not isinstance(item, UnreadableItem)]
+            url = trail.after(url, page)
         return items
 
 
 def jobs_path(service_principal: str) -> str:
     """Where the synchronization jobs of a service principal are."""
     return f"/servicePrincipals/{service_principal}/synchronization/jobs"
+
+
+def _plain(value: object) -> Any:
+    """A value, a table or a list of tables without anything inside that is deeper: Graph sends no more."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value if isinstance(each, dict)]
+    if isinstance(value, dict):
+        return {name: each for name, each in value.items() if not isinstance(each, dict | list)}
+    return value
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _refusal(error: GraphError) -> str:
@@ -276,7 +292,7 @@ def _verified_domains(organization: dict[str, Any]) -> list[Domain] | None:
             name=str(item["name"]).lower(),
             is_initial=item.get("isInitial") is True,
             is_default=item.get("isDefault") is True,
-            authentication_type=item.get("type"),
+            authentication_type=_text(item.get("type")),
         )
         for item in listed
         if isinstance(item, dict) and isinstance(item.get("name"), str)

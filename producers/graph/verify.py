@@ -16,7 +16,9 @@ from producers.graph.client import GraphClient, GraphError
 from producers.graph.delta import DeltaTask, dead_letter
 from producers.graph.mapping import object_id
 from producers.graph.task import Step
+from producers.graph.trail import Trail
 from producers.known import IdSet
+from producers.refusing import refusing
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.runtime.clock import now_ms
@@ -54,6 +56,7 @@ class VerifyTask:
         self._delta = delta
         self._active = False
         self._link: str | None = None
+        self._trail = Trail(self.name)
         self._listed = IdSet()
         self._untold = IdSet()
         self._missing: Iterator[str] | None = None
@@ -84,9 +87,10 @@ class VerifyTask:
         """A page of ids, or what became of some. Raises RetriableError."""
         try:
             if not self._active:
-                return self._ids(self._client.url(f"/{self._delta.name}?$select=id&$top={_PAGE}"))
+                self._trail = Trail(self.name)
+                return self._ids(self._client.url(f"/{self._delta.name}?$select=id&$top={_PAGE}"), self._trail)
             if self._missing is None:
-                return self._ids(self._link or "")
+                return self._ids(self._link or "", self._trail)
             if len(self._untold):
                 return self._read(list(islice(self._untold, _READ_AT_ONCE)))
             return self._ask(self._asked)
@@ -113,10 +117,11 @@ class VerifyTask:
             self._delta.save(step)
         return step
 
-    def _ids(self, url: str) -> dict[str, Any]:
+    def _ids(self, url: str, trail: Trail) -> dict[str, Any]:
         page = self._client.get(url)
         if not isinstance(page.get("value"), list):
             raise RetriableError(f"{self.name}: the page has no value; asking again")
+        trail.after(url, page)
         return page
 
     def _note_page(self, page: dict[str, Any]) -> None:
@@ -156,8 +161,9 @@ class VerifyTask:
     def _linked(self, path: str) -> list[Any]:
         ends: list[Any] = []
         url: Any = self._client.url(path)
+        trail = Trail(self.name)
         while isinstance(url, str):
-            page = self._ids(url)
+            page = self._ids(url, trail)
             ends += page["value"]
             url = page.get("@odata.nextLink")
         return ends
@@ -184,8 +190,9 @@ class VerifyTask:
         ts_ms = now_ms()
         for item in decided.items:
             try:
-                if object_id(item) not in newer:
-                    step.facts += self._delta.read_facts(item, ts_ms)
+                with refusing("the item"):
+                    if object_id(item) not in newer:
+                        step.facts += self._delta.read_facts(item, ts_ms)
             except InvalidRecordError as error:
                 step.rejected.append(dead_letter(item, error, ts_ms))
         step.facts += [self._delta.gone_fact(name, ts_ms) for name in decided.gone if name not in newer]

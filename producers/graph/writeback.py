@@ -16,6 +16,7 @@ from producers.graph.delta import DeltaTask
 from producers.graph.listing import Listing
 from producers.graph.mapping import object_id
 from producers.graph.task import Step
+from producers.refusing import refusing
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import WRITEBACK_ENABLED, Fact, ObjectKind, Operation
 from streams.runtime.clock import Sequence, now_ms
@@ -34,7 +35,7 @@ class WritebackTask(Listing[bool]):
         self, client: GraphClient, source: str, sequence: Sequence, after: DeltaTask, interval_s: float
     ) -> None:
         super().__init__(
-            "groups writeback", client, source, sequence, interval_s, refused=_REFUSED, bucket_characters=1
+            "groups writeback", client, source, sequence, interval_s, refused=_REFUSED, says=bool, bucket_characters=1
         )
         self._after = after
 
@@ -52,7 +53,8 @@ class WritebackTask(Listing[bool]):
         self._follow(answer)
         for item in answer["value"]:
             try:
-                self._compare(object_id(item), _mark(item), step)
+                with refusing("the item"):
+                    self._compare(object_id(item), _mark(item), step)
             except InvalidRecordError as error:
                 log.warning("unusable item", task=self.name, reason=error.reason)
         step.checkpoints += self._changes(now_ms())

@@ -42,7 +42,7 @@ def decode(raw: bytes | None, shape: type[T]) -> T:
         raise InvalidRecordError("empty", "the record has no value")
     try:
         return cast(T, _decoder(cast(Any, shape)).decode(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # rare: read it again, step by step, to say what is wrong
     try:
         document = orjson.loads(raw)
@@ -55,5 +55,5 @@ def convert(document: Any, shape: type[T]) -> T:
     """`document` (decoded JSON) as `shape`. Raises InvalidRecordError("wrong_shape")."""
     try:
         return msgspec.convert(document, shape)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError, OverflowError) as error:
         raise InvalidRecordError("wrong_shape", f"the record has a wrong shape: {error}") from error
