@@ -10,6 +10,7 @@ import aiokafka
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
+from structlog.testing import capture_logs
 
 from deploy.broker import Broker, kafka
 from producers import topics
@@ -18,7 +19,7 @@ from producers.known import KnownIds
 from producers.publisher import KafkaPublisher
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
-from streams.contracts.errors import FatalError, RetriableError
+from streams.contracts.errors import RetriableError
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin
 from streams.contracts.topics import CHECKPOINTS, ENTRA_CHANGES, TOPICS
 from streams.runtime.settings import KafkaSettings
@@ -96,13 +97,14 @@ def test_known_ids_survive_the_topic(topics_on: KafkaSettings) -> None:
     assert len(restored) == 20_000 and set(restored) == set(known)
 
 
-def test_a_damaged_position_is_a_fatal_error_that_names_its_key(topics_on: KafkaSettings) -> None:
+def test_a_damaged_position_counts_as_never_saved_and_is_told_by_its_key(topics_on: KafkaSettings) -> None:
     publisher = KafkaPublisher(topics_on, "test")
     publisher._send(CHECKPOINTS, "entra/damaged", b'{"type":"checkpoint","seq":"x"}')
     publisher.flush()
     publisher.close()
-    with pytest.raises(FatalError, match="entra/damaged"):
-        load_checkpoints(topics_on, "entra/damaged")
+    with capture_logs() as logs:
+        assert load_checkpoints(topics_on, "entra/damaged") == []
+    assert any(entry.get("key") == "entra/damaged" for entry in logs)
 
 
 @pytest.mark.kafka
