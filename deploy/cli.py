@@ -32,6 +32,7 @@ _ELSEWHERE = {
     "deadletters": "deploy.deadletters:deadletters",
     "prometheus-config": "deploy.prometheus.command:prometheus_config",
     "runbook": "deploy.prometheus.runbook_command:runbook",
+    "replay": "deploy.replay.command:replay",
 }
 _HELP = {
     "demo": "A hybrid organisation in a box: watch conflicts arise, be found and be repaired.",
@@ -41,6 +42,7 @@ _HELP = {
     "explain": "Everything about one finding: who is involved, what to do, how it came about.",
     "funnel": "How far the computers are on their way to hybrid join.",
     "scan": "Scan attributes once, as IdFix does, unattended.",
+    "replay": "Try the readers on files from a real server: what is recognised, what it would open.",
     "deadletters": "Records that could not be used: list them, or send them again.",
     "prometheus-config": "Scrape configuration, alert rules and Alertmanager configuration for this installation.",
     "runbook": "What an alert or a detection means, and what to do.",

@@ -1,0 +1,100 @@
+"""What events would open: the product's own projector and evaluator over rows in memory, without Kafka.
+
+One partition, one tenant that is known by its logs alone: no object of either directory, no settings of the tenant.
+Time is the time of the events; memory grows with what views remember, not with the file.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from deploy.replay.reading import Read
+from streams.contracts.events import Event
+from streams.contracts.facts import Fact, Origin
+from streams.contracts.finding import Finding
+from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick
+from streams.detections.registry import all_detections
+from streams.engine.evaluator import EvaluatorOptions, ViewPartition
+from streams.engine.outcome import Outcome
+from streams.engine.projector import Projector
+from streams.engine.rows import MemoryRows
+from streams.views.events import contributions_of_event, fact_of_event
+from streams.views.tenant import tenant_contributions
+
+_TICK_MS = 60_000
+
+
+class Rehearsal:
+    """Findings as they would open. `faults`: rules that failed, in words."""
+
+    def __init__(self) -> None:
+        self._projector = Projector({})
+        self._objects, self._views = MemoryRows(), MemoryRows()
+        self._partition = ViewPartition(all_detections(), EvaluatorOptions())
+        self._partition.restore(self._views)
+        self._ticked_ms = 0
+        self.findings: dict[str, Finding] = {}
+        self.faults: list[str] = []
+        self.first_ms: int | None = None
+        self.last_ms = 0
+
+    def take(self, said: Read) -> None:
+        """What one document says."""
+        if said.tenant is not None:
+            self._at(said.tenant.ts_ms)
+            update = ContextUpdate(sent_ms=said.tenant.ts_ms, tenant=said.tenant)
+            self._contribute(self._took(self._partition.apply(update, self._views)))
+            self._contribute(tenant_contributions(said.tenant))
+        if said.facts is not None:
+            self._facts(said.facts.origin, said.facts.facts)
+        for event in said.events:
+            self._event(event)
+
+    def advance(self, to_ms: int) -> None:
+        """Let time pass; what waits for it is judged."""
+        while True:
+            self._contribute(self._took(self._partition.apply(Tick(now_ms=to_ms), self._views)))
+            if not self._partition.pending:
+                break
+        self._ticked_ms = to_ms
+
+    def _event(self, event: Event) -> None:
+        self._at(event.ts_ms)
+        self._contribute(contributions_of_event(event))
+        about = fact_of_event(event)
+        if about is not None:
+            self._facts(about[0], [about[1]])
+
+    def _facts(self, origin: Origin, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            self._at(fact.ts_ms)
+            self._contribute(self._projector.apply(origin, fact, self._objects))
+
+    def _at(self, ts_ms: int) -> None:
+        """Time goes with the events and never back: what is told late is judged now, as it would be live."""
+        self.first_ms = ts_ms if self.first_ms is None else min(self.first_ms, ts_ms)
+        self.last_ms = max(self.last_ms, ts_ms)
+        if self.last_ms >= self._ticked_ms + _TICK_MS:
+            self.advance(self.last_ms)
+
+    def _contribute(self, contributions: list[Contribution]) -> None:
+        waiting = deque([contributions])
+        while waiting:
+            items = waiting.popleft()
+            if items:
+                sent_ms = max(self._partition.now_ms, self.last_ms)
+                chunk = ContributionChunk(sent_ms=sent_ms, items=items)
+                waiting.append(self._took(self._partition.apply(chunk, self._views)))
+
+    def _took(self, outcome: Outcome) -> list[Contribution]:
+        for key, finding in outcome.findings.items():
+            if finding is None:
+                self.findings.pop(key, None)
+            else:
+                self.findings[key] = finding
+        self.faults += [f"{fault.detection} on {fault.view}: {fault.error}" for fault in outcome.faults]
+        told = outcome.contributions
+        for cause in outcome.causes:
+            told = told + self._took(self._partition.apply(cause, self._views))
+        return told
