@@ -210,11 +210,14 @@ class _App(faust.App):
 
     async def rewind(self, topic: str, partition: int, offset: int) -> None:
         """See Positions. The next assignment starts where it must anyway, so losing the partition is no matter."""
-        with contextlib.suppress(IllegalStateError):
+        with contextlib.suppress(IllegalStateError, AssertionError):
             await self.consumer.seek(TP(topic, partition), offset)
 
     def _highwater(self, topic: str, partition: int) -> int | None:
-        return cast("int | None", self.consumer.highwater(TP(topic, partition)))
+        try:
+            return cast("int | None", self.consumer.highwater(TP(topic, partition)))
+        except AssertionError:
+            return None  # revoked between question and answer: the consumer lives in a thread of its own
 
     async def _assigned(self, _app: faust.App, assigned: set[TP], **_: Any) -> None:
         self._work.assigned({(tp.topic, tp.partition) for tp in assigned}, self.consumer_generation_id)

@@ -13,10 +13,11 @@ from streams.agents.lanes import Record
 from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS, WAITS
 from streams.agents.outbox import Outbox
 from streams.agents.rows import PartitionRows
+from streams.agents.soundness import partition_is_sound
 from streams.contracts.codec import decode, encode
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.views import Contribution, ContributionChunk, Tick, ViewRecord
-from streams.engine.evaluator import ViewPartition
+from streams.engine.evaluator import EvaluatorOptions, ViewPartition
 from streams.engine.outcome import Outcome
 from streams.runtime.clock import Sequence as HybridClock
 from streams.runtime.logs import get_logger
@@ -42,11 +43,13 @@ class EvaluatePartition:
         rows: PartitionRows,
         new_outbox: Callable[[str, Record], Outbox],
         fuse: Fuse,
+        options: EvaluatorOptions | None = None,
     ) -> None:
         self._views = views
         self._rows = rows
         self._new_outbox = new_outbox
         self._fuse = fuse
+        self._options = options or EvaluatorOptions()
         self._sequence = HybridClock()
         self._reported: dict[tuple[str, str], None] = {}
         self.ticked_ms = 0
@@ -103,7 +106,8 @@ class EvaluatePartition:
         reason = error.reason if isinstance(error, InvalidRecordError) else "evaluate_failed"
         if not isinstance(error, InvalidRecordError):
             log.error("record_failed", partition=record.partition, offset=record.offset, exc_info=error)
-            self._fuse.bad(error)
+            if not partition_is_sound(self._options):
+                self._fuse.bad(error)
         outbox.dead(dead_letter(STAGE, reason, f"{type(error).__name__}: {error}", record, encode(part)))
 
     def _publish(self, record: Record, part: ViewRecord, outcome: Outcome, outbox: Outbox) -> None:

@@ -96,6 +96,8 @@ class Lane:
             if self._rewound_at is not None and time.monotonic() - self._rewound_at < _REWIND_PATIENCE_S:
                 return  # still the records from before the rewind
             available = await self._positions.first_available(self._topic, {self._partition: self.expected})
+            if self._stopping:
+                return
             self.expected = available[self._partition]
             if record.offset != self.expected:
                 await self.rewind(f"got {record.offset}")
@@ -112,6 +114,11 @@ class Lane:
         log.warning("rewound", why=why, topic=self._topic, partition=self._partition, offset=self.expected)
         self._rewound_at = time.monotonic()
         await self._positions.rewind(self._topic, self._partition, self.expected)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the partition is being given back."""
+        return self._stopping
 
     @property
     def queued(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from aiokafka import AIOKafkaProducer
 
@@ -128,6 +128,7 @@ class Outbox:
             )
             for origin, fact in self._facts
         ]
+        records = [*self._fitting(records)]
         records += [(DEADLETTERS.name, 0, (letter.key or "").encode(), encode(letter)) for letter in self._dead]
         waiting = [
             await self._producer.send(topic, value, key=key, partition=partition)
@@ -135,6 +136,18 @@ class Outbox:
         ]
         if waiting:
             await asyncio.gather(*waiting)
+
+    def _fitting(
+        self, records: Iterable[tuple[str, int, bytes, bytes | None]]
+    ) -> Iterator[tuple[str, int, bytes, bytes | None]]:
+        """The records that can be sent. For each that cannot, a dead letter: it must not end the worker."""
+        for topic, partition, key, value in records:
+            size = len(key) + len(value or b"")
+            if size <= MAX_RECORD_BYTES:
+                yield topic, partition, key, value
+            else:
+                error = f"a record for {topic} would have {size} bytes, more than {MAX_RECORD_BYTES}"
+                self._dead.append(dead_letter(self._stage, "too_large", error, self._cause, value))
 
     def _by_partition(self) -> Mapping[int, list[Contribution]]:
         grouped: dict[int, list[Contribution]] = defaultdict(list)
@@ -153,8 +166,8 @@ class Outbox:
             half = len(items) // 2
             yield from self._chunks(items[:half], sent_ms)
             yield from self._chunks(items[half:], sent_ms)
-        elif len(value) > MAX_RECORD_BYTES:
-            error = f"a contribution to {items[0].view} has {len(value)} bytes, more than {MAX_RECORD_BYTES}"
+        elif len(value) + len(items[0].view) > MAX_RECORD_BYTES:
+            error = f"a contribution to {items[0].view[:200]} has {len(value)} bytes, more than {MAX_RECORD_BYTES}"
             self._dead.append(dead_letter(self._stage, "contribution_too_large", error, self._cause, b""))
         else:
             yield items[0].view.encode(), value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,9 +14,10 @@ from streams.agents.lanes import Record
 from streams.agents.metrics import EVENTS, FACTS
 from streams.agents.outbox import Outbox
 from streams.agents.rows import PartitionRows
+from streams.agents.soundness import projector_is_sound
 from streams.contracts.codec import convert, decode, encode
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.errors import InvalidRecordError
+from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.events import EventChunk
 from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
 from streams.engine.projector import Projector
@@ -26,6 +28,7 @@ from streams.views.tenant import tenant_contributions
 STAGE = "project"
 _BREATHE_EVERY = 100
 """Facts between two looks at the event loop: heartbeats and other partitions go on meanwhile."""
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 log = get_logger(__name__)
 
 
@@ -66,14 +69,18 @@ class ProjectPartition:
 
     def _project(self, record: Record, origin: Origin, fact: Fact, outbox: Outbox) -> None:
         try:
+            _require_guid(fact)
             contributions = self._projector.apply(origin, fact, self._rows)
+        except FatalError:
+            raise
         except InvalidRecordError as error:
             self._rows.drop()
             outbox.dead(_letter(error.reason, str(error), record, origin, fact))
         except Exception as error:
             self._rows.drop()
             log.error("fact_failed", object_id=fact.object_id, source=origin.name, exc_info=True)
-            self._fuse.bad(error)
+            if not projector_is_sound(self._projector):
+                self._fuse.bad(error)
             outbox.dead(_letter("project_failed", f"{type(error).__name__}: {error}", record, origin, fact))
         else:
             self._rows.keep()
@@ -95,10 +102,12 @@ class ContextPartition:
                 continue  # a tombstone: what was known of the tenant stays until it is said otherwise
             try:
                 tenant = decode(record.value, TenantState)
-                outbox.context(tenant)
-                outbox.contributions(tenant_contributions(tenant))
-            except InvalidRecordError as error:
-                outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
+                said = tenant_contributions(tenant)
+            except Exception as error:  # noqa: BLE001  one reading that cannot be used costs that reading
+                outbox.dead(_refused(error, record))
+                continue
+            outbox.context(tenant)
+            outbox.contributions(said)
         await outbox.deliver()
 
 
@@ -122,8 +131,12 @@ class EventPartition:
                 continue
             for event in chunk.events:
                 EVENTS.labels(event.log.value).inc()
-                outbox.contributions(contributions_of_event(event))
-                about = fact_of_event(event)
+                try:
+                    said, about = contributions_of_event(event), fact_of_event(event)
+                except Exception as error:  # noqa: BLE001  one event that cannot be used costs that event
+                    outbox.dead(_refused(error, record, encode(EventChunk(source=chunk.source, events=[event]))))
+                    continue
+                outbox.contributions(said)
                 if about is not None:
                     outbox.fact(*about)
             await asyncio.sleep(0)
@@ -162,6 +175,17 @@ def _readable_facts(record: Record, whole: InvalidRecordError, outbox: Outbox) -
             yield origin, convert(part, Fact)
         except InvalidRecordError as error:
             outbox.dead(dead_letter(STAGE, error.reason, str(error), record, _redrivable(origin, part)))
+
+
+def _require_guid(fact: Fact) -> None:
+    """Every object of either directory is known by a GUID; what is not has no view. Raises InvalidRecordError."""
+    if not _GUID.fullmatch(fact.object_id):
+        raise InvalidRecordError("object_guid", f"{fact.object_id[:100]!r} is no GUID with dashes")
+
+
+def _refused(error: Exception, record: Record, original: bytes | None = None) -> DeadLetter:
+    reason = error.reason if isinstance(error, InvalidRecordError) else "project_failed"
+    return dead_letter(STAGE, reason, f"{type(error).__name__}: {error}", record, original)
 
 
 def _letter(reason: str, error: str, record: Record, origin: Origin, fact: Fact) -> DeadLetter:

@@ -14,11 +14,15 @@ from typing import NamedTuple, Protocol
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
 from streams.contracts.errors import FatalError
+from streams.runtime.logs import get_logger
 
+log = get_logger(__name__)
 RESERVED = b"\0"
 """No row key starts with this byte."""
 _POSITION_KEY = RESERVED + b"position"
 _MIB = 1024 * 1024
+# A database that cannot be opened for one of these reasons is none the worse for it.
+_NOT_THE_CONTENT = ("lock", "No space left", "Permission denied", "Too many open files", "Read-only file system")
 _CACHE = Cache(64 * _MIB)  # one for all partitions of the process
 
 Writes = Mapping[bytes, bytes | None]
@@ -104,7 +108,8 @@ class MemoryStore:
 class RocksStore:
     """Rows in RocksDB, one database per table partition.
 
-    Raises FatalError when another process holds the database: every worker needs a data folder of its own.
+    Raises FatalError when another process holds the database: every worker needs a data folder of its own; and where
+    it finds that the database cannot be read, so that the next start builds it anew.
     """
 
     def __init__(self, path: Path) -> None:
@@ -113,31 +118,72 @@ class RocksStore:
         self._db = self._open()
 
     def _open(self) -> Rdict:
+        if self._marker.exists():
+            self._set_aside("it was found corrupt while it was read")
         try:
             return Rdict(str(self._path), options=_options())
         except Exception as error:
-            raise FatalError(
-                f"the table store {self._path} cannot be opened: {error}. "
-                "If another worker runs with the same data folder, give each its own; "
-                "otherwise delete the folder, it is rebuilt from the changelog"
-            ) from error
+            if any(words in str(error) for words in _NOT_THE_CONTENT):
+                raise FatalError(
+                    f"the table store {self._path} cannot be opened: {error}. "
+                    "If another worker runs with the same data folder, give each its own"
+                ) from error
+            self._set_aside(str(error))
+        try:
+            return Rdict(str(self._path), options=_options())
+        except Exception as error:
+            raise FatalError(f"the table store {self._path} cannot be made: {error}") from error
+
+    @property
+    def _marker(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.corrupt-marker")
+
+    def _set_aside(self, why: str) -> None:
+        """The store is only a cache of its changelog: one that cannot be read is kept for a look, and built anew."""
+        aside = self._path.with_name(f"{self._path.name}.corrupt")
+        shutil.rmtree(aside, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._path.rename(aside)
+        self._marker.unlink(missing_ok=True)
+        log.error("store_set_aside", store=str(self._path), aside=str(aside), why=why)
+
+    def _broken(self, error: Exception) -> FatalError:
+        """What reading or writing ran into. Where the content is at fault, the next start sets it aside."""
+        if "Corruption" in str(error):
+            self._marker.touch()
+            return FatalError(
+                f"the table store {self._path} is corrupt: {error}. "
+                "The next start sets it aside and builds it anew from its changelog; check the disk"
+            )
+        return FatalError(f"the table store {self._path} cannot be used: {error}")
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """See Store."""
-        found: list[bytes | None] = self._db.get(list(keys))
+        try:
+            found: list[bytes | None] = self._db.get(list(keys))
+        except Exception as error:
+            raise self._broken(error) from error
         return found
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See Store."""
-        for key, value in self._db.items(from_key=prefix or RESERVED):
+        rows = self._db.iter()
+        rows.seek(prefix or RESERVED)
+        while rows.valid():
+            key: bytes = rows.key()
             if not key.startswith(prefix):
                 return
             if not key.startswith(RESERVED):
-                yield key, value
+                yield key, rows.value()
+            rows.next()
+        try:
+            rows.status()  # an iterator ends where it cannot read on, and says so only here
+        except Exception as error:
+            raise self._broken(error) from error
 
     def position(self) -> Position | None:
         """See Store."""
-        raw = self._db.get(_POSITION_KEY)
+        raw = self.get_many([_POSITION_KEY])[0]
         if raw is None:
             return None
         next_offset, birth_offset, birth_id = raw.split(b" ", 2)
@@ -152,7 +198,10 @@ class RocksStore:
             else:
                 batch.put(key, value)
         batch.put(_POSITION_KEY, b"%d %d %b" % position)
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            raise self._broken(error) from error
 
     def clear(self) -> None:
         """See Store."""

@@ -58,9 +58,9 @@ class TablePartition:
         """
         if key.startswith(RESERVED):
             raise ValueError(f"row keys do not start with {RESERVED!r}: {key!r}")
-        if value is not None and len(value) > MAX_RECORD_BYTES:
+        if value is not None and len(key) + len(value) > MAX_RECORD_BYTES:
             raise InvalidRecordError(
-                "row_too_large", f"the row {key!r} has {len(value)} bytes, more than {MAX_RECORD_BYTES}"
+                "row_too_large", f"the row {key[:200]!r} has {len(value)} bytes, more than {MAX_RECORD_BYTES}"
             )
 
     def scan(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 
 from streams.agents.lease import Lease
@@ -24,6 +27,19 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         lease: Lease = self.transport.lease
         lease.watch(self._consumer._coordinator)  # noqa: SLF001
+
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        """Commit; False where the group has moved on, which Faust takes for a crash (a partition that was revoked
+        between its question what is assigned and the commit). The next owner starts at what was committed before.
+        """
+        assigned = self.assignment()
+        ours = {TopicPartition(tp.topic, tp.partition): offset for tp, offset in offsets.items() if tp in assigned}
+        try:
+            if ours:
+                await self._ensure_consumer().commit({tp: OffsetAndMetadata(each, "") for tp, each in ours.items()})
+        except (CommitFailedError, IllegalStateError):
+            return False
+        return len(ours) == len(offsets)
 
     async def committed(self, parts: list[Any]) -> dict[Any, int | None]:
         """The group's committed offsets of these partitions, asked of the broker."""

@@ -60,6 +60,7 @@ class Watchdog:
             if stage.ready
         }
         ends = await self._reader.end_offsets([TopicPartition(*name) for name in lanes]) if lanes else {}
+        lanes = {name: lane for name, lane in lanes.items() if not lane.stopping}  # revoked while we asked
         now = time.monotonic()
         lag: dict[str, int] = dict.fromkeys(stages, 0)
         self._seen = {name: seen for name, seen in self._seen.items() if lanes.get(name) is seen.lane}
@@ -76,7 +77,8 @@ class Watchdog:
             else:
                 resting.append((name, behind))
         for name, behind in resting:
-            await self._wake(name, behind, now)
+            if not lanes[name].stopping:
+                await self._wake(name, behind, now)
         for topic, records in lag.items():
             LAG.labels(topic).set(records)
 

@@ -216,6 +216,7 @@ class Worker:
                 rows,
                 self._new_outbox,
                 self._fuses["evaluate"],
+                self._options,
             )
             for partition, rows in (await self._open_rows(owned, VIEW_STATES.name)).items()
         }
