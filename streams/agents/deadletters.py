@@ -11,6 +11,9 @@ from streams.contracts.deadletter import dead_letter as refusal
 from streams.contracts.errors import FatalError
 from streams.runtime.clock import now_ms
 
+TRACEBACKS = 10
+"""Written to the log by one partition before it names the error alone: every dead letter has it anyway."""
+
 
 def dead_letter(stage: str, reason: str, error: str, record: Record, original: bytes | None = None) -> DeadLetter:
     """The dead letter of a record, or of a part of it (`original`); counted here."""

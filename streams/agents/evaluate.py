@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from streams.agents.deadletters import Fuse, dead_letter
+from streams.agents.deadletters import TRACEBACKS, Fuse, dead_letter
 from streams.agents.lanes import Record
 from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS, WAITS
 from streams.agents.outbox import Outbox
@@ -49,6 +49,7 @@ class EvaluatePartition:
         self._rows = rows
         self._new_outbox = new_outbox
         self._fuse = fuse
+        self._tracebacks = TRACEBACKS
         self._options = options or EvaluatorOptions()
         self._sequence = HybridClock()
         self._reported: dict[tuple[str, str], None] = {}
@@ -105,7 +106,9 @@ class EvaluatePartition:
     def _refuse(self, record: Record, part: ViewRecord, error: Exception, outbox: Outbox) -> None:
         reason = error.reason if isinstance(error, InvalidRecordError) else "evaluate_failed"
         if not isinstance(error, InvalidRecordError):
-            log.error("record_failed", partition=record.partition, offset=record.offset, exc_info=error)
+            shown, self._tracebacks = self._tracebacks > 0, self._tracebacks - 1
+            where = {"partition": record.partition, "offset": record.offset}
+            log.error("record_failed", **where, error=str(error)[:200], exc_info=error if shown else None)
             if not partition_is_sound(self._options):
                 self._fuse.bad(error)
         outbox.dead(dead_letter(STAGE, reason, f"{type(error).__name__}: {error}", record, encode(part)))

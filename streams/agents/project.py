@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 
-from streams.agents.deadletters import Fuse, dead_letter
+from streams.agents.deadletters import TRACEBACKS, Fuse, dead_letter
 from streams.agents.lanes import Record
 from streams.agents.metrics import EVENTS, FACTS
 from streams.agents.outbox import Outbox
@@ -46,6 +46,7 @@ class ProjectPartition:
         self._rows = rows
         self._new_outbox = new_outbox
         self._fuse = fuse
+        self._tracebacks = TRACEBACKS
 
     async def __call__(self, records: Sequence[Record]) -> None:
         """Work off the records. Raises FatalError (fuse, lease) and Kafka's errors."""
@@ -78,7 +79,8 @@ class ProjectPartition:
             outbox.dead(_letter(error.reason, str(error), record, origin, fact))
         except Exception as error:
             self._rows.drop()
-            log.error("fact_failed", object_id=fact.object_id, source=origin.name, exc_info=True)
+            shown, self._tracebacks = self._tracebacks > 0, self._tracebacks - 1
+            log.error("fact_failed", object_id=fact.object_id, source=origin.name, exc_info=error if shown else None)
             if not projector_is_sound(self._projector):
                 self._fuse.bad(error)
             outbox.dead(_letter("project_failed", f"{type(error).__name__}: {error}", record, origin, fact))
