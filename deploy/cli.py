@@ -11,11 +11,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from streams.contracts.errors import SettingsError, SyncHealthError
+
+if TYPE_CHECKING:
+    from streams.runtime.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
@@ -79,14 +82,20 @@ def _exists(name: str) -> bool:
     return importlib.util.find_spec(_ELSEWHERE[name].partition(":")[0]) is not None
 
 
-def _config(required: bool = True) -> Callable[[F], F]:
+def _config() -> Callable[[F], F]:
     return click.option(
         "--config",
         "config",
         type=click.Path(path_type=Path, dir_okay=False),
-        required=required,
-        help="The TOML configuration; deploy/settings.example.toml shows every key.",
+        callback=_found,
+        help="The settings file. Default: SYNCHEALTH_CONFIG, ./settings.toml, /etc/synchealth/settings.toml.",
     )
+
+
+def _found(_context: click.Context, _parameter: click.Parameter, named: Path | None) -> Path | None:
+    from streams.runtime.settings_path import find_settings
+
+    return find_settings(named)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -97,16 +106,16 @@ def cli() -> None:
 
 @cli.command()
 @_config()
-def up(config: Path) -> None:
+def up(config: Path | None) -> None:
     """Run everything on this node, supervised: sources, workers, exporter."""
     from deploy.local import Supervisor, children
     from producers.topics import create
     from streams.runtime import service
     from streams.runtime.listener import well
     from streams.runtime.logs import configure_logs
-    from streams.runtime.settings import load_settings, require_secrets
+    from streams.runtime.settings import require_secrets
 
-    settings = load_settings(config)
+    settings = _reachable(config)
     require_secrets(settings)
     for name in create(settings.kafka):
         click.echo(f"topic {name} created", err=True)
@@ -128,17 +137,17 @@ def run() -> None:
 @run.command(name="producers")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @_config()
-def run_producers(sources: tuple[str, ...], config: Path) -> None:
+def run_producers(sources: tuple[str, ...], config: Path | None) -> None:
     """Read each SOURCE (ad:FOREST, graph:TENANT; all of them if none is named) and send its facts to Kafka."""
     from producers.__main__ import main as producers
 
-    producers.main(args=[*(sources or ("all",)), "--config", str(config)], standalone_mode=False)
+    producers.main(args=[*(sources or ("all",)), *(("--config", str(config)) if config else ())], standalone_mode=False)
 
 
 @run.command(name="streams")
 @_config()
 @click.option("--worker", default=0, show_default=True, help="Its number on this machine: data folder, metrics port.")
-def run_streams(config: Path, worker: int) -> None:
+def run_streams(config: Path | None, worker: int) -> None:
     """One correlating worker; start more of them with the same configuration to share the load."""
     from streams.app import run as run_worker
     from streams.runtime.settings import load_settings
@@ -148,7 +157,7 @@ def run_streams(config: Path, worker: int) -> None:
 
 @run.command(name="sinks")
 @_config()
-def run_sinks(config: Path) -> None:
+def run_sinks(config: Path | None) -> None:
     """The Prometheus exporter."""
     from sinks.exporter import Exporter
     from sinks.labels import KnownDetection
@@ -176,39 +185,36 @@ def topics() -> None:
 
 @topics.command(name="create")
 @_config()
-def topics_create(config: Path) -> None:
+def topics_create(config: Path | None) -> None:
     """Create the topics that do not exist yet."""
     from producers.topics import create
-    from streams.runtime.settings import load_settings
 
-    created = create(load_settings(config).kafka)
+    created = create(_reachable(config).kafka)
     click.echo("\n".join(f"created {name}" for name in created) or "all topics exist")
 
 
 @topics.command(name="check")
 @_config()
-def topics_check(config: Path) -> None:
+def topics_check(config: Path | None) -> None:
     """Say what is wrong with the topics; exit 1 if anything is."""
     from producers.topics import check
-    from streams.runtime.settings import load_settings
 
-    faults = check(load_settings(config).kafka)
+    faults = check(_reachable(config).kafka)
     click.echo("\n".join(faults) or "all topics are as they must be")
     sys.exit(EXIT_FAILED if faults else 0)
 
 
 @cli.command()
 @_config()
-def reevaluate(config: Path) -> None:
+def reevaluate(config: Path | None) -> None:
     """Apply every rule to every view again, for instance after rules were changed."""
     from producers.publisher import KafkaPublisher
     from streams.contracts.codec import encode
     from streams.contracts.topics import VIEWS
     from streams.contracts.views import Control
     from streams.runtime.clock import now_ms
-    from streams.runtime.settings import load_settings
 
-    kafka = load_settings(config).kafka
+    kafka = _reachable(config).kafka
     publisher = KafkaPublisher(kafka, "synchealth-reevaluate")
     try:
         publisher.publish_to_all(VIEWS, encode(Control(sent_ms=now_ms(), action="reevaluate")))
@@ -216,6 +222,16 @@ def reevaluate(config: Path) -> None:
     finally:
         publisher.close()
     click.echo(f"asked all {kafka.partitions} partitions; watch `synchealth findings --watch`")
+
+
+def _reachable(config: Path | None) -> Settings:
+    """The settings, once their Kafka has answered. Raises SettingsError, KafkaUnreachableError."""
+    from streams.runtime.kafka_ping import require_answer
+    from streams.runtime.settings import load_settings
+
+    settings = load_settings(config)
+    require_answer(settings.kafka)
+    return settings
 
 
 def _prefixed(child: str, line: str) -> None:
@@ -252,6 +268,7 @@ def _stop_signal() -> threading.Event:
 def main() -> None:
     """Run the command; every error is a sentence on stderr. Exit: 0 well, 1 failed, 2 usage or configuration."""
     from deploy.broker.process import BrokerError
+    from streams.runtime.kafka_ping import KafkaUnreachableError
 
     try:
         cli.main(standalone_mode=False)
@@ -263,7 +280,11 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except SettingsError as error:
-        click.echo(f"synchealth: the configuration has {len(error.faults)} fault(s):\n{error}", err=True)
+        where = f" {error.file}" if error.file else ""
+        click.echo(f"synchealth: the configuration{where} has {len(error.faults)} fault(s):\n{error}", err=True)
+        sys.exit(EXIT_SETTINGS)
+    except KafkaUnreachableError as error:
+        click.echo(f"synchealth: {error}", err=True)
         sys.exit(EXIT_SETTINGS)
     except (SyncHealthError, BrokerError) as error:
         click.echo(f"synchealth: {error}", err=True)

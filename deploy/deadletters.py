@@ -7,29 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
+import msgspec
 from rich.table import Table
 
+from deploy.filters import existing
+from deploy.freshness_source import read_freshness
+from deploy.terminal import config_option, console, installation, say_freshness, show, write_json
 from producers.publisher import KafkaPublisher
 from sinks.consumer import TopicReader, read_at, read_to_end
 from sinks.runner import entry_of
-from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.errors import SyncHealthError
 from streams.contracts.topics import DEADLETTERS
 from streams.runtime.clock import rfc3339
-from streams.runtime.logs import configure_logs
-from streams.runtime.settings import KafkaSettings, load_settings
+from streams.runtime.settings import KafkaSettings
 
 _PATIENCE_S = 15.0
+_STAGES = ("source", "project", "evaluate", "sink")  # streams.contracts.deadletter
 Command = Callable[..., Any]
 
 
 def _options(command: Command) -> Command:
     """What both commands share."""
     for option in (
-        click.option("--stage", help="Only what gave up here: source, project, evaluate, sink."),
+        click.option("--stage", type=click.Choice(_STAGES), help="Only what gave up here."),
         click.option("--reason", help="Only this reason, e.g. wrong_shape."),
-        click.option("--config", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The TOML file."),
+        config_option,
     ):
         command = option(command)
     return command
@@ -44,35 +47,40 @@ def deadletters() -> None:
 @_options
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The latest so many.")
 @click.option("--json", "as_json", is_flag=True, help="One dead letter per line, whole.")
-def list_(config: Path, reason: str | None, stage: str | None, limit: int, as_json: bool) -> None:
+def list_(config: Path | None, reason: str | None, stage: str | None, limit: int, as_json: bool) -> None:
     """Show the latest dead letters, the newest last."""
-    configure_logs("error")
-    found = list(_read(load_settings(config).kafka, reason, stage))[-limit:]
+    settings = installation(config)
+    try:
+        found = _chosen(settings.kafka, reason, stage)[-limit:]
+        fresh = read_freshness(settings)
+    except SyncHealthError as error:
+        raise click.ClickException(str(error)) from error
     if as_json:
         for letter in found:
-            click.echo(encode(letter))
+            write_json({**msgspec.to_builtins(letter), "freshness": fresh.document()})
         return
+    terminal = console()
+    say_freshness(fresh, terminal)
     table = Table(box=None, pad_edge=False)
     for name in ("when", "stage", "reason", "where it stood", "key", "what was wrong"):
         table.add_column(name, overflow="fold")
     for letter in found:
         where = f"{letter.topic}/{letter.partition}@{letter.offset}" if letter.topic else "never in Kafka"
         table.add_row(rfc3339(letter.ts_ms), letter.stage, letter.reason, where, letter.key or "", letter.error)
-    Console().print(table if found else "no dead letters")
+    show(terminal, table if found else "no dead letters")
 
 
 @deadletters.command()
 @_options
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
-def redrive(config: Path, reason: str | None, stage: str | None, dry_run: bool) -> None:
+def redrive(config: Path | None, reason: str | None, stage: str | None, dry_run: bool) -> None:
     """Send the records behind dead letters again, to where they stood.
 
     The whole record is sent: what was good in it does no harm, being older than what followed. What a source could
     not map was never in Kafka; the source reads it again in its next full pass.
     """
-    configure_logs("error")
-    kafka = load_settings(config).kafka
-    letters = list(_read(kafka, reason, stage))
+    kafka = installation(config).kafka
+    letters = _chosen(kafka, reason, stage)
     places = {
         (letter.topic, letter.partition, letter.offset)
         for letter in letters
@@ -95,13 +103,21 @@ def redrive(config: Path, reason: str | None, stage: str | None, dry_run: bool) 
     )
 
 
-def _read(kafka: KafkaSettings, reason: str | None, stage: str | None) -> Iterator[DeadLetter]:
+def _chosen(kafka: KafkaSettings, reason: str | None, stage: str | None) -> list[DeadLetter]:
+    """The dead letters that are asked for. Raises click.UsageError for a reason that none has, RetriableError."""
+    letters = list(_read(kafka))
+    if letters:
+        existing("--reason", reason, {letter.reason for letter in letters})
+    return [letter for letter in letters if reason in (None, letter.reason) and stage in (None, letter.stage)]
+
+
+def _read(kafka: KafkaSettings) -> Iterator[DeadLetter]:
     """The dead letters, oldest first. Raises RetriableError where Kafka or the topic cannot be read."""
     reader = TopicReader(kafka, [DEADLETTERS])
     try:
         for record in read_to_end(reader, within_s=_PATIENCE_S):
             entry = entry_of(record)
-            if isinstance(entry, DeadLetter) and reason in (None, entry.reason) and stage in (None, entry.stage):
+            if isinstance(entry, DeadLetter):
                 yield entry
     finally:
         reader.close()

@@ -8,15 +8,16 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 
+from deploy.filters import Duration, FindingFilter
 from deploy.finding_page import finding_page
 from deploy.findings_groups import GROUPS, groups_table, write_csv
-from deploy.findings_source import Explained, explain, read_findings
+from deploy.findings_source import Explained, Findings, explain, read_findings
 from deploy.findings_table import findings_table, ordered
 from deploy.findings_watch import watch_json, watch_table
-from deploy.terminal import console, installation, reading, show, where_kafka_is
-from streams.contracts.codec import encode
+from deploy.freshness import EXIT_BLIND, Freshness
+from deploy.freshness_source import read_freshness
+from deploy.terminal import console, installation, reading, say_freshness, show, where_kafka_is, write_json
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.finding import Finding, FindingState, Severity
 from streams.detections.registry import all_detections
@@ -31,6 +32,9 @@ _PAGE_WIDTH = 120  # longer lines are hard to read
 @click.option("--detection", help="Only this detection, e.g. conflict.duplicate_address.")
 @click.option("--severity", type=click.Choice([s.value for s in Severity]), multiple=True, help="May be repeated.")
 @click.option("--tenant", help="Only this tenant; the start of its id is enough.")
+@click.option("--forest", help="Only this forest.")
+@click.option("--search", metavar="TEXT", help="Only where a name, UPN, DN or id of those involved has this.")
+@click.option("--older-than", type=Duration(), metavar="AGE", help="Only what has stood so long: 30m, 12h, 7d.")
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Lines of the table.")
 @click.option("--json", "as_json", is_flag=True, help="One finding per line, whole; with --watch one per change.")
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet, every finding.")
@@ -43,6 +47,9 @@ def findings(
     detection: str | None,
     severity: tuple[str, ...],
     tenant: str | None,
+    forest: str | None,
+    search: str | None,
+    older_than: float | None,
     limit: int,
     as_json: bool,
     as_csv: bool,
@@ -51,42 +58,60 @@ def findings(
     config: Path | None,
     kafka: str | None,
 ) -> None:
-    """List what is wrong between the directories, the most severe and longest-standing first."""
+    """List what is wrong between the directories, the most severe and longest-standing first.
 
-    def concerns(finding: Finding) -> bool:
-        return (
-            family in (None, finding.family)
-            and detection in (None, finding.detection)
-            and (not severity or finding.severity.value in severity)
-            and (tenant is None or finding.tenant.startswith(tenant))
-        )
-
-    def wanted(finding: Finding) -> bool:
-        return concerns(finding) and (finding.state is FindingState.OPEN or not only_open)
-
+    Exit 3: nothing is found, and that says nothing, since not everything is known (a source that is silent or not
+    read whole yet, workers that are behind).
+    """
     if sum((as_json, as_csv, group_by is not None)) > 1 or (watch and (as_csv or group_by)):
         raise click.UsageError("--json, --csv and --group-by exclude each other; --watch goes with --json only")
-    settings = installation(config, kafka).kafka
-    terminal = console()
+    asked = FindingFilter(family, detection, severity, tenant, forest, search, older_than)
+    settings = installation(config, kafka)
+
+    def concerns(finding: Finding) -> bool:
+        return asked(finding, now_ms())
+
+    def wanted(finding: Finding) -> bool:
+        return (finding.state is FindingState.OPEN or not only_open) and concerns(finding)
+
     try:
-        if not watch:
-            with reading():
-                known = read_findings(settings)
-            chosen = ordered([finding for finding in known.latest.values() if wanted(finding)])
-            if as_csv:
-                write_csv(chosen, sys.stdout)
-            elif group_by is not None:
-                show(terminal, groups_table(chosen, group_by))
+        with reading():
+            known = read_findings(settings.kafka)
+            fresh = read_freshness(settings)
+        asked.check(settings, list(known.latest.values()))
+        if watch:
+            if as_json:
+                watch_json(settings.kafka, concerns)
             else:
-                _list(chosen, limit, terminal, as_json=as_json)
-        elif as_json:
-            watch_json(settings, concerns)
-        else:
-            watch_table(settings, concerns, wanted, limit, terminal)
+                watch_table(settings, concerns, wanted, limit, console())
+            return
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         return
+    chosen = ordered([finding for finding in known.latest.values() if wanted(finding)])
+    if as_json:
+        for finding in chosen:
+            write_json({**msgspec.to_builtins(finding), "freshness": fresh.document()})
+    elif as_csv:
+        say_freshness(fresh)
+        write_csv(chosen, sys.stdout)
+    else:
+        terminal = console()
+        say_freshness(fresh, terminal)
+        grouped = groups_table(chosen, group_by) if group_by is not None and chosen else None
+        page = grouped or findings_table(
+            chosen, now_ms=now_ms(), limit=limit, width=terminal.width, all_clear=all_clear(fresh, known, asked)
+        )
+        show(terminal, page)
+    if not chosen and fresh.faults:
+        sys.exit(EXIT_BLIND)
+
+
+def all_clear(fresh: Freshness, known: Findings, asked: FindingFilter) -> bool:
+    """Whether "nothing found" means that both directories agree: everything was asked for, and everything is known."""
+    open_ones = any(finding.state is FindingState.OPEN for finding in known.latest.values())
+    return not fresh.faults and not open_ones and asked == FindingFilter()
 
 
 @click.command(name="explain")
@@ -98,28 +123,22 @@ def explain_command(finding_id: str, as_json: bool, config: Path | None, kafka: 
 
     The start of an ID is enough where it is unique.
     """
-    settings = installation(config, kafka).kafka
+    settings = installation(config, kafka)
     try:
         with reading():
-            explained = explain(settings, finding_id.strip().lower())
+            explained = explain(settings.kafka, finding_id.strip().lower())
+            fresh = read_freshness(settings)
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
     if as_json:
-        sys.stdout.buffer.write(encode(_document(explained)) + b"\n")
+        write_json({**_document(explained), "freshness": fresh.document()})
         return
     titles = {registered.detection.id: registered.detection.title for registered in all_detections()}
     title = titles.get(explained.finding.detection, explained.finding.detection)
     terminal = console()
     terminal.width = min(terminal.width, _PAGE_WIDTH)
+    say_freshness(fresh, terminal)
     show(terminal, finding_page(explained, title=title, now_ms=now_ms()))
-
-
-def _list(chosen: list[Finding], limit: int, terminal: Console, *, as_json: bool) -> None:
-    if as_json:
-        for finding in chosen:
-            sys.stdout.buffer.write(encode(finding) + b"\n")
-        return
-    show(terminal, findings_table(chosen, now_ms=now_ms(), limit=limit, width=terminal.width))
 
 
 def _document(explained: Explained) -> dict[str, Any]:

@@ -66,14 +66,22 @@ def ordered(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def findings_table(
-    findings: Sequence[Finding], *, now_ms: int, limit: int, width: int, fresh: frozenset[str] = frozenset()
+    findings: Sequence[Finding],
+    *,
+    now_ms: int,
+    limit: int,
+    width: int,
+    all_clear: bool = False,
+    changed: frozenset[str] = frozenset(),
 ) -> RenderableType:
     """At most `limit` findings (already ordered), the columns that `width` characters leave room for, and a sum.
 
-    fresh: ids to mark as just changed.
+    all_clear: that there are none means that nothing is wrong; changed: ids to mark as just changed.
     """
     if not findings:
-        return Text("No findings: as far as SyncHealth can see, both directories agree.", style="green")
+        if all_clear:
+            return Text("No findings: as far as SyncHealth can see, both directories agree.", style="green")
+        return Text("No findings match what was asked.")
     several_tenants = len({finding.tenant for finding in findings}) > 1
     mixed = len({finding.state for finding in findings}) > 1 or findings[0].state is not FindingState.OPEN
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True, header_style="bold dim")
@@ -101,7 +109,7 @@ def findings_table(
             if several_tenants:
                 cells.append(finding.tenant[:8])
         cells.append(finding.id[:ID_CHARACTERS])
-        table.add_row(*cells, style="reverse" if finding.id in fresh else None)
+        table.add_row(*cells, style="reverse" if finding.id in changed else None)
     return Group(table, Text(), _sum(findings, limit))
 
 
@@ -117,6 +125,9 @@ def _sum(findings: Sequence[Finding], limit: int) -> Text:
             text.append(f"{opened[severity]:,} {severity.value}", style=SEVERITY_STYLE[severity])
         text.append(" open)" if len(states) > 1 else ")")
     if len(findings) > limit:
-        text.append(f" · {len(findings) - limit:,} not shown: narrow the question, or raise --limit", style="yellow")
+        text.append(
+            f" · {len(findings) - limit:,} not shown: narrow the question (--search, --forest, …), or raise --limit",
+            style="yellow",
+        )
     text.append("\nsynchealth explain ID tells who is involved and what to do", style="dim")
     return text

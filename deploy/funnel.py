@@ -114,7 +114,7 @@ def percent(share: float | None) -> str:
 def funnel_table(groups: Mapping[str, Funnel], by: str) -> RenderableType:
     """One line per group, and what does not count below."""
     if not groups:
-        return Text("No computers: no forest has been read yet, or none has any.", style="yellow")
+        return Text("No computers: none is known.", style="yellow")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
     table.add_column(by.upper(), overflow="fold", min_width=8)
     for heading in ("JOINED", "OF", *(_HEADINGS.get(stage, stage).upper() for stage in STAGES), "APART"):

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import click
 
+from deploy.filters import existing_tenant
+from deploy.freshness import EXIT_BLIND
+from deploy.freshness_source import read_freshness
 from deploy.funnel import GROUPS, Standing, funnel_table, funnels, standing_of, write_csv
-from deploy.terminal import console, installation, reading, show, where_kafka_is
+from deploy.terminal import console, installation, reading, say_freshness, show, where_kafka_is, write_json
 from sinks.consumer import TopicReader, read_to_end
-from streams.contracts.codec import decode, encode
+from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
 from streams.contracts.topics import VIEW_STATES
 from streams.detections.detection import Thresholds
@@ -33,6 +36,7 @@ def funnel(by: str, tenant: str | None, as_json: bool, as_csv: bool, config: Pat
     """Count computers by stage of hybrid join; those that need not join are counted apart.
 
     The worker's own view of each computer is read from Kafka, so that the numbers are those of the dashboard.
+    Exit 3: no computer is known, and not everything has been read.
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
@@ -40,16 +44,23 @@ def funnel(by: str, tenant: str | None, as_json: bool, as_csv: bool, config: Pat
     try:
         with reading():
             standings = read_standings(settings.kafka, thresholds_of(settings.detections), now_ms())
+            fresh = read_freshness(settings)
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
+    existing_tenant(settings, tenant, {standing.tenant for standing in standings})
     groups = funnels((each for each in standings if tenant is None or each.tenant.startswith(tenant)), by)
     if as_csv:
+        say_freshness(fresh)
         write_csv(groups, by, sys.stdout)
     elif as_json:
         for name, found in groups.items():
-            sys.stdout.buffer.write(encode({by: name, **found.document()}) + b"\n")
+            write_json({by: name, **found.document(), "freshness": fresh.document()})
     else:
-        show(console(), funnel_table(groups, by))
+        terminal = console()
+        say_freshness(fresh, terminal)
+        show(terminal, funnel_table(groups, by))
+    if not groups and fresh.faults:
+        sys.exit(EXIT_BLIND)
 
 
 def read_standings(kafka: KafkaSettings, thresholds: Thresholds, at_ms: int) -> list[Standing]:

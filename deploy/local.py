@@ -38,23 +38,22 @@ class Child:
         return replace(self, environment={**self.environment, **more})
 
 
-def children(settings: Settings, config: Path) -> list[Child]:
+def children(settings: Settings, config: Path | None) -> list[Child]:
     """Every process that this configuration needs on one node: a producer per source, the workers, the exporter.
 
     Where each shows its metrics, `settings.metrics_ports` says.
     """
+    named = ("--config", str(config.absolute())) if config else ()
     workers = range(settings.streams.workers)
     found = [
         Child(
             f"streams-{number}" if len(workers) > 1 else "streams",
-            _synchealth("run", "streams", "--config", str(config), "--worker", str(number)),
+            _synchealth("run", "streams", *named, "--worker", str(number)),
         )
         for number in workers
     ]
-    found += [
-        Child(source, _synchealth("run", "producers", "--config", str(config), source)) for source in settings.sources
-    ]
-    return [*found, Child("sinks", _synchealth("run", "sinks", "--config", str(config)))]
+    found += [Child(source, _synchealth("run", "producers", *named, source)) for source in settings.sources]
+    return [*found, Child("sinks", _synchealth("run", "sinks", *named))]
 
 
 class Supervisor:

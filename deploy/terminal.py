@@ -12,40 +12,73 @@ from typing import Any
 import click
 from rich.console import Console, RenderableType
 
-from streams.contracts.errors import SyncHealthError
+from deploy.freshness import Freshness
+from streams.contracts.codec import encode
+from streams.contracts.errors import SettingsError, SyncHealthError
+from streams.runtime.kafka_ping import require_answer
 from streams.runtime.logs import configure_logs
-from streams.runtime.settings import Settings, load_settings
+from streams.runtime.settings import KafkaSettings, Settings, load_settings
+from streams.runtime.settings_path import find_settings
 
 _PIPE_WIDTH = 200
 
 
-def where_kafka_is(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The two ways to say which installation is meant, as options of a command."""
-    command = click.option(
+class SettingsFault(click.ClickException):
+    """The configuration, or the Kafka that it names, is not as it must be: exit 2."""
+
+    exit_code = 2
+
+
+def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--config, or the settings file that is found without it."""
+    return click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="The installation's configuration; its [kafka] section is used.",
+        help="The settings file. Default: SYNCHEALTH_CONFIG, ./settings.toml, /etc/synchealth/settings.toml.",
     )(command)
+
+
+def where_kafka_is(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The two ways to say which installation is meant, as options of a command."""
+    command = config_option(command)
     return click.option("--kafka", metavar="HOST:PORT", help="Kafka's address, instead of a configuration.")(command)
 
 
-def installation(config: Path | None, kafka: str | None) -> Settings:
-    """The settings that the two options mean; logs are kept off the terminal.
+def installation(config: Path | None, kafka: str | None = None) -> Settings:
+    """The settings that the two options mean, once their Kafka has answered; logs are kept off the terminal.
 
-    Raises click.UsageError for both options together, click.ClickException for a faulty configuration.
+    Raises click.UsageError for both options together, SettingsFault for a faulty configuration or a Kafka that does
+    not answer.
     """
     configure_logs("error")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it means is said in our own words
     if config is not None and kafka is not None:
         raise click.UsageError("--config and --kafka exclude each other")
     try:
-        settings = load_settings(config)
+        if kafka is None:
+            settings = load_settings(find_settings(config))
+        else:
+            settings = Settings(kafka=KafkaSettings(bootstrap_servers=kafka.split(",")))
+        require_answer(settings.kafka)
+    except SettingsError as error:
+        raise SettingsFault(faults_of(error)) from error
     except SyncHealthError as error:
-        raise click.ClickException(str(error)) from error
-    if kafka is None:
-        return settings
-    servers = {"bootstrap_servers": kafka.split(",")}
-    return settings.model_copy(update={"kafka": settings.kafka.model_copy(update=servers)})
+        raise SettingsFault(str(error)) from error
+    return settings
+
+
+def faults_of(error: SettingsError) -> str:
+    """What is wrong with the configuration, and with which file."""
+    where = f" {error.file}" if error.file else ""
+    return f"the configuration{where} has {len(error.faults)} fault(s):\n{error}"
+
+
+def say_freshness(fresh: Freshness, terminal: Console | None = None) -> None:
+    """Print how fresh the answer is that follows; without a terminal on stderr, where machines do not read."""
+    if terminal is not None:
+        show(terminal, fresh.headline())
+    else:
+        click.echo(fresh.headline().plain, err=True)
 
 
 def console() -> Console:
@@ -66,3 +99,8 @@ def show(terminal: Console, page: RenderableType) -> None:
     with terminal.capture() as capture:
         terminal.print(page)
     click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def write_json(document: object) -> None:
+    """One document per line, for machines."""
+    sys.stdout.buffer.write(encode(document) + b"\n")

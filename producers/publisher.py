@@ -62,6 +62,8 @@ class Publisher(Protocol):
 
     def publish_checkpoints(self, checkpoints: Iterable[Checkpoint]) -> None: ...
 
+    def publish_contact(self, contact: Checkpoint) -> None: ...
+
     def flush(self) -> None: ...
 
     def close(self) -> None: ...
@@ -131,6 +133,10 @@ class KafkaPublisher:
         for checkpoint in checkpoints:
             value = encode(checkpoint) if checkpoint.position else None
             self._send(CHECKPOINTS, checkpoint_key(checkpoint), value)
+
+    def publish_contact(self, contact: Checkpoint) -> None:
+        """Send a source's word on its last contact (streams.contracts.checkpoint.contact_word)."""
+        self._send(CHECKPOINTS, checkpoint_key(contact), encode(contact))
 
     def publish_to_all(self, topic: Topic, value: bytes) -> None:
         """Send one record to every partition of `topic`: an order that all of its readers must hear."""

@@ -19,14 +19,17 @@ from producers import metrics
 from producers.backoff import retrying
 from producers.publisher import Publisher
 from producers.source import STREAMING, Batch, Source
-from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.checkpoint import Checkpoint, contact_word
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import FOREST_HEARD
+from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 
 # How long a source may wait for news before the loop turns again, so that the heartbeat stays young.
 _WAIT_S = 5.0
 _PROGRESS_EVERY_S = 10.0
+# How often the last contact is told in Kafka, and at once when a pass begins or ends.
+_CONTACT_EVERY_S = 15.0
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -45,6 +48,9 @@ class Runner:
         self._name = source.origin.name
         self._stop = threading.Event()
         self._progress_at = 0.0
+        self._contact_ms = 0
+        self._told_at: float | None = None
+        self._told_phase = ""
 
     def run(self) -> None:
         """Run until `stop`. Raises FatalError, and whatever is a fault of ours; never a RetriableError."""
@@ -72,9 +78,11 @@ class Runner:
         batch = self._retry("read", self._source.read)
         if batch.contacted:
             metrics.LAST_CONTACT.labels(self._name).set_to_current_time()
+            self._contact_ms = now_ms()
         if batch.facts or batch.tenants or batch.events or batch.rejected or batch.checkpoints or batch.watermarks:
             self._retry("deliver", lambda: self._deliver(batch))
             self._count(batch)
+        self._retry("deliver", self._tell_contact)
         self._report()
         if not batch.more and not self._stop.is_set():
             self._source.wait(_WAIT_S)
@@ -92,6 +100,18 @@ class Runner:
             self._publisher.flush()
             self._publisher.publish_checkpoints(batch.checkpoints)
             self._publisher.flush()
+
+    def _tell_contact(self) -> None:
+        """Tell in Kafka how fresh this source is: whoever reads findings without Prometheus must be able to know."""
+        progress, now_s = self._source.progress, time.monotonic()
+        due = self._told_at is None or now_s - self._told_at >= _CONTACT_EVERY_S
+        if not due and progress.phase == self._told_phase:
+            return
+        word = contact_word(
+            self._name, contact_ms=self._contact_ms, ts_ms=now_ms(), phase=progress.phase, done=progress.done
+        )
+        self._publisher.publish_contact(word)  # not worth a flush of its own
+        self._told_at, self._told_phase = now_s, progress.phase
 
     def _count(self, batch: Batch) -> None:
         news = [fact for fact in batch.facts if FOREST_HEARD not in fact.attributes]  # how far was read is no change

@@ -16,23 +16,24 @@ from deploy.check.eventlog import check_eventlog
 from deploy.check.forest import check_forest
 from deploy.check.kafka import check_kafka
 from deploy.check.line import Line, Mark, fault, gap, good
+from deploy.check.pipeline import check_pipeline
 from deploy.check.prometheus import check_prometheus
 from deploy.check.tenant import check_tenant
+from deploy.terminal import config_option
 from streams.reference_data import tables
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import configure_logs
 from streams.runtime.settings import Settings, load_settings
+from streams.runtime.settings_path import find_settings
 
 _SIGN = {Mark.GOOD: ("✓", "green"), Mark.GAP: ("!", "yellow"), Mark.FAULT: ("✗", "bold red")}
 
 
 @click.command()
-@click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The TOML configuration."
-)
+@config_option
 @click.option("--prometheus", metavar="URL", help="Whether this Prometheus watches us; default: [prometheus] url.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per check.")
-def check(config: Path, prometheus: str | None, as_json: bool) -> None:
+def check(config: Path | None, prometheus: str | None, as_json: bool) -> None:
     """Before the first start: is everything reachable, and may we read it?
 
     Looks at the configuration, Kafka and its topics, every domain controller with our rights there, every Graph
@@ -40,6 +41,7 @@ def check(config: Path, prometheus: str | None, as_json: bool) -> None:
     is a fault; a gap is not one.
     """
     configure_logs("error")
+    config = find_settings(config)
     settings = load_settings(config)
     faults = 0
     console = Console(highlight=False)
@@ -54,9 +56,9 @@ def check(config: Path, prometheus: str | None, as_json: bool) -> None:
     sys.exit(1 if faults else 0)
 
 
-def lines(settings: Settings, config: Path, prometheus: str = "") -> Iterator[Line]:
+def lines(settings: Settings, config: Path | None, prometheus: str = "") -> Iterator[Line]:
     """Every line, as it becomes known."""
-    yield good("configuration", f"{config} is valid")
+    yield good("configuration", f"{config or 'the environment'} is valid")
     yield check_tables(now_ms())
     if not settings.forest or not settings.tenant:
         yield fault(
@@ -69,6 +71,7 @@ def lines(settings: Settings, config: Path, prometheus: str = "") -> Iterator[Li
         yield from check_tenant(tenant)
     for table in settings.eventlog:
         yield check_eventlog(table, settings.kafka)
+    yield from check_pipeline(settings)
     if prometheus:
         yield from check_prometheus(prometheus, settings)
 

@@ -75,7 +75,7 @@ def stage(
     Raises SyncHealthError or BrokerError with what stands in the way.
     """
     with contextlib.ExitStack() as stack:
-        directory = wishes.directory or Path(stack.enter_context(_scratch()))
+        directory = (wishes.directory or Path(stack.enter_context(_scratch()))).absolute()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         broker, name = wishes.kafka, "Kafka"
         if broker is None:

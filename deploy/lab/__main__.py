@@ -35,6 +35,7 @@ def lab(directory: Path, kafka: str, objects: int, seed: int, speed: float) -> N
     Writes an ordinary settings file to point `synchealth up` at; everything listens on the loopback address.
     """
     configure_logs("warning")
+    directory = directory.absolute()  # what the settings file names must not depend on where one stands
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints: how far a source has read, in a compacted topic."""
+"""Checkpoints: how far a source has read, in a compacted topic; and when it last heard from the other side."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ class Checkpoint(msgspec.Struct, frozen=True, tag_field="type", tag="checkpoint"
     position: dict[str, Any]
     part: str = ""
     schema_version: int = 1
+
+
+# The key "contact#<source>" is no part of any source's position: nobody restores it, people read it.
+CONTACT = "contact"
+
+
+def contact_word(source: str, *, contact_ms: int, ts_ms: int, phase: str, done: int) -> Checkpoint:
+    """A source's word on how fresh its knowledge is.
+
+    contact_ms: when the other side last answered (0: not since the producer's start); phase and done: of
+    producers.source.Progress.
+    """
+    position = {"contact_ms": contact_ms, "phase": phase, "done": done}
+    return Checkpoint(source=CONTACT, part=source, seq=0, ts_ms=ts_ms, position=position)

@@ -13,6 +13,7 @@ Every message says what happened, where, and what to do. Secrets never enter a m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class SyncHealthError(Exception):
@@ -20,10 +21,10 @@ class SyncHealthError(Exception):
 
 
 class SettingsError(SyncHealthError):
-    """The configuration is wrong. `faults` holds one sentence per fault, each with what to do."""
+    """The configuration is wrong. `faults` holds one sentence per fault, each with what to do; `file`: where."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = tuple(faults)
+    def __init__(self, faults: Sequence[str], file: Path | None = None) -> None:
+        self.faults, self.file = tuple(faults), file
         super().__init__("\n".join(f"- {fault}" for fault in self.faults))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
 from streams.contracts.errors import SettingsError
 
@@ -14,6 +14,13 @@ def _one_or_many(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
+    """A relative path is relative to the settings file that names it (context "folder"), not to where one stands."""
+    folder = (info.context or {}).get("folder")
+    return path if folder is None or str(path).startswith("~") else folder / path
+
+
+FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
 Texts = Annotated[list[str], BeforeValidator(_one_or_many)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]

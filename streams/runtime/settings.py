@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from streams.contracts.errors import SettingsError
 from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
 from streams.runtime.place import Place, place_of
-from streams.runtime.section import Port, Seconds, Section, Texts, secret_of
+from streams.runtime.section import FilePath, Port, Seconds, Section, Texts, secret_of
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -47,7 +47,7 @@ class StreamsSettings(Section):
 
     consumer_group: str = "synchealth"
     store: Literal["rocksdb", "memory"] = "rocksdb"
-    data_dir: Path = Path("~/.local/share/synchealth")
+    data_dir: FilePath = Path("~/.local/share/synchealth")
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     session_timeout_s: Seconds = 30.0
     tick_interval_s: Seconds = 1.0
@@ -80,8 +80,8 @@ class ForestSettings(Section):
     servers: Annotated[Texts, Field(min_length=1)]
     bind_user: str
     bind_password: SecretStr | None = None
-    bind_password_file: Path | None = None
-    ca_file: Path | None = None
+    bind_password_file: FilePath | None = None
+    ca_file: FilePath | None = None
     valid_names: Texts = Field(default=[])
     start_tls: bool = True
     naming_contexts: Texts = Field(default=[])
@@ -124,12 +124,12 @@ class TenantSettings(Section):
     scope: str = ""
     client_id: str = ""
     client_secret: SecretStr | None = None
-    client_secret_file: Path | None = None
-    certificate_file: Path | None = None
-    private_key_file: Path | None = None
-    federated_token_file: Path | None = None
+    client_secret_file: FilePath | None = None
+    certificate_file: FilePath | None = None
+    private_key_file: FilePath | None = None
+    federated_token_file: FilePath | None = None
     managed_identity: bool = False
-    ca_file: Path | None = None
+    ca_file: FilePath | None = None
     proxy: str = ""
     poll_interval_s: Seconds = 15.0
     sweep_interval_s: Seconds = 900.0
@@ -187,7 +187,7 @@ class MetricsSettings(Section):
 
     host: str = "127.0.0.1"
     port: Port = 9464
-    web_config_file: Path | None = None
+    web_config_file: FilePath | None = None
 
 
 class ProducerSettings(Section):
@@ -288,7 +288,8 @@ class Settings(Section):
 def load_settings(file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of `file` under the environment's overrides.
 
-    Raises SettingsError with every fault at once, each naming its key and what to do.
+    Relative paths in it are relative to the file. Raises SettingsError with every fault at once, each naming its key
+    and what to do.
     """
     document = _document(file) if file is not None else {}
     faults: list[str] = []
@@ -299,12 +300,12 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] = os.
                 faults.append(f"{name}: no such key; the form is {ENVIRONMENT_PREFIX}SECTION__KEY, lists by number")
     settings = None
     try:
-        settings = Settings.model_validate(document)
+        settings = Settings.model_validate(document, context={"folder": file.absolute().parent if file else None})
     except ValidationError as error:
         faults += [_sentence(fault) for fault in error.errors(include_input=False, include_context=False)]
     # Raised here and not in the handlers: pydantic's error, like tomllib's, carries the values, secrets too.
     if settings is None or faults:
-        raise SettingsError(faults)
+        raise SettingsError(faults, file)
     return settings
 
 

@@ -25,6 +25,7 @@ class FakeKafka:
         self.events: list[Event] = []
         self.letters: list[DeadLetter] = []
         self.parts: dict[str, Checkpoint] = {}
+        self.contacts: list[Checkpoint] = []
 
     def load(self) -> list[Checkpoint]:
         return list(self.parts.values())
@@ -60,6 +61,9 @@ class FakePublisher:
     def publish_checkpoints(self, checkpoints: Iterable[Checkpoint]) -> None:
         for checkpoint in checkpoints:
             self._record("checkpoint", lambda checkpoint=checkpoint: self._save(checkpoint))
+
+    def publish_contact(self, contact: Checkpoint) -> None:
+        self._kafka.contacts.append(contact)
 
     def flush(self) -> None:
         """Some of what was sent may arrive although the flush fails, as in real life."""

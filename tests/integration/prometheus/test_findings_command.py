@@ -23,6 +23,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.topics import AD_CHANGES, ENTRA_AUDITS, FINDINGS
 from tests.integration.prometheus.conftest import publisher
 from tests.support.findings import FOREST, START_MS, TENANT, finding
+from tests.support.freshness import follow, work_off
 from tests.support.prometheus import until
 
 Run = Callable[..., str]
@@ -50,8 +51,11 @@ def run(embedded: Broker) -> Run:
     chunk = encode(EventChunk(source="audits", events=[event, replace(event, id="e2", entra_id="another")]))
     producer.send(ENTRA_AUDITS.name, key=event.key.encode(), value=chunk)
     producer.send(FINDINGS.name, key=b"garbage", value=b"{")
+    follow(embedded.bootstrap, "ad/corp", f"entra/{TENANT}")
     producer.flush()
     producer.close()
+
+    work_off(embedded.bootstrap)
 
     def command(which: Any, *arguments: str, fails: bool = False) -> str:
         result = CliRunner().invoke(which, [*arguments, "--kafka", embedded.bootstrap])

@@ -1,0 +1,25 @@
+"""The pipeline once it runs: each source's last contact, and how far the workers are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deploy.check.line import Line, gap, good
+from deploy.freshness_source import read_freshness
+from streams.contracts.errors import SyncHealthError
+from streams.runtime.settings import Settings
+
+_AREA = "pipeline"
+
+
+def check_pipeline(settings: Settings) -> Iterator[Line]:
+    """How fresh the findings are; a gap per reason why not, since `check` is also asked before the first start."""
+    try:
+        fresh = read_freshness(settings)
+    except SyncHealthError:
+        yield gap(_AREA, "how fresh the findings are is not known", "see the lines about kafka")
+        return
+    if not fresh.faults:
+        yield good(_AREA, fresh.headline().plain)
+    for fault in fresh.faults:
+        yield gap(_AREA, fault, "start the pipeline (`synchealth up`), or see what its log says")

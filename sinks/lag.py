@@ -1,0 +1,88 @@
+"""What a consumer group has still to work off, asked from outside of it: no member, no rebalance, nothing committed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.contracts.errors import RetriableError
+from streams.contracts.topics import Topic
+from streams.runtime.kafka import client_options, require_reachable
+from streams.runtime.settings import KafkaConnection
+
+_WITHIN_S = 10.0
+_GLANCE_BYTES = 16 * 1024  # one batch per partition is enough: Kafka sends at least one
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """records: how many wait, None where not every end is known; oldest_ms: when the oldest waiting one was written.
+
+    committed: whether the group has ever committed anything.
+    """
+
+    records: int | None
+    oldest_ms: int | None
+    committed: bool
+
+
+def group_lag(kafka: KafkaConnection, group: str, topics: Sequence[Topic]) -> Lag:
+    """How far `group` is behind the ends of `topics`.
+
+    The ends are what a fetch says, as in sinks.consumer. Raises RetriableError where Kafka cannot be read.
+    """
+    require_reachable(kafka)
+    consumer: Any = None
+    try:
+        consumer = KafkaConsumer(
+            **client_options(kafka, "synchealth-lag"),
+            group_id=group,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=_GLANCE_BYTES,
+            bootstrap_timeout_ms=5_000,
+        )
+        partitions = [
+            TopicPartition(topic.name, number)
+            for topic in topics
+            for number in sorted(consumer.partitions_for_topic(topic.name) or ())
+        ]
+        return _lag(consumer, partitions) if partitions else Lag(None, None, committed=False)
+    except (KafkaError, OSError) as error:
+        raise RetriableError(f"the lag of group {group} cannot be read ({type(error).__name__}: {error})") from error
+    finally:
+        if consumer is not None:
+            consumer.close(autocommit=False, timeout_ms=1000)
+
+
+def _lag(consumer: Any, partitions: list[TopicPartition]) -> Lag:
+    consumer.assign(partitions)  # the group's committed offsets are where it begins
+    waiting: dict[TopicPartition, Any] = {}  # partition -> its oldest record that waits
+    asked = set(partitions)
+    deadline = time.monotonic() + _WITHIN_S
+    while asked and time.monotonic() < deadline:
+        for partition, records in consumer.poll(timeout_ms=100, max_records=10_000).items():
+            waiting.setdefault(partition, records[0])
+        asked = {each for each in asked if not (each in waiting or _is_at_its_end(consumer, each))}
+        consumer.pause(*(each for each in partitions if each not in asked))
+    # Asked afterwards, so that what a healthy worker commits in the meantime does not count as waiting.
+    offsets = {each: consumer.committed(each) for each in partitions}
+    begun = any(offset is not None for offset in offsets.values())
+    ends = {each: consumer.highwater(each) for each in partitions}
+    if any(end is None for end in ends.values()):
+        return Lag(None, None, committed=begun)
+    still = {each: record for each, record in waiting.items() if (offsets[each] or 0) <= record.offset}
+    behind = sum(max(0, ends[each] - (offsets[each] or record.offset)) for each, record in still.items())
+    return Lag(behind, min((record.timestamp for record in still.values()), default=None), committed=begun)
+
+
+def _is_at_its_end(consumer: Any, partition: TopicPartition) -> bool:
+    end = consumer.highwater(partition)
+    return end is not None and (consumer.position(partition, timeout_ms=0) or 0) >= end

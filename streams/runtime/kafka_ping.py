@@ -1,0 +1,87 @@
+"""Whether a Kafka answers, asked before a client is built: in seconds, and with the reason for each server."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from concurrent.futures import ThreadPoolExecutor
+
+from streams.contracts.errors import RetriableError
+from streams.runtime.kafka import ssl_context
+from streams.runtime.settings import KafkaConnection
+
+# ApiVersions, version 0 (Kafka protocol guide, "Api Keys": 18): answered on every listener, before SASL too.
+_REQUEST = struct.pack(">hhih", 18, 0, 1, -1)
+_LONGEST_ANSWER = 1 << 20
+
+
+class KafkaUnreachableError(RetriableError):
+    """None of the bootstrap servers answers as Kafka; the message says how each one failed."""
+
+
+def require_answer(kafka: KafkaConnection, within_s: float = 2.5) -> None:
+    """Return if one of the bootstrap servers answers. Raises KafkaUnreachableError after at most `within_s`."""
+    servers = kafka.bootstrap_servers
+    pool = ThreadPoolExecutor(max(1, len(servers)))
+    try:
+        failures = list(pool.map(lambda server: _failure(kafka, server, within_s), servers))
+    finally:
+        pool.shutdown(wait=False)
+    if None in failures:
+        return
+    tried = "; ".join(f"{server}: {failure}" for server, failure in zip(servers, failures, strict=True))
+    raise KafkaUnreachableError(f"no Kafka answers ({tried}): check [kafka] bootstrap_servers and security_protocol")
+
+
+def _failure(kafka: KafkaConnection, server: str, within_s: float) -> str | None:
+    """How this server failed; None if it answers as Kafka does."""
+    host, _, port = server.rpartition(":")
+    host = host.strip("[]")
+    try:
+        connection = socket.create_connection((host, int(port)), within_s)
+    except ValueError:
+        return "not HOST:PORT"
+    except TimeoutError:
+        return "timed out"
+    except ConnectionRefusedError:
+        return "connection refused"
+    except OSError as error:
+        return error.strerror or str(error)
+    with connection:
+        return _spoken(kafka, connection, host)
+
+
+def _spoken(kafka: KafkaConnection, connection: socket.socket, host: str) -> str | None:
+    try:
+        if kafka.security_protocol in {"SSL", "SASL_SSL"}:
+            connection = ssl_context(kafka).wrap_socket(connection, server_hostname=host)
+    except (ssl.SSLError, OSError) as error:
+        return f"TLS failed ({getattr(error, 'verify_message', None) or getattr(error, 'reason', None) or error})"
+    with connection:
+        return _said(connection, kafka.security_protocol)
+
+
+def _said(connection: socket.socket, protocol: str) -> str | None:
+    try:
+        connection.sendall(struct.pack(">i", len(_REQUEST)) + _REQUEST)
+        head = _exactly(connection, 8)
+    except TimeoutError:
+        return "accepts a connection, but does not answer"
+    except OSError:
+        head = b""
+    if len(head) == 8:
+        length, number = struct.unpack(">ii", head)
+        if number == 1 and 0 < length < _LONGEST_ANSWER:
+            return None
+    return f"does not answer as Kafka does with {protocol}"
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    found = b""
+    while len(found) < count:
+        part = connection.recv(count - len(found))
+        if not part:
+            break
+        found += part
+    return found
