@@ -22,7 +22,9 @@ RESERVED = b"\0"
 _POSITION_KEY = RESERVED + b"position"
 _MIB = 1024 * 1024
 # A database that cannot be opened for one of these reasons is none the worse for it.
-_NOT_THE_CONTENT = ("lock hold", "lock file", "No space left", "Permission denied", "Too many open files", "Read-only file system")
+_NOT_THE_CONTENT = (
+    "lock hold", "lock file", "No space left", "Permission denied", "Too many open files", "Read-only file system",
+)  # fmt: skip
 _CACHE = Cache(64 * _MIB)  # one for all partitions of the process
 
 Writes = Mapping[bytes, bytes | None]
