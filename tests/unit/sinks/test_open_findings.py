@@ -103,3 +103,47 @@ def test_what_the_installation_does_not_know_counts_as_other() -> None:
 
     assert VALUES.of(stranger) == ("other", "other", "high", "other", "other")
     assert VALUES.of(finding(1, forest=None)).forest == "none"
+
+
+class Patient:
+    """Counts of a detection whose alert waits 15 minutes, asked at minutes."""
+
+    def __init__(self) -> None:
+        known = KnownDetection(DETECTION, "conflict", Severity.HIGH, 900.0)
+        self.counts = OpenFindings(LabelValues([known], [TENANT], [(FOREST, TENANT)]))
+        self.revision = 0
+
+    def say(self, number: int, word: str, opened_min: int, resolved_min: int | None = None) -> None:
+        self.revision += 1
+        at_ms = START_MS + opened_min * 60_000
+        end_ms = None if resolved_min is None else START_MS + resolved_min * 60_000
+        self.counts.apply(finding(number, word, revision=self.revision, at_ms=at_ms), at_ms, end_ms)
+
+    def newest_min(self, at_min: int) -> int | None:
+        (series,) = (s for s in self.counts.series() if s.labels.severity == "high")
+        found = self.counts.newest_alerted_ms(series, START_MS + at_min * 60_000)
+        return None if found is None else (found - START_MS) // 60_000
+
+
+def test_the_newest_is_one_that_has_stood_until_its_alert_was_due() -> None:
+    told = Patient()
+    told.say(1, "open", 0)
+    told.say(2, "open", 10)
+    told.say(2, "resolved", 10, 20)  # in time
+    told.say(3, "suppressed", 12)
+    assert [told.newest_min(minute) for minute in (14, 15, 40)] == [None, 0, 0]
+    told.say(4, "open", 41)
+    told.say(4, "open", 41)  # an update
+    assert [told.newest_min(minute) for minute in (55, 56)] == [0, 41]
+
+
+def test_the_newest_does_not_fall_when_it_ends_nor_with_a_restart() -> None:
+    told, again = Patient(), Patient()
+    told.say(1, "open", 0)
+    told.say(2, "open", 10)
+    assert told.newest_min(25) == 10
+    told.say(2, "resolved", 10, 40)
+    assert told.newest_min(41) == 10
+    again.say(1, "open", 0)  # what compaction has kept
+    again.say(2, "resolved", 10, 40)
+    assert again.newest_min(41) == 10
