@@ -79,6 +79,8 @@ def _check_rules(rules: list[dict[str, Any]]) -> Iterator[Line]:
 
 
 def _ask(url: str, what: str) -> Any:
-    answer = requests.get(f"{url.rstrip('/')}/api/v1/{what}", timeout=_WITHIN_S)
-    answer.raise_for_status()
-    return answer.json()["data"]
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(f"{url.rstrip('/')}/api/v1/{what}", timeout=_WITHIN_S, allow_redirects=False)
+        answer.raise_for_status()
+        return answer.json()["data"]

@@ -44,6 +44,7 @@ def prometheus_config(config: Path, output: Path, host: str | None, runbook_base
         for name, text in files.items():
             (output / name).parent.mkdir(parents=True, exist_ok=True)
             (output / name).write_text(text)
+        (output / "alertmanager.yml").chmod(0o640)  # whoever knows a webhook may post to it
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror}") from error
     click.echo("\n".join(f"{output / name}" for name in files))
