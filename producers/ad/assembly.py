@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from producers.ad.extended_name import names_tombstone
 from producers.ad.mapping import Change
 from producers.known import IdSet
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
@@ -46,7 +47,7 @@ class Assembler:
         if change.whole:
             new = self.known.add(change.object_id)
             return self.whole(change, Operation.CREATED if new else Operation.UPDATED, changed_ms)
-        if change.object_id not in self.known:
+        if change.object_id not in self.known or names_tombstone(change.dn):
             self._unknown.append(change.object_id)
             return []
         return self._facts(Operation.UPDATED, change, changed_ms)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Any
 
 import ldap3
@@ -24,11 +26,14 @@ from ldap3.utils.asn1 import encode
 from producers.ad import wire
 from producers.ad.refusals import NO_SUCH_OBJECT, SUCCESS, refusal
 from producers.ad.tls import VerifiedNames, check_names, verifying_context
+from producers.refusing import STUMBLES
 from streams.contracts.errors import FatalError, RetriableError
 from streams.runtime.settings import ForestSettings
 
 CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 120.0  # Active Directory ends a query after 120 s (MaxQueryDuration)
+GREETING_S = 60.0  # for StartTLS and bind together
+LARGEST_GREETING = 64 * 1024
 _CHUNK = 64 * 1024
 _CLOSED = ConnectionResetError("closed by the server")
 _NOTICE = "the server ended the session"
@@ -223,15 +228,22 @@ def open_connection(server: ServerAddress, forest: ForestSettings) -> DirectoryC
         connect_timeout=CONNECT_TIMEOUT_S,
     )
     connection = ldap3.Connection(
-        target, forest.bind_user, password, check_names=False, read_only=True, receive_timeout=int(ANSWER_TIMEOUT_S)
+        target,
+        forest.bind_user,
+        password,
+        check_names=False,
+        read_only=True,
+        receive_timeout=int(ANSWER_TIMEOUT_S),
+        auto_referrals=False,
     )
+    connection.strategy.receiving = partial(_greeting, connection, time.monotonic() + GREETING_S)
     try:
         connection.open(read_server_info=False)
         if not server.tls_at_once:
             connection.start_tls(read_server_info=False)
         connection.bind(read_server_info=False)
         _keep_alive(connection.socket)
-    except (LDAPExceptionError, OSError) as error:
+    except (LDAPExceptionError, OSError, *STUMBLES) as error:  # ldap3 stumbles, too: over a referral for one
         _close(connection)
         raise _refused_connection(server, forest, tls.failure or error) from error
     if not connection.bound:
@@ -239,6 +251,37 @@ def open_connection(server: ServerAddress, forest: ForestSettings) -> DirectoryC
         _close(connection)
         raise refusal(result, f"{server.url}: bind as {forest.bind_user}")
     return DirectoryConnection(server, connection)
+
+
+def _greeting(connection: Any, until: float) -> list[bytes]:
+    """One message before or of the bind: ldap3's own reader copies what it has with every part, whatever the length
+    that a server claims before it has shown a certificate. Read to its end and not beyond, so that nothing that was
+    sent in clear is taken for an answer under TLS. Raises OSError.
+    """
+    message = _exactly(connection.socket, 2, until)
+    if message[1] & 0x80:
+        message += _exactly(connection.socket, min(message[1] & 0x7F, 4), until)
+    try:
+        length, start = wire.length_at(message, 1)
+    except (wire.GarbledResponseError, IndexError) as error:
+        raise ConnectionError("its answer is no LDAP message") from error
+    if length > LARGEST_GREETING:
+        raise ConnectionError(f"an answer of {length} bytes before the bind is not believable")
+    return [message + _exactly(connection.socket, start + length - len(message), until)]
+
+
+def _exactly(opened: socket.socket, count: int, until: float) -> bytes:
+    parts = bytearray()
+    while len(parts) < count:
+        left_s = until - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("no answer in time")
+        opened.settimeout(left_s)
+        part = opened.recv(count - len(parts))
+        if not part:
+            raise _CLOSED
+        parts += part
+    return bytes(parts)
 
 
 class _VerifyingTls(ldap3.Tls):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from producers.metrics import RESYNCS
 from producers.source import Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.errors import CheckpointLostError, InvalidRecordError, SyncHealthError
+from streams.contracts.errors import CheckpointLostError, InvalidRecordError, RetriableError, SyncHealthError
 from streams.contracts.facts import Fact
 from streams.runtime.clock import Sequence, now_ms
 from streams.runtime.logs import get_logger
@@ -161,6 +162,7 @@ class NamingContext:
         """Everything since the cookie. Samba sends it in one response, Windows in several."""
         self._progress.phase = "streaming"
         more = True
+        sent: set[bytes] = set()
         while more:
             request = self._request(connection, self.position.cookie)
             held: list[Change] = []
@@ -180,6 +182,7 @@ class NamingContext:
                 yield Batch(facts=facts, more=True)
                 facts = []
                 yield from self._second_look(connection)
+            self._require_progress(request, sent)
             self.position.cookie, more = request.cookie, request.more
             if not more:
                 self._arrived(identity, highest_usn)
@@ -192,6 +195,7 @@ class NamingContext:
         self._progress.phase = "snapshot" if full.reason == "initial" else "resync"
         self._progress.total = len(self.known) or None
         more = True
+        sent: set[bytes] = set()
         while more:
             request = self._request(connection, full.cookie)
             facts: list[Fact] = []
@@ -206,6 +210,7 @@ class NamingContext:
             self._progress.done += len(facts)
             yield Batch(facts=facts, rejected=rejected, more=True)
             yield from self._second_look(connection)
+            self._require_progress(request, sent)
             full.cookie, more = request.cookie, request.more
             if full.saves:
                 self.position.cookie = full.cookie
@@ -287,6 +292,13 @@ class NamingContext:
             attributes=NAMES,
             object_security=self._forest.object_security,
         )
+
+    def _require_progress(self, request: DirSyncRequest, sent: set[bytes]) -> None:
+        """Raises RetriableError where there is more behind a cookie that was sent before: that never ends."""
+        sent.add(hashlib.sha256(request.sent_cookie).digest())
+        if request.more and hashlib.sha256(request.cookie).digest() in sent:
+            message = f"{self.name}: DirSync has more to tell, but its cookie leads back to where it was"
+            raise RetriableError(message, retry_after_s=60.0)
 
     def _lost(self, reason: str, message: str) -> Batch:
         """The position is worth nothing: the next turn reads everything."""

@@ -44,7 +44,7 @@ class DirSyncRequest:
         flags = INCREMENTAL_VALUES + (OBJECT_SECURITY if object_security else 0)
         control = Control(DIRSYNC, wire.write_sequence(flags, max_bytes, cookie))
         self._doing = f"{connection.server.url}: DirSync of {naming_context}"
-        self._sent_cookie = cookie
+        self.sent_cookie = cookie
         self._search = connection.search(
             naming_context,
             search_filter,
@@ -65,7 +65,7 @@ class DirSyncRequest:
         yield from self._search
         result = self._search.result
         if result is None or result.code != SUCCESS:
-            raise refusal(result or wire.Result(80), self._doing, with_cookie=bool(self._sent_cookie))
+            raise refusal(result or wire.Result(80), self._doing, with_cookie=bool(self.sent_cookie))
         self.more, self.cookie = _response(result, self._doing)
 
 

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 _EXTENDED = re.compile(r"(?:<GUID=([0-9A-Fa-f-]{32,36})>;)?(?:<SID=([^>]*)>;)?(.*)", re.DOTALL)
-_TOMBSTONE = "\\0ADEL:"
+_TOMBSTONE = re.compile(r"(?:^|[^\\])(?:\\\\)*\\0ADEL:", re.IGNORECASE)
 
 
 class ExtendedName(NamedTuple):
@@ -32,5 +32,8 @@ def read_name(text: str) -> ExtendedName:
 
 
 def names_tombstone(dn: str) -> bool:
-    r"""Whether the relative name is that of a deleted object: CN=name\0ADEL:guid,CN=Deleted Objects,…"""
-    return _TOMBSTONE in dn.upper()
+    r"""Whether the name looks like that of a deleted object: CN=name\0ADEL:guid,CN=Deleted Objects,… (a line feed).
+
+    A hint to look again and no proof: whoever may name an object may write this into it.
+    """
+    return _TOMBSTONE.search(dn) is not None

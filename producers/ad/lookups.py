@@ -6,6 +6,7 @@ values in the ranges the server cuts (MaxValRange, 1500 on Windows).
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -16,9 +17,12 @@ from producers.ad.connection import Control, DirectoryConnection
 from producers.ad.dirsync import EXTENDED_NAMES, SHOW_DELETED, SHOW_RECYCLED
 from producers.ad.refusals import NO_SUCH_OBJECT, SUCCESS, refusal
 from producers.ad.wire import Entry
+from streams.contracts.errors import RetriableError
 
 _PAGED = "1.2.840.113556.1.4.319"
 _PAGE_SIZE = 1000
+_MOST_PAGES = 100_000
+_RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 _GUIDS_PER_FILTER = 50
 _RANGED = frozenset({*LINKS, *FORWARD_OF_BACK})
 _DELETED_TOO = (Control(SHOW_DELETED), Control(SHOW_RECYCLED, critical=False))
@@ -72,6 +76,7 @@ def pages(
 ) -> Iterator[list[Entry]]:
     """As `paged`, a page (at most 1000 entries) at a time."""
     cookie = b""
+    seen: set[int] = set()
     while True:
         control = Control(_PAGED, wire.write_sequence(_PAGE_SIZE, cookie))
         search = connection.search(base, search_filter, attributes=attributes, controls=[control, *controls])
@@ -81,9 +86,17 @@ def pages(
             return
         if result.code != SUCCESS:
             raise refusal(result, f"{connection.server.url}: searching {base}")
+        # Samba's cookie is the same for every page of a search: what may not come again is cookie and entries both.
+        told = hash((cookie, *(entry.dn for entry in page)))
+        if told in seen:
+            message = f"{connection.server.url}: searching {base} shows the same page again"
+            raise RetriableError(message, retry_after_s=60)
+        seen.add(told)
         yield page
         items = wire.read_sequence(result.controls[_PAGED]) if _PAGED in result.controls else []
         cookie = items[1] if len(items) == 2 and isinstance(items[1], bytes) else b""
+        if len(seen) > _MOST_PAGES:
+            raise RetriableError(f"{connection.server.url}: searching {base} has no end", retry_after_s=60)
         if not cookie:
             return
 
@@ -122,9 +135,15 @@ def _with_all_links(connection: DirectoryConnection, entry: Entry) -> Entry:
 
 def _rest_of(connection: DirectoryConnection, entry: Entry, name: str, option: str) -> list[bytes]:
     values: list[bytes] = []
-    guid = str(uuid.UUID(bytes_le=entry.attributes["objectGUID"][0]))
+    raw = entry.attributes.get("objectGUID")
+    if not raw or len(raw[0]) != 16:
+        return values  # the mapping refuses it
+    guid = str(uuid.UUID(bytes_le=raw[0]))
     while not option.endswith("-*"):
-        start = int(option.rpartition("-")[2]) + 1
+        asked = _RANGE.fullmatch(option)
+        start = int(asked[2]) + 1 if asked else -1
+        if asked is None or start <= int(asked[1]):
+            raise RetriableError(f"{connection.server.url}: {name} of {entry.dn!r} in an unknown range {option!r}")
         found = connection.read(f"<GUID={guid}>", attributes=[f"{name};range={start}-*"], controls=[EXTENDED_NAMES])
         parts = found[0].attributes if found else {}
         spelled = next((key for key in parts if key.startswith(f"{name};range=")), None)
@@ -132,4 +151,8 @@ def _rest_of(connection: DirectoryConnection, entry: Entry, name: str, option: s
             break
         values += parts[spelled]
         option = spelled.partition(";range=")[2]
+        if not option.startswith(f"{start}-"):
+            raise RetriableError(
+                f"{connection.server.url}: asked for {name} from {start} on, the answer is {option!r}", retry_after_s=60
+            )
     return values

@@ -7,13 +7,14 @@ values was removed; "member;range=1-1" holds added and "member;range=0-0" remove
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from producers.ad.attributes import SPELLING, SYNTAX, WATCHED, Syntax
 from producers.ad.certificate import certificate_line
-from producers.ad.extended_name import names_tombstone, read_name
+from producers.ad.extended_name import read_name
 from producers.ad.wire import Entry
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Link, LinkChange, ObjectKind
@@ -21,6 +22,7 @@ from streams.contracts.identity import guid_of_bytes, sid_of_bytes
 
 _Reader: TypeAlias = Callable[[list[bytes]], Any]
 
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CONTAINERS = {"organizationalunit", "container", "builtindomain", "domaindns"}
 
 
@@ -30,7 +32,7 @@ class Change:
 
     kind:     None where the entry does not tell (a partial change carries no objectClass).
     whole:    a complete statement: what is not named is not set.
-    deleted:  a tombstone; restored: it was one.
+    deleted:  a tombstone, by isDeleted or isRecycled and never by its name; restored: it was one.
     moved:    name or place changed, and with it the names of everything below.
     """
 
@@ -54,7 +56,7 @@ def read_change(entry: Entry) -> Change:
     raw_guid = entry.attributes.get("objectGUID")
     if raw_guid:
         object_id = guid_of_bytes(raw_guid[0])
-    elif name.guid and len(name.guid) == 36:
+    elif name.guid and _GUID.fullmatch(name.guid):
         object_id = name.guid
     else:
         raise InvalidRecordError("object_guid", f"entry {name.dn!r} has no objectGUID: may this account read it?")
@@ -100,7 +102,7 @@ def _classify(change: Change) -> None:
     classes = attributes.get("objectClass")
     if classes:
         change.kind = kind_of(classes)
-    change.deleted = attributes.get("isDeleted") is True or names_tombstone(change.dn)
+    change.deleted = attributes.get("isDeleted") is True or attributes.get("isRecycled") is True
     change.restored = not change.deleted and "isDeleted" in attributes and attributes["isDeleted"] is None
     change.whole = bool(classes) and "whenCreated" in attributes and not change.deleted and not change.restored
     change.moved = "name" in attributes or "parentGUID" in attributes

@@ -47,7 +47,7 @@ class Missing:
         service = f"CN=Directory Service,CN=Windows NT,CN=Services,{identity.configuration_naming_context}"
         found = connection.read(service, attributes=["tombstoneLifetime"])
         values = found[0].attributes.get("tombstoneLifetime") if found else None
-        days = int(values[0]) if values and values[0].isdigit() else _DEFAULT_LIFETIME_DAYS
+        days = int(values[0]) if values and values[0].isdigit() and len(values[0]) < 6 else _DEFAULT_LIFETIME_DAYS
         self.tombstone_lifetime_ms = days * _DAY_MS
         deleted = f"CN=Deleted Objects,{naming_context}"
         self.sees_deleted = bool(connection.read(deleted, attributes=["objectGUID"], controls=[Control(SHOW_DELETED)]))
@@ -76,7 +76,7 @@ class Missing:
             fates: dict[str, tuple[bool, str | None]] = {}
             for entry in lookups.read_fate(connection, naming_context, some):
                 raw = entry.attributes.get("objectGUID")
-                if raw:
+                if raw and len(raw[0]) == 16:
                     is_dead = entry.attributes.get("isDeleted") == [b"TRUE"]
                     fates[guid_of_bytes(raw[0])] = is_dead, entry.dn
             facts = []

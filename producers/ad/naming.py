@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from producers.ad.connection import DirectoryConnection
@@ -36,19 +37,26 @@ def read_identity(connection: DirectoryConnection) -> ServerIdentity:
     service_name = _text(entry, "dsServiceName")
     settings = connection.read(service_name, attributes=["invocationId"]) if service_name else []
     raw = settings[0].attributes.get("invocationId") if settings else None
+    try:
+        invocation_id = guid_of_bytes(raw[0]) if raw else None
+    except InvalidRecordError as error:
+        raise RetriableError(f"{connection.server.url}: its invocationId is no GUID") from error
     return ServerIdentity(
         service_name=service_name,
-        invocation_id=guid_of_bytes(raw[0]) if raw else None,
+        invocation_id=invocation_id,
         default_naming_context=_text(entry, "defaultNamingContext"),
         configuration_naming_context=_text(entry, "configurationNamingContext"),
-        naming_contexts=tuple(value.decode() for value in entry.attributes.get("namingContexts", ())),
+        naming_contexts=tuple(value.decode("utf-8", "replace") for value in entry.attributes.get("namingContexts", ())),
     )
 
 
 def read_highest_usn(connection: DirectoryConnection) -> int:
     """The server's highestCommittedUSN: it moves with every change, and costs about 1 ms to ask."""
     entry = _first(connection.read("", attributes=["highestCommittedUSN"]), connection, "no highestCommittedUSN")
-    return int(_text(entry, "highestCommittedUSN") or 0)
+    text = _text(entry, "highestCommittedUSN") or "0"
+    if not re.fullmatch("[0-9]{1,19}", text):
+        raise RetriableError(f"{connection.server.url}: highestCommittedUSN is no number")
+    return int(text)
 
 
 def read_object_guid(connection: DirectoryConnection, dn: str) -> str:
@@ -68,4 +76,4 @@ def _first(entries: list[Entry], connection: DirectoryConnection, what: str) -> 
 
 def _text(entry: Entry, name: str) -> str:
     values = entry.attributes.get(name)
-    return values[0].decode() if values else ""
+    return values[0].decode("utf-8", "replace") if values else ""

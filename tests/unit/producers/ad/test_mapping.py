@@ -92,12 +92,21 @@ def test_a_plain_list_of_links_is_complete() -> None:
     assert change.links["manager"].added == []
 
 
-def test_a_tombstone_is_told_by_its_flag_or_by_its_name_alone() -> None:
+def test_a_tombstone_is_told_by_its_flag_and_never_by_its_name_alone() -> None:
     assert read_change(entry(isDeleted=[b"TRUE"])).deleted
-    dn = f"CN=Ada\\0ADEL:{GUID},CN=Deleted Objects,DC=corp"
-    change = read_change(entry(dn, mail=[]))
-    assert change.deleted
-    assert change.attributes["mail"] is None
+    assert read_change(entry(isRecycled=[b"TRUE"])).deleted
+    deleted = f"CN=Ada\\0ADEL:{GUID},CN=Deleted Objects,DC=corp"
+    for dn in (deleted, "CN=x\\\\0ADEL:A,DC=corp", "CN=x\\0ADEL:A,OU=People,DC=corp"):
+        change = read_change(entry(dn, mail=[]))
+        assert not change.deleted
+        assert change.attributes["mail"] is None
+        assert not read_change(entry(dn, isDeleted=[b"FALSE"])).deleted
+
+
+@pytest.mark.parametrize("guid", ["-" * 36, "0" * 36, "0" * 32, "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f5-"])
+def test_a_name_without_a_guid_is_refused(guid: str) -> None:
+    with pytest.raises(InvalidRecordError, match="objectGUID"):
+        read_change(Entry(f"<GUID={guid}>;CN=Ada,DC=corp", {"mail": [b"x"]}))
 
 
 def test_a_restored_object_has_its_mark_taken_away() -> None:
@@ -183,6 +192,8 @@ def test_extended_names_come_apart(guid: uuid.UUID, dn: str) -> None:
 def test_only_deleted_names_look_deleted() -> None:
     assert names_tombstone("OU=x\\0adel:1-2,DC=y")
     assert not names_tombstone("CN=DEL: me,DC=y")
+    assert not names_tombstone("CN=x\\\\0ADEL:A,DC=y"), "a backslash of its own, and no line feed"
+    assert names_tombstone("CN=x\\\\\\0ADEL:A,DC=y")
 
 
 @pytest.mark.parametrize("text", ["", "2026", "20261122140509", "20261122140509.0+0100"])
