@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from producers.eventlog.known import ADMINISTRATION
 from sinks.consumer import TopicReader, read_to_end
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError
@@ -13,6 +14,8 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.topics import ENTRA_AUDITS, SERVER_EVENTS
 from streams.runtime.settings import KafkaSettings
 
+# Who changed the engine's configuration, on whatever server: told with every finding about the engine.
+_ADMINISTRATION = frozenset(f"adsync/{number}" for number in ADMINISTRATION)
 _PATIENCE_S = 15.0
 # The bound of the scan: so many of the latest records per partition. An event stands under one of many names.
 EVENT_RECORDS = 20_000
@@ -20,13 +23,17 @@ EVENT_RECORDS = 20_000
 
 @dataclass(frozen=True)
 class Names:
-    """Everything a finding's objects are called by in logs. UPNs in lower case; `server` of a server's own finding."""
+    """Everything a finding's objects are called by in logs. UPNs in lower case; `server` of a server's own finding.
+
+    engine: whether changes of the engine's configuration belong to it, too.
+    """
 
     tenant: str
     ids: frozenset[str]
     anchors: frozenset[str]
     upns: frozenset[str]
     server: str | None = None
+    engine: bool = False
 
     def mentions(self, event: Event) -> bool:
         """Whether the event is about one of these objects."""
@@ -36,11 +43,13 @@ class Names:
             or event.source_anchor in self.anchors
             or (event.user_principal_name or "").lower() in self.upns
             or (self.server is not None and event.server == self.server)
+            or (self.engine and event.name in _ADMINISTRATION)
         )
 
     def needles(self) -> list[bytes]:
         """What a record must hold in lower case to be worth decoding."""
         names = {*self.ids, *self.anchors, *self.upns, *([self.server] if self.server else ())}
+        names |= _ADMINISTRATION if self.engine else frozenset()
         return sorted(name.lower().encode() for name in names)
 
 
@@ -60,6 +69,7 @@ def names_of(finding: Finding) -> Names:
         - {""},
         upns=frozenset(upn.lower() for upn in upns if upn),
         server=subject.key.split("/", 2)[2] if subject.kind in ("server", "host") else None,
+        engine=finding.detection.startswith("engine."),
     )
 
 

@@ -150,6 +150,16 @@ def test_an_event_is_about_a_finding_by_any_name_of_its_objects() -> None:
     assert not names.mentions(event(1, server="aadc01"))
 
 
+def test_who_changed_the_engines_configuration_is_told_with_findings_about_the_engine() -> None:
+    changed = event(1, log="windows", name="adsync/2510", server="aadc02")
+    engine = names_of(msgspec.structs.replace(finding(1), detection="engine.bulk_change"))
+
+    assert engine.mentions(changed)
+    assert not engine.mentions(event(1, log="windows", name="adsync/2514", server="aadc02"))
+    assert not names_of(finding(1)).mentions(changed)
+    assert events_in_record(encode(EventChunk(source="eventlog", events=[changed])), engine.needles()) == [changed]
+
+
 def test_a_record_is_decoded_only_where_a_name_of_ours_stands() -> None:
     one = finding(1)
     upn = str(one.counterparts[0].user_principal_name)
