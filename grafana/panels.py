@@ -32,6 +32,19 @@ def _described(panel: Any, title: str, description: str, unit: str, width: int, 
     return panel.datasource(DATASOURCE)
 
 
+def _nothing(words: str) -> str:
+    """What a panel without a value says: it cannot know whether there is nothing, or nobody who looks."""
+    return f"{words}, or no data" if words else "no data"
+
+
+def in_words(panel: Any, words: dict[str, str]) -> Any:
+    """The panel with words for its values: value -> word."""
+    options = {
+        value: model.ValueMappingResult(text=word, index=place) for place, (value, word) in enumerate(words.items())
+    }
+    return panel.mappings([model.ValueMap(options=options)])
+
+
 def thresholds(*steps: tuple[float | None, str]) -> Any:
     """Colours from these values on; the first has None."""
     return (
@@ -50,8 +63,7 @@ def number(
     panel = panel.color_mode(common_model.BigValueColorMode.VALUE)
     panel = panel.graph_mode(common_model.BigValueGraphMode.AREA)
     panel = panel.thresholds(steps or thresholds((None, "text")))
-    if no_value:
-        panel = panel.no_value(no_value)
+    panel = panel.no_value(_nothing(no_value))
     return _queries(panel, queries)
 
 
@@ -64,8 +76,7 @@ def lines(
     panel = panel.tooltip(common.VizTooltipOptions().mode(common_model.TooltipDisplayMode.MULTI))
     legend = common.VizLegendOptions().display_mode(common_model.LegendDisplayMode.LIST)
     panel = panel.legend(legend.placement(common_model.LegendPlacement.BOTTOM).show_legend(True)).min(0)
-    if no_value:
-        panel = panel.no_value(no_value)
+    panel = panel.no_value(_nothing(no_value))
     return _queries(panel, queries)
 
 
@@ -95,7 +106,7 @@ def levels(title: str, description: str, unit: str, *queries: Query, width: int 
     panel = panel.orientation(common_model.VizOrientation.HORIZONTAL).min(0)
     panel = panel.display_mode(common_model.BarGaugeDisplayMode.BASIC)
     panel = panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-    panel = panel.thresholds(steps or thresholds((None, "blue"))).no_value("none")
+    panel = panel.thresholds(steps or thresholds((None, "blue"))).no_value(_nothing("none"))
     return _queries(panel, queries, instant=True)
 
 

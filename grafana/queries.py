@@ -14,6 +14,12 @@ def _findings(metric: str) -> str:
     return f"max by ({_LABELS}) ({metric}{_CHOSEN})"
 
 
+# Where a figure is 0 because nothing of the kind exists: only while an exporter says that it knows. A plain
+# vector(0) would show a green zero while nobody looks.
+KNOWN_ZERO = "0 * max(synchealth_exporter_caught_up == 1)"
+# The same for what workers count: while some worker has partitions.
+WORKED_ZERO = "0 * max(synchealth_streams_partitions > 0)"
+
 _OPEN = _findings("synchealth_findings_open")
 _OLDEST = f"min by ({_LABELS}) (synchealth_findings_oldest_open_timestamp_seconds{_CHOSEN})"
 
@@ -30,7 +36,7 @@ OLDEST_AGE_BY_DETECTION = f"time() - min by (detection) ({_OLDEST})"
 def transitions(transition: str) -> str:
     """Transitions of one kind within each step of the graph."""
     metric = f'synchealth_finding_transitions_total{{transition="{transition}", {_CHOSEN_DETECTIONS}}}'
-    return f"sum(max by (detection) (increase({metric}[$__rate_interval])))"
+    return f"round(sum(max by (detection) (increase({metric}[$__rate_interval]))))"  # increase extrapolates
 
 
 def detection_latency(quantile: float, window: str = "$__rate_interval") -> str:
@@ -56,19 +62,19 @@ LATENCY_HEATMAP = (
 def join_gaps(*detections: str) -> str:
     """Open findings of these detections of the family hybrid_join; 0 where there are none."""
     names = "|".join(detections)
-    return f"sum({_join_gaps('synchealth_findings_open', names)}) or vector(0)"
+    return f"sum({_join_gaps('synchealth_findings_open', names)}) or {KNOWN_ZERO}"
 
 
 def join_gap_age(*detections: str) -> str:
     """How long the oldest of them has stood, in seconds; 0 where there is none."""
     oldest = _join_gaps("synchealth_findings_oldest_open_timestamp_seconds", "|".join(detections))
-    return f"time() - min({oldest}) or vector(0)"
+    return f"time() - min({oldest}) or {KNOWN_ZERO}"
 
 
 def join_transitions(transition: str) -> str:
     """Transitions of one kind of the whole family within each step of the graph."""
     metric = f'synchealth_finding_transitions_total{{transition="{transition}", detection=~"hybrid_join.*"}}'
-    return f"sum(max by (detection) (increase({metric}[$__rate_interval])))"
+    return f"round(sum(max by (detection) (increase({metric}[$__rate_interval]))))"  # increase extrapolates
 
 
 def _join_gaps(metric: str, names: str) -> str:
@@ -155,7 +161,7 @@ def open_of(*detections: str) -> str:
     """Open findings of these detections; 0 where there are none."""
     names = "|".join(detections).replace(".", "[.]")
     chosen = f'{{tenant=~"$tenant", forest=~"($forest)?|none", detection=~"{names}"}}'
-    return f"sum(max by ({_LABELS}) (synchealth_findings_open{chosen})) or vector(0)"
+    return f"sum(max by ({_LABELS}) (synchealth_findings_open{chosen})) or {KNOWN_ZERO}"
 
 
 def family_by_detection(family: str) -> str:
@@ -178,7 +184,7 @@ def heatmap(metric: str) -> str:
 def leaving(state: str) -> str:
     """Objects that the next export deletes in the cloud, for one reason; 0 where there are none."""
     chosen = f'{{tenant=~"$tenant", forest=~"($forest)?", state="{state}"}}'
-    return f"sum(synchealth_flow_objects{chosen}) or vector(0)"
+    return f"sum(synchealth_flow_objects{chosen}) or {WORKED_ZERO}"
 
 
 OBJECTS_BY_STATE = f"sum by (state) (synchealth_flow_objects{_HERE})"
@@ -190,8 +196,10 @@ CYCLES = f"max by (tenant) (changes(synchealth_tenant_last_sync_timestamp_second
 PASSWORD_SYNC_AGE = f"time() - max by (tenant) (synchealth_tenant_last_password_sync_timestamp_seconds{_OF_TENANT})"
 QUOTA_USED = f"max by (tenant) (synchealth_tenant_quota_used_objects{_OF_TENANT})"
 QUOTA = f"max by (tenant) (synchealth_tenant_quota_objects{_OF_TENANT})"
+# A line through minutes says nothing of a month: before two days of history, what is used now.
 QUOTA_FORECAST = (
-    f"max by (tenant) (predict_linear(synchealth_tenant_quota_used_objects{_OF_TENANT}[7d], 30 * 86400)) / {QUOTA}"
+    f"(max by (tenant) (predict_linear(synchealth_tenant_quota_used_objects{_OF_TENANT}[7d], 30 * 86400)"
+    f" and synchealth_tenant_quota_used_objects{_OF_TENANT} offset 2d) or {QUOTA_USED}) / {QUOTA}"
 )
 LANDED = f"sum(increase(synchealth_writeback_landing_seconds_count{_HERE}[$__rate_interval]))"
 _FAILED = 'synchealth_finding_transitions_total{transition="opened", detection="writeback.password_writeback_failed"}'
@@ -205,4 +213,5 @@ WRITEBACK_SUCCESS = f"{_LANDED_1H} / ({_LANDED_1H} + sum(max by (detection) (inc
 def family_age(family: str) -> str:
     """How long the oldest open finding of a family has stood, by detection, in seconds; 0 where there is none."""
     chosen = f'{{tenant=~"$tenant", forest=~"($forest)?|none", family="{family}"}}'
-    return f"time() - min by (detection) (synchealth_findings_oldest_open_timestamp_seconds{chosen}) or vector(0)"
+    oldest = f"synchealth_findings_oldest_open_timestamp_seconds{chosen}"
+    return f"time() - min by (detection) ({oldest}) or {KNOWN_ZERO}"

@@ -82,6 +82,14 @@ _SIGN_INS = _Need(
 )
 
 
+_CLOUD_SYNC = ("Application.Read.All", "Synchronization.Read.All")
+
+
+def permissions() -> set[str]:
+    """Every application permission that is tried, optional ones too; README names the same (a test)."""
+    return {need.permission for need in (*_NEEDS, _SIGN_INS)} | set(_CLOUD_SYNC)
+
+
 def check_tenant(tenant: TenantSettings) -> Iterator[Line]:
     """Lines for the token, each permission and the clock; without a token there is only that line."""
     try:
@@ -101,7 +109,7 @@ def check_tenant(tenant: TenantSettings) -> Iterator[Line]:
 def _cloud_sync(client: GraphClient, tenant: TenantSettings) -> Iterator[Line]:
     """Whether the jobs of Cloud Sync can be read; where it is not used, there is no job to try it with."""
     lost = "the jobs of Cloud Sync are unknown, so a quarantine or a failing job is not seen"
-    yield (listed := _permission(client, _Need(CLOUD_SYNC_PRINCIPALS, "Application.Read.All", lost), tenant))
+    yield (listed := _permission(client, _Need(CLOUD_SYNC_PRINCIPALS, _CLOUD_SYNC[0], lost), tenant))
     if listed.mark is not Mark.GOOD:
         return
     try:
@@ -112,7 +120,7 @@ def _cloud_sync(client: GraphClient, tenant: TenantSettings) -> Iterator[Line]:
     for principal in found[:1]:
         yield _permission(client, _Need(jobs_path(str(principal.get("id"))), "Synchronization.Read.All", lost), tenant)
     if not found:
-        yield good(tenant.id, "Synchronization.Read.All: not tried, no configuration of Cloud Sync is there")
+        yield good(tenant.id, f"{_CLOUD_SYNC[1]}: not tried, no configuration of Cloud Sync is there")
 
 
 def _permission(client: GraphClient, need: _Need, tenant: TenantSettings) -> Line:

@@ -11,13 +11,13 @@ from deploy.alertmanager.configuration import Webhooks
 from deploy.prometheus.alert_rule import Links
 from deploy.prometheus.build import rule_files
 from deploy.prometheus.installation import configuration
+from deploy.terminal import config_option
 from streams.runtime.settings import Settings, load_settings
+from streams.runtime.settings_path import find_settings
 
 
 @click.command(name="prometheus-config")
-@click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The TOML configuration."
-)
+@config_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -27,13 +27,13 @@ from streams.runtime.settings import Settings, load_settings
 )
 @click.option("--host", metavar="NAME", help="Where Prometheus finds the processes, if not at [metrics] host.")
 @click.option("--runbook-base-url", metavar="URL", help="Instead of [prometheus] runbook_base_url.")
-def prometheus_config(config: Path, output: Path, host: str | None, runbook_base_url: str | None) -> None:
+def prometheus_config(config: Path | None, output: Path, host: str | None, runbook_base_url: str | None) -> None:
     """Write scrape configuration, alert rules and Alertmanager configuration for this installation.
 
     Each process that `synchealth up` starts is scraped. Write them again after sources or workers were added;
     `synchealth check` says whether Prometheus knows all of them.
     """
-    settings = load_settings(config)
+    settings = load_settings(find_settings(config))
     links = _links(settings, runbook_base_url)
     files = {
         "prometheus.yml": configuration(settings, host),

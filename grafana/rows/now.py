@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grafana import queries
-from grafana.panels import SEVERITY_COLOURS, coloured, number, thresholds
+from grafana.panels import SEVERITY_COLOURS, coloured, in_words, number, thresholds
 
 
 def panels() -> list[Any]:
@@ -51,12 +51,15 @@ def panels() -> list[Any]:
             steps=thresholds((None, "green"), (5, "orange"), (60, "red")),
             no_value="no detection yet",
         ),
-        number(
-            "Exporter",
-            "1: it has read all findings and follows them. 0: it is still reading, so nothing here is complete.",
-            "short",
-            (queries.READY, "following"),
-            width=3,
-            steps=thresholds((None, "red"), (1, "green")),
+        in_words(
+            number(
+                "Exporter",
+                "Whether it has read all findings and follows them; while it still reads, nothing here is complete.",
+                "short",
+                (queries.READY, "following"),
+                width=3,
+                steps=thresholds((None, "red"), (1, "green")),
+            ),
+            {"1": "follows", "0": "still reading"},
         ),
     ]

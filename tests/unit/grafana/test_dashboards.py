@@ -58,3 +58,13 @@ def test_it_can_be_imported_by_its_uid(page: dict[str, Any]) -> None:
     assert re.fullmatch(r"[a-z-]{1,40}", page["uid"])
     assert page["schemaVersion"] >= 36
     assert page["title"].startswith("SyncHealth: ")
+
+
+@each_dashboard
+def test_no_panel_takes_silence_for_zero(page: dict[str, Any]) -> None:
+    """Whoever does not look sees no zero: a fallback hangs on somebody who knows, and no panel claims "nothing"."""
+    for panel in panels(page):
+        for target in panel["targets"]:
+            assert "vector(" not in target["expr"], panel["title"]
+        shown = panel["fieldConfig"]["defaults"].get("noValue", "no data")
+        assert shown.endswith("no data"), panel["title"]
