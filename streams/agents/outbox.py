@@ -16,7 +16,7 @@ from streams.contracts.deadletter import DeadLetter
 from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
 from streams.contracts.finding import Finding
 from streams.contracts.identity import partition_of
-from streams.contracts.topics import DEADLETTERS, ENTRA_CHANGES, FINDINGS, VIEWS
+from streams.contracts.topics import AD_CHANGES, DEADLETTERS, ENTRA_CHANGES, FINDINGS, VIEWS
 from streams.contracts.views import CauseUpdate, ContextUpdate, Contribution, ContributionChunk, WatermarkUpdate
 from streams.runtime.clock import now_ms
 
@@ -56,7 +56,7 @@ class Outbox:
                 self._contributions[name] = item
 
     def fact(self, origin: Origin, fact: Fact) -> None:
-        """A word about an Entra object, to where the object's own facts go."""
+        """A word about an object, to where the object's own facts go."""
         self._facts.append((origin, fact))
 
     def findings(self, findings: Mapping[str, Finding | None]) -> None:
@@ -121,7 +121,7 @@ class Outbox:
         ]
         records += [
             (
-                ENTRA_CHANGES.name,
+                (AD_CHANGES if origin.side == "ad" else ENTRA_CHANGES).name,
                 partition_of(fact.object_id, self._partitions),
                 fact.object_id.encode(),
                 encode(FactChunk(origin=origin, facts=[fact])),

@@ -154,8 +154,9 @@ def _views(
     about: dict[str, list[Event]] = defaultdict(list)
     for event in sorted(events, key=order_of):
         _note(contributions_of_event(event), entries, now_ms)
-        if fact_of_event(event) is not None and event.entra_id is not None:
-            about[event.entra_id].append(event)
+        logged = fact_of_event(event)
+        if logged is not None:
+            about[logged[1].object_id].append(event)
     for item in objects:
         state = msgspec.structs.replace(item.state, events=remembered({}, about.get(item.state.object_id, ())))
         if item.links:

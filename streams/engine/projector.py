@@ -52,8 +52,10 @@ class Projector:
         key = state_key(fact.object_id)
         raw = rows.get(key)
         before = decode(raw, ObjectState) if raw else new_state(origin, fact.object_id)
+        if before.forest is None:  # a log may name an object before its forest does
+            before = replace(before, forest=origin.forest)
         after = fold(before, fact)
-        scope = self._scopes.get(scope_name(origin.tenant, origin.forest), _EVERYTHING)
+        scope = self._scopes.get(scope_name(origin.tenant, after.forest), _EVERYTHING)
         link_contributions = _link_contributions(before, after, fact, scope, rows)
         contributions = _event_contributions(before, after)
         # A group may begin to speak of its writeback because a log tells of it.

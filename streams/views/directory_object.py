@@ -12,13 +12,15 @@ from typing import Any, ClassVar, Self
 
 from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
+from streams.views import refusals
 from streams.views.addresses import fold_address, fold_proxy_address
 from streams.views.confirmation import HEARD
 from streams.views.confirmation import questions as questions_to_forest
 from streams.views.events import events_in, is_event
 from streams.views.member_drift import PART, MemberDrift, member_drift_of
 from streams.views.party import Party, party_from, source_anchor
-from streams.views.proposals import HELD, questions
+from streams.views.proposals import HELD, HolderOfValue, questions
+from streams.views.refusals import EXPORTED
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
@@ -61,8 +63,9 @@ class ObjectView:
     gone: AD objects that were deleted lately (REMEMBERED_MS): what the next export deletes in the cloud.
     recycled: Entra objects that are deleted and can be restored; attributes: streams.views.deleted.
     events: what logs tell of it, the oldest first.
-    held: view of a value that a rule proposes for the object -> (id, DN or name) of those who hold it already.
+    held: view of a value that a rule proposes for the object, or that Entra refused -> those who hold it already.
     drifting: of a group: members whose membership has stood on one side only for two cycles; None: there are none.
+    exported_ms: when a cycle that has exported and ended began (ms), where that is asked (streams.views.refusals).
     heard_ms: until when its forest has been read (ms), where that is asked (streams.views.confirmation); None: unknown.
     """
 
@@ -73,13 +76,14 @@ class ObjectView:
     ad: tuple[Side, ...]
     entra: tuple[Side, ...]
     watchers: tuple[str, ...]
-    held: Mapping[str, tuple[tuple[str, str], ...]]
+    held: Mapping[str, tuple[HolderOfValue, ...]]
     changed_ms: int
     gone: tuple[Side, ...] = ()
     recycled: tuple[Side, ...] = ()
     events: tuple[Event, ...] = ()
     heard_ms: int | None = None
     drifting: MemberDrift | None = None
+    exported_ms: int = 0
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -94,9 +98,10 @@ class ObjectView:
         gone: list[Side] = []
         recycled: list[Side] = []
         watchers: list[str] = []
-        held: dict[str, tuple[tuple[str, str], ...]] = {}
+        held: dict[str, tuple[HolderOfValue, ...]] = {}
         parts: list[Mapping[str, Any]] = []
         heard_ms: int | None = None
+        exported_ms = 0
         for contributor, entry in sorted(entries.items()):
             if is_event(contributor):
                 continue
@@ -104,10 +109,15 @@ class ObjectView:
                 watchers.append(str(entry.body["watcher"]))
                 continue
             if contributor.startswith(HELD):
-                held[contributor.removeprefix(HELD)] = tuple((str(id), str(name)) for id, name in entry.body["holders"])
+                held[contributor.removeprefix(HELD)] = tuple(
+                    HolderOfValue(*map(str, holder)) for holder in entry.body["holders"]
+                )
                 continue
             if contributor.startswith(HEARD):
                 heard_ms = int(entry.body["heard_ms"])
+                continue
+            if contributor.startswith(EXPORTED):
+                exported_ms = max(exported_ms, int(entry.body["began_ms"]))
                 continue
             if contributor.startswith(PART):
                 parts.append(entry.body)
@@ -134,19 +144,24 @@ class ObjectView:
             entra=tuple(entra),
             watchers=tuple(watchers),
             held=held,
-            changed_ms=latest({name: entry for name, entry in entries.items() if not name.startswith(HEARD)}),
+            changed_ms=latest(
+                {name: entry for name, entry in entries.items() if not name.startswith((HEARD, EXPORTED))}
+            ),
             gone=tuple(gone),
             recycled=tuple(recycled),
             events=events_in(entries),
             heard_ms=heard_ms,
             drifting=member_drift_of(parts),
+            exported_ms=exported_ms,
         )
 
     def derived(self) -> Iterable[Derived]:
         """Tell the contested addresses that asked which cloud objects stand under this key; ask about proposals."""
         entra = sorted(side.party.id for side in self.entra)
         told = [Derived(watcher, f"link/{self.key}", {"entra": entra}) for watcher in self.watchers]
-        return told + questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))
+        told += questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))
+        asked = {(each.view, each.contributor) for each in told}
+        return told + [each for each in refusals.questions(self) if (each.view, each.contributor) not in asked]
 
 
 class UserView(ObjectView):

@@ -15,6 +15,7 @@ import msgspec
 
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, Operation, Origin
+from streams.contracts.identity import guid_of_immutable_id
 from streams.contracts.views import Contribution
 from streams.views.view import Entry
 
@@ -50,6 +51,9 @@ _TENANT_SERVICES = frozenset({"application proxy"})
 _DEVICE_CATEGORY = "device"
 JOIN_LOG = "user device registration/"
 _SECURITY_LOG = "security/"
+
+EXPORT_ERROR = "adsync/6941"
+"""Entra ID refused an object at an export."""
 
 HELD_BACK_EVENT = "directory synchronization/116"
 """The deletion threshold, where its result is a failure; as information it tells the settings."""
@@ -115,18 +119,25 @@ def contributions_of_event(event: Event) -> list[Contribution]:
 
 
 def fact_of_event(event: Event) -> tuple[Origin, Fact] | None:
-    """The event as a word about its Entra object, whose view only the object itself knows; None where it has none.
+    """The event as a word about an object whose view only the object itself knows; None where it has none.
 
-    Exports are left out: that an object was written is seen on the object.
+    That is its Entra object; or of a refused export the AD object, for the source anchor of a group or a contact is its
+    objectGUID and not the key of its view. Exports are left out: that an object was written is seen on the object.
     """
+    if event.name == EXPORT_ERROR:
+        guid = guid_of_immutable_id(event.source_anchor) if event.source_anchor else None
+        return (
+            (Origin(name=f"ad/{event.tenant}", side="ad", tenant=event.tenant), _logged(event, guid)) if guid else None
+        )
     if event.entra_id is None or event.source_anchor is not None:
         return None
     if "sync_server" in event.details and event.details.get("category") != "Device":
         return None
-    origin = Origin(name=f"entra/{event.tenant}", side="entra", tenant=event.tenant)
-    return origin, Fact(
-        op=Operation.LOGGED, object_id=event.entra_id, seq=event.ts_ms << 12, ts_ms=event.seen_ms, events=[event]
-    )
+    return Origin(name=f"entra/{event.tenant}", side="entra", tenant=event.tenant), _logged(event, event.entra_id)
+
+
+def _logged(event: Event, object_id: str) -> Fact:
+    return Fact(op=Operation.LOGGED, object_id=object_id, seq=event.ts_ms << 12, ts_ms=event.seen_ms, events=[event])
 
 
 def remembered(known: Mapping[str, Event], told: Iterable[Event], most: int = 40) -> dict[str, Event]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from streams.hygiene.check import check
 from streams.hygiene.entra.profile import entra_profile
@@ -27,6 +27,15 @@ _MOST_NAMED = 20
 _PROFILE = entra_profile()
 _READ = frozenset(ATTRIBUTES)
 _CLASS_OF_KIND = {"user": "user", "group": "group", "contact": "contact"}
+
+
+class HolderOfValue(NamedTuple):
+    """Who holds a value: `name` is its DN, or what people call it."""
+
+    id: str
+    name: str
+    side: str = ""
+    kind: str = ""
 
 
 def directory_object(party: Party, attributes: Mapping[str, Any]) -> DirectoryObject:
@@ -90,7 +99,9 @@ def questions(key: str, tenant: str, sides: Iterable[tuple[Party, Mapping[str, A
 
 def answers(key: str, askers: Iterable[str], holders: Iterable[Party]) -> list[Derived]:
     """What the view of a value tells those who ask about it; nothing while nobody holds it."""
-    named = [[party.id, party.distinguished_name or party.name] for party in holders][:_MOST_NAMED]
+    named = [[party.id, party.distinguished_name or party.name, party.side, party.kind] for party in holders][
+        :_MOST_NAMED
+    ]
     return [Derived(asker, HELD + key, {"holders": named}) for asker in askers] if named else []
 
 

@@ -16,7 +16,8 @@ from typing import Self
 from streams.contracts.events import Event
 from streams.contracts.finding import Subject
 from streams.views.events import events_in
-from streams.views.runs import ServerRuns
+from streams.views.refusals import ASKS, answers
+from streams.views.runs import ServerRuns, exporting_cycle
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "server"
@@ -25,13 +26,14 @@ RUNS = "runs/"
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """One server. `events`: the newest of each kind, the oldest first."""
+    """One server. `events`: the newest of each kind, the oldest first; `askers`: views of objects that were refused."""
 
     key: str
     tenant: str
     name: str
     events: tuple[Event, ...]
     changed_ms: int
+    askers: tuple[str, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -41,7 +43,8 @@ class ServerView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        return cls(key, tenant_of(key), key.split("/", 2)[2], events_in(entries), latest(entries))
+        askers = tuple(sorted(name.removeprefix(ASKS) for name in entries if name.startswith(ASKS)))
+        return cls(key, tenant_of(key), key.split("/", 2)[2], events_in(entries), latest(entries), askers)
 
     @property
     def seen_ms(self) -> int | None:
@@ -61,6 +64,11 @@ class ServerView:
         return Subject(kind=KIND, key=self.key, display_name=self.name)
 
     def derived(self) -> Iterable[Derived]:
-        """Its runs, to its tenant: whether a cycle is under way, and whether exports are held back."""
+        """Its runs, to its tenant: whether a cycle is under way, and whether exports are held back.
+
+        Objects that it was refused hear when it last exported.
+        """
         told = ServerRuns.of(self.events).told
-        return [Derived(f"tenant/{self.tenant}", f"{RUNS}{self.name}", told)] if told else []
+        said = [Derived(f"tenant/{self.tenant}", f"{RUNS}{self.name}", told)] if told else []
+        exported = exporting_cycle(self.events) if self.askers else None
+        return said + answers(self.key, self.askers, exported.begun_ms if exported is not None else 0)

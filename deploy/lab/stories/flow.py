@@ -103,13 +103,17 @@ class _Department:
             Step(
                 name="renamed", at_min=4, told=f"{self._renamed.name} is renamed; Entra refuses the object",
                 act=lambda: self._refuse(self._renamed, lambda: self._rename(self._renamed, "Married")),
-                opens=[self._user("flow.export_overdue", self._renamed)],
+                opens=[
+                    self._user("flow.export_overdue", self._renamed),
+                    self._user("flow.export_error", self._renamed),
+                ],
             ),
             Step(
                 name="hired", at_min=5, told=f"{self._newcomer.name} starts, is put into a group, and is refused",
                 act=lambda: self._refuse(self._newcomer, self._hire),
                 opens=[
                     self._user("flow.missing_in_cloud", self._newcomer),
+                    self._user("flow.export_error", self._newcomer),
                     Expectation(
                         "conflict.reference_to_unsynced_object", f"reference/{self._tenant.tenant_id}/{newcomer}"
                     ),
@@ -118,7 +122,10 @@ class _Department:
             Step(
                 name="left", at_min=6, told=f"{self._leaver.name} leaves; Entra refuses the deletion",
                 act=lambda: self._refuse(self._leaver, lambda: self._leaver.store.delete(self._leaver.guid)),
-                opens=[self._user("flow.orphaned_in_cloud", self._leaver)],
+                opens=[
+                    self._user("flow.orphaned_in_cloud", self._leaver),
+                    self._user("flow.export_error", self._leaver),
+                ],
             ),
             Step(
                 name="accepted", at_min=95, told="The invalid values of these three are corrected",
@@ -133,7 +140,10 @@ class _Department:
             Step(
                 name="forgotten", at_min=7, told=f"{self._drifting.name} is renamed and refused, and nobody cares",
                 act=lambda: self._refuse(self._drifting, lambda: self._rename(self._drifting, "Divorced")),
-                opens=[self._user("flow.attribute_drift", self._drifting)],
+                opens=[
+                    self._user("flow.attribute_drift", self._drifting),
+                    self._user("flow.export_error", self._drifting),
+                ],
             ),
             Step(
                 name="joined", at_min=8, told=f"{self._joining.name} joins a group; the export loses it without a word",

@@ -44,7 +44,8 @@ class Exporter:
         if own is not None and fingerprint == link.exported:
             return True
         if found.guid in self.refused:
-            self._complain(found, wanted, report, ErrorCode.DATA_VALIDATION, None, None)
+            answered = own is None or own.text("onPremisesImmutableId") in (None, wanted.anchor)
+            self._complain(found, wanted, report, ErrorCode.DATA_VALIDATION, None, None, answered=answered)
             return False
         if own is None:
             verdict = match(wanted, self._tenant.claims, rules)
@@ -114,6 +115,8 @@ class Exporter:
         code: ErrorCode,
         attribute: str | None,
         other: CloudObject | None,
+        *,
+        answered: bool = True,
     ) -> None:
         value = None
         if attribute == "userPrincipalName":
@@ -130,5 +133,6 @@ class Exporter:
                 other.id if other else None,
                 value,
                 source_anchor(found),
+                answered,
             )
         )

@@ -16,6 +16,7 @@ class ExportError:
     """One object that Entra refused, or took with a complaint.
 
     attribute, value: what it complains of, as event 6941 names it; anchor: the object's source anchor.
+    answered: whether Entra was asked at all; a changed anchor is refused by the engine itself.
     """
 
     code: ErrorCode
@@ -25,6 +26,7 @@ class ExportError:
     other_id: str | None = None
     value: str | None = None
     anchor: str = ""
+    answered: bool = True
 
 
 @dataclass(slots=True)

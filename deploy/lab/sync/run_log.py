@@ -42,7 +42,7 @@ def log_export(log: EventLog, report: CycleReport, forests: Iterable[str], tenan
     if report.pending_deletes:
         text = deletion_threshold_116(report.pending_deletes, threshold or 0)
         log.write(DIRECTORY_SYNCHRONIZATION, 116, text, level="warning")
-    for refused in report.errors:
+    for refused in (error for error in report.errors if error.answered):
         log.write(ADSYNC, 6941, _refusal(refused), level="error")
     if report.errors:
         text, parameters = run_errors_6100(_entra(tenant), "Export", export_errors=len(report.errors))

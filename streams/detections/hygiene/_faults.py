@@ -119,7 +119,7 @@ def _held_by(view: ObjectView, side: Side, fault: Fault) -> list[str] | None:
     """Who holds the proposed value already, the object itself and its own cloud object left out."""
     key = fault.proposed_value and view_of_value(view.tenant, fault.attribute, fault.proposed_value)
     own = {side.party.id, *(cloud.party.id for cloud in view.entra)}
-    return [name for holder, name in view.held.get(key or "", ()) if holder not in own] or None
+    return [holder.name for holder in view.held.get(key or "", ()) if holder.id not in own] or None
 
 
 @lru_cache(maxsize=64)

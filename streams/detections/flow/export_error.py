@@ -1,0 +1,123 @@
+"""Entra ID refused the object at the last export: the engine itself says which, why, and of which value.
+
+Source: ADSync event 6941 (KB2647098), one per object and export; Microsoft, "Troubleshoot errors during
+synchronization".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from streams.contracts.events import Event
+from streams.contracts.finding import Holder, Severity
+from streams.contracts.identity import finding_id
+from streams.contracts.times import rfc3339
+from streams.detections.conflict import hard_match_blocked
+from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.flow._export_errors import ADVICE
+from streams.detections.hygiene import blank, invalid_character, invalid_format, large_object, too_long
+from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
+from streams.views.proposals import HolderOfValue
+from streams.views.refusals import attribute_of, standing_refusal, value_view
+
+_HYGIENE = (large_object, invalid_character, invalid_format, too_long, blank)
+
+DETECTION = Detection(
+    id="flow.export_error",
+    views=(UserView, GroupView, ContactView),
+    title="Entra ID refuses the object",
+    severity=Severity.HIGH,
+    remediation=(
+        "The evidence names the error, the attribute and its value as the engine logged them, who holds the value, and "
+        "what to do. While the error stands no change of the object is exported. The finding clears when the object is "
+        "written, or with the next export that does not tell of it."
+    ),
+    references=(
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors",
+        "https://support.microsoft.com/topic/2647098",
+    ),
+    false_positives=("An object that is being repaired, until the next cycle.",),
+    known_gaps=(
+        "Needs ADSync 6941 of the Connect server's log, and Directory Synchronization 904 for a prompt end.",
+        "Of groups and contacts the anchor must be the objectGUID; without a DN only engine.export_run_errors tells.",
+    ),
+)
+
+
+def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
+    """Fires from the event on, until the object is written or a later export tells of it no more."""
+    refusal = standing_refusal(view)
+    side = _subject(view, refusal) if refusal is not None else None
+    if refusal is None or side is None:
+        return None
+    attribute, details = attribute_of(refusal), refusal.details
+    name = str(details.get("error_name") or "an error without a name")
+    others = _others(view, refusal)
+    about = f" {attribute} {details['value']}" if attribute is not None and "value" in details else ""
+    held = f", held by {others[0].name}" if others else ""
+    evidence = {
+        "error_name": details.get("error_name"),
+        "attribute": attribute,
+        "value": details.get("value"),
+        "more_values": details.get("more_values"),
+        "held_by": [other.name for other in others] or None,
+        "advice": ADVICE.get(name),
+        "tracking_id": details.get("tracking_id"),
+        "server": refusal.server,
+        "last_refused": rfc3339(refusal.ts_ms),
+    }
+    return Verdict(
+        summary=f"{side.party.name} is refused by Entra ID: {name}{about}{held}",
+        since_ms=refusal.ts_ms,
+        open_at_ms=0,
+        subject=side.party.subject(view.key),
+        forest=next((ad.party.forest for ad in (*view.ad, *view.gone)), None),
+        evidence={name: value for name, value in evidence.items() if value is not None},
+        counterparts=(
+            side.party.holder("refused", [attribute] if attribute is not None else ()),
+            *(
+                Holder(side=other.side, kind=other.kind, id=other.id, display_name=other.name, role="holds")
+                for other in others
+                if other.side
+            ),
+        ),
+        cause=_cause(view, refusal, others, context, now_ms),
+    )
+
+
+def _subject(view: ObjectView, refusal: Event) -> Side | None:
+    """The AD object; else the dead or the cloud one, whose deletion was refused.
+
+    What has left the scope since is exported no more. What we took for out of scope before, the engine exports.
+    """
+    ours = [side for side in view.ad if side.party.in_scope or side.changed_ms <= refusal.ts_ms]
+    return next(iter(ours or (view.entra and (*view.ad, *view.gone, *view.entra)) or ()), None)
+
+
+def _others(view: ObjectView, refusal: Event) -> list[HolderOfValue]:
+    """Who holds the refused value, the object itself and its own cloud object left out."""
+    own = {side.party.id for side in (*view.ad, *view.entra, *view.gone)}
+    return [holder for holder in view.held.get(value_view(refusal) or "", ()) if holder.id not in own]
+
+
+def _cause(
+    view: ObjectView, refusal: Event, others: Sequence[HolderOfValue], context: Context, now_ms: int
+) -> str | None:
+    """The finding that explains this one: of the contested value, else of the object itself."""
+    contested = value_view(refusal) or ""
+    if others and contested.startswith("address/"):
+        in_ad = any(other.side == "ad" for other in others)
+        return finding_id(f"conflict.{'duplicate_address' if in_ad else 'address_owned_by_cloud_object'}", contested)
+    return next(_of_the_object(view, refusal, context, now_ms), None)
+
+
+def _of_the_object(view: ObjectView, refusal: Event, context: Context, now_ms: int) -> Iterator[str]:
+    attribute = attribute_of(refusal)
+    for rule in _HYGIENE:
+        found = rule.evaluate(view, context, now_ms)
+        if found is not None and attribute in (None, found.evidence.get("attribute")):
+            yield finding_id(rule.DETECTION.id, found.subject.key)
+    if isinstance(view, UserView) and refusal.details.get("error_name") == "InvalidHardMatch":
+        blocked = hard_match_blocked.evaluate(view, context, now_ms)
+        if blocked is not None:
+            yield finding_id(hard_match_blocked.DETECTION.id, blocked.subject.key)

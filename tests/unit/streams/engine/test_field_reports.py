@@ -1,0 +1,205 @@
+"""Reports of real installations, replayed as Winlogbeat ships them: from the document to the finding.
+
+The texts are the ones of public threads, scripts and Microsoft's pages; each kind has a twin that must stay quiet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from producers.eventlog.winlogbeat import winlogbeat_events
+from streams.contracts.facts import Fact, ObjectKind, Operation, TenantState
+from streams.contracts.finding import Finding
+from streams.contracts.identity import finding_id, immutable_id_of_guid
+from streams.contracts.times import rfc3339
+from tests.support.cases import START_MS, guid_of, sid_of
+from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
+
+MINUTE_MS = 60_000
+DIRSYNC = "Directory Synchronization"
+REPORT_01 = (
+    'The management agent "contoso.onmicrosoft.com - AAD" step execution completed on run profile "Export" with errors.'
+    '\n \n Additional Information\n Discovery Errors       : "0"\n Synchronization Errors : "0"\n '
+    'Metaverse Retry Errors : "0"\n Export Errors          : "4"\n Warnings               : "0"\n \n User Action\n '
+    "View the management agent run history for details."
+)
+REPORT_03 = (
+    "ECMA2 MA export run caused an error.\n\nError Name: InvalidSoftMatch\nError Detail: Unable to update this object "
+    "because the following attributes associated with this object have values that may already be associated with "
+    "another object in your local directory services: [ProxyAddresses SMTP:kim@contoso.com;]. Correct or remove the "
+    "duplicate values in your local directory.\nTracking Id: 0f0e0d0c-1111-4222-8333-444455556666"
+)
+REPORT_10 = (
+    "Prevent Accidental Deletes: The number of deletions for this sync cycle (100 pending deletes) has exceeded the "
+    "current threshold of 50 objects. Deletions will be suppressed for this sync cycle. Please visit "
+    "http://go.microsoft.com/fwlink/?LinkId=390655 for more information."
+)
+
+
+class Site:
+    """One forest, one tenant, one Connect server."""
+
+    def __init__(self) -> None:
+        self.pipeline = Pipeline()
+        self.now_ms, self._records, self._seq = START_MS, 0, START_MS << 12
+        self.pipeline.tell(TenantState(
+            tenant=TENANT, seq=1, ts_ms=START_MS, collected=True,
+            organization={"displayName": "Contoso", "onPremisesSyncEnabled": True},
+        ))  # fmt: skip
+
+    def log(
+        self, provider: str, event_id: int, message: str, *, level: str = "Error", data: dict[str, Any] | None = None
+    ) -> None:
+        """An event, one minute after the last; without `data` the text is the only string, as .NET programs write."""
+        self.now_ms += MINUTE_MS
+        self._records += 1
+        document = {
+            "@timestamp": rfc3339(self.now_ms),
+            "log": {"level": level},
+            "message": message,
+            "winlog": {
+                "provider_name": provider, "event_id": event_id, "record_id": self._records, "channel": "Application",
+                "computer_name": "AADC01.corp.contoso.local",
+                "event_data": {"param1": message} if data is None else data,
+            },
+        }  # fmt: skip
+        self.pipeline.log(winlogbeat_events(document, TENANT, self.now_ms), now_ms=self.now_ms)
+
+    def cycle(self, word: str) -> None:
+        self.log(DIRSYNC, 904, f"Import/Sync/Export cycle {word} (Delta).", level="Information")
+
+    def ad(self, name: str, kind: ObjectKind = ObjectKind.USER, **attributes: Any) -> None:
+        named = {"distinguishedName": f"CN={name},DC=corp,DC=contoso,DC=local", "objectSid": sid_of(name)}
+        if kind is ObjectKind.USER:
+            named["sAMAccountName"] = name
+        self._tell(AD, name, kind, named | attributes)
+
+    def cloud(self, name: str, **attributes: Any) -> None:
+        self._tell(ENTRA, name, ObjectKind.USER, attributes)
+
+    def _tell(self, origin: Any, name: str, kind: ObjectKind, attributes: dict[str, Any]) -> None:
+        self._seq += 1
+        fact = Fact(
+            op=Operation.CREATED, object_id=guid_of(name), seq=self._seq, ts_ms=self.now_ms, kind=kind, full=True,
+            attributes=attributes,
+        )  # fmt: skip
+        self.pipeline.feed(origin, [fact], now_ms=self.now_ms)
+
+    def open(self, detection: str) -> Finding | None:
+        return next((each for each in self.pipeline.open().values() if each.detection == detection), None)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def dn(name: str) -> str:
+    return f"\n\nDN: CN={{{immutable_id_of_guid(guid_of(name)).encode().hex().upper()}}}"
+
+
+NO_STRINGS: dict[str, Any] = {}
+STRINGS = {
+    "param1": "contoso.onmicrosoft.com - AAD", "param2": "Export", "param3": "0", "param4": "0", "param5": "0",
+    "param6": "4", "param7": "0",
+}  # fmt: skip
+GERMAN = "Der Verwaltungs-Agent hat das Ausführungsprofil mit Fehlern abgeschlossen."
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "data"),
+    [
+        (REPORT_01, "Error", NO_STRINGS),
+        (REPORT_01, "error", STRINGS),
+        (REPORT_01.replace('"', "'").replace("       :", ":"), "Error", NO_STRINGS),
+        ("", "Fehler", STRINGS),
+        (GERMAN, "Fehler", STRINGS),
+        ("管理エージェントのステップの実行がエラーで完了しました。", "エラー", STRINGS),
+    ],
+)
+def test_a_run_with_export_errors(site: Site, text: str, level: str, data: dict[str, Any]) -> None:
+    site.cycle("started")
+    site.log("ADSync", 6100, text, level=level, data=data)
+    site.cycle("completed")
+    found = site.open("engine.export_run_errors")
+    assert found is not None
+    [run] = found.evidence["runs"]
+    assert (run["connector"], run["run_profile"], run["export_errors"]) == (
+        "contoso.onmicrosoft.com - AAD",
+        "Export",
+        4,
+    )
+    site.cycle("started")
+    assert site.open("engine.export_run_errors") is not None
+    site.cycle("completed")
+    assert site.open("engine.export_run_errors") is None
+
+
+def test_a_run_with_warnings_and_the_noise_beside_a_step_error_are_quiet(site: Site) -> None:
+    warned = REPORT_01.replace('"4"', '"0"').replace('Warnings               : "0"', 'Warnings               : "3"')
+    site.log("ADSync", 6100, warned, data={})
+    site.log("ADSync", 6100, REPORT_01, level="Information", data={})
+    for number in (6311, 6401, 6301, 6309, 6801, 6803, 6110):
+        site.log("ADSync", number, "The server encountered an unexpected error while performing a callback operation.")
+    assert [each.detection for each in site.pipeline.open().values()] == []
+
+
+def test_an_object_that_is_refused_names_who_holds_the_value(site: Site) -> None:
+    site.ad("kim", userPrincipalName="kim@contoso.com", proxyAddresses=["SMTP:kim@contoso.com"])
+    site.cloud("kim-cloud", userPrincipalName="kim@contoso.com", displayName="Kim of the cloud",
+               proxyAddresses=["SMTP:kim@contoso.com"], onPremisesImmutableId="AAAAAAAAAAAAAAAAAAAAAA==")  # fmt: skip
+    site.cycle("started")
+    site.log("ADSync", 6941, REPORT_03 + dn("kim"))
+    site.cycle("completed")
+    found = site.open("flow.export_error")
+    assert found is not None and found.severity == "high"
+    assert found.subject.key == f"user/{TENANT}/{immutable_id_of_guid(guid_of('kim'))}"
+    said = {name: found.evidence[name] for name in ("error_name", "attribute", "value", "held_by")}
+    assert said == {
+        "error_name": "InvalidSoftMatch", "attribute": "proxyAddresses", "value": "SMTP:kim@contoso.com",
+        "held_by": ["Kim of the cloud (kim@contoso.com)"],
+    }  # fmt: skip
+    assert "source anchor" in found.evidence["advice"]
+    explained_by = finding_id("conflict.address_owned_by_cloud_object", f"address/{TENANT}/kim@contoso.com")
+    assert found.cause == explained_by and explained_by in site.pipeline.open()
+
+
+@pytest.mark.parametrize("kind", [ObjectKind.GROUP, ObjectKind.CONTACT, ObjectKind.USER])
+def test_every_kind_of_object_is_found_whenever_it_is_read(site: Site, kind: ObjectKind) -> None:
+    site.log("ADSync", 6941, REPORT_03 + dn("sales"))
+    assert site.open("flow.export_error") is None, "nobody has read it"
+    site.ad("sales", kind, displayName="Sales", mail="kim@contoso.com")
+    found = site.open("flow.export_error")
+    assert found is not None and found.subject.kind == kind.value and found.forest == "corp"
+
+
+def test_a_refusal_ends_with_the_export_that_tells_no_more_of_it(site: Site) -> None:
+    site.ad("kim", userPrincipalName="kim@contoso.com")
+    for _ in range(2):
+        site.cycle("started")
+        site.log("ADSync", 6941, REPORT_03 + dn("kim"))
+        assert site.open("flow.export_error") is not None
+        site.cycle("completed")
+    site.cycle("started")
+    assert site.open("flow.export_error") is not None
+    site.log("ADSync", 6050, "", data={"param1": "contoso.onmicrosoft.com - AAD", "param2": "Export"})
+    site.cycle("completed")
+    assert site.open("flow.export_error") is not None, "nothing was exported"
+    site.cycle("started")
+    site.cycle("completed")
+    assert site.open("flow.export_error") is None
+
+
+def test_the_deletion_threshold(site: Site) -> None:
+    site.log(DIRSYNC, 116, REPORT_10, level="Warning")
+    found = site.open("engine.deletion_threshold_reached")
+    assert found is not None and (found.evidence["pending_deletes"], found.evidence["threshold"]) == (100, 50)
+
+
+@pytest.mark.parametrize("level", ["Information", "Informationen"])
+def test_the_settings_of_the_threshold_are_no_fault(site: Site, level: str) -> None:
+    site.log(DIRSYNC, 116, "Deletion threshold on AADC01: enabled, 500 objects", level=level)
+    site.log(DIRSYNC, 115, "Access to Windows Azure Active Directory has been denied.", level=level)
+    assert site.pipeline.open() == {}
