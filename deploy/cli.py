@@ -269,25 +269,27 @@ def main() -> None:
     """Run the command; every error is a sentence on stderr. Exit: 0 well, 1 failed, 2 usage or configuration."""
     from deploy.broker.process import BrokerError
     from streams.runtime.kafka_ping import KafkaUnreachableError
+    from streams.runtime.printable import printable_lines
 
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as error:
+        error.message = printable_lines(error.message)
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except SettingsError as error:
-        where = f" {error.file}" if error.file else ""
-        click.echo(f"synchealth: the configuration{where} has {len(error.faults)} fault(s):\n{error}", err=True)
+        where, told = f" {error.file}" if error.file else "", printable_lines(str(error))
+        click.echo(f"synchealth: the configuration{where} has {len(error.faults)} fault(s):\n{told}", err=True)
         sys.exit(EXIT_SETTINGS)
     except KafkaUnreachableError as error:
-        click.echo(f"synchealth: {error}", err=True)
+        click.echo(f"synchealth: {printable_lines(str(error))}", err=True)
         sys.exit(EXIT_SETTINGS)
     except (SyncHealthError, BrokerError) as error:
-        click.echo(f"synchealth: {error}", err=True)
+        click.echo(f"synchealth: {printable_lines(str(error))}", err=True)
         sys.exit(EXIT_FAILED)
 
 

@@ -20,6 +20,7 @@ from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.topics import DEADLETTERS
 from streams.runtime.clock import rfc3339
+from streams.runtime.printable import printable
 from streams.runtime.settings import KafkaSettings
 
 _PATIENCE_S = 15.0
@@ -66,7 +67,8 @@ def list_(config: Path | None, reason: str | None, stage: str | None, limit: int
         table.add_column(name, overflow="fold")
     for letter in found:
         where = f"{letter.topic}/{letter.partition}@{letter.offset}" if letter.topic else "never in Kafka"
-        table.add_row(rfc3339(letter.ts_ms), letter.stage, letter.reason, where, letter.key or "", letter.error)
+        words = (letter.stage, letter.reason, where, letter.key or "", letter.error)
+        table.add_row(rfc3339(letter.ts_ms), *map(printable, words))
     show(terminal, table if found else "no dead letters")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -15,6 +16,7 @@ from deploy.finding_timeline import timeline
 from deploy.findings_source import Explained
 from deploy.findings_table import SEVERITY_STYLE, STATE_STYLE, in_words, name_of, since
 from streams.contracts.finding import Finding, FindingState
+from streams.runtime.printable import shown
 
 _SIDES = {"ad": "Active Directory", "entra": "Entra ID"}
 # role -> what it means for the reader, and how it is coloured; a role without words speaks for itself
@@ -38,6 +40,7 @@ _ROLES = {
 
 def finding_page(explained: Explained, *, title: str, now_ms: int) -> RenderableType:
     """Everything known of a finding; `title` is the detection's."""
+    explained = _shown(explained)
     finding = explained.finding
     parts: list[RenderableType] = [_head(finding, title, now_ms)]
     if finding.counterparts:
@@ -56,6 +59,17 @@ def finding_page(explained: Explained, *, title: str, now_ms: int) -> Renderable
         parts.append(_section("What follows from it", Group(*_consequences(explained.consequences))))
     parts.append(_section("Timeline", timeline(explained, now_ms)))
     return Group(*parts)
+
+
+def _shown(explained: Explained) -> Explained:
+    return replace(
+        explained,
+        finding=shown(explained.finding),
+        history=list(map(shown, explained.history)),
+        facts=[(shown(origin), shown(fact)) for origin, fact in explained.facts],
+        events=list(map(shown, explained.events)),
+        consequences=list(map(shown, explained.consequences)),
+    )
 
 
 def _head(finding: Finding, title: str, now_ms: int) -> Panel:

@@ -38,6 +38,7 @@ _PAGE_WIDTH = 120  # longer lines are hard to read
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Lines of the table.")
 @click.option("--json", "as_json", is_flag=True, help="One finding per line, whole; with --watch one per change.")
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet, every finding.")
+@click.option("--csv-raw", is_flag=True, help="CSV with every value as it is: for machines, never for a spreadsheet.")
 @click.option("--group-by", type=click.Choice(sorted(GROUPS)), help="Count them by organisational unit, system, …")
 @click.option("--watch", is_flag=True, help="Go on and show every change as it comes, until Ctrl-C.")
 @where_kafka_is
@@ -53,6 +54,7 @@ def findings(
     limit: int,
     as_json: bool,
     as_csv: bool,
+    csv_raw: bool,
     group_by: str | None,
     watch: bool,
     config: Path | None,
@@ -63,6 +65,7 @@ def findings(
     Exit 3: nothing is found, and that says nothing, since not everything is known (a source that is silent or not
     read whole yet, workers that are behind).
     """
+    as_csv |= csv_raw
     if sum((as_json, as_csv, group_by is not None)) > 1 or (watch and (as_csv or group_by)):
         raise click.UsageError("--json, --csv and --group-by exclude each other; --watch goes with --json only")
     asked = FindingFilter(family, detection, severity, tenant, forest, search, older_than)
@@ -95,7 +98,7 @@ def findings(
             write_json({**msgspec.to_builtins(finding), "freshness": fresh.document()})
     elif as_csv:
         say_freshness(fresh)
-        write_csv(chosen, sys.stdout)
+        write_csv(chosen, sys.stdout, raw=csv_raw)
     else:
         terminal = console()
         say_freshness(fresh, terminal)

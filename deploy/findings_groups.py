@@ -11,7 +11,9 @@ from typing import IO
 from rich.table import Table
 from rich.text import Text
 
+from deploy.spreadsheet import as_it_is, cell
 from streams.contracts.finding import Finding
+from streams.runtime.printable import printable
 
 _COMMA = re.compile(r"(?<!\\),")
 _NONE = "(none)"
@@ -61,12 +63,13 @@ def groups_table(findings: Sequence[Finding], by: str) -> Table:
     table.add_column("OF WHICH", overflow="fold")
     for group, counted in sorted(groups.items(), key=lambda item: (-item[1].total(), item[0])):
         parts = ", ".join(f"{detection} {number}" for detection, number in counted.most_common())
-        table.add_row(str(counted.total()), Text(group), Text(parts))
+        table.add_row(str(counted.total()), Text(printable(group)), Text(parts))
     return table
 
 
-def write_csv(findings: Sequence[Finding], file: IO[str]) -> None:
-    """The findings with a header line. A text that a spreadsheet would take for a formula gets a quote before it."""
+def write_csv(findings: Sequence[Finding], file: IO[str], *, raw: bool = False) -> None:
+    """The findings with a header line. A text that a spreadsheet would run gets a quote before it, unless `raw`."""
+    as_cell = as_it_is if raw else cell
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
     for finding in findings:
@@ -77,10 +80,4 @@ def write_csv(findings: Sequence[Finding], file: IO[str]) -> None:
             subject.user_principal_name, subject.distinguished_name, subject.object_guid, subject.entra_id,
             finding.summary,
         )  # fmt: skip
-        writer.writerow([plain(value) for value in row])
-
-
-def plain(value: str | None) -> str:
-    """A text as a spreadsheet may have it: one that it would take for a formula gets a quote before it."""
-    text = value or ""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+        writer.writerow([as_cell(value) for value in row])

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from streams.contracts.finding import Finding, FindingState, Holder, Severity
 from streams.contracts.times import parse_rfc3339
+from streams.runtime.printable import shown
 
 SEVERITY_STYLE = {
     Severity.CRITICAL: "bold white on red",
@@ -96,7 +97,7 @@ def findings_table(
     if several_tenants and width >= 140:
         table.add_column("TENANT", no_wrap=True)
     table.add_column("ID", no_wrap=True, style="dim")
-    for finding in findings[:limit]:
+    for finding in map(shown, findings[:limit]):
         open_ = finding.state is FindingState.OPEN
         cells: list[RenderableType] = [Text(finding.severity.value, style=SEVERITY_STYLE[finding.severity])]
         if mixed:

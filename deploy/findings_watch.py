@@ -14,8 +14,8 @@ from rich.live import Live
 from deploy.findings_source import Findings
 from deploy.findings_table import findings_table, ordered
 from deploy.freshness_source import read_freshness
+from deploy.terminal import write_json
 from sinks.consumer import TopicReader
-from streams.contracts.codec import encode
 from streams.contracts.errors import RetriableError
 from streams.contracts.finding import Finding
 from streams.contracts.topics import FINDINGS
@@ -64,7 +64,7 @@ def watch_json(settings: KafkaSettings, concerns: Filter) -> None:
 
     def show(_known: Findings, change: Finding | None) -> None:
         if change is not None and concerns(change):
-            sys.stdout.buffer.write(encode(change) + b"\n")
+            write_json(change)
             sys.stdout.flush()
 
     _follow(settings, show)

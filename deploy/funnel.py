@@ -12,9 +12,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from deploy.findings_groups import container_of, plain
+from deploy.findings_groups import container_of
+from deploy.spreadsheet import as_it_is, cell
 from streams.detections.detection import Thresholds
 from streams.engine.census import JOINED, STAGES, place, system
+from streams.runtime.printable import printable
 from streams.views.device import DeviceView
 
 _NONE = "(none)"
@@ -120,7 +122,7 @@ def funnel_table(groups: Mapping[str, Funnel], by: str) -> RenderableType:
     for heading in ("JOINED", "OF", *(_HEADINGS.get(stage, stage).upper() for stage in STAGES), "APART"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, funnel in groups.items():
-        _line(table, Text(name), funnel)
+        _line(table, Text(printable(name)), funnel)
     whole = total(groups)
     if len(groups) > 1:
         _line(table, Text("all", style="bold"), whole)
@@ -139,11 +141,12 @@ def _number(number: int) -> Text:
     return Text(f"{number:,}", style="" if number else "dim")
 
 
-def write_csv(groups: Mapping[str, Funnel], by: str, file: IO[str]) -> None:
-    """One line per group with a header; a column for every reason that occurs."""
+def write_csv(groups: Mapping[str, Funnel], by: str, file: IO[str], *, raw: bool = False) -> None:
+    """One line per group with a header; a column for every reason that occurs. raw: names as they are."""
+    as_cell = as_it_is if raw else cell
     reasons = sorted(total(groups).excluded)
     writer = csv.writer(file)
     writer.writerow([by, "counted", "joined", *STAGES, *(f"excluded_{reason}" for reason in reasons)])
     for name, funnel in groups.items():
         numbers = [funnel.counted, funnel.joined, *(funnel.places[each] for each in (*STAGES, *reasons))]
-        writer.writerow([plain(name), *numbers])
+        writer.writerow([as_cell(name), *numbers])

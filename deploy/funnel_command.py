@@ -31,13 +31,23 @@ _PREFIX = f"{KIND}/".encode()
 @click.option("--tenant", help="Only this tenant; the start of its id is enough.")
 @click.option("--json", "as_json", is_flag=True, help="One group per line.")
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet.")
+@click.option("--csv-raw", is_flag=True, help="CSV with every value as it is: for machines, never for a spreadsheet.")
 @where_kafka_is
-def funnel(by: str, tenant: str | None, as_json: bool, as_csv: bool, config: Path | None, kafka: str | None) -> None:
+def funnel(
+    by: str,
+    tenant: str | None,
+    as_json: bool,
+    as_csv: bool,
+    csv_raw: bool,
+    config: Path | None,
+    kafka: str | None,
+) -> None:
     """Count computers by stage of hybrid join; those that need not join are counted apart.
 
     The worker's own view of each computer is read from Kafka, so that the numbers are those of the dashboard.
     Exit 3: no computer is known, and not everything has been read.
     """
+    as_csv |= csv_raw
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     settings = installation(config, kafka)
@@ -51,7 +61,7 @@ def funnel(by: str, tenant: str | None, as_json: bool, as_csv: bool, config: Pat
     groups = funnels((each for each in standings if tenant is None or each.tenant.startswith(tenant)), by)
     if as_csv:
         say_freshness(fresh)
-        write_csv(groups, by, sys.stdout)
+        write_csv(groups, by, sys.stdout, raw=csv_raw)
     elif as_json:
         for name, found in groups.items():
             write_json({by: name, **found.document(), "freshness": fresh.document()})

@@ -1,26 +1,48 @@
-"""How commands that read Kafka ask and answer: where Kafka is, a console, a sign of life, pages for pipes."""
+"""How commands ask and answer: where Kafka is, a console, a sign of life, pages for pipes.
+
+Whatever a command prints goes through here, because names in directories are a stranger's words.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from deploy.freshness import Freshness
 from streams.contracts.codec import encode
 from streams.contracts.errors import SettingsError, SyncHealthError
 from streams.runtime.kafka_ping import require_answer
 from streams.runtime.logs import configure_logs
+from streams.runtime.printable import printable, printable_lines
 from streams.runtime.settings import KafkaSettings, Settings, load_settings
 from streams.runtime.settings_path import find_settings
 
 _PIPE_WIDTH = 200
+
+
+class SafeConsole(Console):
+    """A console that takes no markup, and lets no control character of what it is given out."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"highlight": False, "markup": False, "emoji": False, **options})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Rich's own control segments (cursor, screen) stay; the text of all others is made printable."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable_lines(segment.text), segment.style)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line of plain text."""
+    click.echo(printable(text), err=err)
 
 
 class SettingsFault(click.ClickException):
@@ -78,17 +100,17 @@ def say_freshness(fresh: Freshness, terminal: Console | None = None) -> None:
     if terminal is not None:
         show(terminal, fresh.headline())
     else:
-        click.echo(fresh.headline().plain, err=True)
+        click.echo(printable_lines(fresh.headline().plain), err=True)
 
 
 def console() -> Console:
     """The terminal, or a wide page for a pipe."""
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PIPE_WIDTH)
+    return SafeConsole() if sys.stdout.isatty() else SafeConsole(width=_PIPE_WIDTH)
 
 
 def reading() -> AbstractContextManager[object]:
     """Says that it is at work, on a terminal: a large topic takes seconds."""
-    return Console(stderr=True).status("reading Kafka …") if sys.stderr.isatty() else nullcontext()
+    return SafeConsole(stderr=True).status("reading Kafka …") if sys.stderr.isatty() else nullcontext()
 
 
 def show(terminal: Console, page: RenderableType) -> None:
@@ -102,5 +124,13 @@ def show(terminal: Console, page: RenderableType) -> None:
 
 
 def write_json(document: object) -> None:
-    """One document per line, for machines."""
-    sys.stdout.buffer.write(encode(document) + b"\n")
+    """One document per line, for machines; what a terminal would act on is escaped there as JSON allows."""
+    raw = encode(document)
+    if sys.stdout.isatty():
+        raw = "".join(c if c.isprintable() else _json_escape(c) for c in raw.decode()).encode()
+    sys.stdout.buffer.write(raw + b"\n")
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

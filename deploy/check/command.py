@@ -8,8 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-import orjson
-from rich.console import Console
 from rich.text import Text
 
 from deploy.check.eventlog import check_eventlog
@@ -19,10 +17,11 @@ from deploy.check.line import Line, Mark, fault, gap, good
 from deploy.check.pipeline import check_pipeline
 from deploy.check.prometheus import check_prometheus
 from deploy.check.tenant import check_tenant
-from deploy.terminal import config_option
+from deploy.terminal import SafeConsole, config_option, write_json
 from streams.reference_data import tables
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import configure_logs
+from streams.runtime.printable import printable
 from streams.runtime.settings import Settings, load_settings
 from streams.runtime.settings_path import find_settings
 
@@ -44,11 +43,11 @@ def check(config: Path | None, prometheus: str | None, as_json: bool) -> None:
     config = find_settings(config)
     settings = load_settings(config)
     faults = 0
-    console = Console(highlight=False)
+    console = SafeConsole()
     for line in lines(settings, config, prometheus or settings.prometheus.url):
         faults += line.mark is Mark.FAULT
         if as_json:
-            click.echo(orjson.dumps(asdict(line)))
+            write_json(asdict(line))
         else:
             _print(console, line)
     if not as_json:
@@ -85,9 +84,9 @@ def check_tables(at_ms: int) -> Line:
     return good("reference tables", f"versions, dates and codes are as of {oldest} or later")
 
 
-def _print(console: Console, line: Line) -> None:
+def _print(console: SafeConsole, line: Line) -> None:
     sign, style = _SIGN[line.mark]
-    text = Text.assemble((f"{sign} ", style), (f"{line.area}: ", "bold"), line.what)
+    text = Text.assemble((f"{sign} ", style), (f"{printable(line.area)}: ", "bold"), printable(line.what))
     if line.advice:
-        text.append(f"\n    → {line.advice}", style="cyan")
+        text.append(f"\n    → {printable(line.advice)}", style="cyan")
     console.print(text, soft_wrap=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import FrameType
 
 import click
-from rich.console import Console
 
 from deploy.demo import report
 from deploy.demo.screen import LiveScreen, PlainScreen, Scene, Screen, cycle_line
@@ -21,6 +20,7 @@ from deploy.demo.watcher import FindingsWatcher
 from deploy.lab.stories import STORIES, WRITE_DEVICES
 from deploy.lab.stories.player import Player
 from deploy.lab.sync.report import CycleReport
+from deploy.terminal import SafeConsole
 from streams.contracts.finding import Finding, FindingState
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import configure_logs
@@ -58,7 +58,7 @@ def demo(
     wishes = Wishes(
         objects=objects, speed=speed, kafka=kafka, directory=directory, device_writeback=story in WRITE_DEVICES
     )
-    performance = _Performance(wishes, story, Console())
+    performance = _Performance(wishes, story, SafeConsole())
     code = performance.run(until_done=until_done, timeout_s=timeout, json_file=json_file)
     sys.exit(code)
 
@@ -66,7 +66,7 @@ def demo(
 class _Performance:
     """One run of the demo."""
 
-    def __init__(self, wishes: Wishes, story: str, console: Console) -> None:
+    def __init__(self, wishes: Wishes, story: str, console: SafeConsole) -> None:
         self._wishes, self._story, self._console = wishes, story, console
         self._scene = Scene(title=f"synchealth demo: {story}")
         self._screen: Screen = (LiveScreen if console.is_terminal else PlainScreen)(console, self._scene)
@@ -103,7 +103,7 @@ class _Performance:
                 )
                 report.write(found, json_file)
         for fault in faults if until_done else ():
-            self._console.print(fault, style="red", markup=False, highlight=False)
+            self._console.print(fault, style="red")
         self._summary(player)
         return 1 if until_done and faults else 0
 
@@ -174,4 +174,4 @@ class _Performance:
 
     def _summary(self, player: Player) -> None:
         done = sum(found.done for found in player.progress.values())
-        self._console.print(f"{done} of {len(player.progress)} expected findings opened and resolved", highlight=False)
+        self._console.print(f"{done} of {len(player.progress)} expected findings opened and resolved")

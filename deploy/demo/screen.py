@@ -10,7 +10,6 @@ from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +18,7 @@ from deploy.demo.sources import SourceState
 from deploy.lab.stories.player import Progress
 from deploy.lab.sync.report import CycleReport
 from streams.contracts.finding import Finding, FindingState
+from streams.runtime.printable import printable
 
 _STYLE = {"critical": "bold white on red", "high": "red", "medium": "yellow", "low": "cyan"}
 _RECENT = 6
@@ -77,7 +77,7 @@ class PlainScreen:
 
     def _print(self, line: str) -> None:
         with self._scene.lock:
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveScreen:
@@ -109,8 +109,8 @@ class LiveScreen:
 
 def render(scene: Scene, height: int) -> RenderableType:
     """The scene on a screen of so many lines: open findings first, the newest on top, as many as there is room for."""
-    story = Text("\n".join(scene.told) or "…", overflow="ellipsis", no_wrap=True)
-    head = Panel(story, title=escape(scene.title), title_align="left", subtitle=_clock(scene), subtitle_align="right")
+    story = Text("\n".join(map(printable, scene.told)) or "…", overflow="ellipsis", no_wrap=True)
+    head = Panel(story, title=Text(scene.title), title_align="left", subtitle=_clock(scene), subtitle_align="right")
     room = max(4, height - _RECENT - len(scene.sources) - 9)
     return Group(head, _findings(scene, room), _sources(scene))
 
@@ -132,7 +132,7 @@ def _findings(scene: Scene, room: int) -> RenderableType:
         table.add_row(
             Text("✓" if resolved else "●", style=style),
             Text(each.detection.partition(".")[2], style=style),
-            Text(each.summary, style="dim" if resolved else ""),
+            Text(printable(each.summary), style="dim" if resolved else ""),
             _ms(progress.open_latency_ms if progress else None),
             _ms(progress.resolve_latency_ms if progress and resolved else None),
         )

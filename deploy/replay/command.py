@@ -21,12 +21,12 @@ from deploy.replay.documents import documents
 from deploy.replay.reading import Read, read
 from deploy.replay.rehearsal import Rehearsal
 from deploy.scan.progress import shown_progress
-from deploy.scan.writers import printable
 from deploy.terminal import console, show
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import parse_rfc3339, rfc3339
 from streams.detections.registry import all_detections
+from streams.runtime.printable import printable
 
 RECOGNISED, NOT_ALL, FAILURE = 0, 1, 2
 # Most of what must stand a while before it opens does so within this; --at lets more time pass.

@@ -14,11 +14,12 @@ import click
 from deploy.scan.progress import shown_progress
 from deploy.scan.run import Outcome, Writer, run_scan
 from deploy.scan.setup import Directory, open_input, profile_and_tenant
-from deploy.scan.writers import CsvWriter, JsonLinesWriter, TableWriter
+from deploy.scan.writers import CsvWriter, JsonLinesWriter, RawCsvWriter, TableWriter
+from deploy.terminal import say
 from streams.contracts.errors import SyncHealthError
 
 CLEAN, FINDINGS, FAILURE = 0, 1, 2
-_WRITERS = {"table": TableWriter, "csv": CsvWriter, "json": JsonLinesWriter}
+_WRITERS = {"table": TableWriter, "csv": CsvWriter, "csv-raw": RawCsvWriter, "json": JsonLinesWriter}
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -42,7 +43,8 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--alternate-login", is_flag=True, help="IdFix's setting: no rule on the UPN (profile idfix).")
 @click.option("--verified-domain", "domains", multiple=True, help="A domain of the tenant; repeat (profile entra).")
 @click.option("--tlds", type=_file, help="Top-level domains, one a line: IANA's list, or IdFix's domains.txt.")
-@click.option("--format", "kind", type=click.Choice(list(_WRITERS)), default="table", show_default=True)
+@click.option("--format", "kind", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--csv-raw", is_flag=True, help="CSV with every value as it is: for machines, never for a spreadsheet.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output.")
 @click.option("--warnings/--no-warnings", default=True, show_default=True, help="What is accepted but confusing.")
 @click.option("--lenient", is_flag=True, help="Records that cannot be read do not make the scan a failure.")
@@ -60,6 +62,7 @@ def scan(
     domains: tuple[str, ...],
     tlds: Path | None,
     kind: str,
+    csv_raw: bool,
     output: Path | None,
     warnings: bool,
     lenient: bool,
@@ -81,14 +84,14 @@ def scan(
             _opened(output) as out,
             shown_progress() as progress,
         ):
-            writer: Writer = _WRITERS[kind](out)
+            writer: Writer = _WRITERS["csv-raw" if csv_raw else kind](out)
             outcome = run_scan(objects, rules, tenant, writer, warnings=warnings, progress=progress)
             problems = list(objects.problems)
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(FINDINGS) from None
     except (SyncHealthError, OSError) as error:
-        click.echo(f"scan failed: {error}", err=True)
+        say(f"scan failed: {error}", err=True)
         raise SystemExit(FAILURE) from error
     _report(outcome, problems)
     raise SystemExit(_exit_code(outcome, lenient))
@@ -112,7 +115,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
 
 def _report(outcome: Outcome, problems: list[str]) -> None:
     for problem in problems:
-        click.echo(f"not scanned: {problem}", err=True)
+        say(f"not scanned: {problem}", err=True)
     if outcome.problems > len(problems):
         click.echo(f"not scanned: {outcome.problems - len(problems)} more records", err=True)
     checked = outcome.objects - outcome.left_out

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from deploy.scan.run import Step
+from deploy.terminal import SafeConsole
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def shown_progress() -> Iterator[Step]:
         BarColumn(),
         MofNCompleteColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=SafeConsole(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
         def step(doing: str, done: int, total: int | None) -> None:

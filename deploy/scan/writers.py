@@ -8,7 +8,9 @@ from typing import Any, TextIO
 
 import orjson
 
+from deploy.spreadsheet import as_it_is, cell
 from streams.hygiene.faults import Breach, ErrorName, Fault
+from streams.runtime.printable import printable
 
 CSV_COLUMNS = (
     "DISTINGUISHEDNAME", "COMMONNAME", "OBJECTCLASS", "ATTRIBUTE", "ERROR", "VALUE", "UPDATE", "PROPOSEDACTION",
@@ -32,7 +34,9 @@ class JsonLinesWriter:
 
 
 class CsvWriter:
-    """IdFix's spreadsheet: ERROR joins the names with a comma, as IdFix does."""
+    """IdFix's spreadsheet: ERROR joins the names with a comma, as IdFix does. What it would run is quoted."""
+
+    _cell = staticmethod(cell)
 
     def __init__(self, out: TextIO) -> None:
         self._writer = csv.writer(out)
@@ -40,22 +44,27 @@ class CsvWriter:
 
     def write(self, fault: Fault) -> None:
         """Write one row."""
-        self._writer.writerow(
-            (
-                fault.dn,
-                fault.common_name,
-                fault.object_class,
-                fault.attribute,
-                ", ".join(error for breach in fault.breaches for error in breach.errors),
-                fault.value or "",
-                fault.proposed_value or "",
-                str(fault.proposed_action),
-                "",
-            )
+        row = (
+            fault.dn,
+            fault.common_name,
+            fault.object_class,
+            fault.attribute,
+            ", ".join(error for breach in fault.breaches for error in breach.errors),
+            fault.value,
+            fault.proposed_value,
+            str(fault.proposed_action),
+            "",
         )
+        self._writer.writerow([self._cell(value) for value in row])
 
     def close(self) -> None:
         """Nothing comes last."""
+
+
+class RawCsvWriter(CsvWriter):
+    """The same with every value as it is: for IdFix's import, and for scripts."""
+
+    _cell = staticmethod(as_it_is)
 
 
 class TableWriter:
@@ -75,7 +84,7 @@ class TableWriter:
             self._dn = fault.dn
             self._line(printable(fault.dn))
         nothing = "(absent)" if ErrorName.BLANK in fault.errors else "(all values)"
-        self._line(f"  {fault.attribute}: {nothing if fault.value is None else printable(fault.value)}")
+        self._line(f"  {printable(fault.attribute)}: {nothing if fault.value is None else printable(fault.value)}")
         for breach in fault.breaches:
             self._line(f"    {printable(breach.describe())}")
         for forecast in dict.fromkeys(breach.forecast for breach in fault.breaches if breach.forecast):
@@ -90,13 +99,6 @@ class TableWriter:
     def _line(self, text: str) -> None:
         cut = text[: self._width - 1] + "…" if self._width and len(text) > self._width else text
         self._out.write(cut + "\n")
-
-
-def printable(text: str) -> str:
-    """The text with control and invisible characters as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _entry(fault: Fault) -> dict[str, Any]:

@@ -10,13 +10,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from streams.runtime.redaction import redacted
+
 LONGEST_REASON = 1000
 _LONGEST_TEXT = 64_000
 _LONGEST_DETAIL = 1000
 
 GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 ANCHOR = r"[A-Za-z0-9+/]{4,}={0,2}"
-_SECRET = re.compile(r"((?:password|passwd|pwd)[\"']?[ \t]{0,5}[:=])[^\n]*", re.IGNORECASE)
 _ENGINE_HRESULT = re.compile(r"\bhr[ \t]{0,5}=[ \t]{0,5}(?:0x)?([0-9a-f]{8})\b", re.IGNORECASE)
 _HRESULT = re.compile(r"\b0x([89a-f][0-9a-f]{7})\b", re.IGNORECASE)
 _CONNECTOR = re.compile(
@@ -32,9 +33,9 @@ _SOURCE_ANCHOR = re.compile(rf"\bsource ?anchor(?:value)?[ \t]{{0,5}}[:=][ \t]{{
 
 
 def clean(message: str) -> str:
-    """The text with plain line ends, without what follows "password:" on its line, and not endless."""
+    """The text with plain line ends, without what may be a secret, and not endless."""
     plain = message[:_LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n")
-    return _SECRET.sub(r"\1 ***", plain).strip()
+    return redacted(plain).strip()
 
 
 def reason_of(text: str | None) -> str | None:

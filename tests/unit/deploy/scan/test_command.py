@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deploy.scan.command import scan
-from deploy.scan.writers import CSV_COLUMNS, TableWriter, printable
+from deploy.scan.writers import CSV_COLUMNS, TableWriter
 from streams.hygiene.check import check
+from streams.runtime.printable import printable
 from tests.support.hygiene_subjects import IDFIX, UNKNOWN, thing
 
 

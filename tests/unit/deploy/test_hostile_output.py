@@ -1,0 +1,238 @@
+"""Names in directories are a stranger's words: none moves a cursor, turns a line, or runs in a spreadsheet."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import csv
+import io
+import sys
+from pathlib import Path
+
+import msgspec
+import orjson
+import pytest
+
+import deploy
+from deploy import deadletters, findings_command, funnel_command, terminal
+from deploy.check import command as check_command
+from deploy.check.line import Line, Mark
+from deploy.cli import main
+from deploy.demo.screen import PlainScreen, Scene, render
+from deploy.findings_source import Explained, Findings
+from deploy.freshness import Freshness, SourceFreshness
+from deploy.funnel import Standing
+from deploy.spreadsheet import cell
+from deploy.terminal import SafeConsole
+from streams.contracts.deadletter import DeadLetter
+from streams.contracts.errors import RetriableError
+from streams.contracts.events import Event, Log, Result
+from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
+from streams.contracts.finding import Finding
+from streams.runtime.settings import Settings
+from tests.support.findings import START_MS, TENANT, finding
+
+NAME = "".join((
+    "Ada ", "\x1b]0;mine\x07", "\x1b[2J\x1b[31m", "\x9b31m", "\x90q\x9c", "\u202eevil\u202c", "\u2066x\u2069", "\x00",
+    "\r", "\x08\x7f", "a[/]b[red]c[link=http://x]", "\u200b\ufeff", "\nforged", "\U000e0041", "\u2028z",
+))  # fmt: skip
+
+
+def hostile() -> Finding:
+    """Every text of it is, as far as a directory has a say."""
+    said = finding()
+    names = {"display_name": NAME, "distinguished_name": f"CN={NAME},OU={NAME}", "user_principal_name": NAME}
+    holders = [msgspec.structs.replace(each, **names, role=NAME, attributes=[NAME]) for each in said.counterparts]
+    return msgspec.structs.replace(
+        said, id="1" * 16, summary=f"{NAME} loses it", forest=NAME, counterparts=holders, cause=NAME, remediation=NAME,
+        evidence={NAME: [NAME, {NAME: NAME}]}, subject=msgspec.structs.replace(said.subject, **names),
+    )  # fmt: skip
+
+
+def explained(*_: object) -> Explained:
+    said = hostile()
+    fact = Fact(
+        op=Operation.UPDATED, object_id=said.counterparts[0].id, seq=1, ts_ms=START_MS, kind=ObjectKind.USER,
+        attributes={NAME: NAME, "distinguishedName": NAME},
+    )  # fmt: skip
+    event = Event(
+        id="e", log=Log.AUDIT, name=NAME, tenant=TENANT, ts_ms=START_MS, seen_ms=START_MS, server=NAME, reason=NAME,
+        initiator=NAME, user_principal_name=NAME, result=Result.FAILURE, details={"sync_server": NAME},
+    )  # fmt: skip
+    origin = Origin(name=NAME, side="ad", tenant=TENANT, forest=NAME)
+    return Explained(said, [said], [(origin, fact)], False, [event], False, [said])
+
+
+class Tty(io.TextIOWrapper):
+    """A terminal that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self._kept = io.BytesIO()
+        super().__init__(self._kept, encoding="utf-8", newline="", write_through=True)
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def text(self) -> str:
+        return self._kept.getvalue().decode()
+
+
+@pytest.fixture
+def tty(monkeypatch: pytest.MonkeyPatch) -> Tty:
+    """What the process writes to: a terminal without colours, so that every control character is the text's own."""
+    found = Tty()
+    for name, value in {"TERM": "dumb", "COLUMNS": "150"}.items():
+        monkeypatch.setenv(name, value)
+    return found
+
+
+def assert_harmless(text: str) -> None:
+    assert sorted({ascii(c) for c in text if not c.isprintable()} - {"'\\n'"}) == []
+    assert "\nforged" not in text
+    assert "\\x1b" in text or "\\u001b" in text, "it is shown all the same"
+
+
+def run(tty: Tty, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
+    monkeypatch.setattr(sys, "argv", ["synchealth", *words])
+    monkeypatch.setattr(sys, "stdout", tty)
+    if not isinstance(sys.stderr, Tty):
+        monkeypatch.setattr(sys, "stderr", tty)
+    fresh = Freshness(START_MS, [SourceFreshness("ad/corp", 15.0, None)], None)
+    for module in (terminal, check_command):
+        monkeypatch.setattr(module, "load_settings", lambda *_: Settings())
+        monkeypatch.setattr(module, "find_settings", lambda *_: Path("settings.toml"))
+    monkeypatch.setattr(terminal, "require_answer", lambda *_: None)
+    for module in (findings_command, funnel_command, deadletters):
+        monkeypatch.setattr(module, "read_freshness", lambda *_: fresh)
+    with contextlib.suppress(SystemExit):
+        main()
+    return tty.text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("findings",), ("findings", "--all"), ("findings", "--json"), ("explain", "1"), ("explain", "1", "--json"),
+     *(("findings", "--group-by", by) for by in ("ou", "forest"))],
+)  # fmt: skip
+def test_findings_and_explain(words: tuple[str, ...], tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings_command, "read_findings", lambda *_: Findings({"1": hostile()}))
+    monkeypatch.setattr(findings_command, "explain", explained)
+    text = run(tty, monkeypatch, *words)
+    assert_harmless(text)
+    if "--json" in words:
+        document = orjson.loads(text)
+        assert document.get("finding", document)["summary"] == hostile().summary, "JSON loses nothing"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_funnel(form: tuple[str, ...], tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing = Standing(TENANT, NAME, NAME, NAME, "registered")
+    monkeypatch.setattr(funnel_command, "read_standings", lambda *_: [standing])
+    assert_harmless(run(tty, monkeypatch, "funnel", "--by", "ou", *form))
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_dead_letters(form: tuple[str, ...], tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = DeadLetter(reason=NAME, error=NAME, stage=NAME, ts_ms=START_MS, original="", topic=NAME, key=NAME)
+    monkeypatch.setattr(deadletters, "_read", lambda *_: [letter])
+    assert_harmless(run(tty, monkeypatch, "deadletters", "list", "--config", "x.toml", *form))
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_check(form: tuple[str, ...], tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_command, "lines", lambda *_: [Line(NAME, Mark.FAULT, NAME, NAME)])
+    assert_harmless(run(tty, monkeypatch, "check", "--config", "x.toml", *form))
+
+
+def test_errors_that_quote_a_server(tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RetriableError(f"the server says {NAME}".replace("\n", " "))
+
+    monkeypatch.setattr(findings_command, "read_findings", refuse)
+    assert_harmless(run(tty, monkeypatch, "findings"))
+
+
+def test_scan_and_what_it_could_not_read(tty: Tty, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    people = tmp_path / "people.jsonl"
+    person = {"dn": f"CN={NAME},DC=corp", "objectClass": ["user"], "attributes": {"userPrincipalName": f"{NAME}@x"}}
+    unreadable = {"dn": NAME, "attributes": {NAME: {"x": 1}}}
+    people.write_bytes(orjson.dumps(person) + b"\n" + orjson.dumps(unreadable) + b"\n")
+    assert_harmless(run(tty, monkeypatch, "scan", "--input", str(people)))
+
+
+@pytest.mark.parametrize("what", ["changetype: \x1b]0;evil\x07", "\x1b[31mevil\x9b: x"])
+def test_scan_problems_of_ldif(what: str, tty: Tty, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    people = tmp_path / "people.ldif"
+    people.write_text(f"dn: CN=a,DC=b\n{what}\n\n", encoding="utf-8")
+    text = run(tty, monkeypatch, "scan", "--input", str(people))
+    assert all(c.isprintable() or c == "\n" for c in text), ascii(text)
+
+
+def test_the_demo(tty: Tty) -> None:
+    scene = Scene(title=NAME, findings={"1": hostile()})
+    scene.told.append(NAME)
+    plain = PlainScreen(SafeConsole(file=tty), scene)
+    plain.tell(NAME)
+    plain.finding(hostile(), None)
+    SafeConsole(file=tty).print(render(scene, 40))
+    assert_harmless(tty.text)
+
+
+def test_colours_are_ours_alone() -> None:
+    out = io.StringIO()
+    console = SafeConsole(file=out, force_terminal=True, color_system="truecolor")
+    console.print("[red]x[/red] \x1b[31my\x9b", style="bold")
+    assert out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "") == "[red]x[/red] \\x1b[31my\\x9b\n"
+
+
+def test_no_command_has_a_console_of_its_own() -> None:
+    """The kind: whoever writes a new command can only forget it by failing here."""
+    root = Path(deploy.__file__).parent
+    made = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Console"
+    }
+    assert made == set()
+
+
+FORMULAS = (
+    '=HYPERLINK("http://x")', "=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\t=1", "\r=1", "\n=1", "\tx",
+    "\rx", "\nx", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff201", " =1", "\u00a0=1",
+    "'=1", '"=1', " \uff1d1", "\ufeff=1", "\u200b=1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_spreadsheet_runs_no_cell(formula: str) -> None:
+    assert cell(formula) == f"'{formula}"
+
+
+@pytest.mark.parametrize("text", ["", "Ada Bo", "a=b", "ada@contoso.com", "CN=Ada,DC=corp", "1-2", "(=)"])
+def test_other_cells_stay_as_they_are(text: str) -> None:
+    assert cell(text) == text
+
+
+@pytest.mark.parametrize(("form", "quoted"), [(("--csv",), True), (("--csv-raw",), False)])
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_every_csv_is_quoted_and_raw_where_asked(
+    formula: str, form: tuple[str, ...], quoted: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    people = tmp_path / "people.jsonl"
+    person = {"dn": "CN=a", "objectClass": ["user"], "attributes": {"userPrincipalName": f"{formula} @x"}}
+    people.write_bytes(orjson.dumps(person))
+    said = msgspec.structs.replace(finding(), summary=formula)
+    monkeypatch.setattr(findings_command, "read_findings", lambda *_: Findings({"1": said}))
+    standing = Standing(TENANT, "f", formula, "s", "registered")
+    monkeypatch.setattr(funnel_command, "read_standings", lambda *_: [standing])
+    scanned = ("--format", "csv") if quoted else form
+    ways = (("findings", *form), ("funnel", "--by", "ou", *form), ("scan", "--input", str(people), *scanned))
+    for words in ways:
+        out = Tty()
+        monkeypatch.setattr(sys, "stderr", Tty())
+        run(out, monkeypatch, *words)
+        cells = [value for row in csv.reader(io.StringIO(out.text, newline="")) for value in row]
+        assert any(value.startswith(f"'{formula}") for value in cells) is quoted, (words, cells)
+        assert any(value.startswith(formula) for value in cells) is not quoted, (words, cells)

@@ -1,0 +1,56 @@
+"""Logs of libraries come out in our own shape, one line each, whatever their text holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from streams.runtime.logs import configure_logs, get_logger
+
+FORGED = 'refused\n{"event": "forged", "level": "info"} \x1b[31m\x9b\u202e'
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    before = list(root.handlers)
+    yield
+    for handler in [each for each in root.handlers if each not in before]:
+        root.removeHandler(handler)
+
+
+@pytest.mark.parametrize("name", ["kafka.conn", "aiokafka", "faust", "requests", "urllib3", "msal", "ldap3", "asyncio"])
+def test_json_where_json_is_asked_for(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logs(json=True)
+    configure_logs(json=True)  # by a second role of the same process: still one line each
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        logging.getLogger(name).exception("%s: Bearer abcdefghijklmnop0123456789", FORGED)
+    (line,) = capfd.readouterr().err.splitlines()
+    said = orjson.loads(line)
+    assert (said["component"], said["level"]) == (name, "error")
+    assert "forged" in said["event"] and "abcdefghijk" not in said["event"]
+    assert "Traceback" in said["exception"]
+
+
+def test_on_a_terminal_nothing_is_acted_on(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logs(json=False)
+    logging.getLogger("kafka.conn").error(FORGED)
+    get_logger("ours").error("refused", text=FORGED, code=1)
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(character.isprintable() for line in lines for character in line)
+
+
+def test_handlers_of_others_stay() -> None:
+    other = logging.NullHandler()
+    logging.getLogger().addHandler(other)
+    try:
+        configure_logs(json=True)
+        assert other in logging.getLogger().handlers
+    finally:
+        logging.getLogger().removeHandler(other)
