@@ -139,6 +139,7 @@ SOURCE_CONTACT_AGE = "time() - max by (source) (synchealth_producer_last_contact
 SOURCE_CHANGE_AGE = "time() - max by (source) (synchealth_producer_last_change_timestamp_seconds)"
 SOURCE_FACTS = "sum by (source, op) (rate(synchealth_producer_facts_published_total[$__rate_interval]))"
 SOURCE_ERRORS = "sum by (source, stage, error) (rate(synchealth_producer_errors_total[$__rate_interval]))"
+SOURCE_UNREAD = "sum by (provider, event_id) (increase(synchealth_producer_events_unread_total[1d]))"
 SOURCE_SNAPSHOT = "max by (source) (synchealth_producer_full_pass_objects)"
 
 WORKERS_UP = 'sum by (job) (up{job=~"synchealth-.*"})'

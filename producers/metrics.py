@@ -49,6 +49,11 @@ REJECTED = Counter(
     "Entries that could not be mapped and went to the dead letters, by reason.",
     ["source", "reason"],
 )
+UNREAD = Counter(
+    "synchealth_producer_events_unread_total",
+    "Windows events that no reader knows, by provider and id; other: foreign providers, and all beyond 100 kinds.",
+    ["source", "provider", "event_id"],
+)
 ERRORS = Counter(
     "synchealth_producer_errors_total",
     "Failed attempts, by stage (restore, read, deliver) and class of error.",

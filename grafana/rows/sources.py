@@ -45,7 +45,17 @@ def panels() -> list[Any]:
             "Climbs while a source is read in full (first snapshot or resync), then stays.",
             "short",
             (queries.SOURCE_SNAPSHOT, "{{source}}"),
-            width=24,
+            width=12,
             height=6,
+        ),
+        lines(
+            "Windows events that nobody reads",
+            "Per day, by provider and id: what servers write and no reader knows. Other: foreign providers. None of "
+            "them is a fault; an id that matters is a gap of ours.",
+            "short",
+            (queries.SOURCE_UNREAD, "{{provider}} {{event_id}}"),
+            width=12,
+            height=6,
+            no_value="all are read",
         ),
     ]

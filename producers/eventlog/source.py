@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from producers import metrics
 from producers.eventlog.consumer import Place, Shipped, ShippedReader
 from producers.eventlog.event_hub import records_of
-from producers.eventlog.winlogbeat import winlogbeat_events
+from producers.eventlog.winlogbeat import OTHER, unread, winlogbeat_events
 from producers.sequence import last_number
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
@@ -28,6 +30,8 @@ from streams.runtime.logs import get_logger
 from streams.runtime.settings import EventLogSettings, KafkaConnection
 
 _POLL_S = 1.0
+# Kinds of unread events that are told apart, so that whatever is shipped, labels stay bounded.
+_MOST_KINDS = 100
 
 _NUMBER = re.compile("[0-9]{1,9}")
 
@@ -63,6 +67,7 @@ class EventLogSource:
             settings.connection(own), settings.topics, f"synchealth-eventlog-{settings.name}"
         )
         self._clock = clock
+        self.unread: Counter[tuple[str, str]] = Counter()
         self._sequence = Sequence()
         self._stopped = threading.Event()
 
@@ -117,8 +122,19 @@ class EventLogSource:
                 self._map_hub(record, document, seen_ms, into)
             else:
                 into.events += winlogbeat_events(document, self.origin.tenant, seen_ms)
+                self._count_unread(document)
         except InvalidRecordError as error:
             into.rejected.append(_refused(record, error, record.value or b"", seen_ms))
+
+    def _count_unread(self, document: Any) -> None:
+        """So that an installation shows what its servers write and we do not read."""
+        kind = unread(document)
+        if kind is None:
+            return
+        if kind not in self.unread and len(self.unread) >= _MOST_KINDS:
+            kind = (OTHER, OTHER)
+        self.unread[kind] += 1
+        metrics.UNREAD.labels(self.origin.name, *kind).inc()
 
     def _map_hub(self, record: Shipped, document: Any, seen_ms: int, into: _Mapped) -> None:
         """A message holds many records, and a bad one among them is a dead letter of its own."""

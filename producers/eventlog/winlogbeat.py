@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from producers.eventlog import adsync, engine_cycle, password_hash, password_reset, registration, security
+from producers.eventlog.known import KNOWN
 from producers.eventlog.text import clean
 from producers.eventlog.windows import WindowsEvent, level_of, named_data, parameters_of
 from producers.eventlog.wire import Said
@@ -24,6 +25,7 @@ ADSYNC = "adsync"
 DIRECTORY_SYNCHRONIZATION = "directory synchronization"
 DEVICE_REGISTRATION = "user device registration"
 SECURITY = "security"
+OTHER = "other"
 # Providers as Windows names them, in lower case -> as we name them; nobody else's events are ours.
 _PROVIDERS = {
     PASSWORD_RESET: PASSWORD_RESET,
@@ -96,6 +98,16 @@ def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
         )
         for number, one in enumerate(said, 1)
     ]
+
+
+def unread(document: Any) -> tuple[str, str] | None:
+    """Provider and id of a document that no reader knows, ("other", "other") for a foreign provider; else None."""
+    winlog, ecs = _inner(_table(document), "winlog"), _inner(document, "event")
+    provider = _PROVIDERS.get(_text(winlog.get("provider_name") or ecs.get("provider")).strip().lower())
+    if provider is None:
+        return OTHER, OTHER
+    event_id = _whole(winlog.get("event_id"), ecs.get("code"), "winlog.event_id")
+    return None if event_id in KNOWN[provider].ids else (provider, str(event_id))
 
 
 def _server(value: Any) -> str:

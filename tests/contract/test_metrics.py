@@ -34,6 +34,7 @@ OTHER_METRICS = ("producers.metrics", "streams.agents.metrics")
 BOUNDED = {"detection", "family", "severity", "tenant", "forest", "transition", "reason", "topic", "le", "version"}
 BOUNDED |= {"source", "op", "stage", "error", "partition", "agent", "view", "process", "table", "side"}
 # Logs are three; the rest are words of ours, families of systems, Connect servers, and the largest units of a forest.
+BOUNDED |= {"provider", "event_id"}  # a known provider and 100 ids at most: producers/eventlog/source.py
 BOUNDED |= {"log", "kind", "state", "class", "server", "system", "age", "unit"}
 # What an object could look like, in every field that a record has.
 OBJECTS = (

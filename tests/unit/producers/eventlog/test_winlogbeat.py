@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.lab import events as lab
-from producers.eventlog.winlogbeat import winlogbeat_events
+from producers.eventlog.winlogbeat import unread, winlogbeat_events
 from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event, Log, Result
@@ -207,6 +207,19 @@ def test_password_hash_synchronization(
 )
 def test_what_is_not_watched_is_left_out(provider: str, event_id: int) -> None:
     assert events(provider, event_id, "x") == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "event_id", "kind"),
+    [
+        (lab.ADSYNC, 6100, None),
+        (lab.ADSYNC, 6012, ("adsync", "6012")),
+        (lab.DIRECTORY_SYNCHRONIZATION, 999, ("directory synchronization", "999")),
+        ("MSExchange ADAccess", 2080, ("other", "other")),
+    ],
+)
+def test_what_no_reader_knows_is_named(provider: str, event_id: int, kind: tuple[str, str] | None) -> None:
+    assert unread(document(provider, event_id, "x")) == kind
 
 
 def test_passwords_and_the_data_of_an_event_are_never_kept() -> None:
