@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from deploy.check.eventlog import check_eventlog
+from deploy.check.eventlog import eventlog_lines
 from deploy.check.forest import check_forest
 from deploy.check.kafka import check_kafka
 from deploy.check.line import Line, Mark, fault, gap, good
@@ -69,7 +69,7 @@ def lines(settings: Settings, config: Path | None, prometheus: str = "") -> Iter
     for tenant in settings.tenant:
         yield from check_tenant(tenant)
     for table in settings.eventlog:
-        yield check_eventlog(table, settings.kafka)
+        yield from eventlog_lines(table, settings.kafka)
     yield from check_pipeline(settings)
     if prometheus:
         yield from check_prometheus(prometheus, settings)

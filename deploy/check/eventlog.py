@@ -1,15 +1,19 @@
-"""One place where others leave events: its Kafka answers, its topics exist, and we may read them."""
+"""One place where others leave events: its Kafka answers, its topics exist, we may read them, and who ships there."""
 
 from __future__ import annotations
 
 import time
 
 from deploy.check.line import Line, fault, good
+from deploy.check.servers import server_lines
 from producers.eventlog.consumer import ShippedReader
 from streams.contracts.errors import FatalError, RetriableError
+from streams.runtime.clock import now_ms
 from streams.runtime.settings import EventLogSettings, KafkaConnection
 
 _WAIT_S = 3.0
+# Of each partition: a server writes some hundred events an hour, and those that ship least are asked about most.
+_TAIL = 2_000
 _SHIP = {
     "winlogbeat": "start Winlogbeat (deploy/winlogbeat/winlogbeat.yml), or correct topics",
     "event_hub": "send AuditLogs and ProvisioningLogs there (diagnostic settings of Entra), or correct topics: "
@@ -22,31 +26,39 @@ _GRANT = {
 
 
 def check_eventlog(table: EventLogSettings, own: KafkaConnection) -> Line:
-    """The line of one [[eventlog]] table; `own`: the installation's Kafka."""
+    """Whether the topics of one [[eventlog]] table can be read; `own`: the installation's Kafka."""
+    return eventlog_lines(table, own)[0]
+
+
+def eventlog_lines(table: EventLogSettings, own: KafkaConnection) -> list[Line]:
+    """The lines of one [[eventlog]] table, for Windows events one more per server."""
     area = f"eventlog/{table.name}"
     connection = table.connection(own)
-    reader = ShippedReader(connection, table.topics, "synchealth-check", max_records=1)
+    reader = ShippedReader(connection, table.topics, "synchealth-check", max_records=500, tail=_TAIL)
     topics, where = ", ".join(table.topics), ", ".join(connection.bootstrap_servers)
     try:
-        seen = _anything(reader)
+        values = _latest(reader)
         missing = sorted(reader.missing)
     except FatalError as error:
-        return fault(area, str(error), _GRANT[table.format])
+        return [fault(area, str(error), _GRANT[table.format])]
     except RetriableError as error:
         network = "check bootstrap_servers, security_protocol and the network"
-        return fault(area, str(error), _SHIP[table.format] if reader.in_contact else network)
+        return [fault(area, str(error), _SHIP[table.format] if reader.in_contact else network)]
     finally:
         reader.close()
     if missing:
-        return fault(area, f"{where} has no topic {', '.join(missing)}", _SHIP[table.format])
-    return good(area, f"{topics} can be read" + ("" if seen else f", but hold nothing yet (waited {_WAIT_S:.0f} s)"))
+        return [fault(area, f"{where} has no topic {', '.join(missing)}", _SHIP[table.format])]
+    nothing = "" if values else f", but hold nothing yet (waited {_WAIT_S:.0f} s)"
+    readable = good(area, f"{topics} can be read{nothing}")
+    return [readable, *(server_lines(area, values, now_ms()) if table.format == "winlogbeat" else ())]
 
 
-def _anything(reader: ShippedReader) -> bool:
-    """Whether there is a record; a topic that holds some hands the first one out long before the time is over."""
-    until = time.monotonic() + _WAIT_S
-    while True:
-        if reader.poll(0.5):
-            return True
-        if time.monotonic() > until:
-            return False
+def _latest(reader: ShippedReader) -> list[bytes]:
+    """The latest records of each partition, as far as they come within the time; [] where there are none."""
+    until, found = time.monotonic() + _WAIT_S, list[bytes]()
+    while time.monotonic() < until:
+        records = reader.poll(0.5)
+        if found and not records:
+            break
+        found += [record.value for record in records if record.value]
+    return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -54,11 +54,15 @@ class ShippedReader:
     is told in the log, and reading goes on with the earliest record that there is.
     """
 
-    def __init__(self, kafka: KafkaConnection, topics: Sequence[str], client_id: str, max_records: int = 500) -> None:
+    def __init__(
+        self, kafka: KafkaConnection, topics: Sequence[str], client_id: str, max_records: int = 500, tail: int = 0
+    ) -> None:
+        """tail: begin with the last so many records of each partition without a position; 0: with the earliest."""
         self._kafka = kafka
         self._topics = list(topics)
         self._client_id = client_id
         self._max_records = max_records
+        self._tail = tail
         self._next: dict[Place, int] = {}
         self._consumer: Any = None
         self._assigned: frozenset[Place] = frozenset()
@@ -166,12 +170,20 @@ class ShippedReader:
         self._assigned |= new
         # Keeps the position of what was assigned before.
         self._consumer.assign([TopicPartition(*place) for place in sorted(self._assigned)])
+        begins, ends = self._bounds(new) if self._tail else ({}, {})
         for place in new:
             if place in self._next:
                 self._consumer.seek(TopicPartition(*place), self._next[place])
+            elif self._tail:
+                partition = TopicPartition(*place)
+                self._consumer.seek(partition, max(begins[partition], ends[partition] - self._tail))
             else:
                 self._consumer.seek_to_beginning(TopicPartition(*place))
         log.info("reading", topics=self._topics, partitions=len(self._assigned))
+
+    def _bounds(self, places: Iterable[Place]) -> tuple[dict[Any, int], dict[Any, int]]:
+        partitions = [TopicPartition(*place) for place in places]
+        return self._consumer.beginning_offsets(partitions), self._consumer.end_offsets(partitions)
 
     def _start_over(self, places: Sequence[Place]) -> None:
         """Forget these positions; the consumer goes too, because nobody knows what its failed poll had taken."""

@@ -15,16 +15,18 @@ from kafka.admin import NewTopic
 
 from deploy.broker import Broker, tansu
 from deploy.check.command import lines as all_lines
-from deploy.check.eventlog import check_eventlog
+from deploy.check.eventlog import check_eventlog, eventlog_lines
 from deploy.check.forest import check_forest
 from deploy.check.line import Line, Mark, skew
 from deploy.check.tenant import check_tenant
 from deploy.lab.certificates import issue
 from deploy.lab.entra.faults import Fault
+from deploy.lab.events import winlogbeat_document
 from deploy.lab.services import LabServices
 from deploy.lab.sync.cloud_sync import CloudSync
 from producers.eventlog.consumer import Shipped, ShippedReader
 from streams.contracts.errors import FatalError
+from streams.runtime.clock import now_ms
 from streams.runtime.settings import EventLogSettings, ForestSettings, KafkaConnection, TenantSettings, load_settings
 
 
@@ -191,6 +193,24 @@ def test_the_topics_of_others_are_there_and_readable_or_it_says_who_fills_them(
     assert (line.area, line.mark) == ("eventlog/servers", mark)
     assert what in line.what
     assert (advice in line.advice) is (mark is Mark.FAULT)
+
+
+def test_each_server_that_ships_is_a_line_and_only_the_end_of_a_topic_is_read(shipped: Broker) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=shipped.bootstrap)
+    admin.create_topics([NewTopic("windows", 1, 1)])
+    admin.close()
+    producer = KafkaProducer(bootstrap_servers=shipped.bootstrap)
+    for number in range(3_000):
+        server = f"{'OLD' if number < 100 else 'AADC01'}.corp.contoso.local"
+        document = winlogbeat_document(
+            server=server, provider="ADSync", event_id=6100, message="x", record_id=number, at_ms=now_ms()
+        )
+        producer.send("windows", orjson.dumps(document))
+    producer.flush()
+    producer.close()
+    lines = eventlog_lines(event_log("winlogbeat", "windows"), KafkaConnection(bootstrap_servers=[shipped.bootstrap]))
+    assert [line.what.partition(":")[0] for line in lines] == ["windows can be read", "aadc01"]
+    assert {line.mark for line in lines} == {Mark.GOOD}
 
 
 def test_a_kafka_of_others_that_does_not_answer_is_a_matter_of_addresses(shipped: Broker) -> None:
