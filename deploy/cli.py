@@ -108,7 +108,9 @@ def cli() -> None:
 @_config()
 def up(config: Path | None) -> None:
     """Run everything on this node, supervised: sources, workers, exporter."""
+    from deploy.announcement import announce
     from deploy.local import Supervisor, children
+    from deploy.preflight import require_room
     from producers.topics import create
     from streams.runtime import service
     from streams.runtime.listener import well
@@ -117,6 +119,7 @@ def up(config: Path | None) -> None:
 
     settings = _reachable(config)
     require_secrets(settings)
+    require_room(settings)
     for name in create(settings.kafka):
         click.echo(f"topic {name} created", err=True)
     configure_logs(settings.log.level, json=settings.log.json_lines)
@@ -126,7 +129,14 @@ def up(config: Path | None) -> None:
         wanted = [child.with_environment(SYNCHEALTH_LOG__JSON_LINES="false") for child in wanted]
     click.echo(f"{len(wanted)} processes: {', '.join(child.name for child in wanted)}", err=True)
     service.started(well)
-    Supervisor(wanted, _prefixed if on_a_terminal else _as_it_came).run(_stop_signal())
+    stop = _stop_signal()
+    announce(settings, config, len(wanted), lambda line: click.echo(line, err=True), stop)
+    supervisor = Supervisor(wanted, _prefixed if on_a_terminal else _as_it_came)
+    supervisor.run(stop)
+    if supervisor.refused is not None:
+        stop.set()
+        click.echo(f"synchealth: {supervisor.refused} does not start with this configuration: see its lines", err=True)
+        sys.exit(EXIT_SETTINGS)
 
 
 @cli.group()
@@ -290,6 +300,12 @@ def main() -> None:
         sys.exit(EXIT_SETTINGS)
     except (SyncHealthError, BrokerError) as error:
         click.echo(f"synchealth: {printable_lines(str(error))}", err=True)
+        sys.exit(EXIT_FAILED)
+    except BrokenPipeError:
+        sys.exit(EXIT_FAILED)  # whoever read us has enough
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        click.echo(f"synchealth: {what}{error.strerror or error}", err=True)
         sys.exit(EXIT_FAILED)
 
 

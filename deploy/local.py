@@ -21,6 +21,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _HEALTHY_AFTER_S = 60.0
 _STOP_WITHIN_S = 20.0
 _LOOK_EVERY_S = 0.2
+_EXIT_SETTINGS = 2  # of every role: its configuration is at fault
 
 OnLine = Callable[[str, str], None]
 
@@ -64,6 +65,7 @@ class Supervisor:
 
     def __init__(self, wanted: Sequence[Child], on_line: OnLine) -> None:
         self._running = [_Running(child, on_line) for child in wanted]
+        self.refused: str | None = None
 
     def start(self) -> None:
         """Start every child."""
@@ -74,12 +76,14 @@ class Supervisor:
         """Restart what has ended, after a pause that grows while it keeps ending soon."""
         for each in self._running:
             each.look()
+            if each.refuses:
+                self.refused = each.child.name
 
     def run(self, stop: threading.Event) -> None:
-        """Supervise until `stop` is set, then stop all of them."""
+        """Supervise until `stop` is set or one refuses its configuration (`refused`), then stop all of them."""
         try:
             self.start()
-            while not stop.wait(_LOOK_EVERY_S):
+            while not stop.wait(_LOOK_EVERY_S) and self.refused is None:
                 self.look()
         finally:
             self.stop()
@@ -104,6 +108,7 @@ class _Running:
     def __init__(self, child: Child, on_line: OnLine) -> None:
         self.child = child
         self.restarts = 0
+        self.refuses = False
         self._on_line = on_line
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -137,6 +142,9 @@ class _Running:
             return
         code = self._process.poll() if self._process else None
         if code is None:
+            return
+        if code == _EXIT_SETTINGS and not self.restarts:
+            self.refuses = True  # it has said why; another start would end in the same way
             return
         if now - self._started_s > _HEALTHY_AFTER_S:
             self._pause_s = _FIRST_PAUSE_S

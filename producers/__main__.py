@@ -118,6 +118,9 @@ def main(sources: tuple[str, ...], file: Path | None) -> None:
             if name not in settings.sources:
                 raise _unknown(name, settings)
         run_sources(names, settings, stop)
+    except SettingsError as error:
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(2)
     except SyncHealthError as error:
         click.echo(f"{type(error).__name__}: {error}", err=True)
         sys.exit(1)
