@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 
 from producers.eventlog.text import first, present
-from producers.eventlog.windows import INFORMATION, VERBOSE, WindowsEvent
+from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
 
@@ -27,7 +27,8 @@ JOINED = 306
 # 370 a device that could not be unregistered. The log also holds Windows Hello and much that every logon repeats.
 TAKEN = frozenset({*range(200, 206), 220, 244, 245, *range(304, 308), 309, *range(331, 336), 344, 345, 370})
 # What they say is no fault, whatever they are called: a check that went well, or one that repairs or repeats itself.
-_NO_FAILURES = frozenset({331, 332, 333, 335})
+# 220 is information with a Win32 error. The manifest gives each id one level, so the id says what a level would.
+_NO_FAILURES = frozenset({220, 331, 332, 333, 335})
 _PHASE_OF_ID = {
     **dict.fromkeys((200, 201, 307, 309), "discover"),
     **dict.fromkeys((202, 203, 204, 205), "join"),
@@ -55,13 +56,10 @@ _MESSAGE = re.compile(r"\"message\"[ \t]{0,5}:[ \t]{0,5}\"([^\"\n]{1,1000})\"", 
 
 
 def read(event: WindowsEvent) -> list[Said]:
-    """What an event of a computer's registration says; nothing for ids that are not about it.
-
-    An event that Windows calls information is no failure, whatever its id.
-    """
+    """What an event of a computer's registration says; nothing for ids that are not about it."""
     if event.id not in TAKEN:
         return []
-    failed = event.id not in _NO_FAILURES | {JOINED} and event.level not in (INFORMATION, VERBOSE)
+    failed = event.id not in _NO_FAILURES | {JOINED}
     details: dict[str, str | None] = {"computer": event.server}
     if failed:
         debug = "\n".join((*event.data.values(), *event.parameters)) or event.message

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from deploy.lab.registration_events import join_failed, join_refused, joined
-from producers.eventlog.registration import TAKEN, read
+from producers.eventlog.registration import read
+from producers.eventlog.text import clean
 from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.winlogbeat import winlogbeat_events
 from streams.contracts.events import Event, Result
@@ -86,9 +87,10 @@ def test_literal_placeholders_are_nothing() -> None:
     assert said(304, message) == (Result.FAILURE, {})
 
 
-@pytest.mark.parametrize("event_id", sorted(TAKEN))
-def test_information_is_never_a_failure(event_id: int) -> None:
-    result, details = said(event_id, "x: 1317", "information", ErrorCode="1317")
+@pytest.mark.parametrize("event_id", [220, 306, 331, 332, 333, 335])
+@pytest.mark.parametrize("level", ["information", "warning", "error", None])
+def test_what_is_no_fault_is_none_at_any_level(event_id: int, level: str | None) -> None:
+    result, details = said(event_id, "Error: 1317", level, ErrorCode="1317")
     assert result is (Result.SUCCESS if event_id == 306 else None)
     assert details == {}
 
@@ -98,6 +100,41 @@ def test_each_failure_is_read_by_its_id_alone(event_id: int) -> None:
     result, details = said(event_id, "登録に失敗しました", ExitCode="-2147024894")
     assert result is Result.FAILURE
     assert details["client_error"] == "0x80070002"
+    assert said(event_id, "…", None)[0] is Result.FAILURE, "a level that nobody can read hides no failure"
+
+
+_UNKNOWN = "Unknown HResult Error code: "
+_NO_POINT = (  # SupportArticles, KB 4480781
+    f"Automatic registration failed at join phase.  Exit code: {_UNKNOWN}0x801c001d. Server error:. Debug Output:\r\n "
+    "undefined."
+)
+_NO_LOOKUP = (
+    "Automatic registration failed. Failed to lookup the registration service information from Active Directory. "
+    f"Exit code: {_UNKNOWN}0x801c001d. See https://go.microsoft.com/fwlink/?LinkId=623042"
+)
+_UNSYNCED = _304.format(code=f"{_UNKNOWN}0x801c03f2", answer="The device object by the given id (x) is not found.")
+_AD_FS = f"{_304.format(code=f'{_UNKNOWN}0xcaa1000e', answer='')}\n{_DEBUG.format(drs='ent', phase='auth')}"
+_NOT_FOUND = "The device object by the given id (x) is not found"
+
+
+@pytest.mark.parametrize(
+    ("event_id", "text", "details"),
+    [
+        (304, _NO_POINT, {"client_error": "0x801c001d"}),
+        (307, _NO_LOOKUP, {"phase": "discover", "client_error": "0x801c001d"}),
+        (304, _UNSYNCED, {"client_error": "0x801c03f2", "server_error": _NOT_FOUND}),
+        (304, _AD_FS, {"phase": "auth", "client_error": "0xcaa1000e", "drs_instance": "ent"}),
+    ],
+)
+@pytest.mark.parametrize("as_parameter", [False, True])
+def test_reports_from_the_field(event_id: int, text: str, details: dict[str, str], as_parameter: bool) -> None:
+    shipped = WindowsEvent(
+        "user device registration", event_id, "pc7", "error",
+        parameters=(clean(text),) if as_parameter else (), message="" if as_parameter else clean(text),
+    )  # fmt: skip
+    [found] = read(shipped)
+    assert found.result is Result.FAILURE
+    assert found.details == {"computer": "pc7", **details}
 
 
 def test_checks_before_a_try() -> None:
