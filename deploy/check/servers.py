@@ -10,9 +10,9 @@ import orjson
 
 from deploy.check.line import SKEW_LIMIT_S, Line, fault, gap, good
 from deploy.findings_table import age
-from deploy.scan.writers import printable
 from producers.eventlog.winlogbeat import winlogbeat_events
 from streams.contracts.errors import InvalidRecordError
+from streams.runtime.printable import printable
 
 # Silence of any event at all: a server that works writes a heartbeat each half hour.
 _SILENT_MS = 3 * 3_600_000
