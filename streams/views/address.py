@@ -11,11 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from streams.contracts.events import Event, Result
 from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Holder, Subject
 from streams.views.addresses import Address, fold_address, fold_proxy_address
+from streams.views.events import events_in, is_event
 from streams.views.party import Party, party_from
 from streams.views.proposals import PROBE, answers
+from streams.views.refusals import ASKS, EXPORTED
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
@@ -68,6 +71,8 @@ class AddressView:
 
     counterparts: object view -> ids of its Entra objects; only for claimants that were asked about.
     askers:       object views that might propose this address to somebody.
+    refusal:      the newest export error about the address that names no object (ADSync 6941 without a DN).
+    exported_ms:  when a cycle that has exported and ended began (ms), asked while there is such an error.
     """
 
     key: str
@@ -77,6 +82,8 @@ class AddressView:
     counterparts: Mapping[str, tuple[str, ...]]
     askers: tuple[str, ...]
     changed_ms: int
+    refusal: Event | None = None
+    exported_ms: int = 0
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -89,16 +96,30 @@ class AddressView:
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         claimants, counterparts, askers = [], {}, []
+        exported_ms = 0
         for contributor, entry in sorted(entries.items()):
             if contributor.startswith("link/"):
                 counterparts[contributor.removeprefix("link/")] = tuple(entry.body["entra"])
             elif contributor.startswith(PROBE):
                 askers.append(contributor.removeprefix(PROBE))
-            else:
+            elif contributor.startswith(EXPORTED):
+                exported_ms = max(exported_ms, int(entry.body["began_ms"]))
+            elif not is_event(contributor):
                 claims = tuple(Claim(**claim) for claim in entry.body["claims"])
                 claimants.append(Claimant(party_from(entry.body["party"]), claims, entry.changed_ms))
         address = Address(key.split("/", 2)[2])
-        return cls(key, tenant_of(key), address, tuple(claimants), counterparts, tuple(askers), latest(entries))
+        refusal = next((event for event in reversed(events_in(entries)) if event.result is Result.FAILURE), None)
+        return cls(
+            key,
+            tenant_of(key),
+            address,
+            tuple(claimants),
+            counterparts,
+            tuple(askers),
+            latest(entries),
+            refusal,
+            exported_ms,
+        )
 
     @property
     def ad(self) -> list[Claimant]:
@@ -135,6 +156,9 @@ class AddressView:
         Object views that think of proposing the address are told who has it.
         """
         told = answers(self.key, self.askers, (claimant.party for claimant in self.claimants))
+        if self.refusal is not None and self.refusal.server is not None:
+            server = f"server/{self.tenant}/{self.refusal.server}"
+            told.append(Derived(server, ASKS + self.key, {"asker": self.key}))
         ad = self.ad
         parties = {claimant.party.id for claimant in ad} | {claimant.party.id for claimant in self.entra}
         if not ad or len(parties) < 2 or (len(parties) == 2 and len(ad) == 1 and self._settled(ad[0])):

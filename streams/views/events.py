@@ -17,6 +17,7 @@ from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.identity import guid_of_immutable_id
 from streams.contracts.views import Contribution
+from streams.views.addresses import fold_proxy_address
 from streams.views.view import Entry
 
 EVENT = "event/"
@@ -92,6 +93,9 @@ def contributions_of_event(event: Event) -> list[Contribution]:
             said.append(_word(f"server/{event.tenant}/{event.server}", f"{CYCLE}{event.ts_ms // _ACTIVE_MS}", event))
     if event.source_anchor is not None:
         said.append(_word(f"user/{event.tenant}/{event.source_anchor}", slot_of(event), event))
+    address = _refused_address(event)
+    if address is not None:
+        said.append(_word(f"address/{event.tenant}/{address}", slot_of(event), event))
     if event.log is Log.SIGN_IN and event.object_guid is not None:
         said.append(_word(f"device/{event.tenant}/{event.object_guid}", slot_of(event), event))
     if event.entra_id and _writes_group(event):
@@ -170,6 +174,17 @@ def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
 def is_event(contributor: str) -> bool:
     """Whether a contributor is an event rather than an object."""
     return contributor.startswith((EVENT, LATEST, AUDIT, SIGN_IN, CYCLE))
+
+
+def _refused_address(event: Event) -> str | None:
+    """The folded address that was refused, where the event names no object: its view knows who claims it."""
+    attribute, value = event.details.get("attribute"), event.details.get("value")
+    if event.name != EXPORT_ERROR or event.source_anchor is not None or not isinstance(value, str):
+        return None
+    if str(attribute).lower() not in ("userprincipalname", "mail", "proxyaddresses", "proxyaddress"):
+        return None
+    address = fold_proxy_address(value)
+    return address.folded if address is not None else None
 
 
 def _writes_group(event: Event) -> bool:

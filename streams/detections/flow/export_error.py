@@ -7,6 +7,7 @@ synchronization".
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from streams.contracts.events import Event
 from streams.contracts.finding import Holder, Severity
@@ -16,6 +17,7 @@ from streams.detections.conflict import hard_match_blocked
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._export_errors import ADVICE
 from streams.detections.hygiene import blank, invalid_character, invalid_format, large_object, too_long
+from streams.views.address import AddressView
 from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
 from streams.views.proposals import HolderOfValue
 from streams.views.refusals import attribute_of, standing_refusal, value_view
@@ -24,7 +26,7 @@ _HYGIENE = (large_object, invalid_character, invalid_format, too_long, blank)
 
 DETECTION = Detection(
     id="flow.export_error",
-    views=(UserView, GroupView, ContactView),
+    views=(UserView, GroupView, ContactView, AddressView),
     title="Entra ID refuses the object",
     severity=Severity.HIGH,
     remediation=(
@@ -39,40 +41,56 @@ DETECTION = Detection(
     false_positives=("An object that is being repaired, until the next cycle.",),
     known_gaps=(
         "Needs ADSync 6941 of the Connect server's log, and Directory Synchronization 904 for a prompt end.",
-        "Of groups and contacts the anchor must be the objectGUID; without a DN only engine.export_run_errors tells.",
+        "Of groups and contacts the anchor must be the objectGUID.",
+        "An event that names no object is told of who claims the address without having it in the cloud, else not at all.",
     ),
 )
 
 
-def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
+def evaluate(view: ObjectView | AddressView, context: Context, now_ms: int) -> Verdict | None:
     """Fires from the event on, until the object is written or a later export tells of it no more."""
+    return _of_address(view) if isinstance(view, AddressView) else _of_object(view, context, now_ms)
+
+
+def _of_address(view: AddressView) -> Verdict | None:
+    """The event names no object: it is one that claims the address and has it not in the cloud."""
+    refusal = view.refusal
+    if refusal is None or view.exported_ms > refusal.ts_ms:
+        return None
+    left_out = [each for each in view.ad if (cloud := view.cloud_side(each)) is None or not cloud.holds]
+    if not left_out:
+        return None
+    first = left_out[0]
+    own = {first.party.id, *(each.party.id for each in view.entra if each.party.matches(first.party))}
+    others = [each for each in view.claimants if each.party.id not in own]
+    in_ad = any(each.party.side == "ad" for each in others)
+    conflict = f"conflict.{'duplicate_address' if in_ad else 'address_owned_by_cloud_object'}"
+    holders = [HolderOfValue(each.party.id, each.party.distinguished_name or each.party.name) for each in others]
+    return Verdict(
+        summary=_summary(first.party.name, refusal, holders),
+        since_ms=refusal.ts_ms,
+        open_at_ms=0,
+        subject=view.subject(first),
+        forest=first.party.forest,
+        evidence=_evidence(refusal, holders),
+        counterparts=view.holders({first.party.id: "refused", **{each.party.id: "holds" for each in others}}),
+        cause=finding_id(conflict, view.key) if others else None,
+    )
+
+
+def _of_object(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     refusal = standing_refusal(view)
     side = _subject(view, refusal) if refusal is not None else None
     if refusal is None or side is None:
         return None
-    attribute, details = attribute_of(refusal), refusal.details
-    name = str(details.get("error_name") or "an error without a name")
-    others = _others(view, refusal)
-    about = f" {attribute} {details['value']}" if attribute is not None and "value" in details else ""
-    held = f", held by {others[0].name}" if others else ""
-    evidence = {
-        "error_name": details.get("error_name"),
-        "attribute": attribute,
-        "value": details.get("value"),
-        "more_values": details.get("more_values"),
-        "held_by": [other.name for other in others] or None,
-        "advice": ADVICE.get(name),
-        "tracking_id": details.get("tracking_id"),
-        "server": refusal.server,
-        "last_refused": rfc3339(refusal.ts_ms),
-    }
+    attribute, others = attribute_of(refusal), _others(view, refusal)
     return Verdict(
-        summary=f"{side.party.name} is refused by Entra ID: {name}{about}{held}",
+        summary=_summary(side.party.name, refusal, others),
         since_ms=refusal.ts_ms,
         open_at_ms=0,
         subject=side.party.subject(view.key),
         forest=next((ad.party.forest for ad in (*view.ad, *view.gone)), None),
-        evidence={name: value for name, value in evidence.items() if value is not None},
+        evidence=_evidence(refusal, others),
         counterparts=(
             side.party.holder("refused", [attribute] if attribute is not None else ()),
             *(
@@ -83,6 +101,29 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
         ),
         cause=_cause(view, refusal, others, context, now_ms),
     )
+
+
+def _summary(who: str, refusal: Event, others: Sequence[HolderOfValue]) -> str:
+    attribute, details = attribute_of(refusal), refusal.details
+    name = details.get("error_name") or "an error without a name"
+    about = f" {attribute} {details['value']}" if attribute is not None and "value" in details else ""
+    return f"{who} is refused by Entra ID: {name}{about}" + (f", held by {others[0].name}" if others else "")
+
+
+def _evidence(refusal: Event, others: Sequence[HolderOfValue]) -> dict[str, Any]:
+    details = refusal.details
+    evidence = {
+        "error_name": details.get("error_name"),
+        "attribute": attribute_of(refusal),
+        "value": details.get("value"),
+        "more_values": details.get("more_values"),
+        "held_by": [other.name for other in others] or None,
+        "advice": ADVICE.get(str(details.get("error_name"))),
+        "tracking_id": details.get("tracking_id"),
+        "server": refusal.server,
+        "last_refused": rfc3339(refusal.ts_ms),
+    }
+    return {name: value for name, value in evidence.items() if value is not None}
 
 
 def _subject(view: ObjectView, refusal: Event) -> Side | None:

@@ -166,6 +166,30 @@ def test_an_object_that_is_refused_names_who_holds_the_value(site: Site) -> None
     assert found.cause == explained_by and explained_by in site.pipeline.open()
 
 
+def test_an_error_that_names_no_object_is_told_of_who_claims_the_value_and_lacks_it(site: Site) -> None:
+    site.ad("kim", userPrincipalName="kim@contoso.com", proxyAddresses=["SMTP:kim@contoso.com"])
+    site.cloud("kim-cloud", userPrincipalName="kim@contoso.com", displayName="Kim of the cloud",
+               proxyAddresses=["SMTP:kim@contoso.com"], onPremisesImmutableId="AAAAAAAAAAAAAAAAAAAAAA==")  # fmt: skip
+    site.cycle("started")
+    site.log("ADSync", 6941, REPORT_03)
+    site.cycle("completed")
+    found = site.open("flow.export_error")
+    assert found is not None and found.subject.object_guid == guid_of("kim")
+    assert (found.evidence["error_name"], found.evidence["held_by"]) == (
+        "InvalidSoftMatch", ["Kim of the cloud (kim@contoso.com)"],
+    )  # fmt: skip
+    assert found.cause == finding_id("conflict.address_owned_by_cloud_object", f"address/{TENANT}/kim@contoso.com")
+    site.cycle("started")
+    site.cycle("completed")
+    assert site.open("flow.export_error") is None
+
+
+def test_an_error_about_an_address_that_nobody_claims_is_quiet(site: Site) -> None:
+    site.ad("lee", userPrincipalName="lee@contoso.com")
+    site.log("ADSync", 6941, REPORT_03)
+    assert site.open("flow.export_error") is None
+
+
 @pytest.mark.parametrize("kind", [ObjectKind.GROUP, ObjectKind.CONTACT, ObjectKind.USER])
 def test_every_kind_of_object_is_found_whenever_it_is_read(site: Site, kind: ObjectKind) -> None:
     site.log("ADSync", 6941, REPORT_03 + dn("sales"))
