@@ -63,7 +63,7 @@ class RandomOperations:
         """Let `steps` things happen within a few hours."""
         happenings: list[Callable[[], None]] = [
             *[self._password_event] * 3, *[self._run_goes_wrong] * 2, *[self._cycle_goes_on] * 4,
-            self._held_back, self._refused, self._audit, *[self._export] * 4,
+            self._held_back, self._refused, self._certificate, self._audit, *[self._export] * 4,
             self._reading, self._someone_leaves, self._many_leave, self._password_changes, self._sso_account,
         ]  # fmt: skip
         if self._calm:
@@ -168,6 +168,10 @@ class RandomOperations:
             "value": "a@contoso.com",
         }
         self._log("adsync/6941", server=self._server(), source_anchor=anchor, result=Result.FAILURE, details=details)
+
+    def _certificate(self) -> None:
+        number, level = self._random.choice([(1011, "warning"), (1012, "error"), (1012, "information")])
+        self._log(f"adsync/{number}", server=self._server(), details={"level": level})
 
     def _held_back(self) -> None:
         details = {"pending_deletes": self._random.randrange(500, 900), "threshold": 500}

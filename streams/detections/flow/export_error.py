@@ -42,7 +42,7 @@ DETECTION = Detection(
     known_gaps=(
         "Needs ADSync 6941 of the Connect server's log, and Directory Synchronization 904 for a prompt end.",
         "Of groups and contacts the anchor must be the objectGUID.",
-        "An event that names no object is told of who claims the address without having it in the cloud, else not at all.",
+        "An event that names no object is told of who claims the address and lacks it in the cloud, else not at all.",
     ),
 )
 
