@@ -5,35 +5,49 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 import click
+from click.core import ParameterSource
 
+from deploy.lab.control import obey, order
+from deploy.lab.faults import NAMES, faults
 from deploy.lab.hybrid import build
-from deploy.lab.services import services
+from deploy.lab.services import LabServices, services
 from deploy.lab.settings_file import write_secret, write_settings
 from deploy.lab.sync.clock import CYCLE_S
 from deploy.lab.sync.report import CycleReport
 from streams.runtime.logs import configure_logs
 
+_CONTROL = "control"
+_PATIENCE_S = 15.0
 
-@click.command(context_settings={"show_default": True})
-@click.option(
+
+_directory = click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("synchealth-lab"),
     help="Where the settings file, its secrets and the lab's certificates are written.",
 )
+
+
+@click.group(context_settings={"show_default": True}, invoke_without_command=True)
+@_directory
 @click.option("--kafka", default="127.0.0.1:9092", metavar="HOST:PORT", help="Kafka's address, for the settings file.")
 @click.option("--objects", default=3000, help="Objects in Active Directory, about.")
 @click.option("--seed", default=20261123, help="The same seed is the same organisation.")
 @click.option("--speed", default=1.0, help="Lab seconds per second; 1: a sync cycle every 30 minutes.")
-def lab(directory: Path, kafka: str, objects: int, seed: int, speed: float) -> None:
+@click.pass_context
+def lab(context: click.Context, directory: Path, kafka: str, objects: int, seed: int, speed: float) -> None:
     """Run the lab alone: two forests over LDAPS, Microsoft Graph over HTTPS, a sync engine between them.
 
     Writes an ordinary settings file to point `synchealth up` at; everything listens on the loopback address.
     """
+    if context.invoked_subcommand is not None:
+        context.obj = directory
+        return
     configure_logs("warning")
     directory = directory.absolute()  # what the settings file names must not depend on where one stands
     stop = threading.Event()
@@ -59,8 +73,67 @@ def lab(directory: Path, kafka: str, objects: int, seed: int, speed: float) -> N
             password = write_secret(directory, f"{forest.name}.administrator", forest.accounts.administrator_password)
             click.echo(f"    {forest.accounts.administrator}@{forest.name}, password in {password}")
         click.echo(f"{organisation.tenant.initial_domain}: {running.entra.url}, CA {running.certificates.ca_file}")
-        click.echo(f"\nsynchealth up --config {config}\n\nCtrl-C ends the lab")
-        stop.wait()
+        click.echo(f"\nsynchealth up --config {config}")
+        click.echo(f"synchealth lab break duplicate --directory {directory}     (--list shows what else can be broken)")
+        click.echo("\nCtrl-C ends the lab")
+        obey(directory / _CONTROL, _performer(running), stop)
+
+
+@lab.command(name="break")
+@click.argument("name", type=click.Choice(NAMES), required=False)
+@click.option("--list", "as_list", is_flag=True, help="What can be broken.")
+@_directory
+@click.pass_context
+def break_(context: click.Context, name: str | None, as_list: bool, directory: Path) -> None:
+    """Break something in the running lab, by its name."""
+    if as_list or name is None:
+        click.echo(_ordered(context, directory, "list"))
+        return
+    click.echo(_ordered(context, directory, f"break {name}"))
+
+
+@lab.command(name="repair")
+@click.argument("name", type=click.Choice(NAMES))
+@_directory
+@click.pass_context
+def repair(context: click.Context, name: str, directory: Path) -> None:
+    """Repair in the running lab what `lab break` has broken."""
+    click.echo(_ordered(context, directory, f"repair {name}"))
+
+
+def _ordered(context: click.Context, directory: Path, text: str) -> str:
+    source = context.get_parameter_source("directory")
+    folder = (context.obj if source is ParameterSource.DEFAULT and context.obj else directory) / _CONTROL
+    answer = order(folder, text)
+    if answer is None:
+        raise click.ClickException(
+            f"no lab answers in {folder.parent.absolute()}: start `synchealth lab`, or --directory"
+        )
+    return answer
+
+
+def _performer(running: LabServices) -> Callable[[str], str]:
+    """Performs orders in the lab's own event loop, as everything that touches its stores."""
+    known = faults(running.organisation)
+
+    async def perform(text: str) -> str:
+        verb, _, name = text.partition(" ")
+        if verb == "list":
+            return "\n".join(f"{each:<26} {fault.told}  → {fault.opens}" for each, fault in known.items())
+        fault = known[name]
+        if verb == "break":
+            fault.break_()
+            return f"{fault.told}; {fault.opens} must open. Repair it: synchealth lab repair {name}"
+        fault.repair()
+        return f"repaired; {fault.opens} must resolve"
+
+    def performed(text: str) -> str:
+        try:
+            return running.run(perform(text)).result(_PATIENCE_S)
+        except Exception as error:  # noqa: BLE001 - a second break of the same thing must not end the lab
+            return f"it cannot be done: {error}"
+
+    return performed
 
 
 def _on_cycle(report: CycleReport) -> None:
