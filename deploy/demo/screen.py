@@ -21,7 +21,9 @@ from streams.contracts.finding import Finding, FindingState
 from streams.runtime.printable import printable
 
 _STYLE = {"critical": "bold white on red", "high": "red", "medium": "yellow", "low": "cyan"}
-_RECENT = 6
+_RECENT, _RECENT_IF_LOW = 6, 3
+_LOW, _NARROW = 30, 110  # lines, columns
+_ID_CHARACTERS = 8
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class Scene:
 
     title: str = ""
     metrics_url: str = ""
+    config: str = ""
     told: deque[str] = field(default_factory=lambda: deque(maxlen=_RECENT))
     sources: Sequence[SourceState] = ()
     findings: dict[str, Finding] = field(default_factory=dict)
@@ -104,21 +107,27 @@ class LiveScreen:
 
     def _render(self) -> RenderableType:
         with self._scene.lock:
-            return render(self._scene, self._console.height)
+            return render(self._scene, self._console.height, self._console.width)
 
 
-def render(scene: Scene, height: int) -> RenderableType:
+def render(scene: Scene, height: int, width: int = _NARROW) -> RenderableType:
     """The scene on a screen of so many lines: open findings first, the newest on top, as many as there is room for."""
-    story = Text("\n".join(map(printable, scene.told)) or "…", overflow="ellipsis", no_wrap=True)
+    recent = _RECENT if height >= _LOW else _RECENT_IF_LOW
+    told = list(scene.told)[-recent:]
+    doors = _doors(scene)
+    story = Text("\n".join(map(printable, told)) or "…", overflow="ellipsis", no_wrap=True)
     head = Panel(story, title=Text(scene.title), title_align="left", subtitle=_clock(scene), subtitle_align="right")
-    room = max(4, height - _RECENT - len(scene.sources) - 9)
-    return Group(head, _findings(scene, room), _sources(scene))
+    room = max(3, height - max(1, len(told)) - len(scene.sources) - len(doors) - 9)
+    return Group(head, _findings(scene, room, narrow=width < _NARROW), _sources(scene, doors))
 
 
-def _findings(scene: Scene, room: int) -> RenderableType:
+def _findings(scene: Scene, room: int, *, narrow: bool) -> RenderableType:
     table = Table(expand=True, box=None, pad_edge=False)
     table.add_column("", width=1)
-    table.add_column("detection", no_wrap=True)
+    table.add_column("severity", no_wrap=True)
+    table.add_column("id", no_wrap=True, style="dim")
+    if not narrow:
+        table.add_column("detection", no_wrap=True)
     table.add_column("what", ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column("found in", justify="right", no_wrap=True)
     table.add_column("cleared in", justify="right", no_wrap=True)
@@ -131,7 +140,9 @@ def _findings(scene: Scene, room: int) -> RenderableType:
         style = "dim green" if resolved else _STYLE[each.severity.value]
         table.add_row(
             Text("✓" if resolved else "●", style=style),
-            Text(each.detection.partition(".")[2], style=style),
+            Text(each.severity.value, style=style),
+            each.id[:_ID_CHARACTERS],
+            *([] if narrow else [Text(each.detection.partition(".")[2], style=style)]),
             Text(printable(each.summary), style="dim" if resolved else ""),
             _ms(progress.open_latency_ms if progress else None),
             _ms(progress.resolve_latency_ms if progress and resolved else None),
@@ -141,11 +152,21 @@ def _findings(scene: Scene, room: int) -> RenderableType:
     return Panel(table, title=title + (f", {hidden} more" if hidden > 0 else ""), title_align="left")
 
 
-def _sources(scene: Scene) -> RenderableType:
+def _doors(scene: Scene) -> list[str]:
+    """Where everything is, and what to type in another terminal: it must not scroll away."""
+    if not scene.config:
+        return []
+    return [
+        f"metrics: {scene.metrics_url}",
+        "in another terminal:  synchealth findings  |  synchealth explain ID   after",
+        f"export SYNCHEALTH_CONFIG={scene.config}",
+    ]
+
+
+def _sources(scene: Scene, doors: Sequence[str]) -> RenderableType:
     lines = [f"{state.name:<44} {state.phase:<10} {state.facts:>8,} facts" for state in scene.sources]
-    if scene.metrics_url:
-        lines.append(f"metrics: {scene.metrics_url}")
-    return Panel(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"), title="sources", title_align="left")
+    text = Text("\n".join([*lines, *doors]), no_wrap=True, overflow="ellipsis")
+    return Panel(text, title="sources", title_align="left")
 
 
 def _clock(scene: Scene) -> str:

@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import orjson
+import pytest
 from rich.console import Console
 
 from deploy.demo import report
@@ -102,6 +103,23 @@ def test_the_live_screen_fits_and_puts_the_open_and_the_newest_on_top() -> None:
     assert last.count("\n") < 24
     assert last.index("number 38") < last.index("number 36")
     assert "number 39" not in last
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 45)])
+def test_address_settings_and_the_next_commands_stay_on_the_screen(width: int, height: int) -> None:
+    scene, screen, out = shown(LiveScreen, width=width, height=height)
+    scene.metrics_url, scene.config = "http://127.0.0.1:9464/metrics", "/tmp/synchealth-demo-abcdefgh/settings.toml"
+    scene.sources = source_states({"ad:a": 1, "ad:b": 1, "graph:c": 1, "eventlog:d": 1})
+    for number in range(40):
+        scene.told.append(f"told {number}")
+        scene.findings[str(number)] = finding(FindingState.OPEN, f"{number:08x}aaaaaaaa", summary=f"number {number:02}")
+    with screen:
+        pass
+    last = out.getvalue().rpartition("demo ─")[2]
+    assert last.count("\n") < height
+    for word in (scene.metrics_url, f"export SYNCHEALTH_CONFIG={scene.config}", "synchealth explain ID", "00000000"):
+        assert word in last
+    assert "high" in last
 
 
 def test_a_cycle_is_told_with_its_refusals() -> None:
