@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.text import Text
@@ -22,11 +22,15 @@ _READING = ("starting", "snapshot")
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A source's last word. contact_ms: 0 where the other side has not answered since the producer's start."""
+    """A source's last word. contact_ms: 0 where the other side has not answered since the producer's start.
+
+    unread: kinds of Windows events that no reader knows -> how many since then.
+    """
 
     contact_ms: int
     phase: str
     done: int
+    unread: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

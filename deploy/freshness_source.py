@@ -64,7 +64,8 @@ def _last_words(kafka: KafkaSettings, tail: int | None) -> dict[str, Heard]:
             try:
                 word = decode(record.value, Checkpoint)
                 said = word.position
-                found[word.part] = Heard(int(said["contact_ms"]), str(said["phase"]), int(said["done"]))
+                unread = {str(kind): int(number) for kind, number in dict(said.get("unread", {})).items()}
+                found[word.part] = Heard(int(said["contact_ms"]), str(said["phase"]), int(said["done"]), unread)
             except (InvalidRecordError, KeyError, TypeError, ValueError):
                 continue
     finally:

@@ -108,7 +108,12 @@ class Runner:
         if not due and progress.phase == self._told_phase:
             return
         word = contact_word(
-            self._name, contact_ms=self._contact_ms, ts_ms=now_ms(), phase=progress.phase, done=progress.done
+            self._name,
+            contact_ms=self._contact_ms,
+            ts_ms=now_ms(),
+            phase=progress.phase,
+            done=progress.done,
+            unread=progress.unread,
         )
         self._publisher.publish_contact(word)  # not worth a flush of its own
         self._told_at, self._told_phase = now_s, progress.phase

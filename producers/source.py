@@ -47,12 +47,14 @@ class Progress:
     """Where a long pass stands, for people: `total` None while unknown.
 
     phase: "starting", "snapshot", "resync", or STREAMING.
+    unread: kinds of entries that no reader knows, e.g. "adsync/6012" -> how many; bounded by the source.
     """
 
     phase: str = "starting"
     done: int = 0
     total: int | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
 
 
 class Source(Protocol):

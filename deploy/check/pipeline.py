@@ -10,6 +10,7 @@ from streams.contracts.errors import SyncHealthError
 from streams.runtime.settings import Settings
 
 _AREA = "pipeline"
+_MOST_LISTED = 10
 
 
 def check_pipeline(settings: Settings) -> Iterator[Line]:
@@ -21,5 +22,12 @@ def check_pipeline(settings: Settings) -> Iterator[Line]:
         return
     if not fresh.faults:
         yield good(_AREA, fresh.headline().plain)
+    for source in fresh.sources:
+        if source.heard is not None and source.heard.unread:
+            most = sorted(source.heard.unread.items(), key=lambda each: (-each[1], each[0]))
+            listed = ", ".join(f"{kind} ({number:,})" for kind, number in most[:_MOST_LISTED])
+            more = f" and {len(most) - _MOST_LISTED} more kinds" if len(most) > _MOST_LISTED else ""
+            advice = "nothing is wrong; ship only what is read (deploy/winlogbeat), or tell us of an id that matters"
+            yield gap(source.name, f"events that no reader knows: {listed}{more}", advice)
     for fault in fresh.faults:
         yield gap(_AREA, fault, "start the pipeline (`synchealth up`), or see what its log says")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,7 +66,6 @@ class EventLogSource:
             settings.connection(own), settings.topics, f"synchealth-eventlog-{settings.name}"
         )
         self._clock = clock
-        self.unread: Counter[tuple[str, str]] = Counter()
         self._sequence = Sequence()
         self._stopped = threading.Event()
 
@@ -131,9 +129,10 @@ class EventLogSource:
         kind = unread(document)
         if kind is None:
             return
-        if kind not in self.unread and len(self.unread) >= _MOST_KINDS:
-            kind = (OTHER, OTHER)
-        self.unread[kind] += 1
+        name, known = "/".join(kind), self.progress.unread
+        if name not in known and len(known) >= _MOST_KINDS:
+            kind, name = (OTHER, OTHER), f"{OTHER}/{OTHER}"
+        known[name] = known.get(name, 0) + 1
         metrics.UNREAD.labels(self.origin.name, *kind).inc()
 
     def _map_hub(self, record: Shipped, document: Any, seen_ms: int, into: _Mapped) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -27,11 +28,15 @@ class Checkpoint(msgspec.Struct, frozen=True, tag_field="type", tag="checkpoint"
 CONTACT = "contact"
 
 
-def contact_word(source: str, *, contact_ms: int, ts_ms: int, phase: str, done: int) -> Checkpoint:
+def contact_word(
+    source: str, *, contact_ms: int, ts_ms: int, phase: str, done: int, unread: Mapping[str, int] | None = None
+) -> Checkpoint:
     """A source's word on how fresh its knowledge is.
 
     contact_ms: when the other side last answered (0: not since the producer's start); phase and done: of
-    producers.source.Progress.
+    producers.source.Progress; unread: kinds of entries that no reader knows -> how many, since the producer's start.
     """
-    position = {"contact_ms": contact_ms, "phase": phase, "done": done}
+    position: dict[str, Any] = {"contact_ms": contact_ms, "phase": phase, "done": done}
+    if unread:
+        position["unread"] = dict(unread)
     return Checkpoint(source=CONTACT, part=source, seq=0, ts_ms=ts_ms, position=position)

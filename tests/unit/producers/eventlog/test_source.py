@@ -177,3 +177,21 @@ def test_two_tables_of_one_name_are_a_fault() -> None:
     table = {"name": "n", "tenant": TENANT, "format": "winlogbeat", "topics": ["a"]}
     with pytest.raises(ValueError, match="same name"):
         Settings.model_validate({"eventlog": [table, table]})
+
+
+def test_what_no_reader_knows_is_counted_in_bounds() -> None:
+    def event(provider: str, event_id: int) -> Shipped:
+        document = lab.winlogbeat_document(
+            server="aadc01", provider=provider, event_id=event_id, message="x", record_id=1, at_ms=1_772_443_867_551
+        )
+        return shipped(FIRST, event_id, document)
+
+    each, _ = source(
+        [event(lab.ADSYNC, 6100), event(lab.ADSYNC, 6012), event(lab.ADSYNC, 6012), event("MSExchange", 1)],
+        [event(lab.ADSYNC, number) for number in range(20_000, 20_200)],
+    )
+    each.restore([])
+    each.read()
+    assert each.progress.unread == {"adsync/6012": 2, "other/other": 1}
+    each.read()
+    assert len(each.progress.unread) == 100 and sum(each.progress.unread.values()) == 203
