@@ -92,7 +92,7 @@ def replay(files: tuple[Path, ...], tenant: str | None, at: str | None, explain:
         raise SystemExit(FAILURE) from error
     if rehearsal.last_ms:
         rehearsal.advance(max(at_ms or 0, rehearsal.last_ms) if at_ms else rehearsal.last_ms + _HOLD_MS)
-    findings = [_escaped(finding) for finding in ordered(list(rehearsal.findings.values()))]
+    findings = ordered(list(rehearsal.findings.values()))
     try:
         if as_json:
             click.echo(json.dumps(_document(tally, rehearsal, findings)))  # ASCII alone: nothing acts on a terminal
@@ -177,16 +177,3 @@ def _print(tally: Tally, rehearsal: Rehearsal, findings: list[Finding], *, expla
     else:
         click.echo("no findings")
     click.echo(f"\n{NOT_KNOWN}")
-
-
-def _escaped(finding: Finding) -> Finding:
-    """The same with control characters shown: its words come from a file."""
-    return msgspec.convert(_shown(msgspec.to_builtins(finding)), Finding)
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, str):
-        return "\n".join(map(printable, value.splitlines())) if "\n" in value else printable(value)
-    if isinstance(value, dict):
-        return {_shown(key): _shown(item) for key, item in value.items()}
-    return [_shown(item) for item in value] if isinstance(value, list) else value

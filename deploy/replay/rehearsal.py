@@ -23,10 +23,12 @@ from streams.views.events import contributions_of_event, fact_of_event
 from streams.views.tenant import tenant_contributions
 
 _TICK_MS = 60_000
+_MOST_FAULTS = 20
+_MOST_AT_ONCE = 500
 
 
 class Rehearsal:
-    """Findings as they would open. `faults`: rules that failed, in words."""
+    """Findings as they would open. `faults`: the first rules that failed, in words."""
 
     def __init__(self) -> None:
         self._projector = Projector({})
@@ -34,6 +36,7 @@ class Rehearsal:
         self._partition = ViewPartition(all_detections(), EvaluatorOptions())
         self._partition.restore(self._views)
         self._ticked_ms = 0
+        self._buffer: list[Contribution] = []
         self.findings: dict[str, Finding] = {}
         self.faults: list[str] = []
         self.first_ms: int | None = None
@@ -43,6 +46,7 @@ class Rehearsal:
         """What one document says."""
         if said.tenant is not None:
             self._at(said.tenant.ts_ms)
+            self._judge()
             update = ContextUpdate(sent_ms=said.tenant.ts_ms, tenant=said.tenant)
             self._contribute(self._took(self._partition.apply(update, self._views)))
             self._contribute(tenant_contributions(said.tenant))
@@ -53,6 +57,7 @@ class Rehearsal:
 
     def advance(self, to_ms: int) -> None:
         """Let time pass; what waits for it is judged."""
+        self._judge()
         while True:
             self._contribute(self._took(self._partition.apply(Tick(now_ms=to_ms), self._views)))
             if not self._partition.pending:
@@ -61,15 +66,19 @@ class Rehearsal:
 
     def _event(self, event: Event) -> None:
         self._at(event.ts_ms)
-        self._contribute(contributions_of_event(event))
+        self._buffer += contributions_of_event(event)
         about = fact_of_event(event)
         if about is not None:
             self._facts(about[0], [about[1]])
+        if len(self._buffer) >= _MOST_AT_ONCE:
+            self._judge()
 
     def _facts(self, origin: Origin, facts: Iterable[Fact]) -> None:
         for fact in facts:
             self._at(fact.ts_ms)
-            self._contribute(self._projector.apply(origin, fact, self._objects))
+            self._buffer += self._projector.apply(origin, fact, self._objects)
+            if len(self._buffer) >= _MOST_AT_ONCE:
+                self._judge()
 
     def _at(self, ts_ms: int) -> None:
         """Time goes with the events and never back: what is told late is judged now, as it would be live."""
@@ -77,6 +86,11 @@ class Rehearsal:
         self.last_ms = max(self.last_ms, ts_ms)
         if self.last_ms >= self._ticked_ms + _TICK_MS:
             self.advance(self.last_ms)
+
+    def _judge(self) -> None:
+        """What was told since, in one go, as a worker takes records."""
+        buffer, self._buffer = self._buffer, []
+        self._contribute(buffer)
 
     def _contribute(self, contributions: list[Contribution]) -> None:
         waiting = deque([contributions])
@@ -93,8 +107,9 @@ class Rehearsal:
                 self.findings.pop(key, None)
             else:
                 self.findings[key] = finding
-        self.faults += [f"{fault.detection} on {fault.view}: {fault.error}" for fault in outcome.faults]
-        told = outcome.contributions
+        told = [f"{fault.detection} on {fault.view}: {fault.error}" for fault in outcome.faults]
+        self.faults += told[: _MOST_FAULTS - len(self.faults)]
+        contributions = outcome.contributions
         for cause in outcome.causes:
-            told = told + self._took(self._partition.apply(cause, self._views))
-        return told
+            contributions = contributions + self._took(self._partition.apply(cause, self._views))
+        return contributions
