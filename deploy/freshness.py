@@ -57,12 +57,16 @@ class SourceFreshness:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """What is known of everything that an answer rests upon. lag None: it cannot be read, `lag_unknown` says why."""
+    """What is known of everything that an answer rests upon.
+
+    lag: None: it cannot be read, `lag_unknown` says why; group: the workers' consumer group.
+    """
 
     at_ms: int
     sources: Sequence[SourceFreshness]
     lag: Lag | None
     lag_unknown: str = ""
+    group: str = ""
 
     @property
     def faults(self) -> list[str]:
@@ -121,6 +125,8 @@ class Freshness:
     def _lag_words(self) -> str:
         if self.lag is None or self.lag.records is None:
             return "how far the workers are is not known"
+        if not self.lag.committed:
+            return "no worker"
         oldest_s = self._oldest_s()
         if oldest_s is None or oldest_s <= _LAG_LIMIT_S:
             return "workers have caught up"
@@ -130,7 +136,7 @@ class Freshness:
         if self.lag is None or self.lag.records is None:
             return [self.lag_unknown or "how far the workers are behind cannot be read"]
         if not self.lag.committed:
-            return ["no worker has ever run"]
+            return [f"no worker has ever run in the consumer group {self.group!r}"]
         oldest_s = self._oldest_s()
         if oldest_s is not None and oldest_s > _LAG_LIMIT_S:
             return [f"{self.lag.records:,} records wait for the workers, the oldest for {age(oldest_s)}"]

@@ -43,7 +43,7 @@ def read_freshness(settings: Settings) -> Freshness:
         lag = group_lag(settings.kafka, settings.streams.consumer_group, WORKED_OFF)
     except RetriableError as error:
         unknown = str(error)
-    return Freshness(now_ms(), sources, lag, unknown)
+    return Freshness(now_ms(), sources, lag, unknown, settings.streams.consumer_group)
 
 
 def _intervals(settings: Settings) -> Mapping[str, float]:

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -17,10 +18,12 @@ from deploy.demo.screen import LiveScreen, PlainScreen, Scene, Screen, cycle_lin
 from deploy.demo.sources import source_states
 from deploy.demo.stage import Stage, Wishes, stage
 from deploy.demo.watcher import FindingsWatcher
+from deploy.freshness_source import read_freshness
 from deploy.lab.stories import STORIES, WRITE_DEVICES
 from deploy.lab.stories.player import Player
 from deploy.lab.sync.report import CycleReport
 from deploy.terminal import SafeConsole
+from streams.contracts.errors import SyncHealthError
 from streams.contracts.finding import Finding, FindingState
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import configure_logs
@@ -63,6 +66,13 @@ def demo(
     sys.exit(code)
 
 
+def _freshness(built: Stage) -> dict[str, Any] | None:
+    try:
+        return read_freshness(built.settings).document()
+    except SyncHealthError:
+        return None
+
+
 class _Performance:
     """One run of the demo."""
 
@@ -100,6 +110,7 @@ class _Performance:
                     broker=built.broker,
                     objects=built.organisation.objects,
                     speed=self._wishes.speed,
+                    freshness=_freshness(built),
                 )
                 report.write(found, json_file)
         for fault in faults if until_done else ():

@@ -47,8 +47,12 @@ def document(
     broker: str,
     objects: int,
     speed: float,
+    freshness: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The report as plain data; latencies in milliseconds, from the write to the finding's arrival here."""
+    """The report as plain data; latencies in milliseconds, from the write to the finding's arrival here.
+
+    freshness: how fresh the pipeline's word is at the end (deploy.freshness); None: it could not be read.
+    """
     faults = outcome(player, findings)
     opened = [found.open_latency_ms for found in player.progress.values()]
     resolved = [found.resolve_latency_ms for found in player.progress.values()]
@@ -58,6 +62,7 @@ def document(
         "ok": not faults,
         "faults": faults,
         "broker": broker,
+        "freshness": freshness,
         "objects": objects,
         "speed": speed,
         "started_at": rfc3339(started_ms),

@@ -23,6 +23,7 @@ from streams.runtime.logs import configure_logs
 
 _CONTROL = "control"
 _PATIENCE_S = 15.0
+_REFUSED = "it cannot be done"
 
 
 _directory = click.option(
@@ -105,6 +106,8 @@ def _ordered(context: click.Context, directory: Path, text: str) -> str:
     source = context.get_parameter_source("directory")
     folder = (context.obj if source is ParameterSource.DEFAULT and context.obj else directory) / _CONTROL
     answer = order(folder, text)
+    if answer is not None and answer.startswith(_REFUSED):
+        raise click.ClickException(answer)
     if answer is None:
         raise click.ClickException(
             f"no lab answers in {folder.parent.absolute()}: start `synchealth lab`, or --directory"
@@ -131,7 +134,7 @@ def _performer(running: LabServices) -> Callable[[str], str]:
         try:
             return running.run(perform(text)).result(_PATIENCE_S)
         except Exception as error:  # noqa: BLE001 - a second break of the same thing must not end the lab
-            return f"it cannot be done: {error}"
+            return f"{_REFUSED}: {error}"
 
     return performed
 

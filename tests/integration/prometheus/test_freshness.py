@@ -42,7 +42,7 @@ def test_nothing_is_concluded_until_everything_was_read_and_worked_off(embedded:
     follow(embedded.bootstrap, ENTRA, phase="snapshot", done=1234)
     blind(f"the first reading of {ENTRA} is not complete (1,234 objects so far)")
     follow(embedded.bootstrap, ENTRA)
-    blind("no worker has ever run")
+    blind("no worker has ever run in the consumer group 'synchealth'")
     work_off(embedded.bootstrap)
     follow(embedded.bootstrap, AD, ENTRA)
 
