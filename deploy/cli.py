@@ -203,6 +203,25 @@ def topics_create(config: Path | None) -> None:
     click.echo("\n".join(f"created {name}" for name in created) or "all topics exist")
 
 
+@topics.command(name="acls")
+@_config()
+@click.option("--principal", help="The user to grant to; unset: one of the role's name, synchealth-ROLE.")
+@click.option("--role", "roles", multiple=True, help="producer, worker, exporter, reader or admin; unset: all of them.")
+def topics_acls(config: Path | None, principal: str | None, roles: tuple[str, ...]) -> None:
+    """Print the commands of Kafka's own tool that grant each role what it needs, and no more."""
+    from producers.acls import ROLES, command, grants
+    from streams.runtime.settings import load_settings
+
+    unknown = set(roles) - set(ROLES)
+    if unknown:
+        raise click.UsageError(f"no role {', '.join(sorted(unknown))}: there are {', '.join(ROLES)}")
+    settings = load_settings(config)
+    for role in [each for each in ROLES if not roles or each in roles]:
+        click.echo(f"# {role}")
+        for grant in grants(role, settings.streams.consumer_group):
+            click.echo(command(grant, principal or f"synchealth-{role}", settings.kafka))
+
+
 @topics.command(name="check")
 @_config()
 def topics_check(config: Path | None) -> None:

@@ -6,6 +6,7 @@ Whatever a command prints goes through here, because names in directories are a 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -22,7 +23,7 @@ from streams.contracts.errors import SettingsError, SyncHealthError
 from streams.runtime.kafka_ping import require_answer
 from streams.runtime.logs import configure_logs
 from streams.runtime.printable import printable, printable_lines
-from streams.runtime.settings import KafkaSettings, Settings, load_settings
+from streams.runtime.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 from streams.runtime.settings_path import find_settings
 
 _PIPE_WIDTH = 200
@@ -63,7 +64,8 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def where_kafka_is(command: Callable[..., Any]) -> Callable[..., Any]:
     """The two ways to say which installation is meant, as options of a command."""
     command = config_option(command)
-    return click.option("--kafka", metavar="HOST:PORT", help="Kafka's address, instead of a configuration.")(command)
+    told = "Kafka's address, instead of a configuration; TLS and SASL by SYNCHEALTH_KAFKA__… of the environment."
+    return click.option("--kafka", metavar="HOST:PORT", help=told)(command)
 
 
 def installation(config: Path | None, kafka: str | None = None) -> Settings:
@@ -80,7 +82,10 @@ def installation(config: Path | None, kafka: str | None = None) -> Settings:
         if kafka is None:
             settings = load_settings(find_settings(config))
         else:
-            settings = Settings(kafka=KafkaSettings(bootstrap_servers=kafka.split(",")))
+            # TLS and SASL of that Kafka: SYNCHEALTH_KAFKA__SECURITY_PROTOCOL and its like
+            prefix = f"{ENVIRONMENT_PREFIX}KAFKA__"
+            named = {name: value for name, value in os.environ.items() if name.startswith(prefix)}
+            settings = load_settings(None, {**named, f"{prefix}BOOTSTRAP_SERVERS": kafka})
         require_answer(settings.kafka)
     except SettingsError as error:
         raise SettingsFault(faults_of(error)) from error

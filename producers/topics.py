@@ -7,11 +7,12 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from streams.contracts.errors import RetriableError
 from streams.contracts.topics import TOPICS, Topic
 from streams.runtime.kafka import client_options, require_reachable
+from streams.runtime.kafka_ping import cause
 from streams.runtime.settings import KafkaSettings
 
 _READY_MS = 20_000
@@ -24,7 +25,7 @@ def create(kafka: KafkaSettings) -> list[str]:
 
     Existing ones are left alone; `check` judges them. Raises RetriableError while Kafka is away.
     """
-    with _Admin(kafka) as admin:
+    with administered(kafka) as admin:
         missing = [topic for topic in TOPICS if topic.name not in set(admin.list_topics())]
         for topic in missing:
             new = NewTopic(
@@ -44,7 +45,7 @@ def create(kafka: KafkaSettings) -> list[str]:
 
 def delete(kafka: KafkaSettings, names: Sequence[str]) -> None:
     """Delete topics, records and all: for demos and tests. Raises RetriableError while Kafka is away."""
-    with _Admin(kafka) as admin:
+    with administered(kafka) as admin:
         admin.delete_topics(list(names))
 
 
@@ -53,7 +54,7 @@ def check(kafka: KafkaSettings) -> list[str]:
 
     Raises RetriableError while Kafka is away.
     """
-    with _Admin(kafka) as admin:
+    with administered(kafka) as admin:
         existing = set(admin.list_topics())
         missing = [topic for topic in TOPICS if topic.name not in existing]
         present = [topic for topic in TOPICS if topic.name in existing]
@@ -82,7 +83,9 @@ def _layout_faults(topic: Topic, partitions: list[dict[str, Any]], kafka: KafkaS
     return faults
 
 
-def _configuration_faults(topic: Topic, found: dict[str, str]) -> list[str]:
+def _configuration_faults(topic: Topic, found: dict[str, str] | None) -> list[str]:
+    if found is None:
+        return []
     if not found:
         return [f"{topic.name}: this broker does not tell a topic's settings; cleanup.policy cannot be checked"]
     return [
@@ -93,9 +96,12 @@ def _configuration_faults(topic: Topic, found: dict[str, str]) -> list[str]:
     ]
 
 
-def _configuration(admin: Any, topic: Topic) -> dict[str, str]:
+def _configuration(admin: Any, topic: Topic) -> dict[str, str] | None:
     resource = ConfigResource(ConfigResourceType.TOPIC, topic.name)
-    described = admin.describe_configs([resource], config_filter="all")
+    try:
+        described = admin.describe_configs([resource], config_filter="all")
+    except TopicAuthorizationFailedError:
+        return None  # the administrator's to look at
     return {name: entry["value"] for name, entry in described.get("topic", {}).get(topic.name, {}).items()}
 
 
@@ -103,7 +109,7 @@ def _partitions(topic: Topic, kafka: KafkaSettings) -> int:
     return topic.partitions or kafka.partitions
 
 
-class _Admin:
+class administered:
     """An admin client whose Kafka errors become ours."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
@@ -127,7 +133,4 @@ class _Admin:
 
     def _unreachable(self, error: KafkaError) -> RetriableError:
         where = ", ".join(self._kafka.bootstrap_servers)
-        return RetriableError(
-            f"Kafka at {where} cannot be asked for its topics ({type(error).__name__}: {error}); "
-            "check [kafka] bootstrap_servers and security"
-        )
+        return RetriableError(f"Kafka at {where} cannot be asked for its topics: {cause(self._kafka, error)}")

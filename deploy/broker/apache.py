@@ -26,11 +26,14 @@ def kafka(
     *,
     heap: str = "512m",
     overrides: Mapping[str, str] | None = None,
+    listener: str = "",
+    users: Mapping[str, str] | None = None,
 ) -> Iterator[Broker]:
     """Run one node of Apache Kafka until the block ends; yield when it answers.
 
     `data_dir` keeps topics over restarts (None: a temporary folder, removed at the end); `port` 0
-    is any free port; `heap` is Java's -Xmx; `overrides` are lines of server.properties.
+    is any free port; `heap` is Java's -Xmx; `overrides` are lines of server.properties;
+    `listener` is one more, as "SASL_SSL://127.0.0.1:9094"; `users` are those of SCRAM-SHA-512, name to password.
     Raises BrokerError when Java or Maven is missing, the port is taken or Kafka does not start.
     """
     java, class_path = jars.java(), jars.class_path()
@@ -43,8 +46,8 @@ def kafka(
         options += [f"-Dlog4j2.configurationFile={jars.LOG_CONFIGURATION}", "-cp", class_path]
         for attempt in range(_START_TRIES):
             chosen = port or free_port()
-            properties = _write_properties(folder, chosen, overrides or {})
-            _format(options, folder, properties)
+            properties = _write_properties(folder, chosen, overrides or {}, listener)
+            _format(options, folder, properties, users or {})
             command = [*options, "kafka.Kafka", str(properties)]
             log_path = folder / "kafka.log"
             process = running("Apache Kafka", command, chosen, log_path, ready_within_s=90, stop_within_s=30)
@@ -64,13 +67,14 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="synchealth-kafka-", ignore_cleanup_errors=True)
 
 
-def _write_properties(folder: Path, port: int, overrides: Mapping[str, str]) -> Path:
+def _write_properties(folder: Path, port: int, overrides: Mapping[str, str], listener: str) -> Path:
     controller_port = free_port()
+    more = f",{listener}" if listener else ""
     settings = {
         "process.roles": "broker,controller",
         "node.id": "1",
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}{more}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}{more}",
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         "log.dirs": str(folder / "data"),
@@ -94,11 +98,13 @@ def _write_properties(folder: Path, port: int, overrides: Mapping[str, str]) -> 
     return path
 
 
-def _format(java_options: list[str], folder: Path, properties: Path) -> None:
+def _format(java_options: list[str], folder: Path, properties: Path, users: Mapping[str, str]) -> None:
     if (folder / "data" / "meta.properties").exists():
         return
     cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
     command = [*java_options, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)]
+    for name, password in users.items():
+        command += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BrokerError(f"Kafka could not format {folder / 'data'}:\n{done.stdout}{done.stderr}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,12 +12,13 @@ from rich.text import Text
 
 from deploy.check.eventlog import eventlog_lines
 from deploy.check.forest import check_forest
-from deploy.check.kafka import check_kafka
+from deploy.check.kafka import check_kafka, check_rights, check_secrets
 from deploy.check.line import Line, Mark, fault, gap, good
 from deploy.check.pipeline import check_pipeline
 from deploy.check.prometheus import check_prometheus
 from deploy.check.tenant import check_tenant
 from deploy.terminal import SafeConsole, config_option, write_json
+from producers import acls
 from streams.reference_data import tables
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import configure_logs
@@ -25,14 +26,19 @@ from streams.runtime.printable import printable
 from streams.runtime.settings import Settings, load_settings
 from streams.runtime.settings_path import find_settings
 
+_RUNNING: tuple[acls.Role, ...] = ("producer", "worker", "exporter", "reader")
 _SIGN = {Mark.GOOD: ("✓", "green"), Mark.GAP: ("!", "yellow"), Mark.FAULT: ("✗", "bold red")}
 
 
 @click.command()
 @config_option
 @click.option("--prometheus", metavar="URL", help="Whether this Prometheus watches us; default: [prometheus] url.")
+@click.option(
+    "--role", "roles", type=click.Choice(acls.ROLES), multiple=True,
+    help="Whose rights in Kafka the user of [kafka] must have; several times. Unset: all that `up` runs.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per check.")
-def check(config: Path | None, prometheus: str | None, as_json: bool) -> None:
+def check(config: Path | None, prometheus: str | None, roles: tuple[acls.Role, ...], as_json: bool) -> None:
     """Before the first start: is everything reachable, and may we read it?
 
     Looks at the configuration, Kafka and its topics, every domain controller with our rights there, every Graph
@@ -44,7 +50,7 @@ def check(config: Path | None, prometheus: str | None, as_json: bool) -> None:
     settings = load_settings(config)
     faults = 0
     console = SafeConsole()
-    for line in lines(settings, config, prometheus or settings.prometheus.url):
+    for line in lines(settings, config, prometheus or settings.prometheus.url, roles or _RUNNING):
         faults += line.mark is Mark.FAULT
         if as_json:
             write_json(asdict(line))
@@ -55,7 +61,9 @@ def check(config: Path | None, prometheus: str | None, as_json: bool) -> None:
     sys.exit(1 if faults else 0)
 
 
-def lines(settings: Settings, config: Path | None, prometheus: str = "") -> Iterator[Line]:
+def lines(
+    settings: Settings, config: Path | None, prometheus: str = "", roles: Sequence[acls.Role] = _RUNNING
+) -> Iterator[Line]:
     """Every line, as it becomes known."""
     yield good("configuration", f"{config or 'the environment'} is valid")
     yield check_tables(now_ms())
@@ -63,7 +71,9 @@ def lines(settings: Settings, config: Path | None, prometheus: str = "") -> Iter
         yield fault(
             "configuration", "there is no [[forest]] or no [[tenant]]", "add them: deploy/settings.example.toml"
         )
+    yield from check_secrets(settings)
     yield from check_kafka(settings.kafka)
+    yield from check_rights(settings, roles)
     for forest in settings.forest:
         yield from check_forest(forest)
     for tenant in settings.tenant:

@@ -34,6 +34,23 @@ def require_answer(kafka: KafkaConnection, within_s: float = 2.5) -> None:
     raise KafkaUnreachableError(f"no Kafka answers ({tried}): check [kafka] bootstrap_servers and security_protocol")
 
 
+def cause(kafka: KafkaConnection, error: BaseException) -> str:
+    """Why no client comes to be, and what to mend; libraries say "unable to bootstrap" to all of it."""
+    try:
+        require_answer(kafka)
+    except KafkaUnreachableError as unreachable:
+        return str(unreachable)
+    if kafka.security_protocol.startswith("SASL"):
+        return (
+            f"it answers, but does not let {kafka.sasl_username!r} in ({type(error).__name__}): check sasl_username, "
+            f"sasl_password, and whether the user may log in by sasl_mechanism {kafka.sasl_mechanism}"
+        )
+    return (
+        f"it answers, but serves no client ({type(error).__name__}: {error}): check security_protocol, and "
+        "certificate_file if it wants one"
+    )
+
+
 def _failure(kafka: KafkaConnection, server: str, within_s: float) -> str | None:
     """How this server failed; None if it answers as Kafka does."""
     host, _, port = server.rpartition(":")

@@ -1,0 +1,139 @@
+"""The rights in Kafka that each role needs, and no more: as commands to grant them, and against what Kafka grants.
+
+Source: Apache Kafka documentation, "Authorization and ACLs" (operations of each request; Write on a topic implies
+idempotent writes since 3.0; Read and Write imply Describe); KIP-430 (authorized operations in describe answers).
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+from kafka.errors import GroupAuthorizationFailedError
+
+from producers.topics import administered
+from streams.contracts.topics import (
+    AD_CHANGES,
+    AD_OBJECTS,
+    CHECKPOINTS,
+    DEADLETTERS,
+    ENTRA_AUDITS,
+    ENTRA_CHANGES,
+    ENTRA_OBJECTS,
+    ENTRA_TENANT,
+    FINDINGS,
+    SERVER_EVENTS,
+    TOPICS,
+    VIEW_STATES,
+    VIEWS,
+    Topic,
+)
+from streams.runtime.settings import KafkaSettings
+
+Role = Literal["producer", "worker", "exporter", "reader", "admin"]
+ROLES: tuple[Role, ...] = ("producer", "worker", "exporter", "reader", "admin")
+"""reader: the command line (findings, explain, funnel); admin: topics, reevaluate, deadletters redrive."""
+
+_FACTS = (AD_CHANGES, ENTRA_CHANGES, ENTRA_AUDITS, ENTRA_TENANT, SERVER_EVENTS)
+_STATES = (AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES)
+_READS: dict[Role, tuple[Topic, ...]] = {
+    "producer": (CHECKPOINTS,),
+    "worker": (*_FACTS, VIEWS, *_STATES, CHECKPOINTS),
+    "exporter": (FINDINGS, DEADLETTERS),
+    "reader": (*_FACTS, VIEWS, FINDINGS, DEADLETTERS, CHECKPOINTS),
+    "admin": TOPICS,
+}
+_WRITES: dict[Role, tuple[Topic, ...]] = {
+    "producer": (*_FACTS, CHECKPOINTS, DEADLETTERS),
+    "worker": (VIEWS, FINDINGS, DEADLETTERS, *_STATES, CHECKPOINTS),
+    "admin": TOPICS,
+}
+_GROUP: dict[Role, str] = {"worker": "Read", "reader": "Describe"}
+_DENIED = frozenset({29, 30})  # TOPIC_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED
+
+
+class Grant(NamedTuple):
+    """Operations on one topic or group."""
+
+    kind: Literal["topic", "group"]
+    name: str
+    operations: tuple[str, ...]
+
+
+def grants(role: Role, group: str) -> list[Grant]:
+    """Everything that `role` needs; `group`: of the workers."""
+    found = []
+    for topic in TOPICS:
+        operations = []
+        if topic in _READS.get(role, ()):
+            operations.append("Read")
+        if topic in _WRITES.get(role, ()):
+            operations.append("Write")
+        if operations and role == "admin":
+            operations += ["Create", "DescribeConfigs"]
+        if operations:
+            found.append(Grant("topic", topic.name, (*operations, "Describe")))
+    if role in _GROUP:
+        found.append(Grant("group", group, (_GROUP[role],)))
+    return found
+
+
+def command(grant: Grant, principal: str, kafka: KafkaSettings) -> str:
+    """The command of Kafka's own tool that grants it."""
+    words = ["kafka-acls.sh", "--bootstrap-server", kafka.bootstrap_servers[0], "--command-config", "admin.properties"]
+    words += ["--add", "--allow-principal", f"User:{principal}"]
+    for operation in grant.operations:
+        words += ["--operation", operation]
+    return shlex.join([*words, f"--{grant.kind}", grant.name])
+
+
+def missing(kafka: KafkaSettings, roles: Iterable[Role], group: str) -> list[Grant]:
+    """What our principal may not do of what `roles` need, merged; nothing where a broker does not tell.
+
+    Topics that do not exist yet are left out. Raises RetriableError while Kafka is away.
+    """
+    needed: dict[tuple[Literal["topic", "group"], str], set[str]] = {}
+    for grant in (each for role in roles for each in grants(role, group)):
+        needed.setdefault((grant.kind, grant.name), set()).update(grant.operations)
+    with administered(kafka) as admin:
+        allowed = _allowed(admin, [name for kind, name in needed if kind == "topic"], group)
+    lacking = []
+    for (kind, name), operations in needed.items():
+        have = allowed.get((kind, name))
+        lack = tuple(each for each in sorted(operations) if have is not None and _plain(each) not in have)
+        if lack:
+            lacking.append(Grant(kind, name, lack))
+    return lacking
+
+
+def _allowed(admin: Any, topics: Sequence[str], group: str) -> dict[tuple[str, str], set[str]]:
+    """What we may do with each; without an entry where nobody knows."""
+    return dict(_allowed_topics(admin, topics)) | dict(_allowed_group(admin, group))
+
+
+def _allowed_topics(admin: Any, topics: Sequence[str]) -> Iterator[tuple[tuple[str, str], set[str]]]:
+    for found in admin.describe_topics(list(topics)):
+        told = found.get("authorized_operations")
+        if found.get("error_code") in _DENIED:
+            yield ("topic", found["name"]), set()
+        elif told and not found.get("error_code"):
+            yield ("topic", found["name"]), {_plain(each) for each in told}
+
+
+def _allowed_group(admin: Any, group: str) -> Iterator[tuple[tuple[str, str], set[str]]]:
+    try:
+        described = admin.describe_groups([group], include_authorized_operations=True)
+    except GroupAuthorizationFailedError:
+        yield ("group", group), set()
+        return
+    except Exception:  # noqa: BLE001 - a broker that knows no such question: not known is not refused
+        return
+    found = described.get(group, {}) if isinstance(described, dict) else {}
+    told = found.get("authorized_operations")
+    if told:
+        yield ("group", group), {_plain(each) for each in told}
+
+
+def _plain(operation: str) -> str:
+    return operation.replace("_", "").lower()
