@@ -39,16 +39,17 @@ _FACTS = (AD_CHANGES, ENTRA_CHANGES, ENTRA_AUDITS, ENTRA_TENANT, SERVER_EVENTS)
 _STATES = (AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES)
 _READS: dict[Role, tuple[Topic, ...]] = {
     "producer": (CHECKPOINTS,),
-    "worker": (*_FACTS, VIEWS, *_STATES, CHECKPOINTS),
+    "worker": (*_FACTS, VIEWS, *_STATES),
     "exporter": (FINDINGS, DEADLETTERS),
     "reader": (*_FACTS, VIEWS, FINDINGS, DEADLETTERS, CHECKPOINTS),
     "admin": TOPICS,
 }
 _WRITES: dict[Role, tuple[Topic, ...]] = {
     "producer": (*_FACTS, CHECKPOINTS, DEADLETTERS),
-    "worker": (VIEWS, FINDINGS, DEADLETTERS, *_STATES, CHECKPOINTS),
+    "worker": (VIEWS, FINDINGS, DEADLETTERS, *_STATES),
     "admin": TOPICS,
 }
+_LAYOUT: tuple[Role, ...] = ("worker",)  # looks at the layout of every topic before it begins
 _GROUP: dict[Role, str] = {"worker": "Read", "reader": "Describe"}
 _DENIED = frozenset({29, 30})  # TOPIC_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED
 
@@ -72,7 +73,7 @@ def grants(role: Role, group: str) -> list[Grant]:
             operations.append("Write")
         if operations and role == "admin":
             operations += ["Create", "DescribeConfigs"]
-        if operations:
+        if operations or role in _LAYOUT:
             found.append(Grant("topic", topic.name, (*operations, "Describe")))
     if role in _GROUP:
         found.append(Grant("group", group, (_GROUP[role],)))
