@@ -149,9 +149,9 @@ def run() -> None:
 @_config()
 def run_producers(sources: tuple[str, ...], config: Path | None) -> None:
     """Read each SOURCE (ad:FOREST, graph:TENANT; all of them if none is named) and send its facts to Kafka."""
-    from producers.__main__ import main as producers
+    from producers.__main__ import start
 
-    producers.main(args=[*(sources or ("all",)), *(("--config", str(config)) if config else ())], standalone_mode=False)
+    start(sources or ("all",), config)
 
 
 @run.command(name="streams")

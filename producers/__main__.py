@@ -102,6 +102,18 @@ def _loader(settings: Settings, source: str) -> Callable[[], list[Checkpoint]]:
 @click.option("--config", "file", type=click.Path(path_type=Path), help="The TOML configuration.")
 def main(sources: tuple[str, ...], file: Path | None) -> None:
     """Read each SOURCE (ad:FOREST, graph:TENANT or eventlog:NAME; "all" for every one) and send it to Kafka."""
+    try:
+        start(sources, file)
+    except SyncHealthError as error:
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(1)
+
+
+def start(sources: Sequence[str], file: Path | None) -> None:
+    """Run these sources ("all" for every one) until a signal ends them.
+
+    Raises SettingsError, FatalError; whatever else is a fault of ours.
+    """
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -109,21 +121,14 @@ def main(sources: tuple[str, ...], file: Path | None) -> None:
 
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
-    try:
-        settings = load_settings(file)
-        configure_logs(settings.log.level, json=settings.log.json_lines)
-        names = settings.sources if sources == ("all",) else list(sources)
-        require_secrets(settings, names)
-        for name in names:
-            if name not in settings.sources:
-                raise _unknown(name, settings)
-        run_sources(names, settings, stop)
-    except SettingsError as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(2)
-    except SyncHealthError as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(1)
+    settings = load_settings(file)
+    configure_logs(settings.log.level, json=settings.log.json_lines)
+    names = settings.sources if tuple(sources) == ("all",) else list(sources)
+    require_secrets(settings, names)
+    for name in names:
+        if name not in settings.sources:
+            raise _unknown(name, settings)
+    run_sources(names, settings, stop)
 
 
 if __name__ == "__main__":

@@ -48,16 +48,18 @@ def check(config: Path | None, prometheus: str | None, roles: tuple[acls.Role, .
     configure_logs("error")
     config = find_settings(config)
     settings = load_settings(config)
-    faults = 0
+    faults = gaps = 0
     console = SafeConsole()
     for line in lines(settings, config, prometheus or settings.prometheus.url, roles or _RUNNING):
         faults += line.mark is Mark.FAULT
+        gaps += line.mark is Mark.GAP
         if as_json:
             write_json(asdict(line))
         else:
             _print(console, line)
     if not as_json:
-        console.print("everything is ready" if not faults else f"{faults} fault(s): see the lines marked ✗")
+        ready = "everything is ready" + (f", with {gaps} gap(s): see the lines marked !" if gaps else "")
+        console.print(ready if not faults else f"{faults} fault(s): see the lines marked ✗")
     sys.exit(1 if faults else 0)
 
 
