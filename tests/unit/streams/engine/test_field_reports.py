@@ -15,6 +15,7 @@ from streams.contracts.finding import Finding
 from streams.contracts.identity import finding_id, immutable_id_of_guid
 from streams.contracts.times import rfc3339
 from tests.support.cases import START_MS, guid_of, sid_of
+from tests.support.event_samples import sample
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 MINUTE_MS = 60_000
@@ -135,6 +136,23 @@ def test_a_run_with_export_errors(site: Site, text: str, level: str, data: dict[
     assert site.open("engine.export_run_errors") is not None
     site.cycle("completed")
     assert site.open("engine.export_run_errors") is None
+
+
+@pytest.mark.parametrize("name", ["adsync_6050_connectivity", "adsync_6020_partition", "adsync_6152_extension"])
+@pytest.mark.parametrize("shipped", ["whole", "text alone", "one string", "strings alone, in Japanese"])
+def test_a_run_that_did_not_do_its_work(site: Site, name: str, shipped: str) -> None:
+    document = sample(name)
+    number, text, data = int(document["winlog"]["event_id"]), document["message"], document["winlog"]["event_data"]
+    if shipped == "strings alone, in Japanese":
+        site.log("ADSync", number, "", level="エラー", data=data)
+    else:
+        site.log(
+            "ADSync", number, text, data={"whole": data, "text alone": {}, "one string": {"param1": text}}[shipped]
+        )
+    found = site.open("engine.export_run_errors")
+    assert found is not None and found.severity == "high"
+    [run] = found.evidence["runs"]
+    assert (run["connector"], run["run_profile"]) == (data["param1"], data["param2"])
 
 
 def test_a_run_with_warnings_and_the_noise_beside_a_step_error_are_quiet(site: Site) -> None:
