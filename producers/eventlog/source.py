@@ -17,6 +17,7 @@ from producers import metrics
 from producers.eventlog.consumer import Place, Shipped, ShippedReader
 from producers.eventlog.event_hub import records_of
 from producers.eventlog.winlogbeat import OTHER, unread, winlogbeat_events
+from producers.refusing import refusing
 from producers.sequence import last_number
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
@@ -29,6 +30,7 @@ from streams.runtime.logs import get_logger
 from streams.runtime.settings import EventLogSettings, KafkaConnection
 
 _POLL_S = 1.0
+_MOST_REFUSED = 20  # dead letters of one message
 # Kinds of unread events that are told apart, so that whatever is shipped, labels stay bounded.
 _MOST_KINDS = 100
 
@@ -119,7 +121,8 @@ class EventLogSource:
             if self._format == "event_hub":
                 self._map_hub(record, document, seen_ms, into)
             else:
-                into.events += winlogbeat_events(document, self.origin.tenant, seen_ms)
+                with refusing("the document"):
+                    into.events += winlogbeat_events(document, self.origin.tenant, seen_ms)
                 self._count_unread(document)
         except InvalidRecordError as error:
             into.rejected.append(_refused(record, error, record.value or b"", seen_ms))
@@ -136,12 +139,21 @@ class EventLogSource:
         metrics.UNREAD.labels(self.origin.name, *kind).inc()
 
     def _map_hub(self, record: Shipped, document: Any, seen_ms: int, into: _Mapped) -> None:
-        """A message holds many records, and a bad one among them is a dead letter of its own."""
+        """A message holds many records, and a bad one among them is a dead letter of its own; of many bad ones the
+        first are, and one more says how many: a message must not become a hundred times what it was.
+        """
+        refused = 0
         for each in records_of(document):
             try:
-                into.events += each.events(self.origin.tenant, seen_ms)
+                with refusing("the record"):
+                    into.events += each.events(self.origin.tenant, seen_ms)
             except InvalidRecordError as error:
-                into.rejected.append(_refused(record, error, _written(each.raw, record), seen_ms))
+                refused += 1
+                if refused <= _MOST_REFUSED:
+                    into.rejected.append(_refused(record, error, _written(each.raw, record), seen_ms))
+        if refused > _MOST_REFUSED:
+            rest = InvalidRecordError("wrong_shape", f"{refused - _MOST_REFUSED} more records of it are unusable")
+            into.rejected.append(_refused(record, rest, record.value or b"", seen_ms))
 
     def _positions(self, records: list[Shipped]) -> list[Checkpoint]:
         """The part of each partition that was read from, all with a number of their own."""

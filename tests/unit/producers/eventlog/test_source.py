@@ -195,3 +195,13 @@ def test_what_no_reader_knows_is_counted_in_bounds() -> None:
     assert each.progress.unread == {"adsync/6012": 2, "other/other": 1}
     each.read()
     assert len(each.progress.unread) == 100 and sum(each.progress.unread.values()) == 203
+
+
+def test_a_message_of_nothing_but_garbage_stays_small() -> None:
+    settings = EventLogSettings(name="hub", tenant=TENANT, format="event_hub", topics=["hub"])
+    message = orjson.dumps({"records": list(range(100_000))})
+    reader: Any = FakeReader([Shipped(Place("hub", 0), 1, message)])
+    batch = EventLogSource(settings, KafkaConnection(), reader).read()
+    assert sum(len(encode(letter)) for letter in batch.rejected) < len(message)
+    assert "99980 more records" in batch.rejected[-1].error
+    assert len(batch.checkpoints) == 1
