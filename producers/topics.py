@@ -17,7 +17,8 @@ from streams.runtime.settings import KafkaSettings
 
 _READY_MS = 20_000
 _BOOTSTRAP_MS = 10_000
-_COMPARED = ("cleanup.policy", "retention.ms")
+# What would lose records that nobody has read yet.
+_COMPARED = ("cleanup.policy", "retention.ms", "retention.bytes", "message.timestamp.type")
 
 
 def create(kafka: KafkaSettings) -> list[str]:

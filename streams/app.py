@@ -44,6 +44,7 @@ EXIT_FAILED = 70
 _COMMIT_EVERY_S = 1.0
 _LOOK_EVERY_S = 2.0
 _STILL_S = 120.0
+_LOG_APPEND_TIME = 1
 _NEVER_S = 10 * 365 * 86400.0
 log = get_logger(__name__)
 
@@ -180,6 +181,7 @@ class _App(faust.App):
                         message.key,
                         message.value,
                         message.generation_id,
+                        int(message.timestamp * 1000) if message.timestamp_type == _LOG_APPEND_TIME else None,
                     )
                 )
 

@@ -129,6 +129,15 @@ or
         "What it concerned is missing from the findings: synchealth deadletters list",
     ),
     _rule(
+        "SyncHealthRecordsLost",
+        Severity.HIGH,
+        "sum by (topic) (increase(synchealth_streams_lost_records_total[1h])) > 0",
+        "0s",
+        "Records of {{ $labels.topic }} were deleted before they were read",
+        "What they said is missing from the findings until their sources are read again in full. "
+        "Workers were away for longer than the topic keeps its records, or somebody deleted them.",
+    ),
+    _rule(
         "SyncHealthUnreadableFindings",
         Severity.HIGH,
         "sum by (topic, reason) (increase(synchealth_exporter_unreadable_records_total[1h])) > 0",

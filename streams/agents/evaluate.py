@@ -12,6 +12,7 @@ from streams.agents.deadletters import TRACEBACKS, Fuse, dead_letter
 from streams.agents.lanes import Record
 from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS, WAITS
 from streams.agents.outbox import Outbox
+from streams.agents.plausible import CLOCK_SKEW_MS, arrival_ms, record_in_time
 from streams.agents.rows import PartitionRows
 from streams.agents.soundness import partition_is_sound
 from streams.contracts.codec import decode, encode
@@ -20,6 +21,7 @@ from streams.contracts.views import Contribution, ContributionChunk, Tick, ViewR
 from streams.engine.evaluator import EvaluatorOptions, ViewPartition
 from streams.engine.outcome import Outcome
 from streams.runtime.clock import Sequence as HybridClock
+from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 from streams.views.tenant import TenantView
 
@@ -55,7 +57,7 @@ class EvaluatePartition:
         self._reported: dict[tuple[str, str], None] = {}
         self.ticked_ms = 0
         """`now_ms` of the latest tick that came back: the proof that this partition moves."""
-        views.restore(rows)
+        views.restore(rows, latest_ms=now_ms() + CLOCK_SKEW_MS)
 
     @property
     def clock_ms(self) -> int:
@@ -97,7 +99,7 @@ class EvaluatePartition:
             raise
         except Exception as error:  # noqa: BLE001 - nothing may raise out of an agent; the fuse counts
             self._rows.drop()
-            self._views.restore(self._rows)
+            self._views.restore(self._rows, latest_ms=now_ms() + CLOCK_SKEW_MS)
             self._refuse(record, part, error, outbox)
         else:
             self._rows.keep()
@@ -144,6 +146,7 @@ def _parts(record: Record, outbox: Outbox) -> Iterator[ViewRecord]:
     """The record in pieces small enough not to hold up the loop; a dead letter where it is not one of ours."""
     try:
         part: ViewRecord = decode(record.value, ViewRecord)  # type: ignore[arg-type]
+        part = record_in_time(part, arrival_ms(record))
     except InvalidRecordError as error:
         outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
         return

@@ -17,19 +17,25 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from streams.agents.metrics import BATCH_SECONDS, PARTITIONS
+from streams.agents.metrics import BATCH_SECONDS, LOST_RECORDS, PARTITIONS
+from streams.contracts.topics import TOPICS
 from streams.runtime.logs import get_logger
 
 MAX_BATCH_BYTES = 1_000_000
 MAX_BATCH_RECORDS = 2_000
 _QUEUED_RECORDS = 500
 _REWIND_PATIENCE_S = 5.0
+_COMPACTED = frozenset(topic.name for topic in TOPICS if topic.compacted)
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One Kafka record as the agents see it. `generation`: the consumer group's when it was fetched."""
+    """One Kafka record as the agents see it.
+
+    generation: the consumer group's when it was fetched.
+    arrived_ms: the broker's time when it was written down (ms); None where it is the writer's, which proves nothing.
+    """
 
     topic: str
     partition: int
@@ -37,6 +43,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     generation: int
+    arrived_ms: int | None = None
 
 
 class Handler(Protocol):
@@ -98,6 +105,7 @@ class Lane:
             available = await self._positions.first_available(self._topic, {self._partition: self.expected})
             if self._stopping:
                 return
+            self._lost(self.expected, available[self._partition])
             self.expected = available[self._partition]
             if record.offset != self.expected:
                 await self.rewind(f"got {record.offset}")
@@ -106,6 +114,9 @@ class Lane:
         self.expected = record.offset + 1
         self._queue.append(record)
         self._arrived.set()
+
+    def _lost(self, expected: int, available: int) -> None:
+        note_lost(self._topic, self._partition, expected, available)
 
     async def rewind(self, why: str) -> None:
         """Have the consumer deliver again from the record that is expected next."""
@@ -155,6 +166,13 @@ class Lane:
         return records
 
 
+def note_lost(topic: str, partition: int, expected: int, available: int) -> None:
+    """Count a range of the log that was deleted before it was read; in a compacted topic a gap is no loss."""
+    if available > expected and topic not in _COMPACTED:
+        LOST_RECORDS.labels(topic).inc(available - expected)
+        log.error("lost_range", topic=topic, partition=partition, first=expected, records=available - expected)
+
+
 class Stage:
     """One topic's lanes on this worker: opened on assignment, closed on revocation.
 
@@ -190,6 +208,8 @@ class Stage:
             committed = await self._positions.committed(self.topic, partitions)
             wanted = {partition: committed.get(partition, 0) for partition in partitions}
             starts = await self._positions.first_available(self.topic, wanted) if wanted else {}
+            for partition, offset in committed.items():
+                note_lost(self.topic, partition, offset, starts[partition])
             self.lanes = {
                 partition: Lane(self.topic, partition, handler, self._positions, starts[partition])
                 for partition, handler in handlers.items()

@@ -30,6 +30,14 @@ DEAD_LETTERS = Counter(
     "synchealth_streams_dead_letters_total", "Records and facts that could not be used.",
     ["stage", "reason"], registry=REGISTRY,
 )  # fmt: skip
+CLAMPED_TIMES = Counter(
+    "synchealth_streams_clamped_times_total", "Times of the future that were taken for the time of their arrival.",
+    ["kind"], registry=REGISTRY,
+)  # fmt: skip
+LOST_RECORDS = Counter(
+    "synchealth_streams_lost_records_total", "Records that were deleted from a topic before they were read.",
+    ["topic"], registry=REGISTRY,
+)  # fmt: skip
 BATCH_SECONDS = Histogram(
     "synchealth_streams_batch_seconds", "Time to work off one batch, acknowledged writes included.",
     ["topic"], registry=REGISTRY, buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),

@@ -13,6 +13,7 @@ from streams.agents.deadletters import TRACEBACKS, Fuse, dead_letter
 from streams.agents.lanes import Record
 from streams.agents.metrics import EVENTS, FACTS
 from streams.agents.outbox import Outbox
+from streams.agents.plausible import arrival_ms, event_in_time, fact_in_time, tenant_in_time
 from streams.agents.rows import PartitionRows
 from streams.agents.soundness import projector_is_sound
 from streams.contracts.codec import convert, decode, encode
@@ -57,7 +58,8 @@ class ProjectPartition:
                 if isinstance(said, Watermark):
                     outbox.watermark(said, record.partition)
                 else:
-                    facts.append((record, *said))
+                    origin, fact = said
+                    facts.append((record, origin, fact_in_time(fact, arrival_ms(record))))
         self._rows.prefetch(self._projector.row_keys(fact for _, _, fact in facts))
         for side, count in Counter(origin.side for _, origin, _ in facts).items():
             FACTS.labels(side).inc(count)
@@ -103,7 +105,7 @@ class ContextPartition:
             if record.value is None:
                 continue  # a tombstone: what was known of the tenant stays until it is said otherwise
             try:
-                tenant = decode(record.value, TenantState)
+                tenant = tenant_in_time(decode(record.value, TenantState), arrival_ms(record))
                 said = tenant_contributions(tenant)
             except Exception as error:  # noqa: BLE001  one reading that cannot be used costs that reading
                 outbox.dead(_refused(error, record))
@@ -131,7 +133,8 @@ class EventPartition:
             except InvalidRecordError as error:
                 outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
                 continue
-            for event in chunk.events:
+            arrived_ms = arrival_ms(record)
+            for event in (event_in_time(each, arrived_ms) for each in chunk.events):
                 EVENTS.labels(event.log.value).inc()
                 try:
                     said, about = contributions_of_event(event), fact_of_event(event)

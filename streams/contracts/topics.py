@@ -29,10 +29,18 @@ class Topic:
 
     def configuration(self) -> dict[str, str]:
         """The broker-side settings to create this topic with."""
-        common = {"max.message.bytes": str(MAX_MESSAGE_BYTES), **self.config}
+        # The broker's time, so that a writer whose clock is slow does not have its records deleted unread.
+        # Source: Apache Kafka, "Topic configs": retention goes by record timestamps, message.timestamp.type.
+        common = {
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            "message.timestamp.type": "LogAppendTime",
+            **self.config,
+        }
         if self.compacted:
             return {"cleanup.policy": "compact", "min.compaction.lag.ms": "60000", **common}
-        return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms), **common}
+        return {
+            "cleanup.policy": "delete", "retention.ms": str(self.retention_ms), "retention.bytes": "-1", **common
+        }  # fmt: skip
 
 
 AD_CHANGES = Topic("synchealth.ad.changes.v1", "objectGUID", "FactChunk", "producers.ad")

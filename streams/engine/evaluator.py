@@ -77,9 +77,13 @@ class ViewPartition:
         self._recounted: set[str] = set()
         self._uncounted = True
 
-    def restore(self, rows: Rows) -> None:
-        """Take up where this partition's rows stand. Time never runs backwards."""
-        self.now_ms = max(self.now_ms, int(rows.get("~clock") or 0))
+    def restore(self, rows: Rows, latest_ms: int | None = None) -> None:
+        """Take up where this partition's rows stand. Time never runs backwards.
+
+        latest_ms: a stored clock that is later was never the time, and is not taken up.
+        """
+        clock_ms = int(rows.get("~clock") or 0)
+        self.now_ms = max(self.now_ms, clock_ms if latest_ms is None or clock_ms <= latest_ms else 0)
         self._known.restore(rows)
         self._due = [(int(raw), key.removeprefix("~due/")) for key, raw in rows.items("~due/")]
         self._due += self._failing.restore(rows)
