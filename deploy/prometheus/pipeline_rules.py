@@ -131,7 +131,10 @@ or
     _rule(
         "SyncHealthRecordsLost",
         Severity.HIGH,
-        "sum by (topic) (increase(synchealth_streams_lost_records_total[1h])) > 0",
+        # A worker counts what it lost as it starts, before anybody has scraped a zero.
+        "sum by (topic) (increase(synchealth_streams_lost_records_total[1h])) > 0 or "
+        "(sum by (topic) (synchealth_streams_lost_records_total) > 0 unless "
+        "sum by (topic) (synchealth_streams_lost_records_total offset 1h))",
         "0s",
         "Records of {{ $labels.topic }} were deleted before they were read",
         "What they said is missing from the findings until their sources are read again in full. "
