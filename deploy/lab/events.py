@@ -1,13 +1,13 @@
 """What the lab's Windows servers and clients write down, as Winlogbeat 8 ships it.
 
-The texts have the shape of the ones in Microsoft's documentation ("Troubleshoot self-service password reset
-writeback", "Implement password hash synchronization", "Prevent accidental deletes", "Troubleshoot hybrid joined
-devices"); names, numbers and identifiers are ours. `producers/eventlog/winlogbeat.py` reads them.
+The texts have the shape of the ones in Microsoft's documentation ("Prevent accidental deletes", "Troubleshoot hybrid
+joined devices"); names, numbers and identifiers are ours. `producers/eventlog/winlogbeat.py` reads them. What is about
+passwords: `deploy/lab/password_events.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,6 @@ ADSYNC = "ADSync"
 DEVICE_REGISTRATION = "Microsoft-Windows-User Device Registration"
 DEVICE_REGISTRATION_CHANNEL = "Microsoft-Windows-User Device Registration/Admin"
 
-_POLICY_HRESULT = "80230619"
 _COUNTERS = {
     "discovery_errors": "Discovery Errors",
     "synchronization_errors": "Synchronization Errors",
@@ -68,66 +67,6 @@ def winlogbeat_document(
             "record_id": record_id,
         },
     }
-
-
-def password_reset_event(
-    *,
-    tracking_id: str,
-    user_principal_name: str,
-    entra_id: str,
-    source_anchor: str,
-    forest: str = "corp.contoso.local",
-    hresult: str | None = None,
-    cause: str | None = None,
-) -> str:
-    """The text of a PasswordResetService event about one user (31001-31003, 31006-31011, 33001-33009).
-
-    hresult: what the synchronization engine answered, eight hexadecimal digits; cause: its sentence. A failure
-    names both, a start or a success none.
-    """
-    user = (
-        f"UserPrincipalName: {user_principal_name}, cloudAnchor: User_{entra_id}, SourceAnchorValue: {source_anchor}, "
-        f"AdminUpn: , UnblockUser: False, ForestFqdn: {forest}"
-    )
-    if hresult is None and cause is None:
-        return f"TrackingId: {tracking_id}, Details: {user}"
-    answered = f"Synchronization Engine returned an error hr={hresult or _POLICY_HRESULT}, message={cause or 'Failed'}"
-    return (
-        f"TrackingId: {tracking_id}, Reason: {answered}, Context: {user}, "
-        f"Details: Microsoft.CredentialManagement.OnPremisesPasswordReset.Shared.PasswordResetException: {answered}\r\n"
-        "   at AADPasswordReset.SynchronizationEngineManagedHandle.ThrowSyncEngineError(Int32 hr)"
-    )
-
-
-def phs_request_event(users: Iterable[tuple[str, str]], *, changed: str = "03/02/2026 09:31:07") -> str:
-    """The text of a 656 about up to 50 users, each (source anchor, distinguished name)."""
-    return "Password Change Request - " + "\r\n".join(
-        f"Anchor : {anchor}, Dn : {dn}, Change Date : {changed}" for anchor, dn in users
-    )
-
-
-def phs_result_event(users: Iterable[tuple[str, str, str | None]]) -> str:
-    """The text of a 657 about up to 50 users, each (source anchor, distinguished name, error or None)."""
-    return "Password Change Result - " + "\r\n".join(
-        f"Anchor : {anchor}, Dn : {dn}, Result : "
-        + ("Success." if error is None else f"Failed. Extended Error: {error}.")
-        for anchor, dn, error in users
-    )
-
-
-def heartbeat_654(forest: str) -> str:
-    """The text of a 654, the sign of life of password hash synchronization, about every 30 minutes."""
-    return f"Provision credentials ping end. Connector: {forest}. Count: 0"
-
-
-def phs_domain_failure(domain: str, *, rpc_error: int = 8439) -> str:
-    """The text of a 611: the passwords of one domain cannot be read."""
-    return (
-        f"Password hash synchronization failed for domain: {domain}. Details: \r\n"
-        "Microsoft.Online.PasswordSynchronization.SynchronizationManagerException: Unable to open connection. ---> "
-        f"Microsoft.Online.PasswordSynchronization.DrsException: RPC Error {rpc_error} : The distinguished name "
-        "specified for this replication operation is invalid. There was an error calling _IDL_DRSGetNCChanges."
-    )
 
 
 def deletion_threshold_116(pending_deletes: int, threshold: int) -> str:

@@ -10,14 +10,16 @@ Health: sync errors" (6949), "Configure source of authority" (6956).
 
 from __future__ import annotations
 
-from producers.eventlog import engine_runs, export_error
+from producers.eventlog import engine_runs, export_error, password_hash, password_set
 from producers.eventlog.text import connector, distinguished_name, hresult, present, source_anchor
 from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
 
-_FAILED = frozenset({6329, 6800})
-_ABOUT_AN_OBJECT = frozenset({6329, 6949, 6956})
+_PASSWORD_SET = 6329
+_PASSWORD_CHANGE = 6900  # the notification of a changed password: an error of password hash synchronisation
+_FAILED = frozenset({6800})
+_ABOUT_AN_OBJECT = frozenset({6949, 6956})
 
 
 def read(event: WindowsEvent) -> list[Said]:
@@ -27,6 +29,10 @@ def read(event: WindowsEvent) -> list[Said]:
         return engine_runs.read(event)
     if event_id in export_error.TAKEN:
         return export_error.read(event)
+    if event_id == _PASSWORD_SET:
+        return [password_set.read(event)]
+    if event_id == _PASSWORD_CHANGE:
+        return password_hash.read(event)
     about_an_object = event_id in _ABOUT_AN_OBJECT
     return [
         Said(

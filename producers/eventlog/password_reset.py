@@ -1,19 +1,30 @@
 """PasswordResetService: password writeback, step by step.
 
-Details: "tracking_id" (one operation), "error_code" ("33008"), "hresult" ("0x80230619").
+Details: "tracking_id" (one operation), "error_code" ("33008"), "hresult" ("0x80230619"), "message" (the engine's own
+sentence, without what names a user), "operation" ("change", where the trace of an error shows it), "force_change"
+(an administrator's reset leaves the user to change it again), "unblock" (it also unlocks).
 
-Source: Microsoft, "Troubleshoot self-service password reset writeback": event ids and their texts.
+The forms, of which a user's name is a part and no word of theirs counts:
+  TrackingId: <guid>, <Name>Start, Details: <UPN>
+  TrackingId: <guid>, <Name>Success, Details: Context: cloudAnchor: User_<guid>, SourceAnchorValue: <anchor>, …
+  TrackingId: <guid>, Reason: … returned an error hr=<8 hex>, message=<sentence>, Context: cloudAnchor: …, Details: …
+
+Source: Microsoft, "Troubleshoot self-service password reset writeback" (ids); jpazureid/blog "password-writeback-
+overview" and Get-EntraConnectPasswordSyncEvents.ps1 (starts, successes); c7solutions.com/2015/07/password-writeback-
+errors and "SelfServicePasswordReset write-back problem - error hr=80230818" (errors, as logged).
 """
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from producers.eventlog.text import GUID, first, hresult, present, source_anchor
 from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
 
+_STARTED = frozenset({31001, 31006, 31009})
 _SUCCEEDED = frozenset({31002, 31005, 31007, 31010, 31013})
 _FAILED = frozenset({31003, 31008, 31011, 31014, 31034, 31044})
 # Error codes have ids of their own; a failed operation's own event names its cause in words.
@@ -32,31 +43,52 @@ _NAMES = {
     "adpasswordpolicyerror": 33008,
     "adconfigurationerror": 33009,
 }
+_LONGEST_FORM = 8_000
+"""All that is read stands before the exception's trace, or at its beginning."""
+_LONGEST_MESSAGE = 500
+
 _CODE = re.compile(r"(?<![\w-])(3[23]0\d\d)(?![\w-])")
 _NAME = re.compile(rf"\b({'|'.join(_NAMES)})\b", re.IGNORECASE)
-_TRACKING = re.compile(rf"\btracking ?id[ \t]{{0,5}}[:=][ \t]{{0,5}}({GUID})", re.IGNORECASE)
-_CLOUD_ANCHOR = re.compile(rf"\bcloud ?anchor[ \t]{{0,5}}[:=][ \t]{{0,5}}(?:User_)?({GUID})", re.IGNORECASE)
-_UPN = re.compile(r"\buser ?principal ?name[ \t]{0,5}[:=][ \t]{0,5}([^\s,;]+@[^\s,;]+)", re.IGNORECASE)
+_TRACKING = re.compile(rf"\btracking ?id ?[:=] ?({GUID})", re.IGNORECASE)
+_CLOUD_ANCHOR = re.compile(rf"\bcloud ?anchor ?[:=] ?(?:User_)?({GUID})", re.IGNORECASE)
+_UPN = re.compile(r"\buser ?principal ?name ?[:=] ?([^\s,;@]{1,200}@[^\s,;@]{1,255})", re.IGNORECASE)
+_STARTED_FOR = re.compile(r"\bdetails ?: ?([^\s,;@]{1,200}@[^\s,;@]{1,255})", re.IGNORECASE)
+_ADMIN = re.compile(r"\badminupn ?[:=] ?([^\s,;@]{1,200}@[^\s,;@]{1,255})", re.IGNORECASE)
+_FORCED = re.compile(r", ?forcepasswordchange ?: ?(true|false)", re.IGNORECASE)
+_UNBLOCK = re.compile(r", ?unblockuser ?: ?(true|false)", re.IGNORECASE)
+_MESSAGE = re.compile(r"\bmessage ?=", re.IGNORECASE)
+_MESSAGE_END = re.compile(r", (?:context|details) ?:|\n", re.IGNORECASE)
+_WORDS = re.compile(r"[\s,;]+")
+_CHANGING = "synchronizationenginemanagedhandle.changepassword("
 
 
 def read(event: WindowsEvent) -> list[Said]:
     """What an event of the service says: one thing, mostly about one user."""
-    event_id, text = event.id, event.text
-    tracking_id, entra_id = first(_TRACKING, text), first(_CLOUD_ANCHOR, text)
+    event_id, form = event.id, event.text[:_LONGEST_FORM]
+    result = _result(event_id)
+    tracking_id, entra_id = first(_TRACKING, form), first(_CLOUD_ANCHOR, form)
+    details: dict[str, Any] = {
+        "tracking_id": tracking_id.lower() if tracking_id else None,
+        "force_change": _flag(_FORCED, form),
+        "unblock": _flag(_UNBLOCK, form),
+    }
+    if result is Result.FAILURE:
+        message = _message(form)
+        details |= {
+            "error_code": _error_code(event_id, message),
+            "hresult": hresult(form),
+            "message": message[:_LONGEST_MESSAGE] if message and message != form else None,
+            "operation": "change" if _CHANGING in form.lower() else None,
+        }
     return [
         Said(
-            result=_result(event_id),
+            result=result,
             reason=event.reason,
             entra_id=entra_id.lower() if entra_id else None,
-            source_anchor=source_anchor(text),
-            user_principal_name=first(_UPN, text),
-            details=present(
-                {
-                    "tracking_id": tracking_id.lower() if tracking_id else None,
-                    "error_code": _error_code(event_id, text),
-                    "hresult": hresult(text),
-                }
-            ),
+            source_anchor=source_anchor(form),
+            user_principal_name=first(_STARTED_FOR if event_id in _STARTED else _UPN, form) or first(_UPN, form),
+            initiator=first(_ADMIN, form),
+            details=present(details),
         )
     ]
 
@@ -69,11 +101,24 @@ def _result(event_id: int) -> Result | None:
     return None
 
 
-def _error_code(event_id: int, text: str) -> str | None:
+def _message(form: str) -> str:
+    """The engine's sentence, which may hold commas and full stops; of another form all that names nobody."""
+    begins = _MESSAGE.search(form)
+    if begins is not None:
+        return _MESSAGE_END.split(form[begins.end() :], maxsplit=1)[0].strip()
+    return " ".join(word for word in _WORDS.split(form.partition("Context:")[0]) if "@" not in word and "=" not in word)
+
+
+def _error_code(event_id: int, message: str) -> str | None:
     if event_id in _ERRORS:
         return str(event_id)
-    code = first(_CODE, text)
+    code = first(_CODE, message)
     if code is not None:
         return code
-    name = first(_NAME, text)
+    name = first(_NAME, message)
     return str(_NAMES[name.lower()]) if name else None
+
+
+def _flag(pattern: re.Pattern[str], form: str) -> bool | None:
+    found = first(pattern, form)
+    return found.lower() == "true" if found else None

@@ -2,7 +2,8 @@
 
 Key: address/<tenant>/<folded address>. Contributors: "ad/<objectGUID>", "entra/<object id>", and
 "link/<object view>" for contested addresses: whether an AD claimant has a cloud counterpart yet; and
-"probe/<object view>" of object views that might propose the address.
+"probe/<object view>" of object views that might propose the address; "event/<id>" of steps of a password operation
+that name their user by nothing but the address.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import msgspec
+
 from streams.contracts.events import Event, Result
 from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Holder, Subject
 from streams.views.addresses import Address, fold_address, fold_proxy_address
-from streams.views.events import events_in, is_event
+from streams.views.events import EVENT, EXPORT_ERROR, events_in, is_event
 from streams.views.party import Party, party_from
 from streams.views.proposals import PROBE, answers
 from streams.views.refusals import ASKS, EXPORTED
@@ -73,6 +76,7 @@ class AddressView:
     askers:       object views that might propose this address to somebody.
     refusal:      the newest export error about the address that names no object (ADSync 6941 without a DN).
     exported_ms:  when a cycle that has exported and ended began (ms), asked while there is such an error.
+    steps:        what logs tell of whoever signs in by this address.
     """
 
     key: str
@@ -84,6 +88,7 @@ class AddressView:
     changed_ms: int
     refusal: Event | None = None
     exported_ms: int = 0
+    steps: tuple[Event, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -108,7 +113,8 @@ class AddressView:
                 claims = tuple(Claim(**claim) for claim in entry.body["claims"])
                 claimants.append(Claimant(party_from(entry.body["party"]), claims, entry.changed_ms))
         address = Address(key.split("/", 2)[2])
-        refusal = next((event for event in reversed(events_in(entries)) if event.result is Result.FAILURE), None)
+        events = events_in(entries)
+        refusals = [event for event in events if event.name == EXPORT_ERROR and event.result is Result.FAILURE]
         return cls(
             key,
             tenant_of(key),
@@ -116,9 +122,10 @@ class AddressView:
             tuple(claimants),
             counterparts,
             tuple(askers),
-            latest(entries),
-            refusal,
+            latest({name: entry for name, entry in entries.items() if not name.startswith(EVENT)}),
+            refusals[-1] if refusals else None,
             exported_ms,
+            tuple(event for event in events if event.name != EXPORT_ERROR),
         )
 
     @property
@@ -153,12 +160,16 @@ class AddressView:
     def derived(self) -> Iterable[Derived]:
         """Ask the object views of AD claimants for their counterparts, if there is anything to settle.
 
-        Object views that think of proposing the address are told who has it.
+        Object views that think of proposing the address are told who has it; the user who signs in by it, what logs
+        tell of its owner.
         """
         told = answers(self.key, self.askers, (claimant.party for claimant in self.claimants))
         if self.refusal is not None and self.refusal.server is not None:
             server = f"server/{self.tenant}/{self.refusal.server}"
             told.append(Derived(server, ASKS + self.key, {"asker": self.key}))
+        user = self._signs_in() if self.steps else None
+        if user is not None:
+            told += [Derived(user, f"{EVENT}{event.id}", msgspec.to_builtins(event)) for event in self.steps]
         ad = self.ad
         parties = {claimant.party.id for claimant in ad} | {claimant.party.id for claimant in self.entra}
         if not ad or len(parties) < 2 or (len(parties) == 2 and len(ad) == 1 and self._settled(ad[0])):
@@ -168,6 +179,18 @@ class AddressView:
             for claimant in ad
             if claimant.party.view is not None
         ]
+
+    def _signs_in(self) -> str | None:
+        """The view of the one user who signs in by the address: as the cloud has it, else as AD has it."""
+        for claimants in (self.entra, [each for each in self.claimants if each.party.side == "ad"]):
+            views = {
+                claimant.party.view
+                for claimant in claimants
+                if any(claim.attribute == "userPrincipalName" for claim in claimant.claims)
+            }
+            if views:
+                return views.pop() if len(views) == 1 else None
+        return None
 
     def _settled(self, claimant: Claimant) -> bool:
         return all(claimant.party.matches(other.party) for other in self.entra)

@@ -17,7 +17,7 @@ from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.identity import guid_of_immutable_id
 from streams.contracts.views import Contribution
-from streams.views.addresses import fold_proxy_address
+from streams.views.addresses import fold_address, fold_proxy_address
 from streams.views.view import Entry
 
 EVENT = "event/"
@@ -93,7 +93,7 @@ def contributions_of_event(event: Event) -> list[Contribution]:
             said.append(_word(f"server/{event.tenant}/{event.server}", f"{CYCLE}{event.ts_ms // _ACTIVE_MS}", event))
     if event.source_anchor is not None:
         said.append(_word(f"user/{event.tenant}/{event.source_anchor}", slot_of(event), event))
-    address = _refused_address(event)
+    address = _refused_address(event) or _signs_in_by(event)
     if address is not None:
         said.append(_word(f"address/{event.tenant}/{address}", slot_of(event), event))
     if event.log is Log.SIGN_IN and event.object_guid is not None:
@@ -187,6 +187,14 @@ def _refused_address(event: Event) -> str | None:
     return address.folded if address is not None else None
 
 
+def _signs_in_by(event: Event) -> str | None:
+    """The folded UPN of a step of a password operation that tells nothing else of its user, as every first one does."""
+    if event.log is not Log.WINDOWS or not _is_operation(event) or event.entra_id or event.source_anchor:
+        return None
+    address = fold_address(event.user_principal_name or "")
+    return address.folded if address is not None else None
+
+
 def _writes_group(event: Event) -> bool:
     """Whether Cloud Sync tells of a group on its way to AD; the same job writes users, too. Unsaid: a group."""
     details = event.details
@@ -211,7 +219,8 @@ def _server_slot(event: Event) -> str:
     details = event.details
     parts = [
         event.name,
-        details.get("connector"),
+        # Forests and domains never share a slot.
+        details.get("connector") or details.get("partition") or details.get("connector_id") or details.get("domain"),
         details.get("run_profile"),
         details.get("cycle"),
         details.get("step"),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from streams.contracts.events import Event, Result
 from streams.views.computer import filetime_ms
 from streams.views.operations_events import (
+    ADMIN_RESET,
     UNLOCK,
     class_of,
     is_audit,
@@ -28,11 +29,15 @@ from streams.views.operations_events import (
     is_progress,
     is_refusal,
     is_server,
+    is_split,
+    is_start,
     kinds_of,
     why,
 )
 from streams.views.operations_groups import CLOCKS_MS, grouped
-from streams.views.writeback_errors import USERS_OWN, ErrorClass
+from streams.views.reserved_names import reserved_in_path
+from streams.views.writeback_codes import RESERVED_CHARACTER, ErrorClass
+from streams.views.writeback_errors import USERS_OWN
 
 if TYPE_CHECKING:
     from streams.views.directory_object import ObjectView, Side  # which asks us what it waits for
@@ -41,6 +46,7 @@ SOON_MS = 5 * 60_000
 """A password set within this long after an operation's last word is that operation's."""
 NO_AGENT = "none"
 _HASH_ARRIVED = "directory synchronization/657"
+_UNKNOWN_ERROR = "33001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +98,21 @@ class PasswordOperation:
 
     @property
     def split(self) -> bool:
-        """AD took it, and the cloud says it did not go well."""
-        return self.kind != UNLOCK and self.in_ad and self.audit is not None and self.audit.result is Result.FAILURE
+        """AD took it, and the cloud says it did not go well, whatever its row calls the result."""
+        if self.kind == UNLOCK or self.audit is None or not self.in_ad:
+            return False
+        return self.audit.result is Result.FAILURE or is_split(self.audit)
+
+    @property
+    def only_began(self) -> bool:
+        """The server has begun, and neither it nor the cloud nor AD has told of an end."""
+        return not self.decided and any(map(is_start, self.events))
+
+    @property
+    def may_leave_zero(self) -> bool:
+        """Whether pwdLastSet may be 0 after it: an administrator may have the user change the password again."""
+        told = [event.details["force_change"] for event in self.events if "force_change" in event.details]
+        return self.kind == ADMIN_RESET and (not told or told[-1] is True)
 
     @property
     def failed(self) -> bool:
@@ -115,6 +134,7 @@ def operations_of(view: ObjectView) -> tuple[PasswordOperation, ...]:
         return ()
     found = [made for made in map(_operation, grouped(relevant)) if made is not None and made.concerns_ad]
     found.sort(key=lambda operation: (operation.started_ms, operation.events[0].id))
+    found = [_with_path(operation, view) for operation in found]
     return _landed(found, view.ad[0]) if len(view.ad) == 1 else tuple(found)
 
 
@@ -134,9 +154,23 @@ def latest_failure(operations: Sequence[PasswordOperation]) -> PasswordOperation
 
 
 def set_ms(side: Side) -> int | None:
-    """When AD says the password was last set. 0 means that it must be changed at the next logon: seen by us then."""
+    """When AD says the password was last set; None: it does not tell, or "never" since before we looked.
+
+    0 means that it must be changed at the next logon: seen by us then.
+    """
     told = side.attributes.get("pwdLastSet")
     return side.changed.get("pwdLastSet") if told == 0 else filetime_ms(told)
+
+
+def must_change(side: Side) -> bool:
+    """Whether AD says that the password has to be changed at the next logon, whoever set it whenever."""
+    return side.attributes.get("pwdLastSet") == 0
+
+
+def offending_unit(view: ObjectView) -> tuple[str, str] | None:
+    """The organisational unit above the user that writeback cannot pass on, and the character in its name."""
+    name = view.ad[0].party.distinguished_name if len(view.ad) == 1 else None
+    return reserved_in_path(name) if name else None
 
 
 def hash_arrived_ms(view: ObjectView) -> int:
@@ -182,6 +216,15 @@ def _operation(events: list[Event]) -> PasswordOperation | None:
         error=error,
         detail=detail,
     )
+
+
+def _with_path(operation: PasswordOperation, view: ObjectView) -> PasswordOperation:
+    """An unknown error of AD is explained by a reserved character on the way to the user, if nothing else does."""
+    codes = {event.details.get("error_code") or event.name.rpartition("/")[2] for event in operation.events}
+    unexplained = operation.server is Result.FAILURE and operation.error is ErrorClass.OTHER
+    if not unexplained or _UNKNOWN_ERROR not in codes or offending_unit(view) is None:
+        return operation
+    return replace(operation, error=ErrorClass.CONFIGURATION, detail=RESERVED_CHARACTER)
 
 
 def _landed(operations: list[PasswordOperation], side: Side) -> tuple[PasswordOperation, ...]:

@@ -8,21 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from streams.contracts.events import Event, Log, Result
-from streams.views.writeback_errors import ErrorClass, classify, detail_of, normalised
+from streams.views.writeback_codes import ErrorClass
+from streams.views.writeback_errors import classify, detail_of, normalised
 
-UNLOCK = "unlock"
+UNLOCK, ADMIN_RESET = "unlock", "admin_reset"
 
 _AUDITS = {
     "reset password (self-service)": "reset",
     "change password (self-service)": "change",
-    "reset password (by admin)": "admin_reset",
+    "reset password (by admin)": ADMIN_RESET,
     "unlock user account (self-service)": UNLOCK,
 }
 _PROGRESS = "passwordresetflowactivityprogress"
 _SERVICE = "passwordresetservice/"
 _STEPS = {
     "31001": "reset", "31002": "reset", "31003": "reset", "31006": "change", "31007": "change", "31008": "change",
-    "31009": "admin_reset", "31010": "admin_reset", "31011": "admin_reset",
+    "31009": ADMIN_RESET, "31010": ADMIN_RESET, "31011": ADMIN_RESET,
 }  # fmt: skip
 _STARTS, _DONE, _REFUSED = ("31001", "31006", "31009"), ("31002", "31007", "31010"), ("31003", "31008", "31011")
 _ENGINE_ERROR = "adsync/6329"
@@ -52,6 +53,11 @@ def is_server(event: Event) -> bool:
     )
 
 
+def is_start(event: Event) -> bool:
+    """The server has begun: of the user it tells the UPN alone."""
+    return event.log is Log.WINDOWS and event.name.startswith(_SERVICE) and _number(event) in _STARTS
+
+
 def begins(event: Event) -> bool:
     """Whether an operation begins with it, as its own log tells the story."""
     return _number(event) in _STARTS or is_final(event)
@@ -79,14 +85,19 @@ def is_failure(event: Event) -> bool:
 
 def kinds_of(events: Iterable[Event]) -> set[str]:
     """Which operations these events name: reset, change, admin_reset, unlock."""
-    told = (_AUDITS.get(event.name) or _STEPS.get(_number(event)) for event in events)
+    told = (_AUDITS.get(event.name) or _STEPS.get(_number(event)) or event.details.get("operation") for event in events)
     return {kind for kind in told if kind is not None}
 
 
 def class_of(event: Event) -> ErrorClass:
     """The class of the failure that one event tells of."""
     code = event.details.get("error_code") or (_number(event) if event.name.startswith(_SERVICE) else None)
-    return classify(code, event.details.get("hresult"), event.reason)
+    return classify(code, event.details.get("hresult"), _words(event))
+
+
+def is_split(event: Event) -> bool:
+    """The cloud's row that AD has the password and the cloud has not; logged as a success (entra-docs, issue 694)."""
+    return event.log is Log.AUDIT and class_of(event) is ErrorClass.SPLIT
 
 
 def why(refusals: Sequence[Event], audit: Event | None, progress: Sequence[Event]) -> tuple[ErrorClass, str | None]:
@@ -94,15 +105,23 @@ def why(refusals: Sequence[Event], audit: Event | None, progress: Sequence[Event
 
     refusals: what the server says, the most telling first; progress: oldest first.
     """
-    words = [*refusals, *([audit] if audit is not None and is_failure(audit) else ())]
+    words = [*refusals, *([audit] if audit is not None and (is_failure(audit) or is_split(audit)) else ())]
     if words:
         words += [event for event in reversed(progress) if is_failure(event)]
-    for event in words:
-        error = class_of(event)
-        if error is not ErrorClass.OTHER:
-            details = (detail_of(error, each.reason) for each in words)
-            return error, next((detail for detail in details if detail is not None), None)
-    return ErrorClass.OTHER, None
+    error = next((kind for event in words if (kind := class_of(event)) is not ErrorClass.OTHER), ErrorClass.OTHER)
+    return error, next((detail for event in words if (detail := _detail(error, event)) is not None), None)
+
+
+def _detail(error: ErrorClass, event: Event) -> str | None:
+    """What exactly one event says of a failure of this class."""
+    cause = event.details.get("cause")
+    return str(cause) if cause else detail_of(error, _words(event), event.details.get("hresult"))
+
+
+def _words(event: Event) -> str | None:
+    """The sentence on the failure; of a text without one all of it."""
+    message = event.details.get("message")
+    return str(message) if message is not None else event.reason
 
 
 def _number(event: Event) -> str:

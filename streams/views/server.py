@@ -1,7 +1,8 @@
 """The server view: what the event logs of one Connect server or provisioning agent last said.
 
 Key: server/<tenant>/<name>. Contributors: "latest/<provider>/<event id>[/<connector>[/<run profile>]]", the newest
-event of each kind, so that heartbeats and run results are told apart by when they were last seen.
+event of each kind, so that heartbeats and run results are told apart by when they were last seen; "served/<tenant
+view>": since when other servers of the tenant do what this one did (a staging server took over).
 
 Source: Microsoft, "Troubleshoot self-service password reset writeback" and "Troubleshoot password hash
 synchronization": the events of PasswordResetService, ADSync and Directory Synchronization.
@@ -10,23 +11,35 @@ synchronization": the events of PasswordResetService, ADSync and Directory Synch
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from streams.contracts.events import Event
 from streams.contracts.finding import Subject
 from streams.views.events import events_in
+from streams.views.password_hash import UNNAMED, lives_ms
 from streams.views.refusals import ASKS, answers
 from streams.views.runs import ServerRuns, exporting_cycle
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "server"
 RUNS = "runs/"
+LIVES, SERVED = "lives/", "served/"
+_WRITEBACK_LIVES = ("passwordresetservice/31015", "passwordresetservice/31019")
+_ABOUT_PASSWORDS = ("directory synchronization/", "passwordresetservice/", "adsync/6900")
+_STEP_MS = 600_000
+"""A sign of life is told in whole steps: every single one would be news without use."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """One server. `events`: the newest of each kind, the oldest first; `askers`: views of objects that were refused."""
+    """One server.
+
+    events:    the newest of each kind, the oldest first.
+    served_ms: forest -> when another server last synchronised its password hashes.
+    askers:    views of objects that were refused.
+    written_ms: when another server's password writeback last lived; 0: never.
+    """
 
     key: str
     tenant: str
@@ -34,6 +47,8 @@ class ServerView:
     events: tuple[Event, ...]
     changed_ms: int
     askers: tuple[str, ...] = ()
+    served_ms: Mapping[str, int] = field(default_factory=dict)
+    written_ms: int = 0
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -43,8 +58,19 @@ class ServerView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        askers = tuple(sorted(name.removeprefix(ASKS) for name in entries if name.startswith(ASKS)))
-        return cls(key, tenant_of(key), key.split("/", 2)[2], events_in(entries), latest(entries), askers)
+        own = {name: entry for name, entry in entries.items() if not name.startswith(SERVED)}
+        told = next((entry.body for name, entry in sorted(entries.items()) if name.startswith(SERVED)), {})
+        askers = tuple(sorted(name.removeprefix(ASKS) for name in own if name.startswith(ASKS)))
+        return cls(
+            key=key,
+            tenant=tenant_of(key),
+            name=key.split("/", 2)[2],
+            events=events_in(own),
+            changed_ms=latest(own),
+            askers=askers,
+            served_ms={str(forest): int(at_ms) for forest, at_ms in told.get("forests", {}).items()},
+            written_ms=int(told.get("writeback_ms", 0)),
+        )
 
     @property
     def seen_ms(self) -> int | None:
@@ -59,16 +85,49 @@ class ServerView:
         """The newest event of each connector and run profile, of these names, the oldest first."""
         return [event for event in self.events if event.name in names]
 
+    def served_elsewhere_ms(self, forest: str, forests: int) -> int:
+        """When another server last served a forest; who names none vouches only for a server of one. 0: never."""
+        told = self.served_ms.get(forest, 0)
+        if forest == UNNAMED:
+            return max(self.served_ms.values(), default=0) if len(self.served_ms) == 1 else told
+        return max(told, self.served_ms.get(UNNAMED, 0)) if forests == 1 else told
+
     def subject(self) -> Subject:
         """This server as a finding's subject."""
         return Subject(kind=KIND, key=self.key, display_name=self.name)
 
     def derived(self) -> Iterable[Derived]:
-        """Its runs, to its tenant: whether a cycle is under way, and whether exports are held back.
+        """To its tenant: its runs (is a cycle under way, are exports held back?), and what of it lives, if anything.
 
         Objects that it was refused hear when it last exported.
         """
-        told = ServerRuns.of(self.events).told
-        said = [Derived(f"tenant/{self.tenant}", f"{RUNS}{self.name}", told)] if told else []
+        tenant = f"tenant/{self.tenant}"
+        runs, lives = ServerRuns.of(self.events).told, self._lives()
+        said = [Derived(tenant, f"{RUNS}{self.name}", runs)] if runs else []
+        said += [Derived(tenant, f"{LIVES}{self.name}", lives)] if lives else []
         exported = exporting_cycle(self.events) if self.askers else None
         return said + answers(self.key, self.askers, exported.begun_ms if exported is not None else 0)
+
+    def _lives(self) -> dict[str, Any]:
+        forests = {forest: at_ms // _STEP_MS * _STEP_MS for forest, at_ms in sorted(lives_ms(self.events).items())}
+        alive = self.latest(*_WRITEBACK_LIVES)
+        if not forests and alive is None and not any(event.name.startswith(_ABOUT_PASSWORDS) for event in self.events):
+            return {}
+        return {"forests": forests, "writeback_ms": alive.ts_ms // _STEP_MS * _STEP_MS if alive is not None else 0}
+
+
+def served_by_others(tenant: str, lives: Mapping[str, Mapping[str, Any]]) -> list[Derived]:
+    """What a tenant tells each of its servers: what lives on the others. `lives`: server -> what it tells itself."""
+    said = []
+    for server in lives:
+        others = [body for name, body in lives.items() if name != server]
+        forests: dict[str, int] = {}
+        for body in others:
+            for forest, at_ms in body.get("forests", {}).items():
+                forests[forest] = max(forests.get(forest, 0), int(at_ms))
+        writeback_ms = max((int(body.get("writeback_ms", 0)) for body in others), default=0)
+        told = {"forests": dict(sorted(forests.items())), "writeback_ms": writeback_ms}
+        told = {name: value for name, value in told.items() if value}
+        if told:
+            said.append(Derived(f"{KIND}/{tenant}/{server}", f"{SERVED}tenant/{tenant}", told))
+    return said

@@ -3,8 +3,9 @@
 Key: tenant/<tenant id>. Contributors: "entra/state" (the latest reading); "sync/<time>" for each distinct
 onPremisesLastSyncDateTime of the last day: the cycles as the data show them, so that lateness is counted in
 missed cycles of this tenant and not in fixed minutes; "audit/<activity>", "active/<server>/<when>" from the audit
-log; "runs/<server>": the runs of a Connect server, told by its view; "census/<partition>": what that partition of
-the views counts toward the tenant, and how far it has worked off each source.
+log; "runs/<server>", "lives/<server>": the runs of a Connect server, and what of it lives, told by its view;
+"census/<partition>": what that partition of the views counts toward the tenant, and how far it has worked off each
+source.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from streams.contracts.finding import Subject
 from streams.contracts.views import Contribution
 from streams.views.events import ACTIVE, events_in
 from streams.views.runs import ServerRuns
-from streams.views.server import RUNS
+from streams.views.server import LIVES, RUNS, served_by_others
 from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 
 KIND = "tenant"
@@ -47,6 +48,7 @@ class TenantView:
     exports:      (time, server) of writes by sync servers in the last hours, ascending, passwords included.
     writes_ms:    when they wrote something else than a password, as only a cycle does, ascending.
     runs:         server -> its runs.
+    lives:        server -> what of it lives (streams.views.server); each server is told of the others.
     read:         source -> until when (ms) every partition has worked it off (streams.engine.readings); no others.
     counts:       what streams.engine.census counts toward the tenant, over every partition; of forests that are read
                   whole and worked off, once the cloud is: half a directory is no number.
@@ -71,6 +73,7 @@ class TenantView:
     exports: tuple[tuple[int, str], ...] = ()
     writes_ms: tuple[int, ...] = ()
     runs: Mapping[str, ServerRuns] = field(default_factory=dict)
+    lives: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     read: Mapping[str, int] = field(default_factory=dict)
 
@@ -104,7 +107,7 @@ class TenantView:
                     int(contributor.removeprefix("sync/")) for contributor in entries if contributor.startswith("sync/")
                 )
             ),
-            changed_ms=latest(entries),
+            changed_ms=latest({name: entry for name, entry in entries.items() if not name.startswith(LIVES)}),
             synchronization=body.get("synchronization") or {},
             jobs=tuple(body["jobs"]) if isinstance(body.get("jobs"), list) else None,
             refused=body.get("refused") or {},
@@ -128,6 +131,11 @@ class TenantView:
                 contributor.removeprefix(RUNS): ServerRuns.read(entry.body)
                 for contributor, entry in sorted(entries.items())
                 if contributor.startswith(RUNS)
+            },
+            lives={
+                contributor.removeprefix(LIVES): entry.body
+                for contributor, entry in sorted(entries.items())
+                if contributor.startswith(LIVES)
             },
             counts=_whole(_summed(census), tenant_of(key), read),
             read=read,
@@ -175,8 +183,8 @@ class TenantView:
         return Subject(kind=KIND, key=self.key, display_name=self.display_name or self.tenant)
 
     def derived(self) -> Iterable[Derived]:
-        """Nothing: what others need of the tenant is in their context."""
-        return ()
+        """To each server what others do; what else is needed of the tenant is in the context."""
+        return served_by_others(self.tenant, self.lives) if len(self.lives) > 1 else ()
 
 
 def usual_cycle_ms(syncs_ms: Sequence[int]) -> int | None:

@@ -9,16 +9,6 @@ from tests.support import event_samples as samples
 # Sample -> the part of the readers that owes it. Strict: who mends one takes its line out.
 OWED = {
     # engine: producers/eventlog/adsync.py, cycle.py
-    # writeback: producers/eventlog/password_hash.py, password_reset.py
-    "adsync_6329_no_target": "writeback",
-    "adsync_6329_rpc_trace": "writeback",
-    "dirsync_653_ping_start": "writeback",
-    "dirsync_654_ping_end": "writeback",
-    "dirsync_657_result": "writeback",
-    "dirsync_657_result_old": "writeback",
-    "pwreset_31001_start": "writeback",
-    "pwreset_31006_start": "writeback",
-    "pwreset_31009_start": "writeback",
 }
 
 

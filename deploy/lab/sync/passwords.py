@@ -15,20 +15,14 @@ from deploy.lab.directory.object import DirectoryObject
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.graph_time import graph_time
 from deploy.lab.entra.tenant import TenantStore
-from deploy.lab.events import (
-    DIRECTORY_SYNCHRONIZATION,
-    heartbeat_654,
-    phs_domain_failure,
-    phs_request_event,
-    phs_result_event,
-)
+from deploy.lab.events import DIRECTORY_SYNCHRONIZATION
+from deploy.lab.password_events import domain_failure, hash_requests, hash_results, ping
 from deploy.lab.sync.active_directory import anchor_of
 from deploy.lab.sync.audit import AuditTrail
 from deploy.lab.sync.event_log import EventLog
 
 _BATCH: Final = 50
 _EPOCH_OFFSET_MS: Final = 11_644_473_600_000
-_EXTENDED_ERROR: Final = "TargetUserNotAvailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +66,31 @@ class PasswordHashSync:
         arrived = 0
         for store in self._stores:
             if store.domain in self.unreadable:
-                log.write(DIRECTORY_SYNCHRONIZATION, 611, phs_domain_failure(store.domain), level="error")
+                log.write(DIRECTORY_SYNCHRONIZATION, 611, domain_failure(store.domain), level="error")
                 continue
             changed = [found for found in self._changed(store) if cloud_id(found.guid) is not None]
             for start in range(0, len(changed), _BATCH):
-                arrived += self._send(changed[start : start + _BATCH], cloud_id, log)
+                arrived += self._send(store.domain, changed[start : start + _BATCH], cloud_id, log)
             if not changed and idle:
-                log.write(
-                    DIRECTORY_SYNCHRONIZATION, 653, f"Provision credentials ping start. Connector: {store.domain}."
-                )
-                log.write(DIRECTORY_SYNCHRONIZATION, 654, heartbeat_654(store.domain))
+                log.write(DIRECTORY_SYNCHRONIZATION, 653, ping(store.domain, end=False))
+                log.write(DIRECTORY_SYNCHRONIZATION, 654, ping(store.domain))
                 self._tenant.profile.last_password_sync_ms = self._tenant.clock()
         return arrived
 
-    def _send(self, batch: Sequence[Changed], cloud_id: Callable[[str], str | None], log: EventLog) -> int:
+    def _send(
+        self, forest: str, batch: Sequence[Changed], cloud_id: Callable[[str], str | None], log: EventLog
+    ) -> int:
         requests = [(each.anchor, each.distinguished_name) for each in batch]
-        log.write(DIRECTORY_SYNCHRONIZATION, 656, phs_request_event(requests))
+        log.write(DIRECTORY_SYNCHRONIZATION, 656, hash_requests(requests))
         results = []
         for each in batch:
-            failed = each.guid in self.fails
-            results.append((each.anchor, each.distinguished_name, _EXTENDED_ERROR if failed else None))
-            if not failed:
+            well = each.guid not in self.fails
+            results.append((each.anchor, each.distinguished_name, well))
+            if well:
                 self._arrive(each, str(cloud_id(each.guid)))
-        bad = any(error for _, _, error in results)
-        text = phs_result_event(results)
-        log.write(DIRECTORY_SYNCHRONIZATION, 657, text, level="error" if bad else "information")
+        log.write(DIRECTORY_SYNCHRONIZATION, 657, hash_results(forest, results))
         self._tenant.profile.last_password_sync_ms = self._tenant.clock()
-        return sum(error is None for _, _, error in results)
+        return sum(well for _, _, well in results)
 
     def _arrive(self, changed: Changed, object_id: str) -> None:
         self._tenant.upsert("user", object_id, {"lastPasswordChangeDateTime": graph_time(changed.set_ms)})

@@ -13,7 +13,15 @@ from typing import Literal, Protocol
 
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.graph_time import graph_time
-from deploy.lab.events import ADSYNC, PASSWORD_RESET, password_reset_event
+from deploy.lab.events import ADSYNC, PASSWORD_RESET
+from deploy.lab.password_events import (
+    Named,
+    set_trace,
+    set_without_target,
+    writeback_failure,
+    writeback_start,
+    writeback_success,
+)
 from deploy.lab.sync.active_directory import anchor_of
 from deploy.lab.sync.engine import SyncEngine
 from deploy.lab.sync.writeback_audit import PROGRESS, WritebackAudit, WritebackUser, person, sspr_row
@@ -27,7 +35,7 @@ _BY_CLOUD = {Outcome.SUCCESS, Outcome.CLOUD_ONLY, Outcome.LATE}
 
 
 class TargetRefusalError(Exception):
-    """A directory does not take a password. `outcome`: what that makes of the operation; its words are the cause."""
+    """A directory does not take a password. `outcome`: what that makes of the operation; its own words stay with it."""
 
     def __init__(self, outcome: Outcome, words: str) -> None:
         super().__init__(words)
@@ -111,21 +119,22 @@ class PasswordWriteback:
         elif not self.running or outcome is Outcome.CONNECTIVITY:
             self._refused(audit, operation, "OnPremisesConnectivityError", _UNREACHABLE)
         elif outcome in REFUSALS:
-            self._event(EVENTS[operation][0], user, operation, tracking)
+            self._start(user, operation, tracking)
             self._fail(audit, user, operation, tracking, outcome)
         else:
             if outcome in {Outcome.SUCCESS, Outcome.AD_ONLY}:
                 try:
-                    self._write(user, operation, tracking, current, password)
+                    self._write(user, operation, tracking, current, password, admin)
                 except TargetRefusalError as refusal:
-                    self._fail(audit, user, operation, tracking, refusal.outcome, str(refusal))
+                    self._fail(audit, user, operation, tracking, refusal.outcome)
                     return tracking
             elif outcome is Outcome.LATE:
                 self._undelivered.append((user, operation, tracking))
             if outcome in _BY_CLOUD:
                 self._complete(audit, user, operation)
             else:
-                self._refused(audit, operation, "OnPremisesSuccessCloudFailure", "The cloud password was not changed")
+                # As a real tenant logs it (MicrosoftDocs/entra-docs, issue 694): the reason of a success.
+                audit.row(operation, "success", "OnPremisesSuccessCloudFailure", agent=True)
         return tracking
 
     def deliver(self) -> int:
@@ -142,8 +151,7 @@ class PasswordWriteback:
 
     def listener_error(self) -> None:
         """Lose the connection of one listener."""
-        text = "ServiceBusListenerError: the listener lost its connection to the Service Bus endpoint."
-        self._log.write(PASSWORD_RESET, 31034, text, level="error")
+        self._log.write(PASSWORD_RESET, 31034, "The connection to the connect service was lost.", level="error")
 
     def stop(self) -> None:
         """Stop the service: every request fails from now on."""
@@ -182,10 +190,15 @@ class PasswordWriteback:
         self._tenant.append_log("directoryAudits", row)
 
     def _write(
-        self, user: WritebackUser, operation: Operation, tracking: str, current: str = "", password: str | None = None
+        self,
+        user: WritebackUser,
+        operation: Operation,
+        tracking: str,
+        current: str = "",
+        password: str | None = None,
+        admin: str | None = None,
     ) -> None:
-        start, success, _ = EVENTS[operation]
-        self._event(start, user, operation, tracking)
+        self._start(user, operation, tracking)
         chosen = password or f"Aa1!{secrets.token_urlsafe(18)}"
         if operation is Operation.UNLOCK:
             self._target.unlock(user)
@@ -193,25 +206,26 @@ class PasswordWriteback:
             self._target.change_password(user, current, chosen)
         else:
             self._target.set_password(user, chosen)
-        self._event(success, user, operation, tracking)
+        success = EVENTS[operation][1]
+        text = writeback_success(success, tracking, _named(user), admin=admin or "")
+        self._log.write(PASSWORD_RESET, success, text)
+
+    def _start(self, user: WritebackUser, operation: Operation, tracking: str) -> None:
+        start = EVENTS[operation][0]
+        self._log.write(PASSWORD_RESET, start, writeback_start(start, tracking, user.user_principal_name))
 
     def _fail(
-        self,
-        audit: WritebackAudit,
-        user: WritebackUser,
-        operation: Operation,
-        tracking: str,
-        outcome: Outcome,
-        words: str = "",
+        self, audit: WritebackAudit, user: WritebackUser, operation: Operation, tracking: str, outcome: Outcome
     ) -> None:
-        """What server and cloud say of a refusal; `words`: the directory's own."""
+        """What server and cloud say of a refusal: the engine its trace, the service the engine's answer."""
         refusal = REFUSALS[outcome]
-        cause = f"{refusal.cause} {words}".rstrip()
-        if refusal.engine_event:
-            text = f'BAIL: MMS: ERROR hr=0x{refusal.hresult} {cause} Connector "{user.forest}".'
-            self._log.write(ADSYNC, 6329, text, level="error")
-        for event_id in (refusal.event_id, EVENTS[operation][2]):
-            self._event(event_id, user, operation, tracking, hresult=refusal.hresult, cause=cause)
+        if outcome is Outcome.NOT_FOUND:
+            trace = set_without_target(user.entra_id)
+        else:
+            trace = set_trace(refusal.hresult, refusal.message)
+        self._log.write(ADSYNC, 6329, trace, level="error")
+        text = writeback_failure(tracking, _named(user), hresult=refusal.hresult, message=refusal.message)
+        self._log.write(PASSWORD_RESET, refusal.event_id, text, level="error")
         told = f"On-premises service refused the request: {refusal.reason}"
         self._refused(audit, operation, refusal.reason, told)
 
@@ -231,26 +245,6 @@ class PasswordWriteback:
         if operation is not Operation.ADMIN_RESET:
             audit.row(PROGRESS, result, told)
 
-    def _event(
-        self,
-        event_id: int,
-        user: WritebackUser,
-        operation: Operation,
-        tracking: str,
-        *,
-        hresult: str | None = None,
-        cause: str | None = None,
-    ) -> None:
-        text = password_reset_event(
-            tracking_id=tracking,
-            user_principal_name=user.user_principal_name,
-            entra_id=user.entra_id,
-            source_anchor=user.anchor,
-            forest=user.forest,
-            hresult=hresult,
-            cause=cause,
-        )
-        if operation is Operation.UNLOCK:
-            text = text.replace("UnblockUser: False", "UnblockUser: True")
-        level = "information" if hresult is None else "error"
-        self._log.write(PASSWORD_RESET, event_id, text, level=level)
+
+def _named(user: WritebackUser) -> Named:
+    return Named(user.user_principal_name, user.entra_id, user.anchor)

@@ -20,12 +20,12 @@ class Operation(StrEnum):
     UNLOCK = "Unlock user account (self-service)"
 
 
-# Start, success and failure of each, in the service's event ids.
-EVENTS: Final[dict[Operation, tuple[int, int, int]]] = {
-    Operation.RESET: (31001, 31002, 31003),
-    Operation.CHANGE: (31006, 31007, 31008),
-    Operation.ADMIN_RESET: (31009, 31010, 31011),
-    Operation.UNLOCK: (31001, 31002, 31003),
+# Start and success of each, in the service's event ids. A failure's own id tells its cause.
+EVENTS: Final[dict[Operation, tuple[int, int]]] = {
+    Operation.RESET: (31001, 31002),
+    Operation.CHANGE: (31006, 31007),
+    Operation.ADMIN_RESET: (31009, 31010),
+    Operation.UNLOCK: (31001, 31002),
 }
 
 
@@ -54,35 +54,47 @@ class Refusal:
 
     event_id: int
     hresult: str
-    cause: str
+    message: str
     reason: str
-    engine_event: bool = False
 
 
 _ADMIN_ACTION = "OnPremisesAdminActionRequired"
+# The sentences of the first six are logged or documented so ("Troubleshoot self-service password reset writeback";
+# "Reset a user's password": 80231367; that its sentence is this one is our guess); of the last three only what the
+# events mean is: their numbers and sentences are Windows' own for it (system error codes 1331, 1909 and 86).
 REFUSALS: Final[dict[Outcome, Refusal]] = {
     Outcome.POLICY: Refusal(
-        33008, "80230619", "A restriction prevents the change: ADPasswordPolicyError.", "On-premises policy violation",
-        engine_event=True,
+        33008, "80230619", "A restriction prevents the password from being changed to the current one specified.",
+        "On-premises policy violation",
     ),
-    Outcome.PERMISSION: Refusal(33004, "80070005", "Access is denied: ADPermissionsError.", _ADMIN_ACTION),
+    Outcome.PERMISSION: Refusal(
+        33004, "80230626",
+        "The password could not be updated because the management agent credentials were denied access.", _ADMIN_ACTION,
+    ),
     Outcome.PROTECTED: Refusal(
-        33004, "80070005", "Access is denied: ADPermissionsError. The account has adminCount = 1.", _ADMIN_ACTION
+        33004, "80231367", "Requesting user was denied access to perform the operation on a privileged account.",
+        _ADMIN_ACTION,
     ),
-    Outcome.NOT_FOUND: Refusal(33002, "80230405", "The object was not found: ADUserNotFoundError.", _ADMIN_ACTION),
-    Outcome.SEVERAL: Refusal(33003, "80230402", "More than one object matches: ADMutliMatchError.", _ADMIN_ACTION),
+    Outcome.NOT_FOUND: Refusal(
+        33002, "80230405", "The operation failed because the object cannot be found", _ADMIN_ACTION
+    ),
+    Outcome.SEVERAL: Refusal(
+        33003, "80230402",
+        "An attempt to get an object failed because there are duplicated entries with the same anchor", _ADMIN_ACTION,
+    ),
     Outcome.CONFIGURATION: Refusal(
-        33009, "8023061f", "Password management is not enabled for the connector: ADConfigurationError.", _ADMIN_ACTION,
-        engine_event=True,
+        33009, "8023061f",
+        "The operation failed because password synchronization is not enabled on this Management Agent.", _ADMIN_ACTION,
     ),
     Outcome.DISABLED: Refusal(
-        33005, "8007052e", "The account is disabled: ADUserAccountDisabled.", "OnPremisesUserAccountDisabled"
+        33005, "80070533", "This user can't sign in because this account is currently disabled.",
+        "OnPremisesUserAccountDisabled",
     ),
     Outcome.LOCKED: Refusal(
-        33006, "80070775", "The account is locked out: ADUserAccountLockedOut.", "OnPremisesUserAccountLockedOut"
+        33006, "80070775", "The referenced account is currently locked out and may not be logged on to.",
+        "OnPremisesUserAccountLockedOut",
     ),
     Outcome.WRONG_PASSWORD: Refusal(
-        33007, "80070056", "The current value does not match: ADUserIncorrectPassword.",
-        "OnPremisesUserIncorrectPassword",
+        33007, "80070056", "The specified network password is not correct.", "OnPremisesUserIncorrectPassword"
     ),
 }  # fmt: skip

@@ -1,16 +1,18 @@
 """Password hash synchronisation does not run: its heartbeat is missing, a failure stands, or the cloud hears nothing.
 
-Source: Microsoft, "Troubleshoot password hash synchronization with Microsoft Entra Connect Sync": events 654
-(heartbeat, every 30 minutes and connector), 611, 607, 609, 115, 655, 667. Microsoft's own alert comes after 120
-minutes. Graph beta, organization.onPremisesLastPasswordSyncDateTime.
+Source: Microsoft, "How to troubleshoot password synchronization when using Microsoft Entra Connect": events 654
+(heartbeat, every 30 minutes and forest), 611, 652, 655, 607, 609, 667, 6900. Microsoft's own alert comes after 120
+minutes. Graph beta, organization.onPremisesLastPasswordSyncDateTime. Codes: streams.views.password_hash_codes.
 """
 
 from __future__ import annotations
 
-from streams.contracts.events import Event
+from streams.contracts.events import Event, Result
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
+from streams.views.password_hash import LOG, UNNAMED, forest_of_domain, lives_ms
+from streams.views.password_hash_codes import ADVICE, HashError, hash_error, meaning_of
 from streams.views.runs import ended_cycle, is_staged
 from streams.views.server import ServerView
 from streams.views.tenant import TenantView
@@ -20,14 +22,12 @@ TENANT_SILENT_MS = 72 * 3_600_000
 # Where the switch is not readable, a time older than this is taken for the day it was switched off.
 _SWITCHED_OFF_MS = 30 * 86_400_000
 
-_LOG = "directory synchronization"
-_HEARTBEAT = f"{_LOG}/654"
-# Who synchronises passwords is alive: the heartbeat is for idle times.
-_AT_WORK = tuple(f"{_LOG}/{number}" for number in (651, 656, 657))
-_FAILURES = tuple(f"{_LOG}/{number}" for number in (115, 607, 609, 611, 655, 667))
+_FAILURES = (*(f"{LOG}/{number}" for number in (607, 609, 611, 652, 655, 662, 667, 6900)), "adsync/6900")
+# The manager was stopped, or did not start: on a server that never synchronised passwords nobody misses it.
+_OF_THE_MANAGER = frozenset({f"{LOG}/607", f"{LOG}/609"})
 # 601, 663: the manager has started, is alive; what ends 609, the manager has stopped.
-_RUNS_AGAIN = (f"{_LOG}/601", f"{_LOG}/663")
-_STOPPED = f"{_LOG}/609"
+_RUNS_AGAIN = (f"{LOG}/601", f"{LOG}/663")
+_STOPPED = f"{LOG}/609"
 
 DETECTION = Detection(
     id="engine.password_hash_sync_stopped",
@@ -35,21 +35,23 @@ DETECTION = Detection(
     title="Password hash synchronisation has stopped",
     severity=Severity.CRITICAL,
     remediation=(
-        "On the active Connect server read the Application log, source Directory Synchronization: the event that the "
-        "evidence names says why. Check that the connector account may replicate directory changes (both rights), "
-        "that domain controllers are reachable by RPC, and restart the ADSync service. It resumes where it stopped."
+        "Do what evidence.advice says of the error that the evidence names. Else, on the active Connect server, read "
+        "the Application log, source Directory Synchronization; check that the connector account may replicate "
+        "directory changes (both rights), that domain controllers are reachable by RPC, and restart the ADSync "
+        "service. It resumes where it stopped."
     ),
     references=(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-password-hash-synchronization",
     ),
     suppressed_by=("engine.sync_stopped",),
     false_positives=(
-        "A server put into staging mode whose run results are not shipped: its heartbeats end on purpose.",
+        "A server put into staging mode while the log of the one that took over is not shipped.",
         "A connector that was removed: its last heartbeat is remembered for seven days.",
     ),
     known_gaps=(
         "A server that logs nothing at all is not judged: silence of the log shipper is not the engine's.",
-        "Seven days after the last heartbeat the server is taken for one that does not synchronise passwords.",
+        "Seven days after its last word of them the server is taken for one that does not synchronise passwords.",
+        "Signs of life that name no forest count only where the server has one.",
     ),
 )
 
@@ -77,57 +79,81 @@ def _tenant(view: TenantView) -> Verdict | None:
 
 
 def _server(view: ServerView, retry_ms: int) -> Verdict | None:
-    heartbeats = view.of(_HEARTBEAT)
-    if not heartbeats or view.seen_ms is None:
+    if view.seen_ms is None:
         return None
-    silent = [beat for beat in heartbeats if view.seen_ms - _alive_ms(beat, view, heartbeats) >= SILENT_MS]
-    if silent and _is_staged(view, silent[0].ts_ms):
-        silent = []
-    failures = [event for event in view.of(*_FAILURES) if not _is_over(event, view, heartbeats, retry_ms)]
+    lives = lives_ms(view.events)
+    silent = {
+        forest: at_ms
+        for forest, at_ms in lives.items()
+        if view.seen_ms - at_ms >= SILENT_MS and view.served_elsewhere_ms(forest, len(lives)) <= at_ms
+    }
+    if silent and _is_staged(view, min(silent.values())):
+        silent = {}
+    failures = [event for event in view.of(*_FAILURES) if _stands(event, view, lives, retry_ms)]
     if not silent and not failures:
         return None
-    names = sorted({_connector(event) for event in (*silent, *failures)} - {""})
-    of_whom = f": {', '.join(names)}" if names else ""
+    error = next((kind for event in reversed(failures) if (kind := hash_error(event)) is not HashError.OTHER), None)
+    configured = bool(failures) and all(hash_error(event) is HashError.NOT_ACTIVATED for event in failures)
+    names = sorted({*silent, *map(_domain, failures)} - {UNNAMED})
     return Verdict(
-        summary=f"Password hash synchronisation does not run on {view.name}{of_whom}",
-        since_ms=min(beat.ts_ms for beat in silent or heartbeats),
+        summary=f"Password hash synchronisation {'is not activated for' if configured else 'does not run on'} "
+        f"{view.name}{': ' if names else ''}{', '.join(names)}{_why(failures)}",
+        since_ms=min([*(silent or lives).values(), *([] if lives else [event.ts_ms for event in failures])]),
         open_at_ms=0,
+        severity=Severity.HIGH if configured else None,
         subject=view.subject(),
         evidence={
-            "last_heartbeat": {_connector(beat): rfc3339(beat.ts_ms) for beat in silent},
+            "last_heartbeat": {forest: rfc3339(at_ms) for forest, at_ms in sorted(silent.items())},
             # Without its time: a failure repeats every two minutes, and is the same one.
             "failures": [
                 {
                     "event": int(event.name.rpartition("/")[2]),
-                    "connector": _connector(event),
+                    "connector": _domain(event),
                     "error_code": event.details.get("error_code"),
                 }
                 for event in failures
             ],
+            **({"class": str(error), "advice": ADVICE[error]} if error is not None else {}),
         },
     )
 
 
-def _alive_ms(beat: Event, view: ServerView, heartbeats: list[Event]) -> int:
-    """When the connector of a heartbeat last showed that it lives; a batch often does not tell whose it is."""
-    alone = len(heartbeats) == 1
-    batches = [batch for batch in view.of(*_AT_WORK) if alone or _connector(batch) == _connector(beat) != ""]
-    return max(event.ts_ms for event in (beat, *batches))
+def _why(failures: list[Event]) -> str:
+    """The newest failure's code and what it means."""
+    coded = next((event for event in reversed(failures) if event.details.get("error_code")), None)
+    if coded is None:
+        return ""
+    meaning = meaning_of(coded)
+    return f" (error {coded.details['error_code']}{': ' if meaning else ''}{meaning or ''})"
 
 
-def _is_over(failure: Event, view: ServerView, heartbeats: list[Event], retry_ms: int) -> bool:
-    """Not repeated for a few tries, and work or a heartbeat since; a manager that starts again ends its stop."""
+def _stands(failure: Event, view: ServerView, lives: dict[str, int], retry_ms: int) -> bool:
+    """Whether a failure is one that lasts; an id that is also logged as a remark, or a busy service, is none."""
+    if failure.result is not Result.FAILURE or hash_error(failure) is HashError.BUSY:
+        return False
+    if not lives and failure.name in _OF_THE_MANAGER:
+        return False
+    return not _is_over(failure, view, lives, retry_ms)
+
+
+def _is_over(failure: Event, view: ServerView, lives: dict[str, int], retry_ms: int) -> bool:
+    """Not repeated for a few tries, and a sign of life since; a manager that starts again ends its stop.
+
+    The forest of a domain that no forest's name tells may be any, or one that never lived: more than tries must pass.
+    """
     if failure.name == _STOPPED and any(event.ts_ms > failure.ts_ms for event in view.of(*_RUNS_AGAIN)):
         return True
-    signs = [*_heartbeats_for(_connector(failure), heartbeats), *view.of(*_AT_WORK)]
-    repeated_no_more = (view.seen_ms or 0) - failure.ts_ms >= retry_ms
-    return repeated_no_more and any(event.ts_ms > failure.ts_ms for event in signs)
-
-
-def _heartbeats_for(domain: str, heartbeats: list[Event]) -> list[Event]:
-    """Those of the forest that holds the domain, as far as its name tells; else all."""
-    own = [beat for beat in heartbeats if f".{domain}".lower().endswith(f".{_connector(beat)}".lower())]
-    return own or heartbeats
+    domain = _domain(failure)
+    forest = forest_of_domain(domain, lives) if domain else None
+    if forest is None and len(lives) == 1 and (UNNAMED in lives or not domain):
+        (forest,) = lives
+    signs = {forest: lives[forest]} if forest is not None else lives
+    alive_ms = [max(at_ms, view.served_elsewhere_ms(each, len(lives))) for each, at_ms in signs.items()]
+    if not lives and domain:
+        alive_ms.append(view.served_elsewhere_ms(domain, 1))
+    patience_ms = SILENT_MS if domain and forest is None else retry_ms
+    repeated_no_more = (view.seen_ms or 0) - failure.ts_ms >= patience_ms
+    return repeated_no_more and any(at_ms > failure.ts_ms for at_ms in alive_ms)
 
 
 def _is_staged(view: ServerView, since_ms: int) -> bool:
@@ -136,5 +162,5 @@ def _is_staged(view: ServerView, since_ms: int) -> bool:
     return last is not None and last.begun_ms > since_ms and is_staged(view.events, last.begun_ms)
 
 
-def _connector(event: Event) -> str:
-    return str(event.details.get("connector") or event.details.get("domain") or "")
+def _domain(event: Event) -> str:
+    return str(event.details.get("domain") or event.details.get("partition") or event.details.get("connector") or "")

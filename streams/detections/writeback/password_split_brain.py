@@ -1,6 +1,7 @@
 """AD took a new password and the cloud did not: the user has two.
 
-Source: Microsoft, "Troubleshoot self-service password reset": OnPremisesSuccessCloudFailure.
+Source: Microsoft, "Troubleshoot self-service password reset": OnPremisesSuccessCloudFailure; MicrosoftDocs/entra-docs
+issue 694: the row of a real tenant has it as the reason of a *success*.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.writeback._passwords import forest_of, name_of, story_of, subject_of
 from streams.views.directory_object import UserView
 from streams.views.operations import SOON_MS, hash_arrived_ms, latest_password, operations_of
-from streams.views.writeback_errors import ErrorClass
+from streams.views.writeback_codes import ErrorClass
 
 DETECTION = Detection(
     id="writeback.password_split_brain",

@@ -1,17 +1,21 @@
 """A password operation of a user failed on its way to AD, and nothing has succeeded since.
 
 Source: Microsoft, "Troubleshoot self-service password reset writeback" (events 31003, 31008, 31011, 33001 to 33009,
-ADSync 6329); audit log of Self-service Password Management.
+ADSync 6329; reserved characters of organisational units); audit log of Self-service Password Management.
 """
 
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.detections.writeback._advice import advice_of
 from streams.detections.writeback._passwords import forest_of, name_of, story_of, subject_of
 from streams.views.directory_object import UserView
-from streams.views.operations import latest_failure, operations_of
+from streams.views.operations import latest_failure, offending_unit, operations_of
+from streams.views.writeback_codes import RESERVED_CHARACTER, ErrorClass
 from streams.views.writeback_errors import USERS_OWN
+
+_DONT_EXPIRE_PASSWORD = 0x10000
 
 DETECTION = Detection(
     id="writeback.password_writeback_failed",
@@ -19,10 +23,8 @@ DETECTION = Detection(
     title="Password could not be written to AD",
     severity=Severity.HIGH,
     remediation=(
-        "Act by evidence.class: permission: give the connector account its rights, or look for adminCount = 1; "
-        "connectivity: the service on the Connect server; configuration: the ADSync events; user_not_found and "
-        "several_matches: the user's anchor. Policy, wrong password, locked and disabled are the user's own: help "
-        "if asked. Then let the user try again."
+        "Do what evidence.advice says; it follows from evidence.class and evidence.detail. Policy, wrong password, "
+        "locked and disabled are the user's own: help if asked. Then let the user try again."
     ),
     references=(
         "https://learn.microsoft.com/entra/identity/authentication/troubleshoot-sspr-writeback",
@@ -33,6 +35,7 @@ DETECTION = Detection(
     known_gaps=(
         "Ends 24 hours after the operation, when its log rows are forgotten.",
         "Without the Connect server's log the class comes from the audit's reason alone, and is often other.",
+        "A trace of the engine (6329) that names nobody belongs to the refusal nearest to it within five seconds.",
     ),
 )
 
@@ -42,9 +45,18 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
     failure = latest_failure(operations_of(view))
     if failure is None:
         return None
-    told = {"class": str(failure.error), **({"detail": failure.detail} if failure.detail else {})}
+    unit = offending_unit(view) if failure.detail == RESERVED_CHARACTER else None
+    advice = advice_of(failure.error, failure.detail)
+    told = {
+        "class": str(failure.error),
+        **({"detail": failure.detail} if failure.detail else {}),
+        **({"unit": unit[0], "character": unit[1]} if unit is not None else {}),
+        **({"password_never_expires": True} if _never_expires(view, failure.error) else {}),
+        **({"advice": advice} if advice is not None else {}),
+    }
+    what = f"{failure.error}, {unit[0]} has {unit[1]!r}" if unit is not None else str(failure.error)
     return Verdict(
-        summary=f"{failure.kind} of the password of {name_of(view)} failed: {failure.error}",
+        summary=f"{failure.kind} of the password of {name_of(view)} failed: {what}",
         since_ms=failure.started_ms,
         open_at_ms=0,
         subject=subject_of(view),
@@ -52,3 +64,9 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
         severity=Severity.LOW if failure.error in USERS_OWN else Severity.HIGH,
         evidence={**told, **story_of(failure)},
     )
+
+
+def _never_expires(view: UserView, error: ErrorClass) -> bool:
+    """Whether the account has the setting that ends in a policy error, too (azure-docs issue 40059)."""
+    control = view.ad[0].attributes.get("userAccountControl") if len(view.ad) == 1 else None
+    return error is ErrorClass.PASSWORD_POLICY and isinstance(control, int) and bool(control & _DONT_EXPIRE_PASSWORD)

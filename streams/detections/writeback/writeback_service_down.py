@@ -33,7 +33,7 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/entra/identity/authentication/troubleshoot-sspr-writeback",),
     alert=Alert(for_s=60),
-    false_positives=("A server put into staging mode, if its run results are not shipped: heartbeats end on purpose.",),
+    false_positives=("A server put into staging mode, if the log of the one that took over is not shipped.",),
     known_gaps=(
         "A server that logs nothing at all is not judged: silence of the log shipper is not the service's.",
         "Seven days after the last heartbeat the server is taken for one that does not write passwords.",
@@ -60,7 +60,9 @@ def evaluate(view: ServerView, context: Context, now_ms: int) -> Verdict | None:
 
 
 def _meant(view: ServerView, alive: Event, silent_ms: int) -> bool:
-    """Writeback was switched off here, or the server became one that exports nothing (staging)."""
+    """Writeback was switched off here, or the server became one that exports nothing, or another one took over."""
+    if view.written_ms > alive.ts_ms:
+        return True
     switched_off = view.latest(_SWITCHED_OFF)
     if switched_off is not None and switched_off.ts_ms > alive.ts_ms:
         return True

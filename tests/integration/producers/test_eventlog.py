@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from deploy.broker import Broker
 from deploy.lab import events as lab
+from deploy.lab.password_events import ping
 from producers import topics
 from producers.checkpoint import load_checkpoints
 from producers.eventlog.source import EventLogSource
@@ -82,7 +83,7 @@ def heartbeat(number: int) -> dict[str, Any]:
         server=f"aadc{number % 5}.corp.contoso.local",
         provider=lab.DIRECTORY_SYNCHRONIZATION,
         event_id=654,
-        message=lab.heartbeat_654("corp.contoso.local"),
+        message=ping("corp.contoso.local"),
         record_id=number,
         at_ms=AT_MS + number,
     )

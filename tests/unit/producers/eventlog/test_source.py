@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from deploy.lab import events as lab
+from deploy.lab.password_events import ping
 from producers.__main__ import build_source
 from producers.eventlog.consumer import Place, Shipped
 from producers.eventlog.source import EventLogSource
@@ -51,7 +52,7 @@ def shipped(place: Place, offset: int, value: Any = None, **more: Any) -> Shippe
             server="aadc01.corp.contoso.local",
             provider=lab.DIRECTORY_SYNCHRONIZATION,
             event_id=654,
-            message=lab.heartbeat_654("corp.contoso.local"),
+            message=ping("corp.contoso.local"),
             record_id=offset,
             at_ms=1_772_443_867_551,
         )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.lab import events as lab
+from deploy.lab import password_events as passwords
 from producers.eventlog.winlogbeat import unread, winlogbeat_events
 from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError
@@ -45,14 +46,15 @@ def event(provider: str, event_id: int, message: str, **more: Any) -> Event:
     return found
 
 
-def reset(**more: Any) -> str:
-    return lab.password_reset_event(
-        tracking_id=TRACKING.upper(),
-        user_principal_name="amira.haddad@contoso.com",
-        entra_id=USER.upper(),
-        source_anchor=ANCHOR,
-        **more,
-    )
+NAMED = passwords.Named("amira.haddad@contoso.com", USER.upper(), ANCHOR)
+
+
+def failure(hresult: str = "80230619", message: str = "A restriction prevents it.") -> str:
+    return passwords.writeback_failure(TRACKING.upper(), NAMED, hresult=hresult, message=message)
+
+
+def success(event_id: int = 31002) -> str:
+    return passwords.writeback_success(event_id, TRACKING.upper(), NAMED)
 
 
 def test_an_event_says_where_and_when_it_was_logged() -> None:
@@ -70,25 +72,27 @@ def test_an_event_says_where_and_when_it_was_logged() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("event_id", "result"),
-    [
-        *((number, None) for number in (31001, 31006, 31009, 31016, 32014)),
-        *((number, Result.SUCCESS) for number in (31002, 31007, 31010)),
-    ],
-)
-def test_a_step_of_a_password_operation_names_its_user(event_id: int, result: Result | None) -> None:
-    found = event(lab.PASSWORD_RESET, event_id, reset())
-    assert found.name == f"passwordresetservice/{event_id}" and found.result is result
+@pytest.mark.parametrize("event_id", [31002, 31007, 31010])
+def test_the_success_of_a_password_operation_names_its_user(event_id: int) -> None:
+    found = event(lab.PASSWORD_RESET, event_id, success(event_id))
+    assert found.name == f"passwordresetservice/{event_id}" and found.result is Result.SUCCESS
     assert found.entra_id == USER and found.source_anchor == ANCHOR
     assert found.user_principal_name == "amira.haddad@contoso.com"
     assert found.details["tracking_id"] == TRACKING
     assert "hresult" not in found.details
 
 
+@pytest.mark.parametrize("event_id", [31001, 31006, 31009])
+def test_the_beginning_of_a_password_operation_names_the_upn_alone(event_id: int) -> None:
+    text = passwords.writeback_start(event_id, TRACKING.upper(), NAMED.user_principal_name)
+    found = event(lab.PASSWORD_RESET, event_id, text)
+    assert (found.result, found.user_principal_name) == (None, "amira.haddad@contoso.com")
+    assert (found.entra_id, found.source_anchor, found.details["tracking_id"]) == (None, None, TRACKING)
+
+
 @pytest.mark.parametrize("event_id", [31003, 31008, 31011])
 def test_a_failed_operation_names_what_the_engine_returned(event_id: int) -> None:
-    text = reset(hresult="8023061F", cause="The password could not be updated. ADPasswordPolicyError")
+    text = failure("8023061F", "The password could not be updated. ADPasswordPolicyError")
     found = event(lab.PASSWORD_RESET, event_id, text, level="error")
     assert found.result is Result.FAILURE and found.entra_id == USER and found.source_anchor == ANCHOR
     assert found.details["hresult"] == "0x8023061f"
@@ -114,11 +118,8 @@ def test_a_number_inside_an_identifier_is_no_error_code() -> None:
     [
         (
             6329,
-            (
-                f'ERR_: MMS(1640): X:\\bt\\ma.cpp(94): 0X80230619 (A restriction prevents it.)\r\nDN: "{DN}"\r\n'
-                f"Connector: corp.contoso.local\r\nSourceAnchor: {ANCHOR}"
-            ),
-            {"hresult": "0x80230619", "connector": "corp.contoso.local", "distinguished_name": DN},
+            "BAIL: MMS(1640): X:\\bt\\ma.cpp(94): 0X80230619 (A restriction prevents it.)\r\nAzure AD Sync 2.6.92.0",
+            {"hresult": "0x80230619", "message": "A restriction prevents it."},
         ),
         (6800, "The writeback endpoint failed to start. hr = 800700CE", {"hresult": "0x800700ce"}),
         (
@@ -133,7 +134,7 @@ def test_events_of_the_engine(event_id: int, text: str, details: dict[str, str])
     found = event(lab.ADSYNC, event_id, text, level="error")
     assert {name: found.details.get(name) for name in details} == details
     assert found.result is (Result.FAILURE if event_id in (6329, 6800) else None)
-    assert found.source_anchor == (ANCHOR if event_id == 6329 else None)
+    assert found.source_anchor is None
 
 
 @pytest.mark.parametrize(
@@ -156,18 +157,19 @@ def test_the_same_id_as_information_is_no_fault(level: str) -> None:
 
 
 def test_the_results_of_several_users_are_events_of_their_own() -> None:
-    text = lab.phs_result_event([(ANCHOR, DN, None), (OTHER_ANCHOR, "CN=B,DC=corp", "The password is refused, 8")])
-    ok, failed = events(lab.DIRECTORY_SYNCHRONIZATION, 657, text)
+    users = [(ANCHOR, DN, True), (OTHER_ANCHOR, "CN=B,DC=corp", False)]
+    ok, failed = events(lab.DIRECTORY_SYNCHRONIZATION, 657, passwords.hash_results("corp.contoso.local", users))
     assert [ok.id, failed.id] == ["aadc01/Application/4711#1", "aadc01/Application/4711#2"]
     assert (ok.source_anchor, ok.result, ok.reason) == (ANCHOR, Result.SUCCESS, None)
-    assert ok.details["distinguished_name"] == DN
+    assert ok.details["distinguished_name"] == DN and ok.details["change_on_logon"] is False
     assert (failed.source_anchor, failed.result) == (OTHER_ANCHOR, Result.FAILURE)
-    assert failed.reason == "The password is refused, 8" and failed.details["distinguished_name"] == "CN=B,DC=corp"
+    assert failed.reason == "Result : Failed." and failed.details["distinguished_name"] == "CN=B,DC=corp"
+    assert {each.details["partition"] for each in (ok, failed)} == {"corp.contoso.local"}
 
 
 def test_a_whole_batch_of_requests() -> None:
     users = [(OTHER_ANCHOR, f"CN=User {number},OU=Staff,DC=corp,DC=contoso,DC=local") for number in range(50)]
-    found = events(lab.DIRECTORY_SYNCHRONIZATION, 656, lab.phs_request_event(users))
+    found = events(lab.DIRECTORY_SYNCHRONIZATION, 656, passwords.hash_requests(users))
     assert [(each.source_anchor, each.details["distinguished_name"]) for each in found] == users
     assert len({each.id for each in found}) == 50 and {each.result for each in found} == {None}
 
@@ -183,14 +185,14 @@ def test_other_results_than_success_are_failures() -> None:
     [
         (
             611,
-            lab.phs_domain_failure("CORP.contoso.local", rpc_error=8439),
+            passwords.domain_failure("CORP.contoso.local", rpc_error=8439),
             {"domain": "CORP.contoso.local", "error_code": "8439"},
             Result.FAILURE,
         ),
         (652, "Failed credential provisioning batch. Error Code: 90.", {"error_code": "90"}, Result.FAILURE),
         (655, "Failed credential provisioning ping. ErrorCode: 81", {"error_code": "81"}, Result.FAILURE),
-        (654, lab.heartbeat_654("corp.contoso.local"), {"connector": "corp.contoso.local"}, Result.SUCCESS),
-        (654, "Provision credentials ping end.", {"connector": None}, Result.SUCCESS),
+        (654, passwords.ping("corp.contoso.local"), {"partition": "corp.contoso.local"}, Result.SUCCESS),
+        (654, "Provision credentials ping end.", {"partition": None}, Result.SUCCESS),
         (904, "Scheduler::SchedulerThreadMain : Completed scheduler operations.", {"cycle": None, "step": None}, None),
     ],
 )
@@ -230,7 +232,7 @@ def test_passwords_and_the_data_of_an_event_are_never_kept() -> None:
 
 def test_a_text_that_could_not_be_rendered_is_read_from_its_parameters() -> None:
     raw = document(lab.PASSWORD_RESET, 31002, "")
-    raw["winlog"]["event_data"] = {"param1": reset(), "Binary": "00"}
+    raw["winlog"]["event_data"] = {"param1": success(), "Binary": "00"}
     [found] = winlogbeat_events(raw, TENANT, 1)
     assert found.entra_id == USER
 
@@ -300,7 +302,7 @@ WINLOG_KEYS = ["provider_name", "event_id", "channel", "computer_name", "record_
 
 @given(st.sampled_from([(key, None) for key in KEYS] + [("winlog", key) for key in WINLOG_KEYS]), JSON)
 def test_any_value_anywhere_is_read_or_refused(place: tuple[str, str | None], value: Any) -> None:
-    raw = document(lab.PASSWORD_RESET, 31002, reset())
+    raw = document(lab.PASSWORD_RESET, 31002, success())
     key, inner = place
     if inner is None:
         raw[key] = value

@@ -21,8 +21,9 @@ MINUTE_MS = 60_000
 PARTY = Party(side="ad", kind="user", id="a", tenant="t", forest="corp")
 # What evidence may hold: names, numbers, times, results, and two texts of the logs, which the producers have masked.
 EVIDENCE = {
-    "class", "detail", "operation", "started", "agent", "server", "cloud_result", "server_result", "landed",
-    "error_code", "hresult", "correlation_id", "tracking_id", "cloud_reason", "server_reason", "steps",
+    "class", "detail", "advice", "unit", "character", "password_never_expires", "operation", "started", "agent",
+    "server", "cloud_result", "server_result", "landed", "error_code", "hresult", "correlation_id", "tracking_id",
+    "cloud_reason", "server_reason", "steps",
 }  # fmt: skip
 
 

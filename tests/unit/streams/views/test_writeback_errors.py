@@ -16,13 +16,15 @@ NUMBERS = {
 }  # fmt: skip
 HRESULTS = {
     "0x80230619": "password_policy", "0x8023061F": "configuration", "0x80230402": "several_matches",
-    "0x800700CE": "configuration", "0x8023062C": "configuration",
+    "0x800700CE": "configuration", "0x8023062C": "configuration", "0x80230626": "permission",
+    "0x80230405": "user_not_found", "0x80230818": "connectivity", "0x80231367": "permission",
+    "0x80005000": "configuration", "0x80004005": "other", "0x800706BA": "connectivity", "0x80070005": "permission",
 }  # fmt: skip
 SSPR = {
     ("TenantSSPRFlagDisabled", 9): "not_offered", ("WritebackNotEnabled", 10): "configuration",
     ("SsprNotEnabledInUserPolicy", 11): "not_offered", ("UserNotLicensed", 12): "not_offered",
     ("UserNotMemberOfScopedAccessGroup", 13): "not_offered", ("UserNotProperlyConfigured", 14): "not_offered",
-    ("OnPremisesAdminActionRequired", 29): "permission", ("OnPremisesConnectivityError", 30): "connectivity",
+    ("OnPremisesAdminActionRequired", 29): "other", ("OnPremisesConnectivityError", 30): "connectivity",
 }  # fmt: skip
 TEXTS = {
     "OnPremisesSuccessCloudFailure": "on_premises_success_cloud_failure",
@@ -32,7 +34,8 @@ TEXTS = {
     "FuzzyPolicyViolationInvalidPassword": "password_policy",
     "The AD DC has no LDAP password policy control": "configuration",
     "the on-premises service could not be reached": "connectivity",
-    "on\u2011premises admin action required": "permission",
+    "on\u2011premises admin action required": "other",
+    "ADAdminActionRequired": "other",
     "ADMutliMatchError": "several_matches",
     "Successfully completed reset.": "other",
     "Something nobody has seen": "other",
