@@ -18,6 +18,7 @@ from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.identity import guid_of_immutable_id
 from streams.contracts.views import Contribution
 from streams.views.addresses import fold_address, fold_proxy_address
+from streams.views.password_trace import REFUSAL, is_unnamed_trace, refusal_body, trace_keys
 from streams.views.view import Entry
 
 EVENT = "event/"
@@ -96,6 +97,20 @@ def contributions_of_event(event: Event) -> list[Contribution]:
     address = _refused_address(event) or _signs_in_by(event)
     if address is not None:
         said.append(_word(f"address/{event.tenant}/{address}", slot_of(event), event))
+    if is_unnamed_trace(event):
+        said += [_word(view, f"{EVENT}{event.id}", event) for view in trace_keys(event)]
+    elif (refused := refusal_body(event)) is not None:
+        said += [
+            Contribution(
+                view=view,
+                contributor=f"{REFUSAL}{event.id}",
+                seq=order_of(event),
+                changed_ms=event.ts_ms,
+                body=refused,
+                expires_ms=event.ts_ms + REMEMBERED_MS[EVENT],
+            )
+            for view in trace_keys(event)
+        ]
     if event.log is Log.SIGN_IN and event.object_guid is not None:
         said.append(_word(f"device/{event.tenant}/{event.object_guid}", slot_of(event), event))
     if event.entra_id and _writes_group(event):

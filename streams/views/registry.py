@@ -9,6 +9,7 @@ from streams.views.forest import ForestView
 from streams.views.host import HostView
 from streams.views.member_drift import MemberDriftView
 from streams.views.membership import MembershipView
+from streams.views.password_trace import PasswordTraceView
 from streams.views.reference import ReferenceView
 from streams.views.server import ServerView
 from streams.views.tenant import TenantView
@@ -25,6 +26,7 @@ AnyView = (
     | HostView
     | MemberDriftView
     | MembershipView
+    | PasswordTraceView
     | ReferenceView
     | ServerView
     | TenantView
@@ -46,6 +48,7 @@ VIEW_CLASSES: dict[str, type[AnyView]] = {
     "reference": ReferenceView,
     "server": ServerView,
     "tenant": TenantView,
+    "trace": PasswordTraceView,
     "value": UniqueValueView,
     "written_device": WrittenDeviceView,
     "written_group": WrittenGroupView,

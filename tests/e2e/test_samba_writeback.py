@@ -95,11 +95,11 @@ CLASSES = {  # as the server's events tell them, and as the cloud's row alone do
     "short": ("password_policy", "password_policy"),
     "repeats": ("password_policy", "password_policy"),
     "hasty": ("password_policy", "password_policy"),
-    "perry": ("permission", "permission"),
-    "boss": ("permission", "permission"),
-    "gone": ("user_not_found", "permission"),
-    "twin": ("several_matches", "permission"),
-    "oldctl": ("configuration", "permission"),
+    "perry": ("permission", "other"),
+    "boss": ("permission", "other"),
+    "gone": ("user_not_found", "other"),
+    "twin": ("several_matches", "other"),
+    "oldctl": ("configuration", "other"),
     "dora": ("account_disabled", "account_disabled"),
     "locke": ("account_locked", "account_locked"),
     "wanda": ("wrong_password", "wrong_password"),
@@ -220,7 +220,7 @@ def test_every_refusal_of_a_domain_controller_is_told_by_its_class_and_a_late_la
             log = {"name": "connect", "tenant": graph.settings().id, "format": "winlogbeat", "topics": [WINLOGBEAT]}
             tables.append(("[[eventlog]]", log))
         up = stack.enter_context(
-            installation(tmp_path / "up", empty_kafka.bootstrap, tables, {"writeback_confirm_s": 90.0})
+            installation(tmp_path / "up", empty_kafka.bootstrap, tables, {"writeback_confirm_s": 280.0})
         )
         up.wait(lambda: up.open_count(FAILED) == 0, 90)
 
@@ -237,8 +237,8 @@ def test_every_refusal_of_a_domain_controller_is_told_by_its_class_and_a_late_la
         assert {name for name, each in found.items() if each.severity is Severity.LOW} == USERS_OWN
         if events:
             assert found["boss"].evidence["detail"] == "protected_account"
-            details = {name: found[name].evidence["detail"] for name in ("short", "repeats", "hasty")}
-            assert details == {"short": "minimum_length", "repeats": "history", "hasty": "minimum_age"}
+            # The engine has one sentence for every rule of the policy, and names none.
+            assert not any("detail" in found[name].evidence for name in ("short", "repeats", "hasty"))
         assert _only(up, FAILED)
 
         waited_s = time.monotonic() - asked_s
