@@ -11,7 +11,7 @@ ARGS ?=
 # Tests wait as much as they work: more processes than cores.
 WORKERS ?= 4
 
-.PHONY: help demo lab test test-unit lint bench generate lock parts clean
+.PHONY: help demo lab test test-unit soak lint bench generate lock parts clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ test: $(VENV)/.development parts ## Everything, against real parts: Kafka, Samba
 
 test-unit: $(VENV)/.development ## The tests that need no network and no other program
 	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+soak: $(VENV)/.development parts ## What takes hours rather than minutes: a hundred rebalances
+	SYNCHEALTH_REBALANCES=100 $(BIN)/python -m pytest tests/e2e/test_rebalances.py $(ARGS)
 
 lint: $(VENV)/.development ## Style, types, and the direction of imports
 	$(BIN)/ruff check .
