@@ -279,9 +279,12 @@ class NamingContext:
     def _changes(self, request: DirSyncRequest, rejected: list[DeadLetter]) -> Iterator[Change]:
         for entry in request:
             try:
-                yield read_change(entry)
+                change = read_change(entry)
             except InvalidRecordError as error:
                 rejected.append(dead_letter(error, entry))
+                continue
+            rejected += [dead_letter(error, part) for error, part in change.refused]
+            yield change
 
     def _request(self, connection: DirectoryConnection, cookie: bytes) -> DirSyncRequest:
         return DirSyncRequest(

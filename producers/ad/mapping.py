@@ -33,6 +33,7 @@ class Change:
     kind:     None where the entry does not tell (a partial change carries no objectClass).
     whole:    a complete statement: what is not named is not set.
     deleted:  a tombstone, by isDeleted or isRecycled and never by its name; restored: it was one.
+    refused:  attributes that cannot be read, each with what is wrong and as an entry of its own.
     moved:    name or place changed, and with it the names of everything below.
     """
 
@@ -45,12 +46,14 @@ class Change:
     moved: bool = False
     attributes: dict[str, Any] = field(default_factory=dict)
     links: dict[str, LinkChange] = field(default_factory=dict)
+    refused: list[tuple[InvalidRecordError, Entry]] = field(default_factory=list)
 
 
 def read_change(entry: Entry) -> Change:
     """What a DirSync entry, or one of a plain search, says about its object.
 
-    Raises InvalidRecordError: "object_guid" (none, or malformed), "value" (an attribute cannot be read).
+    An attribute that cannot be read is left out, and noted in `refused`: it costs itself and not its object.
+    Raises InvalidRecordError: "object_guid" (none, or malformed), "value" (the name is no text).
     """
     name = read_name(entry.dn)
     raw_guid = entry.attributes.get("objectGUID")
@@ -75,7 +78,8 @@ def read_change(entry: Entry) -> Change:
         try:
             attributes[attribute] = reader(values)
         except (ValueError, InvalidRecordError) as error:
-            raise InvalidRecordError("value", f"{attribute} of {name.dn!r}: {error}") from error
+            refusal = InvalidRecordError("value", f"{attribute} of {name.dn!r}: {error}")
+            change.refused.append((refusal, Entry(entry.dn, {spelled: values})))
     _classify(change)
     attributes["distinguishedName"] = name.dn
     return change

@@ -33,6 +33,8 @@ def second_look(connection: DirectoryConnection, base: str, assembler: Assembler
         except InvalidRecordError as error:
             log.warning("an object cannot be read", source=base, error=str(error))
             continue
+        for refusal, _ in change.refused:
+            log.warning("an attribute cannot be read", source=base, error=str(refusal))
         if change.kind in WANTED:
             assembler.known.add(change.object_id)
             when = entry.attributes.get("whenChanged")

@@ -136,10 +136,13 @@ def test_an_entry_without_object_guid_is_invalid(attributes: dict[str, list[byte
         ("whenCreated", b"yesterday"),
     ],
 )
-def test_an_attribute_that_cannot_be_read_is_invalid_and_named(name: str, raw: bytes) -> None:
-    with pytest.raises(InvalidRecordError, match=name) as raised:
-        read_change(entry(**{name: [raw]}))
-    assert raised.value.reason == "value"
+def test_an_attribute_that_cannot_be_read_costs_itself_and_is_named(name: str, raw: bytes) -> None:
+    change = read_change(entry(**{name: [raw], "displayName": [b"Ada"], "member": [far()] * 3}))
+    [(error, part)] = change.refused
+    assert error.reason == "value" and name in str(error)
+    assert part.attributes == {name: [raw]}
+    assert name not in change.attributes
+    assert change.attributes["displayName"] == "Ada" and len(change.links["member"].added) == 3
 
 
 def test_a_name_that_is_not_utf_8_is_invalid() -> None:
