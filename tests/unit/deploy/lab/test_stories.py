@@ -8,7 +8,8 @@ from streams.detections.registry import all_detections
 
 # The first waits for hours by the clock on the wall, which no story compresses; the second is about a fault of ours,
 # which no directory can bring about. Their cases show them.
-NOT_PLAYED = {"authority.source_anchor_not_written", "engine.view_failing"}
+# The texts of the third one's events, 1011 and 1012, are published nowhere: the lab does not make them up.
+NOT_PLAYED = {"authority.source_anchor_not_written", "engine.view_failing", "engine.connect_certificate_expiring"}
 FAMILIES = {"authority", "capacity", "conflict", "engine", "flow", "hybrid_join", "writeback"}
 
 
