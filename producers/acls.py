@@ -41,7 +41,7 @@ _READS: dict[Role, tuple[Topic, ...]] = {
     "producer": (CHECKPOINTS,),
     "worker": (*_FACTS, VIEWS, *_STATES),
     "exporter": (FINDINGS, DEADLETTERS),
-    "reader": (*_FACTS, VIEWS, FINDINGS, DEADLETTERS, CHECKPOINTS),
+    "reader": (*_FACTS, VIEWS, VIEW_STATES, FINDINGS, DEADLETTERS, CHECKPOINTS),  # funnel counts the rows of views
     "admin": TOPICS,
 }
 _WRITES: dict[Role, tuple[Topic, ...]] = {

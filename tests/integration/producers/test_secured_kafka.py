@@ -22,7 +22,7 @@ from sinks.consumer import TopicReader, read_to_end
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
-from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS, VIEWS
+from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS, VIEW_STATES, VIEWS
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import Settings
 from tests.support.brokers import require_kafka
@@ -107,7 +107,7 @@ def test_a_producer_a_worker_and_readers_with_these_rights(secured: SecuredKafka
         finally:
             consumer.close()
         assert found, log.read_text()[-4000:]
-    for user, read in (("exporter", [FINDINGS, DEADLETTERS]), ("reader", [FINDINGS])):
+    for user, read in (("exporter", [FINDINGS, DEADLETTERS]), ("reader", [FINDINGS, VIEW_STATES])):
         reader = TopicReader(secured.settings(user), read)
         list(read_to_end(reader, within_s=20))
         reader.close()
