@@ -20,7 +20,10 @@ from streams.contracts.events import Result
 TAKEN = frozenset({6941})
 
 _NAME = re.compile(r"^[ \t]*Error Name[ \t]*:[ \t]*(\w{1,100})", re.IGNORECASE | re.MULTILINE)
-_DETAIL = re.compile(r"^[ \t]*Error Detail[ \t]*:[^\[]{0,2000}\[([^\]]{1,2000})\]", re.IGNORECASE | re.MULTILINE)
+_DETAIL = re.compile(
+    r"^[ \t]*Error Detail[ \t]*:[^\[]{0,2000}(\[[^\]]{1,2000}\](?:,? ?\[[^\]]{1,2000}\]){0,20})",
+    re.IGNORECASE | re.MULTILINE,
+)
 _VALUE = re.compile(r"\s*([A-Za-z][\w-]{0,100})\s+(\S[^\n]{0,1000})", re.DOTALL)
 _TRACKING = re.compile(rf"^[ \t]*Tracking Id[ \t]*:[ \t]*({GUID})", re.IGNORECASE | re.MULTILINE)
 _DN = re.compile(r"^[ \t]*DN[ \t]*:[ \t]*CN=\{((?:[0-9a-f]{2}){1,256})\}", re.IGNORECASE | re.MULTILINE)
@@ -28,7 +31,8 @@ _DN = re.compile(r"^[ \t]*DN[ \t]*:[ \t]*CN=\{((?:[0-9a-f]{2}){1,256})\}", re.IG
 
 def read(event: WindowsEvent) -> list[Said]:
     """Whom the service refused, and why."""
-    text = event.text
+    # Of one string the whole text; of several the labels stand in the sentence alone.
+    text = event.text if _NAME.search(event.text) else event.message or event.text
     values = _values(text)
     details = {
         "error_name": first(_NAME, text),
@@ -49,9 +53,11 @@ def read(event: WindowsEvent) -> list[Said]:
 
 
 def _values(text: str) -> list[tuple[str, str]]:
-    """The (attribute, value) pairs in the first brackets of the detail: `[UserPrincipalName a@b;]`."""
+    """The (attribute, value) pairs in the first brackets of the detail, one beside the other:
+    `[UserPrincipalName a@b;]`.
+    """
     listed = _DETAIL.search(text)
-    pairs = (_VALUE.fullmatch(part.rstrip()) for part in listed[1].split(";")) if listed is not None else ()
+    pairs = (_VALUE.fullmatch(part.rstrip()) for part in re.split(r"[;\[\]]", listed[1])) if listed is not None else ()
     return [(pair[1], pair[2]) for pair in pairs if pair is not None]
 
 

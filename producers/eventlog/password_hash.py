@@ -19,15 +19,13 @@ import re
 from collections.abc import Iterator
 
 from producers.eventlog.text import ANCHOR, GUID, first, present, reason_of
-from producers.eventlog.windows import INFORMATION, WindowsEvent
+from producers.eventlog.windows import INFORMATION, VERBOSE, WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
 
 _REQUEST, _RESULT = 656, 657
 _SUCCEEDED = frozenset({622, 623, 651, 654})
 _FAILED = frozenset({603, 604, 607, 609, 610, 611, 612, 615, 621, 652, 655, 662, 664, 665, 666, 667, 6900})
-# As Information it is no fault: the manager stops with its service.
-_STOPPED = 609
 # Microsoft: 1-50 users in one event; more than that is no text of theirs.
 _MOST_USERS = 200
 _LONGEST_LINE = 3_000
@@ -36,16 +34,18 @@ _LONGEST_TEXT = 32_000
 
 _FOREST = re.compile(r"<partition-name>[ \t]{0,5}([\w.-]{1,255})[ \t]{0,5}</partition-name>", re.IGNORECASE)
 _CONNECTOR = re.compile(rf"<connector-id>[ \t]{{0,5}}\{{?({GUID})", re.IGNORECASE)
-_USER = re.compile(
-    rf"(?:password change re(?:quest|sult) ?- ?)?anchor ?: ?({ANCHOR}) ?,? ?(?:dn ?: ?)?", re.IGNORECASE
-)
+_USER = re.compile(rf"(?:password change re(?:quest|sult) ?- ?)?anchor ?: ?({ANCHOR}) ?,? ?(?:dn ?: ?)?", re.IGNORECASE)
 # A comma within the name of an object is escaped in its DN, the format's own are not; and its end ends the line.
 _CHANGED = re.compile(r"(?<!\\), ?change date ?:[^,\n]{0,60}$", re.IGNORECASE)
-_OUTCOME = re.compile(r"(?:^|(?<!\\), ?)result ?: ?([a-z]{1,40})[.,]? ?(?:$|extended error)", re.IGNORECASE)
+_OUTCOME = re.compile(r"(?:^|(?<!\\), ?)result ?: ?([a-z]{1,40})[.,]{0,2} ?(?:$|extended error)", re.IGNORECASE)
 _ON_LOGON = re.compile(r"(?:^|(?<!\\), ?)pwdchangeonlogon ?= ?(true|false)$", re.IGNORECASE)
 _EXTENDED = re.compile(r"extended error ?:? ?([^:\s][^\n]{0,1000})", re.IGNORECASE)
 _DOMAIN = re.compile(r"\bsynchronization failed for domain: ?([\w.-]{1,255})", re.IGNORECASE)
 _CONTROLLER = re.compile(r"\bdomain controller hostname: ?([\w.-]{1,255})", re.IGNORECASE)
+_SAYS_FAILED = re.compile(
+    r"\A(?:password(?: hash)? synchronization failed for domain|failed credential provisioning)|\berror ?code: ?\d",
+    re.IGNORECASE,
+)
 _ERROR_CODE = re.compile(r"\b(?:rpc error|error ?code:) ?(\d{1,10})\b", re.IGNORECASE)
 
 
@@ -114,8 +114,10 @@ def _forest(text: str) -> dict[str, str | None]:
 
 
 def _result(event: WindowsEvent) -> Result | None:
-    if event.id == _STOPPED and event.level == INFORMATION:
-        return None
     if event.id in _SUCCEEDED:
         return Result.SUCCESS
-    return Result.FAILURE if event.id in _FAILED else None
+    if event.id not in _FAILED:
+        return None
+    # Where the log itself calls it no fault the id proves nothing: the manager stops with its service, too (609).
+    is_remark = event.level in (INFORMATION, VERBOSE) and _SAYS_FAILED.search(event.text) is None
+    return None if is_remark else Result.FAILURE

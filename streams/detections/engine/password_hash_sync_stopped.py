@@ -100,7 +100,7 @@ def _server(view: ServerView, retry_ms: int) -> Verdict | None:
         f"{view.name}{': ' if names else ''}{', '.join(names)}{_why(failures)}",
         since_ms=min([*(silent or lives).values(), *([] if lives else [event.ts_ms for event in failures])]),
         open_at_ms=0,
-        severity=Severity.HIGH if configured else None,
+        severity=Severity.HIGH if configured or not (silent or any(map(_is_called_fault, failures))) else None,
         subject=view.subject(),
         evidence={
             "last_heartbeat": {forest: rfc3339(at_ms) for forest, at_ms in sorted(silent.items())},
@@ -160,6 +160,11 @@ def _is_staged(view: ServerView, since_ms: int) -> bool:
     """A staging server imports and synchronises, exports nothing, and has no heartbeat."""
     last = ended_cycle(view.events)
     return last is not None and last.begun_ms > since_ms and is_staged(view.events, last.begun_ms)
+
+
+def _is_called_fault(event: Event) -> bool:
+    """Whether the log does not call it mere information: an id alone is never critical."""
+    return event.details.get("level") not in ("information", "verbose")
 
 
 def _domain(event: Event) -> str:

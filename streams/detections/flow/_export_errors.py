@@ -1,7 +1,8 @@
 """What the names of export errors mean, and what to do. Names that are not here are told as they come.
 
 Source: Microsoft, "Troubleshoot errors during synchronization" and "Microsoft Entra Connect Health: sync errors";
-"Source of authority" and "Prevent accidental deletes" for the deletions. What no page explains has no advice.
+"Source of authority" and "Prevent accidental deletes" for the deletions. A name that no page explains has the way to
+the engine's own words.
 """
 
 from __future__ import annotations
@@ -30,3 +31,7 @@ ADVICE = {
     "DeletingCloudOnlyObjectNotAllowed": "The engine wants to delete an object that the cloud manages: end its "
     "synchronisation in the connector space, or convert its source of authority back first.",
 }
+UNKNOWN = (
+    "The name is not one that is explained here: read evidence.said, and in Synchronization Service Manager the export "
+    "error of the object that the finding names (Operations, the export, Export Errors, Detail)."
+)

@@ -15,13 +15,14 @@ from streams.contracts.identity import finding_id
 from streams.contracts.times import rfc3339
 from streams.detections.conflict import hard_match_blocked
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.flow._export_errors import ADVICE
+from streams.detections.flow._export_errors import ADVICE, UNKNOWN
 from streams.detections.hygiene import blank, invalid_character, invalid_format, large_object, too_long
 from streams.views.address import AddressView
 from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
 from streams.views.proposals import HolderOfValue
 from streams.views.refusals import attribute_of, standing_refusal, value_view
 
+_SAID = 300
 _HYGIENE = (large_object, invalid_character, invalid_format, too_long, blank)
 
 DETECTION = Detection(
@@ -111,14 +112,15 @@ def _summary(who: str, refusal: Event, others: Sequence[HolderOfValue]) -> str:
 
 
 def _evidence(refusal: Event, others: Sequence[HolderOfValue]) -> dict[str, Any]:
-    details = refusal.details
+    details, name = refusal.details, str(refusal.details.get("error_name"))
     evidence = {
         "error_name": details.get("error_name"),
         "attribute": attribute_of(refusal),
         "value": details.get("value"),
         "more_values": details.get("more_values"),
         "held_by": [other.name for other in others] or None,
-        "advice": ADVICE.get(str(details.get("error_name"))),
+        "advice": ADVICE.get(name, UNKNOWN),
+        "said": refusal.reason[:_SAID] if name not in ADVICE and refusal.reason else None,
         "tracking_id": details.get("tracking_id"),
         "server": refusal.server,
         "last_refused": rfc3339(refusal.ts_ms),

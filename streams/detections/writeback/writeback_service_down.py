@@ -48,15 +48,23 @@ def evaluate(view: ServerView, context: Context, now_ms: int) -> Verdict | None:
     if alive is None or view.seen_ms is None or _meant(view, alive, silent_ms):
         return None
     stopped, broken = view.latest(_STOPPED), view.latest(*_BROKEN)
+    missed = view.seen_ms - alive.ts_ms >= silent_ms
     if stopped is not None and stopped.ts_ms > alive.ts_ms:
-        return _verdict(view, "stopped", stopped, alive, stopped.ts_ms + RESTART_MS)
+        return _verdict(view, "stopped", stopped, alive, stopped.ts_ms + RESTART_MS, missed=missed)
     if broken is not None and broken.ts_ms > alive.ts_ms:
         # The next heartbeat may tell that it was nothing; an error that comes again and again restarts no patience.
         next_ms = context.thresholds.writeback_heartbeat_ms * 6 // 5
-        return _verdict(view, "broken", broken, alive, min(broken.ts_ms + next_ms, alive.ts_ms + 2 * next_ms))
-    if view.seen_ms - alive.ts_ms >= silent_ms:
-        return _verdict(view, "silent", None, alive, 0, since_ms=alive.ts_ms + silent_ms)
+        return _verdict(
+            view, "broken", broken, alive, min(broken.ts_ms + next_ms, alive.ts_ms + 2 * next_ms), missed=missed
+        )
+    if missed:
+        return _verdict(view, "silent", None, alive, 0, missed=True, since_ms=alive.ts_ms + silent_ms)
     return None
+
+
+def _is_remark(event: Event) -> bool:
+    """Whether the log itself does not call it a fault: then its id alone proves none."""
+    return event.details.get("level") in ("information", "verbose")
 
 
 def _meant(view: ServerView, alive: Event, silent_ms: int) -> bool:
@@ -73,7 +81,14 @@ def _meant(view: ServerView, alive: Event, silent_ms: int) -> bool:
 
 
 def _verdict(
-    view: ServerView, state: str, event: Event | None, alive: Event, open_at_ms: int, since_ms: int | None = None
+    view: ServerView,
+    state: str,
+    event: Event | None,
+    alive: Event,
+    open_at_ms: int,
+    *,
+    missed: bool,
+    since_ms: int | None = None,
 ) -> Verdict:
     told = {
         "event": int(event.name.rpartition("/")[2]),
@@ -84,6 +99,8 @@ def _verdict(
         summary=f"Password writeback on {view.name} is {state}",
         since_ms=event.ts_ms if event is not None else since_ms or alive.ts_ms,
         open_at_ms=open_at_ms,
+        # An event of information is critical only where heartbeats are missing as well.
+        severity=None if missed or event is None or not _is_remark(event) else Severity.HIGH,
         subject=view.subject(),
         evidence={"state": state, "last_sign_of_life": rfc3339(alive.ts_ms), **told},
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from producers.eventlog.known import KNOWN
 from producers.eventlog.winlogbeat import winlogbeat_events
 from streams.contracts.facts import Fact, ObjectKind, Operation, TenantState
 from streams.contracts.finding import Finding
@@ -19,6 +20,7 @@ from tests.support.event_samples import sample
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 MINUTE_MS = 60_000
+APPLICATION = "Application"
 DIRSYNC = "Directory Synchronization"
 REPORT_01 = (
     'The management agent "contoso.onmicrosoft.com - AAD" step execution completed on run profile "Export" with errors.'
@@ -245,3 +247,57 @@ def test_the_settings_of_the_threshold_are_no_fault(site: Site, level: str) -> N
     site.log(DIRSYNC, 116, "Deletion threshold on AADC01: enabled, 500 objects", level=level)
     site.log(DIRSYNC, 115, "Access to Windows Azure Active Directory has been denied.", level=level)
     assert site.pipeline.open() == {}
+
+
+def test_an_event_of_information_never_opens_a_critical_finding_by_its_id() -> None:
+    """The same id exists at several levels (115, 116, 220, 609): what the log calls no fault proves none alone."""
+    for provider in (each for each in KNOWN.values() if each.channel == APPLICATION):
+        for number in sorted(provider.ids):
+            site = Site()
+            heard(site)
+            for _ in range(2):
+                site.log(
+                    provider.name, number, "AADC01: error 8453, 500 objects, threshold, policy", level="Information"
+                )
+            site.pipeline.tick(site.now_ms + 8 * MINUTE_MS)
+            assert [each for each in site.pipeline.open().values() if each.severity == "critical"] == [], number
+
+
+@pytest.mark.parametrize(("number", "opens"), [(31034, "high"), (31016, "high"), (611, None), (607, None), (662, None)])
+def test_what_an_event_of_information_opens_by_its_id(site: Site, number: int, opens: str | None) -> None:
+    heard(site)
+    provider = "PasswordResetService" if number > 31000 else DIRSYNC
+    site.log(provider, number, "The service says so.", level="Information")
+    site.pipeline.tick(site.now_ms + 8 * MINUTE_MS)
+    assert [each.severity for each in site.pipeline.open().values()] == ([opens] if opens else [])
+
+
+def heard(site: Site) -> None:
+    site.log(DIRSYNC, 654, "Provision credentials ping end.", level="Information")
+    site.log("PasswordResetService", 31019, "ServiceBusHeartBeat", level="Information")
+
+
+@pytest.mark.parametrize(
+    "listed",
+    ["[UserPrincipalName kim@contoso.com;], [ProxyAddresses SMTP:kim@contoso.com;]",
+     "[UserPrincipalName kim@contoso.com;ProxyAddresses SMTP:kim@contoso.com;]"],
+)  # fmt: skip
+@pytest.mark.parametrize("shipped", ["one string", "several strings"])
+def test_every_value_of_a_refusal_is_read_however_it_is_shipped(site: Site, listed: str, shipped: str) -> None:
+    site.ad("kim", userPrincipalName="kim@contoso.com")
+    text = REPORT_03.replace("[ProxyAddresses SMTP:kim@contoso.com;]", listed) + dn("kim")
+    strings = {"param1": "InvalidSoftMatch", "param2": f"Unable to update this object: {listed}."}
+    site.log("ADSync", 6941, text, data=strings if shipped == "several strings" else None)
+    found = site.open("flow.export_error")
+    assert found is not None and found.subject.object_guid == guid_of("kim")
+    assert (found.evidence["attribute"], found.evidence["more_values"]) == (
+        "userPrincipalName", ["ProxyAddresses SMTP:kim@contoso.com"],
+    )  # fmt: skip
+
+
+def test_a_refusal_by_a_name_that_nobody_explains_says_what_to_do(site: Site) -> None:
+    site.ad("kim", userPrincipalName="kim@contoso.com")
+    site.log("ADSync", 6941, REPORT_03.replace("InvalidSoftMatch", "BrandNewError") + dn("kim"))
+    found = site.open("flow.export_error")
+    assert found is not None and found.evidence["error_name"] == "BrandNewError"
+    assert "evidence.said" in found.evidence["advice"] and "BrandNewError" in found.evidence["said"]
