@@ -52,6 +52,7 @@ _SERVER = re.compile(
 _ADAL_MESSAGE = re.compile(r"^[ \t]{0,5}AdalMessage:[ \t]{0,5}([^\n]{1,1000})", re.IGNORECASE | re.MULTILINE)
 _ADAL_CODE = re.compile(r"^[ \t]{0,5}AdalErrorCode:[ \t]{0,5}(0x[0-9a-f]{8})", re.IGNORECASE | re.MULTILINE)
 _ERROR_TYPE = re.compile(r"\"(?:error ?type|code)\"[ \t]{0,5}:[ \t]{0,5}\"([^\"\n]{1,200})\"", re.IGNORECASE)
+_SUBCODE = re.compile(r"\"subcode\"[ \t]{0,5}:[ \t]{0,5}\"([^\"\n]{1,200})\"", re.IGNORECASE)
 _MESSAGE = re.compile(r"\"message\"[ \t]{0,5}:[ \t]{0,5}\"([^\"\n]{1,1000})\"", re.IGNORECASE)
 
 
@@ -77,7 +78,8 @@ def read(event: WindowsEvent) -> list[Said]:
 
 def _code(event: WindowsEvent, answer: str) -> str | None:
     """The exit code as 32 bits in hexadecimal; None where nothing tells it, or it is zero."""
-    for said in (event.data.get("ExitCode"), first(_EXIT_CODE, event.message or event.text), first(_ADAL_CODE, answer)):
+    named = event.data.get("ExitCode") or event.data.get("Error")
+    for said in (named, first(_EXIT_CODE, event.message or event.text), first(_ADAL_CODE, answer)):
         text = (said or "").strip()
         if not _CODE.fullmatch(text):
             continue
@@ -94,8 +96,8 @@ def _answer(event: WindowsEvent) -> str:
 
 
 def _server_error(answer: str) -> str | None:
-    """The telling part of an answer: of JSON its error and message, of a token library its message, else a line."""
-    words = [word for word in (first(_ERROR_TYPE, answer), first(_MESSAGE, answer)) if word]
+    """The telling part of an answer: of JSON error, subcode, message; of a token library its message; else a line."""
+    words = [word for word in (first(_ERROR_TYPE, answer), first(_SUBCODE, answer), first(_MESSAGE, answer)) if word]
     lines = (line.strip().rstrip(".").strip() for line in answer.splitlines())
     found = ": ".join(words) or first(_ADAL_MESSAGE, answer) or next(filter(None, lines), "")
     return None if found.lower() in _NOTHING or re.fullmatch(r"%\d", found) else found[:_LONGEST_ERROR]

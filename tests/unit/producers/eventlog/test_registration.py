@@ -158,3 +158,11 @@ def test_the_lab_speaks_the_form_of_the_samples() -> None:
 def _one(document: dict[str, Any]) -> Event:
     [event] = winlogbeat_events(document, samples.TENANT, 0)
     return event
+
+
+def test_the_subcode_of_an_answer_is_kept_and_a_key_error_has_its_number() -> None:
+    answer = '{"code":"invalid_request","subcode":"error_missing_device","message":"The device is not found."}'
+    assert said(204, ExitCode="-2145647629", ServerResponse=answer)[1]["server_error"] == (
+        "invalid_request: error_missing_device: The device is not found"
+    )
+    assert said(345, Error="-2146893802")[1]["client_error"] == "0x80090016"
