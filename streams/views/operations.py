@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from streams.contracts.events import Event, Result
+from streams.reference_data.writeback_errors import RESERVED_CHARACTER, ErrorClass
 from streams.views.computer import filetime_ms
 from streams.views.operations_events import (
     ADMIN_RESET,
@@ -36,7 +37,6 @@ from streams.views.operations_events import (
 )
 from streams.views.operations_groups import CLOCKS_MS, grouped
 from streams.views.reserved_names import reserved_in_path
-from streams.views.writeback_codes import RESERVED_CHARACTER, ErrorClass
 from streams.views.writeback_errors import USERS_OWN
 
 if TYPE_CHECKING:

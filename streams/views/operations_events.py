@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from streams.contracts.events import Event, Log, Result
-from streams.views.writeback_codes import ErrorClass
+from streams.reference_data.writeback_errors import ErrorClass
 from streams.views.writeback_errors import classify, detail_of, normalised
 
 UNLOCK, ADMIN_RESET = "unlock", "admin_reset"

@@ -17,7 +17,7 @@ from streams.contracts.events import Event
 LOG = "directory synchronization"
 HEARTBEAT = f"{LOG}/654"
 UNNAMED = ""
-_SIGNS = frozenset(f"{LOG}/{number}" for number in (651, 654, 657, 663))
+_SIGNS = frozenset({f"{LOG}/651", f"{LOG}/654", f"{LOG}/657", f"{LOG}/663"})
 
 
 def lives_ms(events: Iterable[Event]) -> dict[str, int]:

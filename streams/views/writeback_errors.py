@@ -4,24 +4,14 @@ Three vocabularies tell of the same failures: the event ids 32xxx and 33xxx of P
 the engine, and the names and numbers of self-service password reset (SSPR). Whether the names stand literally in an
 audit's resultReason is documented for few, so words are compared in lower case without blanks and hyphens.
 
-Source: streams.views.writeback_codes names it for each row.
+The codes themselves are data with their sources: streams/reference_data/writeback_errors.toml.
 """
 
 from __future__ import annotations
 
 import re
 
-from streams.views.writeback_codes import (
-    ADMIN_ACTION,
-    BY_HRESULT,
-    BY_NUMBER,
-    BY_SSPR_NUMBER,
-    BY_TEXT,
-    DETAILS,
-    UMBRELLA_NUMBER,
-    UMBRELLAS,
-    ErrorClass,
-)
+from streams.reference_data.writeback_errors import ADMIN_ACTION, TABLE, ErrorClass, rows_of
 
 __all__ = ["BY_NUMBER", "USERS_OWN", "ErrorClass", "classify", "detail_of", "is_umbrella", "normalised"]
 
@@ -29,9 +19,16 @@ USERS_OWN = frozenset(
     {ErrorClass.PASSWORD_POLICY, ErrorClass.WRONG_PASSWORD, ErrorClass.ACCOUNT_LOCKED, ErrorClass.ACCOUNT_DISABLED}
 )
 """Classes that the person at the keyboard runs into; an operator's hand is needed only if they are many."""
+BY_NUMBER = {row.code: row.kind for row in rows_of("event")}
 
 _E = ErrorClass
 _NOTHING: tuple[ErrorClass, str | None] = (_E.OTHER, None)
+_BY_HRESULT = {row.code: (row.kind, row.detail) for row in rows_of("hresult")}
+_BY_SSPR_NUMBER = {int(row.code): row.kind for row in rows_of("sspr")}
+_BY_TEXT = [(row.code, row.kind) for row in rows_of("text")]
+_DETAILS = [(row.kind, row.code, row.detail) for row in rows_of("detail")]
+_UMBRELLA_NUMBERS = {int(row.code) for row in TABLE.rows if row.umbrella and row.vocabulary == "sspr"}
+_UMBRELLAS = [row.code for row in TABLE.rows if row.umbrella and row.vocabulary == "text"]
 _SSPR_CODE = re.compile(r"\bsspr_0*(\d{1,3})\b", re.IGNORECASE)
 _NUMBER_ALONE = re.compile(r"\s{0,20}(\d{1,2})\s{0,20}")
 _BLANKS = re.compile(r"[\s\-\u2010-\u2015]+")
@@ -42,17 +39,17 @@ def classify(error_code: str | None = None, hresult: str | None = None, text: st
     by_number = BY_NUMBER.get(error_code or "", _E.OTHER)
     if by_number is not _E.OTHER:
         return by_number
-    by_hresult, _ = BY_HRESULT.get((hresult or "").lower(), _NOTHING)
+    by_hresult, _ = _BY_HRESULT.get((hresult or "").lower(), _NOTHING)
     return by_hresult if by_hresult is not _E.OTHER else _by_words(text or "")
 
 
 def detail_of(kind: ErrorClass, text: str | None, hresult: str | None = None) -> str | None:
     """What exactly, where the code or the text tells it by one word only: who lists every rule tells nothing."""
-    of_class, told = BY_HRESULT.get((hresult or "").lower(), _NOTHING)
+    of_class, told = _BY_HRESULT.get((hresult or "").lower(), _NOTHING)
     if told is not None and of_class is kind:
         return told
     words = normalised(text or "")
-    found = {name for of_class, part, name in DETAILS if of_class is kind and part in words}
+    found = {name for of_class, part, name in _DETAILS if of_class is kind and part in words}
     if kind is _E.OTHER and is_umbrella(text or ""):
         return ADMIN_ACTION
     return found.pop() if len(found) == 1 else None
@@ -61,7 +58,7 @@ def detail_of(kind: ErrorClass, text: str | None, hresult: str | None = None) ->
 def is_umbrella(text: str) -> bool:
     """Whether it only says that an administrator has to act on-premises: of any cause, and so of none."""
     words = normalised(text)
-    return _sspr_number(text) == UMBRELLA_NUMBER or any(name in words for name in UMBRELLAS)
+    return _sspr_number(text) in _UMBRELLA_NUMBERS or any(name in words for name in _UMBRELLAS)
 
 
 def normalised(text: str) -> str:
@@ -76,7 +73,7 @@ def _sspr_number(text: str) -> int | None:
 
 def _by_words(text: str) -> ErrorClass:
     number = _sspr_number(text)
-    if number in BY_SSPR_NUMBER:
-        return BY_SSPR_NUMBER[number]
+    if number in _BY_SSPR_NUMBER:
+        return _BY_SSPR_NUMBER[number]
     words = normalised(text)
-    return next((kind for part, kind in BY_TEXT if part in words), _E.OTHER)
+    return next((kind for part, kind in _BY_TEXT if part in words), _E.OTHER)

@@ -2,7 +2,7 @@
 
 Source: Microsoft, "How to troubleshoot password synchronization when using Microsoft Entra Connect": events 654
 (heartbeat, every 30 minutes and forest), 611, 652, 655, 607, 609, 667, 6900. Microsoft's own alert comes after 120
-minutes. Graph beta, organization.onPremisesLastPasswordSyncDateTime. Codes: streams.views.password_hash_codes.
+minutes. Graph beta, organization.onPremisesLastPasswordSyncDateTime. Codes: reference_data.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from streams.contracts.identity import finding_id
 from streams.contracts.times import rfc3339
 from streams.detections.conflict import hard_match_blocked
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.flow._export_errors import ADVICE, UNKNOWN
 from streams.detections.hygiene import blank, invalid_character, invalid_format, large_object, too_long
+from streams.reference_data.export_errors import ADVICE
 from streams.views.address import AddressView
 from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
 from streams.views.proposals import HolderOfValue
@@ -24,6 +24,10 @@ from streams.views.refusals import attribute_of, standing_refusal, value_view
 
 _SAID = 300
 _HYGIENE = (large_object, invalid_character, invalid_format, too_long, blank)
+_UNKNOWN = (
+    "The name is not one that is explained here: read evidence.said, and in Synchronization Service Manager the export "
+    "error of the object that the finding names (Operations, the export, Export Errors, Detail)."
+)
 
 DETECTION = Detection(
     id="flow.export_error",
@@ -119,7 +123,7 @@ def _evidence(refusal: Event, others: Sequence[HolderOfValue]) -> dict[str, Any]
         "value": details.get("value"),
         "more_values": details.get("more_values"),
         "held_by": [other.name for other in others] or None,
-        "advice": ADVICE.get(name, UNKNOWN),
+        "advice": ADVICE.get(name, _UNKNOWN),
         "said": refusal.reason[:_SAID] if name not in ADVICE and refusal.reason else None,
         "tracking_id": details.get("tracking_id"),
         "server": refusal.server,

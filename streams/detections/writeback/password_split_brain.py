@@ -10,9 +10,9 @@ from streams.contracts.events import Result
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.writeback._passwords import forest_of, name_of, story_of, subject_of
+from streams.reference_data.writeback_errors import ErrorClass
 from streams.views.directory_object import UserView
 from streams.views.operations import SOON_MS, hash_arrived_ms, latest_password, operations_of
-from streams.views.writeback_codes import ErrorClass
 
 DETECTION = Detection(
     id="writeback.password_split_brain",

@@ -1,0 +1,16 @@
+"""Names of errors with which Entra ID refuses an object at an export, and what to do about each. Pure."""
+
+from __future__ import annotations
+
+from streams.reference_data.table import Row, load
+
+
+class ExportError(Row, frozen=True, kw_only=True):
+    """One name, as the event spells it. advice: a sentence for the desk."""
+
+    code: str
+    advice: str
+
+
+TABLE = load("export_errors", ExportError)
+ADVICE = {row.code: row.advice for row in TABLE.rows}
