@@ -18,6 +18,7 @@ from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.identity import guid_of_immutable_id
 from streams.contracts.views import Contribution
 from streams.views.addresses import fold_address, fold_proxy_address
+from streams.views.export_steps import is_cloud_export
 from streams.views.password_trace import REFUSAL, is_unnamed_trace, refusal_body, trace_keys
 from streams.views.view import Entry
 
@@ -90,8 +91,12 @@ def contributions_of_event(event: Event) -> list[Contribution]:
         joins = event.name.startswith(JOIN_LOG)
         kind, slot = ("host", slot_of(event)) if joins else ("server", f"{LATEST}{_server_slot(event)}")
         said.append(_word(f"{kind}/{event.tenant}/{event.server}", slot, event))
-        if event.details.get("cycle") == "started":  # not only the latest: was a fault before this cycle or in it?
+        # Not only the latest: was a fault before this cycle or in it, and do servers export in turns?
+        if event.details.get("cycle") == "started":
             said.append(_word(f"server/{event.tenant}/{event.server}", f"{CYCLE}{event.ts_ms // _ACTIVE_MS}", event))
+        elif is_cloud_export(event):
+            slot = f"{CYCLE}export/{event.ts_ms // _ACTIVE_MS}"
+            said.append(_word(f"server/{event.tenant}/{event.server}", slot, event))
     if event.source_anchor is not None:
         said.append(_word(f"user/{event.tenant}/{event.source_anchor}", slot_of(event), event))
     address = _refused_address(event) or _signs_in_by(event)

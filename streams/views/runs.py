@@ -10,7 +10,6 @@ deletes" (116, of every cycle that is held back); EvotecIT, EventViewerX, AADSyn
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,17 +19,13 @@ import msgspec
 
 from streams.contracts.events import Event, Result
 from streams.views.events import HELD_BACK_EVENT
+from streams.views.export_steps import finished_step, is_cloud, is_cloud_export
 
 CYCLE_EVENT = "directory synchronization/904"
 BROKEN_OFF = ("stopped-", "no-start-", "aborted-", "missing-")
 # Both are written by the synchronisation service itself, while it runs a profile too.
 _HEARTBEATS = frozenset({"passwordresetservice/31019", "directory synchronization/654"})
 _ALIVE_STEP_MS = 600_000
-# The words of a step are not published: only where it ends with the name of a run profile is it understood.
-_STEP = re.compile(
-    r"(?:\A|(?P<connector>.*)\W)(?:(?:Full|Delta)\W+)?(?P<kind>Import|Sync|Synchronization|Export)\W*\Z",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +45,7 @@ class ServerRuns:
     last_cycle_ms: how long the last one that has ended took.
     exported_ms: when a cycle that exported to Entra ID last ended: with an export among its steps, or without any step
                 told; not where the run broke off.
+    exports_ms: when exports to Entra ID ended in the last day, as steps tell, ascending: proof that it is active.
     stages:     whether its steps are told and hold no export, so that it is in staging mode.
     failed:     the newest run that stopped or never started, unless a later cycle went well.
     held_back:  the newest event 116: more deletions wait than the threshold lets through.
@@ -63,6 +59,7 @@ class ServerRuns:
     full: bool = False
     last_cycle_ms: int = 0
     exported_ms: int = 0
+    exports_ms: tuple[int, ...] = ()
     stages: bool = False
     failed: Event | None = None
     held_back: Event | None = None
@@ -86,6 +83,7 @@ class ServerRuns:
             full=newest is not None and newest.details.get("cycle_kind") != "delta",
             last_cycle_ms=last.ended_ms - last.begun_ms if last is not None else 0,
             exported_ms=exported.ended_ms if exported is not None else 0,
+            exports_ms=tuple(event.ts_ms for event in known if is_cloud_export(event)),
             stages=last is not None and is_staged(known, last.begun_ms),
             failed=failed,
             held_back=held_back,
@@ -164,15 +162,11 @@ def _cloud_exports(events: Iterable[Event]) -> list[int] | None:
 
     Where no connector bears the cloud's name, every export counts.
     """
-    steps = [
-        (found, event.ts_ms)
-        for event in events
-        if event.details.get("step") == "finished" and (found := _STEP.match(str(event.details.get("step_name", ""))))
-    ]
+    steps = [(*step, event.ts_ms) for event in events if (step := finished_step(event)) is not None]
     if not steps:
         return None
-    exports = [(is_cloud(found["connector"] or ""), ms) for found, ms in steps if found["kind"].lower() == "export"]
-    clouds = any(is_cloud(found["connector"] or "") for found, _ in steps)
+    exports = [(is_cloud(connector), ms) for connector, kind, ms in steps if kind == "export"]
+    clouds = any(is_cloud(connector) for connector, _, _ in steps)
     return sorted(ms for cloud, ms in exports if cloud or not clouds)
 
 
@@ -221,12 +215,6 @@ def is_export(run: Event) -> bool:
 def is_held_back(event: Event) -> bool:
     """Whether this says that the deletion threshold stops the export."""
     return event.name == HELD_BACK_EVENT and event.result is Result.FAILURE
-
-
-def is_cloud(connector: str) -> bool:
-    """Whether the connector is Entra ID's: setup names it "<tenant>.onmicrosoft.com - AAD"."""
-    name = connector.lower()
-    return name.endswith(("- aad", "- entra id")) or "onmicrosoft." in name
 
 
 def _may_be_cloud(run: Event) -> bool:

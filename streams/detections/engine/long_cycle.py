@@ -9,6 +9,8 @@ hours; the next one starts when it ends); Microsoft Graph, organization.onPremis
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
@@ -49,7 +51,14 @@ DETECTION = Detection(
 
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires one and a half usual cycles after the last synchronisation, while somebody still writes or runs in full."""
+    """Fires one and a half usual cycles after the last synchronisation, while somebody still writes or runs in full.
+
+    Without a word of the tenant: when a cycle has gone on for one and a half times the usual by its server's own log.
+    """
+    return _by_the_tenant(view, context, now_ms) or _by_the_log(view, context, now_ms)
+
+
+def _by_the_tenant(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     if view.sync_enabled is not True or view.last_sync_ms is None or view.read_ms is None:
         return None
     synced_ms, cycle_ms = view.last_sync_ms, usual_cycle_ms(view, context)
@@ -85,8 +94,55 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
             "usual_cycle_s": cycle_ms // 1000,
             "servers": sorted({server for ts_ms, server in view.exports if ts_ms >= begun_ms} | set(running)),
             "latest_run": running,
+            "last_cycle_s": _lengths(ours),
         },
     )
+
+
+def _by_the_log(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
+    """Whatever the tenant tells, or tells no more: its reading may be refused, or late.
+
+    A tenant that was synchronised since has seen the end of the cycle, though its log may lack it.
+    """
+    if view.sync_enabled is not True and view.read_ms is not None:
+        return None
+    cycle_ms = usual_cycle_ms(view, context)
+    verdicts = []
+    for name, runs in view.runs.items():
+        begun_ms = runs.begun_ms
+        broken_off = runs.failed is not None and runs.failed.ts_ms >= begun_ms
+        if not runs.is_running or broken_off or (view.last_sync_ms or 0) >= begun_ms:
+            continue
+        if not _synchronises(view, name, begun_ms - RUNS_AT_MOST * cycle_ms):
+            continue
+        usual_ms = max(cycle_ms, runs.last_cycle_ms)
+        long_ms = begun_ms + LONG_HALVES * usual_ms // 2
+        until_ms = (view.last_sync_ms or begun_ms) + RUNS_AT_MOST * cycle_ms
+        ends_ms = min(max(begun_ms, runs.alive_ms) + RUNS_LAST * usual_ms, until_ms)
+        if max(now_ms, long_ms) >= ends_ms:
+            continue
+        kind = "initial" if runs.full else "delta"
+        verdict = Verdict(
+            summary=f"The {kind} cycle of {name} since {rfc3339(begun_ms)} takes longer than {usual_ms // 1000} s",
+            since_ms=begun_ms + usual_ms,
+            open_at_ms=long_ms,
+            recheck_at_ms=ends_ms,
+            subject=view.subject(),
+            evidence={
+                "last_sync": rfc3339(view.last_sync_ms) if view.last_sync_ms else None,
+                "usual_cycle_s": cycle_ms // 1000,
+                "servers": [name],
+                "latest_run": {name: f"{kind} cycle since {rfc3339(begun_ms)}"},
+                "last_cycle_s": _lengths({name: runs}),
+            },
+        )
+        verdicts.append((long_ms, name, verdict))
+    return min(verdicts)[2] if verdicts else None
+
+
+def _lengths(servers: Mapping[str, ServerRuns]) -> dict[str, int]:
+    """Of each server: how long (s) its last ended cycle took, where its log measures it."""
+    return {name: runs.last_cycle_ms // 1000 for name, runs in servers.items() if runs.last_cycle_ms}
 
 
 def _synchronises(view: TenantView, name: str, since_ms: int) -> bool:

@@ -29,7 +29,7 @@ DETECTION = Detection(
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while exactly one change of the writing server is remembered."""
-    taken = turns(view)
+    taken = turns(view.exports)
     if len(taken) != 2:
         return None
     (_, before), (since_ms, after) = taken
