@@ -116,9 +116,11 @@ def up(config: Path | None) -> None:
     from streams.runtime.listener import well
     from streams.runtime.logs import configure_logs
     from streams.runtime.settings import require_secrets
+    from streams.runtime.settings_files import require_files
 
     settings = _reachable(config)
     require_secrets(settings)
+    require_files(settings)
     require_room(settings)
     for name in create(settings.kafka):
         click.echo(f"topic {name} created", err=True)
@@ -161,8 +163,11 @@ def run_streams(config: Path | None, worker: int) -> None:
     """One correlating worker; start more of them with the same configuration to share the load."""
     from streams.app import run as run_worker
     from streams.runtime.settings import load_settings
+    from streams.runtime.settings_files import require_files
 
-    run_worker(load_settings(config), worker)
+    settings = load_settings(config)
+    require_files(settings, sources=())
+    run_worker(settings, worker)
 
 
 @run.command(name="sinks")
@@ -176,8 +181,10 @@ def run_sinks(config: Path | None) -> None:
     from streams.runtime.listener import well
     from streams.runtime.logs import configure_logs
     from streams.runtime.settings import load_settings
+    from streams.runtime.settings_files import require_files
 
     settings = load_settings(config)
+    require_files(settings, sources=())
     configure_logs(settings.log.level, json=settings.log.json_lines)
     detections = [
         KnownDetection(one.id, one.family, one.severity, one.alert.for_s if one.alert else None)
@@ -257,8 +264,10 @@ def _reachable(config: Path | None) -> Settings:
     """The settings, once their Kafka has answered. Raises SettingsError, KafkaUnreachableError."""
     from streams.runtime.kafka_ping import require_answer
     from streams.runtime.settings import load_settings
+    from streams.runtime.settings_files import require_files
 
     settings = load_settings(config)
+    require_files(settings, sources=())
     require_answer(settings.kafka)
     return settings
 

@@ -57,6 +57,8 @@ def list_(config: Path | None, reason: str | None, stage: str | None, limit: int
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
     if as_json:
+        if not found and fresh.faults:
+            say_freshness(fresh)  # no line carries it
         for letter in found:
             write_json({**msgspec.to_builtins(letter), "freshness": fresh.document()})
         return

@@ -94,6 +94,8 @@ def findings(
         return
     chosen = ordered([finding for finding in known.latest.values() if wanted(finding)])
     if as_json:
+        if not chosen and fresh.faults:
+            say_freshness(fresh)  # no line carries it
         for finding in chosen:
             write_json({**msgspec.to_builtins(finding), "freshness": fresh.document()})
     elif as_csv:

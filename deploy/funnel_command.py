@@ -63,6 +63,8 @@ def funnel(
         say_freshness(fresh)
         write_csv(groups, by, sys.stdout, raw=csv_raw)
     elif as_json:
+        if not groups and fresh.faults:
+            say_freshness(fresh)  # no line carries it
         for name, found in groups.items():
             write_json({by: name, **found.document(), "freshness": fresh.document()})
     else:

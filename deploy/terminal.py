@@ -24,6 +24,7 @@ from streams.runtime.kafka_ping import require_answer
 from streams.runtime.logs import configure_logs
 from streams.runtime.printable import printable, printable_lines
 from streams.runtime.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from streams.runtime.settings_files import require_files
 from streams.runtime.settings_path import find_settings
 
 _PIPE_WIDTH = 200
@@ -86,6 +87,7 @@ def installation(config: Path | None, kafka: str | None = None) -> Settings:
             prefix = f"{ENVIRONMENT_PREFIX}KAFKA__"
             named = {name: value for name, value in os.environ.items() if name.startswith(prefix)}
             settings = load_settings(None, {**named, f"{prefix}BOOTSTRAP_SERVERS": kafka})
+        require_files(settings, sources=())
         require_answer(settings.kafka)
     except SettingsError as error:
         raise SettingsFault(faults_of(error)) from error

@@ -21,6 +21,7 @@ from streams.contracts.errors import SettingsError, SyncHealthError
 from streams.runtime import service
 from streams.runtime.logs import configure_logs, get_logger
 from streams.runtime.settings import Settings, load_settings, require_secrets
+from streams.runtime.settings_files import require_files
 
 log = get_logger("producers")
 
@@ -125,6 +126,7 @@ def start(sources: Sequence[str], file: Path | None) -> None:
     configure_logs(settings.log.level, json=settings.log.json_lines)
     names = settings.sources if tuple(sources) == ("all",) else list(sources)
     require_secrets(settings, names)
+    require_files(settings, names)
     for name in names:
         if name not in settings.sources:
             raise _unknown(name, settings)

@@ -54,6 +54,9 @@ def _check_targets(settings: Settings, scraped: list[dict[str, Any]]) -> Iterato
                 f"{target.process} ({target.address}) does not answer it: {found.get('lastError')}",
                 "start it, or see why it ends; if Prometheus runs elsewhere, set [metrics] host",
             )
+        elif (process := found["labels"].get("process", target.process)) != target.process:
+            missing += 1  # its alerts would name, and inhibit, another source
+            yield fault(_AREA, f"{target.process} ({target.address}) is scraped under the name of {process}", _WRITE)
     if not missing:
         yield good(_AREA, f"all {len(wanted)} processes are scraped")
 

@@ -17,7 +17,8 @@ def _one_or_many(value: object) -> object:
 def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
     """A relative path is relative to the settings file that names it (context "folder"), not to where one stands."""
     folder = (info.context or {}).get("folder")
-    return path if folder is None or str(path).startswith("~") else folder / path
+    path = path.expanduser() if str(path).startswith("~") else path
+    return path if folder is None else folder / path
 
 
 FilePath = Annotated[Path, AfterValidator(_beside_the_file)]

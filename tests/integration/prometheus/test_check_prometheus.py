@@ -99,6 +99,15 @@ def test_what_it_does_not_know_is_named(settings: Settings, tmp_path: Path) -> N
     assert all(line.mark is Mark.FAULT and line.advice for line in bad)
 
 
+def test_a_source_that_is_scraped_under_the_name_of_another_is_named(settings: Settings, tmp_path: Path) -> None:
+    jobs = jobs_of(settings)
+    (forest, tenant) = jobs["synchealth-producers"]
+    stale = {forest: "ad/sold.example", tenant: f"entra/{TENANT}"}
+    with prometheus_server(tmp_path, jobs, rules=str(FOLDER / "*.yaml"), processes=stale) as server:
+        bad, _ = look(server, settings, 5)
+    assert f"ad/{FOREST} ({forest}) is scraped under the name of ad/sold.example" in [line.what for line in bad]
+
+
 def test_one_that_is_not_there_is_a_fault(settings: Settings) -> None:
     (line,) = check_prometheus(f"http://127.0.0.1:{free_port()}", settings)
     assert line.mark is Mark.FAULT

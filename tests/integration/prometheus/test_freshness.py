@@ -36,6 +36,7 @@ def test_nothing_is_concluded_until_everything_was_read_and_worked_off(embedded:
             assert why in result.output, result.output
         silent = asked(embedded, findings, "--json")
         assert (silent.exit_code, silent.stdout) == (EXIT_BLIND, "")
+        assert why in silent.stderr
 
     blind("no source has ever been read")
     follow(embedded.bootstrap, AD)
