@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.announcement import line
+from deploy.announcement import is_ready, line
 from deploy.freshness import Freshness, Heard, SourceFreshness
 from deploy.local import Child, Supervisor
 from deploy.preflight import require_room
@@ -61,3 +61,19 @@ def test_the_start_ends_in_one_line(tmp_path: Path) -> None:
         "metrics: http://127.0.0.1:9464/metrics; next: synchealth findings --config s.toml"
     )
     assert "no finding is open" in line(settings(tmp_path), None, 5, fresh, [])
+    assert "1 finding open (1 high)" in line(settings(tmp_path), None, 5, fresh, [finding(1)])
+
+
+def test_what_processes_before_this_start_have_said_makes_no_start_ready() -> None:
+    """After a restart the last words of the old processes are seconds old, and their workers had caught up."""
+    started, now = 100_000, 120_000
+
+    def after(contact_ms: int, waits_since_ms: int | None) -> bool:
+        source = SourceFreshness("ad/corp", 1, Heard(contact_ms, "following", 0))
+        lag = Lag(0 if waits_since_ms is None else 3, waits_since_ms, True)
+        return is_ready(Freshness(now, [source], lag), started)
+
+    assert not after(started - 1, None)
+    assert not after(started + 1, now - 17_000), "the workers have not joined yet"
+    assert after(started + 1, None)
+    assert after(started + 1, now - 1_000), "directories change all the time"
