@@ -121,7 +121,8 @@ class _Performance:
     def _new_player(self, built: Stage) -> Player:
         self._scene.metrics_url, self._scene.config = built.metrics_url, str(built.config)
         self._screen.tell(f"metrics at {built.metrics_url}, settings {built.config}")
-        story = STORIES[self._story](built.organisation)
+        with built.lab.held():  # a large story takes longer to set up than a cycle to come
+            story = STORIES[self._story](built.organisation)
         player = Player(
             story, built.lab.clock, built.lab.schedule, on_step=lambda step: self._screen.tell(f"» {step.told}")
         )

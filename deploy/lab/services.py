@@ -47,6 +47,22 @@ class LabServices:
         """Run a plain function in the lab's event loop, soon."""
         self._loop.call_soon_threadsafe(act, *arguments)
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """No cycle of the sync engine runs during the body, which may change both directories from another thread.
+
+        Two at once would export the same objects twice.
+        """
+
+        async def hold() -> None:  # in the loop, so that none is under way
+            self.schedule.hold()
+
+        self.run(hold()).result()
+        try:
+            yield
+        finally:
+            self.call(self.schedule.release)
+
     async def _start(self, on_cycle: OnCycle, on_sweep: OnSweep) -> None:
         for directory in self.directories.values():
             await directory.start()

@@ -126,7 +126,9 @@ def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
     monkeypatch.setattr(LabTarget, "set_password", noted)
     wishes = Wishes(objects=600, speed=240, directory=tmp_path / "kept")
     with stage(wishes, told=lambda _: None, on_cycle=lambda _: None, on_sweep=lambda _: None) as built:
-        player = Player(STORIES["writeback"](built.organisation), built.lab.clock, built.lab.schedule)
+        with built.lab.held():
+            story = STORIES["writeback"](built.organisation)
+        player = Player(story, built.lab.clock, built.lab.schedule)
 
         def on_finding(finding: Finding) -> None:
             player.saw(finding.id, is_open=finding.state is not FindingState.RESOLVED)
