@@ -1,4 +1,4 @@
-"""What Microsoft calls its products in logs, then and now. Pure."""
+"""What Microsoft calls its products and portals, then and now. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from streams.reference_data.table import Row, load
 
 
 class Name(Row, frozen=True, kw_only=True):
-    """One name, in lower case. match: whether it is looked for in the text, or is all of it."""
+    """One name, in lower case. match: whether it is looked for in the text, or is all of it.
+
+    outdated: logs may still say so; we do not.
+    """
 
     product: str
     name: str
     match: Literal["part", "whole"]
+    outdated: bool = False
 
 
 TABLE = load("product_names", Name)
