@@ -23,6 +23,7 @@ from producers.eventlog.text import GUID, first, hresult, present, source_anchor
 from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
+from streams.reference_data.writeback_errors import rows_of
 
 _STARTED = frozenset({31001, 31006, 31009})
 _SUCCEEDED = frozenset({31002, 31005, 31007, 31010, 31013})
@@ -31,18 +32,7 @@ _FAILED = frozenset({31003, 31008, 31011, 31014, 31034, 31044})
 _ERRORS = range(32000, 34000)
 # It tries again by itself and says so.
 _WARNING = 32014
-_NAMES = {
-    "adunknownerror": 33001,
-    "adusernotfounderror": 33002,
-    "admutlimatcherror": 33003,  # the service's own spelling
-    "admultimatcherror": 33003,
-    "adpermissionserror": 33004,
-    "aduseraccountdisabled": 33005,
-    "aduseraccountlockedout": 33006,
-    "aduserincorrectpassword": 33007,
-    "adpasswordpolicyerror": 33008,
-    "adconfigurationerror": 33009,
-}
+_NAMES = {row.code: row.event for row in rows_of("text") if row.event is not None}
 _LONGEST_FORM = 8_000
 """All that is read stands before the exception's trace, or at its beginning."""
 _LONGEST_MESSAGE = 500
@@ -116,7 +106,7 @@ def _error_code(event_id: int, message: str) -> str | None:
     if code is not None:
         return code
     name = first(_NAME, message)
-    return str(_NAMES[name.lower()]) if name else None
+    return _NAMES[name.lower()] if name else None
 
 
 def _flag(pattern: re.Pattern[str], form: str) -> bool | None:

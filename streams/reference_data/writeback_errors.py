@@ -38,6 +38,7 @@ class WritebackError(Row, frozen=True, kw_only=True):
     code: str
     kind: ErrorClass = msgspec.field(name="class")
     detail: str | None = None
+    event: str | None = None
     umbrella: bool = False
 
 
