@@ -16,8 +16,8 @@ from streams.runtime.clock import now_ms
 from streams.runtime.settings import Settings
 
 _LOOK_EVERY_S = 3.0
-# A record that waits longer than a worker's commit takes waits for workers that have not joined yet.
-_WAITS_FOR_WORKERS_MS = 5_000
+# Between a source's first contact and the last record of what it then read.
+_FIRST_POLL_MS = 3_000
 
 
 def announce(
@@ -27,10 +27,13 @@ def announce(
     started_ms = now_ms()
 
     def wait() -> None:
+        heard_ms: int | None = None
         while not stop.wait(_LOOK_EVERY_S):
             try:
                 fresh = read_freshness(settings)
-                if is_ready(fresh, started_ms):
+                if heard_ms is None and all_heard(fresh, started_ms):
+                    heard_ms = fresh.at_ms
+                if heard_ms is not None and is_ready(fresh, heard_ms):
                     found = read_findings(settings.kafka).latest.values()
                     tell(line(settings, config, processes, fresh, list(found)))
                     return
@@ -42,12 +45,16 @@ def announce(
     return thread
 
 
-def is_ready(fresh: Freshness, since_ms: int) -> bool:
-    """Whether all of it is known, and by processes that were started at `since_ms`: not by those before them."""
-    heard = all(source.heard is not None and source.heard.contact_ms >= since_ms for source in fresh.sources)
+def all_heard(fresh: Freshness, started_ms: int) -> bool:
+    """Whether each source has reached the other side since `started_ms`; last words of those before do not count."""
+    return all(source.heard is not None and source.heard.contact_ms >= started_ms for source in fresh.sources)
+
+
+def is_ready(fresh: Freshness, heard_ms: int) -> bool:
+    """Whether all is known, and the workers are beyond what the sources, all heard at `heard_ms`, read at first."""
+    read_ms = heard_ms + _FIRST_POLL_MS
     oldest_ms = fresh.lag.oldest_ms if fresh.lag else None
-    worked_off = oldest_ms is None or fresh.at_ms - oldest_ms <= _WAITS_FOR_WORKERS_MS
-    return heard and worked_off and not fresh.faults
+    return not fresh.faults and fresh.at_ms >= read_ms and (oldest_ms is None or oldest_ms >= read_ms)
 
 
 def line(settings: Settings, config: Path | None, processes: int, fresh: Freshness, findings: Sequence[Finding]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.announcement import is_ready, line
+from deploy.announcement import all_heard, is_ready, line
 from deploy.freshness import Freshness, Heard, SourceFreshness
 from deploy.local import Child, Supervisor
 from deploy.preflight import require_room
@@ -66,14 +66,15 @@ def test_the_start_ends_in_one_line(tmp_path: Path) -> None:
 
 def test_what_processes_before_this_start_have_said_makes_no_start_ready() -> None:
     """After a restart the last words of the old processes are seconds old, and their workers had caught up."""
-    started, now = 100_000, 120_000
+    started, heard = 100_000, 104_000
 
-    def after(contact_ms: int, waits_since_ms: int | None) -> bool:
+    def seen(at_ms: int, contact_ms: int, waits_since_ms: int | None = None) -> Freshness:
         source = SourceFreshness("ad/corp", 1, Heard(contact_ms, "following", 0))
-        lag = Lag(0 if waits_since_ms is None else 3, waits_since_ms, True)
-        return is_ready(Freshness(now, [source], lag), started)
+        return Freshness(at_ms, [source], Lag(0 if waits_since_ms is None else 3, waits_since_ms, True))
 
-    assert not after(started - 1, None)
-    assert not after(started + 1, now - 17_000), "the workers have not joined yet"
-    assert after(started + 1, None)
-    assert after(started + 1, now - 1_000), "directories change all the time"
+    assert not all_heard(seen(heard, started - 1), started)
+    assert all_heard(seen(heard, started + 1), started)
+    assert not is_ready(seen(heard + 1_000, heard), heard), "what it reads at first is not in Kafka yet"
+    assert not is_ready(seen(heard + 9_000, heard, heard + 500), heard), "the workers have not joined yet"
+    assert is_ready(seen(heard + 9_000, heard), heard)
+    assert is_ready(seen(heard + 9_000, heard, heard + 8_900), heard), "directories change all the time"
