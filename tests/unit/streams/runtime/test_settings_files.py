@@ -9,7 +9,7 @@ import pytest
 
 from deploy.lab.certificates import issue
 from streams.contracts.errors import SettingsError
-from streams.runtime.settings import Settings
+from streams.runtime.settings import Settings, load_settings
 from streams.runtime.settings_files import require_files
 
 FOREST = {"name": "corp", "tenant": "t1", "servers": ["ldaps://dc1"], "bind_user": "u", "bind_password": "p"}
@@ -62,3 +62,9 @@ def test_a_folder_and_a_file_without_a_certificate_are_no_authority(tmp_path: Pa
 def test_what_can_be_used_is_not_spoken_of(tmp_path: Path) -> None:
     file = issue(tmp_path / "tls", ["localhost"]).ca_file
     require_files(settings({"security_protocol": "SSL", "ca_file": file}, {"ca_file": file}, {"ca_file": file}))
+
+
+def test_a_path_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "settings.toml").write_text('[metrics]\nweb_config_file = "~/web.yml"\n')
+    assert load_settings(tmp_path / "settings.toml", {}).metrics.web_config_file == tmp_path / "web.yml"
