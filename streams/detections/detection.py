@@ -78,6 +78,7 @@ class Verdict:
     recheck_at_ms: look again then even if nothing changes; None: no need.
     severity:   overrides the detection's.
     cause:      id of the finding that explains this one.
+    explained_by: those of the detection's `explained_by` that may explain it as it stands; None: all.
     explains:   of a tenant-wide detection: whether it explains others away as it stands.
     """
 
@@ -92,7 +93,12 @@ class Verdict:
     recheck_at_ms: int | None = None
     severity: Severity | None = None
     cause: str | None = None
+    explained_by: tuple[str, ...] | None = None
     explains: bool = True
+
+    def explained_of(self, detection: Detection) -> tuple[str, ...]:
+        """Ids of the detections of the same view that explain it away, the first one first."""
+        return detection.explained_by if self.explained_by is None else self.explained_by
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Judge:
             if verdict is not None:
                 verdict = opened(verdict, detection.hold_s, now_ms, wake_ms, stored)
             if verdict is not None or stored is not None:
-                by = _explanation(detection, row, context, now_ms, wake_ms) if verdict is not None else None
+                by = _explanation(detection, verdict, row, context, now_ms, wake_ms) if verdict is not None else None
                 self._publish(detection, verdict, stored, row, context, outcome, now_ms, observed_ms, by)
         # A detection that was removed or disabled: its findings resolve.
         standing = {registered.detection.id for registered in rules}
@@ -131,13 +131,15 @@ def causes_first(rules: Iterable[Registered]) -> list[Registered]:
     return sorted(rules, key=lambda registered: depth(registered.detection))
 
 
-def _explanation(detection: Detection, row: ViewRow, context: Context, now_ms: int, wake_ms: list[int]) -> str | None:
+def _explanation(
+    detection: Detection, verdict: Verdict, row: ViewRow, context: Context, now_ms: int, wake_ms: list[int]
+) -> str | None:
     """The finding that explains a verdict of this detection away: of the tenant, else of the same view."""
     for cause in detection.suppressed_by:
         if cause in context.causes:
             return context.causes[cause]
     lingering = None
-    for cause in detection.explained_by:
+    for cause in verdict.explained_of(detection):
         found = row.findings.get(cause)
         if found is None:
             continue

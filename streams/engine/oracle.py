@@ -104,7 +104,7 @@ def expected_findings(
                         causes[view.tenant][detection.id] = by
                     continue
                 here = standing[view.key]
-                by = next((here[cause] for cause in detection.explained_by if cause in here), None)
+                by = next((here[cause] for cause in verdict.explained_of(detection) if cause in here), None)
                 finding = transition(
                     detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms, suppressed_by=by
                 )

@@ -6,7 +6,7 @@ synchronization".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from streams.contracts.events import Event
@@ -15,7 +15,6 @@ from streams.contracts.identity import finding_id
 from streams.contracts.times import rfc3339
 from streams.detections.conflict import hard_match_blocked
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene import blank, invalid_character, invalid_format, large_object, too_long
 from streams.reference_data.export_errors import ADVICE
 from streams.views.address import AddressView
 from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
@@ -23,7 +22,9 @@ from streams.views.proposals import HolderOfValue
 from streams.views.refusals import attribute_of, standing_refusal, value_view
 
 _SAID = 300
-_HYGIENE = (large_object, invalid_character, invalid_format, too_long, blank)
+# What of the same view explains it. Faults of the object's values are themselves explained by it: hygiene.
+_OF_THE_ADDRESS = ("conflict.duplicate_address", "conflict.address_owned_by_cloud_object")
+_HARD_MATCH = hard_match_blocked.DETECTION.id
 _UNKNOWN = (
     "The name is not one that is explained here: read evidence.said, and in Synchronization Service Manager the export "
     "error of the object that the finding names (Operations, the export, Export Errors, Detail)."
@@ -34,6 +35,7 @@ DETECTION = Detection(
     views=(UserView, GroupView, ContactView, AddressView),
     title="Entra ID refuses the object",
     severity=Severity.HIGH,
+    explained_by=(*_OF_THE_ADDRESS, _HARD_MATCH),
     remediation=(
         "The evidence names the error, the attribute and its value as the engine logged them, who holds the value, and "
         "what to do. While the error stands no change of the object is exported. The finding clears when the object is "
@@ -54,7 +56,7 @@ DETECTION = Detection(
 
 def evaluate(view: ObjectView | AddressView, context: Context, now_ms: int) -> Verdict | None:
     """Fires from the event on, until the object is written or a later export tells of it no more."""
-    return _of_address(view) if isinstance(view, AddressView) else _of_object(view, context, now_ms)
+    return _of_address(view) if isinstance(view, AddressView) else _of_object(view)
 
 
 def _of_address(view: AddressView) -> Verdict | None:
@@ -80,10 +82,11 @@ def _of_address(view: AddressView) -> Verdict | None:
         evidence=_evidence(refusal, holders),
         counterparts=view.holders({first.party.id: "refused", **{each.party.id: "holds" for each in others}}),
         cause=finding_id(conflict, view.key) if others else None,
+        explained_by=_OF_THE_ADDRESS,
     )
 
 
-def _of_object(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
+def _of_object(view: ObjectView) -> Verdict | None:
     refusal = standing_refusal(view)
     side = _subject(view, refusal) if refusal is not None else None
     if refusal is None or side is None:
@@ -104,7 +107,8 @@ def _of_object(view: ObjectView, context: Context, now_ms: int) -> Verdict | Non
                 if other.side
             ),
         ),
-        cause=_cause(view, refusal, others, context, now_ms),
+        cause=_cause(refusal, others),
+        explained_by=(_HARD_MATCH,) if refusal.details.get("error_name") == "InvalidHardMatch" else (),
     )
 
 
@@ -147,24 +151,10 @@ def _others(view: ObjectView, refusal: Event) -> list[HolderOfValue]:
     return [holder for holder in view.held.get(value_view(refusal) or "", ()) if holder.id not in own]
 
 
-def _cause(
-    view: ObjectView, refusal: Event, others: Sequence[HolderOfValue], context: Context, now_ms: int
-) -> str | None:
-    """The finding that explains this one: of the contested value, else of the object itself."""
+def _cause(refusal: Event, others: Sequence[HolderOfValue]) -> str | None:
+    """The finding of the contested value, in a view of its own."""
     contested = value_view(refusal) or ""
-    if others and contested.startswith("address/"):
-        in_ad = any(other.side == "ad" for other in others)
-        return finding_id(f"conflict.{'duplicate_address' if in_ad else 'address_owned_by_cloud_object'}", contested)
-    return next(_of_the_object(view, refusal, context, now_ms), None)
-
-
-def _of_the_object(view: ObjectView, refusal: Event, context: Context, now_ms: int) -> Iterator[str]:
-    attribute = attribute_of(refusal)
-    for rule in _HYGIENE:
-        found = rule.evaluate(view, context, now_ms)
-        if found is not None and attribute in (None, found.evidence.get("attribute")):
-            yield finding_id(rule.DETECTION.id, found.subject.key)
-    if isinstance(view, UserView) and refusal.details.get("error_name") == "InvalidHardMatch":
-        blocked = hard_match_blocked.evaluate(view, context, now_ms)
-        if blocked is not None:
-            yield finding_id(hard_match_blocked.DETECTION.id, blocked.subject.key)
+    if not others or not contested.startswith("address/"):
+        return None
+    in_ad = any(other.side == "ad" for other in others)
+    return finding_id(f"conflict.{'duplicate_address' if in_ad else 'address_owned_by_cloud_object'}", contested)

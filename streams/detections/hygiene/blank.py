@@ -17,6 +17,7 @@ DETECTION = Detection(
     views=(UserView, GroupView, ContactView),
     title="Blank display name",
     severity=Severity.LOW,
+    explained_by=("flow.export_error",),
     remediation=(
         "Give the object a display name in Active Directory, or remove the attribute. The evidence proposes the "
         "common name."

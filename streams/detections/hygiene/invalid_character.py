@@ -18,6 +18,7 @@ DETECTION = Detection(
     views=(UserView, GroupView, ContactView),
     title="Invalid character in a synchronised attribute",
     severity=Severity.MEDIUM,
+    explained_by=("flow.export_error",),
     remediation=(
         "Correct the value in Active Directory. The evidence names the character, its place and a proposal; check "
         "that nobody else has the proposed value. For userPrincipalName tell the user before the name changes."

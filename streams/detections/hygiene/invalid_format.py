@@ -17,6 +17,7 @@ DETECTION = Detection(
     views=(UserView, GroupView, ContactView),
     title="Malformed address or user principal name",
     severity=Severity.MEDIUM,
+    explained_by=("flow.export_error",),
     remediation=(
         "Correct the value in Active Directory; the evidence says which part is wrong and, where one can be made, "
         "proposes a value. An object must have one primary address: the others get a prefix in small letters."

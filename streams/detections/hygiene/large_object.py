@@ -17,6 +17,7 @@ DETECTION = Detection(
     views=(UserView, GroupView, ContactView),
     title="Too many values on one object",
     severity=Severity.MEDIUM,
+    explained_by=("flow.export_error",),
     remediation=(
         "Remove expired certificates (or addresses nobody uses) from the object in Active Directory. While it is "
         "too large, no other change of the object is exported."

@@ -18,6 +18,7 @@ DETECTION = Detection(
     views=(UserView, GroupView, ContactView),
     title="Attribute value too long",
     severity=Severity.MEDIUM,
+    explained_by=("flow.export_error",),
     remediation=(
         "Shorten the value in Active Directory. While it is too long, no other change of the object is exported "
         "either. The evidence has the length, the limit and a shortened value."
