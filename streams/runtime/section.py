@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ def _one_or_many(value: object) -> object:
 def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
     """A relative path is relative to the settings file that names it (context "folder"), not to where one stands."""
     folder = (info.context or {}).get("folder")
-    path = path.expanduser() if str(path).startswith("~") else path
+    path = Path(os.path.expanduser(path))  # noqa: PTH111 - raises nothing where a user has no home
     return path if folder is None else folder / path
 
 

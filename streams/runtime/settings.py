@@ -47,7 +47,7 @@ class StreamsSettings(Section):
 
     consumer_group: str = "synchealth"
     store: Literal["rocksdb", "memory"] = "rocksdb"
-    data_dir: FilePath = Path("~/.local/share/synchealth")
+    data_dir: Annotated[FilePath, Field(validate_default=True)] = Path("~/.local/share/synchealth")
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     session_timeout_s: Seconds = 30.0
     tick_interval_s: Seconds = 1.0
