@@ -9,7 +9,7 @@ from streams.contracts.facts import TenantState
 from streams.hygiene.domains import DomainVerdict, current_top_level_domains, judge_domain
 
 _REMEMBERED_DOMAINS = 50_000
-_CLOUD_SUFFIXES = (".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn", ".onmicrosoft.cn")
+_CLOUD_SUFFIXES = (".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn", ".onmicrosoft.de", ".onmicrosoft.cn")
 
 
 @dataclass(frozen=True, slots=True)

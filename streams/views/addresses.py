@@ -14,6 +14,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+INITIAL_DOMAINS = (".onmicrosoft.com", ".onmicrosoft.us", ".onmicrosoft.de", ".partner.onmschina.cn")
+"""How a tenant's initial domain ends, in each cloud (docs.azure.cn; Microsoft, "National clouds")."""
+
 _PREFIX = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):(.*)$", re.DOTALL)
 # <prefix>[+]<four digits>@<initial domain>: the documentation shows it with and without the plus.
 _PLACEHOLDER = re.compile(r"^(?P<local>.*?)\+?\d{4}$")
@@ -63,7 +66,7 @@ def is_placeholder_upn(cloud_upn: str, on_premises_upn: str, initial_domain: str
     Source: Microsoft, "Duplicate attribute resiliency": <prefix>+<4 digits>@<initial domain>.
     """
     local, _, domain = cloud_upn.lower().rpartition("@")
-    if domain != initial_domain if initial_domain else ".onmicrosoft." not in f".{domain}":
+    if domain != initial_domain if initial_domain else not f".{domain}".endswith(INITIAL_DOMAINS):
         return False
     match = _PLACEHOLDER.match(local)
     return match is not None and match.group("local") == on_premises_upn.lower().rpartition("@")[0]

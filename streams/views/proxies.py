@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streams.views.addresses import domain_of
+from streams.views.addresses import INITIAL_DOMAINS, domain_of
 
-_RESERVED = (".onmicrosoft.com", ".microsoftonline.com")
+_RESERVED = (*INITIAL_DOMAINS, ".microsoftonline.com")
 _SHOWN = 20
 
 

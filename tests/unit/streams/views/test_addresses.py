@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.views.addresses import Address, domain_of, fold_address, fold_proxy_address, is_placeholder_upn
+from streams.views.addresses import (
+    INITIAL_DOMAINS,
+    Address,
+    domain_of,
+    fold_address,
+    fold_proxy_address,
+    is_placeholder_upn,
+)
+from streams.views.proxies import exported_proxies
 
 
 @pytest.mark.parametrize(
@@ -65,3 +73,10 @@ def test_placeholder_names(cloud: str, ours: str, initial: str | None, expected:
 def test_domain_of() -> None:
     assert domain_of("a@b@Contoso.COM") == "contoso.com"
     assert domain_of("nothing") == ""
+
+
+@pytest.mark.parametrize("domain", INITIAL_DOMAINS)
+def test_the_initial_domain_of_every_cloud_is_reserved(domain: str) -> None:
+    address = f"SMTP:kim@contoso{domain}"
+    assert exported_proxies({"proxyAddresses": [address]}, "group", None).addresses == frozenset()
+    assert is_placeholder_upn(f"kim4711@contoso{domain}", "kim@contoso.com", None)
