@@ -84,6 +84,9 @@ class StoreMachine(RuleBasedStateMachine):
                     members.discard(change.guid)  # nothing is said of the groups of the dead
                 continue
             self.dead.discard(change.guid)
+            if "isDeleted" in change.attributes:  # dead and back since the last look: it left its groups meanwhile
+                for members in self.members.values():
+                    members.discard(change.guid)
             if "department" in change.attributes:
                 self.departments[change.guid] = self.store.get(change.guid).first("department")
             members = self.members.setdefault(change.guid, set())
