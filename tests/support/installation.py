@@ -52,12 +52,12 @@ class Installation:
         ]
         return int(sum(found)) if found else None
 
-    def findings(self) -> dict[str, Finding]:
-        """Open findings, from `synchealth findings --json`."""
-        command = [sys.executable, "-m", "deploy.cli", "findings", "--json", "--config", str(self.config)]
+    def findings(self, *states: FindingState) -> dict[str, Finding]:
+        """Findings in one of `states` (none: open ones), from `synchealth findings --json`."""
+        command = [sys.executable, "-m", "deploy.cli", "findings", "--all", "--json", "--config", str(self.config)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
         findings = [convert(json.loads(line), Finding) for line in done.stdout.splitlines()]
-        return {finding.id: finding for finding in findings if finding.state is FindingState.OPEN}
+        return {finding.id: finding for finding in findings if finding.state in (states or (FindingState.OPEN,))}
 
     def wait(self, condition: Callable[[], bool], within_s: float = 60.0, every_s: float = 0.05) -> float:
         """Seconds until `condition` held. AssertionError with the end of the log if it never did."""
