@@ -31,7 +31,7 @@ def test_a_schema_without_the_class_and_the_attributes_harms_nothing(directory: 
     source = reading(directory)
     first = told(source)[dn]
     assert (first.kind, first.attributes["adminDescription"]) == (ObjectKind.GROUP, f"Group_{GROUP_ID}")
-    directory.modify(dn, {"description": "changed"})
+    directory.modify(dn, {"displayName": "changed"})
     assert told(source)[dn].op is Operation.UPDATED
     directory.delete(dn)
     assert [fact.op for fact in source.drain()] == [Operation.DELETED]

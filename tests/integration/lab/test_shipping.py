@@ -54,4 +54,4 @@ def test_what_the_server_writes_down_arrives_as_events() -> None:
     assert {event.entra_id for event in refused} == {user.entra_id}
     assert {event.server for event in read} == {"aadc01"}
     assert [event.source_anchor for event in read if event.name == "directory synchronization/657"] == [user.anchor]
-    assert any(event.details.get("run_profile") == "Export" for event in read), "what the log held before came too"
+    assert any(event.name == "directory synchronization/904" for event in read), "what the log held before came too"
