@@ -51,6 +51,7 @@ def live() -> None:
     producers.LAST_CHANGE.labels(SOURCE).set_to_current_time()
     producers.FACTS.labels(SOURCE, "u").inc(7)
     producers.ERRORS.labels(SOURCE, "read", "RetriableError").inc()
+    producers.UNREAD.labels("eventlog/connect", "adsync", "6999").inc()
     producers.PASS_OBJECTS.labels(SOURCE).set(1200)
     for topic in ("synchealth.ad.changes.v1", "synchealth.views.v1"):
         streams.BATCH_SECONDS.labels(topic).observe(0.02)
