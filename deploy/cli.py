@@ -113,7 +113,6 @@ def up(config: Path | None) -> None:
     from deploy.preflight import require_room
     from producers.topics import create
     from streams.runtime import service
-    from streams.runtime.listener import well
     from streams.runtime.logs import configure_logs
     from streams.runtime.settings import require_secrets
     from streams.runtime.settings_files import require_files
@@ -130,10 +129,10 @@ def up(config: Path | None) -> None:
     if on_a_terminal:
         wanted = [child.with_environment(SYNCHEALTH_LOG__JSON_LINES="false") for child in wanted]
     click.echo(f"{len(wanted)} processes: {', '.join(child.name for child in wanted)}", err=True)
-    service.started(well)
     stop = _stop_signal()
     announce(settings, config, len(wanted), lambda line: click.echo(line, err=True), stop)
     supervisor = Supervisor(wanted, _prefixed if on_a_terminal else _as_it_came)
+    service.started(supervisor.pulse.stuck)
     supervisor.run(stop)
     if supervisor.refused is not None:
         stop.set()
@@ -178,7 +177,6 @@ def run_sinks(config: Path | None) -> None:
     from sinks.labels import KnownDetection
     from streams.detections.registry import all_detections
     from streams.runtime import service
-    from streams.runtime.listener import well
     from streams.runtime.logs import configure_logs
     from streams.runtime.settings import load_settings
     from streams.runtime.settings_files import require_files
@@ -191,7 +189,7 @@ def run_sinks(config: Path | None) -> None:
         for one in (each.detection for each in all_detections())
     ]
     with Exporter(settings, detections, version=version()) as exporter:
-        service.started(well)
+        service.started(exporter.pulse.stuck)
         exporter.run(_stop_signal())
 
 

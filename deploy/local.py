@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deploy.broker.process import die_with_parent
 from streams.runtime.logs import get_logger
+from streams.runtime.service import Pulse
 from streams.runtime.settings import Settings
 
 log = get_logger(__name__)
@@ -65,6 +66,7 @@ class Supervisor:
 
     def __init__(self, wanted: Sequence[Child], on_line: OnLine) -> None:
         self._running = [_Running(child, on_line) for child in wanted]
+        self.pulse = Pulse()
         self.refused: str | None = None
 
     def start(self) -> None:
@@ -85,6 +87,7 @@ class Supervisor:
             self.start()
             while not stop.wait(_LOOK_EVERY_S) and self.refused is None:
                 self.look()
+                self.pulse.beat()
         finally:
             self.stop()
 

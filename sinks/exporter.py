@@ -14,6 +14,7 @@ from sinks.prometheus import PrometheusSink
 from sinks.runner import run
 from streams.runtime.listener import Listener
 from streams.runtime.logs import get_logger
+from streams.runtime.service import Pulse
 from streams.runtime.settings import Settings
 
 _log = get_logger(__name__)
@@ -34,10 +35,11 @@ class Exporter:
         ProcessCollector(registry=self.registry)
         Info("synchealth_build", "What runs.", registry=self.registry).info({"version": version})
         self._sink = PrometheusSink(LabelValues.of_settings(settings, detections), self.registry)
+        self.pulse = Pulse()
         metrics = settings.metrics
         self._listener = Listener(
             metrics.host, metrics.port, self.registry, role="exporter", setting="[metrics] host and port",
-            ready=self._not_ready, web_config_file=metrics.web_config_file,
+            ready=self._not_ready, healthy=self.pulse.stuck, web_config_file=metrics.web_config_file,
         )  # fmt: skip
         _log.info("listening", url=self.url)
 
@@ -48,7 +50,7 @@ class Exporter:
 
     def run(self, stop: Event) -> None:
         """Follow the topics until `stop` is set. Raises FatalError when Kafka refuses us."""
-        run(TopicReader(self._settings.kafka, self._sink.topics), self._sink, stop)
+        run(TopicReader(self._settings.kafka, self._sink.topics), self._sink, stop, self.pulse.beat)
 
     def close(self) -> None:
         """Stop listening."""

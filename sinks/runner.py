@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Event
 from typing import Protocol
 
@@ -31,17 +32,19 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
-def run(reader: Reader, sink: Sink, stop: Event) -> None:
+def run(reader: Reader, sink: Sink, stop: Event, turned: Callable[[], None] = lambda: None) -> None:
     """Feed `sink` from `reader` until `stop` is set; both are closed at the end.
 
     A record that cannot be read is handed over as Unreadable and stops nothing. RetriableError of
     either side is waited out with a growing pause; a FatalError ends the loop and goes to the caller.
+    turned: called with every turn of the loop, whether Kafka answers or not.
     """
     backoff_s = _FIRST_BACKOFF_S
     flushed = True
     complaints = _COMPLAINTS
     try:
         while not stop.is_set():
+            turned()
             try:
                 if flushed:
                     records = reader.poll(_WAIT_S)

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -43,7 +42,6 @@ from streams.views.scope import Scope, scope_name
 EXIT_FAILED = 70
 _COMMIT_EVERY_S = 1.0
 _LOOK_EVERY_S = 2.0
-_STILL_S = 120.0
 _LOG_APPEND_TIME = 1
 _NEVER_S = 10 * 365 * 86400.0
 log = get_logger(__name__)
@@ -138,7 +136,7 @@ class _App(faust.App):
         self.transport = LeasedTransport(self.conf.broker_consumer, self, self._lease)
         self._settings = settings
         self._kafka = settings.kafka
-        self._turned_s = time.monotonic()
+        self._pulse = service.Pulse()
         self._work = Worker(
             settings,
             data_dir,
@@ -166,8 +164,7 @@ class _App(faust.App):
 
     def unhealthy(self) -> str | None:
         """Since when the event loop stands still; None while it turns."""
-        still_s = time.monotonic() - self._turned_s
-        return f"the event loop stands still for {still_s:.0f} s" if still_s > _STILL_S else None
+        return self._pulse.stuck()
 
     def _add_agent(self, topic: str) -> None:
         async def feed(stream: Any) -> None:
@@ -232,7 +229,7 @@ class _App(faust.App):
 
     async def _turn(self) -> None:
         # Of its own: all other timers may wait for Kafka, which no restart brings back.
-        self._turned_s = time.monotonic()
+        self._pulse.beat()
 
     def _every(self, interval_s: float, work: Any) -> Any:
         async def repeatedly() -> None:

@@ -11,6 +11,7 @@ import os
 import resource
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from streams.runtime.logs import get_logger
@@ -18,6 +19,23 @@ from streams.runtime.logs import get_logger
 WANTED_FILES = 8192
 _ENOUGH_FILES = 1024
 log = get_logger(__name__)
+
+
+class Pulse:
+    """A loop that turns: it calls `beat`, and `stuck` says since when it has not."""
+
+    def __init__(self, within_s: float = 120.0) -> None:
+        self._within_s = within_s
+        self._beat_s = time.monotonic()
+
+    def beat(self) -> None:
+        """The loop turned."""
+        self._beat_s = time.monotonic()
+
+    def stuck(self) -> str | None:
+        """Since when it stands still; None while it turns."""
+        still_s = time.monotonic() - self._beat_s
+        return f"the loop stands still for {still_s:.0f} s" if still_s > self._within_s else None
 
 
 def started(healthy: Callable[[], str | None]) -> threading.Event:

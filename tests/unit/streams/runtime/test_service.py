@@ -47,6 +47,14 @@ def test_its_children_do_not_speak_for_it(manager: socket.socket) -> None:
     assert "NOTIFY_SOCKET" not in os.environ
 
 
+def test_a_loop_that_stands_still_is_told_until_it_turns() -> None:
+    pulse = service.Pulse(within_s=-1.0)
+    assert "stands still" in (pulse.stuck() or "")
+    pulse = service.Pulse()
+    pulse.beat()
+    assert pulse.stuck() is None
+
+
 def test_without_a_manager_it_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     service.started(lambda: None).set()
