@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 import streams
 from streams.reference_data import export_errors, join_errors, password_advice
 from streams.reference_data.product_names import TABLE
+from tests.support.source_text import told
 
 _ROOT = Path(streams.__file__).parents[1]
 _OUTDATED = re.compile(
@@ -29,24 +29,9 @@ def outdated(text: str) -> list[str]:
     return _OUTDATED.findall(_LITERAL.sub("", text))
 
 
-def _told(path: Path) -> Iterator[str]:
-    """The strings of a module that are no docstring: those name sources, as these were called."""
-    tree = ast.parse(path.read_text())
-    explained = {
-        id(node.body[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
-        and node.body
-        and isinstance(node.body[0], ast.Expr)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in explained:
-            yield node.value
-
-
 @pytest.mark.parametrize("path", [*_RULES, *_CHECKS], ids=lambda path: str(path.relative_to(_ROOT)))
 def test_no_rule_and_no_check_says_an_outdated_name(path: Path) -> None:
-    assert [found for text in _told(path) for found in outdated(text)] == []
+    assert [found for text in told(ast.parse(path.read_text())) for found in outdated(str(text.value))] == []
 
 
 @pytest.mark.parametrize("path", _PAGES, ids=lambda path: str(path.relative_to(_ROOT)))

@@ -17,6 +17,7 @@ from streams.reference_data import connect_versions, tables
 from streams.reference_data.connect_versions import Fault, standing_of
 from streams.reference_data.product_names import names
 from streams.reference_data.table import OUTDATED_AFTER_DAYS, Row, read, start_ms
+from tests.support.source_text import told
 
 _STREAMS = Path(streams.__file__).parent
 _SHAPE = b'as_of = 2026-11-30\n[sources]\na = "A page"\n'
@@ -65,17 +66,11 @@ _JUDGING = sorted([*_STREAMS.glob("detections/**/*.py"), *_STREAMS.glob("views/*
 @pytest.mark.parametrize("path", _JUDGING, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_no_version_and_no_day_of_retirement_stands_in_a_rule_or_a_view(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    explained = {
-        id(node.body[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
-        and node.body
-        and isinstance(node.body[0], ast.Expr)
-    }
+    for text in told(tree):
+        value = str(text.value)
+        found = _VERSION_OR_DAY.search(value)
+        assert found is None or _OID.search(value), f"{path}:{text.lineno}: {found[0]} belongs in a table"
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in explained:
-            found = _VERSION_OR_DAY.search(node.value)
-            assert found is None or _OID.search(node.value), f"{path}:{node.lineno}: {found[0]} belongs in a table"
         if isinstance(node, ast.Tuple) and len(node.elts) == 4:
             assert not all(isinstance(each, ast.Constant) and type(each.value) is int for each in node.elts), (
                 f"{path}:{node.lineno}: a version in numbers belongs in a table"
