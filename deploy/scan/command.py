@@ -1,4 +1,4 @@
-"""`synchealth scan`: check a directory's attributes once, from LDAP, LDIF or JSON lines."""
+"""`synchealth scan`: check a directory's attributes once, from LDAP, LDIF, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--input", "source", metavar="FILE", help="JSON lines or LDIF; `-` reads standard input.")
+@click.option("--input", "source", metavar="FILE", help="JSON, CSV or LDIF; `-` reads standard input.")
 @click.option("--server", "servers", multiple=True, metavar="URL", help="ldaps://dc1.example.com; repeat per domain.")
 @click.option("--bind-user", help="user@domain, DOMAIN\\user or a DN; needs no right but to read.")
 @click.option("--bind-password-file", type=_file, help="A file that holds the password.")
@@ -72,6 +72,10 @@ def scan(
     Profile `entra`: what Microsoft Entra ID and Entra Connect reject, rewrite or drop. Profile `idfix`: the verdicts
     of Microsoft's IdFix, its bugs included, to replace or compare a run of it.
 
+    Files: LDIF (ldifde), CSV (Export-Csv, csvde) or JSON (ConvertTo-Json), known by their content; each object needs
+    its DistinguishedName. From PowerShell: `Get-ADUser -Filter * -Properties mail, proxyAddresses, … |
+    ForEach-Object { ConvertTo-Json -Compress $_ }`.
+
     Exit code: 0 clean, 1 faults were found, 2 the scan failed or could not read every record.
     """
     if (source is None) == (not servers):
@@ -94,6 +98,9 @@ def scan(
         say(f"scan failed: {error}", err=True)
         raise SystemExit(FAILURE) from error
     _report(outcome, problems)
+    if (nothing := _nothing_checked(outcome)) is not None:
+        say(f"scan failed: {nothing}", err=True)
+        raise SystemExit(FAILURE)
     raise SystemExit(_exit_code(outcome, lenient))
 
 
@@ -125,6 +132,17 @@ def _report(outcome: Outcome, problems: list[str]) -> None:
         + (f", {outcome.problems} records could not be read" if outcome.problems else ""),
         err=True,
     )
+
+
+def _nothing_checked(outcome: Outcome) -> str | None:
+    """Why "no fault" would say nothing about the directory; None where something was looked at."""
+    if not outcome.objects:
+        return "no object could be read: is it the right file, base or filter?"
+    if outcome.objects == outcome.left_out:
+        return "none of the objects is a person or a group"
+    if outcome.objects - outcome.left_out == outcome.empty:
+        return "no object holds an attribute that is checked (userPrincipalName, mail, proxyAddresses, …)"
+    return None
 
 
 def _exit_code(outcome: Outcome, lenient: bool) -> int:

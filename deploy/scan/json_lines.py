@@ -1,21 +1,24 @@
-"""Directory objects as JSON lines: `{"dn": …, "objectClass": […], "attributes": {name: [values]}}`.
+"""Directory objects as JSON: lines of `{"dn": …, "objectClass": […], "attributes": {name: [values]}}`, or PowerShell's.
 
-A single value may stand without its list; booleans and numbers are taken as LDAP would write them; attribute
-names are taken in any case, and attributes that no rule reads are left out.
+What ConvertTo-Json writes is flat: the attributes stand beside the name (deploy.scan.flat), each object on a line, or
+all in one indented array. A single value may stand without its list; attribute names are taken in any case, and
+attributes that no rule reads are left out.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
+from deploy.scan.flat import object_of
 from deploy.scan.record import Record
 from streams.contracts.errors import InvalidRecordError
-from streams.hygiene.objects import ATTRIBUTES, DirectoryObject, canonical_name
+from streams.hygiene.objects import ATTRIBUTES, DirectoryObject
 
 _KNOWN = frozenset(ATTRIBUTES)
-_Scalar = str | bool | int | float | None
 
 
 class _Plain(msgspec.Struct):
@@ -26,14 +29,9 @@ class _Plain(msgspec.Struct):
     objectClass: list[str] = []
 
 
-class _Loose(msgspec.Struct):
-    dn: str
-    attributes: dict[str, list[_Scalar] | _Scalar] = {}
-    objectClass: list[str] | str = []
-
-
 _plain = msgspec.json.Decoder(_Plain)
-_loose = msgspec.json.Decoder(_Loose)
+_loose = msgspec.json.Decoder(dict[str, Any])
+_documents = json.JSONDecoder()
 _encoder = msgspec.json.Encoder()
 
 
@@ -43,10 +41,9 @@ def decode_line(line: bytes) -> DirectoryObject:
         entry = _plain.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _decode_loosely(line)
-    attributes = entry.attributes
-    if not attributes.keys() <= _KNOWN:
-        attributes = _recognised(attributes.items())
-    return DirectoryObject(entry.dn, entry.objectClass, attributes)
+    if not entry.dn or not entry.attributes.keys() <= _KNOWN:
+        return _decode_loosely(line)
+    return DirectoryObject(entry.dn, entry.objectClass, entry.attributes)
 
 
 def encode_object(subject: DirectoryObject) -> bytes:
@@ -74,30 +71,32 @@ def json_lines_records(lines: Iterable[bytes]) -> Iterator[Record]:
             yield InvalidRecordError(error.reason, f"line {number}: {error}")
 
 
+def json_document_records(text: str) -> Iterator[Record]:
+    """The records of whole documents: an array, or objects one after the other, over as many lines as they like."""
+    at, number = 0, 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        try:
+            document, at = _documents.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            yield InvalidRecordError("json", f"no JSON from line {text.count(chr(10), 0, at) + 1} on: {error}")
+            return
+        for item in document if isinstance(document, list) else [document]:
+            number += 1
+            try:
+                yield decode_line(json.dumps(item).encode())
+            except InvalidRecordError as error:
+                yield InvalidRecordError(error.reason, f"object {number}: {error}")
+
+
 def _decode_loosely(line: bytes) -> DirectoryObject:
     try:
         entry = _loose.decode(line.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRecordError("json", f"not of the form {{dn, objectClass, attributes}}: {error}") from error
-    classes = [entry.objectClass] if isinstance(entry.objectClass, str) else entry.objectClass
-    attributes = {}
-    for name, found in entry.attributes.items():
-        values = [_text(value) for value in (found if isinstance(found, list) else [found]) if value is not None]
-        if values:
-            attributes[name] = values
-    return DirectoryObject(entry.dn, classes, _recognised(attributes.items()))
-
-
-def _recognised(attributes: Iterable[tuple[str, list[str]]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name, values in attributes:
-        canonical = canonical_name(name)
-        if canonical is not None:
-            found[canonical] = values
-    return found
-
-
-def _text(value: str | float) -> str:
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    return value if isinstance(value, str) else str(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRecordError("json", f"no JSON object: {error}") from error
+    attributes = entry.pop("attributes", {})
+    if not isinstance(attributes, dict):
+        raise InvalidRecordError("json", "attributes is no object")
+    return object_of({**entry, **attributes})

@@ -26,10 +26,14 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a scan came to. `left_out`: objects that are neither people nor groups."""
+    """What a scan came to. `left_out`: objects that are neither people nor groups.
+
+    empty: how many of the others hold no attribute that is checked.
+    """
 
     objects: int
     left_out: int
+    empty: int
     faulty_values: int
     problems: int
     index_bytes: int
@@ -53,10 +57,11 @@ def run_scan(
     warnings: also write what the service accepts but people stumble over.
     """
     scan = Scan(profile, tenant, source.read)
-    read = left_out = 0
+    read = left_out = empty = 0
     for read, subject in enumerate(source.objects(), start=1):
         if is_person_or_group(subject.object_classes):
             scan.enroll(subject)
+            empty += not subject.attributes
         else:
             scan.pass_over()
             left_out += 1
@@ -74,7 +79,7 @@ def run_scan(
             progress("checking", ordinal, read)
     writer.close()
     problems = len(source.problems) + source.dropped_problems
-    return Outcome(read, left_out, faulty, problems, scan.index_bytes)
+    return Outcome(read, left_out, empty, faulty, problems, scan.index_bytes)
 
 
 def _without_warnings(fault: Fault) -> Fault | None:

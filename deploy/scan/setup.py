@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader, RawIOBase
+from io import BufferedReader, RawIOBase, TextIOWrapper
+from itertools import chain, islice
 from pathlib import Path
 from typing import cast
 
 import click
 from pydantic import ValidationError
 
+from deploy.scan.csv_table import csv_records, is_header
 from deploy.scan.inputs import FileInput, Input, SpooledInput
-from deploy.scan.json_lines import json_lines_records
+from deploy.scan.json_lines import json_document_records, json_lines_records
 from deploy.scan.ldap import Query, ldap_records
 from deploy.scan.ldif import ldif_records
+from deploy.scan.record import Record
 from streams.contracts.errors import SettingsError
 from streams.hygiene.domains import top_level_domains_of
 from streams.hygiene.entra.profile import entra_profile
@@ -60,10 +64,14 @@ def open_input(source: str | None, directory: Directory, profile: Profile) -> It
         return
     with _standard_input() if source == "-" else Path(source).open("rb") as file:
         start = file.peek(4096)[:4096]
-        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise SettingsError([f"{source} is UTF-16: save it as UTF-8 (PowerShell: Out-File -Encoding utf8)"])
-        if _is_ldif(start):
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            with TextIOWrapper(file, "utf-16", newline="") as text, SpooledInput(_text_records(text)) as objects:
+                yield objects
+        elif _is_ldif(start):
             with SpooledInput(ldif_records(file)) as objects:
+                yield objects
+        elif _is_table(head := start.decode("utf-8-sig", "replace")) or _is_document(head):
+            with TextIOWrapper(file, "utf-8-sig", newline="") as text, SpooledInput(_text_records(text)) as objects:
                 yield objects
         elif file.seekable():
             yield FileInput(file)
@@ -72,12 +80,30 @@ def open_input(source: str | None, directory: Directory, profile: Profile) -> It
                 yield objects
 
 
+def _text_records(text: TextIOWrapper) -> Iterator[Record]:
+    """The records of a table, or of whole JSON documents, whichever it is by its beginning."""
+    try:
+        first = list(islice(text, 2))
+        lines = chain(first, text)
+        yield from csv_records(lines) if _is_table("".join(first)) else json_document_records("".join(lines))
+    except UnicodeDecodeError as error:
+        raise SettingsError([f"the input is not {error.encoding}: save it as UTF-8 (-Encoding utf8)"]) from error
+
+
 def _is_ldif(start: bytes) -> bool:
-    """Whether the input is LDIF; everything else is taken for JSON lines, and judged line by line."""
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith(b"["):
-        raise SettingsError(["the input is a JSON array: give one object per line (jq -c '.[]')"])
-    return text[:8].lower().startswith((b"dn:", b"version:", b"#"))
+    """Whether the input is LDIF; what is neither this nor anything else known is taken for JSON lines."""
+    text = start.removeprefix(codecs.BOM_UTF8).lstrip()
+    return text[:8].lower().startswith((b"dn:", b"version:", b"# "))
+
+
+def _is_table(start: str) -> bool:
+    return any(is_header(line) for line in start.splitlines()[:2])
+
+
+def _is_document(start: str) -> bool:
+    """Whether JSON goes on over lines, or is an array: not an object on each line."""
+    text = start.lstrip()
+    return text.startswith("[") or text.split("\n", 1)[0].strip() == "{"
 
 
 def _standard_input() -> BufferedReader:

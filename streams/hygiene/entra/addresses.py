@@ -14,6 +14,8 @@ from streams.hygiene.text import comparison_key
 
 ADDRESS = "address"
 _TYPE = re.compile(r"[a-z][a-z0-9-]*:").match
+_OURS = frozenset({"", "smtp", "sip", "eum"})
+"""Types of address whose characters Microsoft's preparation guide has a word on; "": no type at all."""
 
 
 def is_smtp(value: str) -> bool:
@@ -27,9 +29,12 @@ def type_of(value: str) -> str:
     return prefix.lower() if colon else ""
 
 
-def is_exchange_internal(value: str) -> bool:
-    """Whether the value is an X400 or X500 name: Exchange writes them itself, with spaces, brackets, quotes."""
-    return value[:5].lower() in {"x500:", "x400:"}
+def is_foreign(value: str) -> bool:
+    """Whether the form of the address is another system's business: X400, X500, NOTES … with blanks, brackets, quotes.
+
+    Source: Microsoft, [MS-OXLDAP] 2.2.3.4: a type, a colon, and an address in the form of that type's own protocol.
+    """
+    return type_of(value) not in _OURS
 
 
 def address_of(value: str) -> str:

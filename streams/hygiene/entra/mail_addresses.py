@@ -9,7 +9,7 @@ from streams.hygiene.entra.addresses import (
     claim_address,
     claim_proxy,
     claim_target,
-    is_exchange_internal,
+    is_foreign,
     is_smtp,
 )  # fmt: skip
 from streams.hygiene.entra.steps import LOCAL_CHARACTERS, characters, length, smtp_format, unique
@@ -111,7 +111,7 @@ def _smtp_prefix(value: str) -> int:
 
 
 def _extra_colon(value: str) -> int:
-    first = -1 if is_exchange_internal(value) else value.find(":")
+    first = -1 if is_foreign(value) else value.find(":")
     return value.find(":", first + 1) if first > 0 else -1
 
 
@@ -121,7 +121,7 @@ def _without_extra_colons(value: str) -> str:
 
 
 def _pattern(value: str) -> re.Pattern[str]:
-    if is_exchange_internal(value):
+    if is_foreign(value):
         return _CONTROL
     return _BARRED_SMTP if is_smtp(value) else _BARRED_OTHER
 
@@ -152,10 +152,10 @@ def _without_barred_in_proxy(value: str) -> str:
 
 def _barred_in_target(value: str) -> int:
     found = _barred_in_proxy(value)
-    backslash = -1 if is_exchange_internal(value) else value.find("\\")
+    backslash = -1 if is_foreign(value) else value.find("\\")
     return min((index for index in (found, backslash) if index >= 0), default=-1)
 
 
 def _without_barred_in_target(value: str) -> str:
     kept = _without_barred_in_proxy(value)
-    return kept if is_exchange_internal(value) else kept.replace("\\", "")
+    return kept if is_foreign(value) else kept.replace("\\", "")

@@ -46,7 +46,10 @@ def entries(result: Result) -> list[dict[str, Any]]:
     ("content", "options", "code"),
     [
         (CLEAN, (), 0),
-        ("", (), 0),
+        ("", (), 2),
+        ("broken", ("--lenient",), 2),
+        (line("PC", "top", "user", "computer"), (), 2),
+        ('{"dn": "CN=Ann,DC=contoso,DC=com", "objectClass": "user", "telexNumber": "1"}', (), 2),
         (FAULTY, (), 1),
         ("broken\n" + CLEAN, (), 2),
         ("broken\n" + FAULTY, (), 2),
@@ -177,11 +180,68 @@ def test_output_takes_its_name_only_when_the_scan_went_through(tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["faults.json", "objects.jsonl"]
 
 
+_DN = "CN=Bad,OU=Staff,DC=corp,DC=contoso,DC=local"
+_POWERSHELL: dict[str, Any] = {
+    "DistinguishedName": _DN,
+    "Enabled": True,
+    "ObjectClass": "user",
+    "SID": {"BinaryLength": 28, "AccountDomainSid": {"Value": "S-1-5-21-1-2-3"}, "Value": "S-1-5-21-1-2-3-1104"},
+    "UserPrincipalName": "b a d@contoso.com",
+    "proxyAddresses": {"value": ["SMTP:b a d@contoso.com", "X400:c=US;a= ;p=Contoso;s=Bad"], "Count": 2},
+    "userCertificate": [[48, 130, 3]],
+    "whenCreated": "/Date(1606780800000)/",
+}
+_TABLE = f"""{{type}}"DistinguishedName"{{d}}"ObjectClass"{{d}}"UserPrincipalName"{{d}}"proxyAddresses"
+"{_DN}"{{d}}"user"{{d}}"b a d@contoso.com"{{d}}"SMTP:b a d@contoso.com;X400:c=US;a= ;p=Contoso;s=Bad"
+"""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"dn": _DN, "objectClass": ["top", "user"], "userPrincipalName": "b a d@contoso.com",
+                    "proxyAddresses": ["SMTP:b a d@contoso.com"]}),
+        json.dumps(_POWERSHELL),
+        json.dumps(_POWERSHELL, indent=4),
+        json.dumps([_POWERSHELL], indent=4),
+        json.dumps([_POWERSHELL]).encode("utf-16"),
+        json.dumps({**_POWERSHELL, "proxyAddresses": ["SMTP:b a d@contoso.com"]}).encode("utf-8-sig"),
+        _TABLE.format(type="", d=","),
+        _TABLE.format(type="#TYPE Microsoft.ActiveDirectory.Management.ADUser\r\n", d=";").encode("utf-16"),
+        _TABLE.format(type="", d="\t").encode("utf-8-sig"),
+        f"DN,objectClass,userPrincipalName,proxyAddresses\n\"{_DN}\",user,b a d@contoso.com,SMTP:b a d@contoso.com\n",
+    ],
+)  # fmt: skip
+def test_what_powershell_and_csvde_write_is_read(tmp_path: Path, content: str | bytes) -> None:
+    result = run(tmp_path, content, "--format", "json")
+    assert (result.exit_code, [entry["attribute"] for entry in entries(result)]) == (
+        1,
+        ["proxyAddresses", "userPrincipalName"],
+    )
+    assert {entry["dn"] for entry in entries(result)} == {_DN}
+
+
 @pytest.mark.parametrize(
     ("content", "advice"),
-    [("[{}]", "one object per line"), ("x".encode("utf-16"), "UTF-8")],
+    [
+        ("[{}]", "no distinguished name"),
+        ("x".encode("utf-16"), "no JSON from line 1"),
+        ("Name,mail\nAnn,ann@contoso.com\n", "no JSON object"),
+        ('[{"dn": "CN=A"}, {"dn": ', "line 1"),
+        ("[" * 100_000, "recursion"),
+        ('{"dn": "CN=A,DC=x", "mail": {"a": 1}}', "mail is neither"),
+        ('{"dn": "CN=A,DC=x", "proxyAddresses": "System.Object[]"}', "-Depth"),
+        (
+            "DistinguishedName,proxyAddresses\nCN=A,Microsoft.ActiveDirectory.Management.ADPropertyValueCollection\n",
+            "-join ';'",
+        ),
+        ('DistinguishedName,mail\n"CN=A,DC=x",a,b\n', "3 cells under 2 names"),
+        (b'DistinguishedName,mail\n"CN=A\xe9,DC=x",a\n', "UTF-8"),
+    ],
 )
-def test_inputs_of_another_kind_are_refused_with_advice(tmp_path: Path, content: str | bytes, advice: str) -> None:
+def test_inputs_that_cannot_be_understood_are_refused_with_advice(
+    tmp_path: Path, content: str | bytes, advice: str
+) -> None:
     result = run(tmp_path, content)
     assert result.exit_code == 2
     assert advice in result.stderr
