@@ -31,6 +31,8 @@ BOOLEANS = frozenset(
     }
 )
 TEXT_LISTS = frozenset({"groupTypes", "physicalIds", "proxyAddresses"})
+KEPT_ENTRIES = {"physicalIds": "[ZTDID]"}
+"""List -> how the entries begin that somebody reads; the others are not collected."""
 OBJECT_LISTS = frozenset({*ERRORS, "alternativeSecurityIds"})
 
 
@@ -128,6 +130,7 @@ DEVICES = Collection(
         "operatingSystemVersion",
         "isCompliant",
         "isManaged",
+        "physicalIds",  # [ZTDID]: its Windows Autopilot registration
     ),
     "Device.Read.All",
     essential=False,

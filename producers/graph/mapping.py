@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from producers.graph.collections import BOOLEANS, OBJECT_LISTS, TEXT_LISTS, Collection
+from producers.graph.collections import BOOLEANS, KEPT_ENTRIES, OBJECT_LISTS, TEXT_LISTS, Collection
 from producers.graph.page import UnreadableItem
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, Link, LinkChange, Operation
@@ -99,6 +99,8 @@ def _value(name: str, value: Any) -> Any:
         fits = isinstance(value, bool)
     elif name in TEXT_LISTS:
         fits = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+        if fits and name in KEPT_ENTRIES:
+            value = [entry for entry in value if entry.startswith(KEPT_ENTRIES[name])]
     elif name in OBJECT_LISTS:
         fits = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
         value = [_without_annotations(entry) for entry in value] if fits else value

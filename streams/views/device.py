@@ -28,6 +28,7 @@ from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 
 KIND = "device"
 HYBRID = "ServerAd"
+_AUTOPILOT = "[ZTDID]"
 REMEMBERED_MS = 180 * 86_400_000
 
 _CLOUD_ATTRIBUTES = (
@@ -58,6 +59,7 @@ class CloudDevice:
     """A hybrid device in Entra. `registered_ms` None: pending.
 
     signed_in_ms: its own coarse time (renewed after 14 days), or a later sign-in of the sign-in log.
+    autopilot: it is, or carries, the computer's Windows Autopilot registration.
     deletion: of a deleted one, whether it can be restored, and since and until when (streams.views.deleted).
     """
 
@@ -68,6 +70,7 @@ class CloudDevice:
     signed_in_ms: int | None
     managed: bool | None
     changed_ms: int
+    autopilot: bool = False
     deletion: Mapping[str, str | bool] = field(default_factory=dict)
 
     @property
@@ -176,10 +179,21 @@ def device_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]
     }
     if ad and scope.hybrid_join:
         body["expected"] = True
+    if is_autopilot(state):
+        body["autopilot"] = True
     if not state.alive:
         body["deleted"] = True
         body["attributes"] |= {} if ad else deletion_attributes(state)
     return {key: body}
+
+
+def is_autopilot(state: ObjectState) -> bool:
+    """Whether a device in Entra carries a Windows Autopilot registration.
+
+    Source: Microsoft Graph, device: physicalIds; Microsoft, "Windows Autopilot: create device groups" (the mark that
+    its dynamic groups ask for is "[ZTDID]").
+    """
+    return any(entry.startswith(_AUTOPILOT) for entry in state.texts("physicalIds"))
 
 
 def device_view_key(state: ObjectState) -> str | None:
@@ -204,5 +218,6 @@ def _cloud_device(entry: Entry, party: Party, signed_in_ms: int) -> CloudDevice:
         signed_in_ms=max(time_in(said, "approximateLastSignInDateTime", 0), signed_in_ms) or None,
         managed=said.get("isManaged"),
         changed_ms=entry.changed_ms,
+        autopilot=bool(entry.body.get("autopilot")),
         deletion=deletion_evidence(said) if entry.body.get("deleted") else {},
     )

@@ -15,6 +15,7 @@ import msgspec
 
 from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
+from streams.views.device import is_autopilot
 from streams.views.events import events_in, is_event, slot_of
 from streams.views.party import Party, party_body, party_from
 from streams.views.scope import Scope
@@ -26,7 +27,10 @@ KIND = "host"
 
 @dataclass(frozen=True, slots=True)
 class NamedDevice:
-    """A device in Entra: what kind of join it has (ServerAd, AzureAd, Workplace), and when it last signed in."""
+    """A device in Entra: what kind of join it has (ServerAd, AzureAd, Workplace), and when it last signed in.
+
+    autopilot: it is, or carries, a Windows Autopilot registration, which no clean-up may delete.
+    """
 
     party: Party
     device_id: str
@@ -34,6 +38,7 @@ class NamedDevice:
     signed_in: str | None
     managed: bool | None
     changed_ms: int
+    autopilot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,8 @@ class HostView:
                 continue
             device_id, trust = str(entry.body["device_id"]), str(entry.body["trust"])
             signed_in, managed = entry.body.get("signed_in"), entry.body.get("managed")
-            devices.append(NamedDevice(party, device_id, trust, signed_in, managed, entry.changed_ms))
+            autopilot = bool(entry.body.get("autopilot"))
+            devices.append(NamedDevice(party, device_id, trust, signed_in, managed, entry.changed_ms, autopilot))
         name, events = key.split("/", 2)[2], events_in(entries)
         return cls(key, tenant_of(key), name, tuple(computers), tuple(devices), latest(entries), events)
 
@@ -104,4 +110,6 @@ def host_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
             body["signed_in"] = state.text("approximateLastSignInDateTime")
         if isinstance(state.attributes.get("isManaged"), bool):
             body["managed"] = state.attributes["isManaged"]
+        if is_autopilot(state):
+            body["autopilot"] = True
     return {f"{KIND}/{state.tenant}/{name.strip().lower()}": body}

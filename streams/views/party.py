@@ -19,6 +19,7 @@ class Party:
     out_of_scope: why it is not synchronised (AD only); None if it is.
     synced:       onPremisesSyncEnabled (Entra only): True synced, False was, None never.
     created:      whenCreated, RFC 3339 (AD only).
+    guest:        userType Guest: somebody of another organisation (Entra only).
     """
 
     side: str
@@ -35,6 +36,7 @@ class Party:
     out_of_scope: str | None = None
     synced: bool | None = None
     created: str | None = None
+    guest: bool = False
 
     @property
     def in_scope(self) -> bool:
@@ -113,6 +115,7 @@ def party_body(state: ObjectState, view: str | None, out_of_scope: str | None) -
         "out_of_scope": out_of_scope,
         "synced": None if ad else state.attributes.get("onPremisesSyncEnabled"),
         "created": state.text("whenCreated") if ad else None,
+        "guest": True if not ad and state.text("userType") == "Guest" else None,
     }
     return {name: value for name, value in body.items() if value is not None}
 

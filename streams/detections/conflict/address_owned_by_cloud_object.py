@@ -2,7 +2,8 @@
 
 Source: Microsoft, "Microsoft Entra Connect: When you have an existing tenant" (soft match: UPN and primary SMTP
 address, only for objects new to Entra Connect; admin protection); "Troubleshoot errors during synchronization"
-(InvalidSoftMatch, ObjectTypeMismatch, Existing Admin Role Conflict).
+(InvalidSoftMatch, ObjectTypeMismatch, Existing Admin Role Conflict). "Duplicate attribute resiliency": quarantine is
+for UPN and SMTP addresses only; an object with any other taken address (sip: …) fails to export as a whole, each cycle.
 """
 
 from __future__ import annotations
@@ -28,19 +29,23 @@ DETECTION = Detection(
     false_positives=("A matching exercise that means to take cloud accounts over (forecast soft_match).",),
     known_gaps=(
         "Directory roles are known only where the application may read role assignments.",
+        "Whether a guest of the same address is matched is documented nowhere: the forecast says guest.",
         "Whether soft match on UPN is enabled is unknown to applications: the default of new tenants is assumed.",
     ),
 )
 
 _SUMMARY = {
     "soft_match": "will be taken over by",
+    "guest": "is a guest with the address of",
     "quarantine": "blocks the address for",
+    "export_error": "has the address, which no export can share, and will reject",
     "invalid_soft_match": "carries another source anchor and will reject",
     "object_type_mismatch": "is of another kind and will reject",
     "admin_role_conflict": "holds an admin role and will reject",
     "soft_match_blocked": "cannot be matched (soft match is blocked) and will reject",
     "unknown": "has the same address as",
 }
+_FATES = {"soft_match": "takes_over", "export_error": "would_fail_to_export"}
 
 
 def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None:
@@ -64,7 +69,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         # A synchronised owner may only be waiting to hand the address over at the next cycle.
         open_at_ms=since_ms + 2 * context.cycle_ms if owner.party.synced else since_ms,
         keep_open=True,
-        severity=Severity.MEDIUM if forecast == "soft_match" else None,
+        severity=Severity.MEDIUM if forecast in ("soft_match", "guest") else None,
         subject=view.subject(claimant),
         forest=claimant.party.forest,
         evidence={
@@ -76,13 +81,15 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         counterparts=view.holders(
             {
                 owner.party.id: "keeps" if forecast != "soft_match" else "taken_over",
-                claimant.party.id: "takes_over" if forecast == "soft_match" else "would_be_quarantined",
+                claimant.party.id: _FATES.get(forecast, "would_be_quarantined"),
             }
         ),
     )
 
 
 def _forecast(view: AddressView, claimant: Claimant, owner: Claimant, context: Context) -> str:
+    if not view.address.is_smtp:
+        return "export_error"
     counterparts = view.counterparts.get(claimant.party.view or "")
     if view.cloud_side(claimant) is not None or counterparts:
         return "quarantine"  # matching is only tried for objects that are new to the cloud
@@ -98,4 +105,4 @@ def _forecast(view: AddressView, claimant: Claimant, owner: Claimant, context: C
         return "soft_match_blocked"
     if owner.party.id in (context.privileged_ids or ()):
         return "admin_role_conflict"
-    return "soft_match"
+    return "guest" if owner.party.guest else "soft_match"

@@ -1,7 +1,8 @@
 """Several devices go by one name: an older life of the computer was left behind.
 
 Source: Microsoft, "Microsoft Entra device management FAQ", duplicate device entries: reimaging, unjoin and rejoin,
-a new computer account under the old name.
+a new computer account under the old name. MicrosoftDocs/memdocs, pull request 2408: a computer that Windows
+Autopilot hybrid joins has an Autopilot object beside its hybrid device; for how long both stay is documented nowhere.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hybrid_join._gap import CYCLES
 from streams.views.device import HYBRID
-from streams.views.host import HostView
+from streams.views.host import HostView, NamedDevice
 
 DETECTION = Detection(
     id="hybrid_join.duplicate_device",
@@ -19,7 +20,8 @@ DETECTION = Detection(
     severity=Severity.LOW,
     remediation=(
         "Keep the device whose deviceId is the objectGUID of the living computer (role: current); disable the "
-        "others in Entra ID, and delete them once nothing is missed."
+        "others in Entra ID, and delete them once nothing is missed. Never delete a device with a Windows Autopilot "
+        "registration ([ZTDID] in physicalIds) there: take it out of Autopilot in Intune first."
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/faq",),
     alert=None,
@@ -30,14 +32,13 @@ DETECTION = Detection(
 
 def evaluate(view: HostView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while joined devices of one name outnumber the living computers behind them, for two cycles."""
-    joined = view.of_trust(HYBRID, "AzureAd")
+    joined = [each for each in view.of_trust(HYBRID, "AzureAd") if not each.autopilot or _is_current(each, view)]
     if len(joined) < 2 or not any(each.trust == HYBRID for each in joined):
         return None
-    living = {computer.id for computer in view.computers}
-    left = [each for each in joined if each.device_id not in living]
+    left = [each for each in joined if not _is_current(each, view)]
     if not left:
         return None  # computers of one name in several forests
-    current = [each for each in joined if each.device_id in living]
+    current = [each for each in joined if _is_current(each, view)]
     computer = next(iter(view.computers), None)
     since_ms = max(each.changed_ms for each in joined)
     party = computer or joined[0].party
@@ -57,3 +58,8 @@ def evaluate(view: HostView, context: Context, now_ms: int) -> Verdict | None:
             *(each.party.holder("left_behind") for each in left),
         ),
     )
+
+
+def _is_current(device: NamedDevice, view: HostView) -> bool:
+    """Whether a living computer stands behind the device."""
+    return any(computer.id == device.device_id for computer in view.computers)

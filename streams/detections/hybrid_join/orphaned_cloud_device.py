@@ -18,7 +18,8 @@ DETECTION = Detection(
     severity=Severity.MEDIUM,
     remediation=(
         "See why the deletion was not exported (deletion threshold, stopped engine, object out of the connector's "
-        "scope). If the computer is gone for good, disable the device in Entra ID, then delete it."
+        "scope). If the computer is gone for good, disable the device in Entra ID, then delete it; where evidence says "
+        "autopilot, take it out of Windows Autopilot in Intune first."
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/manage-stale-devices",),
     suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.deletion_threshold_reached"),
@@ -38,7 +39,11 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         open_at_ms=computer.changed_ms + CYCLES * context.cycle_ms,
         subject=devices[0].party.subject(view.key),
         forest=computer.party.forest,
-        evidence={"waited_cycles": CYCLES, "enabled": devices[0].enabled},
+        evidence={
+            "waited_cycles": CYCLES,
+            "enabled": devices[0].enabled,
+            "autopilot": any(each.autopilot for each in devices),
+        },
         counterparts=(
             computer.party.holder("deleted"),
             *holders(tuple((each, "left_behind") for each in devices)),
