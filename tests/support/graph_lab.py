@@ -160,11 +160,12 @@ class Saved:
 
 
 def expected(tenant: TenantStore, collections: Sequence[Collection] = COLLECTIONS) -> dict[str, dict[str, Any]]:
-    """What a mirror of `tenant` must hold: the selected properties that are set, by object id."""
+    """What a mirror of `tenant` must hold: the selected properties that are set, by object id; of physicalIds one."""
     objects = {}
     for collection in collections:
         for object_id in tenant.ids(collection.kind.value):
             held = tenant.get(collection.kind.value, object_id) or {}
+            held["physicalIds"] = [each for each in held.get("physicalIds") or () if each.startswith("[ZTDID]")]
             objects[object_id] = {
                 name: held[name] for name in collection.properties if held.get(name) not in (None, [])
             }
