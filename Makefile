@@ -11,7 +11,7 @@ ARGS ?=
 # Tests wait as much as they work: more processes than cores.
 WORKERS ?= 4
 
-.PHONY: help demo lab test test-unit soak lint bench generate lock parts clean
+.PHONY: help demo lab test test-unit soak lint bench generate lock dist parts clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,8 +45,14 @@ generate: $(VENV)/.development ## Write what derives from the detections: alert 
 	$(BIN)/python -m grafana.build
 	$(BIN)/python -m deploy.catalogue
 
-lock: $(VENV)/.development ## Resolve the locked packages again. ARGS=--upgrade takes newer ones
+lock: $(VENV)/.development ## Resolve the locked packages again, list their licences. ARGS=--upgrade takes newer ones
 	$(BIN)/python -m deploy.lock $(ARGS)
+	$(MAKE) --no-print-directory $(VENV)/.development
+	$(BIN)/python -m deploy.licences
+
+dist: $(VENV)/.development ## The wheel and its bill of materials (CycloneDX), in dist/
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	$(BIN)/python -m deploy.sbom
 
 parts: $(VENV)/.development ## Install Samba, Prometheus and Kafka for the tests (apt as root, Maven)
 	@PYTHON=$(BIN)/python .ci/parts
@@ -60,8 +66,8 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+$(VENV)/.runtime: requirements-lab.lock pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-lab.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

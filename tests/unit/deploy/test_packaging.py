@@ -1,4 +1,4 @@
-"""Units, the container and the lock files say what the rest of the tree says."""
+"""Units and the container say what the rest of the tree says."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import yaml
 from click.testing import CliRunner
 
 from deploy.cli import cli
-from deploy.lock import wanted
 
 ROOT = Path(__file__).parents[3]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
@@ -53,16 +52,3 @@ def test_compose_mounts_files_that_exist_and_opens_nothing_to_the_network() -> N
             if source.startswith(".."):
                 assert (file.parent / source).exists(), source
     assert "0.0.0.0" not in file.read_text()
-
-
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
-def test_locks_pin_everything_by_hash_and_name_no_address(name: str) -> None:
-    text = (ROOT / name).read_text()
-    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    runtime, development = wanted(document)
-    pinned = {found.lower().replace("_", "-") for found in re.findall(r"^([A-Za-z0-9_.-]+)==", text, re.MULTILINE)}
-    for requirement in runtime if name == "requirements.lock" else [*runtime, *development]:
-        package = re.split(r"[^A-Za-z0-9_.-]", requirement)[0].lower().replace("_", "-")
-        assert package in pinned, f"{package} is not locked: run `make lock`"
-    assert "://" not in text and "--index" not in text and "--find-links" not in text
-    assert text.count("==") <= text.count("--hash=sha256:")
