@@ -146,7 +146,7 @@ def _parts(record: Record, outbox: Outbox) -> Iterator[ViewRecord]:
     """The record in pieces small enough not to hold up the loop; a dead letter where it is not one of ours."""
     try:
         part: ViewRecord = decode(record.value, ViewRecord)  # type: ignore[arg-type]
-        part = record_in_time(part, arrival_ms(record))
+        part = record_in_time(part, arrival_ms(record), by_broker=record.arrived_ms is not None)
     except InvalidRecordError as error:
         outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
         return

@@ -31,8 +31,9 @@ DEAD_LETTERS = Counter(
     ["stage", "reason"], registry=REGISTRY,
 )  # fmt: skip
 CLAMPED_TIMES = Counter(
-    "synchealth_streams_clamped_times_total", "Times of the future that were taken for the time of their arrival.",
-    ["kind"], registry=REGISTRY,
+    "synchealth_streams_clamped_times_total",
+    "Times that cannot be, as they lie in the future or longer ago than the source may lag; set right or left out.",
+    ["kind", "source"], registry=REGISTRY,
 )  # fmt: skip
 LOST_RECORDS = Counter(
     "synchealth_streams_lost_records_total", "Records that were deleted from a topic before they were read.",

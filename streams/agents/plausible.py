@@ -1,26 +1,56 @@
 """Time from outside is plausible or it is not time: nothing happened after it arrived.
 
 Arrival is the broker's time (topics are made with message.timestamp.type=LogAppendTime), else this machine's. What lies
-further ahead than clocks may differ is taken for the arrival, and counted: a heartbeat of the year 2099 would prove a
-service alive for ever, and a partition's clock never goes back.
+further ahead than clocks may differ is taken for the arrival: a heartbeat of the year 2099 would prove a service alive
+for ever, a sequence number of 2099 would win over every later word, and a partition's clock never goes back. What is
+older than its source may lag is taken for the arrival, too, or is no time at all. Each is counted, by its source.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
 from streams.agents.lanes import Record
 from streams.agents.metrics import CLAMPED_TIMES
-from streams.contracts.events import Event
-from streams.contracts.facts import Fact, TenantState
+from streams.contracts.certificate import read_certificate
+from streams.contracts.events import Event, Log
+from streams.contracts.facts import Fact, TenantState, Watermark
 from streams.contracts.times import parse_rfc3339, rfc3339
-from streams.contracts.views import Tick, ViewRecord
+from streams.contracts.views import (
+    CauseUpdate,
+    ContextUpdate,
+    Contribution,
+    ContributionChunk,
+    Tick,
+    ViewRecord,
+    WatermarkUpdate,
+)
 from streams.runtime.clock import now_ms
+from streams.views.computer import FILETIME_EPOCH_MS, filetime_ms
+from streams.views.events import LONGEST_REMEMBERED_MS, is_event
+from streams.views.password_trace import REFUSAL
 
 CLOCK_SKEW_MS = 300_000
 """Kerberos allows as much. Source: Microsoft, "Maximum tolerance for computer clock synchronization" (5 minutes)."""
+
+HELD_MS = 86_400_000
+"""A source reads nothing more while it cannot get rid of what it has: no reading is older than an outage of Kafka."""
+
+EVENTS_LAG_MS = 30 * 86_400_000
+"""A shipper sends what it could not send for weeks. No view remembers an event longer, but for signs-in."""
+
+EARLIEST_MS = 946_684_800_000
+"""2000-01-01, the year of the first Active Directory; what says that it is older (1601, year 1) means "never"."""
+
+_SEQ_BITS, _EVENT_SEQ_BITS = 12, 16  # streams.runtime.clock.Sequence; streams.views.events.order_of
+_TIMES = frozenset({"whenCreated", "last_run", "last_success", "quarantine_since"})
+_FILETIMES = frozenset({"pwdLastSet"})
+_CERTIFICATES = "userCertificate"
+_MOST_SOURCES = 100
+_sources: set[str] = set()
 
 
 def arrival_ms(record: Record) -> int:
@@ -28,57 +58,200 @@ def arrival_ms(record: Record) -> int:
     return record.arrived_ms if record.arrived_ms is not None else now_ms()
 
 
-def event_in_time(event: Event, arrived_ms: int) -> Event:
-    """The event, not later than it arrived."""
-    if event.ts_ms <= arrived_ms + CLOCK_SKEW_MS:
-        return event
-    CLAMPED_TIMES.labels("event").inc()
-    return replace(event, ts_ms=arrived_ms)
+def _count(kind: str, source: str) -> None:
+    """Names of sources come from outside: there are no more labels than an installation has sources."""
+    if source not in _sources and len(_sources) >= _MOST_SOURCES:
+        source = "other"
+    _sources.add(source)
+    CLAMPED_TIMES.labels(kind, source[:100]).inc()
 
 
-def fact_in_time(fact: Fact, arrived_ms: int) -> Fact:
-    """The fact, read and changed not later than it arrived; so are the events that it carries."""
+def is_outdated(event: Event, arrived_ms: int, source: str = "unknown") -> bool:
+    """Whether an event is older than any shipper lags: nobody would remember it, so it is not taken in. Counted."""
+    lag_ms = LONGEST_REMEMBERED_MS if event.log is Log.SIGN_IN else EVENTS_LAG_MS
+    if event.ts_ms >= arrived_ms - lag_ms:
+        return False
+    _count("outdated", source)
+    return True
+
+
+def event_in_time(event: Event, arrived_ms: int, source: str = "unknown") -> Event:
+    """The event, logged and read not later than it arrived; so are the times among its details."""
     latest_ms = arrived_ms + CLOCK_SKEW_MS
     changes: dict[str, Any] = {}
-    if fact.ts_ms > latest_ms:
+    if event.ts_ms > latest_ms:
         changes["ts_ms"] = arrived_ms
-    if fact.changed_ms is not None and fact.changed_ms > latest_ms:
-        changes["changed_ms"] = arrived_ms
+    if not arrived_ms - EVENTS_LAG_MS <= event.seen_ms <= latest_ms:
+        changes["seen_ms"] = arrived_ms
+    details = _in_time(event.details, arrived_ms)
+    if details:
+        changes["details"] = event.details | details
+    if not changes:
+        return event
+    _count("event", source)
+    return replace(event, **changes)
+
+
+def fact_in_time(fact: Fact, arrived_ms: int, source: str = "unknown", *, by_broker: bool = False) -> Fact:
+    """The fact, read and changed not later than it arrived; so are the times that it tells, and its events.
+
+    by_broker: the arrival is the broker's time, so that it proves a reading to be too old as well.
+    """
+    latest_ms = arrived_ms + CLOCK_SKEW_MS
+    changes: dict[str, Any] = {}
+    late = fact.ts_ms > latest_ms
+    if late or (by_broker and fact.ts_ms < arrived_ms - HELD_MS):
+        changes["ts_ms"] = arrived_ms
+    if fact.changed_ms is not None:
+        if fact.changed_ms > latest_ms or ("ts_ms" in changes and fact.changed_ms >= fact.ts_ms):
+            changes["changed_ms"] = arrived_ms
+        elif fact.changed_ms < EARLIEST_MS:
+            changes["changed_ms"] = None
+    if fact.seq > latest_ms << _SEQ_BITS:
+        changes["seq"] = arrived_ms << _SEQ_BITS
+    told = _in_time(fact.attributes, arrived_ms)
+    if told:
+        changes["attributes"] = fact.attributes | told
     if changes:
-        CLAMPED_TIMES.labels("fact").inc()
-    if any(event.ts_ms > latest_ms for event in fact.events):
-        changes["events"] = [event_in_time(event, arrived_ms) for event in fact.events]
+        _count("fact", source)
+    if fact.events:
+        events = [event_in_time(each, arrived_ms, source) for each in fact.events]
+        if any(ours is not theirs for ours, theirs in zip(events, fact.events, strict=True)):
+            changes["events"] = events
     return replace(fact, **changes) if changes else fact
 
 
 def tenant_in_time(state: TenantState, arrived_ms: int) -> TenantState:
     """The tenant's state without times of the future: nothing was synchronised tomorrow."""
+    latest_ms = arrived_ms + CLOCK_SKEW_MS
     changes: dict[str, Any] = {}
-    if state.ts_ms > arrived_ms + CLOCK_SKEW_MS:
+    if state.ts_ms > latest_ms:
         changes["ts_ms"] = arrived_ms
+    if state.seq > latest_ms << _SEQ_BITS:
+        changes["seq"] = arrived_ms << _SEQ_BITS
     organization = state.organization or {}
-    late = [name for name, value in organization.items() if _is_later(name, value, arrived_ms + CLOCK_SKEW_MS)]
-    if late:
-        changes["organization"] = organization | dict.fromkeys(late, rfc3339(arrived_ms))
+    told = _in_time(organization, arrived_ms)
+    if told:
+        changes["organization"] = organization | told
+    jobs = [{**job, **_in_time(job, arrived_ms)} for job in state.jobs or ()]
+    if jobs != (state.jobs or []):
+        changes["jobs"] = [{name: value for name, value in job.items() if value is not None} for job in jobs]
     if not changes:
         return state
-    CLAMPED_TIMES.labels("tenant").inc()
+    _count("tenant", f"entra/{state.tenant}")
     return replace(state, **changes)
 
 
-def record_in_time(part: ViewRecord, arrived_ms: int) -> ViewRecord:
-    """A record of the views topic that moves the partition's clock to no later than its arrival."""
+def watermark_in_time(mark: Watermark, arrived_ms: int) -> Watermark:
+    """The watermark, read not later than it arrived."""
+    if mark.read_ms <= arrived_ms + CLOCK_SKEW_MS:
+        return mark
+    _count("watermark", mark.source)
+    return replace(mark, read_ms=arrived_ms)
+
+
+def record_in_time(part: ViewRecord, arrived_ms: int, *, by_broker: bool = False) -> ViewRecord:
+    """A record of the views topic that moves the partition's clock to no later than its arrival.
+
+    by_broker: the arrival is the broker's time, and so is the clock; only ticks may be a little ahead of it.
+    """
+    latest_ms = arrived_ms + CLOCK_SKEW_MS
     sent_ms = part.now_ms if isinstance(part, Tick) else part.sent_ms
-    if sent_ms <= arrived_ms + CLOCK_SKEW_MS:
-        return part
-    CLAMPED_TIMES.labels("clock").inc()
-    return replace(part, now_ms=arrived_ms) if isinstance(part, Tick) else replace(part, sent_ms=arrived_ms)
+    changes: dict[str, Any] = {}
+    if isinstance(part, ContributionChunk):
+        items = _words_in_time(part.items, arrived_ms)
+        if items is not None:
+            changes["items"] = items
+    elif isinstance(part, CauseUpdate):
+        if part.seq > latest_ms << _SEQ_BITS:
+            changes["seq"] = arrived_ms << _SEQ_BITS
+    elif isinstance(part, WatermarkUpdate):
+        if part.read_ms > latest_ms:
+            changes["read_ms"] = arrived_ms
+    elif isinstance(part, ContextUpdate):
+        tenant = tenant_in_time(part.tenant, arrived_ms)
+        if tenant is not part.tenant:
+            changes["tenant"] = tenant
+    if changes or sent_ms > latest_ms:
+        _count("view_record", "streams")
+    if isinstance(part, Tick):
+        return replace(part, now_ms=arrived_ms) if sent_ms > latest_ms else part
+    if by_broker or sent_ms > latest_ms:
+        changes["sent_ms"] = arrived_ms
+    return replace(part, **changes) if changes else part
 
 
-def _is_later(name: str, value: object, latest_ms: int) -> bool:
-    if not (name.endswith("DateTime") and isinstance(value, str)):
-        return False
+def _words_in_time(items: Iterable[Contribution], arrived_ms: int) -> list[Contribution] | None:
+    """The words, each not later than it arrived nor remembered for longer than any; None if they are so already."""
+    latest_ms = arrived_ms + CLOCK_SKEW_MS
+    latest_seq, forgotten_ms = latest_ms << _SEQ_BITS, latest_ms + LONGEST_REMEMBERED_MS
+    found, changed = [], False
+    for item in items:
+        changes: dict[str, Any] = {}
+        if item.seq > latest_seq and (item.seq > latest_ms + 1 << _EVENT_SEQ_BITS or not _is_numbered_as_event(item)):
+            bits = _EVENT_SEQ_BITS if _is_numbered_as_event(item) else _SEQ_BITS
+            changes["seq"] = arrived_ms << bits
+        if item.changed_ms > latest_ms:
+            changes["changed_ms"] = arrived_ms
+        if item.expires_ms > forgotten_ms:
+            changes["expires_ms"] = forgotten_ms
+        found.append(replace(item, **changes) if changes else item)
+        changed = changed or bool(changes)
+    return found if changed else None
+
+
+def _is_numbered_as_event(item: Contribution) -> bool:
+    return is_event(item.contributor) or item.contributor.startswith(REFUSAL)
+
+
+def _in_time(told: Mapping[str, Any], arrived_ms: int) -> dict[str, Any]:
+    """What to put in place of times that cannot be, by name: the arrival for the future, None for "never"."""
+    found: dict[str, Any] = {}
+    for name, value in told.items():
+        if name in _TIMES or name.endswith("DateTime"):
+            kept = _time(value, arrived_ms)
+        elif name in _FILETIMES:
+            kept = _filetime(value, arrived_ms)
+        elif name == _CERTIFICATES:
+            kept = _certificates(value, arrived_ms)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            kept = [{**each, **_in_time(each, arrived_ms)} if isinstance(each, dict) else each for each in value]
+        else:
+            continue
+        if kept != value:
+            found[name] = kept
+    return found
+
+
+def _time(value: Any, arrived_ms: int) -> Any:
+    if not isinstance(value, str):
+        return value
     try:
-        return parse_rfc3339(value) > latest_ms
-    except ValueError:
-        return False  # it is no time, and nobody takes it for one
+        ts_ms = parse_rfc3339(value)
+    except (ValueError, OverflowError):
+        return value  # it is no time, and nobody takes it for one
+    if ts_ms > arrived_ms + CLOCK_SKEW_MS:
+        return rfc3339(arrived_ms)
+    return value if ts_ms >= EARLIEST_MS else None
+
+
+def _filetime(value: Any, arrived_ms: int) -> Any:
+    ts_ms = filetime_ms(value)
+    if ts_ms is None or EARLIEST_MS <= ts_ms <= arrived_ms + CLOCK_SKEW_MS:
+        return value
+    return (arrived_ms + FILETIME_EPOCH_MS) * 10_000 if ts_ms > arrived_ms else None
+
+
+def _certificates(value: Any, arrived_ms: int) -> Any:
+    """Certificates end in the future and begin in the past."""
+    if not isinstance(value, list):
+        return value
+    lines = []
+    for line in value:
+        known = read_certificate(line) if isinstance(line, str) else None
+        if known is not None and known.not_before_ms is not None and known.not_before_ms > arrived_ms + CLOCK_SKEW_MS:
+            thumbprint, _, rest = line.split(" ", 2)
+            lines.append(f"{thumbprint} {rfc3339(arrived_ms)} {rest}")
+        else:
+            lines.append(line)
+    return lines

@@ -13,7 +13,14 @@ from streams.agents.deadletters import TRACEBACKS, Fuse, dead_letter
 from streams.agents.lanes import Record
 from streams.agents.metrics import EVENTS, FACTS
 from streams.agents.outbox import Outbox
-from streams.agents.plausible import arrival_ms, event_in_time, fact_in_time, tenant_in_time
+from streams.agents.plausible import (
+    arrival_ms,
+    event_in_time,
+    fact_in_time,
+    is_outdated,
+    tenant_in_time,
+    watermark_in_time,
+)
 from streams.agents.rows import PartitionRows
 from streams.agents.soundness import projector_is_sound
 from streams.contracts.codec import convert, decode, encode
@@ -54,12 +61,13 @@ class ProjectPartition:
         outbox = self._new_outbox(STAGE, records[0])
         facts: list[tuple[Record, Origin, Fact]] = []
         for record in records:
+            arrived_ms, by_broker = arrival_ms(record), record.arrived_ms is not None
             for said in _facts(record, outbox):
                 if isinstance(said, Watermark):
-                    outbox.watermark(said, record.partition)
+                    outbox.watermark(watermark_in_time(said, arrived_ms), record.partition)
                 else:
                     origin, fact = said
-                    facts.append((record, origin, fact_in_time(fact, arrival_ms(record))))
+                    facts.append((record, origin, fact_in_time(fact, arrived_ms, origin.name, by_broker=by_broker)))
         self._rows.prefetch(self._projector.row_keys(fact for _, _, fact in facts))
         for side, count in Counter(origin.side for _, origin, _ in facts).items():
             FACTS.labels(side).inc(count)
@@ -134,8 +142,11 @@ class EventPartition:
                 outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
                 continue
             arrived_ms = arrival_ms(record)
-            for event in (event_in_time(each, arrived_ms) for each in chunk.events):
-                EVENTS.labels(event.log.value).inc()
+            for told in chunk.events:
+                EVENTS.labels(told.log.value).inc()
+                if is_outdated(told, arrived_ms, chunk.source):
+                    continue
+                event = event_in_time(told, arrived_ms, chunk.source)
                 try:
                     said, about = contributions_of_event(event), fact_of_event(event)
                 except Exception as error:  # noqa: BLE001  one event that cannot be used costs that event

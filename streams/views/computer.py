@@ -20,7 +20,7 @@ from streams.views.view import Entry, time_in
 _DISABLED, _DOMAIN_CONTROLLER, _READ_ONLY_CONTROLLER = 0x2, 0x2000, 0x4000000
 _BUILD = re.compile(r"\((\d{4,6})\)|^10\.0\.(\d{4,6})")
 _BY_NAME = re.compile(r"^windows (1[01]\b|server (2016|2019|202\d)\b)", re.IGNORECASE)
-_FILETIME_EPOCH_MS = 11_644_473_600_000
+FILETIME_EPOCH_MS = 11_644_473_600_000
 
 ATTRIBUTES = (
     "name",
@@ -135,4 +135,4 @@ def filetime_ms(value: object) -> int | None:
     """A FILETIME (pwdLastSet) in ms since the epoch; None where it is unset or 0."""
     if not isinstance(value, int) or value <= 0:
         return None
-    return value // 10_000 - _FILETIME_EPOCH_MS
+    return value // 10_000 - FILETIME_EPOCH_MS

@@ -38,6 +38,7 @@ REMEMBERED_MS = {
     ACTIVE: 4 * 3_600_000,
     CYCLE: _DAY_MS,
 }
+LONGEST_REMEMBERED_MS = max(REMEMBERED_MS.values())
 # Steps of 904 are told apart by their words; whatever these hold, there are no more slots than this.
 _STEP_SLOTS = 64
 # How fine exports of a server, and beginnings of its cycles, are told apart in time.
