@@ -69,7 +69,8 @@ def list_(config: Path | None, reason: str | None, stage: str | None, limit: int
         table.add_column(name, overflow="fold")
     for letter in found:
         where = f"{letter.topic}/{letter.partition}@{letter.offset}" if letter.topic else "never in Kafka"
-        words = (letter.stage, letter.reason, where, letter.key or "", letter.error)
+        wrong = f"{letter.error}\n{letter.shape}" if letter.shape else letter.error
+        words = (letter.stage, letter.reason, where, letter.key or "", wrong)
         table.add_row(rfc3339(letter.ts_ms), *map(printable, words))
     show(terminal, table if found else "no dead letters")
 
@@ -80,8 +81,10 @@ def list_(config: Path | None, reason: str | None, stage: str | None, limit: int
 def redrive(config: Path | None, reason: str | None, stage: str | None, dry_run: bool) -> None:
     """Send the records behind dead letters again, to where they stood.
 
-    The whole record is sent: what was good in it does no harm, being older than what followed. What a source could
-    not map was never in Kafka; the source reads it again in its next full pass.
+    They are read from the topics where they stood, for as long as these keep them; the letters themselves hold no
+    documents unless [dead_letters] keep_documents is set. The whole record is sent: what was good in it does no harm,
+    being older than what followed. What a source could not map was never in Kafka; the source reads it again in its
+    next full pass.
     """
     kafka = installation(config).kafka
     letters = _chosen(kafka, reason, stage)

@@ -68,7 +68,12 @@ def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event)
     log.info("producers start", sources=list(names), metrics=listener.url)
     runners = []
     for name, source in zip(names, sources, strict=True):
-        publisher = KafkaPublisher(settings.kafka, f"synchealth-{name}", chunk_facts=settings.producers.chunk_facts)
+        publisher = KafkaPublisher(
+            settings.kafka,
+            f"synchealth-{name}",
+            chunk_facts=settings.producers.chunk_facts,
+            keep_documents=settings.dead_letters.keep_documents,
+        )
         runners.append(Runner(source, publisher, _loader(settings, source.origin.name)))
     failures: list[BaseException] = []
 

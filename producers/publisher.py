@@ -18,7 +18,7 @@ from kafka.errors import (
 
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
-from streams.contracts.deadletter import DeadLetter, dead_letter
+from streams.contracts.deadletter import DeadLetter, dead_letter, without_document
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.events import Event, EventChunk, Log
 from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
@@ -76,12 +76,22 @@ class KafkaPublisher:
     Every method raises RetriableError while Kafka cannot be reached, and FatalError where rights or the
     layout of a topic are wrong. After a RetriableError everything since the last `flush` must be published
     again: the idempotent producer behind it is given up, and a fresh one may repeat what had arrived.
+    keep_documents: whether dead letters hold what they are about.
     """
 
-    def __init__(self, kafka: KafkaSettings, client_id: str, *, chunk_facts: int = 250, timeout_s: float = 30.0):
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        client_id: str,
+        *,
+        chunk_facts: int = 250,
+        timeout_s: float = 30.0,
+        keep_documents: bool = False,
+    ):
         self._kafka = kafka
         self._client_id = client_id
         self._chunk_facts = chunk_facts
+        self._keep_documents = keep_documents
         self._timeout_s = timeout_s
         self._producer: Any = None
         self._sent: list[Any] = []
@@ -124,7 +134,8 @@ class KafkaPublisher:
     def publish_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
         """Send what could not be used."""
         for letter in letters:
-            self._send(DEADLETTERS, letter.key, encode(letter))
+            kept = letter if self._keep_documents else without_document(letter)
+            self._send(DEADLETTERS, letter.key, encode(kept))
 
     def publish_checkpoints(self, checkpoints: Iterable[Checkpoint]) -> None:
         """Send parts of a position in this order: a later part is never kept without the earlier ones.

@@ -12,7 +12,7 @@ from streams.agents.client import MAX_BATCH_BYTES, MAX_RECORD_BYTES
 from streams.agents.deadletters import dead_letter
 from streams.agents.lanes import Record
 from streams.contracts.codec import encode
-from streams.contracts.deadletter import DeadLetter
+from streams.contracts.deadletter import DeadLetter, without_document
 from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
 from streams.contracts.finding import Finding
 from streams.contracts.identity import partition_of
@@ -29,16 +29,25 @@ class Outbox:
     partitions: of the views and findings topics.
     fence:      raises FatalError when this worker may have lost its partitions.
     cause:      a record of the batch, named as the origin where something that follows from it is too large.
+    keep_documents: whether dead letters hold what they are about.
     """
 
     def __init__(
-        self, producer: AIOKafkaProducer, fence: Callable[[], None], partitions: int, stage: str, cause: Record
+        self,
+        producer: AIOKafkaProducer,
+        fence: Callable[[], None],
+        partitions: int,
+        stage: str,
+        cause: Record,
+        *,
+        keep_documents: bool = False,
     ) -> None:
         self._producer = producer
         self._fence = fence
         self._partitions = partitions
         self._stage = stage
         self._cause = cause
+        self._keep_documents = keep_documents
         self._contributions: dict[tuple[str, str], Contribution] = {}
         self._findings: dict[str, Finding | None] = {}
         self._facts: list[tuple[Origin, Fact]] = []
@@ -129,7 +138,8 @@ class Outbox:
             for origin, fact in self._facts
         ]
         records = [*self._fitting(records)]
-        records += [(DEADLETTERS.name, 0, (letter.key or "").encode(), encode(letter)) for letter in self._dead]
+        letters = self._dead if self._keep_documents else map(without_document, self._dead)
+        records += [(DEADLETTERS.name, 0, (letter.key or "").encode(), encode(letter)) for letter in letters]
         waiting = [
             await self._producer.send(topic, value, key=key, partition=partition)
             for topic, partition, key, value in records

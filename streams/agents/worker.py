@@ -180,7 +180,14 @@ class Worker:
         metrics.CENSUS.counts = sum((views.census for views in self._views.values()), Counter())
 
     def _new_outbox(self, stage: str, cause: Record) -> Outbox:
-        return Outbox(self._producer, self._lease.check, self._settings.kafka.partitions, stage, cause)
+        return Outbox(
+            self._producer,
+            self._lease.check,
+            self._settings.kafka.partitions,
+            stage,
+            cause,
+            keep_documents=self._settings.dead_letters.keep_documents,
+        )
 
     async def _open_rows(self, owned: set[int], state: str) -> dict[int, PartitionRows]:
         table = self._tables[state]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+from typing import Any
 
 import msgspec
+import orjson
 
 # With every text at its longest and every letter of it escaped, a dead letter stays below 200 kB: Kafka's default
 # of 1 MB per record (message.max.bytes) holds it whatever the refused record was.
@@ -21,7 +24,8 @@ class DeadLetter(msgspec.Struct, frozen=True, tag_field="type", tag="deadletter"
     reason:   a short stable word (the metric label); `error` the sentence for people.
     stage:    who gave up: "project", "evaluate", "source", "sink".
     original: base64 of the bytes that were refused (the fact alone where its chunk was readable), or of their first
-              LONGEST_ORIGINAL. original_bytes, original_sha256: of the whole, where `original` is cut.
+              LONGEST_ORIGINAL; "" where documents are not kept. original_bytes, original_sha256: of the whole, where
+              `original` is cut or left out. shape: what is told of it then, see `without_document`.
     topic, partition, offset: where it stood; None where it never was in Kafka.
     """
 
@@ -37,6 +41,7 @@ class DeadLetter(msgspec.Struct, frozen=True, tag_field="type", tag="deadletter"
     schema_version: int = 1
     original_bytes: int | None = None
     original_sha256: str | None = None
+    shape: str | None = None
 
 
 def dead_letter(
@@ -69,6 +74,55 @@ def dead_letter(
         original_bytes=len(original) if cut else None,
         original_sha256=hashlib.sha256(original).hexdigest() if cut else None,
     )
+
+
+def without_document(letter: DeadLetter) -> DeadLetter:
+    """The letter without what it was about: of a JSON document the names in it and the types of their values.
+
+    Whoever repairs a mapping needs the shape; what people are called, and what they wrote, nobody needs for 30 days.
+    """
+    if not letter.original:
+        return letter
+    original = base64.b64decode(letter.original)
+    return msgspec.structs.replace(
+        letter,
+        original="",
+        original_bytes=letter.original_bytes if letter.original_bytes is not None else len(original),
+        original_sha256=letter.original_sha256 or hashlib.sha256(original).hexdigest(),
+        shape=_shape(original),
+    )
+
+
+_LONGEST_SHAPE = 1000
+_DEEPEST, _MOST_NAMES = 4, 40
+# A name of a field, as Graph, Winlogbeat and we spell them; an address, or what else somebody put there, is none.
+_FIELD = re.compile(r"@?[A-Za-z_][A-Za-z0-9_.-]{0,39}(@(delta|odata\.[a-zA-Z]{1,20}))?")
+_NAMING = ("provider_name", "event_id", "provider", "code", "category", "type")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,59}")
+
+
+def _shape(original: bytes) -> str:
+    try:
+        document = orjson.loads(original)
+    except ValueError:
+        return "not JSON"
+    return _shape_of(document, _DEEPEST)[:_LONGEST_SHAPE]
+
+
+def _shape_of(value: Any, depth: int, name: str = "") -> str:
+    if isinstance(value, dict):
+        if depth == 0:
+            return "{…}"
+        parts = [
+            f"{each if _FIELD.fullmatch(each) else '…'}: {_shape_of(inner, depth - 1, each)}"
+            for each, inner in list(value.items())[:_MOST_NAMES]
+        ]
+        return "{" + ", ".join(parts + (["…"] if len(value) > _MOST_NAMES else [])) + "}"
+    if isinstance(value, list):
+        return f"[{len(value)}× {_shape_of(value[0], depth - 1)}]" if value and depth else f"[{len(value)}]"
+    if name in _NAMING and (isinstance(value, int) or (isinstance(value, str) and _WORD.fullmatch(value))):
+        return f"{value}"  # which provider, which event: what a mapping goes by
+    return type(value).__name__
 
 
 def _fitting(text: str, longest: int) -> str:

@@ -22,6 +22,7 @@ from streams.runtime.section import FilePath, Port, Seconds, Section, Texts, sec
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "DeadLetterSettings",
     "DetectionSettings",
     "EventLogSettings",
     "ForestSettings",
@@ -198,6 +199,12 @@ class ProducerSettings(Section):
     chunk_facts: Annotated[int, Field(ge=1, le=5000)] = 250
 
 
+class DeadLetterSettings(Section):
+    """What could not be used. Without its documents a letter tells their shape, length and hash."""
+
+    keep_documents: bool = False
+
+
 class PrometheusSettings(Section):
     """Who watches us: for `synchealth prometheus-config` and `check`; nothing here is needed to run."""
 
@@ -230,6 +237,7 @@ class Settings(Section):
     eventlog: list[EventLogSettings] = Field(default=[])
     producers: ProducerSettings = ProducerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
     prometheus: PrometheusSettings = PrometheusSettings()
     log: LogSettings = LogSettings()
 

@@ -121,6 +121,7 @@ def test_one_fact_that_is_too_large_becomes_a_dead_letter_and_stops_nothing() ->
     ((topic, _, value, _),) = Client.made[-1].records
     letter = decode(value, DeadLetter)
     assert topic == "synchealth.deadletters.v1" and letter.reason == "too_large"
+    assert letter.original == "" and letter.shape is not None, "no document unless it is asked for"
     assert value is not None and len(value) < LONGEST_RECORD
 
 

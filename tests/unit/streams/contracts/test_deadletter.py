@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.codec import decode, encode
-from streams.contracts.deadletter import LONGEST_ORIGINAL, DeadLetter, dead_letter
+from streams.contracts.deadletter import LONGEST_ORIGINAL, DeadLetter, dead_letter, without_document
 
 DEFAULT_RECORD = 1_000_000  # Kafka's message.max.bytes, less its headers
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=50)  # lone surrogates, controls, everything
@@ -42,3 +43,36 @@ def test_a_whole_original_needs_no_hash() -> None:
     letter = dead_letter("no_id", "x", stage="source", ts_ms=1, original=b"a" * LONGEST_ORIGINAL)
     assert letter.original_bytes is None
     assert letter.original_sha256 is None
+
+
+SHIPPED = {
+    "@timestamp": "2026-09-21T14:13:20.000Z",
+    "message": "The password of Kim Novak (kim@contoso.com) could not be set: Summer2026!",
+    "winlog": {"provider_name": "PasswordResetService", "event_id": 33008, "event_data": {"param1": "kim@contoso.com"}},
+    "labels": {"kim@contoso.com": "x", "Kim Novak": 1},
+    "tags": ["kim", "novak"],
+}
+
+
+def test_a_letter_without_its_document_tells_shape_length_and_hash() -> None:
+    original = orjson.dumps(SHIPPED)
+    kept = without_document(dead_letter("wrong_shape", "x", stage="source", ts_ms=1, original=original, key="t/0@1"))
+    assert (kept.original, kept.original_bytes) == ("", len(original))
+    assert kept.original_sha256 == hashlib.sha256(original).hexdigest()
+    assert kept.shape == (
+        "{@timestamp: str, message: str, winlog: {provider_name: PasswordResetService, event_id: 33008, event_data: "
+        "{param1: str}}, labels: {…: str, …: int}, tags: [2× str]}"
+    )
+    assert b"kim" not in encode(kept).lower()
+    assert without_document(kept) is kept
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=20)
+DOCUMENTS = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=50), inner))
+
+
+@given(original=st.binary(max_size=200) | DOCUMENTS.map(orjson.dumps))
+def test_any_document_can_be_left_out(original: bytes) -> None:
+    kept = without_document(dead_letter("x", "x", stage="source", ts_ms=1, original=original))
+    assert decode(encode(kept), DeadLetter) == kept
+    assert kept.original == ""
