@@ -16,7 +16,7 @@ from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind, TenantState
 from streams.contracts.finding import Finding
 from streams.contracts.views import Contribution
-from streams.detections.detection import context_of
+from streams.detections.detection import Context, context_of
 from streams.detections.registry import Registered
 from streams.engine.census import count_of, counts_of
 from streams.engine.findings import transition
@@ -85,10 +85,14 @@ def expected_findings(
             continue
         if isinstance(tenant_view := views.get(key) or TenantView.build(key, {}), TenantView):
             views[key] = replace(tenant_view, counts=dict(sorted(counted.items())))
+    contexts: dict[str, Context] = {}
     # Causes that nothing explains, causes that something may, and all the rest.
     for tenant_wide, is_explained in ((True, False), (True, True), (False, None)):
         for view in views.values():
-            context = context_of(view.tenant, tenants.get(view.tenant), sync_interval_ms, causes[view.tenant])
+            context = contexts.get(view.tenant)
+            if context is None:
+                state, why = tenants.get(view.tenant), causes[view.tenant]
+                context = contexts[view.tenant] = context_of(view.tenant, state, sync_interval_ms, why)
             for registered in rules:
                 detection = registered.detection
                 if detection.tenant_wide is not tenant_wide or type(view) not in detection.views:
@@ -102,6 +106,7 @@ def expected_findings(
                 if by is not None:
                     if tenant_wide:
                         causes[view.tenant][detection.id] = by
+                        contexts.pop(view.tenant, None)
                     continue
                 here = standing[view.key]
                 by = next((here[cause] for cause in verdict.explained_of(detection) if cause in here), None)
@@ -114,6 +119,7 @@ def expected_findings(
                         findings[finding.id] = finding
                     if tenant_wide and verdict.explains:
                         causes[view.tenant][detection.id] = finding.id
+                        contexts.pop(view.tenant, None)
     return findings
 
 
@@ -131,9 +137,11 @@ def expected_census(
 
 def _census(views: Mapping[str, AnyView], tenants: Mapping[str, TenantState], now_ms: int) -> Counter[str]:
     found: Counter[str] = Counter()
+    # What counts where depends on no interval and on no cause: nothing of them in these contexts.
+    known = {view.tenant for view in views.values()}
+    contexts = {tenant: context_of(tenant, tenants.get(tenant), 0) for tenant in known}
     for view in views.values():
-        # What counts where depends on no interval and on no cause: nothing of them in this context.
-        found.update(counts_of(view, context_of(view.tenant, tenants.get(view.tenant), 0), now_ms))
+        found.update(counts_of(view, contexts[view.tenant], now_ms))
     return found
 
 

@@ -17,8 +17,8 @@ from streams.engine.oracle import DirectoryObject
 from streams.engine.outcome import Outcome
 from streams.engine.waiting import Measure
 from streams.views.scope import Scope
-from tests.support.lab_events import events_of_lab
-from tests.support.lab_oracle import objects_of_lab
+from tests.support.lab_events import LabEvents
+from tests.support.lab_oracle import LabObjects
 from tests.support.pipeline import Pipeline
 
 
@@ -27,6 +27,8 @@ class LabPipeline(Pipeline):
 
     def __init__(self, lab: HybridOrganisation) -> None:
         self._lab = lab
+        self._directories = LabObjects([forest.store for forest in lab.forests], lab.tenant)
+        self._logs = LabEvents(lab)
         self._known: dict[str, DirectoryObject] = {}
         self._events: set[str] = set()
         self._seq = 0
@@ -47,7 +49,7 @@ class LabPipeline(Pipeline):
         for key in self._known.keys() - now.keys():
             self._say(self._known[key], Operation.DELETED, now_ms)
         self._known = now
-        told = [event for event in events_of_lab(self._lab) if event.id not in self._events]
+        told = [event for event in self._logs.read() if event.id not in self._events]
         self._events |= {event.id for event in told}
         self.log(told, now_ms=now_ms)
         self.tell(tenant)
@@ -59,9 +61,7 @@ class LabPipeline(Pipeline):
         return super()._take(outcome)
 
     def _objects(self, now_ms: int) -> dict[str, DirectoryObject]:
-        stores = [forest.store for forest in self._lab.forests]
-        found = objects_of_lab(stores, self._lab.tenant, now_ms)
-        return {item.state.object_id: item for item in found if item.state.alive}
+        return {item.state.object_id: item for item in self._directories.read(now_ms) if item.state.alive}
 
     def _say(self, item: DirectoryObject, op: Operation, now_ms: int) -> None:
         self._seq = max(self._seq + 1, now_ms << 12)

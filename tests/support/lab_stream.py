@@ -17,8 +17,8 @@ from streams.detections.registry import Registered
 from streams.engine.oracle import DirectoryObject, expected_census, expected_findings
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
-from tests.support.lab_events import events_of_lab
-from tests.support.lab_oracle import forest_of_directory, objects_of_lab, state_of_tenant
+from tests.support.lab_events import LabEvents
+from tests.support.lab_oracle import LabObjects, forest_of_directory, state_of_tenant
 from tests.support.pipeline import Pipeline
 
 Key = tuple[str, str]
@@ -29,6 +29,8 @@ class LabStream:
 
     def __init__(self, lab: HybridOrganisation) -> None:
         self._lab = lab
+        self._directories = LabObjects([forest.store for forest in lab.forests], lab.tenant)
+        self._logs = LabEvents(lab)
         self.scopes = {
             forest.name: Scope(list(forest.scope.include), hybrid_join=forest.hybrid_join) for forest in lab.forests
         }
@@ -54,7 +56,7 @@ class LabStream:
             if key not in found and state.alive:
                 self._states[key] = msgspec.structs.replace(state, alive=False, changed_ms=now_ms)
                 self._tell(self._states[key], Operation.DELETED)
-        fresh = [event for event in events_of_lab(self._lab) if event.id not in self._events]
+        fresh = [event for event in self._logs.read() if event.id not in self._events]
         self._events |= {event.id: event for event in fresh}
         self.pipeline.log(fresh, now_ms=now_ms)
         self.pipeline.tick(now_ms)
@@ -81,7 +83,7 @@ class LabStream:
 
     def _objects(self, now_ms: int) -> list[DirectoryObject]:
         lab = self._lab
-        found = objects_of_lab([forest.store for forest in lab.forests], lab.tenant, now_ms)
+        found = self._directories.read(now_ms)
         watched = [forest.store for forest in lab.forests if forest.hybrid_join]
         return found + [forest_of_directory(store, lab.tenant.tenant_id, now_ms) for store in watched]
 

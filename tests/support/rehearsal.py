@@ -25,8 +25,8 @@ from streams.detections.engine.source_refused import PERMISSIONS
 from streams.detections.registry import Registered, all_detections
 from streams.engine.oracle import expected_findings
 from streams.views.scope import Scope
-from tests.support.lab_events import events_of_lab
-from tests.support.lab_oracle import objects_of_lab, state_of_tenant
+from tests.support.lab_events import LabEvents
+from tests.support.lab_oracle import LabObjects, state_of_tenant
 from tests.support.lab_pipeline import LabPipeline, at
 
 START_MS = int(dt.datetime(2026, 11, 23, 14, tzinfo=dt.UTC).timestamp() * 1000)
@@ -44,6 +44,8 @@ class Rehearsal:
             forest.store.clock = lambda: self.ms / 1000
         self.story = STORIES[story](self.lab)
         self.player = Player(self.story, LabClock(), self, now_ms=lambda: self.ms)
+        self._directories = LabObjects([forest.store for forest in self.lab.forests], self.lab.tenant)
+        self._logs = LabEvents(self.lab)
         self.standing: dict[str, Finding] = {}
         self.surprises: list[str] = []
         self._parts: Parts | None = None
@@ -114,12 +116,12 @@ class Rehearsal:
     def _open(self) -> dict[str, Finding]:
         lab = self.lab
         return expected_findings(
-            objects_of_lab([forest.store for forest in lab.forests], lab.tenant, START_MS),
+            self._directories.read(START_MS),
             {lab.tenant.tenant_id: self._tenant()},
             self._scopes,
             self._detections,
             now_ms=self.ms,
-            events=events_of_lab(lab),
+            events=self._logs.read(),
         )
 
     def _tenant(self) -> TenantState:

@@ -83,13 +83,14 @@ def places(counted: Counter[str]) -> dict[str, Counter[str]]:
     return found
 
 
-def check(stream: LabStream, now_ms: int) -> Counter[str]:
+def check(stream: LabStream, now_ms: int, *, findings: bool = True) -> Counter[str]:
     expected = stream.expected_census()
     assert stream.census == expected, (now_ms - START_MS) / 60_000
     by_forest = places(expected)
     assert {name: funnel.places for name, funnel in tables(stream, now_ms).items()} == by_forest
-    ours = {key for key, each in stream.pipeline.open().items() if each.family == "hybrid_join"}
-    assert ours == stream.expected_findings(FAMILY).keys(), (now_ms - START_MS) / 60_000
+    if findings:
+        ours = {key for key, each in stream.pipeline.open().items() if each.family == "hybrid_join"}
+        assert ours == stream.expected_findings(FAMILY).keys(), (now_ms - START_MS) / 60_000
     return sum(by_forest.values(), Counter())
 
 
@@ -99,17 +100,17 @@ def test_the_funnel_equals_the_oracles_at_every_tick_of_the_story(time: Time) ->
     lab.devices.cycle()
     stream, steps, reached, looks = LabStream(lab), list(player.story.steps), Counter[str](), 0
 
-    def look() -> None:
+    def look(*, findings: bool = True) -> None:
         nonlocal looks
         stream.look(time.ms)
-        reached.update(check(stream, time.ms).keys())
+        reached.update(check(stream, time.ms, findings=findings).keys())
         looks += 1
 
     for minute in range(LAST_MIN + 1):
         time.ms = START_MS + minute * 60_000
         if minute and minute % CYCLE_MIN == 0:
             lab.engine.cycle()
-        look()
+        look(findings=minute % 5 == 0)
         while steps and steps[0].at_min <= minute:
             player.run_step(steps.pop(0))
             time.ms += 1000

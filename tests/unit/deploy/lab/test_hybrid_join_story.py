@@ -18,8 +18,8 @@ from streams.detections.registry import all_detections
 from streams.engine.oracle import DirectoryObject, expected_findings
 from streams.runtime.clock import now_ms
 from streams.views.scope import Scope
-from tests.support.lab_events import events_of_lab
-from tests.support.lab_oracle import forest_of_directory, objects_of_lab
+from tests.support.lab_events import LabEvents
+from tests.support.lab_oracle import LabObjects, forest_of_directory
 
 CYCLE_MIN, LAST_MIN = 30, 120
 LATER_MS = 2 * 86_400_000
@@ -36,11 +36,13 @@ class Memory:
 
     def __init__(self, lab: HybridOrganisation) -> None:
         self._lab = lab
+        self._directories = LabObjects([forest.store for forest in lab.forests], lab.tenant)
+        self._logs = LabEvents(lab)
         self._devices: dict[str, DirectoryObject] = {}
 
     def open(self) -> dict[str, Finding]:
         lab = self._lab
-        objects = objects_of_lab([forest.store for forest in lab.forests], lab.tenant, 1)
+        objects = self._directories.read(1)
         watched = [forest.store for forest in lab.forests if forest.hybrid_join]
         objects += [forest_of_directory(store, lab.tenant.tenant_id, 1) for store in watched]
         living = {item.state.object_id for item in objects}
@@ -59,7 +61,7 @@ class Memory:
             {forest.name: Scope(list(forest.scope.include), hybrid_join=forest.hybrid_join) for forest in lab.forests},
             all_detections(),
             now_ms=now_ms() + LATER_MS,
-            events=events_of_lab(lab),
+            events=self._logs.read(),
         )
 
 

@@ -32,7 +32,7 @@ class Classes(Rehearsal):
 
 def test_every_finding_of_the_story_opens_and_resolves_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
     rehearsal = Classes(monkeypatch)
-    rehearsal.play(LAST_MIN)
+    rehearsal.play(LAST_MIN, look_every_min=3)
     assert rehearsal.unfinished == []
     assert rehearsal.surprises == [] and rehearsal.standing == {}
     seen = set(rehearsal.seen.values())
