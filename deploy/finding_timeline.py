@@ -61,8 +61,8 @@ def difference(before: Finding, after: Finding) -> str:
         was, now = before.evidence.get(name), after.evidence.get(name)
         if was != now:
             changes.append(f"{name.replace('_', ' ')} {in_words(was)} → {in_words(now)}")
-    was_held = {holder.id: holder for holder in before.counterparts}
-    now_held = {holder.id: holder for holder in after.counterparts}
+    was_held = {(holder.forest, holder.id): holder for holder in before.counterparts}
+    now_held = {(holder.forest, holder.id): holder for holder in after.counterparts}
     changes += [f"{name_of(holder)} takes part" for id_, holder in now_held.items() if id_ not in was_held]
     changes += [f"{name_of(holder)} no longer takes part" for id_, holder in was_held.items() if id_ not in now_held]
     for id_ in was_held.keys() & now_held.keys():
@@ -73,11 +73,11 @@ def difference(before: Finding, after: Finding) -> str:
 
 
 def _facts(explained: Explained) -> Iterator[tuple[str, Text, Text]]:
-    names = {holder.id: name_of(holder) for holder in explained.finding.counterparts}
+    names = {(holder.forest, holder.id): name_of(holder) for holder in explained.finding.counterparts}
     contested = {name for holder in explained.finding.counterparts for name in holder.attributes}
     for origin, fact in explained.facts:
         text = Text()
-        text.append(names.get(fact.object_id, fact.object_id), style="bold")
+        text.append(names.get((origin.forest, fact.object_id), fact.object_id), style="bold")
         text.append_text(_change(fact, contested))
         yield rfc3339(fact.changed_ms or fact.ts_ms), _source(origin, fact), text
 

@@ -93,7 +93,7 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
             f"{prefix!r} is the start of {len(findings.latest)} ids, such as {', '.join(sorted(findings.latest)[:3])}"
         )
     [finding] = findings.latest.values()
-    facts, complete = read_facts(kafka, object_ids(finding))
+    facts, complete = read_facts(kafka, finding.tenant, objects_of(finding))
     events, every_event = read_events(kafka, names_of(finding))
     consequences = [
         each
@@ -103,17 +103,28 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
     return Explained(finding, history[finding.id], facts, complete, events, every_event, consequences)
 
 
-def object_ids(finding: Finding) -> frozenset[str]:
-    """The directory objects a finding speaks of: objectGUIDs and Entra object ids."""
-    ids = {holder.id for holder in finding.counterparts}
-    return frozenset(ids | {id_ for id_ in (finding.subject.object_guid, finding.subject.entra_id) if id_})
+def objects_of(finding: Finding) -> frozenset[tuple[str | None, str]]:
+    """The directory objects a finding speaks of: (forest, objectGUID), and (None, id) of Entra's.
+
+    Of an AD object whose forest the finding does not tell, too: of whatever forest.
+    """
+    known = {(holder.forest, holder.id) for holder in finding.counterparts}
+    subject = finding.subject
+    if subject.object_guid and subject.object_guid not in {id_ for _, id_ in known}:
+        known.add((finding.forest, subject.object_guid))
+    if subject.entra_id:
+        known.add((None, subject.entra_id))
+    return frozenset(known)
 
 
-def read_facts(kafka: KafkaSettings, ids: Collection[str]) -> tuple[list[tuple[Origin, Fact]], bool]:
-    """The facts about these objects, oldest first, from the latest records of their partitions.
+def read_facts(
+    kafka: KafkaSettings, tenant: str, objects: Collection[tuple[str | None, str]]
+) -> tuple[list[tuple[Origin, Fact]], bool]:
+    """The facts about these objects (forest, id), oldest first, from the latest records of their partitions.
 
     Also whether that was every record there is. Raises RetriableError where Kafka cannot be read.
     """
+    ids = {id_ for _, id_ in objects}
     if not ids:
         return [], True
     wanted = [id_.encode() for id_ in ids]
@@ -132,7 +143,8 @@ def read_facts(kafka: KafkaSettings, ids: Collection[str]) -> tuple[list[tuple[O
             except InvalidRecordError:
                 continue
             for fact in chunk.facts:
-                if fact.object_id in ids:
+                named = {(chunk.origin.forest, fact.object_id), (None, fact.object_id)}
+                if chunk.origin.tenant == tenant and not named.isdisjoint(objects):
                     found[chunk.origin.name, fact.object_id, fact.seq] = (chunk.origin, fact)
     finally:
         reader.close()

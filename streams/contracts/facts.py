@@ -69,7 +69,8 @@ class LinkChange(msgspec.Struct, frozen=True, omit_defaults=True):
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One thing a source said about one object.
 
-    object_id:  objectGUID (dashed, lower case) or Entra object id: the record key.
+    object_id:  objectGUID (dashed, lower case; unique within its forest) or Entra object id. It chooses the partition:
+                of an id that several worlds have, all lie in one.
     kind:       None where a partial fact does not tell (DirSync gives objectClass only on creation).
     seq:        strictly increasing per source; equal only for a replay of the same fact.
     ts_ms:      when the source read it (ms since the epoch, UTC).

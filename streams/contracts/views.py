@@ -17,7 +17,7 @@ class Contribution(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """What one contributor says to one view. `body` None takes it back.
 
     view:        "<kind>/<tenant>/<key>"
-    contributor: unique within the view, e.g. "ad/<objectGUID>" or "entra/<id>"
+    contributor: unique within the view, e.g. "ad/<objectGUID>@<forest>" or "entra/<id>"
     seq:         last write wins per (view, contributor)
     changed_ms:  when the change behind it happened or was first read: the start of detection latency
     expires_ms:  when the view may forget it (an event is not a state); 0: never

@@ -48,9 +48,9 @@ class StandingLink(NamedTuple):
     since_ms: int
 
 
-def row_key(object_id: str, bucket: str) -> str:
+def row_key(state: ObjectState, bucket: str) -> str:
     """The key of one bucket of an object's links."""
-    return f"link/{object_id}/{bucket}"
+    return f"link/{state.identity if state.namesake else state.object_id}/{bucket}"
 
 
 def fold_links(state: ObjectState, buckets: list[str], fact: Fact, rows: Rows) -> tuple[list[str], dict[str, int]]:
@@ -67,7 +67,7 @@ def fold_links(state: ObjectState, buckets: list[str], fact: Fact, rows: Rows) -
                 by_bucket.setdefault(link.id[:2], []).append((attribute, link.id, stands, link.sid))
     replacing = fact.full or any(change.complete for change in fact.links.values())
     for bucket in sorted(set(by_bucket) | set(buckets if replacing else ())):
-        key = row_key(state.object_id, bucket)
+        key = row_key(state, bucket)
         raw = rows.get(key)
         row = decode(raw, LinkRow) if raw else LinkRow()
         _fold_row(row, state, fact, by_bucket.get(bucket, ()))
@@ -98,10 +98,10 @@ def _fold_row(row: LinkRow, state: ObjectState, fact: Fact, links: Iterable[tupl
             del known[far_end]
 
 
-def standing_links(object_id: str, buckets: Iterable[str], rows: Rows) -> Iterator[StandingLink]:
+def standing_links(state: ObjectState, buckets: Iterable[str], rows: Rows) -> Iterator[StandingLink]:
     """Every link that stands."""
     for bucket in buckets:
-        raw = rows.get(row_key(object_id, bucket))
+        raw = rows.get(row_key(state, bucket))
         if raw is None:
             continue
         for attribute, known in decode(raw, LinkRow).links.items():

@@ -159,19 +159,20 @@ def _views(
         for said in tenant_contributions(tenant):
             if not 0 < said.expires_ms <= now_ms:
                 entries[said.view][said.contributor] = Entry(said.changed_ms, said.body or {})
-    about: dict[str, list[Event]] = defaultdict(list)
+    about: dict[tuple[str, str, str], list[Event]] = defaultdict(list)
     for event in sorted(events, key=order_of):
         _note(contributions_of_event(event), entries, now_ms)
         logged = fact_of_event(event)
         if logged is not None:
-            about[logged[1].object_id].append(event)
+            about[logged[0].side, logged[0].tenant, logged[1].object_id].append(event)
     for item in objects:
-        state = msgspec.structs.replace(item.state, events=remembered({}, about.get(item.state.object_id, ())))
+        logged_of_it = about.get((item.state.side, item.state.tenant, item.state.object_id), ())
+        state = msgspec.structs.replace(item.state, events=remembered({}, logged_of_it))
         if item.links:
             state.member_counts = {"": sum(attribute == MEMBER for attribute, _ in item.links)}
         own_view = device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
-        if own_view is not None and state.object_id in about:
-            _note(words_of(own_view, remembered({}, about[state.object_id])), entries, now_ms)
+        if own_view is not None:
+            _note(words_of(own_view, state.events), entries, now_ms)
         scope = scopes.get(scope_name(state.tenant, state.forest), everything)
         for key, body in contributions_of(state, scope).items():
             if body.get("deleted") and state.changed_ms + remembered_ms(state) <= now_ms:
@@ -212,10 +213,10 @@ def _link(
     for link, left_ms in item.left_ms.items():
         gone = left_body(state, body, left_ms)
         if gone is not None and left_ms + LEFT_REMEMBERED_MS > now_ms:
-            entries[key_of(state.tenant, link[1])][f"{link[0]}/{state.object_id}"] = Entry(state.changed_ms, gone)
+            entries[key_of(state.tenant, link[1])][f"{link[0]}/{state.identity}"] = Entry(state.changed_ms, gone)
     for link in item.links:
         word = {**body, "since_ms": item.link_ms.get(link, state.changed_ms)} | ({"seq": _NEWEST} if ad else {})
-        entries[key_of(state.tenant, link[1])][f"{link[0]}/{state.object_id}"] = Entry(state.changed_ms, word)
+        entries[key_of(state.tenant, link[1])][f"{link[0]}/{state.identity}"] = Entry(state.changed_ms, word)
 
 
 def _note(said: Iterable[Contribution], entries: dict[str, dict[str, Entry]], now_ms: int) -> None:

@@ -51,24 +51,29 @@ class Projector:
         """
         key = state_key(fact.object_id)
         raw = rows.get(key)
-        before = decode(raw, ObjectState) if raw else new_state(origin, fact.object_id)
-        if before.forest is None:  # a log may name an object before its forest does
-            before = replace(before, forest=origin.forest)
-        after = fold(before, fact)
-        scope = self._scopes.get(scope_name(origin.tenant, after.forest), _EVERYTHING)
-        link_contributions = _link_contributions(before, after, fact, scope, rows)
-        contributions = _event_contributions(before, after)
-        # A group may begin to speak of its writeback because a log tells of it.
-        if fact.op is not Operation.LOGGED or after.kind is ObjectKind.GROUP:
-            contributions += self._object_contributions(before if raw else None, after, scope)
-        contributions += link_contributions
-        encoded = encode(after)
+        known = load_objects(raw)
+        contributions: list[Contribution] = []
+        for place in meant(known, origin, fact):
+            before = known[place]
+            known[place], said = self._apply(before, fact, rows)
+            contributions += said
+        encoded = encode(known[0] if len(known) == 1 else known)
         if encoded != raw:
             rows.put(key, encoded)
         return contributions
 
-    def _object_contributions(self, before: ObjectState | None, after: ObjectState, scope: Scope) -> list[Contribution]:
-        told = contributions_of(before, scope) if before is not None else {}
+    def _apply(self, before: ObjectState, fact: Fact, rows: Rows) -> tuple[ObjectState, list[Contribution]]:
+        after = fold(before, fact)
+        scope = self._scopes.get(scope_name(after.tenant, after.forest), _EVERYTHING)
+        link_contributions = _link_contributions(before, after, fact, scope, rows)
+        contributions = _event_contributions(before, after)
+        # A group may begin to speak of its writeback because a log tells of it.
+        if fact.op is not Operation.LOGGED or after.kind is ObjectKind.GROUP:
+            contributions += self._object_contributions(before, after, scope)
+        return after, contributions + link_contributions
+
+    def _object_contributions(self, before: ObjectState, after: ObjectState, scope: Scope) -> list[Contribution]:
+        told = contributions_of(before, scope)
         telling = contributions_of(after, scope)
         contributor = contributor_of(after)
         changes: list[tuple[str, dict[str, Any] | None]] = [(view, None) for view in told if view not in telling]
@@ -116,7 +121,7 @@ def _link_contributions(
         said.append(
             Contribution(
                 view=view,
-                contributor=f"{attribute}/{after.object_id}",
+                contributor=f"{attribute}/{after.identity}",
                 seq=after.seq,
                 changed_ms=after.changed_ms,
                 body=body,
@@ -133,7 +138,7 @@ def _link_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
 def _words(state: ObjectState, buckets: Iterable[str], rows: Rows) -> dict[tuple[str, str], dict[str, int]]:
     """(view of the far end, attribute) -> what is said there of this one link."""
     found: dict[tuple[str, str], dict[str, int]] = {}
-    for link in standing_links(state.object_id, buckets, rows):
+    for link in standing_links(state, buckets, rows):
         if state.side == "entra":
             found[membership_view_key(state.tenant, link.far_end), link.attribute] = {"since_ms": link.since_ms}
         elif link.sid:
@@ -160,5 +165,29 @@ def _own_view(state: ObjectState) -> str | None:
 
 
 def state_key(object_id: str) -> str:
-    """The key of an object's state row."""
+    """The key of the row of what goes by one id: nearly always one object."""
     return f"object/{object_id}"
+
+
+def load_objects(raw: bytes | None) -> list[ObjectState]:
+    """The objects that go by one id, each of another forest or tenant. Raises InvalidRecordError."""
+    found: ObjectState | list[ObjectState] = decode(raw, ObjectState | list[ObjectState]) if raw else []  # type: ignore[arg-type]
+    return [found] if isinstance(found, ObjectState) else found
+
+
+def meant(known: list[ObjectState], origin: Origin, fact: Fact) -> list[int]:
+    """The places in `known` of those that a fact is about; one that it is the first to speak of is put there.
+
+    A GUID is unique within its forest: a cloned machine or a restored directory brings it a second time. A log knows
+    the tenant and not the forest: it means every object of that id, and may name it before its forest does.
+    """
+    own = [place for place, state in enumerate(known) if state.tenant == origin.tenant]
+    if origin.forest is not None or not own:
+        same = [place for place in own if known[place].forest in (origin.forest, None)]
+        if not same:
+            new = replace(new_state(origin, fact.object_id), namesake=bool(known))
+            known.append(replace(new, events=known[own[0]].events) if own else new)
+            return [len(known) - 1]
+        own = same[:1]
+        known[own[0]] = replace(known[own[0]], forest=origin.forest)
+    return own

@@ -16,6 +16,9 @@ from streams.views.view import Entry
 # How long a retraction is remembered, so that a word overtaken by it on the way cannot come back.
 RETRACTION_MEMORY_MS = 600_000
 
+_OF_AD = ("ad/", "member/", "manager/")
+"""How contributors begin that are named by an AD object."""
+
 
 class ViewRow(msgspec.Struct, omit_defaults=True):
     """A view as stored.
@@ -38,14 +41,31 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
 
     def take(self, item: Contribution, now_ms: int) -> bool:
         """Let a contributor have its word; False if a newer one of its own stands."""
-        before = self.entries.get(item.contributor)
+        name = self._name(item)
+        before = self.entries.get(name)
         if before is not None and item.seq < before[0]:
             return False
         if item.body is not None:
-            self.entries[item.contributor] = (item.seq, item.changed_ms, item.body, item.expires_ms)
+            self.entries[name] = (item.seq, item.changed_ms, item.body, item.expires_ms)
         elif before is None or before[2] is not None:
-            self.entries[item.contributor] = (item.seq, item.changed_ms, None, now_ms + RETRACTION_MEMORY_MS)
+            self.entries[name] = (item.seq, item.changed_ms, None, now_ms + RETRACTION_MEMORY_MS)
         return True
+
+    def _name(self, item: Contribution) -> str:
+        """The contributor. Older versions named objects of AD without their forest: such a word, stored here or on its
+        way, is of the forest that stands in it.
+        """
+        if not item.contributor.startswith(_OF_AD):
+            return item.contributor
+        plain, _, forest = item.contributor.partition("@")
+        forest = forest or _forest_in(item.body)
+        if not forest:
+            return item.contributor
+        name, stored = f"{plain}@{forest}", self.entries.get(plain)
+        if stored is not None and _forest_in(stored[2]) in ("", forest):
+            del self.entries[plain]
+            self.entries.setdefault(name, stored)
+        return name
 
     def expire(self, now_ms: int) -> list[int]:
         """Drop what has expired (events, retractions). Returns when the rest will (ms)."""
@@ -78,6 +98,12 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
     def is_empty(self) -> bool:
         """Whether nothing is left to remember."""
         return not (self.entries or self.findings or self.derived or self.counts)
+
+
+def _forest_in(body: dict[str, Any] | None) -> str:
+    """The forest of the party in a contribution's body; "" where it names none."""
+    party = (body or {}).get("party")
+    return str(party.get("forest", "")) if isinstance(party, dict) else ""
 
 
 def load_view(key: str, rows: Rows) -> ViewRow:

@@ -1,6 +1,6 @@
 """The address view: who claims one address, on either side.
 
-Key: address/<tenant>/<folded address>. Contributors: "ad/<objectGUID>", "entra/<object id>", and
+Key: address/<tenant>/<folded address>. Contributors: "ad/<AD object>", "entra/<object id>", and
 "link/<object view>" for contested addresses: whether an AD claimant has a cloud counterpart yet; and
 "probe/<object view>" of object views that might propose the address; "event/<id>" of steps of a password operation
 that name their user by nothing but the address.
@@ -148,9 +148,10 @@ class AddressView:
         return claimant.party.forest or next((other.party.forest for other in own or self.ad), None)
 
     def holders(self, roles: Mapping[str, str]) -> tuple[Holder, ...]:
-        """Everyone on either side, with the role that a rule gives them by id."""
+        """Everyone on either side, with the role that a rule gives them by identity."""
         return tuple(
-            claimant.party.holder(roles.get(claimant.party.id), claimant.attributes) for claimant in self.claimants
+            claimant.party.holder(roles.get(claimant.party.identity), claimant.attributes)
+            for claimant in self.claimants
         )
 
     def subject(self, claimant: Claimant) -> Subject:
@@ -171,7 +172,7 @@ class AddressView:
         if user is not None:
             told += [Derived(user, f"{EVENT}{event.id}", msgspec.to_builtins(event)) for event in self.steps]
         ad = self.ad
-        parties = {claimant.party.id for claimant in ad} | {claimant.party.id for claimant in self.entra}
+        parties = {claimant.party.identity for claimant in (*ad, *self.entra)}
         if not ad or len(parties) < 2 or (len(parties) == 2 and len(ad) == 1 and self._settled(ad[0])):
             return told
         return told + [

@@ -29,8 +29,8 @@ _WATCHED_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)
 
 
 def contributor_of(state: ObjectState) -> str:
-    """The name under which an object speaks in every view."""
-    return f"{state.side}/{state.object_id}"
+    """The name under which an object speaks in every view: "ad/<objectGUID>@<forest>" or "entra/<id>"."""
+    return f"{state.side}/{state.identity}"
 
 
 def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:

@@ -1,9 +1,10 @@
 """The device view: one computer on its way from AD to a hybrid joined device, stage by stage.
 
-Key: device/<tenant>/<objectGUID>; the device in Entra carries that GUID as deviceId. Contributors: "ad/<objectGUID>"
-and "entra/<object id>" of every device with trust type ServerAd. Deleted ones go on speaking for REMEMBERED_MS,
-with "deleted" set: that a registered device was there before is what tells re-pended from pending.
-A ServerAd device without deviceId meets nobody: the SID (the second key) is not tried.
+Key: device/<tenant>/<objectGUID>; the device in Entra carries that GUID as deviceId. Contributors: "ad/<AD object>",
+several only where a cloned computer brings its GUID into another forest, and "entra/<object id>" of every device with
+trust type ServerAd. Deleted ones go on speaking for REMEMBERED_MS, with "deleted" set: that a registered device was
+there before is what tells re-pended from pending. A ServerAd device without deviceId meets nobody: the SID (the second
+key) is not tried.
 
 Source: Microsoft, "How Microsoft Entra device registration works" and "Pending devices in Microsoft Entra ID".
 """
@@ -81,7 +82,10 @@ class CloudDevice:
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """A computer and its devices. `deleted`, `computer_deleted`: what was there before; `events`: what logs tell."""
+    """A computer and its devices. `deleted`, `computer_deleted`: what was there before; `events`: what logs tell.
+
+    computer:  of several, one that is in scope. namesakes: the others, in forests of their own.
+    """
 
     key: str
     tenant: str
@@ -91,6 +95,7 @@ class DeviceView:
     deleted: tuple[CloudDevice, ...]
     changed_ms: int
     events: tuple[Event, ...] = ()
+    namesakes: tuple[Computer, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -114,6 +119,7 @@ class DeviceView:
                 (dead if gone else living).append(computer_from(entry, party))
             else:
                 (deleted if gone else devices).append(_cloud_device(entry, party, signed_in_ms))
+        living.sort(key=lambda each: (not each.party.in_scope, each.party.identity))
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -123,6 +129,7 @@ class DeviceView:
             deleted=tuple(deleted),
             changed_ms=latest(entries),
             events=events,
+            namesakes=tuple(living[1:]),
         )
 
     @property

@@ -1,6 +1,6 @@
 """The host view: every Windows device in Entra that goes by one name, and the AD computers of that name.
 
-Key: host/<tenant>/<folded name>. Contributors: "ad/<objectGUID>", "entra/<object id>", and the events of the
+Key: host/<tenant>/<folded name>. Contributors: "ad/<AD object>", "entra/<object id>", and the events of the
 computer's own log. Telephones are left out:
 thousands are called "iPhone".
 """

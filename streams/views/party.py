@@ -8,7 +8,7 @@ from typing import Any
 
 from streams.contracts.finding import Holder, Subject
 from streams.contracts.identity import immutable_id_of_guid
-from streams.views.state import ObjectState
+from streams.views.state import ObjectState, identity_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ class Party:
     def in_scope(self) -> bool:
         """An AD object that synchronisation exports."""
         return self.side == "ad" and self.out_of_scope is None
+
+    @property
+    def identity(self) -> str:
+        """What tells it from every other party: an `id` is unique within its forest only."""
+        return identity_of(self.id, self.forest)
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from streams.hygiene.check import check
@@ -30,12 +31,17 @@ _CLASS_OF_KIND = {"user": "user", "group": "group", "contact": "contact"}
 
 
 class HolderOfValue(NamedTuple):
-    """Who holds a value: `name` is its DN, or what people call it."""
+    """Who holds a value: `name` is its DN, or what people call it. forest: "" in Entra."""
 
     id: str
     name: str
     side: str = ""
     kind: str = ""
+    forest: str = ""
+
+    def is_one_of(self, parties: Iterable[Party]) -> bool:
+        """Whether it is one of these. A word of an older version names no forest."""
+        return any(party.id == self.id and self.forest in ("", party.forest or "") for party in parties)
 
 
 def directory_object(party: Party, attributes: Mapping[str, Any]) -> DirectoryObject:
@@ -99,8 +105,9 @@ def questions(key: str, tenant: str, sides: Iterable[tuple[Party, Mapping[str, A
 
 def answers(key: str, askers: Iterable[str], holders: Iterable[Party]) -> list[Derived]:
     """What the view of a value tells those who ask about it; nothing while nobody holds it."""
-    named = [[party.id, party.distinguished_name or party.name, party.side, party.kind] for party in holders][
-        :_MOST_NAMED
+    named = [
+        [party.id, party.distinguished_name or party.name, party.side, party.kind, party.forest or ""]
+        for party in islice(holders, _MOST_NAMED)
     ]
     return [Derived(asker, HELD + key, {"holders": named}) for asker in askers] if named else []
 

@@ -2,7 +2,7 @@
 hold it.
 
 Key: reference/<tenant>/<SID>: the one name that a link's far end, the AD object and the Entra object all know.
-Contributors: "ad/<objectGUID>" and "entra/<id>" of the principal itself, "<attribute>/<objectGUID>" of referrers and of
+Contributors: "ad/<AD object>" and "entra/<id>" of the principal itself, "<attribute>/<AD object>" of referrers and of
 groups that have let it go, and "cloud/<id>/<SID>" of synchronised groups, told by its membership view.
 
 Deleting a member in AD is silent for the group, so a referrer's word counts only while the principal lives;
@@ -96,9 +96,10 @@ class ReferenceView:
         ad: list[Party] = []
         entra: list[Party] = []
         referrers: list[Referrer] = []
-        ad_changed_ms = restored_seq = since_ms = 0
+        ad_changed_ms = since_ms = 0
+        restored: dict[str | None, int] = {}  # by forest: numbers of two sources do not compare
         cloud, let_go = Memberships(), Memberships()
-        copies: list[tuple[str, int]] = []
+        copies: list[tuple[str, str | None, int]] = []
         for contributor, entry in sorted(entries.items()):
             attribute = contributor.partition("/")[0]
             if attribute == "cloud":
@@ -109,7 +110,8 @@ class ReferenceView:
                 continue
             if "copy_of" in entry.body:
                 if attribute == "member":
-                    copies.append((entry.body["copy_of"], int(entry.body["seq"])))
+                    forest = entry.body["party"].get("forest")
+                    copies.append((entry.body["copy_of"], forest, int(entry.body["seq"])))
                 continue
             party = party_from(entry.body["party"])
             if attribute in ("ad", "entra"):
@@ -119,11 +121,11 @@ class ReferenceView:
             elif attribute == "ad":
                 ad.append(party)
                 ad_changed_ms = max(ad_changed_ms, entry.changed_ms)
-                restored_seq = max(restored_seq, int(entry.body.get("restored_seq", 0)))
+                restored[party.forest] = max(restored.get(party.forest, 0), int(entry.body.get("restored_seq", 0)))
             else:
                 link_ms = int(entry.body.get("since_ms", 0))
                 referrers.append(Referrer(party, attribute, int(entry.body["seq"]), entry.changed_ms, link_ms))
-        referrers = [referrer for referrer in referrers if referrer.seq > restored_seq]
+        referrers = [each for each in referrers if each.seq > restored.get(each.party.forest, 0)]
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -135,17 +137,25 @@ class ReferenceView:
             since_ms=since_ms,
             cloud=cloud,
             let_go=let_go,
-            copies=frozenset(name for name, seq in copies if seq > restored_seq),
+            copies=frozenset(name for name, forest, seq in copies if seq > restored.get(forest, 0)),
         )
+
+    @property
+    def principal(self) -> Party | None:
+        """The AD object behind the SID; of several (a cloned domain has the same) the only one in scope, else None."""
+        chosen = [party for party in self.ad if party.in_scope] if len(self.ad) > 1 else self.ad
+        return chosen[0] if len(chosen) == 1 else None
 
     def derived(self) -> Iterable[Derived]:
         """Tell each group that has the principal on one side only; both sides of the principal must stand."""
-        if len(self.ad) != 1 or len(self.entra) != 1:
+        member = self.principal
+        if member is None or len(self.entra) != 1:
             return
-        member = self.ad[0]
         if not member.in_scope or member.kind != self.entra[0].kind:
             return
-        ours = {referrer.group: referrer for referrer in self.referrers if referrer.group is not None}
+        # Of two groups of one SID, as two copies of a domain have them, the one of the member's own forest.
+        referrers = sorted(self.referrers, key=lambda referrer: referrer.party.forest == member.forest)
+        ours = {referrer.group: referrer for referrer in referrers if referrer.group is not None}
         for sid, referrer in sorted(ours.items()):
             # A member from another forest stands there as a foreign principal: how engines treat it differs.
             if sid not in self.cloud.held and referrer.party.forest == member.forest:

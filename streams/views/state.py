@@ -35,6 +35,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     link_buckets: which link rows of this object exist (see engine.links).
     member_counts: link row -> how many members stand in it; rows without any are left out.
     links_base: linked attribute ("*": any other) -> seq of the newest complete statement of its links.
+    namesake: another world knew this id first; only the names of rows tell (engine.links).
     has_members: of a group, whether its newest word on members leaves it any; None: unknown, as after a removal, which
                 may have been the last one. members_seq: the seq of that word.
     """
@@ -61,8 +62,14 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     link_buckets: list[str] = []
     member_counts: dict[str, int] = {}
     links_base: dict[str, int] = {}
+    namesake: bool = False
     has_members: bool | None = None
     members_seq: int = 0
+
+    @property
+    def identity(self) -> str:
+        """Its name among all objects of a tenant: a GUID is unique within its forest only."""
+        return identity_of(self.object_id, self.forest)
 
     def text(self, name: str) -> str | None:
         """A single-valued attribute as text; None if it is unset or empty."""
@@ -75,6 +82,11 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
         if isinstance(value, str):
             return [value]
         return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def identity_of(object_id: str, forest: str | None) -> str:
+    """The name of an AD object among those of all forests: "<objectGUID>@<forest>"; of an Entra object its id."""
+    return f"{object_id}@{forest}" if forest else object_id
 
 
 def new_state(origin: Origin, object_id: str) -> ObjectState:

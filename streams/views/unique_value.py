@@ -1,7 +1,7 @@
 """The unique-value view: which AD objects hold one value of an attribute that must be unique, and is no address.
 
 Key: value/<tenant>/<attribute>/<folded value>, for mailNickname, targetAddress, and the sAMAccountName of users
-without userPrincipalName (who sign in by it). Contributors: "ad/<objectGUID>", and
+without userPrincipalName (who sign in by it). Contributors: "ad/<AD object>", and
 "probe/<object view>" of object views that might propose the value.
 Source: Microsoft, "Prepare for directory synchronization to Microsoft 365", section 2.
 """

@@ -1,6 +1,6 @@
 """What the cloud writes back into AD: one group or one device, and its copy there.
 
-Keys: written_group/<tenant>/<Entra object id>, written_device/<tenant>/<deviceId>. Contributors: "ad/<objectGUID>" of
+Keys: written_group/<tenant>/<Entra object id>, written_device/<tenant>/<deviceId>. Contributors: "ad/<AD object>" of
 each copy (it names its original), "entra/<id>" of the original, provisioning events of Cloud Sync about a group,
 and "member_drift/<forest>/<part>": who is in the original and not in the copy.
 

@@ -10,12 +10,11 @@ from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES
 from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
-from streams.engine.projector import state_key
+from streams.engine.projector import load_objects, state_key
 from streams.engine.view_row import ViewRow
 from streams.runtime.clock import now_ms
 from streams.views.contributions import contributions_of, contributor_of
 from streams.views.scope import Scope
-from streams.views.state import ObjectState
 from tests.e2e.worker_rig import WorkerRig, wait_until
 from tests.support.pipeline import TENANT
 from tests.support.random_directory import RandomDirectories
@@ -70,8 +69,8 @@ def state_faults(rig: WorkerRig, world: RandomDirectories) -> list[str]:
         for view, body in contributions_of(state, Scope()).items():
             if not view.startswith("reference/"):  # those also tell when the object was last restored
                 words.setdefault(view, {})[contributor_of(state)] = body
-        raw = objects.get(state_key(state.object_id))
-        kept = decode(raw, ObjectState) if raw else None
+        rows = load_objects(objects.get(state_key(state.object_id)))
+        kept = next((each for each in rows if each.forest == state.forest), None)
         set_now = {name: value for name, value in kept.attributes.items() if value is not None} if kept else None
         if set_now != state.attributes or kept is None or not kept.alive:
             faults.append(f"object {state.side}/{state.object_id}: kept {kept}, is {state.attributes}")

@@ -15,7 +15,7 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
 from streams.engine.oracle import DirectoryObject
 from streams.views.state import ObjectState
-from tests.support.cases import START_MS, guid_of, sid_of
+from tests.support.cases import AD2, START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA
 
 ADDRESSES = [f"a{number}@contoso.com" for number in range(6)]
@@ -52,6 +52,7 @@ class _Object:
 class RandomDirectories:
     """A seeded history. `facts`: (origin, fact) in the order they happened.
 
+    Now and then an object stands in a second forest, too, under the same GUID and SID: somebody has cloned a domain.
     groups: more of them, mostly synchronised, and more that come and go in them.
     pace_ms: between two facts.
     """
@@ -66,14 +67,19 @@ class RandomDirectories:
         self._seq = START_MS << 12
         self.now_ms = START_MS
         self._ad: dict[str, _Object] = {}
+        self._clones: dict[str, _Object] = {}
         self._entra: dict[str, _Object] = {}
+        self._worlds = ((AD, self._ad), (AD2, self._clones), (ENTRA, self._entra))
 
     def run(self, steps: int, names: int = 6) -> RandomDirectories:
         """Let `steps` things happen to at most `names` objects a side."""
         for _ in range(steps):
             name = f"n{self._random.randrange(names)}"
             if self._random.random() < 0.6:
-                self._ad_step(name)
+                if name in self._ad and self._random.random() < (0.04 if self.groups else 0.12):
+                    self._clone_step(name)
+                else:
+                    self._ad_step(name)
             else:
                 self._entra_step(name)
         return self
@@ -81,16 +87,17 @@ class RandomDirectories:
     def final(self) -> list[DirectoryObject]:
         """What has been told of, complete, the dead included: views remember those of AD and what can be restored."""
         found = []
-        for origin, objects in ((AD, self._ad), (ENTRA, self._entra)):
+        for origin, objects in self._worlds:
             for name, item in objects.items():
-                if item.alive or origin is AD or item.attributes.get("@removed"):
+                if item.alive or origin.side == "ad" or item.attributes.get("@removed"):
                     state = ObjectState(
                         object_id=guid_of(name), side=origin.side, tenant=origin.tenant, forest=origin.forest,
                         kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=item.changed_ms,
                         first_ms=item.first_ms, created_ms=item.created_ms, changed=item.changed,
                         revived_ms=item.revived_ms,
                     )  # fmt: skip
-                    alive = {far for far in item.links if far not in self._ad or self._ad[far].alive}
+                    ours = objects if origin.side == "ad" else {}  # a group of the cloud is told of the dead
+                    alive = {far for far in item.links if far not in ours or ours[far].alive}
                     far_ends = item.links | item.link_ms.keys() | item.left_ms.keys()
                     end = {far: self._end(origin, far) for far in far_ends}
                     found.append(
@@ -105,14 +112,15 @@ class RandomDirectories:
 
     @staticmethod
     def _end(origin: Origin, far: str) -> tuple[str, str]:
-        return ("member", sid_of(far)) if origin is AD else ("members", guid_of(far))
+        return ("member", sid_of(far)) if origin.side == "ad" else ("members", guid_of(far))
 
     def _emit(self, origin: Origin, name: str, op: Operation, **rest: Any) -> None:
         self._seq += 1 << 12
         self.now_ms += self.pace_ms
-        fact = Fact(op=op, object_id=guid_of(name), seq=self._seq, ts_ms=self.now_ms, **rest)
+        seq = self._seq + (1 << 50) * (origin is AD2)  # numbers of two sources do not compare
+        fact = Fact(op=op, object_id=guid_of(name), seq=seq, ts_ms=self.now_ms, **rest)
         self.facts.append((origin, fact))
-        item = (self._ad if origin is AD else self._entra)[name]
+        item = next(objects for world, objects in self._worlds if world is origin)[name]
         item.changed_ms = self.now_ms
         item.first_ms = item.first_ms or self.now_ms
         item.created_ms = self.now_ms if op is Operation.CREATED else item.created_ms
@@ -177,6 +185,26 @@ class RandomDirectories:
                 value = self._random.choice([None, *ADDRESSES])
             self._set(AD, name, item, attribute, value)
 
+    def _clone_step(self, name: str) -> None:
+        """The copy of an object in the second forest: it comes, changes, goes, comes back."""
+        chance, item, objects = self._random.random(), self._clones.get(name), self._clones
+        if item is None:
+            ours = self._ad[name]
+            item = objects[name] = _Object(ours.kind, dict(ours.attributes))
+            self._emit(AD2, name, Operation.READ, kind=item.kind, full=True, attributes=dict(item.attributes))
+        elif not item.alive:
+            item.alive = True
+            self._emit(AD2, name, Operation.RESTORED, links={"member": LinkChange(complete=True)})
+            item.revived_ms = self.now_ms
+        elif chance < 0.3 and not item.links and not any(name in other.links for other in objects.values()):
+            item.alive = False
+            self._emit(AD2, name, Operation.DELETED)
+        elif chance < 0.6 and item.kind is ObjectKind.GROUP:
+            self._relink(AD2, name, item, objects)
+        else:
+            attribute = self._random.choice(["mail", "userPrincipalName", "displayName"])
+            self._set(AD2, name, item, attribute, self._random.choice(ADDRESSES))
+
     def _relink(self, origin: Origin, name: str, item: _Object, objects: dict[str, _Object]) -> None:
         """Somebody joins a group, or leaves it."""
         others = [other for other, found in objects.items() if found.alive and other != name] or [name]
@@ -195,7 +223,7 @@ class RandomDirectories:
             item.link_ms[far] = self.now_ms
             item.left_ms.pop(far, None)
         else:
-            self._left(item, far)
+            self._left(item, far, origin)
 
     def _mirror(self, cloud: str, item: _Object, ours: _Object) -> None:
         """The engine exports a group's members; or Graph shows them all once more."""
@@ -213,17 +241,17 @@ class RandomDirectories:
         for far in left:
             self._left(item, far)
 
-    def _left(self, item: _Object, far: str) -> None:
+    def _left(self, item: _Object, far: str, origin: Origin = ENTRA) -> None:
         """A group says so only while it takes part in synchronisation."""
         item.link_ms.pop(far, None)
         attributes = item.attributes
-        outside = OUS[1] in attributes.get("distinguishedName", "")
+        outside = origin is AD and OUS[1] in attributes.get("distinguishedName", "")  # the other forest has no scope
         if not outside and ("objectSid" in attributes or attributes.get("onPremisesSyncEnabled")):
             item.left_ms[far] = self.now_ms
 
     @staticmethod
     def _link(origin: Origin, far: str) -> Link:
-        return Link(guid_of(far), sid_of(far)) if origin is AD else Link(guid_of(far))
+        return Link(guid_of(far), sid_of(far)) if origin.side == "ad" else Link(guid_of(far))
 
     def _set(self, origin: Origin, name: str, item: _Object, attribute: str, value: Any) -> None:
         news = item.attributes.get(attribute) != value
@@ -236,7 +264,7 @@ class RandomDirectories:
             self._emit(origin, name, Operation.READ, kind=item.kind, full=True, attributes=dict(item.attributes),
                        links={self._end(origin, name)[0]: links})  # fmt: skip
             for far in item.stale:
-                self._left(item, far)
+                self._left(item, far, origin)
             item.stale.clear()
         else:
             self._emit(origin, name, Operation.UPDATED, attributes={attribute: value})

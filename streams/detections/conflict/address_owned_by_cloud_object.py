@@ -80,8 +80,8 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         },
         counterparts=view.holders(
             {
-                owner.party.id: "keeps" if forecast != "soft_match" else "taken_over",
-                claimant.party.id: _FATES.get(forecast, "would_be_quarantined"),
+                owner.party.identity: "keeps" if forecast != "soft_match" else "taken_over",
+                claimant.party.identity: _FATES.get(forecast, "would_be_quarantined"),
             }
         ),
     )

@@ -48,10 +48,10 @@ def _by_address(view: AddressView) -> Verdict | None:
     if not quarantined:
         return None
     first, first_error = quarantined[0]
-    roles = {claimant.party.id: "quarantined" for claimant, _ in quarantined}
+    roles = {claimant.party.identity: "quarantined" for claimant, _ in quarantined}
     for claimant in view.entra:
-        if claimant.party.id not in roles and claimant.holds:
-            roles[claimant.party.id] = "keeps"
+        if claimant.party.identity not in roles and claimant.holds:
+            roles[claimant.party.identity] = "keeps"
     return Verdict(
         summary=f"{view.address.folded} is quarantined for {first.party.name}",
         since_ms=min(time_in(error, "occurredDateTime", claimant.changed_ms) for claimant, error in quarantined),

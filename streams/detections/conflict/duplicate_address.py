@@ -39,12 +39,12 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         return None
     owner, certain = _owner(view, claimants)
     losers = [claimant for claimant in claimants if claimant is not owner]
-    roles = {loser.party.id: _fate(view, loser) for loser in losers}
+    roles = {loser.party.identity: _fate(view, loser) for loser in losers}
     if owner is not None:
-        roles[owner.party.id] = "keeps" if certain else "likely_keeps"
+        roles[owner.party.identity] = "keeps" if certain else "likely_keeps"
     for cloud in view.entra:
         if cloud.holds:
-            roles.setdefault(cloud.party.id, "holds")
+            roles.setdefault(cloud.party.identity, "holds")
     first = losers[0]
     return Verdict(
         summary=f"{view.address.folded} is claimed by {len(claimants)} objects in Active Directory; "
@@ -67,7 +67,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
 def _identity(claimant: Claimant) -> str:
     """Two users with one anchor are one identity in Entra: another detection's business."""
     party = claimant.party
-    return party.view if party.kind == "user" and party.view else party.id
+    return party.view if party.kind == "user" and party.view else party.identity
 
 
 def _owner(view: AddressView, claimants: list[Claimant]) -> tuple[Claimant | None, bool]:
@@ -78,7 +78,7 @@ def _owner(view: AddressView, claimants: list[Claimant]) -> tuple[Claimant | Non
             return claimant, True
     if any(cloud.holds for cloud in view.entra):
         return None, True  # another cloud object has it already
-    return min(claimants, key=lambda claimant: (claimant.party.created or "~", claimant.party.id)), False
+    return min(claimants, key=lambda claimant: (claimant.party.created or "~", claimant.party.identity)), False
 
 
 def _fate(view: AddressView, claimant: Claimant) -> str:

@@ -32,10 +32,8 @@ _NAMED = 50
 
 def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while a referenced AD object is out of scope, or in scope and absent for two sync cycles."""
-    if not view.referrers or len(view.ad) != 1 or view.entra:
-        return None
-    target = view.ad[0]
-    if target.out_of_scope in _EXPECTED:
+    target = view.principal
+    if not view.referrers or target is None or view.entra or target.out_of_scope in _EXPECTED:
         return None
     since_ms = max(view.ad_changed_ms, min(referrer.changed_ms for referrer in view.referrers))
     open_at_ms = since_ms

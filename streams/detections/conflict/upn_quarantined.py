@@ -38,10 +38,10 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         return None
     first = quarantined[0]
     since_ms = min(_occurred_ms(claimant) for claimant in quarantined)
-    roles = {claimant.party.id: "quarantined" for claimant in quarantined}
+    roles = {claimant.party.identity: "quarantined" for claimant in quarantined}
     for claimant in view.claimants:
-        if claimant.party.id not in roles and claimant.holds and claimant.party.side == "entra":
-            roles[claimant.party.id] = "keeps"
+        if claimant.party.identity not in roles and claimant.holds and claimant.party.side == "entra":
+            roles[claimant.party.identity] = "keeps"
     return Verdict(
         summary=f"{view.address.folded} is quarantined; {first.party.name} is what the user got instead",
         since_ms=since_ms,

@@ -68,8 +68,8 @@ def _of_address(view: AddressView) -> Verdict | None:
     if not left_out:
         return None
     first = left_out[0]
-    own = {first.party.id, *(each.party.id for each in view.entra if each.party.matches(first.party))}
-    others = [each for each in view.claimants if each.party.id not in own]
+    own = {first.party.identity, *(each.party.id for each in view.entra if each.party.matches(first.party))}
+    others = [each for each in view.claimants if each.party.identity not in own]
     in_ad = any(each.party.side == "ad" for each in others)
     conflict = f"conflict.{'duplicate_address' if in_ad else 'address_owned_by_cloud_object'}"
     holders = [HolderOfValue(each.party.id, each.party.distinguished_name or each.party.name) for each in others]
@@ -80,7 +80,9 @@ def _of_address(view: AddressView) -> Verdict | None:
         subject=view.subject(first),
         forest=first.party.forest,
         evidence=_evidence(refusal, holders),
-        counterparts=view.holders({first.party.id: "refused", **{each.party.id: "holds" for each in others}}),
+        counterparts=view.holders(
+            {first.party.identity: "refused", **{each.party.identity: "holds" for each in others}}
+        ),
         cause=finding_id(conflict, view.key) if others else None,
         explained_by=_OF_THE_ADDRESS,
     )
@@ -102,7 +104,14 @@ def _of_object(view: ObjectView) -> Verdict | None:
         counterparts=(
             side.party.holder("refused", [attribute] if attribute is not None else ()),
             *(
-                Holder(side=other.side, kind=other.kind, id=other.id, display_name=other.name, role="holds")
+                Holder(
+                    side=other.side,
+                    kind=other.kind,
+                    id=other.id,
+                    display_name=other.name,
+                    role="holds",
+                    forest=other.forest or None,
+                )
                 for other in others
                 if other.side
             ),
@@ -147,8 +156,8 @@ def _subject(view: ObjectView, refusal: Event) -> Side | None:
 
 def _others(view: ObjectView, refusal: Event) -> list[HolderOfValue]:
     """Who holds the refused value, the object itself and its own cloud object left out."""
-    own = {side.party.id for side in (*view.ad, *view.entra, *view.gone)}
-    return [holder for holder in view.held.get(value_view(refusal) or "", ()) if holder.id not in own]
+    own = [side.party for side in (*view.ad, *view.entra, *view.gone)]
+    return [holder for holder in view.held.get(value_view(refusal) or "", ()) if not holder.is_one_of(own)]
 
 
 def _cause(refusal: Event, others: Sequence[HolderOfValue]) -> str | None:

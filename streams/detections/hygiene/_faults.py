@@ -90,10 +90,10 @@ def _objects_at_fault(found: list[tuple[Side, Fault, Breach]]) -> tuple[Holder, 
     """All objects at fault where several stand under one key (two contacts with one address); else nothing."""
     attributes: dict[str, set[str]] = {}
     for side, fault, _ in found:
-        attributes.setdefault(side.party.id, set()).add(fault.attribute)
+        attributes.setdefault(side.party.identity, set()).add(fault.attribute)
     if len(attributes) < 2:
         return ()
-    parties = {side.party.id: side.party for side, _, _ in found}
+    parties = {side.party.identity: side.party for side, _, _ in found}
     return tuple(parties[holder].holder(attributes=names) for holder, names in attributes.items())
 
 
@@ -118,8 +118,8 @@ def _evidence(view: ObjectView, side: Side, fault: Fault, breach: Breach) -> dic
 def _held_by(view: ObjectView, side: Side, fault: Fault) -> list[str] | None:
     """Who holds the proposed value already, the object itself and its own cloud object left out."""
     key = fault.proposed_value and view_of_value(view.tenant, fault.attribute, fault.proposed_value)
-    own = {side.party.id, *(cloud.party.id for cloud in view.entra)}
-    return [holder.name for holder in view.held.get(key or "", ()) if holder.id not in own] or None
+    own = [side.party, *(cloud.party for cloud in view.entra)]
+    return [holder.name for holder in view.held.get(key or "", ()) if not holder.is_one_of(own)] or None
 
 
 @lru_cache(maxsize=64)

@@ -52,4 +52,4 @@ _RULES = {"mailNickname": "EN-NICK-DUP", "targetAddress": "EN-TA-DUP", "sAMAccou
 def _identity(holder: ValueHolder) -> str:
     """Two users with one anchor are one identity in Entra: conflict.duplicate_source_anchor's business."""
     party = holder.party
-    return party.view if party.kind == "user" and party.view else party.id
+    return party.view if party.kind == "user" and party.view else party.identity

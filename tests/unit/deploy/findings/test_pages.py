@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from deploy.finding_page import finding_page
 from deploy.finding_timeline import difference
 from deploy.findings_events import events_in_record, names_of
-from deploy.findings_source import Explained, object_ids
+from deploy.findings_source import Explained, objects_of
 from deploy.findings_table import age, findings_table, ordered
 from streams.contracts.codec import convert, encode
 from streams.contracts.events import Event, EventChunk
@@ -202,4 +202,17 @@ def test_an_opening_that_compaction_took_is_still_in_the_timeline() -> None:
 def test_the_objects_of_a_finding_are_its_holders_and_its_subject() -> None:
     one = finding(1)
 
-    assert object_ids(one) == {holder.id for holder in one.counterparts}
+    assert objects_of(one) == {(holder.forest, holder.id) for holder in one.counterparts}
+
+
+def test_of_two_forests_with_one_guid_each_change_has_its_own_name() -> None:
+    one = finding(1)
+    ours = one.counterparts[0]
+    copy = msgspec.structs.replace(ours, forest="lab.example", display_name="Copied Ann")
+    one = msgspec.structs.replace(one, counterparts=[ours, copy])
+    origin, said = fact("u", 1, mail="x@contoso.com")
+    theirs = msgspec.structs.replace(origin, name="ad/lab.example", forest="lab.example")
+
+    text = printed(finding_page(Explained(one, [one], [(theirs, said)], True), title="t", now_ms=START_MS + HOUR_MS))
+
+    assert "Copied Ann" in text[text.index("ad changed") :]

@@ -11,6 +11,7 @@ from streams.engine.links import LinkRow, StoredLink, row_key
 from streams.engine.projector import Projector
 from streams.engine.rows import MemoryRows
 from streams.views.membership import LEFT_REMEMBERED_MS
+from streams.views.state import ObjectState
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import ENTRA, TENANT
 
@@ -91,4 +92,5 @@ def test_who_is_added_anew_is_a_member_since_then() -> None:
 def test_rows_of_an_earlier_version_are_read() -> None:
     row = decode(b'{"links":{"member":{"x":[5,true,null],"y":[6,false,"S-1"]}}}', LinkRow)
     assert row.links["member"] == {"x": StoredLink(5, True), "y": StoredLink(6, False, "S-1")}
-    assert row_key("g", "ab") == "link/g/ab"
+    known = ObjectState(object_id="g", side="entra", tenant=TENANT)
+    assert row_key(known, "ab") == "link/g/ab"
