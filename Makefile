@@ -28,7 +28,8 @@ test: $(VENV)/.development parts ## Everything, against real parts: Kafka, Samba
 test-unit: $(VENV)/.development ## The tests that need no network and no other program
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
-soak: $(VENV)/.development parts ## What takes hours rather than minutes: a hundred rebalances
+soak: $(VENV)/.development parts ## What takes hours rather than minutes: lives, hostile records, rebalances by the hundred
+	$(BIN)/python -m tests.simulation --seeds 0-999
 	SYNCHEALTH_REBALANCES=100 $(BIN)/python -m pytest tests/e2e/test_rebalances.py $(ARGS)
 
 lint: $(VENV)/.development ## Style, types, and the direction of imports

@@ -56,7 +56,7 @@ class EvaluatePartition:
         self._sequence = HybridClock()
         self._reported: dict[tuple[str, str], None] = {}
         self.ticked_ms = 0
-        """`now_ms` of the latest tick that came back: the proof that this partition moves."""
+        """What the latest tick that came back had said: the proof that this partition moves."""
         views.restore(rows, latest_ms=now_ms() + CLOCK_SKEW_MS)
 
     @property
@@ -85,9 +85,10 @@ class EvaluatePartition:
         work = [(record, part) for record in records for part in _parts(record, outbox)]
         self._rows.prefetch(key for _, part in work for key in self._views.row_keys(part))
         for record, part in work:
-            self._apply(record, part, outbox)
             if isinstance(part, Tick):
-                self.ticked_ms = max(self.ticked_ms, part.now_ms)
+                self.ticked_ms = part.now_ms
+            part = record_in_time(part, arrival_ms(record), by_broker=record.arrived_ms is not None)
+            self._apply(record, part, outbox)
             await asyncio.sleep(0)
         await outbox.deliver()
         await self._rows.flush()
@@ -122,10 +123,11 @@ class EvaluatePartition:
         if isinstance(part, ContributionChunk):
             CONTRIBUTIONS.inc(len(part.items))
         outbox.findings(outcome.findings)
-        # Numbered by the wall clock at sending: the partition's own time falls back by a little when a
-        # worker dies (ticks are not kept), and a repeated word must not look older than the first telling.
-        outbox.contributions(replace(word, seq=self._sequence.next()) for word in outcome.contributions)
-        outbox.causes(replace(cause, seq=self._sequence.next()) for cause in outcome.causes)
+        # Numbered by the broker's time of the record that led to them: whoever reads it again says the same with the
+        # same number, and an owner whose clock is wrong says nothing that looks older, or newer for ever.
+        at_ms = now_ms() if record.arrived_ms is None else max(record.arrived_ms, self.clock_ms)
+        outbox.contributions(replace(word, seq=self._sequence.next(at_ms)) for word in outcome.contributions)
+        outbox.causes(replace(cause, seq=self._sequence.next(at_ms)) for cause in outcome.causes)
         for measure in outcome.measures:
             WAITS[measure.subject].labels(measure.tenant, measure.forest, measure.label).observe(measure.seconds)
         for fault in outcome.faults:
@@ -146,7 +148,6 @@ def _parts(record: Record, outbox: Outbox) -> Iterator[ViewRecord]:
     """The record in pieces small enough not to hold up the loop; a dead letter where it is not one of ours."""
     try:
         part: ViewRecord = decode(record.value, ViewRecord)  # type: ignore[arg-type]
-        part = record_in_time(part, arrival_ms(record), by_broker=record.arrived_ms is not None)
     except InvalidRecordError as error:
         outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
         return

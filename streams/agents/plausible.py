@@ -153,7 +153,7 @@ def watermark_in_time(mark: Watermark, arrived_ms: int) -> Watermark:
 def record_in_time(part: ViewRecord, arrived_ms: int, *, by_broker: bool = False) -> ViewRecord:
     """A record of the views topic that moves the partition's clock to no later than its arrival.
 
-    by_broker: the arrival is the broker's time, and so is the clock; only ticks may be a little ahead of it.
+    by_broker: the arrival is the broker's time, and so is the clock; only ticks may be a little off.
     """
     latest_ms = arrived_ms + CLOCK_SKEW_MS
     sent_ms = part.now_ms if isinstance(part, Tick) else part.sent_ms
@@ -172,10 +172,13 @@ def record_in_time(part: ViewRecord, arrived_ms: int, *, by_broker: bool = False
         tenant = tenant_in_time(part.tenant, arrived_ms)
         if tenant is not part.tenant:
             changes["tenant"] = tenant
-    if changes or sent_ms > latest_ms:
+    # A tick is sent when it is said: one of long before its arrival comes from a clock that was set back, which would
+    # hold up every deadline of the partition, and nobody would know.
+    is_late = by_broker and isinstance(part, Tick) and sent_ms < arrived_ms - CLOCK_SKEW_MS
+    if changes or sent_ms > latest_ms or is_late:
         _count("view_record", "streams")
     if isinstance(part, Tick):
-        return replace(part, now_ms=arrived_ms) if sent_ms > latest_ms else part
+        return replace(part, now_ms=arrived_ms) if sent_ms > latest_ms or is_late else part
     if by_broker or sent_ms > latest_ms:
         changes["sent_ms"] = arrived_ms
     return replace(part, **changes) if changes else part

@@ -23,7 +23,7 @@ class Sequence:
     def __init__(self, last: int = 0) -> None:
         self.last = last
 
-    def next(self) -> int:
-        """The next sequence number: milliseconds shifted by 12 bits, or one above the last."""
-        self.last = max(self.last + 1, now_ms() << 12)
+    def next(self, at_ms: int | None = None) -> int:
+        """The next sequence number: milliseconds (`at_ms`, else now) shifted by 12 bits, or one above the last."""
+        self.last = max(self.last + 1, (now_ms() if at_ms is None else at_ms) << 12)
         return self.last

@@ -104,17 +104,21 @@ def computer_from(entry: Entry, party: Party) -> Computer:
     lines = said.get("userCertificate")
     return Computer(
         party=party,
-        certificates=tuple(read_certificate(line) for line in lines) if isinstance(lines, list) else (),
+        certificates=tuple(read_certificate(str(line)) for line in lines) if isinstance(lines, list) else (),
         enabled=None if control is None else not control & _DISABLED,
         domain_controller=bool((control or 0) & (_DOMAIN_CONTROLLER | _READ_ONLY_CONTROLLER)),
-        operating_system=said.get("operatingSystem"),
-        operating_system_version=said.get("operatingSystemVersion"),
-        dns_host_name=said.get("dNSHostName"),
+        operating_system=_text(said.get("operatingSystem")),
+        operating_system_version=_text(said.get("operatingSystemVersion")),
+        dns_host_name=_text(said.get("dNSHostName")),
         password_set_ms=filetime_ms(said.get("pwdLastSet")),
         created_ms=time_in(said, "whenCreated", entry.changed_ms),
         expected=bool(entry.body.get("expected")),
         changed_ms=entry.changed_ms,
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 @lru_cache(maxsize=4096)  # every rule asks, and a fleet has few systems

@@ -26,6 +26,7 @@ class _Object:
     attributes: dict[str, Any]
     alive: bool = True
     changed_ms: int = START_MS
+    told: tuple[Any, ...] | None = None
 
 
 @dataclass
@@ -77,8 +78,11 @@ class RandomFleet:
         self._seq += 1 << 12
         self.now_ms += 1
         fact = Fact(op=op, object_id=guid_of(name), seq=self._seq, ts_ms=self.now_ms, **rest)
-        self._objects[name].changed_ms = self.now_ms
-        self.facts.append((self._objects[name].origin, fact))
+        item = self._objects[name]
+        news = (item.alive, dict(item.attributes))
+        if news != item.told:
+            item.changed_ms, item.told = self.now_ms, news
+        self.facts.append((item.origin, fact))
 
     def _tell_whole(self, name: str, op: Operation) -> None:
         item = self._objects[name]

@@ -48,6 +48,14 @@ def test_a_clock_that_is_a_little_fast_is_believed() -> None:
     assert record_in_time(part, NOW) is part
 
 
+def test_a_record_of_a_machine_that_was_set_back_moves_the_clock_to_its_arrival_at_the_broker() -> None:
+    partition, rows = ViewPartition((), EvaluatorOptions()), MemoryRows()
+    partition.apply(record_in_time(ContributionChunk(sent_ms=NOW - 86_400_000, items=[]), NOW, by_broker=True), rows)
+    assert partition.now_ms == NOW
+    backlog = Tick(now_ms=NOW - 86_400_000)  # who reads late without the broker's time knows nothing better
+    assert record_in_time(backlog, NOW) is backlog
+
+
 def test_a_stored_clock_of_the_future_is_not_taken_up() -> None:
     rows = MemoryRows()
     rows.put("~clock", b"%d" % IN_2099)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.contracts.facts import FOREST_KEYWORDS, ObjectKind
+from streams.contracts.facts import FOREST_KEYWORDS, Fact, ObjectKind, Operation
 from streams.contracts.times import rfc3339
 from streams.views.computer import supported_system
 from streams.views.contributions import contributions_of, contributor_of
@@ -16,6 +16,7 @@ from streams.views.host import HostView
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
 from streams.views.view import Entry
+from tests.support.pipeline import AD, Pipeline
 
 GUID = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
 NOW_MS = 1_790_000_000_000
@@ -184,3 +185,16 @@ def test_keywords_of_the_connection_point(
     assert (view.name, view.expected, view.read) == ("corp.local", True, True)
     assert (view.keywords is None) == (keywords is None)
     assert (view.tenant_ids, view.tenant_names) == (ids, names)
+
+
+@pytest.mark.parametrize("value", [17, True, 1.5, {"a": 1}, [3], [None], [{"a": 1}], [["x"]]], ids=str)
+@pytest.mark.parametrize("attribute", ["operatingSystem", "operatingSystemVersion", "userCertificate", "dNSHostName"])
+def test_a_value_of_another_type_costs_that_value(attribute: str, value: Any) -> None:
+    """And not the view, with all that its rules would say."""
+    pipeline = Pipeline()  # which lets no fault pass
+    fact = Fact(
+        op=Operation.READ, object_id=GUID, seq=1, ts_ms=NOW_MS, kind=ObjectKind.DEVICE, full=True,
+        attributes=computer().attributes | {attribute: value},
+    )  # fmt: skip
+    pipeline.feed(AD, [fact])
+    pipeline.tick(NOW_MS + 10 * DAY_MS)

@@ -1,0 +1,168 @@
+"""What happens to an organisation, step by step, and who tells of it: a source for AD, for Entra, and for logs."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from producers.sequence import last_number
+from producers.source import STREAMING, WATERMARK_S, Batch, Progress
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.events import Event, Log
+from streams.contracts.facts import Domain, Fact, Origin, TenantState, Watermark
+from streams.engine.oracle import DirectoryObject
+from streams.runtime.clock import Sequence, now_ms
+from streams.views.scope import Scope
+from tests.support.pipeline import AD, ENTRA, TENANT
+from tests.support.random_directory import RandomDirectories
+from tests.support.random_fleet import RandomFleet
+from tests.support.random_operations import RandomOperations
+
+LOGS = Origin(name="eventlog/servers", side="entra", tenant=TENANT)
+ORIGINS = (AD, ENTRA, LOGS)
+Word = Fact | Event | TenantState
+SCOPES = {
+    "directories": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"]),
+    "groups": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"]),
+    "fleet": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"], hybrid_join=True),
+    "operations": Scope(exclude_ous=["OU=Out,DC=corp"]),
+}
+
+
+class State(NamedTuple):
+    """Everything that is true after a step: per side, and what logs and readings have told."""
+
+    objects: dict[str, list[DirectoryObject]]
+    events: list[Event]
+    tenant: TenantState | None
+
+
+@dataclass
+class History:
+    """One organisation's life. `told[source]`: (step, word) in order. `states[step]`: what was true then."""
+
+    kind: str
+    seed: int
+    told: dict[str, list[tuple[int, Word]]] = field(default_factory=lambda: {each.name: [] for each in ORIGINS})
+    states: list[State] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._heard = 0
+        self._heard_events = 0
+        if self.kind in ("directories", "groups"):
+            self._world: Any = RandomDirectories(self.seed, groups=self.kind == "groups")
+        elif self.kind == "fleet":
+            self._world = RandomFleet(self.seed)
+        else:
+            self._world = RandomOperations(self.seed)
+        self.scopes = {"corp": SCOPES[self.kind]}
+        self._tenant: TenantState | None = None
+
+    @property
+    def now_ms(self) -> int:
+        """When the latest step was over."""
+        return int(self._world.now_ms)
+
+    def step(self, at_ms: int, steps: int = 1) -> None:
+        """Something happens, at this time."""
+        world = self._world
+        world.now_ms = max(world.now_ms, at_ms)
+        world.run(steps)
+        words: list[Any] = world.told[self._heard :] if self.kind == "operations" else world.facts[self._heard :]
+        self._heard += len(words)
+        if self.kind == "fleet":
+            news = world.events[self._heard_events :]
+            self._heard_events += len(news)
+            words = [*words, *news]
+        if not self.states and self.kind != "operations":
+            domains = [Domain("contoso.onmicrosoft.com", is_initial=True), Domain("contoso.com")]
+            state = TenantState(
+                tenant=TENANT, seq=1, ts_ms=at_ms, domains=domains, features={}, collected=True,
+                devices_collected=self.kind == "fleet",
+            )  # fmt: skip
+            words.append(state)
+        events = list(self.states[-1].events) if self.states else []
+        number = len(self.states)
+        for word in words:
+            if isinstance(word, TenantState):
+                self._tenant = word
+                self.told[ENTRA.name].append((number, word))
+            elif isinstance(word, Event):
+                events.append(word)
+                self.told[LOGS.name if word.log is Log.WINDOWS else ENTRA.name].append((number, word))
+            else:
+                origin, fact = word
+                self.told[origin.name].append((number, fact))
+        objects: dict[str, list[DirectoryObject]] = {"ad": [], "entra": []}
+        for item in copy.deepcopy(world.final()):
+            objects[item.state.side].append(item)
+        self.states.append(State(objects, events, self._tenant))
+
+
+class Teller:
+    """A source (producers.source.Source) over a history. After a restart it repeats what came after its position."""
+
+    def __init__(self, origin: Origin, history: History, chance: random.Random) -> None:
+        self.origin = origin
+        self.progress = Progress()
+        self.step = -1
+        """The latest step of which everything has been read."""
+        self._history = history
+        self._chance = chance
+        self._next = 0
+        self._sequence = Sequence()
+        self._marked_ms = 0
+
+    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+        saved = list(checkpoints)
+        self._sequence = Sequence(last_number(saved))
+        self._next = max((int(part.position["next"]) for part in saved), default=0)
+
+    def again(self) -> None:
+        """Read everything in full once more."""
+        self._next = 0
+        self.progress.phase = "resync"
+
+    def read(self) -> Batch:
+        words = self._history.told[self.origin.name]
+        first = self.progress.phase != STREAMING
+        until = len(words) if first or self._chance.random() < 0.7 else self._chance.randint(self._next, len(words))
+        batch = words[self._next : until]
+        self._next = until
+        self.step = words[until][0] - 1 if until < len(words) else len(self._history.states) - 1
+        self.progress.phase = STREAMING
+        said = [word for _, word in batch]
+        marks = []
+        # A tenant counts as read when its own state has been told, too.
+        whole = self.origin is AD or any(isinstance(word, TenantState) for _, word in words[:until])
+        if self.origin is not LOGS and whole and (said or now_ms() >= self._marked_ms + WATERMARK_S * 1000):
+            self._marked_ms = now_ms()
+            marks = [Watermark(origin=self.origin, read_ms=now_ms())]
+            if self.origin is ENTRA and self._history.kind == "fleet":
+                marks.append(Watermark(origin=self.origin, read_ms=now_ms(), part="devices"))
+        return Batch(
+            facts=[replace(word, seq=self._sequence.next()) for word in said if isinstance(word, Fact)],
+            events=[word for word in said if isinstance(word, Event)],
+            tenants=[replace(word, seq=self._sequence.next()) for word in said if isinstance(word, TenantState)],
+            watermarks=marks,
+            checkpoints=[self._position()] if said else [],
+        )
+
+    def _position(self) -> Checkpoint:
+        return Checkpoint(
+            source=self.origin.name, seq=self._sequence.last, ts_ms=now_ms(), position={"next": self._next}
+        )
+
+    def wait(self, timeout_s: float) -> None:
+        pass
+
+    def wake(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
