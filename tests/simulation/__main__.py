@@ -48,5 +48,5 @@ def main() -> int:
 
 if __name__ == "__main__":
     code = main()
-    sys.unraisablehook = lambda _: None  # of processes that were killed before they began
-    sys.exit(code)
+    sys.stdout.flush()
+    os._exit(code)  # what was killed before it began would complain at the exit of the interpreter

@@ -55,7 +55,7 @@ class History:
         self._heard = 0
         self._heard_events = 0
         if self.kind in ("directories", "groups"):
-            self._world: Any = RandomDirectories(self.seed, groups=self.kind == "groups")
+            self._world: Any = RandomDirectories(self.seed, groups=self.kind == "groups", in_time=True)
         elif self.kind == "fleet":
             self._world = RandomFleet(self.seed)
         else:

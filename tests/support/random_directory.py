@@ -55,11 +55,13 @@ class RandomDirectories:
     Now and then an object stands in a second forest, too, under the same GUID and SID: somebody has cloned a domain.
     groups: more of them, mostly synchronised, and more that come and go in them.
     pace_ms: between two facts.
+    in_time: nothing is told to have happened later than it is told.
     """
 
     seed: int
     groups: bool = False
     pace_ms: int = 1
+    in_time: bool = False
     facts: list[tuple[Origin, Fact]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -275,6 +277,8 @@ class RandomDirectories:
         """What the engine wrote of an AD object, as it is at the moment; sometimes nothing of it."""
         ours = self._ad.get(name)
         exported = self._random.choice(EXPORTS)
+        if exported == EXPORTS[-1] and self.in_time:
+            exported = rfc3339(self.now_ms)
         written: dict[str, Any] = {"onPremisesLastSyncDateTime": exported} if exported else {}
         if ours is None or self._random.random() < 0.3:
             return written
