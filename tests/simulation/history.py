@@ -18,13 +18,19 @@ from streams.contracts.facts import Domain, Fact, Origin, TenantState, Watermark
 from streams.engine.oracle import DirectoryObject
 from streams.runtime.clock import Sequence, now_ms
 from streams.views.scope import Scope
+from tests.support.cases import AD2
 from tests.support.pipeline import AD, ENTRA, TENANT
 from tests.support.random_directory import RandomDirectories
 from tests.support.random_fleet import RandomFleet
 from tests.support.random_operations import RandomOperations
 
 LOGS = Origin(name="eventlog/servers", side="entra", tenant=TENANT)
-ORIGINS = (AD, ENTRA, LOGS)
+ORIGINS = {
+    "directories": (AD, AD2, ENTRA, LOGS),
+    "groups": (AD, AD2, ENTRA, LOGS),
+    "fleet": (AD, ENTRA, LOGS),
+    "operations": (AD, ENTRA, LOGS),
+}
 Word = Fact | Event | TenantState
 SCOPES = {
     "directories": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"]),
@@ -35,7 +41,7 @@ SCOPES = {
 
 
 class State(NamedTuple):
-    """Everything that is true after a step: per side, and what logs and readings have told."""
+    """Everything that is true after a step: objects by their source, and what logs and readings have told."""
 
     objects: dict[str, list[DirectoryObject]]
     events: list[Event]
@@ -48,10 +54,12 @@ class History:
 
     kind: str
     seed: int
-    told: dict[str, list[tuple[int, Word]]] = field(default_factory=lambda: {each.name: [] for each in ORIGINS})
+    told: dict[str, list[tuple[int, Word]]] = field(default_factory=dict)
     states: list[State] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.origins = ORIGINS[self.kind]
+        self.told = {origin.name: [] for origin in self.origins}
         self._heard = 0
         self._heard_events = 0
         if self.kind in ("directories", "groups"):
@@ -98,9 +106,9 @@ class History:
             else:
                 origin, fact = word
                 self.told[origin.name].append((number, fact))
-        objects: dict[str, list[DirectoryObject]] = {"ad": [], "entra": []}
+        objects: dict[str, list[DirectoryObject]] = {origin.name: [] for origin in self.origins}
         for item in copy.deepcopy(world.final()):
-            objects[item.state.side].append(item)
+            objects[next(each.name for each in self.origins if each.forest == item.state.forest)].append(item)
         self.states.append(State(objects, events, self._tenant))
 
 
@@ -139,7 +147,7 @@ class Teller:
         said = [word for _, word in batch]
         marks = []
         # A tenant counts as read when its own state has been told, too.
-        whole = self.origin is AD or any(isinstance(word, TenantState) for _, word in words[:until])
+        whole = self.origin.side == "ad" or any(isinstance(word, TenantState) for _, word in words[:until])
         if self.origin is not LOGS and whole and (said or now_ms() >= self._marked_ms + WATERMARK_S * 1000):
             self._marked_ms = now_ms()
             marks = [Watermark(origin=self.origin, read_ms=now_ms())]

@@ -20,8 +20,8 @@ from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, FINDINGS
 from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
 from tests.simulation.broker import Broker, Stored
-from tests.simulation.history import ORIGINS, History
-from tests.support.pipeline import TENANT
+from tests.simulation.history import LOGS, History
+from tests.support.pipeline import ENTRA, TENANT
 
 LATE_S = 120.0
 """Freshness looks away for at most 60 s of a source and 30 s of the workers; a look may fall between two of them."""
@@ -54,11 +54,16 @@ class Judge:
     def expected(self, steps: tuple[int, ...], now_ms: int) -> dict[str, Finding]:
         """The oracle's findings."""
         if (steps, now_ms) not in self._answers:
-            ad, entra, logs = (self._history.states[step] if step >= 0 else None for step in steps)
+            known = {
+                origin.name: self._history.states[step]
+                for origin, step in zip(self._history.origins, steps, strict=True)
+                if step >= 0
+            }
+            entra, logs = known.get(ENTRA.name), known.get(LOGS.name)
             events = [event for event in (entra.events if entra else []) if event.log != "windows"]
             events += [event for event in (logs.events if logs else []) if event.log == "windows"]
             self._answers[steps, now_ms] = expected_findings(
-                [*(ad.objects["ad"] if ad else []), *(entra.objects["entra"] if entra else [])],
+                [item for name, state in known.items() for item in state.objects[name]],
                 {TENANT: entra.tenant} if entra and entra.tenant else {},
                 self._history.scopes, all_detections(), now_ms=now_ms, events=events,
             )  # fmt: skip
@@ -79,7 +84,7 @@ class Judge:
         now_ms = self._broker.loop.true_ms
         words = self._broker.newest(CHECKPOINTS.name)
         sources = []
-        for origin in ORIGINS:
+        for origin in self._history.origins:
             word = words.get(f"contact#{origin.name}".encode())
             heard = None
             if word is not None:
@@ -94,7 +99,7 @@ class Judge:
     def look(self) -> list[str]:
         """Whoever is told that everything is known sees what the oracle sees, or saw a moment ago."""
         now_ms = self._broker.loop.true_ms
-        if self.freshness().faults or not all(step >= 0 for step in self._moments[-1].steps[:2]):
+        if self.freshness().faults or min(self._moments[-1].steps) < 0:
             return []
         late_ms = int(LATE_S * 1000)
         answers = self._answers_since(now_ms - late_ms)
@@ -125,7 +130,7 @@ class Judge:
 
     def end(self, now_ms: int) -> list[str]:
         """When all is worked off: the oracle's findings, with the oracle's content."""
-        steps = (len(self._history.states) - 1,) * 3
+        steps = (len(self._history.states) - 1,) * len(self._history.origins)
         expected = self.expected(steps, now_ms)
         found = {key: finding for key, finding in self.findings().items() if finding.state is FindingState.OPEN}
         faults = [f"missed in the end: {_named(expected[key])}" for key in sorted(expected.keys() - found.keys())]

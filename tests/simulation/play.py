@@ -27,7 +27,7 @@ from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, ENTRA_CHANGES
 from streams.runtime.settings import KafkaSettings
 from tests.simulation.broker import COMPACTED, PARTITIONS, Broker, PlainProducer, Producer, Stored, reading
 from tests.simulation.group import SESSION_S, Group, Member, current
-from tests.simulation.history import ORIGINS, SCOPES, History, Teller
+from tests.simulation.history import SCOPES, History, Teller
 from tests.simulation.judge import Judge
 from tests.simulation.poison import poison
 from tests.simulation.virtual_time import VirtualLoop, bent_clocks
@@ -104,9 +104,10 @@ class Simulation:
         self._places: dict[int, Member] = {}
         self._tellers: dict[str, Teller] = {}
         self._runners: dict[str, Runner] = {}
-        self._told = dict.fromkeys((origin.name for origin in ORIGINS), -1)
+        self._told = dict.fromkeys((origin.name for origin in self._history.origins), -1)
         self._refused: list[tuple[str, int, Stored]] = []
         self._orders: set[str] = set()
+        """Sources that are to read everything again; an order stands until it was obeyed."""
         self._producer_left: int | None = None
         loop.set_task_factory(self._group.new_task)  # type: ignore[arg-type]
 
@@ -159,7 +160,7 @@ class Simulation:
         return [part for part in found if checkpoint_key(part).partition("#")[0] == name]
 
     def _start_source(self, name: str) -> None:
-        origin = next(each for each in ORIGINS if each.name == name)
+        origin = next(each for each in self._history.origins if each.name == name)
         self._tellers[name] = Teller(origin, self._history, self.chance)
         publisher = KafkaPublisher(
             KafkaSettings(partitions=PARTITIONS), name, chunk_facts=self.chance.choice([1, 5, 250])
@@ -264,11 +265,8 @@ class Simulation:
         if lost:
             self.story(f"{lost} records of {name} are lost before they were read")
             self._count("lost records")
-            self._resync("ad/corp" if name == AD_CHANGES.name else ORIGINS[1].name)
-
-    def _resync(self, source: str) -> None:
-        """The seam where an order to read again will go: it stands until the source has obeyed."""
-        self._orders.add(source)
+            side = "ad" if name == AD_CHANGES.name else "entra"
+            self._orders |= {origin.name for origin in self._history.origins if origin.side == side}
 
     # The whole
 
@@ -276,7 +274,7 @@ class Simulation:
         """Live, come to rest, and be judged."""
         self._trouble = 1.0
         self.story(f"{self._history.kind}, {self._steps} steps")
-        for origin in ORIGINS:
+        for origin in self._history.origins:
             self._start_source(origin.name)
         await self._live(self.chance.randrange(1, 10))
         for place in range(PLACES):
