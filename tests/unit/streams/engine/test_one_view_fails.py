@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Domain, Fact, ObjectKind, Operation, TenantState
+from streams.contracts.finding import Finding
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
 from streams.contracts.views import ContextUpdate, Contribution, Control
@@ -24,7 +26,7 @@ from streams.engine.failing import FIRST_AGAIN_MS, LAST_AGAIN_MS
 from streams.engine.oracle import expected_findings
 from streams.engine.outcome import Outcome
 from streams.engine.rows import MemoryRows
-from streams.engine.view_row import load_view, view_keys
+from streams.engine.view_row import ViewRow, load_view, view_keys
 from streams.views.directory_object import UserView
 from streams.views.scope import Scope
 from tests.support.cases import START_MS, guid_of, sid_of
@@ -62,12 +64,12 @@ def _user(name: str, seq: int = 1, **attributes: Any) -> Fact:
 
 
 class PickyRows(MemoryRows):
-    """Rows that do not take those of one view."""
+    """Rows that do not take those of some views."""
 
-    refused: str | None = None
+    refuses: Callable[[str], bool] = staticmethod(lambda key: False)
 
     def put(self, key: str, value: bytes | None) -> None:
-        if key == self.refused and value is not None:
+        if value is not None and self.refuses(key):
             raise InvalidRecordError("row_too_large", "the row is too large")
         super().put(key, value)
 
@@ -146,9 +148,9 @@ def _build(bench: Bench) -> Iterator[None]:
 @contextmanager
 def _store(bench: Bench) -> Iterator[None]:
     assert isinstance(bench.view_rows, PickyRows)
-    bench.view_rows.refused = BAD
+    bench.view_rows.refuses = lambda key: key == BAD
     yield
-    bench.view_rows.refused = None
+    del bench.view_rows.refuses
 
 
 PLACES = {
@@ -338,6 +340,94 @@ def test_faults_at_random_harm_nobody_and_leave_no_trace(seed: int, steps: int, 
     assert bench.partition.failing == 0
     fresh = _counted_afresh(bench)
     assert {name: number for name, number in bench.partition.census.items() if number} == fresh
+
+
+def _doomed(key: str, seed: int) -> bool:
+    return not key.startswith(("~", "tenant/")) and crc32(f"{seed}{key}".encode()) % 4 == 0
+
+
+@contextmanager
+def _failing_in(place: str, bench: Bench, seed: int) -> Iterator[None]:
+    """A quarter of all views fail there, whatever makes the partition look at them."""
+    assert isinstance(bench.view_rows, PickyRows)
+    with pytest.MonkeyPatch.context() as patch:
+        if place == "storing":
+            patch.setattr(bench.view_rows, "refuses", lambda key: _doomed(key, seed), raising=False)
+        elif place == "building":
+            sound_view = ViewRow.view
+            patch.setattr(ViewRow, "view", lambda row, key: _raise() if _doomed(key, seed) else sound_view(row, key))
+        else:
+            sound = getattr(view_evaluation, place)
+            patch.setattr(
+                view_evaluation, place,
+                lambda view, *rest, **named: _raise() if _doomed(view.key, seed) else sound(view, *rest, **named),
+            )  # fmt: skip
+        yield
+
+
+def _and_who_hears_of_them(doomed: set[str], bench: Bench) -> set[str]:
+    """The doomed views, those that they tell something, and so on."""
+    reached, waiting = set(doomed), list(doomed)
+    while waiting:
+        told = {word.partition("\0")[0] for word in load_view(waiting.pop(), bench.view_rows).derived}
+        waiting += told - reached
+        reached |= told
+    return reached
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    steps=st.integers(2, 50),
+    groups=st.booleans(),
+    place=st.sampled_from(["derive", "counts_of", "waiting", "measured", "recount_at", "building", "storing"]),
+)
+def test_while_views_fail_the_others_stand_where_the_oracle_does(
+    seed: int, steps: int, groups: bool, place: str
+) -> None:
+    """On live records, in a first reading, a re-evaluation, at deadlines and after restarts; healed, all of them do."""
+    world, chance, bench = RandomDirectories(seed, groups).run(steps), random.Random(seed), Bench()
+    scopes = {"corp": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"])}
+    bench.projector = type(bench.projector)(scopes)
+    domains = [Domain("contoso.onmicrosoft.com", is_initial=True), Domain("contoso.com")]
+    tenant = TenantState(tenant=TENANT, seq=1, ts_ms=world.now_ms, domains=domains, features={}, collected=True)
+    read, judged = chance.randrange(len(world.facts)), chance.randrange(len(world.facts))
+    now_ms = world.now_ms + 12 * 3_600_000
+
+    def wanted() -> dict[str, Finding]:
+        at_ms = bench.partition.now_ms
+        return expected_findings(world.final(), {TENANT: tenant}, scopes, all_detections(), now_ms=at_ms)
+
+    with _failing_in(place, bench, seed):
+        for number, (origin, fact) in enumerate(world.facts):
+            if number == read:
+                bench.tell(tenant)
+            if number == judged:
+                order = Control(sent_ms=bench.partition.now_ms, action="reevaluate")
+                bench.contribute(bench._take(bench.partition.apply(order, bench.view_rows)))
+            bench.feed(origin, [fact])
+            if chance.random() < 0.1:
+                bench.restart()
+        for moment_ms in (now_ms - 8 * 3_600_000, now_ms):
+            bench.tick(moment_ms)
+        found, expected = bench.open(), wanted()
+    assert {fault.view for fault in bench.faults} == {fault.view for fault in bench.faults if _doomed(fault.view, seed)}
+    bench.contribute([item for fault in bench.faults if fault.lost for item in fault.items])  # as a redrive does
+    for _ in range(2):
+        bench.tick(bench.partition.now_ms + LAST_AGAIN_MS)
+    doomed = {key for key in view_keys(bench.view_rows) if _doomed(key, seed)}
+    excused = set() if place in _STATISTICS else _and_who_hears_of_them(doomed, bench)
+    ours, theirs = (
+        {(each.detection, each.subject.key) for each in findings.values() if each.detection != FAILING}
+        for findings in (found, expected)
+    )
+    assert {each for each in ours ^ theirs if each[1] not in excused and not each[1].startswith("tenant/")} == set()
+    assert set(bench.open()) == set(wanted())
+    assert bench.partition.failing == 0
+    assert {name: number for name, number in bench.partition.census.items() if number} == _counted_afresh(bench)
+
+
+_STATISTICS = {"counts_of", "waiting", "measured", "recount_at"}
 
 
 def _counted_afresh(bench: Bench) -> dict[str, int]:
