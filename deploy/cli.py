@@ -36,6 +36,7 @@ _ELSEWHERE = {
     "prometheus-config": "deploy.prometheus.command:prometheus_config",
     "runbook": "deploy.prometheus.runbook_command:runbook",
     "replay": "deploy.replay.command:replay",
+    "resync": "deploy.resync_command:resync",
 }
 _HELP = {
     "demo": "A hybrid organisation in a box: watch conflicts arise, be found and be repaired.",
@@ -46,6 +47,7 @@ _HELP = {
     "funnel": "How far the computers are on their way to hybrid join.",
     "scan": "Scan attributes once, as IdFix does, unattended.",
     "replay": "Try the readers on files from a real server: what is recognised, what it would open.",
+    "resync": "Have a source tell everything again, and see how far it has come.",
     "deadletters": "Records that could not be used: list them, or send them again.",
     "prometheus-config": "Scrape configuration, alert rules and Alertmanager configuration for this installation.",
     "runbook": "What an alert or a detection means, and what to do.",
@@ -160,12 +162,14 @@ def run_producers(sources: tuple[str, ...], config: Path | None) -> None:
 @click.option("--worker", default=0, show_default=True, help="Its number on this machine: data folder, metrics port.")
 def run_streams(config: Path | None, worker: int) -> None:
     """One correlating worker; start more of them with the same configuration to share the load."""
+    from producers.installation import require_ours
     from streams.app import run as run_worker
     from streams.runtime.settings import load_settings
     from streams.runtime.settings_files import require_files
 
     settings = load_settings(config)
     require_files(settings, sources=())
+    require_ours(settings)
     run_worker(settings, worker)
 
 
@@ -210,7 +214,7 @@ def topics_create(config: Path | None) -> None:
 
 @topics.command(name="acls")
 @_config()
-@click.option("--principal", help="The user to grant to; unset: one of the role's name, synchealth-ROLE.")
+@click.option("--principal", help="The user to grant to; unset: INSTALLATION-ROLE, as synchealth-worker.")
 @click.option("--role", "roles", multiple=True, help="producer, worker, exporter, reader or admin; unset: all of them.")
 def topics_acls(config: Path | None, principal: str | None, roles: tuple[str, ...]) -> None:
     """Print the commands of Kafka's own tool that grant each role what it needs, and no more."""
@@ -223,8 +227,17 @@ def topics_acls(config: Path | None, principal: str | None, roles: tuple[str, ..
     settings = load_settings(config)
     for role in [each for each in ROLES if not roles or each in roles]:
         click.echo(f"# {role}")
-        for grant in grants(role, settings.streams.consumer_group):
-            click.echo(command(grant, principal or f"synchealth-{role}", settings.kafka))
+        for grant in grants(role, settings.consumer_group):
+            click.echo(command(grant, principal or f"{settings.installation.name}-{role}", settings.kafka))
+
+
+@topics.command(name="adopt")
+@_config()
+def topics_adopt(config: Path | None) -> None:
+    """Say that the topics are this configuration's, where its directories were exchanged for others."""
+    from producers.installation import adopt
+
+    click.echo(f"the topics are now those of {adopt(_reachable(config))}")
 
 
 @topics.command(name="check")

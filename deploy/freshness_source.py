@@ -40,10 +40,10 @@ def read_freshness(settings: Settings) -> Freshness:
     lag: Lag | None = None
     unknown = ""
     try:
-        lag = group_lag(settings.kafka, settings.streams.consumer_group, WORKED_OFF)
+        lag = group_lag(settings.kafka, settings.consumer_group, WORKED_OFF)
     except RetriableError as error:
         unknown = str(error)
-    return Freshness(now_ms(), sources, lag, unknown, settings.streams.consumer_group)
+    return Freshness(now_ms(), sources, lag, unknown, settings.consumer_group)
 
 
 def _intervals(settings: Settings) -> Mapping[str, float]:

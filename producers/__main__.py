@@ -5,18 +5,18 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 import click
 
 from producers import metrics
-from producers.checkpoint import load_checkpoints
+from producers.installation import Identity
+from producers.ledger import KafkaLedger
 from producers.publisher import KafkaPublisher
 from producers.runner import Runner
 from producers.source import Source
-from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import SettingsError, SyncHealthError
 from streams.runtime import service
 from streams.runtime.logs import configure_logs, get_logger
@@ -66,7 +66,7 @@ def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event)
     listened = [source.origin.name for source in sources]
     listener = metrics.serve(settings, port, listened)
     log.info("producers start", sources=list(names), metrics=listener.url)
-    runners = []
+    runners, identity = [], Identity.of(settings)
     for name, source in zip(names, sources, strict=True):
         publisher = KafkaPublisher(
             settings.kafka,
@@ -74,7 +74,7 @@ def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event)
             chunk_facts=settings.producers.chunk_facts,
             keep_documents=settings.dead_letters.keep_documents,
         )
-        runners.append(Runner(source, publisher, _loader(settings, source.origin.name)))
+        runners.append(Runner(source, publisher, KafkaLedger(settings.kafka, source.origin.name, identity)))
     failures: list[BaseException] = []
 
     def run(runner: Runner) -> None:
@@ -97,10 +97,6 @@ def run_sources(names: Sequence[str], settings: Settings, stop: threading.Event)
     listener.close()
     if failures:
         raise failures[0]
-
-
-def _loader(settings: Settings, source: str) -> Callable[[], list[Checkpoint]]:
-    return lambda: load_checkpoints(settings.kafka, source)
 
 
 @click.command()

@@ -33,20 +33,20 @@ from streams.runtime.settings import KafkaSettings
 
 Role = Literal["producer", "worker", "exporter", "reader", "admin"]
 ROLES: tuple[Role, ...] = ("producer", "worker", "exporter", "reader", "admin")
-"""reader: the command line (findings, explain, funnel); admin: topics, reevaluate, deadletters redrive."""
+"""reader: the command line (findings, explain, funnel); admin: topics, reevaluate, resync, deadletters redrive."""
 
 _FACTS = (AD_CHANGES, ENTRA_CHANGES, ENTRA_AUDITS, ENTRA_TENANT, SERVER_EVENTS)
 _STATES = (AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES)
 _READS: dict[Role, tuple[Topic, ...]] = {
     "producer": (CHECKPOINTS,),
-    "worker": (*_FACTS, VIEWS, *_STATES),
+    "worker": (*_FACTS, VIEWS, CHECKPOINTS, *_STATES),  # the latter says whose the topics are
     "exporter": (FINDINGS, DEADLETTERS),
     "reader": (*_FACTS, VIEWS, VIEW_STATES, FINDINGS, DEADLETTERS, CHECKPOINTS),  # funnel counts the rows of views
     "admin": TOPICS,
 }
 _WRITES: dict[Role, tuple[Topic, ...]] = {
     "producer": (*_FACTS, CHECKPOINTS, DEADLETTERS),
-    "worker": (VIEWS, FINDINGS, DEADLETTERS, *_STATES),
+    "worker": (VIEWS, FINDINGS, DEADLETTERS, CHECKPOINTS, *_STATES),  # orders what was deleted unread
     "admin": TOPICS,
 }
 _LAYOUT: tuple[Role, ...] = ("worker",)  # looks at the layout of every topic before it begins

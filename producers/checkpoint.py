@@ -1,14 +1,14 @@
-"""Positions in a compacted topic: all parts of a source are read back when it starts."""
+"""The checkpoint topic, read from its beginning and then followed: positions, orders, who writes a source."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, OffsetOutOfRangeError
 
-from producers.publisher import checkpoint_key
+from producers.publisher import EPOCH_HEADER, checkpoint_key
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, RetriableError
@@ -19,58 +19,116 @@ from streams.runtime.settings import KafkaSettings
 
 # Without a single record or answer for this long, the read has failed; a partial position is worse than none.
 _SILENCE_S = 30.0
+_HOLD_MS = 500
+_ANSWER_MS = 5_000
 
 log = get_logger(__name__)
+
+
+class Said(NamedTuple):
+    """One record of the topic. epoch: of the writer's claim under which it was written; None where it has none."""
+
+    key: str
+    value: bytes | None
+    epoch: int | None
+
+
+class CheckpointLog:
+    """Reads the topic in its order. Not thread-safe; every method raises RetriableError while Kafka is away."""
+
+    def __init__(self, kafka: KafkaSettings, client: str) -> None:
+        self._where = ", ".join(kafka.bootstrap_servers)
+        self._partition = TopicPartition(CHECKPOINTS.name, 0)
+        require_reachable(kafka)
+        options = client_options(kafka, f"synchealth-checkpoints-{client}") | {
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "allow_auto_create_topics": False,
+            "fetch_max_wait_ms": _HOLD_MS,
+            "bootstrap_timeout_ms": int(_SILENCE_S * 1000),
+        }
+        try:
+            self._consumer: Any = KafkaConsumer(**options)
+            self._consumer.assign([self._partition])
+            self._consumer.seek_to_beginning(self._partition)
+        except KafkaError as error:
+            raise self._failed(error) from error
+
+    def read_to_end(self) -> list[Said]:
+        """Everything from here to the end.
+
+        The end is the high watermark of a fetch: ListOffsets of Tansu 0.6.0 may answer too small a number, and a
+        known id that is not read back would be taken for new.
+        """
+        found: list[Said] = []
+        heard = time.monotonic()
+        while True:
+            some = self.poll(0.25)
+            found += some
+            heard = time.monotonic() if some else heard
+            if self._at_end():
+                return found
+            if time.monotonic() - heard > _SILENCE_S:
+                raise RetriableError(f"{CHECKPOINTS.name}: no answer for {_SILENCE_S:.0f} s; does the topic exist?")
+
+    def poll(self, timeout_s: float) -> list[Said]:
+        """The next records; none after `timeout_s`. A topic that was created again is read from its beginning."""
+        try:
+            polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000)).get(self._partition, ())
+        except OffsetOutOfRangeError:
+            self._consumer.seek_to_beginning(self._partition)
+            return []
+        except KafkaError as error:
+            raise self._failed(error) from error
+        return [
+            Said((record.key or b"").decode(errors="replace"), record.value, epoch_of(record.headers))
+            for record in polled
+        ]
+
+    def sees_the_end(self) -> bool:
+        """Whether the broker answers now and nothing was written that `poll` has not returned."""
+        try:
+            end = self._consumer.end_offsets([self._partition], timeout_ms=_ANSWER_MS)[self._partition]
+            return bool(self._consumer.position(self._partition, timeout_ms=_ANSWER_MS) >= end)
+        except KafkaError as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close(autocommit=False, timeout_ms=1000)
+
+    def _at_end(self) -> bool:
+        end = self._consumer.highwater(self._partition)
+        return end is not None and self._consumer.position(self._partition) >= end
+
+    def _failed(self, error: KafkaError) -> RetriableError:
+        return RetriableError(f"{CHECKPOINTS.name} cannot be read from {self._where} ({type(error).__name__}: {error})")
 
 
 def load_checkpoints(kafka: KafkaSettings, source: str) -> list[Checkpoint]:
     """Every saved part of `source`'s position, the newest of each; empty if it never saved one.
 
-    The end of the topic is the high watermark of a fetch: ListOffsets of Tansu 0.6.0 may answer too
-    small a number, and a known id that is not read back would be taken for new.
     A part that is not readable counts as never saved. Raises RetriableError while Kafka is away.
     """
-    require_reachable(kafka)
+    reader = CheckpointLog(kafka, source)
     try:
-        parts = _newest_by_key(kafka, source)
-    except KafkaError as error:
-        raise RetriableError(
-            f"{CHECKPOINTS.name} cannot be read from {', '.join(kafka.bootstrap_servers)} "
-            f"({type(error).__name__}: {error})"
-        ) from error
-    return [found for key, value in parts.items() if (found := _decoded(key, value)) is not None]
-
-
-def _newest_by_key(kafka: KafkaSettings, source: str) -> dict[str, bytes]:
-    options = client_options(kafka, f"synchealth-checkpoints-{source}") | {
-        "enable_auto_commit": False,
-        "allow_auto_create_topics": False,
-        "bootstrap_timeout_ms": int(_SILENCE_S * 1000),
-    }
-    consumer: Any = KafkaConsumer(**options)
-    try:
-        partition = TopicPartition(CHECKPOINTS.name, 0)
-        consumer.assign([partition])
-        consumer.seek_to_beginning(partition)
-        parts: dict[str, bytes] = {}
-        heard = time.monotonic()
-        while True:
-            for record in consumer.poll(timeout_ms=250).get(partition, ()):
-                heard = time.monotonic()
-                key = (record.key or b"").decode(errors="replace")
-                if key.partition("#")[0] != source:
-                    continue
-                if record.value is None:
-                    parts.pop(key, None)
-                else:
-                    parts[key] = record.value
-            end = consumer.highwater(partition)
-            if end is not None and consumer.position(partition) >= end:
-                return parts
-            if time.monotonic() - heard > _SILENCE_S:
-                raise RetriableError(f"{CHECKPOINTS.name}: no answer for {_SILENCE_S:.0f} s; does the topic exist?")
+        parts = {said.key: said.value for said in reader.read_to_end() if said.key.partition("#")[0] == source}
     finally:
-        consumer.close(timeout_ms=1000)
+        reader.close()
+    return positions_of(parts)
+
+
+def positions_of(parts: dict[str, bytes | None]) -> list[Checkpoint]:
+    """The parts that stand and can be read."""
+    return [found for key, value in parts.items() if value is not None and (found := _decoded(key, value)) is not None]
+
+
+def epoch_of(headers: Any) -> int | None:
+    """The epoch that a record's headers tell; None for none, and for what is none."""
+    for name, value in headers or ():
+        if name == EPOCH_HEADER and isinstance(value, bytes) and value.isdigit() and len(value) < 17:
+            return int(value)
+    return None
 
 
 def _decoded(key: str, value: bytes) -> Checkpoint | None:

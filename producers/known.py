@@ -229,6 +229,43 @@ class KnownIds(IdSet):
         self._dirty |= {number: bytearray() for number in (*pending, *saved)}
 
 
+class GoneIds:
+    """The ids that were told gone, the latest of them: at least `most`, and at most twice as many.
+
+    Two sets take turns. An ordered reading tells them again, for a directory shows what there is and not what went.
+    """
+
+    def __init__(self, source: str, part: str, most: int = 50_000) -> None:
+        self._most = most
+        self._now, self._earlier = (KnownIds(source, f"{part}-{name}") for name in ("a", "b"))
+
+    def add(self, object_id: str) -> None:
+        """Remember a dashed GUID."""
+        if len(self._now) >= self._most:
+            self._earlier.clear()
+            self._now, self._earlier = self._earlier, self._now
+        self._now.add(object_id)
+
+    def changes(self, seq: int, ts_ms: int) -> list[Checkpoint]:
+        """As KnownIds.changes."""
+        return [*self._earlier.changes(seq, ts_ms), *self._now.changes(seq, ts_ms)]
+
+    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+        """Take back the saved parts; what cannot be read is forgotten."""
+        saved = list(checkpoints)
+        for each in (self._now, self._earlier):
+            each.restore(saved)
+        if len(self._now) > len(self._earlier):  # whichever is full is the earlier one; which is which was not saved
+            self._now, self._earlier = self._earlier, self._now
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._earlier
+        yield from self._now
+
+    def __len__(self) -> int:
+        return len(self._earlier) + len(self._now)
+
+
 def _log_of(position: Mapping[str, Any]) -> bytes | None:
     """The entries of a saved part; None if that is not what stands there."""
     try:

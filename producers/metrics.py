@@ -74,6 +74,11 @@ PASS_OBJECTS = Gauge(
     "Objects read so far in the pass under way, or in the last one.",
     ["source"],
 )
+WRITER = Gauge(
+    "synchealth_producer_writer",
+    "1 while this process writes the source; 0 once another process has taken it over and this one stands by.",
+    ["source"],
+)
 DELIVERY_SECONDS = Histogram(
     "synchealth_producer_delivery_duration_seconds",
     "From handing a batch to Kafka to its acknowledgement and the saved position.",
@@ -96,7 +101,7 @@ def serve(settings: Settings, port: int, sources: Sequence[str]) -> Listener:
         REGISTRY,
         role="producers",
         setting="[producers] metrics_host and metrics_port",
-        ready=lambda: _late(LAST_CONTACT, sources, "has not answered", _SILENT_S),
+        ready=lambda: _replaced(sources) or _late(LAST_CONTACT, sources, "has not answered", _SILENT_S),
         healthy=lambda: stuck(sources),
         web_config_file=settings.metrics.web_config_file,
     )
@@ -105,6 +110,12 @@ def serve(settings: Settings, port: int, sources: Sequence[str]) -> Listener:
 def stuck(sources: Sequence[str]) -> str | None:
     """Which of `sources` have a loop that stands still, whatever Kafka and the directories do; None for none."""
     return _late(HEARTBEAT, sources, "stands still", _STUCK_S, unknown_is_late=False)
+
+
+def _replaced(sources: Sequence[str]) -> str | None:
+    samples = (sample for family in WRITER.collect() for sample in family.samples)
+    names = sorted(each.labels["source"] for each in samples if not each.value and each.labels["source"] in sources)
+    return f"{', '.join(names)}: another process writes it, this one stands by" if names else None
 
 
 def _late(

@@ -43,6 +43,10 @@ from streams.runtime.settings import KafkaSettings
 # Kafka refuses record batches above 1 MB by default (message.max.bytes), before compression helps.
 LONGEST_RECORD = 900_000
 _LONGEST_KEY = 1000
+# Beside each part of a position: the epoch of the claim under which it was written (producers.ledger).
+EPOCH_HEADER = "epoch"
+# A topic that got other partitions is noticed within this time; kafka-python asks every five minutes by itself.
+_LAYOUT_MS = 30_000
 _FATAL = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, SaslAuthenticationFailedError)
 
 log = get_logger(__name__)
@@ -64,6 +68,10 @@ class Publisher(Protocol):
     def publish_checkpoints(self, checkpoints: Iterable[Checkpoint]) -> None: ...
 
     def publish_contact(self, contact: Checkpoint) -> None: ...
+
+    def writes_as(self, epoch: int) -> None: ...
+
+    def require_layout(self) -> None: ...
 
     def flush(self) -> None: ...
 
@@ -95,6 +103,17 @@ class KafkaPublisher:
         self._timeout_s = timeout_s
         self._producer: Any = None
         self._sent: list[Any] = []
+        self._headers: list[tuple[str, bytes]] = []
+        self._written: dict[str, Topic] = {}
+
+    def writes_as(self, epoch: int) -> None:
+        """Write positions under this claim from now on."""
+        self._headers = [(EPOCH_HEADER, str(epoch).encode())]
+
+    def require_layout(self) -> None:
+        """Return if the topics that were written to have their partitions still. Raises FatalError, RetriableError."""
+        for topic in self._written.values():
+            self._partitions(topic)
 
     def publish_facts(self, origin: Origin, facts: Sequence[Fact]) -> None:
         """Send `facts`, grouped by partition into chunks; the facts of one object keep their order."""
@@ -144,7 +163,7 @@ class KafkaPublisher:
         """
         for checkpoint in checkpoints:
             value = encode(checkpoint) if checkpoint.position else None
-            self._send(CHECKPOINTS, checkpoint_key(checkpoint), value)
+            self._send(CHECKPOINTS, checkpoint_key(checkpoint), value, headers=self._headers)
 
     def publish_contact(self, contact: Checkpoint) -> None:
         """Send a source's word on its last contact (streams.contracts.checkpoint.contact_word)."""
@@ -217,10 +236,17 @@ class KafkaPublisher:
         letter = dead_letter(reason, why, stage="source", ts_ms=now_ms(), original=original, key=key)
         self.publish_dead_letters([letter])
 
-    def _send(self, topic: Topic, key: str | None, value: bytes | None, partition: int | None = None) -> None:
-        encoded = None if key is None else _bytes(key)
+    def _send(
+        self,
+        topic: Topic,
+        key: str | None,
+        value: bytes | None,
+        partition: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        encoded, more = None if key is None else _bytes(key), {"headers": list(headers)} if headers else {}
         try:
-            self._sent.append(self._connected().send(topic.name, value, key=encoded, partition=partition))
+            self._sent.append(self._connected().send(topic.name, value, key=encoded, partition=partition, **more))
         except MessageSizeTooLargeError as error:
             raise FatalError(f"{topic.name}: a record of {len(value or b'')} bytes is too large for Kafka") from error
         except KafkaError as error:
@@ -228,6 +254,7 @@ class KafkaPublisher:
 
     def _partitions(self, topic: Topic) -> int:
         expected = topic.partitions or self._kafka.partitions
+        self._written[topic.name] = topic
         try:
             found = len(self._connected().partitions_for(topic.name))
         except KafkaError as error:
@@ -247,6 +274,7 @@ class KafkaPublisher:
             limit_ms = int(self._timeout_s * 1000)
             options |= {"max_block_ms": limit_ms, "delivery_timeout_ms": limit_ms, "bootstrap_timeout_ms": limit_ms}
             options |= {"request_timeout_ms": limit_ms - 1000, "allow_auto_create_topics": False}
+            options |= {"metadata_max_age_ms": _LAYOUT_MS}
             try:
                 self._producer = KafkaProducer(**options)
             except KafkaError as error:

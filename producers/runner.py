@@ -3,6 +3,9 @@
 One runner, one source, one thread. While Kafka is away it keeps the batch it has and reads nothing more,
 so memory stays bounded and nothing is lost; while the source is away it backs off. A kill at any step
 repeats what came after the last saved position and never skips.
+
+It writes only while it is the source's writer, and carries out the readings that are ordered (producers.ledger): the
+position that begins one goes to Kafka before the answer that says so, so that a kill in between begins it again.
 """
 
 from __future__ import annotations
@@ -10,18 +13,21 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from tenacity import RetryCallState
 
 from producers import metrics
 from producers.backoff import retrying
+from producers.ledger import Ledger, ReplacedError
 from producers.publisher import Publisher
 from producers.source import STREAMING, Batch, Source
 from streams.contracts.checkpoint import Checkpoint, contact_word
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import FOREST_HEARD
+from streams.contracts.orders import Answer
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 
@@ -36,15 +42,12 @@ log = get_logger(__name__)
 
 
 class Runner:
-    """Carries one source's facts into Kafka until `stop` is called.
+    """Carries one source's facts into Kafka until `stop` is called."""
 
-    load: reads back every saved checkpoint part of the source.
-    """
-
-    def __init__(self, source: Source, publisher: Publisher, load: Callable[[], Iterable[Checkpoint]]) -> None:
+    def __init__(self, source: Source, publisher: Publisher, ledger: Ledger) -> None:
         self._source = source
         self._publisher = publisher
-        self._load = load
+        self._ledger = ledger
         self._name = source.origin.name
         self._stop = threading.Event()
         self._progress_at = 0.0
@@ -53,19 +56,29 @@ class Runner:
         self._told_phase = ""
 
     def run(self) -> None:
-        """Run until `stop`. Raises FatalError, and whatever is a fault of ours; never a RetriableError."""
+        """Run until `stop`. Raises FatalError, and whatever is a fault of ours; never a RetriableError.
+
+        Once another process has taken the source over: stand by, and raise ReplacedError when that one fell silent, so
+        that a fresh process takes it over in turn.
+        """
         log.info("source starts", source=self._name)
         try:
-            saved = self._retry("restore", lambda: list(self._load()))
-            self._source.restore(saved)
+            self._source.restore(self._retry("restore", lambda: self._ledger.take_over(self._publisher)))
             while not self._stop.is_set():
                 self._turn()
+        except ReplacedError as error:
+            log.error("replaced", source=self._name, error=str(error))
+            metrics.ERRORS.labels(self._name, "deliver", type(error).__name__).inc()
+            self._ledger.stand_by(self._stop)
+            if not self._stop.is_set():
+                raise
         except RetriableError:
             if not self._stop.is_set():  # only a set stop ends the retries
                 raise
         finally:
             self._source.close()
             self._publisher.close()
+            self._ledger.close()
         log.info("source stopped", source=self._name)
 
     def stop(self) -> None:
@@ -75,6 +88,7 @@ class Runner:
 
     def _turn(self) -> None:
         metrics.HEARTBEAT.labels(self._name).set_to_current_time()
+        self._retry("deliver", self._ledger.require_writer)
         batch = self._retry("read", self._source.read)
         if batch.contacted:
             metrics.LAST_CONTACT.labels(self._name).set_to_current_time()
@@ -83,12 +97,14 @@ class Runner:
             self._retry("deliver", lambda: self._deliver(batch))
             self._count(batch)
         self._retry("deliver", self._tell_contact)
+        self._follow_orders()
         self._report()
         if not batch.more and not self._stop.is_set():
             self._source.wait(_WAIT_S)
 
     def _deliver(self, batch: Batch) -> None:
         with metrics.DELIVERY_SECONDS.labels(self._name).time():
+            self._ledger.require_writer()
             if batch.facts:
                 self._publisher.publish_facts(self._source.origin, batch.facts)
             for mark in batch.watermarks:
@@ -98,8 +114,33 @@ class Runner:
             self._publisher.publish_events(self._name, batch.events)
             self._publisher.publish_dead_letters(batch.rejected)
             self._publisher.flush()
+            self._ledger.require_writer()
             self._publisher.publish_checkpoints(batch.checkpoints)
             self._publisher.flush()
+
+    def _follow_orders(self) -> None:
+        """Say what is done, then begin what is due: what a kill repeats does no harm, what it left out would."""
+        for answer in self._ledger.begun():
+            if not self._source.retelling(answer.scope.partition("#")[2]):
+                self._answer(answer.done(now_ms()))
+                log.info("an ordered reading is done", source=self._name, order=answer.id, scope=answer.scope)
+        order = self._ledger.due()
+        if order is None:
+            return
+        answer = self._ledger.begin(order)
+        said = {"source": self._name, "order": order.id, "scope": order.scope, "by": order.by, "why": order.why}
+        log.warning("reading again in full, as ordered", **said)
+        try:
+            position = self._source.resync(order.collection)
+        except KeyError:
+            known = ", ".join(self._source.collections) or "nothing but the whole"
+            position, answer = (), replace(answer, state="refused", note=f"no such collection: there is {known}"[:400])
+        self._answer(answer, position)
+
+    def _answer(self, answer: Answer, position: Sequence[Checkpoint] = ()) -> None:
+        batch = Batch(checkpoints=[*position, answer.word()])
+        self._retry("deliver", lambda: self._deliver(batch))
+        self._ledger.note(answer)
 
     def _tell_contact(self) -> None:
         """Tell in Kafka how fresh this source is: whoever reads findings without Prometheus must be able to know."""
@@ -116,6 +157,7 @@ class Runner:
             unread=progress.unread,
         )
         self._publisher.publish_contact(word)  # not worth a flush of its own
+        self._publisher.require_layout()
         self._told_at, self._told_phase = now_s, progress.phase
 
     def _count(self, batch: Batch) -> None:

@@ -65,6 +65,9 @@ class Source(Protocol):
     and calls again), CheckpointLostError is the source's own affair (it resyncs), FatalError ends the process.
     `wait` blocks until something probably changed, or `timeout_s` passed, or `wake` was called from another
     thread (stop signal).
+    `resync` begins a full reading that tells known objects again, of one of `collections` or ("") of everything; what
+    it returns makes that lasting once it is saved, and until then does no harm. Called between reads, after the first.
+    Raises KeyError for a collection that there is not. `retelling`: whether such a reading is not at its end yet.
     """
 
     origin: Origin
@@ -79,3 +82,10 @@ class Source(Protocol):
     def wake(self) -> None: ...
 
     def close(self) -> None: ...
+
+    @property
+    def collections(self) -> Sequence[str]: ...
+
+    def resync(self, collection: str) -> Sequence[Checkpoint]: ...
+
+    def retelling(self, collection: str) -> bool: ...

@@ -42,6 +42,7 @@ from streams.views.scope import Scope, scope_name
 EXIT_FAILED = 70
 _COMMIT_EVERY_S = 1.0
 _LOOK_EVERY_S = 2.0
+_LAYOUT_EVERY_S = 10.0
 _LOG_APPEND_TIME = 1
 _NEVER_S = 10 * 365 * 86400.0
 log = get_logger(__name__)
@@ -111,7 +112,7 @@ class _App(faust.App):
     def __init__(self, settings: Settings, data_dir: Path) -> None:
         streams = settings.streams
         super().__init__(
-            streams.consumer_group,
+            settings.consumer_group,
             autodiscover=False,
             broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers],
             broker_credentials=_credentials(settings.kafka),
@@ -155,6 +156,7 @@ class _App(faust.App):
         self.task(self._every(_COMMIT_EVERY_S, self._work.commit))
         self.task(self._every(streams.tick_interval_s, self._work.tick))
         self.task(self._every(_LOOK_EVERY_S, self._turn))
+        self.task(self._every(_LAYOUT_EVERY_S, self._work.look_at_topics))
         self.task(self._watch)
 
     def unready(self) -> str | None:
@@ -170,17 +172,20 @@ class _App(faust.App):
         async def feed(stream: Any) -> None:
             async for event in stream.noack().events():
                 message = event.message
-                await self._work.offer(
-                    Record(
-                        topic,
-                        message.partition,
-                        message.offset,
-                        message.key,
-                        message.value,
-                        message.generation_id,
-                        int(message.timestamp * 1000) if message.timestamp_type == _LOG_APPEND_TIME else None,
-                    )
+                record = Record(
+                    topic,
+                    message.partition,
+                    message.offset,
+                    message.key,
+                    message.value,
+                    message.generation_id,
+                    int(message.timestamp * 1000) if message.timestamp_type == _LOG_APPEND_TIME else None,
                 )
+                try:
+                    await self._work.offer(record)
+                except Exception as error:  # noqa: BLE001 - Faust would start the agent anew and go on behind the record
+                    if not self.should_stop:
+                        fail(error)
 
         source = self.topic(
             topic, key_serializer="raw", value_serializer="raw", allow_empty=True, acks=False, internal=False
@@ -211,6 +216,10 @@ class _App(faust.App):
         """See Positions. The next assignment starts where it must anyway, so losing the partition is no matter."""
         with contextlib.suppress(IllegalStateError, AssertionError):
             await self.consumer.seek(TP(topic, partition), offset)
+
+    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+        """See Positions."""
+        await self._work.tell_again(topic, partition, first, records)
 
     def _highwater(self, topic: str, partition: int) -> int | None:
         try:

@@ -50,7 +50,9 @@ def configuration(settings: Settings, host: str | None = None) -> str:
     """prometheus.yml, for a Prometheus whose configuration folder also has `rules/`."""
     jobs: dict[str, list[dict[str, Any]]] = {}
     for target in targets(settings, host):
-        jobs.setdefault(target.job, []).append({"targets": [target.address], "labels": {"process": target.process}})
+        # Said here and not by the processes: one that is gone must be told of by its name, too.
+        labels = {"installation": settings.installation.name, "process": target.process}
+        jobs.setdefault(target.job, []).append({"targets": [target.address], "labels": labels})
     document = {
         "global": {"scrape_interval": "15s", "evaluation_interval": "15s"},
         "rule_files": ["rules/*.yaml"],

@@ -112,11 +112,20 @@ or
         keep="12m",
     ),
     _rule(
+        "SyncHealthTwoProducers",
+        Severity.MEDIUM,
+        "min by (source) (synchealth_producer_writer) == 0",
+        "10m",
+        "Two producers of {{ $labels.source }} run",
+        "The newer one writes {{ $labels.source }}, the older one stands by. Nothing is lost; stop the one that is too "
+        "many, or leave it as a reserve that takes over when the other falls silent.",
+    ),
+    _rule(
         "SyncHealthSourceResynced",
         Severity.LOW,
         "sum by (source, reason) (increase(synchealth_producer_resyncs_total[1h])) > 0",
         "0s",
-        "{{ $labels.source }} lost its position and was read again in full",
+        "{{ $labels.source }} was read again in full",
         "Reason: {{ $labels.reason }}. Nothing is lost, but detection was late meanwhile.",
     ),
     _rule(
@@ -137,8 +146,9 @@ or
         "sum by (topic) (synchealth_streams_lost_records_total offset 1h))",
         "0s",
         "Records of {{ $labels.topic }} were deleted before they were read",
-        "What they said is missing from the findings until their sources are read again in full. "
-        "Workers were away for longer than the topic keeps its records, or somebody deleted them.",
+        "What they said is missing from the findings until their sources have told it again, which the worker has "
+        "ordered: synchealth resync. Workers were away for longer than the topic keeps its records, or somebody "
+        "deleted them.",
     ),
     _rule(
         "SyncHealthUnreadableFindings",

@@ -22,15 +22,22 @@ class Assembler:
 
     known:      ids of published objects; containers: ids of objects that are not published.
     elsewhere:  whether another naming context of the forest has this object (it moved between domains).
+    note_gone:  hears of every id that is told gone.
     """
 
     def __init__(
-        self, known: IdSet, containers: IdSet, sequence: Sequence, elsewhere: Callable[[str], bool] = lambda _: False
+        self,
+        known: IdSet,
+        containers: IdSet,
+        sequence: Sequence,
+        elsewhere: Callable[[str], bool] = lambda _: False,
+        note_gone: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.known = known
         self.containers = containers
         self._sequence = sequence
         self._elsewhere = elsewhere
+        self._note_gone = note_gone
         self._unknown: list[str] = []
         self._restored: list[str] = []
         self._moved: list[str] = []
@@ -85,10 +92,19 @@ class Assembler:
     def gone(self, object_id: str, dn: str | None) -> Fact:
         """The object is certainly deleted, though the log did not say so. `dn`: its tombstone's, if there is one."""
         self.known.discard(object_id)
+        self._note_gone(object_id)
+        return self.gone_again(object_id, dn)
+
+    def gone_again(self, object_id: str, dn: str | None = None) -> Fact:
+        """The deletion of an object that was told gone before."""
         attributes: dict[str, object] = {"isDeleted": True}
         if dn is not None:
             attributes["distinguishedName"] = dn
         return self._fact(Operation.DELETED, Change(object_id, dn or "", attributes=attributes))
+
+    def lives(self, object_id: str) -> bool:
+        """Whether an object is known to exist, here or in another naming context."""
+        return object_id in self.known or object_id in self.containers or self._elsewhere(object_id)
 
     def read_again(self, object_id: str) -> None:
         """Note an object to be read whole."""
@@ -124,6 +140,7 @@ class Assembler:
             return []
         if self._elsewhere(change.object_id):
             return []
+        self._note_gone(change.object_id)
         return self._facts(Operation.DELETED, change, changed_ms)
 
     def _facts(self, op: Operation, change: Change, changed_ms: int | None, *, full: bool = False) -> list[Fact]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 from producers.ad import lookups
 from producers.ad.assembly import WANTED, Assembler
@@ -22,7 +23,7 @@ from producers.ad.rejected import dead_letter
 from producers.ad.second_look import second_look
 from producers.ad.servers import Servers
 from producers.ad.times import changed_times
-from producers.known import IdSet, KnownIds
+from producers.known import GoneIds, IdSet, KnownIds
 from producers.metrics import RESYNCS
 from producers.source import Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
@@ -79,10 +80,11 @@ class NamingContext:
         self.position = Position(name)
         self.known = KnownIds(source, f"known/{name}")
         self.containers = KnownIds(source, f"containers/{name}")
+        self._gone = GoneIds(source, f"gone/{name}")
         self._forest = forest
         self._sequence = sequence
         self._progress = progress
-        self._assembler = Assembler(self.known, self.containers, sequence, elsewhere)
+        self._assembler = Assembler(self.known, self.containers, sequence, elsewhere, self._gone.add)
         self._missing = Missing(source, self._assembler, object_security=forest.object_security)
         self.contact = Contact(name, servers, partial(self._missing.look_at, name))
         self._read_at = 0.0
@@ -96,6 +98,7 @@ class NamingContext:
         saved = list(checkpoints)
         self.known.restore(saved)
         self.containers.restore(saved)
+        self._gone.restore(saved)
         for checkpoint in saved:
             if checkpoint.part == f"position/{self.name}" and checkpoint.position:
                 self.position = Position.from_json(checkpoint.position)
@@ -121,6 +124,16 @@ class NamingContext:
         except BaseException:
             self.close()
             raise
+
+    def tell_again(self) -> list[Checkpoint]:
+        """Begin a full pass that tells everything again, deletions too; what is under way ends.
+
+        Returns the parts of the position that make it lasting.
+        """
+        self.close()
+        self._begin_anew("ordered")
+        self.position.again = True
+        return self._save(True)
 
     def changed(self) -> bool:
         """Whether `read` would probably bring something; about 1 ms. Never raises: reading will tell."""
@@ -219,7 +232,9 @@ class NamingContext:
         if not full.resumed:
             self._missing.sees_deleted |= full.saw_deleted
             yield from self._confirm_missing(connection, full.seen, rewound=full.reason in _REWOUND)
-        self.position.cookie, self.position.complete = full.cookie, True
+        if self.position.again:
+            yield from self._tell_gone()
+        self.position.cookie, self.position.complete, self.position.again = full.cookie, True, False
         self.position.swept_ms = now_ms()
         self._full = None
         self._arrived(identity, highest_usn)
@@ -252,6 +267,12 @@ class NamingContext:
         for facts in self._missing.confirm(connection, self.name, seen, silent_ms=silent_ms, rewound=rewound):
             yield Batch(facts=facts, more=True)
         yield from self._second_look(connection)
+
+    def _tell_gone(self) -> Iterator[Batch]:
+        """What was told gone and is gone: a full pass shows what there is, and not every tombstone."""
+        gone = (object_id for object_id in self._gone if not self._assembler.lives(object_id))
+        while some := list(islice(gone, BATCH_FACTS)):
+            yield Batch(facts=[self._assembler.gone_again(object_id) for object_id in some], more=True)
 
     def _second_look(self, connection: DirectoryConnection) -> Iterator[Batch]:
         """Batches of facts about what the log only hinted at; none if it did not hint.
@@ -305,14 +326,17 @@ class NamingContext:
 
     def _lost(self, reason: str, message: str) -> Batch:
         """The position is worth nothing: the next turn reads everything."""
-        RESYNCS.labels(self.source, reason).inc()
         log.warning("the position is lost: full pass", source=self.source, reason=reason, said=message)
+        self._begin_anew(reason)
+        return Batch(checkpoints=self._save(True), more=True)
+
+    def _begin_anew(self, reason: str) -> None:
+        RESYNCS.labels(self.source, reason).inc()
         self._full = FullPass(reason)
         self._progress.done = 0
         # contact_ms stays: it says how long deletions may have gone unheard
-        self.position = Position(self.name, contact_ms=self.position.contact_ms)
+        self.position = Position(self.name, contact_ms=self.position.contact_ms, again=self.position.again)
         self.contact.highest_usn = -1
-        return Batch(checkpoints=self._save(True), more=True)
 
     def _arrived(self, identity: ServerIdentity, highest_usn: int) -> None:
         """Note that everything up to `highest_usn` of this server was read."""
@@ -330,6 +354,7 @@ class NamingContext:
         return [
             *self.known.changes(seq, ts_ms),
             *self.containers.changes(seq, ts_ms),
+            *self._gone.changes(seq, ts_ms),
             Checkpoint(
                 source=self.source,
                 part=f"position/{self.name}",

@@ -23,6 +23,7 @@ class Position:
     complete:   the first snapshot has been read to its end.
     contact_ms: when the directory last answered; older than the tombstone lifetime means missed deletions.
     swept_ms:   when the last reconciliation ended.
+    again:      the full pass under way was ordered, so that what is gone is told again, too.
     """
 
     naming_context: str
@@ -32,6 +33,7 @@ class Position:
     complete: bool = False
     contact_ms: int = 0
     swept_ms: int = 0
+    again: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The form a checkpoint carries."""
@@ -43,6 +45,7 @@ class Position:
             "complete": self.complete,
             "contact_ms": self.contact_ms,
             "swept_ms": self.swept_ms,
+            **({"again": True} if self.again else {}),
         }
 
     @classmethod
@@ -59,6 +62,7 @@ class Position:
             position.complete = bool(saved["complete"])
             position.contact_ms = past_ms(saved["contact_ms"])
             position.swept_ms = past_ms(saved["swept_ms"])
+            position.again = saved.get("again") is True
         except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, binascii.Error):
             return cls(position.naming_context)
         # How long deletions may have gone unheard is known no more: as if nothing had been read.

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable
 from functools import partial
 
+from msgspec.structs import replace
+
 from producers.ad.context import NamingContext
 from producers.ad.forest import ForestWatch
 from producers.ad.heard import Heard
@@ -119,6 +121,29 @@ class ActiveDirectorySource:
             context.close()
         self._servers.close()
         self._wakeup.close()
+
+    @property
+    def collections(self) -> list[str]:
+        """The naming contexts that were found."""
+        return [*self._contexts]
+
+    def resync(self, collection: str) -> list[Checkpoint]:
+        """See producers.source.Source.resync; `collection`: a naming context."""
+        if collection:
+            [named] = [name for name in self._contexts if name.lower() == collection.lower()] or [collection]
+            return self._contexts[named].tell_again()
+        self._watch = None  # tells the forest anew
+        # Those that do not answer yet: without a position each will be read in full.
+        lost = [saved for saved in self._saved if saved.part.startswith("position/")]
+        lost = [saved for saved in lost if saved.part.removeprefix("position/") not in self._contexts]
+        self._saved = [saved for saved in self._saved if saved not in lost]
+        forgotten = [replace(saved, position={}) for saved in lost]
+        return forgotten + [part for context in self._contexts.values() for part in context.tell_again()]
+
+    def retelling(self, collection: str) -> bool:
+        """See producers.source.Source.retelling."""
+        contexts = [each for name, each in self._contexts.items() if collection.lower() in ("", name.lower())]
+        return not contexts or any(context.position.again for context in contexts)
 
     def _forest_facts(self) -> list[Fact]:
         """News of the forest itself, where hybrid join is watched; after a full pass, not in between."""

@@ -70,6 +70,8 @@ class EventLogSource:
         self._clock = clock
         self._sequence = Sequence()
         self._stopped = threading.Event()
+        self._places: set[Place] = set()
+        self._retelling = True  # until the end of what is retained was seen
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
         """Go on behind what was saved; without a position, at the beginning of what is retained."""
@@ -84,6 +86,7 @@ class EventLogSource:
             elif part.position:
                 log.error("a position cannot be read: from the beginning", source=self.origin.name, part=part.part)
         self._reader.start_at(positions)
+        self._places |= positions.keys()
         self.progress.phase = "snapshot"
 
     def read(self) -> Batch:
@@ -92,6 +95,8 @@ class EventLogSource:
         more = len(records) >= self._reader.full
         self.progress.done += len(records)
         self.progress.phase = self.progress.phase if more else STREAMING
+        self._places |= {record.place for record in records}
+        self._retelling &= bool(records) or not self._reader.in_contact
         mapped = _Mapped()
         for record in records:
             self._map(record, mapped)
@@ -102,6 +107,26 @@ class EventLogSource:
             more=more,
             contacted=bool(records) or self._reader.in_contact,
         )
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """None: only everything at once can be read again."""
+        return ()
+
+    def resync(self, collection: str) -> list[Checkpoint]:
+        """See producers.source.Source.resync. Events can be told again as far as their topics still hold them."""
+        if collection:
+            raise KeyError(collection)
+        metrics.RESYNCS.labels(self.origin.name, "ordered").inc()
+        log.info("events are read again from the earliest that their topics hold", source=self.origin.name)
+        self._reader.close()
+        self._reader.start_at({})
+        self._retelling, self.progress.phase, self.progress.done = True, "resync", 0
+        return [self._part(place, {}) for place in sorted(self._places)]
+
+    def retelling(self, collection: str) -> bool:
+        """See producers.source.Source.retelling."""
+        return self._retelling
 
     def wait(self, timeout_s: float) -> None:
         """Not at all: `read` itself waits for records."""
@@ -158,16 +183,16 @@ class EventLogSource:
     def _positions(self, records: list[Shipped]) -> list[Checkpoint]:
         """The part of each partition that was read from, all with a number of their own."""
         offsets = {record.place: record.offset + 1 for record in records}
-        return [
-            Checkpoint(
-                source=self.origin.name,
-                seq=self._sequence.next(),
-                ts_ms=now_ms(),
-                position={"offset": offset},
-                part=f"{place.topic}/{place.partition}",
-            )
-            for place, offset in sorted(offsets.items())
-        ]
+        return [self._part(place, {"offset": offset}) for place, offset in sorted(offsets.items())]
+
+    def _part(self, place: Place, position: dict[str, Any]) -> Checkpoint:
+        return Checkpoint(
+            source=self.origin.name,
+            seq=self._sequence.next(),
+            ts_ms=now_ms(),
+            position=position,
+            part=f"{place.topic}/{place.partition}",
+        )
 
 
 def _document(value: bytes | None) -> Any:

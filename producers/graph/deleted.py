@@ -60,7 +60,7 @@ class DeletedTask(Listing[str]):
     ) -> None:
         name = f"deleted_{collection.name}"
         super().__init__(name, client, source, sequence, interval_s, refused=_REFUSED, says=str, bucket_characters=2)
-        self._collection = collection
+        self.collection = collection
         self._delta = delta
         self._listed: set[str] = set()
         self._beta = False
@@ -91,8 +91,15 @@ class DeletedTask(Listing[str]):
         step.checkpoints += self._changes(ts_ms)
         return step
 
+    def tell_again(self) -> Step:
+        """Forget what was told, so that the next list tells it."""
+        for name in list(self._told):
+            self._note(name, None)
+        self._link = None
+        return Step(checkpoints=self._changes(now_ms()))
+
     def _first_page(self) -> dict[str, Any]:
-        path = deleted_path(self._collection)
+        path = deleted_path(self.collection)
         if self._beta:
             return self._client.get(self._client.beta_url(path))
         try:
@@ -115,7 +122,7 @@ class DeletedTask(Listing[str]):
         if self._told.get(name) == deleted:
             return
         self._note(name, deleted)  # first: an item that cannot be used is refused once, not every time
-        attributes = attributes_of(item, self._collection, full=True)
+        attributes = attributes_of(item, self.collection, full=True)
         upn, prefix = attributes.get("userPrincipalName"), name.replace("-", "")
         if isinstance(upn, str) and upn.lower().startswith(prefix):
             attributes["userPrincipalName"] = upn[len(prefix) :]  # set free on deletion; people know it without
@@ -137,7 +144,7 @@ class DeletedTask(Listing[str]):
             object_id=name,
             seq=self._sequence.next(),
             ts_ms=ts_ms,
-            kind=self._collection.kind,
+            kind=self.collection.kind,
             changed_ms=changed_ms,
             attributes=attributes,
         )

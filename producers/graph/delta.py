@@ -26,7 +26,7 @@ from producers.graph.mapping import facts_of_item, is_removed, object_id
 from producers.graph.page import UnreadableItem
 from producers.graph.task import Step
 from producers.graph.trail import Trail
-from producers.known import KnownIds
+from producers.known import GoneIds, KnownIds
 from producers.refusing import refusing
 from producers.saved import guids_of, past_ms
 from streams.contracts.checkpoint import Checkpoint
@@ -62,6 +62,7 @@ class _Saved(msgspec.Struct):
     doubtful: list[str]
     last_item: str | None
     marks: dict[str, tuple[_Count, _Count, _Count]]
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class DeltaTask:
     doubtful:   objects whose links came in the full round more than once and not in a row: the later list may
                 stand beside the earlier one or instead of it, so they are to be read whole.
     told_since: where it is a set, the ids told of since it was put there.
+    again:      the full round was ordered, so that what is gone is told again, too, once it is verified.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class DeltaTask:
         self.verified_ms = 0
         self.doubtful: set[str] = set()
         self.told_since: set[str] | None = None
+        self.again = False
         self._saved_ms = self._began_ms = 0
         self._client = client
         self._source = source
@@ -119,6 +122,7 @@ class DeltaTask:
         self._trail = Trail(f"{self.name}/delta")
         self._generations = {name: KnownIds(source, f"{self.name}/known-{name}") for name in ("a", "b")}
         self._current = "a"
+        self._gone = GoneIds(source, f"{self.name}/gone")
 
     @property
     def ready(self) -> bool:
@@ -148,6 +152,7 @@ class DeltaTask:
     def restore(self, checkpoints: list[Checkpoint]) -> None:
         """Go on where the saved parts say."""
         self._errors.restore(checkpoints)
+        self._gone.restore(checkpoints)
         found = next((saved.position for saved in checkpoints if saved.part == self.name and saved.position), None)
         position = None if found is None else self._readable(found)
         marks = {} if position is None else position.marks
@@ -161,6 +166,7 @@ class DeltaTask:
             self._current, self.unverified = position.known, position.unverified
             self.completed, self.verified_ms = position.completed, past_ms(position.verified_ms)
             self.doubtful, self._last_item = set(guids_of(position.doubtful)), position.last_item
+            self.again = position.again
             # Killed between two records: told of, but the page will not necessarily say so again.
             for name in beyond:
                 self.before.add(name)
@@ -214,8 +220,34 @@ class DeltaTask:
 
     def gone_fact(self, name: str, ts_ms: int) -> Fact:
         """The deletion of an object that is known to be gone although delta did not say so."""
+        self._discard(name)
+        return self._gone_fact(name, ts_ms)
+
+    def gone_again(self, ts_ms: int) -> list[Fact]:
+        """Where the full round was ordered: the deletion of everything that was told gone and did not come back."""
+        lives = (self.known, self.before)
+        gone = self._gone if self.again else ()
+        return [self._gone_fact(name, ts_ms) for name in gone if not any(name in ids for ids in lives)]
+
+    def tell_again(self, step: Step) -> bool:
+        """Begin a full round that tells everything again; what is on the wire must not be applied any more.
+
+        False where nothing was ever told.
+        """
+        if not len(self.known) and not len(self.before) and not len(self._gone):
+            return False
+        metrics.RESYNCS.labels(self._source, "ordered").inc()
+        self._begin_full_round()
+        self.again, self._resting = True, False
+        self.save(step)
+        return True
+
+    def _discard(self, name: str) -> None:
         self.known.discard(name)
         self.before.discard(name)
+        self._gone.add(name)
+
+    def _gone_fact(self, name: str, ts_ms: int) -> Fact:
         seq, kind = self._sequence.next(), self.collection.kind
         return Fact(op=Operation.DELETED, object_id=name, seq=seq, ts_ms=ts_ms, kind=kind)
 
@@ -223,7 +255,7 @@ class DeltaTask:
         """Everything told of was compared with what exists."""
         self.before.clear()
         self.doubtful.clear()
-        self.unverified, self.completed, self.verified_ms = False, True, now_ms()
+        self.unverified, self.completed, self.verified_ms, self.again = False, True, now_ms(), False
 
     def save(self, step: Step) -> None:
         """Note the errors that the step's facts tell, and add every changed part: the ids, the position
@@ -235,6 +267,7 @@ class DeltaTask:
         for generation in self._generations.values():
             step.checkpoints += generation.segments(seq, ts_ms)
         step.checkpoints += self._errors.changes(seq, ts_ms)
+        step.checkpoints += self._gone.changes(seq, ts_ms)
         self._saved_ms = ts_ms
         position = {
             "phase": self._phase,
@@ -247,6 +280,7 @@ class DeltaTask:
             "doubtful": sorted(self.doubtful),
             "last_item": self._last_item,
             "marks": {name: generation.mark for name, generation in self._generations.items()},
+            "again": self.again,
         }
         step.checkpoints.append(
             Checkpoint(source=self._source, part=self.name, seq=seq, ts_ms=ts_ms, position=position)
@@ -301,8 +335,7 @@ class DeltaTask:
             self.told_since.add(name)
         if is_removed(item):
             facts = list(facts_of_item(item, self.collection, Operation.DELETED, self._sequence, ts_ms, full=False))
-            self.known.discard(name)
-            self.before.discard(name)
+            self._discard(name)
             return facts
         first, in_full_round = name not in self.known, self._phase == "full"
         if in_full_round and not first and self.collection.links and name != self._last_item:

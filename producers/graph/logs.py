@@ -35,6 +35,9 @@ _PAGE = 1000
 _MOST_REMEMBERED = 15_000
 _REFUSED = frozenset({400, 401, 403, 404})
 _ASK_AGAIN_S = 300.0
+# As long as views remember what an audit log says, and as long as Entra ID keeps it at most.
+# Source: Microsoft, "Microsoft Entra data retention": audit logs are kept for 7 days, or 30 with P1 or P2.
+_TELL_AGAIN_MS = 30 * 24 * 3600 * 1000
 
 log = get_logger(__name__)
 
@@ -82,7 +85,7 @@ class LogTask:
         self._source = source
         self._sequence = sequence
         self._pace = pace
-        self._newest_ms = 0
+        self._newest_ms = self._again_ms = 0
         self._told: dict[str, int] = {}
         self._link: str | None = None
         self._round_ms = 0
@@ -114,7 +117,19 @@ class LogTask:
             if saved.part == self.name:
                 told = saved.position.get("told")
                 self._newest_ms = past_ms(saved.position.get("newest_ms"))
+                self._again_ms = past_ms(saved.position.get("again_ms"))
                 self._told = {name: past_ms(at) for name, at in told.items()} if isinstance(told, dict) else {}
+
+    @property
+    def retelling(self) -> bool:
+        """Whether a round is under way that tells again what was told."""
+        return bool(self._again_ms) and self.refusal is None
+
+    def tell_again(self) -> Step:
+        """Ask once more for everything that views may still remember; what is on the wire must not be applied."""
+        self._newest_ms, self._again_ms, self._round_ms = 0, now_ms() - self._longest_ms(), 0
+        self._told, self._link = {}, None
+        return Step(checkpoints=[self._position(now_ms())])
 
     def fetch(self) -> dict[str, Any] | None:
         """A page of rows; None where we may not read the log. Raises RetriableError."""
@@ -160,18 +175,27 @@ class LogTask:
                 step.events.append(event)
         following = answer.get("@odata.nextLink")
         self._link = following if isinstance(following, str) else None
-        if self._link is None and self._round_ms > self._newest_ms:
-            self._newest_ms = self._round_ms
+        if self._link is None and (self._round_ms > self._newest_ms or self._again_ms):
+            self._newest_ms, self._again_ms = max(self._newest_ms, self._round_ms), 0
             self._forget()
-            seq = self._sequence.next()
-            position = {"newest_ms": self._newest_ms, "told": self._told}
-            step.checkpoints.append(
-                Checkpoint(source=self._source, part=self.name, seq=seq, ts_ms=seen_ms, position=position)
-            )
+            step.checkpoints.append(self._position(seen_ms))
         return step
 
+    def _position(self, ts_ms: int) -> Checkpoint:
+        position: dict[str, Any] = {"newest_ms": self._newest_ms, "told": self._told}
+        if self._again_ms:
+            position["again_ms"] = self._again_ms
+        return Checkpoint(
+            source=self._source, part=self.name, seq=self._sequence.next(), ts_ms=ts_ms, position=position
+        )
+
+    def _longest_ms(self) -> int:
+        return max(_TELL_AGAIN_MS, int(self._pace.lookback_s * 1000))
+
     def _path(self) -> str:
-        since_ms = self._since_ms() if self._newest_ms else now_ms() - int(self._pace.lookback_s * 1000)
+        since_ms = self._again_ms or now_ms() - int(self._pace.lookback_s * 1000)
+        if self._newest_ms:
+            since_ms = self._since_ms()
         return f"/auditLogs/{self._log.name}?$filter={quote(self._condition(rfc3339(since_ms)))}&$top={_PAGE}"
 
     def _condition(self, since: str) -> str:

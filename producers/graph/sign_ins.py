@@ -16,6 +16,7 @@ from typing import Any
 from producers.graph.audit_mapping import event_id, event_time, guid
 from producers.graph.client import GraphClient
 from producers.graph.logs import LogOfEntra, LogPace, LogTask
+from producers.graph.task import Step
 from producers.known import IdSet
 from streams.contracts.events import Event, Log
 from streams.runtime.clock import Sequence
@@ -77,6 +78,14 @@ class SignInTask(LogTask):
             self._narrowed = False  # this cloud filters by time alone
             page = super().fetch()
         return page
+
+    def tell_again(self) -> Step:
+        """As LogTask.tell_again, no further back than a first reading goes: a day of sign-ins takes hours to read."""
+        self._days = {}
+        return super().tell_again()
+
+    def _longest_ms(self) -> int:
+        return int(self._pace.lookback_s * 1000)
 
     def _condition(self, since: str) -> str:
         condition = super()._condition(since)

@@ -29,6 +29,8 @@ from producers.source import STREAMING, WATERMARK_S, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import ObjectKind, Origin, Watermark
+from streams.contracts.orders import LOGS as LOGS_WORD
+from streams.contracts.orders import OBJECTS
 from streams.runtime.clock import Sequence
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import TenantSettings
@@ -42,12 +44,16 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Turn:
-    """Where a task stands: when it may ask again, how often it failed in a row, its call on the wire."""
+    """Where a task stands: when it may ask again, how often it failed in a row, its call on the wire.
+
+    outdated: the task has begun anew since the call left, so its answer is not wanted any more.
+    """
 
     task: Task
     due_at: float = 0.0
     failures: int = 0
     call: Future[Any] | None = None
+    outdated: bool = False
 
 
 class GraphSource:
@@ -123,9 +129,7 @@ class GraphSource:
         self._send_due()
         calls = [turn.call for turn in self._turns if turn.call is not None]
         if not calls:
-            return Batch(
-                tenants=told.tenants, checkpoints=told.checkpoints, watermarks=watermarks, contacted=False
-            )
+            return Batch(tenants=told.tenants, checkpoints=told.checkpoints, watermarks=watermarks, contacted=False)
         wait(calls, timeout=_ANSWER_S, return_when=FIRST_COMPLETED)
         steps = [self._taken(turn) for turn in self._turns if turn.call is not None and turn.call.done()]
         answered = [step for step in steps if step is not None]
@@ -154,6 +158,39 @@ class GraphSource:
     def close(self) -> None:
         """Let calls on the wire end by themselves; start none."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def collections(self) -> list[str]:
+        """Collections of objects and logs, and the words for all of either."""
+        return [OBJECTS, LOGS_WORD, *(delta.name for delta in self._deltas), *(each.name for each in self._logs)]
+
+    def resync(self, collection: str) -> list[Checkpoint]:
+        """See producers.source.Source.resync."""
+        deltas, logs = self._covered(collection)
+        step = Step()
+        kinds = {delta.name for delta in deltas if delta.tell_again(step)}
+        steps = [each.tell_again() for each in logs]
+        steps += [each.tell_again() for each in self._deleted if each.collection.name in kinds]
+        step.checkpoints += [part for told in steps for part in told.checkpoints]
+        if collection in ("", OBJECTS):
+            self._tenant.tell_again()
+        for turn in self._turns:
+            turn.outdated = turn.call is not None
+            if not turn.failures:  # else Graph has said when to come back
+                turn.due_at = 0.0
+        return step.checkpoints
+
+    def retelling(self, collection: str) -> bool:
+        """See producers.source.Source.retelling."""
+        deltas, logs = self._covered(collection)
+        return any(delta.again for delta in deltas) or any(each.retelling for each in logs)
+
+    def _covered(self, collection: str) -> tuple[list[DeltaTask], list[LogTask]]:
+        """Raises KeyError for a collection that there is not."""
+        if collection and collection not in self.collections:
+            raise KeyError(collection)
+        deltas = [each for each in self._deltas if collection in ("", OBJECTS, each.name)]
+        return deltas, [each for each in self._logs if collection in ("", LOGS_WORD, each.name)]
 
     def _refused_tasks(self) -> dict[str, str]:
         """Logs and lists that we may not read; one that this cloud does not have (404) is nobody's fault."""
@@ -199,6 +236,9 @@ class GraphSource:
     def _taken(self, turn: _Turn) -> Step | None:
         call, turn.call = turn.call, None
         assert call is not None
+        if turn.outdated:
+            turn.outdated = False
+            return None
         try:
             step = turn.task.apply(call.result())
         except RetriableError as error:

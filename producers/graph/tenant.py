@@ -137,6 +137,10 @@ class TenantTask:
         self._refused = answer["refused"]
         return self._tell({**(self._told or dict.fromkeys(self._parts)), **answer})
 
+    def tell_again(self) -> None:
+        """Tell the next reading, changed or not."""
+        self._told = None
+
     def collected(self, *, devices: bool) -> Step:
         """The tenant's state again, once the first full reading is in Kafka; `devices`: theirs is, too."""
         self._collected = {"collected": True, "devices_collected": devices}

@@ -110,6 +110,7 @@ class VerifyTask:
         if self._missing is not None and not len(self._untold) and not self._asked:
             self._asked = list(islice(self._missing, _ASKED_AT_ONCE))
             if not self._asked:
+                step.facts += self._delta.gone_again(now_ms())
                 self._end()
         if self._active:
             self._delta.told_since = set()

@@ -25,7 +25,6 @@ MAX_BATCH_BYTES = 1_000_000
 MAX_BATCH_RECORDS = 2_000
 _QUEUED_RECORDS = 500
 _REWIND_PATIENCE_S = 5.0
-_COMPACTED = frozenset(topic.name for topic in TOPICS if topic.compacted)
 log = get_logger(__name__)
 
 
@@ -63,6 +62,9 @@ class Positions(Protocol):
 
     async def rewind(self, topic: str, partition: int, offset: int) -> None:
         """Make the consumer deliver from `offset` on (again)."""
+
+    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+        """Have the sources tell again what these records said, which were deleted unread; lasting when it returns."""
 
 
 class Lane:
@@ -105,7 +107,9 @@ class Lane:
             available = await self._positions.first_available(self._topic, {self._partition: self.expected})
             if self._stopping:
                 return
-            self._lost(self.expected, available[self._partition])
+            await note_lost(self._positions, self._topic, self._partition, self.expected, available[self._partition])
+            if self._stopping:
+                return
             self.expected = available[self._partition]
             if record.offset != self.expected:
                 await self.rewind(f"got {record.offset}")
@@ -114,9 +118,6 @@ class Lane:
         self.expected = record.offset + 1
         self._queue.append(record)
         self._arrived.set()
-
-    def _lost(self, expected: int, available: int) -> None:
-        note_lost(self._topic, self._partition, expected, available)
 
     async def rewind(self, why: str) -> None:
         """Have the consumer deliver again from the record that is expected next."""
@@ -166,11 +167,18 @@ class Lane:
         return records
 
 
-def note_lost(topic: str, partition: int, expected: int, available: int) -> None:
-    """Count a range of the log that was deleted before it was read; in a compacted topic a gap is no loss."""
-    if available > expected and topic not in _COMPACTED:
-        LOST_RECORDS.labels(topic).inc(available - expected)
-        log.error("lost_range", topic=topic, partition=partition, first=expected, records=available - expected)
+async def note_lost(positions: Positions, topic: str, partition: int, expected: int, available: int) -> None:
+    """Count a range of the log that was deleted before it was read, and have it told again.
+
+    Nothing behind the gap is worked off until that is ordered: whoever dies in between finds the gap again. In a
+    compacted topic a gap is no loss.
+    """
+    compacted = any(each.compacted for each in TOPICS if each.name == topic)
+    if available > expected and not compacted:
+        records = available - expected
+        LOST_RECORDS.labels(topic).inc(records)
+        log.error("lost_range", topic=topic, partition=partition, first=expected, records=records)
+        await positions.tell_again(topic, partition, expected, records)
 
 
 class Stage:
@@ -209,7 +217,7 @@ class Stage:
             wanted = {partition: committed.get(partition, 0) for partition in partitions}
             starts = await self._positions.first_available(self.topic, wanted) if wanted else {}
             for partition, offset in committed.items():
-                note_lost(self.topic, partition, offset, starts[partition])
+                await note_lost(self._positions, self.topic, partition, offset, starts[partition])
             self.lanes = {
                 partition: Lane(self.topic, partition, handler, self._positions, starts[partition])
                 for partition, handler in handlers.items()

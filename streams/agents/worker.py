@@ -15,14 +15,15 @@ from streams.agents.client import start_producer
 from streams.agents.deadletters import Fuse
 from streams.agents.evaluate import EvaluatePartition
 from streams.agents.lanes import Handler, Positions, Record, Stage
+from streams.agents.layout import Layout
 from streams.agents.lease import Lease
+from streams.agents.orders import order_again
 from streams.agents.outbox import Outbox
 from streams.agents.project import ContextPartition, EventPartition, ProjectPartition
 from streams.agents.rows import PartitionRows
 from streams.agents.store import MemoryStore, RocksStore, Store
 from streams.agents.table import Table
 from streams.agents.ticks import Ticker
-from streams.contracts.errors import FatalError
 from streams.contracts.topics import (
     AD_CHANGES,
     AD_OBJECTS,
@@ -31,7 +32,6 @@ from streams.contracts.topics import (
     ENTRA_OBJECTS,
     ENTRA_TENANT,
     SERVER_EVENTS,
-    TOPICS,
     VIEW_STATES,
     VIEWS,
 )
@@ -95,26 +95,17 @@ class Worker:
         self._producer: AIOKafkaProducer = await start_producer(
             self._settings.kafka, delivery_timeout_s=max(10.0, session_s)
         )
-        await self._check_topics()
+        self._layout = Layout(self._producer, self._settings.kafka)
+        await self._layout.require()
         self._ticker = Ticker(self._producer)
         for topic in (AD_OBJECTS.name, ENTRA_OBJECTS.name, VIEW_STATES.name):
             self._tables[topic] = Table(
                 topic, self._settings.kafka, self._producer, self._new_store(topic), self._lease.check
             )
 
-    async def _check_topics(self) -> None:
-        faults = []
-        for topic in TOPICS:
-            wanted = topic.partitions or self._settings.kafka.partitions
-            found = len(await self._producer.partitions_for(topic.name))
-            if found != wanted:
-                faults.append(f"{topic.name} has {found} partitions, not {wanted}")
-        if faults:
-            raise FatalError(
-                f"topics are not as [kafka] partitions says: {'; '.join(faults)}. "
-                "Run `synchealth topics create` before the first start; to change the number of partitions, "
-                "delete all of them and start over"
-            )
+    async def look_at_topics(self) -> None:
+        """Raises FatalError where somebody has changed them."""
+        await self._layout.look()
 
     def _new_store(self, topic: str) -> Callable[[int], Store]:
         if self._settings.streams.store == "memory":
@@ -165,6 +156,10 @@ class Worker:
         for table in self._tables.values():
             table.close()
         await self._producer.stop()
+
+    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+        """See Positions."""
+        await order_again(self._producer, self._settings, topic, partition, first, records)
 
     async def tick(self) -> None:
         """Send time to the views partitions we own."""

@@ -1,4 +1,8 @@
-"""The table of topics: the only place that spells their names."""
+"""The table of topics: the only place that spells their names.
+
+Each name begins with that of the installation, so that two share no topic of one Kafka. A process belongs to one
+installation: whoever reads its settings says which, once (`belong_to`), before any name is used.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,28 @@ from dataclasses import dataclass, field
 DAY_MS = 24 * 3600 * 1000
 # A single fact or table row may be large (certificates, long link lists); Kafka's default is 1 MiB.
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+DEFAULT_INSTALLATION = "synchealth"
+
+_installation = DEFAULT_INSTALLATION
+
+
+def belong_to(installation: str) -> None:
+    """From now on every topic is that of this installation."""
+    global _installation
+    _installation = installation
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic of the pipeline.
 
+    stem: what follows the installation's name in its own.
     partitions: None = as many as `[kafka] partitions` says (co-partitioned with the worker's tables).
     retention_ms: ignored where `compacted`.
     owner: who writes it.
     """
 
-    name: str
+    stem: str
     key: str
     payload: str
     owner: str
@@ -26,6 +40,11 @@ class Topic:
     compacted: bool = False
     retention_ms: int = 7 * DAY_MS
     config: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The topic's name in Kafka."""
+        return f"{_installation}.{self.stem}"
 
     def configuration(self) -> dict[str, str]:
         """The broker-side settings to create this topic with."""
@@ -43,24 +62,24 @@ class Topic:
         }  # fmt: skip
 
 
-AD_CHANGES = Topic("synchealth.ad.changes.v1", "objectGUID", "FactChunk", "producers.ad")
-ENTRA_CHANGES = Topic("synchealth.entra.changes.v1", "Entra object id", "FactChunk", "producers.graph")
-ENTRA_TENANT = Topic("synchealth.entra.tenant.v1", "tenant id", "TenantState", "producers.graph", compacted=True)
+AD_CHANGES = Topic("ad.changes.v1", "objectGUID", "FactChunk", "producers.ad")
+ENTRA_CHANGES = Topic("entra.changes.v1", "Entra object id", "FactChunk", "producers.graph")
+ENTRA_TENANT = Topic("entra.tenant.v1", "tenant id", "TenantState", "producers.graph", compacted=True)
 ENTRA_AUDITS = Topic(
-    "synchealth.entra.audits.v1",
+    "entra.audits.v1",
     "target id, else correlation id",
     "EventChunk",
     "producers.graph, producers.eventlog",
     retention_ms=30 * DAY_MS,
 )
-SERVER_EVENTS = Topic("synchealth.server.events.v1", "server name", "EventChunk", "producers.eventlog")
-VIEWS = Topic("synchealth.views.v1", "view key", "ViewRecord", "streams.project", retention_ms=DAY_MS)
-FINDINGS = Topic("synchealth.findings.v1", "finding id", "Finding", "streams.evaluate", compacted=True)
+SERVER_EVENTS = Topic("server.events.v1", "server name", "EventChunk", "producers.eventlog")
+VIEWS = Topic("views.v1", "view key", "ViewRecord", "streams.project", retention_ms=DAY_MS)
+FINDINGS = Topic("findings.v1", "finding id", "Finding", "streams.evaluate", compacted=True)
 CHECKPOINTS = Topic(
-    "synchealth.checkpoints.v1", "source[#part]", "Checkpoint", "producers", partitions=1, compacted=True
+    "checkpoints.v1", "source[#part]", "Checkpoint", "producers", partitions=1, compacted=True
 )
 DEADLETTERS = Topic(
-    "synchealth.deadletters.v1",
+    "deadletters.v1",
     "original key",
     "DeadLetter",
     "streams",
@@ -69,9 +88,9 @@ DEADLETTERS = Topic(
 )
 
 # The changelogs of the workers' tables: partition n belongs to whoever reads partition n of the topic behind it.
-AD_OBJECTS = Topic("synchealth.state.ad.objects.v1", "row", "table row", "streams.project", compacted=True)
-ENTRA_OBJECTS = Topic("synchealth.state.entra.objects.v1", "row", "table row", "streams.project", compacted=True)
-VIEW_STATES = Topic("synchealth.state.views.v1", "row", "table row", "streams.evaluate", compacted=True)
+AD_OBJECTS = Topic("state.ad.objects.v1", "row", "table row", "streams.project", compacted=True)
+ENTRA_OBJECTS = Topic("state.entra.objects.v1", "row", "table row", "streams.project", compacted=True)
+VIEW_STATES = Topic("state.views.v1", "row", "table row", "streams.evaluate", compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
     AD_CHANGES, ENTRA_CHANGES, ENTRA_AUDITS, ENTRA_TENANT, SERVER_EVENTS, VIEWS, FINDINGS, CHECKPOINTS, DEADLETTERS,

@@ -69,15 +69,17 @@ class Projector:
         contributions = _event_contributions(before, after)
         # A group may begin to speak of its writeback because a log tells of it.
         if fact.op is not Operation.LOGGED or after.kind is ObjectKind.GROUP:
-            contributions += self._object_contributions(before, after, scope)
+            contributions += self._object_contributions(before, after, scope, again=_again(fact))
         return after, contributions + link_contributions
 
-    def _object_contributions(self, before: ObjectState, after: ObjectState, scope: Scope) -> list[Contribution]:
+    def _object_contributions(
+        self, before: ObjectState, after: ObjectState, scope: Scope, *, again: bool
+    ) -> list[Contribution]:
         told = contributions_of(before, scope)
         telling = contributions_of(after, scope)
         contributor = contributor_of(after)
         changes: list[tuple[str, dict[str, Any] | None]] = [(view, None) for view in told if view not in telling]
-        changes += [(view, body) for view, body in telling.items() if told.get(view) != body]
+        changes += [(view, body) for view, body in telling.items() if again or told.get(view) != body]
         return [
             Contribution(
                 view=view,
@@ -89,6 +91,11 @@ class Projector:
             )
             for view, body in changes
         ]
+
+
+def _again(fact: Fact) -> bool:
+    """A full reading is told to views whether they know it or not: what was told may have been lost on the way."""
+    return fact.op is Operation.READ and fact.full
 
 
 def _link_contributions(
@@ -113,7 +120,7 @@ def _link_contributions(
     for (view, attribute), word in {**old, **new}.items():
         body, expires_ms = None, 0
         if telling is not None and (view, attribute) in new:
-            if told == telling and old.get((view, attribute)) == word:
+            if told == telling and old.get((view, attribute)) == word and not _again(fact):
                 continue
             body = telling | word
         elif gone is not None and attribute in GROUP_LINKS:

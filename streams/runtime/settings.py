@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, model_validator
 
 from streams.contracts.errors import SettingsError
+from streams.contracts.topics import DEFAULT_INSTALLATION, belong_to
 from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
 from streams.runtime.place import Place, place_of
 from streams.runtime.section import FilePath, Port, Seconds, Section, Texts, secret_of
@@ -26,6 +27,7 @@ __all__ = [
     "DetectionSettings",
     "EventLogSettings",
     "ForestSettings",
+    "InstallationSettings",
     "KafkaConnection",
     "KafkaSettings",
     "LogSettings",
@@ -43,10 +45,16 @@ __all__ = [
 ENVIRONMENT_PREFIX = "SYNCHEALTH_"
 
 
-class StreamsSettings(Section):
-    """The correlating workers."""
+class InstallationSettings(Section):
+    """What this installation is called where others may be, too: in its topics, its group, its metrics."""
 
-    consumer_group: str = "synchealth"
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] = DEFAULT_INSTALLATION
+
+
+class StreamsSettings(Section):
+    """The correlating workers. consumer_group: empty: called as the installation is."""
+
+    consumer_group: str = ""
     store: Literal["rocksdb", "memory"] = "rocksdb"
     data_dir: Annotated[FilePath, Field(validate_default=True)] = Path("~/.local/share/synchealth")
     workers: Annotated[int, Field(ge=1, le=64)] = 1
@@ -229,6 +237,7 @@ class LogSettings(Section):
 class Settings(Section):
     """The whole configuration of an installation."""
 
+    installation: InstallationSettings = InstallationSettings()
     kafka: KafkaSettings = KafkaSettings()
     streams: StreamsSettings = StreamsSettings()
     detections: DetectionSettings = DetectionSettings()
@@ -274,6 +283,11 @@ class Settings(Section):
         return self
 
     @property
+    def consumer_group(self) -> str:
+        """The group that the workers form."""
+        return self.streams.consumer_group or self.installation.name
+
+    @property
     def sources(self) -> list[str]:
         """The names of every source: ad:FOREST, graph:TENANT, eventlog:NAME."""
         forests = [f"ad:{forest.name}" for forest in self.forest]
@@ -294,7 +308,7 @@ class Settings(Section):
 
 
 def load_settings(file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of `file` under the environment's overrides.
+    """The settings of `file` under the environment's overrides; this process' topics are theirs from now on.
 
     Relative paths in it are relative to the file. Raises SettingsError with every fault at once, each naming its key
     and what to do.
@@ -314,6 +328,7 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] = os.
     # Raised here and not in the handlers: pydantic's error, like tomllib's, carries the values, secrets too.
     if settings is None or faults:
         raise SettingsError(faults, file)
+    belong_to(settings.installation.name)
     return settings
 
 

@@ -100,7 +100,7 @@ def lab(objects: int, directory: Path) -> Iterator[TenantSettings]:
 
 def full_pass(name: str, settings: TenantSettings, publisher: Publisher, told: Callable[[], int]) -> None:
     source = UntilIdle(settings)
-    runner = Runner(source, publisher, list)
+    runner = Runner(source, publisher, FakeKafka().ledger())
     source.stop = runner.stop
     begun, cpu = time.perf_counter(), time.process_time()
     runner.run()

@@ -24,7 +24,8 @@ from producers.runner import Runner
 from producers.source import Batch, Source
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
-from streams.contracts.facts import Fact
+from streams.contracts.facts import Fact, ObjectKind, Operation
+from streams.contracts.orders import Order
 from tests.integration.ad.conftest import folded, forest_of, lab_dc
 from tests.integration.ad.test_property import RandomWork, comparable, state_of
 from tests.support.fake_kafka import FakeKafka, FakePublisher, Killed
@@ -142,6 +143,7 @@ class UntilIdle:
         self.origin, self.progress = source.origin, source.progress
         self.stop: Callable[[], None] = lambda: None
         self.restore, self.close, self.wake = source.restore, source.close, source.wake
+        self.collections, self.resync, self.retelling = source.collections, source.resync, source.retelling
 
     def read(self) -> Batch:
         batch = self._source.read()
@@ -157,7 +159,7 @@ def run_until_idle(world: World, kafka: FakeKafka, before: Callable[[str], None]
     """One life of a producer process; False if it was killed."""
     time.sleep(0.002)  # no process starts within the millisecond in which another one died
     source = UntilIdle(world.source())
-    runner = Runner(source, FakePublisher(kafka, before), kafka.load)
+    runner = Runner(source, FakePublisher(kafka, before), kafka.ledger())
     source.stop = runner.stop
     try:
         runner.run()
@@ -201,6 +203,42 @@ def test_kills_at_any_step_repeat_and_never_skip(world_name: str, seed: int, tmp
             assert run_until_idle(world, kafka)
         world.agrees(kafka.facts)
         assert not kafka.letters
+
+
+def hides_a_deletion(facts: list[Fact], cut: int, world_name: str) -> bool:
+    """Whether the facts from `cut` on end what is alive before, and no list of the directory tells of it.
+
+    Entra ID lists deleted users and groups; nobody lists deleted contacts.
+    """
+    kinds = (ObjectKind.CONTACT,) if world_name == "graph" else tuple(ObjectKind)
+    gone = {fact.object_id for fact in facts[cut:] if fact.op is Operation.DELETED}
+    gone -= {fact.object_id for fact in facts[cut:] if fact.op is not Operation.DELETED}
+    return any(fact.object_id in gone and fact.kind in kinds for fact in facts[:cut])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("world_name", WORLDS)
+def test_what_was_lost_is_told_again_as_ordered(world_name: str, seed: int, tmp_path: Path) -> None:
+    """A range of the topic is deleted unread: changes, deletions, whatever it was. Kills and changes go on."""
+    chance, kafka = random.Random(seed), FakeKafka()
+    with WORLDS[world_name](tmp_path, seed) as world:
+        cuts: list[int] = []
+        while not cuts:
+            assert run_until_idle(world, kafka)
+            world.change(chance)
+            assert run_until_idle(world, kafka)
+            cuts = [cut for cut in range(1, len(kafka.facts)) if hides_a_deletion(kafka.facts, cut, world_name)]
+        source = world.source()
+        source.close()
+        del kafka.facts[chance.choice(cuts) :]
+        kafka.orders.append(Order(source.origin.name, "lost", "a worker", "deleted unread", 1))
+        for _ in range(6):
+            run_until_idle(world, kafka, dies(chance))
+            world.change(chance)
+        for _ in range(12):
+            assert run_until_idle(world, kafka)
+        world.agrees(kafka.facts)
+        assert [answer.state for answer in kafka.answers] == ["begun", "done"]
 
 
 @pytest.mark.parametrize("world_name", WORLDS)

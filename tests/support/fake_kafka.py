@@ -1,14 +1,21 @@
-"""A publisher without Kafka that keeps what a log would, and fails where it is told to."""
+"""A publisher and a ledger without Kafka that keeps what a log would, and fails where it is told to."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 
+from producers.checkpoint import Said
+from producers.ledger import Book, ReplacedError
+from producers.publisher import Publisher, checkpoint_key
 from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState, Watermark
+from streams.contracts.orders import LONGEST_PAUSE_MS, Answer, Order, word_of
+from streams.runtime.clock import now_ms
 
 
 class Killed(BaseException):
@@ -26,9 +33,54 @@ class FakeKafka:
         self.letters: list[DeadLetter] = []
         self.parts: dict[str, Checkpoint] = {}
         self.contacts: list[Checkpoint] = []
+        self.orders: list[Order] = []
+        self.answers: list[Answer] = []
+        self.replaced = False
 
     def load(self) -> list[Checkpoint]:
         return list(self.parts.values())
+
+    def ledger(self, *, pause: bool = False) -> FakeLedger:
+        """The ledger of a process that starts now; `pause`: whether it waits between two readings."""
+        return FakeLedger(self, pause)
+
+
+class FakeLedger:
+    """A Book of what stands in a FakeKafka (producers.ledger.Ledger)."""
+
+    def __init__(self, kafka: FakeKafka, pause: bool) -> None:
+        self._kafka = kafka
+        self._pause = pause
+        self._book = Book("", "me")
+
+    def take_over(self, publisher: Publisher) -> list[Checkpoint]:
+        for answer in self._kafka.answers:
+            self._book.note(answer)
+        return self._kafka.load()
+
+    def require_writer(self) -> None:
+        if self._kafka.replaced:
+            raise ReplacedError("another process writes it")
+
+    def due(self) -> Order | None:
+        for order in self._kafka.orders:
+            self._book.source = order.source
+            word = order.word()
+            self._book.read(Said(checkpoint_key(word), encode(word), None), 0.0)
+        return self._book.due(1e9, now_ms() + (0 if self._pause else 2 * LONGEST_PAUSE_MS))
+
+    def begun(self) -> list[Answer]:
+        return self._book.begun()
+
+    def begin(self, order: Order) -> Answer:
+        return self._book.begin(order, now_ms())
+
+    def note(self, answer: Answer) -> None:
+        self._book.note(answer)
+
+    def stand_by(self, stop: threading.Event) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class FakePublisher:
@@ -65,6 +117,10 @@ class FakePublisher:
     def publish_contact(self, contact: Checkpoint) -> None:
         self._kafka.contacts.append(contact)
 
+    def writes_as(self, epoch: int) -> None: ...
+
+    def require_layout(self) -> None: ...
+
     def flush(self) -> None:
         """Some of what was sent may arrive although the flush fails, as in real life."""
         while self._pending:
@@ -84,6 +140,10 @@ class FakePublisher:
         self._pending.append(arrives)
 
     def _save(self, checkpoint: Checkpoint) -> None:
+        word = word_of(checkpoint)
+        if isinstance(word, Answer):
+            self._kafka.answers.append(word)
+            return
         if checkpoint.position:
             self._kafka.parts[checkpoint.part] = checkpoint
         else:

@@ -119,7 +119,7 @@ class RandomDirectories:
     def _emit(self, origin: Origin, name: str, op: Operation, **rest: Any) -> None:
         self._seq += 1 << 12
         self.now_ms += self.pace_ms
-        seq = self._seq + (1 << 50) * (origin is AD2)  # numbers of two sources do not compare
+        seq = self._seq - (1 << 50) * (origin is AD2)  # numbers of two sources do not compare; none is of the future
         fact = Fact(op=op, object_id=guid_of(name), seq=seq, ts_ms=self.now_ms, **rest)
         self.facts.append((origin, fact))
         item = next(objects for world, objects in self._worlds if world is origin)[name]

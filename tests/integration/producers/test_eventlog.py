@@ -22,6 +22,7 @@ from deploy.lab.password_events import ping
 from producers import topics
 from producers.checkpoint import load_checkpoints
 from producers.eventlog.source import EventLogSource
+from producers.ledger import KafkaLedger
 from producers.publisher import KafkaPublisher
 from producers.runner import Runner
 from producers.source import Batch
@@ -103,7 +104,7 @@ class Life:
         publisher = KafkaPublisher(own, "test")
         if dies_at_save:
             publisher.publish_checkpoints = self._dying(publisher.publish_checkpoints)  # type: ignore[method-assign]
-        self.runner = Runner(self.source, publisher, lambda: load_checkpoints(own, self.source.origin.name))
+        self.runner = Runner(self.source, publisher, KafkaLedger(own, self.source.origin.name))
         read = self.source.read
         self.source.read = lambda: self._until_idle(read())  # type: ignore[method-assign]
 
@@ -158,7 +159,8 @@ def test_every_event_arrives_over_kills_and_restarts(
 
 
 def test_events_that_come_while_it_runs_arrive(own: KafkaSettings, topic: str, ship: Callable[[range], None]) -> None:
-    runner = Runner(EventLogSource(settings_of(topic), own), KafkaPublisher(own, "test"), list)
+    ledger = KafkaLedger(own, f"eventlog/{topic}")
+    runner = Runner(EventLogSource(settings_of(topic), own), KafkaPublisher(own, "test"), ledger)
     thread = threading.Thread(target=runner.run)
     thread.start()
     try:
@@ -259,12 +261,12 @@ def test_kills_at_any_step_never_skip(own: KafkaSettings, topic: str, ship: Call
                 raise Killed(step)
 
         life = Life(own, topic)
-        life.runner = Runner(life.source, FakePublisher(kafka, before), kafka.load)
+        life.runner = Runner(life.source, FakePublisher(kafka, before), kafka.ledger())
         try:
             life.run()
         except Killed:
             continue
     life = Life(own, topic)
-    life.runner = Runner(life.source, FakePublisher(kafka), kafka.load)
+    life.runner = Runner(life.source, FakePublisher(kafka), kafka.ledger())
     life.run()
     assert {event.id for event in kafka.events} == ids(range(30))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import aiokafka
@@ -15,12 +18,15 @@ from structlog.testing import capture_logs
 from deploy.broker import Broker, kafka
 from producers import topics
 from producers.checkpoint import load_checkpoints
+from producers.installation import Identity
 from producers.known import KnownIds
+from producers.ledger import KafkaLedger, ReplacedError
 from producers.publisher import KafkaPublisher
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
-from streams.contracts.errors import RetriableError
+from streams.contracts.errors import FatalError, RetriableError, SettingsError
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin
+from streams.contracts.orders import Order
 from streams.contracts.topics import CHECKPOINTS, ENTRA_CHANGES, TOPICS
 from streams.runtime.settings import KafkaSettings
 from tests.support.brokers import require_kafka
@@ -105,6 +111,78 @@ def test_a_damaged_position_counts_as_never_saved_and_is_told_by_its_key(topics_
     with capture_logs() as logs:
         assert load_checkpoints(topics_on, "entra/damaged") == []
     assert any(entry.get("key") == "entra/damaged" for entry in logs)
+
+
+def until(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def refusal(ledger: KafkaLedger) -> type[FatalError] | None:
+    try:
+        ledger.require_writer()
+    except RetriableError:
+        return None  # it has not looked for a while
+    except FatalError as error:
+        return type(error)
+    return None
+
+
+def test_the_older_of_two_writers_is_told_and_takes_over_once_the_newer_is_silent(topics_on: KafkaSettings) -> None:
+    publishers = [KafkaPublisher(topics_on, f"writer-{number}") for number in range(2)]
+    older, newer = (KafkaLedger(topics_on, "ad/contested", silent_s=1.0) for _ in range(2))
+    older.take_over(publishers[0])
+    publishers[0].publish_checkpoints([position("ad/contested", 1)])
+    publishers[0].flush()
+    assert refusal(older) is None
+    assert newer.take_over(publishers[1]) == [position("ad/contested", 1)]
+    until(lambda: refusal(older) is ReplacedError)
+    assert refusal(newer) is None
+    publishers[1].publish_checkpoints([position("ad/contested", 2)])
+    publishers[1].flush()
+    assert refusal(newer) is None
+
+    publishers[0].publish_checkpoints([position("ad/contested", 3)])  # it had been on its way for long
+    publishers[0].flush()
+    until(lambda: refusal(newer) is FatalError)
+    older.stand_by(threading.Event())  # returns, as nobody says anything any more
+    assert older.take_over(publishers[0]) == [position("ad/contested", 3)]
+    assert refusal(older) is None
+    for each in (older, newer, *publishers):
+        each.close()
+
+
+def test_an_order_is_seen_while_it_runs_and_its_answer_after_a_restart(topics_on: KafkaSettings) -> None:
+    publisher, ledger = KafkaPublisher(topics_on, "orders"), KafkaLedger(topics_on, "ad/ordered")
+    ledger.take_over(publisher)
+    order = Order("ad/ordered", "1", "somebody", "lost", 1)
+    publisher.publish_checkpoints([order.word()])
+    publisher.flush()
+    until(lambda: ledger.due() == order)
+    publisher.publish_checkpoints([ledger.begin(order).word()])
+    publisher.flush()
+    publisher.publish_checkpoints([position("ad/ordered", 7)])
+    publisher.flush()
+    assert ledger.take_over(publisher) == [position("ad/ordered", 7)], "once more, after Kafka was away"
+    ledger.close()
+    again = KafkaLedger(topics_on, "ad/ordered")
+    assert again.take_over(publisher) == [position("ad/ordered", 7)]
+    assert again.due() is None and [answer.id for answer in again.begun()] == ["1"]
+    again.close()
+    publisher.close()
+
+
+def test_a_second_installation_of_the_same_name_is_refused(topics_on: KafkaSettings) -> None:
+    publisher = KafkaPublisher(topics_on, "installation")
+    one, other = (Identity("synchealth", frozenset({"t"}), frozenset({name})) for name in ("one", "other"))
+    first, second = KafkaLedger(topics_on, "ad/one", one), KafkaLedger(topics_on, "ad/other", other)
+    first.take_over(publisher)
+    with pytest.raises(SettingsError, match="forest one"):
+        second.take_over(publisher)
+    for each in (first, second, publisher):
+        each.close()
 
 
 @pytest.mark.kafka

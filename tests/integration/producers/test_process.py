@@ -30,6 +30,7 @@ class Producer:
     """A producer process that reads the lab's Graph; its log is in `log`."""
 
     def __init__(self, directory: Path, lab: GraphLab, bootstrap: str, partitions: int = PARTITIONS) -> None:
+        directory.mkdir(exist_ok=True)
         self.log = directory / "producer.log"
         self._config = directory / "synchealth.toml"
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,6 +74,11 @@ class Producer:
             self._process.kill()
             self._process.wait()
 
+    def keep_alive(self) -> None:
+        """What a supervisor does: start again who ended."""
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
+
     def until(self, text: str, times: int = 1, timeout_s: float = 60) -> None:
         """Wait until `text` stands so often in the log."""
         end = time.monotonic() + timeout_s
@@ -107,9 +113,11 @@ def agrees(bootstrap: str, lab: GraphLab) -> bool:
     )
 
 
-def until_agrees(bootstrap: str, lab: GraphLab, timeout_s: float = 60) -> None:
+def until_agrees(bootstrap: str, lab: GraphLab, timeout_s: float = 60, supervised: Producer | None = None) -> None:
     end = time.monotonic() + timeout_s
     while not agrees(bootstrap, lab):
+        if supervised is not None:
+            supervised.keep_alive()
         assert time.monotonic() < end, "Kafka never came to say what the directory says"
         time.sleep(0.2)
 
@@ -132,6 +140,44 @@ def test_kill_9_between_any_two_steps_loses_nothing(
     process.send(signal.SIGTERM)
     assert process.wait() == 0
     assert SECRET not in process.log.read_text()
+
+
+@pytest.mark.kafka
+def test_of_two_producers_the_newer_one_writes_and_nothing_is_lost_over_kills_and_pauses(
+    own_kafka: Broker, tmp_path: Path, lab: GraphLab, producer: list[Producer]
+) -> None:
+    def change(number: int) -> None:
+        lab.tenant.upsert("user", lab.tenant.ids("user")[number], {"displayName": f"Change {number}"})
+        lab.tenant.delete("user", lab.tenant.ids("user")[-1])
+
+    fill(lab.tenant, 60)
+    first, second = (Producer(tmp_path / name, lab, own_kafka.bootstrap) for name in ("first", "second"))
+    producer += [first, second]
+    first.start()
+    until_agrees(own_kafka.bootstrap, lab)
+    second.start()
+    first.until("another process writes")
+    change(1)
+    until_agrees(own_kafka.bootstrap, lab)
+
+    second.send(signal.SIGKILL)
+    second.wait()
+    second.start()  # whoever died is back at once: the one that stands by does not race with it
+    second.until("writes the source", times=2)
+    change(2)
+    until_agrees(own_kafka.bootstrap, lab)
+
+    second.send(signal.SIGSTOP)
+    change(3)
+    first.send(signal.SIGKILL)
+    first.wait()
+    first.start()
+    until_agrees(own_kafka.bootstrap, lab)
+    second.send(signal.SIGCONT)
+    second.until("another process writes")
+    change(4)
+    until_agrees(own_kafka.bootstrap, lab, supervised=first)  # afresh, if the other one had something to say
+    assert second.log.read_text().count('"writes the source"') == 2, "the one that slept has not come back"
 
 
 @pytest.mark.kafka

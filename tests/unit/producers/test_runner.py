@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
 
 import pytest
 from prometheus_client import REGISTRY
 
+from producers.ledger import ReplacedError
 from producers.runner import Runner
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import FOREST_HEARD, Fact, ObjectKind, Operation, Origin, Watermark
-from tests.support.fake_kafka import FakeKafka, FakePublisher
+from streams.contracts.orders import Order
+from tests.support.fake_kafka import FakeKafka, FakePublisher, Killed
 
 
 def fact(number: int) -> Fact:
@@ -35,6 +38,9 @@ class Scripted:
         self.restored: list[Checkpoint] = []
         self.finished: Callable[[], None] = lambda: None
         self.waits = 0
+        self.collections = ("users",)
+        self.told_again: list[str] = []
+        self.busy = False
         self.closed = False
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
@@ -57,6 +63,15 @@ class Scripted:
     def close(self) -> None:
         self.closed = True
 
+    def resync(self, collection: str) -> list[Checkpoint]:
+        if collection not in ("", *self.collections):
+            raise KeyError(collection)
+        self.told_again = [*self.told_again, collection]
+        return [Checkpoint(source=self.origin.name, seq=0, ts_ms=1, position={"again": collection or "all"})]
+
+    def retelling(self, collection: str) -> bool:
+        return self.busy
+
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +79,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(source: Scripted, publisher: FakePublisher, kafka: FakeKafka) -> Runner:
-    runner = Runner(source, publisher, kafka.load)
+    runner = Runner(source, publisher, kafka.ledger())
     source.finished = runner.stop
     runner.run()
     return runner
@@ -138,7 +153,7 @@ def test_a_stop_during_endless_failures_ends_the_run() -> None:
         raise RetriableError("for ever")
 
     source.read = read  # type: ignore[method-assign]
-    runner = Runner(source, FakePublisher(kafka), kafka.load)
+    runner = Runner(source, FakePublisher(kafka), kafka.ledger())
     thread = threading.Thread(target=runner.run)
     thread.start()
     assert failed.wait(10)
@@ -189,3 +204,92 @@ def test_how_far_a_forest_was_read_is_delivered_and_is_no_change() -> None:
 
     run(Scripted("ad/idle", [Batch(facts=[fact(2)])]), publisher, kafka)
     assert REGISTRY.get_sample_value("synchealth_producer_last_change_timestamp_seconds", labels) is not None
+
+
+def order(number: int, collection: str = "") -> Order:
+    return Order("entra/orders", f"order-{number}", "somebody", "lost", 1, collection)
+
+
+def run_with_orders(
+    kafka: FakeKafka, before: Callable[[str], None] = lambda step: None, busy: bool = False
+) -> Scripted:
+    source = Scripted("entra/orders", [Batch(), Batch(), Batch()])
+    source.busy = busy
+    with contextlib.suppress(Killed):
+        run(source, FakePublisher(kafka, before), kafka)
+    return source
+
+
+def test_an_order_is_carried_out_once_whatever_dies_on_the_way() -> None:
+    """At every step of the runner: the position is never without its reading, the reading never left out."""
+    for death in range(1, 40):
+        kafka, left = FakeKafka(), death
+
+        def before(step: str) -> None:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                raise Killed(step)
+
+        kafka.orders.append(order(1))
+        first = run_with_orders(kafka, before)
+        begun = [answer.state for answer in kafka.answers]
+        if begun:
+            assert kafka.parts[""].position == {"again": "all"}, "the answer is never without the position"
+        second = run_with_orders(kafka)
+        assert first.told_again or second.told_again
+        assert not (begun and second.told_again), "an order that was answered is not carried out again"
+        assert [answer.state for answer in kafka.answers][-1] == "done"
+        assert run_with_orders(kafka).told_again == []
+        if left > 0:
+            return
+    raise AssertionError("the run takes more steps than were tried")
+
+
+def test_a_reading_that_goes_on_is_not_said_to_be_done() -> None:
+    kafka = FakeKafka()
+    kafka.orders.append(order(1))
+    assert run_with_orders(kafka, busy=True).told_again == [""]
+    assert [answer.state for answer in kafka.answers] == ["begun"]
+    kafka.orders.append(order(2))
+    assert run_with_orders(kafka, busy=True).told_again == [], "one at a time"
+    run_with_orders(kafka)
+    assert [(answer.id, answer.state) for answer in kafka.answers] == [
+        ("order-1", "begun"), ("order-1", "done"), ("order-2", "begun"), ("order-2", "done"),
+    ]  # fmt: skip
+
+
+def test_an_order_for_what_there_is_not_is_refused_with_the_names_that_there_are() -> None:
+    kafka = FakeKafka()
+    kafka.orders += [order(1, "user"), order(2, "users")]
+    assert run_with_orders(kafka).told_again == ["users"]
+    [refused] = [answer for answer in kafka.answers if answer.state == "refused"]
+    assert refused.scope == "entra/orders#user" and "users" in refused.note
+
+
+def test_while_kafka_is_away_an_order_is_begun_once() -> None:
+    kafka, failures = FakeKafka(), [RetriableError("away")] * 3
+    kafka.orders.append(order(1))
+
+    def before(step: str) -> None:
+        if step == "arrive" and failures:
+            raise failures.pop()
+
+    assert run_with_orders(kafka, before).told_again == [""]
+    assert kafka.parts[""].position == {"again": "all"} and not failures
+
+
+def test_a_replaced_writer_writes_nothing_more_stands_by_and_then_ends() -> None:
+    kafka = FakeKafka()
+    source = Scripted("entra/replaced", [Batch(facts=[fact(1)], checkpoints=[position(1)])])
+    read = source.read
+
+    def replaced_meanwhile() -> Batch:
+        kafka.replaced = True
+        return read()
+
+    source.read = replaced_meanwhile  # type: ignore[method-assign]
+    publisher = FakePublisher(kafka)
+    with pytest.raises(ReplacedError):
+        run(source, publisher, kafka)
+    assert not kafka.facts and not kafka.parts and source.closed and publisher.closed

@@ -38,6 +38,9 @@ class Log:
         self.gaps = dict(gaps or {})
         self.commits = dict(committed or {})
         self.rewound: list[int] = []
+        self.ordered: list[tuple[str, int, int, int]] = []
+        self.may_order = asyncio.Event()
+        self.may_order.set()
 
     async def committed(self, topic: str, partitions: set[int]) -> Mapping[int, int]:
         return self.commits
@@ -47,6 +50,10 @@ class Log:
 
     async def rewind(self, topic: str, partition: int, offset: int) -> None:
         self.rewound.append(offset)
+
+    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+        await self.may_order.wait()
+        self.ordered.append((topic, partition, first, records))
 
 
 def new_lane(handler: Collector, start: int = 0, log: Log | None = None) -> Lane:
@@ -129,6 +136,44 @@ async def test_a_gap_of_the_log_itself_is_stepped_over() -> None:
     await running
     assert handler.offsets == [5, 9, 10]
     assert topic.rewound == []
+    assert topic.ordered == [("t", 0, 6, 3)], "what was lost is told again"
+
+
+async def test_nothing_behind_a_gap_is_worked_off_before_what_was_in_it_is_ordered() -> None:
+    handler, topic = Collector(), Log(gaps={6: 9})
+    topic.may_order.clear()
+    lane = new_lane(handler, start=6, log=topic)
+    running = asyncio.create_task(lane.run())
+    offering = asyncio.create_task(lane.offer(record(9)))
+    await settle()
+    assert handler.offsets == [] and lane.next_offset == 6, "whoever dies here finds the gap again"
+    topic.may_order.set()
+    await offering
+    await settle()
+    assert handler.offsets == [9] and lane.next_offset == 10
+    lane.stop()
+    await running
+
+
+async def test_a_partition_that_is_revoked_while_its_gap_is_ordered_takes_nothing() -> None:
+    handler, topic = Collector(), Log(gaps={6: 9})
+    topic.may_order.clear()
+    lane = new_lane(handler, start=6, log=topic)
+    offering = asyncio.create_task(lane.offer(record(9)))
+    await settle()
+    lane.stop()
+    topic.may_order.set()
+    await offering
+    assert lane.expected == 6 and not lane.queued
+
+
+async def test_what_was_deleted_while_nobody_was_there_is_ordered_at_the_start() -> None:
+    rig = Stages()
+    rig.log.commits, rig.log.gaps = {0: 4}, {4: 10}
+    rig.stage.open({0, 1}, 1, rig.failures.append)
+    await settle()
+    assert rig.log.ordered == [("t", 0, 4, 6)]
+    await rig.stage.close(1)
 
 
 async def test_a_full_lane_holds_back_and_lets_go_when_stopped() -> None:
