@@ -30,6 +30,7 @@ test-unit: $(VENV)/.development ## The tests that need no network and no other p
 
 soak: $(VENV)/.development parts ## What takes hours rather than minutes: lives, hostile records, rebalances by the hundred
 	$(BIN)/python -m tests.simulation --seeds 0-999
+	$(BIN)/python -m tests.fuzz --records 1000000
 	SYNCHEALTH_REBALANCES=100 $(BIN)/python -m pytest tests/e2e/test_rebalances.py $(ARGS)
 
 lint: $(VENV)/.development ## Style, types, and the direction of imports

@@ -208,6 +208,11 @@ def _letter(reason: str, error: str, record: Record, origin: Origin, fact: Fact)
     return dead_letter(STAGE, reason, error, record, encode(FactChunk(origin=origin, facts=[fact])))
 
 
-def _redrivable(origin: Origin, part: object) -> bytes:
-    """A chunk of its own around one refused fact, so that it can be sent again as it is."""
-    return encode({"type": "facts", "origin": origin, "facts": [part], "schema_version": 1})
+def _redrivable(origin: Origin, part: object) -> bytes | None:
+    """A chunk of its own around one refused fact, so that it can be sent again as it is; None where the fact is nested
+    deeper than JSON is written, though not than it is read: the whole record stands for it then.
+    """
+    try:
+        return encode({"type": "facts", "origin": origin, "facts": [part], "schema_version": 1})
+    except (TypeError, ValueError, RecursionError):
+        return None

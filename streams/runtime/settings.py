@@ -362,6 +362,8 @@ def _document(file: Path) -> dict[str, Any]:
         wrong = f"not valid TOML: byte {error.start} is not UTF-8"
     except tomllib.TOMLDecodeError as error:
         wrong = f"not valid TOML: {error}"
+    except RecursionError:
+        wrong = "not valid TOML: it is nested without end"
     if document is None:
         raise SettingsError([f"{file}: {wrong}"])
     return document

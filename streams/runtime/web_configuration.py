@@ -145,7 +145,7 @@ def _read(file: Path) -> _Document:
         document: Any = yaml.safe_load(file.read_text()) or {}
     except OSError as error:
         raise SettingsError([f"{file}: cannot be read ({error.strerror})"]) from error
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):  # no UTF-8, the 30th of February, depth without end
         raise SettingsError([f"{file}: not valid YAML"]) from None  # the parser's message would quote a hash
     try:
         return _Document.model_validate(document)

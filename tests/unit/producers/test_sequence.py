@@ -22,3 +22,9 @@ def test_a_clock_that_was_set_back_leaves_room_for_facts_nobody_remembers(monkey
     for module in ("producers.sequence", "streams.runtime.clock"):
         monkeypatch.setattr(f"{module}.now_ms", lambda: position.ts_ms - 300_000)
     assert Sequence(last_number([position])).next() > unsaved
+
+
+@pytest.mark.parametrize("ts_ms", [7_331_840_000_000_000, 2**63 - 1, 2**200, -(2**70)])
+def test_a_position_of_a_year_that_no_calendar_has_is_read(ts_ms: int) -> None:
+    saved = Checkpoint(source="ad/corp", seq=1 << 12, ts_ms=ts_ms, position={"a": 1})
+    assert last_number([saved]) >= 1 << 12

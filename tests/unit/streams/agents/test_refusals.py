@@ -120,6 +120,18 @@ async def test_any_number_of_facts_of_wrong_types_stops_nobody(attributes: dict[
     await _projecting(producer)(_chunks(*facts))
 
 
+@pytest.mark.parametrize("depth", [100, 300, 900, 5000])
+async def test_a_fact_of_any_depth_stops_nobody(depth: int) -> None:
+    """JSON is read deeper than it is written: the letter about such a fact must not fail."""
+    deep = b"[" * depth + b"]" * depth
+    whole = encode(FactChunk(origin=AD, facts=[]))
+    producer = Producer()
+    good = Fact(op=Operation.READ, object_id=guid_of("good"), seq=1, ts_ms=1, kind=ObjectKind.USER)
+    await _projecting(producer)([_record(whole.replace(b"[]", b"[" + deep + b"]")), *_chunks(good)])
+    [letter] = producer.letters()
+    assert letter.reason in {"wrong_shape", "not_json"}
+
+
 async def test_a_version_that_is_broken_stops() -> None:
     class Broken(Projector):
         def apply(self, *_: Any) -> Any:

@@ -221,6 +221,8 @@ def test_a_changed_password_counts_at_once_and_a_broken_file_changes_nothing(new
         ("rate_limit: {interval: 1s}", "not supported"),
         ("basic_auth_users: [", "not valid YAML"),
         ("- a list", "the file"),
+        ("[" * 2000, "not valid YAML"),
+        ("basic_auth_users: {ann: 2026-02-30}", "not valid YAML"),
     ],
 )
 def test_what_a_file_says_wrongly_or_we_cannot_do_is_said_and_no_secret_with_it(
