@@ -10,8 +10,10 @@ PYTHON ?= $(shell for found in python3.11 python3.12 python3.13 python3; do comm
 ARGS ?=
 # Tests wait as much as they work: more processes than cores.
 WORKERS ?= 4
+# Tests start hundreds of processes: what Python has compiled is kept.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo lab test test-unit soak lint bench generate lock dist parts clean
+.PHONY: help demo lab test test-unit test-detection soak lint bench generate lock dist parts clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,11 +28,17 @@ test: $(VENV)/.development parts ## Everything, against real parts: Kafka, Samba
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 30 $(ARGS)
 
 test-unit: $(VENV)/.development ## The tests that need no network and no other program
-	$(BIN)/python -m pytest tests/unit $(ARGS)
+	$(BIN)/python -m pytest tests/unit -m 'not slow and not soak' -n auto --dist loadgroup $(ARGS)
+
+test-detection: $(VENV)/.development ## The tests of one detection: D=conflict.duplicate_address
+	@[[ -n "$(D)" ]] || { echo "which one? make test-detection D=conflict.duplicate_address"; exit 2; }
+	$(BIN)/python -m pytest tests/contract/test_detections.py tests/contract/test_product_names.py \
+	  tests/contract/test_commands_in_documents.py -k "$(D) or $(subst .,/,$(D))." $(ARGS)
 
 soak: $(VENV)/.development parts ## What takes hours rather than minutes: lives, hostile records, rebalances by the hundred
 	$(BIN)/python -m tests.simulation --seeds 0-999
 	$(BIN)/python -m tests.fuzz --records 1000000
+	$(BIN)/python -m pytest -m soak $(ARGS)
 	SYNCHEALTH_REBALANCES=100 $(BIN)/python -m pytest tests/e2e/test_rebalances.py $(ARGS)
 
 lint: $(VENV)/.development ## Style, types, and the direction of imports

@@ -16,7 +16,7 @@ from tests.e2e.oracle_check import assert_converged, tenant_of
 from tests.e2e.worker_rig import WorkerRig
 from tests.support.random_directory import RandomDirectories
 
-pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 SEED = int(os.environ.get("SYNCHEALTH_SEED", "20261123"))
 
 
@@ -47,7 +47,7 @@ def test_kills_duplicates_and_shuffles_end_at_the_oracle(new_rig: Callable[..., 
                 rig.start(victim)
                 next_kill += chance.uniform(2.0, 6.0)
         assert kills >= 3
-        assert_converged(rig, world, within_s=40)
+        assert_converged(rig, world, within_s=180)
         assert rig.dead_letters() == []
 
 
@@ -60,4 +60,4 @@ def test_the_embedded_broker_converges_without_kills(tmp_path: Path) -> None:
         rig.tell(tenant_of(world))
         for start in range(0, len(facts), 40):
             rig.feed(facts[start : start + 40])
-        assert_converged(rig, world, within_s=40)
+        assert_converged(rig, world, within_s=180)

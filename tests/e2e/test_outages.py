@@ -9,7 +9,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from deploy.lab.entra.faults import Fault
 from deploy.lab.hybrid import HybridOrganisation, build
 from deploy.lab.services import LabServices, services
 from deploy.lab.settings_file import forest_tables, tenant_table
+from streams.contracts.errors import RetriableError
 from streams.contracts.finding import FindingState
 from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
@@ -138,7 +138,7 @@ def _found(up: Installation, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 def _assert_agreement(lab: Lab, up: Installation, within_s: float = 150) -> None:
     def agree() -> bool:
-        with contextlib.suppress(subprocess.SubprocessError):
+        with contextlib.suppress(RetriableError):
             wanted = lab.expected()
             return set(_found(up, wanted)) == set(wanted)
         return False
@@ -160,7 +160,7 @@ def test_kafka_goes_away_and_returns(tmp_path: Path) -> None:
     with contextlib.ExitStack() as first:
         broker = first.enter_context(kafka(data, port))
         with _stand(tmp_path, broker.bootstrap) as (lab, up):
-            up.wait(lambda: up.open_count(DUPLICATE) is not None, 90)
+            up.wait(lambda: up.open_count(DUPLICATE) is not None)
             lab.trouble(40)
             _assert_agreement(lab, up)
             lab.trouble(20)
@@ -176,7 +176,7 @@ def test_kafka_goes_away_and_returns(tmp_path: Path) -> None:
 def test_sources_go_away_and_return(empty_kafka: Broker, tmp_path: Path) -> None:
     """A controller that is down, busy, or cuts answers in half; a Graph that throttles, fails, forgets its tokens."""
     with _stand(tmp_path, empty_kafka.bootstrap) as (lab, up):
-        up.wait(lambda: up.open_count(DUPLICATE) is not None, 90)
+        up.wait(lambda: up.open_count(DUPLICATE) is not None)
         lab.trouble(40)
         directory = next(iter(lab.services.directories.values()))
         graph = lab.services.entra.faults
@@ -197,7 +197,7 @@ def test_sources_go_away_and_return(empty_kafka: Broker, tmp_path: Path) -> None
 def test_every_process_is_killed(empty_kafka: Broker, tmp_path: Path) -> None:
     """kill -9 of each child in turn, at random moments; the supervisor starts it again, and nothing is missing."""
     with _stand(tmp_path, empty_kafka.bootstrap) as (lab, up):
-        up.wait(lambda: up.open_count(DUPLICATE) is not None, 90)
+        up.wait(lambda: up.open_count(DUPLICATE) is not None)
         chance = random.Random(SEED)
         for _ in range(2):
             for child in _children_of(up.process.pid):

@@ -48,7 +48,7 @@ def test_a_conflict_in_samba_appears_in_metrics_and_clears(empty_kafka: Broker, 
         }
         sources = [("[[forest]]", _forest(dc, settings.id)), ("[[tenant]]", tenant)]
         with installation(tmp_path / "up", empty_kafka.bootstrap, sources) as up:
-            up.wait(lambda: up.open_count(DUPLICATE) == 0, 90)
+            up.wait(lambda: up.open_count(DUPLICATE) == 0)
             dc.ldapmodify(_replace(bert, "SMTP:bert@contoso.com", "smtp:Anna@Contoso.com"))
             up.wait(lambda: up.open_count(DUPLICATE) == 1)
             (finding,) = _conflicts(up)

@@ -107,6 +107,7 @@ def test_large_group_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> N
     check(run_demo(tmp_path, "--story", "large_group", "--speed", "60", *kafka), {"capacity.group_too_large"})
 
 
+@pytest.mark.soak
 @pytest.mark.kafka
 def test_large_directory_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
     kafka = ("--kafka", empty_kafka.bootstrap)

@@ -94,7 +94,7 @@ class WorkerRig:
         """Signal worker `number` and wait for its end; the exit code."""
         process = self.workers.pop(number)
         process.send_signal(what)
-        return process.wait(20)
+        return process.wait(120)
 
     def keep_alive(self) -> list[int]:
         """What a supervisor does: start again who ended; the exit codes seen."""

@@ -23,7 +23,7 @@ def require_kafka() -> None:
     pytest.skip(_MISSING)
 
 
-def delete_topics(bootstrap: str, within_s: float = 30) -> None:
+def delete_topics(bootstrap: str, within_s: float = 180) -> None:
     """Delete every topic of ours, and wait until they are gone."""
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     try:

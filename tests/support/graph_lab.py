@@ -199,7 +199,7 @@ def graph_lab(certificates: Certificates, limits: PageLimits | None = None, **op
 
     thread = threading.Thread(target=run, name="lab-graph", daemon=True)
     thread.start()
-    if not started.wait(20):
+    if not started.wait(120):
         raise AssertionError("the lab Graph did not start")
     try:
         yield GraphLab(tenant, server, certificates, app)

@@ -17,8 +17,9 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.broker.process import die_with_parent, free_block
-from streams.contracts.codec import convert
+from deploy.findings_source import read_findings
 from streams.contracts.finding import Finding, FindingState
+from streams.runtime.settings import load_settings
 
 
 @dataclass
@@ -53,13 +54,14 @@ class Installation:
         return int(sum(found)) if found else None
 
     def findings(self, *states: FindingState) -> dict[str, Finding]:
-        """Findings in one of `states` (none: open ones), from `synchealth findings --json`."""
-        command = [sys.executable, "-m", "deploy.cli", "findings", "--all", "--json", "--config", str(self.config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        findings = [convert(json.loads(line), Finding) for line in done.stdout.splitlines()]
-        return {finding.id: finding for finding in findings if finding.state in (states or (FindingState.OPEN,))}
+        """Findings in one of `states` (none: open ones), read as `synchealth findings` reads them, without its process.
 
-    def wait(self, condition: Callable[[], bool], within_s: float = 60.0, every_s: float = 0.05) -> float:
+        Raises RetriableError where Kafka cannot be read.
+        """
+        known = read_findings(load_settings(self.config, {}).kafka).latest
+        return {key: finding for key, finding in known.items() if finding.state in (states or (FindingState.OPEN,))}
+
+    def wait(self, condition: Callable[[], bool], within_s: float = 180.0, every_s: float = 0.05) -> float:
         """Seconds until `condition` held. AssertionError with the end of the log if it never did."""
         start = time.monotonic()
         while not condition():

@@ -19,7 +19,7 @@ def records(bootstrap: str, topic: str, partitions: int) -> list[Any]:
         places = [TopicPartition(topic, number) for number in range(partitions)]
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while any(consumer.highwater(p) is None or consumer.position(p) < consumer.highwater(p) for p in places):
             assert time.monotonic() < until, f"{topic} cannot be read to its end"
             for part in consumer.poll(timeout_ms=200).values():

@@ -150,7 +150,7 @@ def _numbers(samples: Iterable[tuple[float, str]]) -> list[float]:
     return [float(text) for _, text in samples if not math.isnan(float(text))]
 
 
-def until(condition: Callable[[], Any], what: str, within_s: float = 30) -> None:
+def until(condition: Callable[[], Any], what: str, within_s: float = 180) -> None:
     """Wait for a condition. Raises AssertionError where it does not come about."""
     deadline = time.monotonic() + within_s
     while not condition():

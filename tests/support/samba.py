@@ -229,7 +229,7 @@ class SambaDC:
     def start(self) -> None:
         """Start the controller and wait until it accepts connections.
 
-        Raises RuntimeError with the end of its log when it exits or does not listen within 30 seconds.
+        Raises RuntimeError with the end of its log when it exits or does not listen within 120 seconds.
         """
         directory = self.directory
         for name in ("run", "ncalrpc"):
@@ -250,7 +250,7 @@ class SambaDC:
         with (directory / "output.log").open("ab") as output:
             # stdin must stay open: samba in the foreground exits when its standard input ends.
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 log = (directory / "output.log").read_text(errors="replace")[-2000:]

@@ -75,6 +75,9 @@ class Player:
         if found is None:
             return None
         at_ms = self._now_ms() if at_ms is None else at_ms
+        condition = found.expectation.condition
+        if is_open and found.faulty_ms is None and condition is not None and found.step in self._run and condition():
+            found.faulty_ms = at_ms  # the pipeline was faster than our next look
         if is_open:
             found.opened_ms = found.opened_ms or at_ms
             found.resolved_ms = None

@@ -100,7 +100,7 @@ def test_a_producer_a_worker_and_readers_with_these_rights(secured: SecuredKafka
     with worker(secured, tmp_path) as log:
         consumer = KafkaConsumer(VIEWS.name, bootstrap_servers=secured.inside, auto_offset_reset="earliest")
         try:
-            until, found = time.monotonic() + 90, 0
+            until, found = time.monotonic() + 180, 0
             while not found and time.monotonic() < until:
                 records = [each for part in consumer.poll(timeout_ms=500).values() for each in part]
                 found += sum(b"shared@contoso.com" in (each.key or b"") + (each.value or b"") for each in records)

@@ -58,7 +58,7 @@ def test_no_panel_is_empty_with_the_demos_data(tmp_path: Path, story: str) -> No
             producers[:] = sorted(set(re.findall(r"metrics=http://([\d.]+:\d+)/metrics", text)))
             return len(producers) == 4
 
-        until(started, "two forests, a tenant and an event log are read", within_s=90)
+        until(started, "two forests, a tenant and an event log are read")
         settings = tomllib.loads((stage / "settings.toml").read_text())
         jobs = {
             "synchealth-exporter": [f"127.0.0.1:{settings['metrics']['port']}"],

@@ -104,7 +104,7 @@ def test_a_replica_that_starts_after_compaction_agrees(settings_of: SettingsOf) 
                 reader.close()
                 return left < written
 
-            until(compaction_has_happened, "Kafka has compacted", within_s=60)
+            until(compaction_has_happened, "Kafka has compacted")
             with following(settings) as second:
                 caught_up(second)
                 until(lambda: findings_lines(first) == findings_lines(second), "both agree")
@@ -169,7 +169,7 @@ def test_kafka_may_go_away_and_come_back(tmp_path: Path, settings_of: SettingsOf
         assert open_count(exporter) == 1  # still shown, while Kafka is away
         with kafka(tmp_path, port) as second, publisher(second.bootstrap) as publish:
             publish([finding(2)])
-            until(lambda: open_count(exporter) == 2, "it reads on after the outage", within_s=60)
+            until(lambda: open_count(exporter) == 2, "it reads on after the outage")
     finally:
         stop.set()
         thread.join(30)

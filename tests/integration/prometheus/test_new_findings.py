@@ -52,11 +52,11 @@ def test_a_second_conflict_while_one_stands_is_told_exactly_once(
         with following(settings, [DETECTION]) as exporter:
             caught_up(exporter)
             publish([finding(1, at_ms=int(time.time() * 1000))])
-            until(lambda: told_of(receiver, CONFLICT) == 1, "the first is told", within_s=60)
+            until(lambda: told_of(receiver, CONFLICT) == 1, "the first is told")
             assert new() == 0
             second = finding(2, at_ms=int(time.time() * 1000))
             publish([second])
-            until(lambda: new() == 1, "the second is told, beside the first that stands", within_s=60)
+            until(lambda: new() == 1, "the second is told, beside the first that stands")
         with following(settings, [DETECTION]) as exporter:
             caught_up(exporter)
             time.sleep(groups_s)
@@ -64,7 +64,7 @@ def test_a_second_conflict_while_one_stands_is_told_exactly_once(
             publish([finding(2, "resolved", revision=2, at_ms=int(time.time() * 1000) - 600_000)])
             assert new() == 1
             publish([finding(3, at_ms=int(time.time() * 1000))])
-            until(lambda: new() == 2, "and so is the third", within_s=60)
+            until(lambda: new() == 2, "and so is the third")
             time.sleep(groups_s)
     assert new() == 2
     assert {CONFLICT, NEW_FINDINGS.name}.isdisjoint(receiver.resolved())

@@ -30,7 +30,7 @@ def settings(workers: int = 1, **sections: object) -> Settings:
     )
 
 
-def until(condition, within_s: float = 10.0) -> None:
+def until(condition, within_s: float = 120.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline

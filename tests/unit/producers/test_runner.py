@@ -156,7 +156,7 @@ def test_a_stop_during_endless_failures_ends_the_run() -> None:
     runner = Runner(source, FakePublisher(kafka), kafka.ledger())
     thread = threading.Thread(target=runner.run)
     thread.start()
-    assert failed.wait(10)
+    assert failed.wait(120)
     runner.stop()
     thread.join(10)
     assert not thread.is_alive() and source.closed

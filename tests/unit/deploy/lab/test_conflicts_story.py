@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from deploy.lab.hybrid import HybridOrganisation, build
 from deploy.lab.stories import STORIES
 from deploy.lab.stories.player import Player
@@ -12,6 +14,8 @@ from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
 from streams.views.scope import Scope
 from tests.support.lab_oracle import objects_of_lab
+
+pytestmark = pytest.mark.slow
 
 NOW_MS = 1_800_000_000_000
 CYCLE_MIN, SWEEP_MIN, LAST_MIN = 30, 60, 180

@@ -11,6 +11,8 @@ import pytest
 from streams.detections.registry import Registered
 from tests.support.rehearsal import Rehearsal
 
+pytestmark = pytest.mark.slow
+
 LAST_MIN = 405
 
 

@@ -10,6 +10,8 @@ from streams.contracts.finding import FindingState
 from streams.detections.registry import Registered
 from tests.support.rehearsal import StreamedRehearsal
 
+pytestmark = pytest.mark.slow
+
 LAST_MIN = 325
 FAMILIES = {"authority", "capacity", "engine", "flow"}
 

@@ -27,6 +27,8 @@ from streams.views.device import DeviceView
 from tests.support.lab_stream import LabStream
 from tests.unit.deploy.lab.test_hybrid_join_story import CYCLE_MIN, LAST_MIN, NoScheduler
 
+pytestmark = pytest.mark.slow
+
 START_MS = int(dt.datetime(2026, 11, 23, 6, tzinfo=dt.UTC).timestamp() * 1000)
 DAY_MS = 86_400_000
 FAMILY = [each for each in all_detections() if each.detection.family == "hybrid_join"]

@@ -6,6 +6,7 @@ The oracle is told of devices that were there before, as the stream remembers th
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from deploy.lab.hybrid import HybridOrganisation, build
 from deploy.lab.stories import STORIES
@@ -20,6 +21,8 @@ from streams.runtime.clock import now_ms
 from streams.views.scope import Scope
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects, forest_of_directory
+
+pytestmark = pytest.mark.slow
 
 CYCLE_MIN, LAST_MIN = 30, 120
 LATER_MS = 2 * 86_400_000

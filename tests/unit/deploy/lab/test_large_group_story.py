@@ -7,6 +7,7 @@ import pytest
 from tests.support.rehearsal import StreamedRehearsal
 
 
+@pytest.mark.soak
 def test_the_group_opens_and_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
     families = {"authority", "capacity", "engine", "flow"}
     rehearsal = StreamedRehearsal("large_group", monkeypatch, lambda each: each.detection.family in families)

@@ -27,6 +27,8 @@ from tests.support.lab_oracle import state_of_tenant
 from tests.support.lab_pipeline import LabPipeline, at
 from tests.support.rehearsal import START_MS
 
+pytestmark = pytest.mark.slow
+
 MINUTES = 240
 KINDS = ("user", "group", "contact")
 Sample = tuple[str, str, float]

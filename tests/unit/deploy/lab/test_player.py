@@ -102,6 +102,20 @@ def test_a_condition_of_the_directories_decides_when_a_fault_begins_and_ends() -
     assert (progress.faulty_ms, progress.repaired_ms) == (10, 30)
 
 
+def test_a_finding_may_come_before_the_player_has_looked_at_what_it_is_about() -> None:
+    stands = [False]
+    quarantine = Expectation("conflict.q", "address/t/x", lambda: stands[0])
+    steps = [Step(name="write", at_min=0, told="", act=lambda: None, opens=[quarantine])]
+    player = Player(Story("s", "", steps), LabClock(), Scheduler(), now_ms=lambda: 10)
+    player.run_step(steps[0])
+    early = player.saw(quarantine.finding, is_open=True, at_ms=4)
+    assert early is not None and early.faulty_ms is None, "a finding without its fault is no proof of it"
+    stands[0] = True
+    player.saw(quarantine.finding, is_open=True, at_ms=5)
+    player.look()
+    assert early.faulty_ms == 5
+
+
 def test_a_finding_that_opens_again_is_not_resolved() -> None:
     player = Player(story([]), LabClock(), Scheduler())
     for is_open in (True, False, True):

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.quiet import Quiet
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Quiet:

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.rehearsal import START_MS, StreamedRehearsal
 
+pytestmark = pytest.mark.slow
+
 LAST_MIN = 125
 FAMILIES = {"authority", "capacity", "engine"}
 DAY_MS = 86_400_000

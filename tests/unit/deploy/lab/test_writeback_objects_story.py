@@ -26,6 +26,8 @@ from tests.support.lab_oracle import objects_of_lab, state_of_tenant
 from tests.support.pipeline import Pipeline
 from tests.unit.deploy.lab.test_hybrid_join_story import NoScheduler
 
+pytestmark = pytest.mark.slow
+
 START_MS = int(dt.datetime(2026, 11, 23, 8, tzinfo=dt.UTC).timestamp() * 1000)
 LAST_MIN = 230
 CYCLE_MIN = int(CYCLE_S / 60)

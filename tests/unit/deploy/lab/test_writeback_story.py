@@ -8,6 +8,8 @@ from streams.contracts.finding import Severity
 from streams.views.writeback_errors import USERS_OWN, ErrorClass
 from tests.support.rehearsal import Rehearsal
 
+pytestmark = pytest.mark.slow
+
 LAST_MIN = 120
 FAILED = "writeback.password_writeback_failed"
 # Two are no failures to write: who has two passwords has a finding of its own, and what the cloud does not offer none.

@@ -125,7 +125,7 @@ def server(answer: Any) -> Iterator[ServerAddress]:
         with opened:
             asked = opened.recv(4096)
             answer(opened, asked[4] if asked[1] < 0x80 else asked[5], over)
-            over.wait(20)
+            over.wait(120)
 
     thread = threading.Thread(target=serve)
     thread.start()
