@@ -13,6 +13,8 @@ from streams.contracts.finding import Finding
 from tests.support.lab_oracle import state_of_tenant
 from tests.support.lab_pipeline import LabPipeline, at
 
+pytestmark = pytest.mark.slow
+
 START_MS = 1_790_000_000_000
 CYCLE_MS = 30 * 60_000
 MINUTE_MS = 60_000
