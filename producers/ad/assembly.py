@@ -8,6 +8,7 @@ from producers.ad.extended_name import names_tombstone
 from producers.ad.mapping import Change
 from producers.known import IdSet
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
+from streams.contracts.flows import COMPARED_KINDS, READ_BY, VERSION
 from streams.runtime.clock import Sequence, now_ms
 
 WANTED = frozenset(
@@ -78,6 +79,8 @@ class Assembler:
     def whole(self, change: Change, op: Operation, changed_ms: int | None = None) -> list[Fact]:
         """A complete statement about the object; its links are complete too."""
         change.links = {name: LinkChange(added=link.added, complete=True) for name, link in change.links.items()}
+        if change.kind in COMPARED_KINDS:
+            change.attributes[READ_BY] = VERSION
         return self._facts(op, change, changed_ms, full=True)
 
     def linked(self, object_id: str, dn: str, attribute: str, far_end: Link) -> Fact:

@@ -6,8 +6,11 @@ replicates often without meaning (lastLogonTimestamp) and nothing secret may eve
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import Enum
+
+from streams.contracts.flows import CARRIED_SHORT, FLOWS
 
 
 class Syntax(Enum):
@@ -15,6 +18,7 @@ class Syntax(Enum):
 
     TEXT = "text"
     TEXTS = "texts"
+    COMPARED = "compared"  # text of which only the comparison matters (streams.contracts.flows)
     INTEGER = "integer"
     BOOLEAN = "boolean"
     TIME = "time"  # generalizedTime -> RFC 3339
@@ -35,7 +39,7 @@ class Attribute:
     why: str
 
 
-WATCHED: tuple[Attribute, ...] = (
+_OWN: tuple[Attribute, ...] = (
     Attribute("objectGUID", Syntax.GUID, "the key; the source anchor unless mS-DS-ConsistencyGuid is set"),
     Attribute("objectClass", Syntax.TEXTS, "which kind of object this is; comes only with a whole object"),
     Attribute("objectSid", Syntax.SID, "onPremisesSecurityIdentifier: joins groups with their Entra side"),
@@ -74,7 +78,18 @@ WATCHED: tuple[Attribute, ...] = (
     Attribute("member", Syntax.LINK, "references that break when their targets are not synchronised"),
 )  # fmt: skip
 
+WATCHED: tuple[Attribute, ...] = (
+    *_OWN,
+    *(
+        Attribute(flow.attribute, Syntax.COMPARED, "compared with the cloud")
+        for flow in FLOWS
+        if flow.attribute in CARRIED_SHORT
+    ),
+)
+
 NAMES: tuple[str, ...] = tuple(attribute.name for attribute in WATCHED)
+SELECTION = hashlib.blake2b(",".join(sorted(NAMES)).encode(), digest_size=6).hexdigest()
+"""Names the list: a position that was reached with another one says nothing of what this one adds."""
 SYNTAX: dict[str, Syntax] = {attribute.name.lower(): attribute.syntax for attribute in WATCHED}
 SPELLING: dict[str, str] = {attribute.name.lower(): attribute.name for attribute in WATCHED}
 LINKS: tuple[str, ...] = tuple(attribute.name for attribute in WATCHED if attribute.syntax is Syntax.LINK)

@@ -18,6 +18,7 @@ from producers.ad.extended_name import read_name
 from producers.ad.wire import Entry
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Link, LinkChange, ObjectKind
+from streams.contracts.flows import carried
 from streams.contracts.identity import guid_of_bytes, sid_of_bytes
 
 _Reader: TypeAlias = Callable[[list[bytes]], Any]
@@ -156,6 +157,10 @@ def _texts(values: list[bytes]) -> list[str]:
     return [value.decode() for value in values]
 
 
+def _compared(values: list[bytes]) -> str | None:
+    return carried(values[0].decode()) or None
+
+
 def _integer(values: list[bytes]) -> int:
     number = int(values[0])
     if not -(2**63) <= number < 2**63:  # LargeInteger; more is no JSON number that everybody reads
@@ -201,6 +206,7 @@ def rfc3339_of_generalized_time(text: str) -> str:
 _READERS: dict[Syntax, _Reader] = {
     Syntax.TEXT: _text,
     Syntax.TEXTS: _texts,
+    Syntax.COMPARED: _compared,
     Syntax.INTEGER: _integer,
     Syntax.BOOLEAN: _boolean,
     Syntax.TIME: _time,

@@ -11,6 +11,7 @@ import binascii
 from dataclasses import dataclass, field
 from typing import Any
 
+from producers.ad.attributes import SELECTION
 from producers.ad.naming import ServerIdentity
 from producers.saved import past_ms
 
@@ -24,6 +25,7 @@ class Position:
     contact_ms: when the directory last answered; older than the tombstone lifetime means missed deletions.
     swept_ms:   when the last reconciliation ended.
     again:      the full pass under way was ordered, so that what is gone is told again, too.
+    selection:  which attributes were asked for (producers.ad.attributes.SELECTION).
     """
 
     naming_context: str
@@ -34,6 +36,7 @@ class Position:
     contact_ms: int = 0
     swept_ms: int = 0
     again: bool = False
+    selection: str = SELECTION
 
     def to_json(self) -> dict[str, Any]:
         """The form a checkpoint carries."""
@@ -46,6 +49,7 @@ class Position:
             "contact_ms": self.contact_ms,
             "swept_ms": self.swept_ms,
             **({"again": True} if self.again else {}),
+            "selection": self.selection,
         }
 
     @classmethod
@@ -63,6 +67,7 @@ class Position:
             position.contact_ms = past_ms(saved["contact_ms"])
             position.swept_ms = past_ms(saved["swept_ms"])
             position.again = saved.get("again") is True
+            position.selection = str(saved.get("selection", ""))
         except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, binascii.Error):
             return cls(position.naming_context)
         # How long deletions may have gone unheard is known no more: as if nothing had been read.
@@ -76,6 +81,8 @@ class Position:
             return None
         if self.domain_guid != domain_guid:
             return "foreign_domain"
+        if self.selection != SELECTION:
+            return "other_attributes"  # DirSync tells changes alone: what was not asked for so far stays unknown
         seen = self.servers.get(identity.service_name)
         if seen is not None:
             invocation_id, usn = seen

@@ -6,9 +6,11 @@ next to nothing unless asked (microsoft-graph v1.0 metadata and delta documentat
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from streams.contracts.facts import ObjectKind
+from streams.contracts.flows import EXTENSIONS, FLOWS
 
 # Why this object is, or is not, the partner of an AD object; and whether the engine wrote it lately.
 _SYNC = ("onPremisesSyncEnabled", "onPremisesLastSyncDateTime")
@@ -18,6 +20,19 @@ ERRORS = ("onPremisesProvisioningErrors", "serviceProvisioningErrors")
 _ADDRESSES = ("mail", "mailNickname", "proxyAddresses")
 # Names people know it by; and `deletedDateTime`, without which some tenants do not report a restore.
 _FACE = ("displayName", "deletedDateTime")
+
+ADDRESS_PARTS = {
+    "city": "city",
+    "state": "state",
+    "countryOrRegion": "country",
+    "postalCode": "postalCode",
+    "street": "streetAddress",
+    "officeLocation": "officeLocation",
+}
+"""Part of a contact's address (physicalOfficeAddress) -> the name that a user has for it."""
+PHONES = {"business": "businessPhones", "mobile": "mobilePhone", "businessFax": "faxNumber"}
+"""Type of a contact's phone -> the name that a user has for it."""
+_OF_CONTACTS = (*ADDRESS_PARTS.values(), *PHONES.values())
 
 BOOLEANS = frozenset(
     {
@@ -30,10 +45,12 @@ BOOLEANS = frozenset(
         "securityEnabled",
     }
 )
-TEXT_LISTS = frozenset({"groupTypes", "physicalIds", "proxyAddresses"})
+TEXT_LISTS = frozenset({"businessPhones", "groupTypes", "physicalIds", "proxyAddresses"})
+EXTENSIONS_IN = "onPremisesExtensionAttributes"
+OBJECTS = frozenset({EXTENSIONS_IN})
 KEPT_ENTRIES = {"physicalIds": "[ZTDID]"}
 """List -> how the entries begin that somebody reads; the others are not collected."""
-OBJECT_LISTS = frozenset({*ERRORS, "alternativeSecurityIds"})
+OBJECT_LISTS = frozenset({*ERRORS, "addresses", "alternativeSecurityIds", "phones"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,18 @@ class Collection:
     links: tuple[str, ...] = ()
     essential: bool = True
 
+    @property
+    def selection(self) -> str:
+        """Names the properties: a delta link that was reached with others tells nothing of those that are new."""
+        return hashlib.blake2b(",".join(self.properties).encode(), digest_size=6).hexdigest()
+
+
+def _compared(kind: ObjectKind) -> tuple[str, ...]:
+    """The properties that flow from AD unchanged and are compared with it."""
+    return tuple(
+        flow.property for flow in FLOWS if kind in flow.kinds and flow.property not in (*EXTENSIONS, *_OF_CONTACTS)
+    )
+
 
 USERS = Collection(
     "users",
@@ -63,8 +92,9 @@ USERS = Collection(
         "userPrincipalName",  # an address; a placeholder here is a quarantined UPN
         *_ADDRESSES,
         *_FACE,
-        "givenName",  # compared with AD: do changes arrive
-        "surname",
+        *_compared(ObjectKind.USER),
+        *_OF_CONTACTS,
+        EXTENSIONS_IN,
         *_SYNC,
         "onPremisesImmutableId",  # the source anchor: the partner in AD
         "onPremisesUserPrincipalName",  # what AD wanted, where userPrincipalName is a placeholder
@@ -107,7 +137,7 @@ CONTACTS = Collection(
     "contacts",
     ObjectKind.CONTACT,
     "#microsoft.graph.orgContact",
-    (*_ADDRESSES, *_FACE, *_SYNC, *ERRORS),
+    (*_ADDRESSES, *_FACE, *_SYNC, *_compared(ObjectKind.CONTACT), "addresses", "phones", *ERRORS),
     "OrgContact.Read.All",
 )
 

@@ -22,7 +22,7 @@ from producers import metrics
 from producers.graph.client import GraphClient, GraphError
 from producers.graph.collections import Collection
 from producers.graph.errors_seen import ErrorsSeen
-from producers.graph.mapping import facts_of_item, is_removed, object_id
+from producers.graph.mapping import facts_of_item, is_removed, names_of, object_id
 from producers.graph.page import UnreadableItem
 from producers.graph.task import Step
 from producers.graph.trail import Trail
@@ -35,6 +35,7 @@ from streams.contracts.deadletter import LONGEST_ORIGINAL, DeadLetter
 from streams.contracts.deadletter import dead_letter as refusal
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.facts import Fact, Operation
+from streams.contracts.flows import NOT_SELECTED
 from streams.runtime.clock import Sequence, now_ms
 from streams.runtime.logs import get_logger
 
@@ -63,6 +64,7 @@ class _Saved(msgspec.Struct):
     last_item: str | None
     marks: dict[str, tuple[_Count, _Count, _Count]]
     again: bool = False
+    selection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,10 @@ class DeltaTask:
             for name in beyond:
                 self.before.add(name)
             self.unverified |= bool(beyond) and self._phase == "delta"
+            if position.selection != self.collection.selection:
+                log.warning("other properties are read than so far, full round", collection=self.name)
+                metrics.RESYNCS.labels(self._source, "other_properties").inc()
+                self._link = self._anchor = None
         if self._link is None:
             self._begin_full_round()
 
@@ -216,7 +222,7 @@ class DeltaTask:
         """Facts of an object that was read by itself, its links included, because delta did not tell of it."""
         facts = list(facts_of_item(item, self.collection, Operation.READ, self._sequence, ts_ms, full=True))
         self.known.add(object_id(item))
-        return facts
+        return self._not_selected(facts)
 
     def gone_fact(self, name: str, ts_ms: int) -> Fact:
         """The deletion of an object that is known to be gone although delta did not say so."""
@@ -279,6 +285,7 @@ class DeltaTask:
             "verified_ms": self.verified_ms,
             "doubtful": sorted(self.doubtful),
             "last_item": self._last_item,
+            "selection": self.collection.selection,
             "marks": {name: generation.mark for name, generation in self._generations.items()},
             "again": self.again,
         }
@@ -345,6 +352,14 @@ class DeltaTask:
         full = first and in_full_round
         facts = list(facts_of_item(item, self.collection, op, self._sequence, ts_ms, full=full))
         self.known.add(name)
+        return self._not_selected(facts) if full else facts
+
+    def _not_selected(self, facts: list[Fact]) -> list[Fact]:
+        """With a word on what delta refused to tell of: nobody may take it for not set."""
+        dropped = [name for name in self.collection.properties if name not in self.properties]
+        missing = [part for name in dropped for part in names_of(name)]
+        if missing:
+            facts[0].attributes[NOT_SELECTED] = missing
         return facts
 
     def _start_over(self, lost: Lost) -> None:

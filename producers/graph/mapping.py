@@ -7,13 +7,24 @@ never set in a complete one). Unknown keys are ignored: directory types are open
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from producers.graph.collections import BOOLEANS, KEPT_ENTRIES, OBJECT_LISTS, TEXT_LISTS, Collection
+from producers.graph.collections import (
+    ADDRESS_PARTS,
+    BOOLEANS,
+    EXTENSIONS_IN,
+    KEPT_ENTRIES,
+    OBJECT_LISTS,
+    OBJECTS,
+    PHONES,
+    TEXT_LISTS,
+    Collection,
+)
 from producers.graph.page import UnreadableItem
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, Link, LinkChange, Operation
+from streams.contracts.flows import CARRIED_SHORT, COMPARED_KINDS, EXTENSIONS, READ_BY, VERSION, carried
 from streams.runtime.clock import Sequence
 
 # A fact of a big group stays far below the size of a record; more members follow in further facts.
@@ -84,12 +95,62 @@ def facts_of_item(
 
 
 def attributes_of(item: Mapping[str, Any], collection: Collection, *, full: bool) -> dict[str, Any]:
-    """The selected properties that the item names; in a complete one null is the same as not named."""
-    found = {}
+    """The selected properties that the item names; in a complete one null is the same as not named.
+
+    What is only compared is carried short; what Graph nests stands beside the others under the name of its part.
+    """
+    found: dict[str, Any] = {}
     for name in collection.properties:
-        if name in item and not (full and item[name] is None):
-            found[name] = _value(name, item[name])
-    return found
+        if name in item:
+            value = _value(name, item[name])
+            parts = _PARTS.get(name)
+            if parts is not None:
+                found |= parts(value)
+            else:
+                found[name] = _carried(value) if name in CARRIED_SHORT else value
+    if not full:
+        return found
+    read_by = {READ_BY: VERSION} if collection.kind in COMPARED_KINDS else {}
+    return {name: value for name, value in found.items() if value is not None} | read_by
+
+
+def _carried(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidRecordError("wrong_type", f"a {type(value).__name__} where Graph sends text")
+    return carried(value) or None if value else None
+
+
+def _extensions(value: Mapping[str, Any] | None) -> dict[str, str | None]:
+    return {name: _carried((value or {}).get(name)) for name in EXTENSIONS}
+
+
+def _address(value: list[dict[str, Any]] | None) -> dict[str, str | None]:
+    """Of a contact's addresses the first: Graph's contacts of an organisation have one."""
+    first = value[0] if value else {}
+    return {name: _carried(first.get(part)) for part, name in ADDRESS_PARTS.items()}
+
+
+def _phones(value: list[dict[str, Any]] | None) -> dict[str, str | None]:
+    numbers = {str(each.get("type")): each.get("number") for each in value or ()}
+    return {name: _carried(numbers.get(kind)) for kind, name in PHONES.items()}
+
+
+def _first_phone(value: list[str] | None) -> dict[str, str | None]:
+    return {"businessPhones": _carried(value[0]) if value else None}
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """Under which names a property of Graph stands among the attributes."""
+    parts = _PARTS.get(name)
+    return tuple(parts(None)) if parts is not None else (name,)
+
+
+_PARTS: dict[str, Callable[[Any], dict[str, str | None]]] = {
+    EXTENSIONS_IN: _extensions,
+    "addresses": _address,
+    "phones": _phones,
+    "businessPhones": _first_phone,
+}
 
 
 def _value(name: str, value: Any) -> Any:
@@ -101,6 +162,8 @@ def _value(name: str, value: Any) -> Any:
         fits = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
         if fits and name in KEPT_ENTRIES:
             value = [entry for entry in value if entry.startswith(KEPT_ENTRIES[name])]
+    elif name in OBJECTS:
+        fits = isinstance(value, dict)
     elif name in OBJECT_LISTS:
         fits = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
         value = [_without_annotations(entry) for entry in value] if fits else value

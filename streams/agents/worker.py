@@ -232,6 +232,7 @@ def _options(settings: Settings) -> EvaluatorOptions:
         resolved_retention_ms=int(rules.resolved_retention_s * 1000),
         runbook_base_url=rules.runbook_base_url,
         disabled=frozenset(rules.disabled),
+        flows={each.id: {flow.property: flow.attribute for flow in each.flow} for each in settings.tenant if each.flow},
         thresholds=Thresholds(
             pending_stuck_ms=int(rules.pending_stuck_s * 1000),
             device_stale_ms=int(rules.device_stale_s * 1000),

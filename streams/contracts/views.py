@@ -58,6 +58,7 @@ class CauseUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="cause", kw
     """A tenant-wide cause began or ended: detections that it explains away are judged anew on this partition.
 
     finding: id of the cause's open finding; None: it has ended.
+    only:    the properties that it explains; []: whatever names it as its cause.
     seq:     last write wins per (tenant, detection).
     """
 
@@ -66,6 +67,7 @@ class CauseUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="cause", kw
     detection: str
     seq: int
     finding: str | None = None
+    only: list[str] = []
     schema_version: int = 1
 
 

@@ -80,6 +80,7 @@ class Verdict:
     cause:      id of the finding that explains this one.
     explained_by: those of the detection's `explained_by` that may explain it as it stands; None: all.
     explains:   of a tenant-wide detection: whether it explains others away as it stands.
+    only:       of a tenant-wide detection: the properties that it is about, for rules that leave them out then.
     """
 
     summary: str
@@ -95,6 +96,7 @@ class Verdict:
     cause: str | None = None
     explained_by: tuple[str, ...] | None = None
     explains: bool = True
+    only: tuple[str, ...] = ()
 
     def explained_of(self, detection: Detection) -> tuple[str, ...]:
         """Ids of the detections of the same view that explain it away, the first one first."""
@@ -135,6 +137,8 @@ class Context:
     collected:      the first full reading of the tenant's objects is complete: absence means absence.
     devices_collected: the same for its devices, which may be read later, or never where the right is missing.
     causes:         detection id -> finding id of every tenant-wide cause that is open now.
+    cause_only:     detection id -> the properties that this cause explains, where it is about some alone.
+    flows:          property -> attribute from which this tenant fills it, where its settings say so ("": none).
     job_kinds:      kinds of the tenant's Cloud Sync jobs, as far as we may read them.
     learned_cycle_ms: the usual time between two synchronisations as seen lately; None while too few were seen.
     synchronised:   False where the tenant says that it is not, or was never, synchronised with a directory.
@@ -149,6 +153,8 @@ class Context:
     collected: bool = False
     devices_collected: bool = False
     causes: Mapping[str, str] = field(default_factory=dict)
+    cause_only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    flows: Mapping[str, str] = field(default_factory=dict)
     job_kinds: frozenset[str] = frozenset()
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     learned_cycle_ms: int | None = None
@@ -184,10 +190,12 @@ def context_of(
     causes: Mapping[str, str] | None = None,
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
     learned_cycle_ms: int | None = None,
+    cause_only: Mapping[str, frozenset[str]] | None = None,
+    flows: Mapping[str, str] | None = None,
 ) -> Context:
     """The context made of what is known of a tenant."""
     if state is None:
-        return Context(tenant, sync_interval_ms, causes=causes or {}, thresholds=thresholds)
+        return Context(tenant, sync_interval_ms, causes=causes or {}, thresholds=thresholds, flows=flows or {})
     domains = state.domains
     return Context(
         tenant=tenant,
@@ -200,6 +208,8 @@ def context_of(
         devices_collected=state.devices_collected,
         thresholds=thresholds,
         causes=causes or {},
+        cause_only=cause_only or {},
+        flows=flows or {},
         job_kinds=frozenset(str(job["kind"]) for job in state.jobs or () if "kind" in job),
         learned_cycle_ms=learned_cycle_ms,
         synchronised=(state.organization or {}).get("onPremisesSyncEnabled", True) is True,

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from streams.contracts.flows import BY_PROPERTY
 from streams.detections.detection import Context, Thresholds
+from streams.detections.domains import domains_of
 from streams.views.anchors import WRITTEN_WITHIN_MS, unwritten_since_ms
 from streams.views.device import DeviceView, Stage
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.drift import differences
 from streams.views.join_errors import symbol_of
 from streams.views.operations import latest_failure, operations_of
 from streams.views.registry import AnyView
@@ -40,6 +43,11 @@ SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "synchealth_flow_objects",
         "Objects by kind and by where they stand between AD and Entra ID.",
         ("forest", "kind", "state"),
+    ),
+    "flows": (
+        "synchealth_flow_differences",
+        "Objects of which a property has differed from AD since we first looked, by property.",
+        ("forest", "property"),
     ),
     "computers": (
         "synchealth_hybrid_join_computers",
@@ -106,10 +114,15 @@ def counts_of(view: AnyView, context: Context, now_ms: int) -> list[str]:
     return sorted(counter(view, context, now_ms)) if counter is not None else []
 
 
-def _objects(view: ObjectView, _context: Context, _now_ms: int) -> Iterator[str]:
+def _objects(view: ObjectView, context: Context, _now_ms: int) -> Iterator[str]:
     state = standing(view)
     if state is not None:
         yield _object_name(view.tenant, _forest(view), view.kind, state)
+    if state == "synced":
+        for each in differences(view, domains_of(context)):
+            if not each.seen and each.attribute in BY_PROPERTY:
+                labels = (_forest(view), each.attribute)
+                yield Count("flows", view.tenant, labels, tenant_view_key(view.tenant)).name
 
 
 @lru_cache(maxsize=1024)  # few names for many objects

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from streams.contracts.codec import encode
 from streams.contracts.errors import FatalError, InvalidRecordError
@@ -52,6 +52,7 @@ class EvaluatorOptions:
     runbook_base_url: str = ""
     disabled: frozenset[str] = frozenset()
     thresholds: Thresholds = DEFAULT_THRESHOLDS
+    flows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class ViewPartition:
@@ -68,7 +69,7 @@ class ViewPartition:
             runbook_base_url=options.runbook_base_url,
         )
         self.now_ms = 0
-        self._known = TenantKnowledge(options.sync_interval_ms, options.thresholds)
+        self._known = TenantKnowledge(options.sync_interval_ms, options.thresholds, options.flows)
         self._due: list[tuple[int, str]] = []
         self._failing = FailingViews()
         self._backlog: list[str] = []

@@ -110,7 +110,14 @@ class Judge:
             elif after.state is FindingState.OPEN and verdict is not None and verdict.explains:
                 cause = after.id
             outcome.causes.append(
-                CauseUpdate(sent_ms=now_ms, tenant=after.tenant, detection=after.detection, seq=now_ms, finding=cause)
+                CauseUpdate(
+                    sent_ms=now_ms,
+                    tenant=after.tenant,
+                    detection=after.detection,
+                    seq=now_ms,
+                    finding=cause,
+                    only=list(verdict.only) if verdict is not None else [],
+                )
             )
 
     @staticmethod

@@ -24,9 +24,13 @@ from streams.views.tenant import cloud_source
 class TenantKnowledge:
     """Rows first, memory last: what cannot be understood or stored leaves both as they were."""
 
-    def __init__(self, sync_interval_ms: int, thresholds: Thresholds) -> None:
+    def __init__(
+        self, sync_interval_ms: int, thresholds: Thresholds, flows: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """flows: by tenant, see Context."""
         self._sync_interval_ms = sync_interval_ms
         self._thresholds = thresholds
+        self._flows = flows
         self._states: dict[str, TenantState] = {}
         self._syncs_ms: dict[str, tuple[int, ...]] = {}
         self._causes: dict[str, dict[str, CauseUpdate]] = {}
@@ -118,6 +122,8 @@ class TenantKnowledge:
             {name: cause.finding for name, cause in causes.items() if cause.finding},
             self._thresholds,
             learned_cycle_ms(syncs_ms, self._sync_interval_ms),
+            {name: frozenset(cause.only) for name, cause in causes.items() if cause.finding and cause.only},
+            self._flows.get(tenant),
         )
 
     def _as_worked_off(self, state: TenantState) -> TenantState:

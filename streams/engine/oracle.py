@@ -71,6 +71,7 @@ def expected_findings(
     rules = tuple(causes_first(list(detections)))
     standing: dict[str, dict[str, str]] = defaultdict(dict)
     causes: dict[str, dict[str, str]] = defaultdict(dict)
+    cause_only: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
     findings: dict[str, Finding] = {}
     # Tenant-wide causes first: they explain others away.
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -91,8 +92,13 @@ def expected_findings(
         for view in views.values():
             context = contexts.get(view.tenant)
             if context is None:
-                state, why = tenants.get(view.tenant), causes[view.tenant]
-                context = contexts[view.tenant] = context_of(view.tenant, state, sync_interval_ms, why)
+                context = contexts[view.tenant] = context_of(
+                    view.tenant,
+                    tenants.get(view.tenant),
+                    sync_interval_ms,
+                    causes[view.tenant],
+                    cause_only=cause_only[view.tenant],
+                )
             for registered in rules:
                 detection = registered.detection
                 if detection.tenant_wide is not tenant_wide or type(view) not in detection.views:
@@ -119,6 +125,8 @@ def expected_findings(
                         findings[finding.id] = finding
                     if tenant_wide and verdict.explains:
                         causes[view.tenant][detection.id] = finding.id
+                        if verdict.only:
+                            cause_only[view.tenant][detection.id] = frozenset(verdict.only)
                         contexts.pop(view.tenant, None)
     return findings
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, model_validator
 
 from streams.contracts.errors import SettingsError
+from streams.contracts.flows import BY_PROPERTY, SOURCES_OF_FLOWS
 from streams.contracts.topics import DEFAULT_INSTALLATION, belong_to
 from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
 from streams.runtime.place import Place, place_of
@@ -124,6 +125,24 @@ class ForestSettings(Section):
         return self
 
 
+class FlowSettings(Section):
+    """A property of the tenant's users and contacts that a rule of its own fills from another attribute ("": none)."""
+
+    property: str
+    attribute: str
+
+    @model_validator(mode="after")
+    def _known(self) -> FlowSettings:
+        if self.property not in BY_PROPERTY:
+            raise ValueError(f"property {self.property!r} is none of those compared: {', '.join(BY_PROPERTY)}")
+        if self.attribute and self.attribute not in SOURCES_OF_FLOWS:
+            raise ValueError(
+                f"attribute {self.attribute!r} is not read from Active Directory: one of "
+                f"{', '.join(SOURCES_OF_FLOWS)}, or \"\" where the property is not to be compared"
+            )
+        return self
+
+
 class TenantSettings(Section):
     """One Microsoft Entra tenant and the application that reads it."""
 
@@ -150,6 +169,7 @@ class TenantSettings(Section):
     sign_ins: bool = False
     sign_in_interval_s: Seconds = 300.0
     max_concurrency: Annotated[int, Field(ge=1, le=32)] = 4
+    flow: list[FlowSettings] = Field(default=[])
 
     @model_validator(mode="after")
     def _consistent(self) -> TenantSettings:

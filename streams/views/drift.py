@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from streams.contracts.flows import COMPARED_KINDS, FLOWS, NOT_SELECTED, READ_BY, VERSION, Flow, carried
 from streams.views.addresses import domain_of, fold_proxy_address, is_placeholder_upn
 from streams.views.directory_object import ObjectView, Side
 from streams.views.proxies import exported_proxies, lacking_and_surplus, proxies_of
 
 _DISABLED = 0x2
+_SECURITY_GROUP = 0x80000000
+_NICKNAME = re.compile(r"[A-Za-z0-9'._!#^~-]+")
+_DOMAIN_PARTS = re.compile(r"(?:^|,)DC=([^,]+)", re.IGNORECASE)
 _UPN = re.compile(r"[A-Za-z0-9'._!#^~-]+@[A-Za-z0-9.-]+\Z")
 
 
@@ -26,11 +30,13 @@ class Domains:
     """What of the tenant the comparison depends on. verified: None while unknown.
 
     upn_flows: False where the tenant keeps UPN changes of licensed users out of the cloud.
+    flows: property -> the attribute from which this tenant fills it, where that is another than by default; "": none.
     """
 
     verified: frozenset[str] | None
     initial: str | None
     upn_flows: bool = True
+    flows: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,28 @@ def _compare(ad: Side, cloud: Side, domains: Domains) -> Iterator[Difference]:
             sources = SOURCES[result[0]]
             seen = ad.created_ms > 0 or any(name in ad.changed for name in sources)
             yield Difference(*result, ad.since_ms(*sources), seen)
+    for flow in _FLOWS_OF.get(ad.party.kind, ()):
+        found = _flow(flow, domains.flows.get(flow.property, flow.attribute), ad, cloud)
+        if found is not None:
+            yield found
+
+
+def _flow(flow: Flow, attribute: str, ad: Side, cloud: Side) -> Difference | None:
+    """Of one row of the table: two values, one that AD lost, or one that the cloud lacks and was read for."""
+    wanted, shown = ad.attributes.get(attribute), cloud.attributes.get(flow.property)
+    if wanted == shown or not attribute:
+        return None
+    wanted, shown = carried(str(wanted or "")), carried(str(shown or ""))
+    if wanted == shown or (not wanted and attribute not in ad.changed):
+        return None
+    if not shown and not (
+        flow.certain
+        and cloud.attributes.get(READ_BY) == VERSION
+        and flow.property not in cloud.attributes.get(NOT_SELECTED, ())
+    ):
+        return None
+    seen = ad.created_ms > 0 or attribute in ad.changed
+    return Difference(flow.property, wanted or None, shown or None, ad.since_ms(attribute), seen)
 
 
 _Result = tuple[str, Any, Any] | None
@@ -94,20 +122,35 @@ def _display_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozen
     return ("displayName", wanted, found) if wanted and wanted.strip() != found.strip() else None
 
 
-def _given_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
-    return _name(ad, cloud, "givenName", "givenName")
-
-
-def _surname(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
-    return _name(ad, cloud, "sn", "surname")
-
-
-def _name(ad: Side, cloud: Side, ours: str, theirs: str) -> _Result:
-    """One that the cloud shows; where it shows none, it may be that nobody has read it yet."""
-    wanted, found = ad.attributes.get(ours), cloud.attributes.get(theirs)
-    if wanted == found or not wanted or not found or wanted.strip() == found.strip():
+def _nickname(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
+    """Where AD has one; what Entra replaces in it is not published."""
+    wanted, found = ad.attributes.get("mailNickname"), cloud.attributes.get("mailNickname")
+    if not wanted or not found or wanted.lower() == found.lower() or not _NICKNAME.fullmatch(wanted):
         return None
-    return theirs, wanted, found
+    return "mailNickname", wanted, found
+
+
+def _security_identifier(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
+    """Of users: another account of AD stands behind the same anchor. Groups are joined by it."""
+    wanted, found = ad.party.sid, cloud.party.sid
+    if ad.party.kind != "user" or not wanted or not found or wanted == found:
+        return None
+    return "onPremisesSecurityIdentifier", wanted, found
+
+
+def _domain_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
+    found, name = cloud.attributes.get("onPremisesDomainName"), ad.attributes.get("distinguishedName")
+    parts = _DOMAIN_PARTS.findall(name or "")
+    wanted = ".".join(parts).lower()
+    return ("onPremisesDomainName", wanted, found) if found and parts and wanted != found.lower() else None
+
+
+def _security_enabled(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
+    kind, found = ad.attributes.get("groupType"), cloud.attributes.get("securityEnabled")
+    if ad.party.kind != "group" or not isinstance(kind, int) or not isinstance(found, bool):
+        return None
+    wanted = bool(kind & _SECURITY_GROUP)
+    return ("securityEnabled", wanted, found) if wanted is not found else None
 
 
 def _account_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
@@ -194,17 +237,24 @@ def _quarantined(cloud: Mapping[str, Any]) -> frozenset[str]:
 _NONE: frozenset[str] = frozenset()
 _Compare = Callable[[Side, Side, Domains, frozenset[str]], _Result]
 _COMPARED: tuple[_Compare, ...] = (
-    _display_name, _given_name, _surname, _account_name, _enabled, _upn, _mail, _proxies,
+    _display_name, _account_name, _enabled, _upn, _mail, _proxies, _nickname, _security_identifier, _domain_name,
+    _security_enabled,
 )  # fmt: skip
+_FLOWS_OF: dict[str, tuple[Flow, ...]] = {
+    str(kind): tuple(flow for flow in FLOWS if kind in flow.kinds) for kind in COMPARED_KINDS
+}
 SOURCES: dict[str, tuple[str, ...]] = {
     "displayName": ("displayName", "name"),
-    "givenName": ("givenName",),
-    "surname": ("sn",),
     "onPremisesSamAccountName": ("sAMAccountName",),
     "accountEnabled": ("userAccountControl",),
     "userPrincipalName": ("userPrincipalName",),
     "onPremisesUserPrincipalName": ("userPrincipalName",),
     "mail": ("mail",),
     "proxyAddresses": ("proxyAddresses",),
+    "mailNickname": ("mailNickname",),
+    "onPremisesSecurityIdentifier": ("objectSid",),
+    "onPremisesDomainName": ("distinguishedName",),
+    "securityEnabled": ("groupType",),
+    **{flow.property: (flow.attribute,) for flow in FLOWS},
 }
 """What of the cloud is compared -> the attributes of AD that decide it."""

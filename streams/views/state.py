@@ -14,7 +14,10 @@ import msgspec
 
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
+from streams.contracts.flows import CARRIED_SHORT, READ_BY
 from streams.views.events import remembered
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -123,8 +126,15 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
     newest = fact.seq >= state.seq
     changed_ms = fact.changed_ms or fact.ts_ms
     changed = state.changed
+    read_by = state.attributes.get(READ_BY)
     if state.seq:  # the first fact of an object shows what is there, not what has changed
-        news = {name: changed_ms for name in fact.attributes if attributes.get(name) != state.attributes.get(name)}
+        # What is asked for the first time was there before.
+        first_read = CARRIED_SHORT if fact.attributes.get(READ_BY, read_by) != read_by else _NOTHING
+        news = {
+            name: changed_ms
+            for name in fact.attributes
+            if attributes.get(name) != state.attributes.get(name) and name not in first_read and name != READ_BY
+        }
         changed = {**changed, **news} if news else changed
     return msgspec.structs.replace(
         state,

@@ -36,6 +36,7 @@ BOUNDED |= {"source", "op", "stage", "error", "partition", "agent", "view", "pro
 # Logs are three; the rest are words of ours, families of systems, Connect servers, and the largest units of a forest.
 BOUNDED |= {"provider", "event_id"}  # a known provider and 100 ids at most: producers/eventlog/source.py
 BOUNDED |= {"log", "kind", "state", "class", "server", "system", "age", "unit"}
+BOUNDED |= {"property"}  # a row of streams.contracts.flows
 # What an object could look like, in every field that a record has.
 OBJECTS = (
     "CN=Ada Lovelace,OU=Staff,DC=corp,DC=contoso,DC=local",

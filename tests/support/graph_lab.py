@@ -22,6 +22,7 @@ from producers.graph.source import GraphSource
 from producers.source import Batch
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.facts import Fact, Operation
+from streams.contracts.flows import READ_BY
 from streams.runtime.settings import TenantSettings
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
@@ -174,7 +175,8 @@ def expected(tenant: TenantStore, collections: Sequence[Collection] = COLLECTION
 
 def without_empty(objects: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {
-        object_id: {name: value for name, value in held.items() if value != []} for object_id, held in objects.items()
+        object_id: {name: value for name, value in held.items() if value != [] and name != READ_BY}
+        for object_id, held in objects.items()
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin
+from streams.contracts.flows import READ_BY, VERSION
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
 from streams.engine.oracle import DirectoryObject
@@ -25,6 +26,7 @@ UNTIDY: dict[str, list[Any]] = {
     "mailNickname": ["ada", "ADA", ".ada", None],
     "targetAddress": ["SMTP:eve@fabrikam.com", "smtp:eve", None],
     "userPrincipalName": ["a b@contoso.com", "ada@corp.local", "ada@fabrikam.com"],
+    "department": ["Sales", "Legal", None],
     "userCertificate": [[f"AA{number:02}" for number in range(16)], None],
 }
 # When the engine last wrote an object, seen from the start: never, before everything, after everything.
@@ -145,6 +147,8 @@ class RandomDirectories:
             }
             if kind is not ObjectKind.CONTACT:
                 attributes["objectSid"] = sid_of(name)
+            if self._random.random() < 0.5:
+                attributes |= {"department": self._random.choice(["Sales", "Legal"]), READ_BY: VERSION}
             if kind is ObjectKind.USER:
                 attributes["userPrincipalName"] = self._random.choice(ADDRESSES)
             self._ad[name] = _Object(kind, attributes)
@@ -282,7 +286,9 @@ class RandomDirectories:
         written: dict[str, Any] = {"onPremisesLastSyncDateTime": exported} if exported else {}
         if ours is None or self._random.random() < 0.3:
             return written
-        names = ("displayName", "mail", "userPrincipalName", "proxyAddresses")
+        if self._random.random() < 0.8:
+            written[READ_BY] = VERSION
+        names = ("displayName", "mail", "userPrincipalName", "proxyAddresses", "department")
         written |= {each: ours.attributes[each] for each in names if each in ours.attributes}
         return {**written, "onPremisesSamAccountName": name, "accountEnabled": self._random.random() < 0.5}
 

@@ -17,20 +17,27 @@ _DISABLED = 0x2
 _SECURITY_GROUP = 0x80000000
 _LEGACY = ("msmail:", "x400:", "ccmail:", "gwise:", "notes:")
 _RESERVED = (".onmicrosoft.com", ".microsoftonline.com")
+# Trim() of one value each: the rules that microsoft/AADConnectConfigDocumenter exports.
 _PLAIN = {
-    "displayName": "displayName",
     "givenName": "givenName",
     "sn": "surname",
     "title": "jobTitle",
     "department": "department",
     "company": "companyName",
-    "description": "description",
 }
-_OF_KIND: dict[Kind, tuple[str, ...]] = {
-    "user": ("displayName", "givenName", "sn", "title", "department", "company"),
-    "group": ("displayName", "description"),
-    "contact": ("displayName", "givenName", "sn", "title", "department", "company"),
+_USER_ONLY = {
+    "l": "city",
+    "st": "state",
+    "co": "country",
+    "postalCode": "postalCode",
+    "streetAddress": "streetAddress",
+    "physicalDeliveryOfficeName": "officeLocation",
+    "mobile": "mobilePhone",
+    "facsimileTelephoneNumber": "faxNumber",
+    "preferredLanguage": "preferredLanguage",
 }
+_EXTENSIONS = tuple(f"extensionAttribute{number}" for number in range(1, 16))
+_DESCRIPTION_LENGTH = 448
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,9 @@ def desired_of(found: AdObject, rules: TenantRules, *, kept_nickname: str | None
     `kept_nickname`: the alias given at first sync, which outlives everything but a new AD mailNickname.
     """
     nickname = found.text("mailNickname") or kept_nickname or mail_nickname(found)
-    properties: dict[str, Any] = {_PLAIN[name]: found.text(name) for name in _OF_KIND[found.kind]}
-    properties["displayName"] = properties["displayName"] or found.text("name") or found.text("cn")
+    properties: dict[str, Any] = {"displayName": found.text("displayName") or found.text("name") or found.text("cn")}
+    if found.kind != "group":
+        properties |= {shown: _trimmed(found, name) for name, shown in _PLAIN.items()}
     properties["onPremisesSyncEnabled"] = True
     upn = None
     if found.kind == "user":
@@ -74,6 +82,8 @@ def desired_of(found: AdObject, rules: TenantRules, *, kept_nickname: str | None
         properties |= _user_properties(found, local)
     elif found.kind == "group":
         properties |= _group_properties(found)
+    else:
+        properties |= _contact_properties(found)
     addresses = proxy_addresses(found, upn, rules)
     if found.kind == "group":
         nickname = nickname or found.text("sAMAccountName")
@@ -120,8 +130,33 @@ def _deliverable(plain: str, kind: Kind, rules: TenantRules) -> bool:
     return kind != "user" or domain in rules.verified_domains
 
 
-def _user_properties(found: AdObject, upn: str | None) -> dict[str, Any]:
+def _trimmed(found: AdObject, name: str) -> str | None:
+    return (found.text(name) or "").strip() or None
+
+
+def _contact_properties(found: AdObject) -> dict[str, Any]:
+    """One address, and a phone of each kind that there is a number of."""
+    parts = {
+        "city": "l", "state": "st", "countryOrRegion": "co", "postalCode": "postalCode", "street": "streetAddress",
+        "officeLocation": "physicalDeliveryOfficeName",
+    }  # fmt: skip
+    address = {part: _trimmed(found, name) for part, name in parts.items()}
+    phones = {"business": "telephoneNumber", "mobile": "mobile", "businessFax": "facsimileTelephoneNumber"}
     return {
+        "addresses": [address] if any(address.values()) else [],
+        "phones": [
+            {"type": kind, "number": number} for kind, name in phones.items() if (number := _trimmed(found, name))
+        ],
+    }
+
+
+def _user_properties(found: AdObject, upn: str | None) -> dict[str, Any]:
+    phone = _trimmed(found, "telephoneNumber")
+    extensions = {name: value for name in _EXTENSIONS if (value := _trimmed(found, name))}
+    return {
+        **{shown: _trimmed(found, name) for name, shown in _USER_ONLY.items()},
+        "businessPhones": [phone] if phone else [],
+        "onPremisesExtensionAttributes": extensions or None,
         "accountEnabled": not found.number("userAccountControl") & _DISABLED,
         "userType": "Member",
         "onPremisesImmutableId": source_anchor(found),
@@ -136,6 +171,7 @@ def _user_properties(found: AdObject, upn: str | None) -> dict[str, Any]:
 def _group_properties(found: AdObject) -> dict[str, Any]:
     domain = domain_of(found.distinguished_name)
     return {
+        "description": (found.text("description") or "").strip()[:_DESCRIPTION_LENGTH] or None,
         "securityEnabled": bool(found.number("groupType") & _SECURITY_GROUP),
         "groupTypes": [],
         "onPremisesDomainName": domain,

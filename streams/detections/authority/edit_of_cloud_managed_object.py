@@ -18,7 +18,7 @@ from streams.views.view import time_in
 
 _CONVERSION = "change source of authority"
 _REFUSED = "adsync/6956"
-_FLOWING = frozenset(name for names in SOURCES.values() for name in names) | {"givenName", "sn", "mailNickname"}
+_FLOWING = frozenset(name for names in SOURCES.values() for name in names)
 
 DETECTION = Detection(
     id="authority.edit_of_cloud_managed_object",

@@ -4,7 +4,8 @@ dropped:  the object was exported after AD changed the attribute, and the cloud 
 overdue:  we saw AD change it, nothing was exported since, and fewer than DRIFT_CYCLES have passed.
 drifted:  nothing was exported since, and either more cycles have passed or it differed when we first looked.
 
-Accounts that are disabled in AD alone have a rule of their own, authority.account_enabled_only_in_cloud.
+A property that differs for many since we first looked has a finding of its own, flow.attribute_flows_otherwise, and is
+left out here. Accounts that are disabled in AD alone have a rule of their own, authority.account_enabled_only_in_cloud.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from streams.views.directory_object import ObjectView
 from streams.views.drift import Difference, differences, partners
 from streams.views.view import time_in
 
+FLOWS_OTHERWISE = "flow.attribute_flows_otherwise"
 # One cycle may just have missed the change, the second one must bring it.
 CYCLES = 2
 # Later than this it is not late any more: nothing is on its way.
@@ -78,10 +80,11 @@ def verdict(
 
 
 def _differences(view: ObjectView, context: Context) -> list[Difference]:
+    otherwise = context.cause_only.get(FLOWS_OTHERWISE, ())
     found = [
         each
         for each in differences(view, domains_of(context))
-        if each.attribute != "accountEnabled" or each.wanted is True
+        if (each.attribute != "accountEnabled" or each.wanted is True) and each.attribute not in otherwise
     ]
     # An object that has just come into scope brings along what changed while nobody exported it.
     pair = partners(view) if found else None

@@ -87,7 +87,7 @@ def test_changes_of_attributes_nobody_watches_are_silent(directory: SambaDC, rea
     dn = directory.add_user("quiet.user")
     source = reading(directory)
     source.drain()
-    directory.modify(dn, {"physicalDeliveryOfficeName": "12"})
+    directory.modify(dn, {"division": "12"})
     assert source.drain() == []
 
 

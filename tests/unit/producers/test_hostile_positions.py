@@ -133,7 +133,7 @@ def test_active_directory_restores_from_anything(parts: list[tuple[str, dict[str
     each = context()
     each.restore(saved("ad/x", parts))
     assert each.position.fault(IDENTITY, "g", 1, now_ms(), 1) in (
-        None, "foreign_domain", "restored_server", "usn_rollback", "tombstone_lifetime",
+        None, "foreign_domain", "other_attributes", "restored_server", "usn_rollback", "tombstone_lifetime",
     )  # fmt: skip
     each.known.clear()
 
