@@ -24,7 +24,7 @@ from producers.graph.mapping import LINKS_PER_FACT, attributes_of, facts_of_item
 from streams.contracts.codec import decode, encode
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin
-from streams.contracts.flows import CARRIED_SHORT, EXTENSIONS, carried
+from streams.contracts.flows import CARRIED_SHORT, EXTENSIONS, READ_BY, VERSION, carried
 from streams.runtime.clock import Sequence
 
 guids = st.uuids().map(str)
@@ -93,6 +93,7 @@ def test_what_graph_nests_stands_beside_the_others_and_only_what_is_said_is_news
         "businessPhones": "+43 1 2345",
         "extensionAttribute1": "Board member",
         "streetAddress": "Obere Augartenst… #8c0ec4a8c4f6",
+        READ_BY: VERSION,
     }
     partial = attributes_of(identity | said, USERS, full=False)
     assert [partial[name] for name in ("extensionAttribute1", "extensionAttribute2", "extensionAttribute15")] == [
@@ -108,6 +109,7 @@ def test_what_graph_nests_stands_beside_the_others_and_only_what_is_said_is_news
         "country": "Austria",
         "streetAddress": "Hof 4",
         "mobilePhone": "+43 664 1",
+        READ_BY: VERSION,
     }
     with pytest.raises(InvalidRecordError, match="a int where"):
         attributes_of(identity | {"onPremisesExtensionAttributes": {"extensionAttribute1": 1}}, USERS, full=True)
