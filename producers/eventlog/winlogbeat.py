@@ -64,9 +64,12 @@ def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
     event_id = _whole(winlog.get("event_id"), ecs.get("code"), "winlog.event_id")
     record_id = _whole(winlog.get("record_id"), None, "winlog.record_id")
     channel = _required(winlog.get("channel"), "winlog.channel")
-    server = _server(winlog.get("computer_name") or _inner(document, "host").get("name"))
+    computer = _required(winlog.get("computer_name") or _inner(document, "host").get("name"), "winlog.computer_name")
+    server, _, domain = computer.strip().lower().partition(".")
+    if not server:
+        _missing("winlog.computer_name")
     name = f"{provider}/{event_id}"
-    own_id = f"{server}/{channel}/{record_id}"
+    own_id = f"{computer.strip().lower()}/{channel}/{record_id}"
     raw = _inner(winlog, "event_data")
     shipped = WindowsEvent(
         provider=provider,
@@ -88,6 +91,7 @@ def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
             ts_ms=ts_ms,
             seen_ms=seen_ms,
             server=server,
+            domain=domain or None,
             entra_id=one.entra_id,
             source_anchor=one.source_anchor,
             user_principal_name=one.user_principal_name,
@@ -108,10 +112,6 @@ def unread(document: Any) -> tuple[str, str] | None:
         return OTHER, OTHER
     event_id = _whole(winlog.get("event_id"), ecs.get("code"), "winlog.event_id")
     return None if event_id in KNOWN[provider].ids else (provider, str(event_id))
-
-
-def _server(value: Any) -> str:
-    return _required(value, "winlog.computer_name").strip().lower().partition(".")[0] or _missing("computer_name")
 
 
 def _table(document: Any) -> dict[str, Any]:

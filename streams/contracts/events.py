@@ -31,11 +31,12 @@ class Result(StrEnum):
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One event. What the log does not tell is None.
 
-    id:      unique for ever: Graph's own id; "<computer>/<channel>/<record number>" for Windows.
+    id:      unique for ever: Graph's own id; "<computer's DNS name>/<channel>/<record number>" for Windows.
     name:    what happened, in lower case: an audit's activityDisplayName; a provisioning row's action; for Windows
              "<provider>/<event id>", e.g. "passwordresetservice/31002", "directory synchronization/654".
     ts_ms:   when it happened; seen_ms: when we read it.
     server:  the computer that logged it, lower case, without its domain (Windows only).
+    domain:  the rest of the computer's DNS name, lower case; a name alone is that of several computers in two forests.
     entra_id, object_guid: lower-case dashed GUIDs of the object it is about; source_anchor: its immutableId.
     initiator: who did it: a UPN or the display name of an application.
     reason:  the log's own text, at most 1,000 characters. Never a password: logs do not hold any, we drop what may.
@@ -49,6 +50,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ts_ms: int
     seen_ms: int
     server: str | None = None
+    domain: str | None = None
     entra_id: str | None = None
     object_guid: str | None = None
     source_anchor: str | None = None

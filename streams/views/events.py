@@ -90,7 +90,9 @@ def contributions_of_event(event: Event) -> list[Contribution]:
         return [_word(f"forest/{event.tenant}/{event.details['forest']}", f"{AUDIT}{event.name}", event)]
     if event.server is not None:
         joins = event.name.startswith(JOIN_LOG)
-        kind, slot = ("host", slot_of(event)) if joins else ("server", f"{LATEST}{_server_slot(event)}")
+        # Computers of one name in two domains each keep their own latest.
+        of_computer = f"{slot_of(event)}@{event.domain}" if event.domain else slot_of(event)
+        kind, slot = ("host", of_computer) if joins else ("server", f"{LATEST}{_server_slot(event)}")
         said.append(_word(f"{kind}/{event.tenant}/{event.server}", slot, event))
         # Not only the latest: was a fault before this cycle or in it, and do servers export in turns?
         if event.details.get("cycle") == "started":

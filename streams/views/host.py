@@ -7,7 +7,8 @@ thousands are called "iPhone".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,11 +19,12 @@ from streams.contracts.facts import ObjectKind
 from streams.views.device import is_autopilot
 from streams.views.events import events_in, is_event, slot_of
 from streams.views.party import Party, party_body, party_from
-from streams.views.scope import Scope
+from streams.views.scope import Scope, normal_dn
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "host"
+_DOMAIN_COMPONENT = re.compile(r"(?:^|,)dc=([^,]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,21 @@ class HostView:
         return [
             Derived(f"device/{self.tenant}/{computer.id}", slot_of(event), msgspec.to_builtins(event))
             for event in self.events
-            for computer in self.computers
+            for computer in self._logged_by(event)
         ]
+
+    def _logged_by(self, event: Event) -> Sequence[Party]:
+        """Of several computers of one name that of the event's domain; where none is, nobody: a guess would tell the
+        fault of one machine of another.
+        """
+        if len(self.computers) < 2 or event.domain is None:
+            return self.computers
+        return [computer for computer in self.computers if _domain_of(computer) == event.domain]
+
+
+def _domain_of(computer: Party) -> str:
+    """The domain of an AD object: the DC components of its DN, "corp.contoso.local"."""
+    return ".".join(_DOMAIN_COMPONENT.findall(normal_dn(computer.distinguished_name or "")))
 
 
 def host_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:

@@ -117,6 +117,7 @@ class RandomFleet:
             code = self._random.choice(CODES)
             told |= {
                 "log": Log.WINDOWS, "name": f"user device registration/{number}", "server": computer,
+                "domain": self._random.choice([None, "corp.local", "corp.local", "lab.local"]),
                 "result": Result.SUCCESS if number == 306 else Result.FAILURE,
                 "details": {"client_error": code} if code and number != 306 else {},
             }  # fmt: skip

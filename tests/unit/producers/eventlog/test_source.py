@@ -70,7 +70,8 @@ def test_a_batch_carries_the_next_offset_of_each_partition() -> None:
     each, _ = source([shipped(FIRST, 8), shipped(FIRST, 9), shipped(SECOND, 3)])
     each.restore([])
     batch = each.read()
-    assert [event.id for event in batch.events] == [f"aadc01/Application/{number}" for number in (8, 9, 3)]
+    ids = [f"aadc01.corp.contoso.local/Application/{number}" for number in (8, 9, 3)]
+    assert [event.id for event in batch.events] == ids
     assert {event.seen_ms for event in batch.events} == {7}
     assert {part.part: part.position for part in batch.checkpoints} == {
         "winlogbeat/0": {"offset": 10},

@@ -60,13 +60,14 @@ def success(event_id: int = 31002) -> str:
 def test_an_event_says_where_and_when_it_was_logged() -> None:
     found = event(lab.PASSWORD_RESET, 31019, "Service Bus connection is healthy.", level="Information")
     assert found == Event(
-        id="aadc01/Application/4711",
+        id="aadc01.corp.contoso.local/Application/4711",
         log=Log.WINDOWS,
         name="passwordresetservice/31019",
         tenant=TENANT,
         ts_ms=AT_MS,
         seen_ms=AT_MS + 5,
         server="aadc01",
+        domain="corp.contoso.local",
         reason="Service Bus connection is healthy.",
         details={"level": "information", "channel": "Application"},
     )
@@ -159,7 +160,7 @@ def test_the_same_id_as_information_is_no_fault(level: str) -> None:
 def test_the_results_of_several_users_are_events_of_their_own() -> None:
     users = [(ANCHOR, DN, True), (OTHER_ANCHOR, "CN=B,DC=corp", False)]
     ok, failed = events(lab.DIRECTORY_SYNCHRONIZATION, 657, passwords.hash_results("corp.contoso.local", users))
-    assert [ok.id, failed.id] == ["aadc01/Application/4711#1", "aadc01/Application/4711#2"]
+    assert [ok.id, failed.id] == [f"aadc01.corp.contoso.local/Application/4711#{number}" for number in (1, 2)]
     assert (ok.source_anchor, ok.result, ok.reason) == (ANCHOR, Result.SUCCESS, None)
     assert ok.details["distinguished_name"] == DN and ok.details["change_on_logon"] is False
     assert (failed.source_anchor, failed.result) == (OTHER_ANCHOR, Result.FAILURE)
@@ -241,7 +242,7 @@ def test_numbers_may_be_text_or_numbers() -> None:
     raw = document(lab.ADSYNC, 6800, "x")
     raw["winlog"] |= {"event_id": 6800, "record_id": "12"}
     [found] = winlogbeat_events(raw, TENANT, 1)
-    assert (found.name, found.id) == ("adsync/6800", "aadc01/Application/12")
+    assert (found.name, found.id) == ("adsync/6800", "aadc01.corp.contoso.local/Application/12")
 
 
 @pytest.mark.parametrize(

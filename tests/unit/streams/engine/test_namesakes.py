@@ -147,6 +147,39 @@ def test_one_id_in_two_tenants_is_two_objects() -> None:
     assert bench.told(f"address/{OTHER}/ann@9999.com") == []
 
 
+def _join(at_ms: int, domain: str | None, failed: bool = True) -> Event:
+    return Event(
+        id=f"{domain}/{at_ms}", log=Log.WINDOWS, name="user device registration/304", tenant=TENANT, ts_ms=at_ms,
+        seen_ms=at_ms, server="pc1", domain=domain, result=Result.FAILURE if failed else Result.SUCCESS,
+    )  # fmt: skip
+
+
+def test_what_one_computer_logs_is_not_told_of_its_namesake_in_another_domain() -> None:
+    bench = _Bench()
+    for origin, name in ((AD, "ours"), (AD2, "theirs")):
+        attributes = {"name": "PC1", "distinguishedName": f"CN=PC1,OU=PCs, DC={origin.forest},DC=Local"}
+        bench.say(origin, "c", name, kind=ObjectKind.DEVICE, full=True, attributes=attributes)
+
+    def heard(name: str) -> list[str]:
+        row = load_view(f"device/{TENANT}/{guid_of(name)}", bench.view_rows)
+        return [word[2]["id"] for key, word in row.entries.items() if word[2] and not key.startswith("ad/")]
+
+    bench.log([_join(START_MS + 50, "corp.local"), _join(START_MS + 60, "fabrikam.local")], now_ms=START_MS + 100)
+    assert heard("ours") == [f"corp.local/{START_MS + 50}"]
+    assert heard("theirs") == [f"fabrikam.local/{START_MS + 60}"]
+    bench.log([_join(START_MS + 70, "nowhere.example")], now_ms=START_MS + 100)
+    assert heard("ours") + heard("theirs") == [f"corp.local/{START_MS + 50}", f"fabrikam.local/{START_MS + 60}"]
+
+
+def test_a_computer_alone_of_its_name_hears_its_log_whatever_its_dns_suffix() -> None:
+    bench = _Bench()
+    attributes = {"name": "PC1", "distinguishedName": "CN=PC1,DC=corp,DC=local"}
+    bench.say(AD, "c", "ours", kind=ObjectKind.DEVICE, full=True, attributes=attributes)
+    bench.log([_join(START_MS + 50, "disjoint.example")], now_ms=START_MS + 100)
+    row = load_view(f"device/{TENANT}/{guid_of('ours')}", bench.view_rows)
+    assert [key for key in row.entries if not key.startswith("ad/")]
+
+
 # As versions stored them that told AD objects by their GUID alone.
 OLD_OBJECT = (
     b'{"object_id":"f05acd7b-15d6-5e2b-8431-58abb673d1dd","side":"ad","tenant":"11111111-2222-3333-4444-555555555555",'
