@@ -218,7 +218,8 @@ def topics_create(config: Path | None) -> None:
 @click.option("--role", "roles", multiple=True, help="producer, worker, exporter, reader or admin; unset: all of them.")
 def topics_acls(config: Path | None, principal: str | None, roles: tuple[str, ...]) -> None:
     """Print the commands of Kafka's own tool that grant each role what it needs, and no more."""
-    from producers.acls import ROLES, command, grants
+    from producers.acls import ROLES, command, event_topics, grants
+    from streams.runtime.printable import printable
     from streams.runtime.settings import load_settings
 
     unknown = set(roles) - set(ROLES)
@@ -227,8 +228,8 @@ def topics_acls(config: Path | None, principal: str | None, roles: tuple[str, ..
     settings = load_settings(config)
     for role in [each for each in ROLES if not roles or each in roles]:
         click.echo(f"# {role}")
-        for grant in grants(role, settings.consumer_group):
-            click.echo(command(grant, principal or f"{settings.installation.name}-{role}", settings.kafka))
+        for grant in grants(role, settings.consumer_group, event_topics(settings)):
+            click.echo(printable(command(grant, principal or f"{settings.installation.name}-{role}", settings.kafka)))
 
 
 @topics.command(name="adopt")
@@ -284,7 +285,9 @@ def _reachable(config: Path | None) -> Settings:
 
 
 def _prefixed(child: str, line: str) -> None:
-    click.echo(f"{click.style(f'{child:<24.24}', dim=True)} {line}", err=True)
+    from streams.runtime.printable import printable
+
+    click.echo(f"{click.style(f'{child:<24.24}', dim=True)} {printable(line)}", err=True)
 
 
 def _as_it_came(_child: str, line: str) -> None:

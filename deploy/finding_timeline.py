@@ -12,7 +12,7 @@ from deploy.findings_events import EVENT_RECORDS
 from deploy.findings_source import FACT_RECORDS, Explained
 from deploy.findings_table import in_words, name_of, since
 from streams.contracts.events import Event, Log, Result
-from streams.contracts.facts import Fact, Origin
+from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import rfc3339
 
@@ -76,6 +76,8 @@ def _facts(explained: Explained) -> Iterator[tuple[str, Text, Text]]:
     names = {(holder.forest, holder.id): name_of(holder) for holder in explained.finding.counterparts}
     contested = {name for holder in explained.finding.counterparts for name in holder.attributes}
     for origin, fact in explained.facts:
+        if fact.op is Operation.LOGGED:
+            continue  # told as an event
         text = Text()
         text.append(names.get((origin.forest, fact.object_id), fact.object_id), style="bold")
         text.append_text(_change(fact, contested))

@@ -82,7 +82,7 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
                 finding = findings.take(record)
                 if finding is not None:
                     history.setdefault(finding.id, []).append(finding)
-            elif record.value is None or names in record.value or (record.key or b"").decode() in others.latest:
+            elif record.value is None or names in record.value or _text(record.key) in others.latest:
                 others.take(record)
     finally:
         reader.close()
@@ -101,6 +101,10 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
         if each.cause == finding.id and each.state is not FindingState.RESOLVED
     ]
     return Explained(finding, history[finding.id], facts, complete, events, every_event, consequences)
+
+
+def _text(key: bytes | None) -> str:
+    return (key or b"").decode(errors="replace")  # whoever may write to the topic may write any key
 
 
 def objects_of(finding: Finding) -> frozenset[tuple[str | None, str]]:

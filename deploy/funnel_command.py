@@ -86,7 +86,7 @@ def read_standings(kafka: KafkaSettings, thresholds: Thresholds, at_ms: int) -> 
         for record in read_to_end(reader, within_s=_PATIENCE_S):
             if record.key is None or not record.key.startswith(_PREFIX):
                 continue
-            standing = _standing(record.key.decode(), record.value, thresholds, at_ms)
+            standing = _standing(record.key.decode(errors="replace"), record.value, thresholds, at_ms)
             if standing is None:
                 found.pop(record.key, None)
             else:

@@ -22,7 +22,7 @@ from streams.contracts.codec import encode
 from streams.contracts.errors import SettingsError, SyncHealthError
 from streams.runtime.kafka_ping import require_answer
 from streams.runtime.logs import configure_logs
-from streams.runtime.printable import printable, printable_lines
+from streams.runtime.printable import printable, printable_json, printable_lines
 from streams.runtime.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 from streams.runtime.settings_files import require_files
 from streams.runtime.settings_path import find_settings
@@ -35,6 +35,10 @@ class SafeConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"highlight": False, "markup": False, "emoji": False, **options})
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """A plain text is one line: a page with lines of its own is a Text or another renderable."""
+        super().print(*(printable(each) if isinstance(each, str) else each for each in objects), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Rich's own control segments (cursor, screen) stay; the text of all others is made printable."""
@@ -80,13 +84,7 @@ def installation(config: Path | None, kafka: str | None = None) -> Settings:
     if config is not None and kafka is not None:
         raise click.UsageError("--config and --kafka exclude each other")
     try:
-        if kafka is None:
-            settings = load_settings(find_settings(config))
-        else:
-            # TLS and SASL of that Kafka: SYNCHEALTH_KAFKA__SECURITY_PROTOCOL and its like
-            prefix = f"{ENVIRONMENT_PREFIX}KAFKA__"
-            named = {name: value for name, value in os.environ.items() if name.startswith(prefix)}
-            settings = load_settings(None, {**named, f"{prefix}BOOTSTRAP_SERVERS": kafka})
+        settings = load_settings(find_settings(config)) if kafka is None else settings_of_kafka(kafka)
         require_files(settings, sources=())
         require_answer(settings.kafka)
     except SettingsError as error:
@@ -94,6 +92,16 @@ def installation(config: Path | None, kafka: str | None = None) -> Settings:
     except SyncHealthError as error:
         raise SettingsFault(str(error)) from error
     return settings
+
+
+def settings_of_kafka(address: str) -> Settings:
+    """Settings of a Kafka alone; TLS and SASL by SYNCHEALTH_KAFKA__SECURITY_PROTOCOL and its like.
+
+    Raises SettingsError.
+    """
+    prefix = f"{ENVIRONMENT_PREFIX}KAFKA__"
+    named = {name: value for name, value in os.environ.items() if name.startswith(prefix)}
+    return load_settings(None, {**named, f"{prefix}BOOTSTRAP_SERVERS": address})
 
 
 def faults_of(error: SettingsError) -> str:
@@ -131,13 +139,5 @@ def show(terminal: Console, page: RenderableType) -> None:
 
 
 def write_json(document: object) -> None:
-    """One document per line, for machines; what a terminal would act on is escaped there as JSON allows."""
-    raw = encode(document)
-    if sys.stdout.isatty():
-        raw = "".join(c if c.isprintable() else _json_escape(c) for c in raw.decode()).encode()
-    sys.stdout.buffer.write(raw + b"\n")
-
-
-def _json_escape(character: str) -> str:
-    units = character.encode("utf-16-be")
-    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+    """One document per line, for machines; what a terminal would act on is escaped as JSON allows, in files, too."""
+    sys.stdout.buffer.write(printable_json(encode(document).decode()).encode() + b"\n")

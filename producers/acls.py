@@ -29,7 +29,7 @@ from streams.contracts.topics import (
     VIEWS,
     Topic,
 )
-from streams.runtime.settings import KafkaSettings
+from streams.runtime.settings import KafkaSettings, Settings
 
 Role = Literal["producer", "worker", "exporter", "reader", "admin"]
 ROLES: tuple[Role, ...] = ("producer", "worker", "exporter", "reader", "admin")
@@ -46,7 +46,8 @@ _READS: dict[Role, tuple[Topic, ...]] = {
 }
 _WRITES: dict[Role, tuple[Topic, ...]] = {
     "producer": (*_FACTS, CHECKPOINTS, DEADLETTERS),
-    "worker": (VIEWS, FINDINGS, DEADLETTERS, CHECKPOINTS, *_STATES),  # orders what was deleted unread
+    # What a log says of an object of Entra goes back to the object, as a fact; what was deleted unread is ordered again.
+    "worker": (AD_CHANGES, ENTRA_CHANGES, VIEWS, FINDINGS, DEADLETTERS, CHECKPOINTS, *_STATES),
     "admin": TOPICS,
 }
 _LAYOUT: tuple[Role, ...] = ("worker",)  # looks at the layout of every topic before it begins
@@ -62,8 +63,13 @@ class Grant(NamedTuple):
     operations: tuple[str, ...]
 
 
-def grants(role: Role, group: str) -> list[Grant]:
-    """Everything that `role` needs; `group`: of the workers."""
+def event_topics(settings: Settings) -> list[str]:
+    """Topics of our own Kafka that others fill with events."""
+    return [topic for table in settings.eventlog if not table.bootstrap_servers for topic in table.topics]
+
+
+def grants(role: Role, group: str, events: Sequence[str] = ()) -> list[Grant]:
+    """Everything that `role` needs; `group`: of the workers; `events`: topics of others in the same Kafka."""
     found = []
     for topic in TOPICS:
         operations = []
@@ -75,6 +81,8 @@ def grants(role: Role, group: str) -> list[Grant]:
             operations += ["Create", "DescribeConfigs"]
         if operations or role in _LAYOUT:
             found.append(Grant("topic", topic.name, (*operations, "Describe")))
+    if role == "producer":
+        found += [Grant("topic", name, ("Read", "Describe")) for name in events]
     if role in _GROUP:
         found.append(Grant("group", group, (_GROUP[role],)))
     return found
@@ -89,13 +97,13 @@ def command(grant: Grant, principal: str, kafka: KafkaSettings) -> str:
     return shlex.join([*words, f"--{grant.kind}", grant.name])
 
 
-def missing(kafka: KafkaSettings, roles: Iterable[Role], group: str) -> list[Grant]:
+def missing(kafka: KafkaSettings, roles: Iterable[Role], group: str, events: Sequence[str] = ()) -> list[Grant]:
     """What our principal may not do of what `roles` need, merged; nothing where a broker does not tell.
 
     Topics that do not exist yet are left out. Raises RetriableError while Kafka is away.
     """
     needed: dict[tuple[Literal["topic", "group"], str], set[str]] = {}
-    for grant in (each for role in roles for each in grants(role, group)):
+    for grant in (each for role in roles for each in grants(role, group, events)):
         needed.setdefault((grant.kind, grant.name), set()).update(grant.operations)
     with administered(kafka) as admin:
         allowed = _allowed(admin, [name for kind, name in needed if kind == "topic"], group)

@@ -179,7 +179,7 @@ class KafkaPublisher:
         known = {each.name: each for each in TOPICS}.get(topic)
         if known is None:
             raise FatalError(f"{topic} is no topic of SyncHealth: nothing is sent there")
-        self._send(known, key.decode() if key else None, value, partition)
+        self._send(known, key, value, partition)
 
     def flush(self) -> None:
         """Return once Kafka has acknowledged every record. Raises RetriableError, FatalError."""
@@ -239,12 +239,12 @@ class KafkaPublisher:
     def _send(
         self,
         topic: Topic,
-        key: str | None,
+        key: str | bytes | None,
         value: bytes | None,
         partition: int | None = None,
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
-        encoded, more = None if key is None else _bytes(key), {"headers": list(headers)} if headers else {}
+        encoded, more = _bytes(key) if isinstance(key, str) else key, {"headers": list(headers)} if headers else {}
         try:
             self._sent.append(self._connected().send(topic.name, value, key=encoded, partition=partition, **more))
         except MessageSizeTooLargeError as error:

@@ -16,7 +16,7 @@ def check_rights(settings: Settings, roles: Sequence[acls.Role]) -> Iterator[Lin
     """A line per topic or group on which our user lacks a right that one of `roles` needs; one if it has them all."""
     kafka = settings.kafka
     try:
-        lacking = acls.missing(kafka, roles, settings.consumer_group)
+        lacking = acls.missing(kafka, roles, settings.consumer_group, acls.event_topics(settings))
     except SyncHealthError:
         return  # `check_kafka` has met the same, and says it
     who = kafka.sasl_username or "this user"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -22,11 +23,12 @@ from deploy.freshness_source import read_freshness
 from deploy.lab.stories import STORIES, WRITE_DEVICES
 from deploy.lab.stories.player import Player
 from deploy.lab.sync.report import CycleReport
-from deploy.terminal import SafeConsole
+from deploy.terminal import SafeConsole, settings_of_kafka
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.finding import Finding, FindingState
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import configure_logs
+from streams.runtime.settings import ENVIRONMENT_PREFIX
 
 _LOOK_EVERY_S = 0.25
 _SOURCES_EVERY_S = 1.0
@@ -38,7 +40,14 @@ _SOURCES_EVERY_S = 1.0
     "--until-done", is_flag=True, help="End with the story; exit 0 only if every finding opened and resolved."
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write a report there.")
-@click.option("--kafka", metavar="HOST:PORT", help="Use this Kafka instead of the embedded broker.")
+@click.option(
+    "--kafka", metavar="HOST:PORT",
+    help="This Kafka instead of the embedded broker; TLS and SASL by SYNCHEALTH_KAFKA__… of the environment.",
+)
+@click.option(
+    "--kafka-users", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
+    help="Each process as the user of its role, synchealth-ROLE: password files producer, worker, exporter, reader.",
+)
 @click.option("--speed", default=120.0, show_default=True, help="Lab seconds per second: 120 makes a sync cycle 15 s.")
 @click.option("--objects", default=3000, show_default=True, help="Objects in Active Directory, about.")
 @click.option("--timeout", default=300.0, show_default=True, help="With --until-done: give up after so many seconds.")
@@ -48,6 +57,7 @@ def demo(
     until_done: bool,
     json_file: Path | None,
     kafka: str | None,
+    kafka_users: Path | None,
     speed: float,
     objects: int,
     timeout: float,
@@ -59,8 +69,11 @@ def demo(
     machine, loopback only, and takes everything down at the end. Needs no account, no Docker and no Java.
     """
     wishes = Wishes(
-        objects=objects, speed=speed, kafka=kafka, directory=directory, device_writeback=story in WRITE_DEVICES
-    )
+        objects=objects, speed=speed, kafka=settings_of_kafka(kafka).kafka if kafka else None, kafka_users=kafka_users,
+        directory=directory, device_writeback=story in WRITE_DEVICES,
+    )  # fmt: skip
+    for name in [each for each in os.environ if each.startswith(f"{ENVIRONMENT_PREFIX}KAFKA__")]:
+        del os.environ[name]  # the settings file says it to the processes, whose users are others
     performance = _Performance(wishes, story, SafeConsole())
     code = performance.run(until_done=until_done, timeout_s=timeout, json_file=json_file)
     sys.exit(code)

@@ -8,21 +8,23 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deploy.broker import tansu
 from deploy.broker.process import free_block, free_port
 from deploy.lab.hybrid import HybridOrganisation, build
 from deploy.lab.services import LabServices, services
-from deploy.lab.settings_file import write_settings
+from deploy.lab.settings_file import write_secret, write_settings
 from deploy.lab.sync.clock import CYCLE_S, PASSWORDS_S, WRITEBACK_S
 from deploy.lab.sync.schedule import OnCycle, OnSweep
 from deploy.lab.sync.winlogbeat import TOPIC as WINLOGBEAT
 from deploy.lab.sync.winlogbeat import shipping
 from deploy.local import Supervisor, children
+from producers.acls import Role
 from producers.topics import create, delete
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.topics import TOPICS
-from streams.runtime.settings import KafkaConnection, KafkaSettings, Settings, load_settings
+from streams.runtime.settings import ENVIRONMENT_PREFIX, KafkaSettings, Settings, load_settings
 
 _PARTITIONS = 4
 _LEAST_S = 5.0
@@ -30,15 +32,17 @@ _LEAST_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the user asked for. kafka: an own broker's address, None: the embedded one; speed: lab over real seconds.
+    """What the user asked for. kafka: an own broker, None: the embedded one; speed: lab over real seconds.
 
+    kafka_users: a folder with a password file per role (`producers.acls`), named like it: each process is its user.
     device_writeback: the story writes devices into the first forest.
     """
 
     objects: int = 3000
     speed: float = 120.0
     seed: int = 20261123
-    kafka: str | None = None
+    kafka: KafkaSettings | None = None
+    kafka_users: Path | None = None
     directory: Path | None = None
     device_writeback: bool = False
 
@@ -77,22 +81,24 @@ def stage(
     with contextlib.ExitStack() as stack:
         directory = (wishes.directory or Path(stack.enter_context(_scratch()))).absolute()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        broker, name = wishes.kafka, "Kafka"
-        if broker is None:
-            broker, name = stack.enter_context(tansu()).bootstrap, "embedded broker (Tansu)"
+        kafka, name = wishes.kafka, "Kafka"
+        if kafka is None:
+            address, name = stack.enter_context(tansu()).bootstrap, "embedded broker (Tansu)"
+            kafka = KafkaSettings(bootstrap_servers=[address])
+        kafka = kafka.model_copy(update={"partitions": _PARTITIONS})
+        broker = kafka.bootstrap_servers[0]
         told(f"{name} at {broker}")
-        stack.enter_context(_topics(KafkaSettings(bootstrap_servers=[broker], partitions=_PARTITIONS)))
+        stack.enter_context(_topics(kafka))
         organisation = build(wishes.objects, seed=wishes.seed, on_step=told)
         organisation.forests[0].device_writeback = wishes.device_writeback
         lab = stack.enter_context(
             services(organisation, directory / "tls", speed=wishes.speed, on_cycle=on_cycle, on_sweep=on_sweep)
         )
-        kafka = KafkaConnection(bootstrap_servers=[broker])
         stack.enter_context(shipping(organisation.engine.log, kafka, own=True))
         config = directory / "settings.toml"
-        _write(lab, config, broker, wishes.speed, embedded=wishes.kafka is None)
+        _write(lab, config, kafka, wishes)
         settings = load_settings(config, {})
-        wanted = children(settings, config)
+        wanted = [child.with_environment(**_login(wishes, _role(child.name))) for child in children(settings, config)]
         log = stack.enter_context((directory / "pipeline.log").open("a", buffering=1))
         supervisor = Supervisor(wanted, lambda child, line: _log(log, child, line))
         stack.callback(supervisor.stop)
@@ -120,14 +126,39 @@ def _topics(kafka: KafkaSettings) -> Iterator[None]:
             delete(kafka, created)
 
 
-def _write(lab: LabServices, config: Path, broker: str, speed: float, *, embedded: bool) -> None:
+def _role(child: str) -> Role:
+    return "exporter" if child == "sinks" else "worker" if child.startswith("streams") else "producer"
+
+
+def _login(wishes: Wishes, role: Role) -> dict[str, str]:
+    """Who a process of that role is, as its environment says it; empty: the user of everybody."""
+    if wishes.kafka_users is None:
+        return {}
+    names = {"SASL_USERNAME": f"synchealth-{role}", "SASL_PASSWORD_FILE": str(wishes.kafka_users.absolute() / role)}
+    return {f"{ENVIRONMENT_PREFIX}KAFKA__{name}": value for name, value in names.items()}
+
+
+def _kafka_table(kafka: KafkaSettings, wishes: Wishes, directory: Path) -> dict[str, Any]:
+    """[kafka] of the settings file, for whoever reads findings; the password goes into `directory`."""
+    table = kafka.model_dump(mode="json", exclude_none=True, exclude={"sasl_password", "sasl_password_file"})
+    if wishes.kafka_users is not None:
+        table |= {name.rpartition("__")[2].lower(): value for name, value in _login(wishes, "reader").items()}
+    elif kafka.sasl_password is not None:
+        table["sasl_password_file"] = write_secret(directory, "kafka.password", kafka.sasl_password.get_secret_value())
+    return table
+
+
+def _write(lab: LabServices, config: Path, kafka: KafkaSettings, wishes: Wishes) -> None:
+    embedded, speed = wishes.kafka is None, wishes.speed
+    # Rights name a group.
+    group = "synchealth" if wishes.kafka_users is not None else f"synchealth-demo-{uuid.uuid4().hex[:8]}"
     write_settings(
         lab,
         config,
         event_topics=[WINLOGBEAT],
-        kafka={"bootstrap_servers": [broker], "partitions": _PARTITIONS},
+        kafka=_kafka_table(kafka, wishes, config.parent),
         streams={
-            "consumer_group": f"synchealth-demo-{uuid.uuid4().hex[:8]}",
+            "consumer_group": group,
             "data_dir": str(config.parent / "data"),
             # The embedded broker lets a group wait for half of this before its members may start.
             "session_timeout_s": 3.0 if embedded else 10.0,

@@ -10,7 +10,7 @@ import orjson
 
 from deploy.spreadsheet import as_it_is, cell
 from streams.hygiene.faults import Breach, ErrorName, Fault
-from streams.runtime.printable import printable
+from streams.runtime.printable import printable, printable_json
 
 CSV_COLUMNS = (
     "DISTINGUISHEDNAME", "COMMONNAME", "OBJECTCLASS", "ATTRIBUTE", "ERROR", "VALUE", "UPDATE", "PROPOSEDACTION",
@@ -27,7 +27,7 @@ class JsonLinesWriter:
 
     def write(self, fault: Fault) -> None:
         """Write one line."""
-        self._out.write(orjson.dumps(_entry(fault)).decode("utf-8") + "\n")
+        self._out.write(printable_json(orjson.dumps(_entry(fault)).decode()) + "\n")
 
     def close(self) -> None:
         """Nothing comes last."""

@@ -37,7 +37,10 @@ class PartitionRows:
         """Every row whose key starts with `prefix`."""
         staged = {key: value for key, value in self._staged.items() if key.startswith(prefix)}
         for raw_key, value in self._table.scan(prefix.encode()):
-            key = raw_key.decode()
+            try:
+                key = raw_key.decode()
+            except UnicodeDecodeError:
+                continue  # none of ours: somebody else wrote into the changelog
             if key not in staged:
                 yield key, value
         for key, staged_value in staged.items():

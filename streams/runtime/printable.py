@@ -29,6 +29,20 @@ def printable_lines(text: str) -> str:
     return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
 
 
+def printable_json(text: str) -> str:
+    r"""A JSON text with the same characters as escapes of JSON: it says the same to whoever parses it.
+
+    >>> printable_json('"\x9b \u202e \U000e0041"')
+    '"\\u009b \\u202e \\udb40\\udc41"'
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else _json_escape(c) for c in text)
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
 def shown(record: T) -> T:
     """A record with every text in it printable, in one line each: as pages for people take it."""
     return msgspec.convert(_shown(msgspec.to_builtins(record)), type(record))

@@ -34,6 +34,12 @@ def commands(document: Path) -> Iterator[str]:
         yield _END.split(found)[0].strip()
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "DECISIONS.md"])
+def test_every_test_that_is_named_exists(name: str) -> None:
+    named = set(re.findall(r"\btests/[\w/]+\.py\b", (ROOT / name).read_text()))
+    assert named and [each for each in named if not (ROOT / each).exists()] == []
+
+
 def options_of(command: click.Command) -> set[str]:
     return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
 

@@ -13,11 +13,15 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 from deploy.broker import kafka
 from deploy.broker.process import HOST, free_port
 from deploy.lab.certificates import Certificates
+from deploy.lab.sync.winlogbeat import TOPIC as WINLOGBEAT
 from producers.acls import ROLES, Role, grants
+from streams.contracts.topics import TOPICS
 from streams.runtime.settings import KafkaSettings
 
 GROUP = "synchealth"
 STRANGER = "stranger"
+OWNER = "owner"
+"""Makes and deletes topics, ships events: whoever runs a demo."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,17 @@ class SecuredKafka:
     ca_file: Path
 
     def settings(self, user: str, **changes: object) -> KafkaSettings:
-        """How `user`, a role's or the stranger's, reaches it."""
+        """How the user of a role, the stranger or the owner reaches it."""
         base = {
             "bootstrap_servers": [self.bootstrap], "partitions": 2, "security_protocol": "SASL_SSL",
-            "sasl_mechanism": "SCRAM-SHA-512", "sasl_username": user, "sasl_password": f"{user}-secret",
+            "sasl_mechanism": "SCRAM-SHA-512", "sasl_username": name_of(user), "sasl_password": f"{user}-secret",
             "ca_file": self.ca_file,
         }  # fmt: skip
         return KafkaSettings.model_validate({**base, **changes})
+
+
+def name_of(user: str) -> str:
+    return f"synchealth-{user}"
 
 
 @contextlib.contextmanager
@@ -56,7 +64,7 @@ def secured_kafka(certificates: Certificates, folder: Path) -> Iterator[SecuredK
         "super.users": "User:ANONYMOUS",
         "allow.everyone.if.no.acl.found": "false",
     }
-    users = {user: f"{user}-secret" for user in (*ROLES, STRANGER)}
+    users = {name_of(user): f"{user}-secret" for user in (*ROLES, STRANGER, OWNER)}
     with kafka(overrides=overrides, listener=f"SASL_SSL://{HOST}:{port}", users=users) as broker:
         _grant(broker.bootstrap)
         yield SecuredKafka(broker.bootstrap, f"{HOST}:{port}", certificates.ca_file)
@@ -65,14 +73,21 @@ def secured_kafka(certificates: Certificates, folder: Path) -> Iterator[SecuredK
 def _grant(bootstrap: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     try:
-        admin.create_acls([acl for role in ROLES for acl in _acls(role)])
+        admin.create_acls([*(acl for role in ROLES for acl in _acls(role)), *_everything()])
     finally:
         admin.close()
 
 
 def _acls(role: Role) -> Iterator[ACL]:
-    for grant in grants(role, GROUP):
+    for grant in grants(role, GROUP, [WINLOGBEAT]):
         pattern = ResourcePattern(ResourceType[grant.kind.upper()], grant.name)
         for operation in grant.operations:
             name = "DESCRIBE_CONFIGS" if operation == "DescribeConfigs" else operation.upper()
-            yield ACL(f"User:{role}", "*", ACLOperation[name], ACLPermissionType.ALLOW, pattern)
+            yield ACL(f"User:{name_of(role)}", "*", ACLOperation[name], ACLPermissionType.ALLOW, pattern)
+
+
+def _everything() -> Iterator[ACL]:
+    """The owner's: every topic of the demo, and the one that is not ours."""
+    for name in (*(topic.name for topic in TOPICS), WINLOGBEAT):
+        pattern = ResourcePattern(ResourceType.TOPIC, name)
+        yield ACL(f"User:{name_of(OWNER)}", "*", ACLOperation.ALL, ACLPermissionType.ALLOW, pattern)

@@ -69,12 +69,12 @@ class DirectoryObject:
 
     def all(self, name: str) -> list[str]:
         """Return all values of a textual attribute."""
-        return [value.decode() for value in self.raw(name)]
+        return [value.decode(errors="replace") for value in self.raw(name)]
 
     def first(self, name: str) -> str | None:
         """Return the first (or only) value of a textual attribute, None when absent."""
         found = self.raw(name)
-        return found[0].decode() if found else None
+        return found[0].decode(errors="replace") if found else None
 
     def targets(self, link: str) -> list[uuid.UUID]:
         """Return the GUIDs a linked attribute such as `member` or `manager` points to."""

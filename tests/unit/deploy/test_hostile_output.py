@@ -7,6 +7,7 @@ import contextlib
 import csv
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -29,8 +30,10 @@ from streams.contracts.errors import RetriableError
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
+from streams.runtime.printable import printable
 from streams.runtime.settings import Settings
 from tests.support.findings import START_MS, TENANT, finding
+from tests.support.screen import Screen, acted_on, plain_terminal
 
 NAME = "".join((
     "Ada ", "\x1b]0;mine\x07", "\x1b[2J\x1b[31m", "\x9b31m", "\x90q\x9c", "\u202eevil\u202c", "\u2066x\u2069", "\x00",
@@ -63,40 +66,22 @@ def explained(*_: object) -> Explained:
     return Explained(said, [said], [(origin, fact)], False, [event], False, [said])
 
 
-class Tty(io.TextIOWrapper):
-    """A terminal that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self._kept = io.BytesIO()
-        super().__init__(self._kept, encoding="utf-8", newline="", write_through=True)
-
-    def isatty(self) -> bool:
-        return True
-
-    @property
-    def text(self) -> str:
-        return self._kept.getvalue().decode()
-
-
 @pytest.fixture
-def tty(monkeypatch: pytest.MonkeyPatch) -> Tty:
-    """What the process writes to: a terminal without colours, so that every control character is the text's own."""
-    found = Tty()
-    for name, value in {"TERM": "dumb", "COLUMNS": "150"}.items():
-        monkeypatch.setenv(name, value)
-    return found
+def tty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+    with plain_terminal(monkeypatch):
+        yield Screen()
 
 
 def assert_harmless(text: str) -> None:
-    assert sorted({ascii(c) for c in text if not c.isprintable()} - {"'\\n'"}) == []
+    assert acted_on(text) == []
     assert "\nforged" not in text
     assert "\\x1b" in text or "\\u001b" in text, "it is shown all the same"
 
 
-def run(tty: Tty, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
+def run(tty: Screen, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
     monkeypatch.setattr(sys, "argv", ["synchealth", *words])
     monkeypatch.setattr(sys, "stdout", tty)
-    if not isinstance(sys.stderr, Tty):
+    if not isinstance(sys.stderr, Screen):
         monkeypatch.setattr(sys, "stderr", tty)
     fresh = Freshness(START_MS, [SourceFreshness("ad/corp", 15.0, None)], None)
     for module in (terminal, check_command):
@@ -115,7 +100,7 @@ def run(tty: Tty, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
     [("findings",), ("findings", "--all"), ("findings", "--json"), ("explain", "1"), ("explain", "1", "--json"),
      *(("findings", "--group-by", by) for by in ("ou", "forest"))],
 )  # fmt: skip
-def test_findings_and_explain(words: tuple[str, ...], tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_findings_and_explain(words: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(findings_command, "read_findings", lambda *_: Findings({"1": hostile()}))
     monkeypatch.setattr(findings_command, "explain", explained)
     text = run(tty, monkeypatch, *words)
@@ -126,26 +111,26 @@ def test_findings_and_explain(words: tuple[str, ...], tty: Tty, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_funnel(form: tuple[str, ...], tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_funnel(form: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     standing = Standing(TENANT, NAME, NAME, NAME, "registered")
     monkeypatch.setattr(funnel_command, "read_standings", lambda *_: [standing])
     assert_harmless(run(tty, monkeypatch, "funnel", "--by", "ou", *form))
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_dead_letters(form: tuple[str, ...], tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_letters(form: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     letter = DeadLetter(reason=NAME, error=NAME, stage=NAME, ts_ms=START_MS, original="", topic=NAME, key=NAME)
     monkeypatch.setattr(deadletters, "_read", lambda *_: [letter])
     assert_harmless(run(tty, monkeypatch, "deadletters", "list", "--config", "x.toml", *form))
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_check(form: tuple[str, ...], tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check(form: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_command, "lines", lambda *_: [Line(NAME, Mark.FAULT, NAME, NAME)])
     assert_harmless(run(tty, monkeypatch, "check", "--config", "x.toml", *form))
 
 
-def test_errors_that_quote_a_server(tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_that_quote_a_server(tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise RetriableError(f"the server says {NAME}".replace("\n", " "))
 
@@ -153,7 +138,7 @@ def test_errors_that_quote_a_server(tty: Tty, monkeypatch: pytest.MonkeyPatch) -
     assert_harmless(run(tty, monkeypatch, "findings"))
 
 
-def test_scan_and_what_it_could_not_read(tty: Tty, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_scan_and_what_it_could_not_read(tty: Screen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     people = tmp_path / "people.jsonl"
     person = {"dn": f"CN={NAME},DC=corp", "objectClass": ["user"], "attributes": {"userPrincipalName": f"{NAME}@x"}}
     unreadable = {"dn": NAME, "attributes": {NAME: {"x": 1}}}
@@ -162,14 +147,14 @@ def test_scan_and_what_it_could_not_read(tty: Tty, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("what", ["changetype: \x1b]0;evil\x07", "\x1b[31mevil\x9b: x"])
-def test_scan_problems_of_ldif(what: str, tty: Tty, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_scan_problems_of_ldif(what: str, tty: Screen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     people = tmp_path / "people.ldif"
     people.write_text(f"dn: CN=a,DC=b\n{what}\n\n", encoding="utf-8")
     text = run(tty, monkeypatch, "scan", "--input", str(people))
     assert all(c.isprintable() or c == "\n" for c in text), ascii(text)
 
 
-def test_the_demo(tty: Tty) -> None:
+def test_the_demo(tty: Screen) -> None:
     scene = Scene(title=NAME, findings={"1": hostile()})
     scene.told.append(NAME)
     plain = PlainScreen(SafeConsole(file=tty), scene)
@@ -184,6 +169,22 @@ def test_colours_are_ours_alone() -> None:
     console = SafeConsole(file=out, force_terminal=True, color_system="truecolor")
     console.print("[red]x[/red] \x1b[31my\x9b", style="bold")
     assert out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "") == "[red]x[/red] \\x1b[31my\\x9b\n"
+
+
+def test_a_plain_text_is_one_line() -> None:
+    out = io.StringIO()
+    SafeConsole(file=out, width=200).print("Ada\nOPEN forged\x07\x08", style="red")
+    assert out.getvalue() == "Ada\\nOPEN forged\\x07\\x08\n"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_json_says_the_same_in_characters_that_nobody_acts_on(
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Screen(terminal=is_terminal)
+    monkeypatch.setattr(sys, "stdout", out)
+    terminal.write_json({NAME: [NAME, "\U000e0041"]})
+    assert acted_on(out.text) == [] and orjson.loads(out.text) == {NAME: [NAME, "\U000e0041"]}
 
 
 def test_no_command_has_a_console_of_its_own() -> None:
@@ -207,7 +208,7 @@ FORMULAS = (
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_a_spreadsheet_runs_no_cell(formula: str) -> None:
-    assert cell(formula) == f"'{formula}"
+    assert cell(formula) == f"'{printable(formula)}"
 
 
 @pytest.mark.parametrize("text", ["", "Ada Bo", "a=b", "ada@contoso.com", "CN=Ada,DC=corp", "1-2", "(=)"])
@@ -230,9 +231,9 @@ def test_every_csv_is_quoted_and_raw_where_asked(
     scanned = ("--format", "csv") if quoted else form
     ways = (("findings", *form), ("funnel", "--by", "ou", *form), ("scan", "--input", str(people), *scanned))
     for words in ways:
-        out = Tty()
-        monkeypatch.setattr(sys, "stderr", Tty())
+        out = Screen()
+        monkeypatch.setattr(sys, "stderr", Screen())
         run(out, monkeypatch, *words)
         cells = [value for row in csv.reader(io.StringIO(out.text, newline="")) for value in row]
-        assert any(value.startswith(f"'{formula}") for value in cells) is quoted, (words, cells)
+        assert any(value.startswith(f"'{printable(formula)}") for value in cells) is quoted, (words, cells)
         assert any(value.startswith(formula) for value in cells) is not quoted, (words, cells)

@@ -135,6 +135,14 @@ def test_the_timeline_tells_what_logs_say_of_the_objects() -> None:
     assert "Older facts" not in lines
 
 
+@pytest.mark.parametrize("operation", list(Operation))
+def test_every_kind_of_fact_has_a_word_or_is_told_as_an_event(operation: Operation) -> None:
+    one = finding(1)
+    told = Explained(one, [one], [fact(operation.value, 1, mail="a@b")], True)
+    text = printed(finding_page(told, title="t", now_ms=START_MS + HOUR_MS), 160)
+    assert ("also mail" in text) is (operation is not Operation.LOGGED)
+
+
 def test_an_event_is_about_a_finding_by_any_name_of_its_objects() -> None:
     one = finding(1)
     ours, cloud = one.counterparts

@@ -198,3 +198,9 @@ def test_a_record_too_deep_to_be_written_again_keeps_the_message_instead() -> No
     assert deep != plain
     [letter] = read(deep).rejected
     assert letter.reason == "wrong_tenant" and base64.b64decode(letter.original) == deep
+
+
+def test_a_message_of_nothing_but_rubbish_is_a_handful_of_letters() -> None:
+    message_of_numbers = orjson.dumps({"records": [1] * 100_000})
+    letters = read(message_of_numbers).rejected
+    assert len(letters) <= 21 and sum(len(letter.original) for letter in letters) < len(message_of_numbers)
