@@ -291,7 +291,9 @@ def _prefixed(child: str, line: str) -> None:
 
 
 def _as_it_came(_child: str, line: str) -> None:
-    click.echo(line, err=True)  # JSON lines name their component themselves
+    from streams.runtime.printable import printable
+
+    click.echo(printable(line), err=True)  # JSON lines name their component themselves, and are ASCII
 
 
 def version() -> str:

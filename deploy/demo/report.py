@@ -12,6 +12,7 @@ import orjson
 from deploy.lab.stories.player import Player, Progress
 from streams.contracts.finding import Finding, FindingState
 from streams.runtime.clock import rfc3339
+from streams.runtime.printable import printable_json
 
 
 def outcome(player: Player, findings: Mapping[str, Finding]) -> list[str]:
@@ -80,7 +81,8 @@ def document(
 
 def write(report: Mapping[str, Any], file: Path) -> None:
     """Write the report. Raises OSError."""
-    file.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
+    lines = orjson.dumps(report, option=orjson.OPT_INDENT_2).decode().split("\n")
+    file.write_text("\n".join(map(printable_json, lines)) + "\n")
 
 
 def _finding(found: Progress, findings: Mapping[str, Finding]) -> dict[str, Any]:

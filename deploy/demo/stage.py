@@ -24,6 +24,7 @@ from producers.acls import Role
 from producers.topics import create, delete
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.topics import TOPICS
+from streams.runtime.printable import printable
 from streams.runtime.settings import ENVIRONMENT_PREFIX, KafkaSettings, Settings, load_settings
 
 _PARTITIONS = 4
@@ -190,4 +191,4 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 def _log(log: object, child: str, line: str) -> None:
     with contextlib.suppress(ValueError):  # closed: the last words of a child that was stopped
-        log.write(f"{child} {line}\n")  # type: ignore[attr-defined]
+        log.write(f"{child} {printable(line)}\n")  # type: ignore[attr-defined]

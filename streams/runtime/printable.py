@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar("T", bound=msgspec.Struct)
+# Of one text on a page, in characters; longer than any name, address or DN that a directory keeps.
+_MOST_SHOWN = 4_000
 
 
 def printable(text: str) -> str:
@@ -44,13 +46,14 @@ def _json_escape(character: str) -> str:
 
 
 def shown(record: T) -> T:
-    """A record with every text in it printable, in one line each: as pages for people take it."""
+    """A record with every text in it printable, in one line each and not endless: as pages for people take it."""
     return msgspec.convert(_shown(msgspec.to_builtins(record)), type(record))
 
 
 def _shown(value: Any) -> Any:
     if isinstance(value, str):
-        return printable(value)
+        cut = value[:_MOST_SHOWN]
+        return printable(cut) if cut == value else f"{printable(cut)}… ({len(value):,} characters)"
     if isinstance(value, dict):
         return {printable(name): _shown(each) for name, each in value.items()}
     return [_shown(each) for each in value] if isinstance(value, list) else value

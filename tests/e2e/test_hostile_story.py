@@ -33,16 +33,21 @@ from streams.contracts.topics import DEADLETTERS, FINDINGS, VIEW_STATES, VIEWS
 from tests.support.findings import finding
 from tests.support.screen import Screen, acted_on, spoken
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    # kafka-python 3.0 leaves sockets of clients that live for one command to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 PATIENCE_S = 120
 # How each command is called; "CONFIG" and its like are filled in. A command that is missing here fails the test below.
 CALLS: dict[str, list[str]] = {
     "findings": [
         "", "--open", "--json", "--csv", "--csv-raw", "--limit 1000", "--search PWNED", "--forest \x1b[31m",
-        *(f"--group-by {by}" for by in ("ou", "os", "detection", "forest", "tenant")),
+        *(f"--group-by {by}" for by in ("ou", "os")),
     ],
     "explain": ["EACH", "SOME --json", "\x1b]0;x\x07"],
-    "funnel": [f"--by {by} {form}" for by in ("ou", "system") for form in ("", "--json", "--csv", "--csv-raw")],
+    "funnel": ["--by system", *(f"--by ou {form}" for form in ("", "--json", "--csv"))],
     "deadletters list": ["", "--json", "--reason \x1b[31m"],
     "deadletters redrive": ["--dry-run", ""],
     "check": ["", "--json"],
@@ -154,13 +159,13 @@ def arguments(running: Hostile, folder: Path) -> dict[str, list[str]]:
     events.write_bytes(b"\n".join(map(orjson.dumps, [*logged, *audits])) + b'\n{"\x1b[31m": "\\ud800\n')
     password.write_text(forest.accounts.service_password)
     password.chmod(0o600)
-    by_detection = {each.detection: each.id for each in running.scene.findings.values()}
+    by_family = {each.detection.partition(".")[0]: each.id for each in running.scene.findings.values()}
     return {
         "CONFIG": [str(running.built.config)], "OUT": [str(folder / "out")], "PEOPLE": [str(people)],
         "EVENTS": [str(events)], "PASSWORD": [str(password)], "USER": [f"{forest.accounts.service}@{forest.name}"],
         "LDAP": [lab.directories[forest.name].ldaps_url], "CA": [str(lab.certificates.ca_file)],
-        "EACH": [*by_detection.values(), "ffffffff", "eeeeeeee"],
-        "SOME": [*list(by_detection.values())[:2], "ffffffff"],
+        "EACH": [*by_family.values(), "ffffffff", "eeeeeeee"],
+        "SOME": [*list(by_family.values())[:1], "ffffffff"],
     }  # fmt: skip
 
 

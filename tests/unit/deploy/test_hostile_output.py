@@ -30,7 +30,7 @@ from streams.contracts.errors import RetriableError
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
-from streams.runtime.printable import printable
+from streams.runtime.printable import printable, shown
 from streams.runtime.settings import Settings
 from tests.support.findings import START_MS, TENANT, finding
 from tests.support.screen import Screen, acted_on, plain_terminal
@@ -169,6 +169,12 @@ def test_colours_are_ours_alone() -> None:
     console = SafeConsole(file=out, force_terminal=True, color_system="truecolor")
     console.print("[red]x[/red] \x1b[31my\x9b", style="bold")
     assert out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "") == "[red]x[/red] \\x1b[31my\\x9b\n"
+
+
+def test_a_page_shows_the_beginning_of_an_endless_text() -> None:
+    said = shown(msgspec.structs.replace(finding(), summary="\x1b" * (1 << 20)))
+    assert said.summary.startswith(r"\x1b\x1b") and said.summary.endswith("… (1,048,576 characters)")
+    assert len(said.summary) < 20_000
 
 
 def test_a_plain_text_is_one_line() -> None:
