@@ -13,6 +13,7 @@ from producers.ad.attributes import LINKS, NAMES, OBJECT_FILTER, WATCHED
 from producers.ad.extended_name import names_tombstone, read_name
 from producers.ad.mapping import kind_of, read_change, rfc3339_of_generalized_time
 from producers.ad.wire import Entry
+from producers.graph.collections import COLLECTIONS
 from producers.known import IdSet
 from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError
@@ -67,6 +68,12 @@ def test_an_attribute_without_values_was_removed() -> None:
 def test_what_nobody_asked_for_is_ignored_and_spelling_does_not_matter() -> None:
     change = read_change(entry(instanceType=[b"4"], unicodePwd=[], MAIL=[b"a@x"], PROXYADDRESSES=[]))
     assert change.attributes == {"mail": "a@x", "proxyAddresses": None, "distinguishedName": "CN=Ada,DC=corp"}
+
+
+def test_fields_into_which_people_write_what_they_like_are_not_read() -> None:
+    assert not {"description", "info", "comment", "userParameters", "servicePrincipalName"} & set(NAMES)
+    read = {name for collection in COLLECTIONS for name in collection.properties}
+    assert "displayName" in read and not {"description", "aboutMe", "notes"} & read
 
 
 def test_a_whole_object_leaves_out_what_was_never_set() -> None:
