@@ -336,8 +336,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except SettingsError as error:
-        where, told = f" {error.file}" if error.file else "", printable_lines(str(error))
-        click.echo(f"synchealth: the configuration{where} has {len(error.faults)} fault(s):\n{told}", err=True)
+        from deploy.terminal import faults_of
+
+        click.echo(f"synchealth: {faults_of(error)}", err=True)
         sys.exit(EXIT_SETTINGS)
     except KafkaUnreachableError as error:
         click.echo(f"synchealth: {printable_lines(str(error))}", err=True)

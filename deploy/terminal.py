@@ -107,7 +107,8 @@ def settings_of_kafka(address: str) -> Settings:
 def faults_of(error: SettingsError) -> str:
     """What is wrong with the configuration, and with which file."""
     where = f" {error.file}" if error.file else ""
-    return f"the configuration{where} has {len(error.faults)} fault(s):\n{error}"
+    told = "\n".join(f"- {printable(fault)}" for fault in error.faults)
+    return f"the configuration{where} has {len(error.faults)} fault(s):\n{told}"
 
 
 def say_freshness(fresh: Freshness, terminal: Console | None = None) -> None:

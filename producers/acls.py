@@ -46,7 +46,7 @@ _READS: dict[Role, tuple[Topic, ...]] = {
 }
 _WRITES: dict[Role, tuple[Topic, ...]] = {
     "producer": (*_FACTS, CHECKPOINTS, DEADLETTERS),
-    # What a log says of an object of Entra goes back to the object, as a fact; what was deleted unread is ordered again.
+    # What a log says of an object goes back to it, as a fact; what was deleted unread is ordered again.
     "worker": (AD_CHANGES, ENTRA_CHANGES, VIEWS, FINDINGS, DEADLETTERS, CHECKPOINTS, *_STATES),
     "admin": TOPICS,
 }

@@ -151,8 +151,8 @@ def _kafka_table(kafka: KafkaSettings, wishes: Wishes, directory: Path) -> dict[
 
 def _write(lab: LabServices, config: Path, kafka: KafkaSettings, wishes: Wishes) -> None:
     embedded, speed = wishes.kafka is None, wishes.speed
-    # Rights name a group.
-    group = "synchealth" if wishes.kafka_users is not None else f"synchealth-demo-{uuid.uuid4().hex[:8]}"
+    # Rights name the group of the installation; a demo without any has one of its own.
+    group = "" if wishes.kafka_users is not None else f"synchealth-demo-{uuid.uuid4().hex[:8]}"
     write_settings(
         lab,
         config,

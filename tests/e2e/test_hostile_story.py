@@ -29,7 +29,7 @@ from deploy.spreadsheet import cell
 from deploy.terminal import SafeConsole
 from streams.contracts.codec import encode
 from streams.contracts.finding import Finding, FindingState
-from streams.contracts.topics import DEADLETTERS, FINDINGS, VIEW_STATES, VIEWS
+from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, FINDINGS, VIEW_STATES, VIEWS
 from tests.support.findings import finding
 from tests.support.screen import Screen, acted_on, spoken
 
@@ -53,6 +53,7 @@ CALLS: dict[str, list[str]] = {
     "check": ["", "--json"],
     "topics check": [""],
     "topics create": [""],
+    "topics adopt": [""],
     "topics acls": ["", "--principal \x1b]0;x\x07"],
     "prometheus-config": ["--output OUT"],
     "runbook": ["", "conflict.duplicate_address", "\x1b[31m"],
@@ -63,6 +64,7 @@ CALLS: dict[str, list[str]] = {
     ],
     "replay": ["EVENTS", "EVENTS --explain", "EVENTS --json", "\x1b[31m"],
     "reevaluate": [""],
+    "resync": ["graph --collection users --why \x1b]0;x\x07", "", "--json", "\x1b[31m"],
 }  # fmt: skip
 # What runs until it is ended; what they print is looked at below, or elsewhere.
 ELSEWHERE = {
@@ -136,7 +138,7 @@ def poison(built: Stage) -> None:
     whole = encode(theirs)
     ours = built.organisation.tenant.tenant_id
     producer = KafkaProducer(bootstrap_servers=built.broker)
-    for topic in (FINDINGS, DEADLETTERS, VIEWS, VIEW_STATES):
+    for topic in (FINDINGS, DEADLETTERS, VIEWS, VIEW_STATES, CHECKPOINTS):
         producer.send(topic.name, whole, key=text.encode(), partition=0)
         for key in (b"\x9b\xff\x1b[2J", b"device/\xff\x1b[2J"):
             producer.send(topic.name, b"\x1b[31m\xff\x00", key=key, partition=0)

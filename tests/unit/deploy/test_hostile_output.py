@@ -26,7 +26,7 @@ from deploy.funnel import Standing
 from deploy.spreadsheet import cell
 from deploy.terminal import SafeConsole
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.errors import RetriableError
+from streams.contracts.errors import RetriableError, SettingsError
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
@@ -133,6 +133,14 @@ def test_check(form: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPat
 def test_errors_that_quote_a_server(tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise RetriableError(f"the server says {NAME}".replace("\n", " "))
+
+    monkeypatch.setattr(findings_command, "read_findings", refuse)
+    assert_harmless(run(tty, monkeypatch, "findings"))
+
+
+def test_faults_of_a_configuration_that_quote_a_topic(tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise SettingsError([f"the topics are those of {NAME}"])
 
     monkeypatch.setattr(findings_command, "read_findings", refuse)
     assert_harmless(run(tty, monkeypatch, "findings"))
