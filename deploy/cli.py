@@ -323,14 +323,16 @@ def main() -> None:
     """Run the command; every error is a sentence on stderr. Exit: 0 well, 1 failed, 2 usage or configuration."""
     from deploy.broker.process import BrokerError
     from streams.runtime.kafka_ping import KafkaUnreachableError
-    from streams.runtime.printable import printable_lines
+    from streams.runtime.printable import printable, printable_lines
 
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as error:
-        error.message = printable_lines(error.message)
+        # Only usage and settings have lines of their own; whatever else is said may quote a stranger.
+        has_lines = error.exit_code == EXIT_SETTINGS
+        error.message = (printable_lines if has_lines else printable)(error.message)
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -341,16 +343,19 @@ def main() -> None:
         click.echo(f"synchealth: {faults_of(error)}", err=True)
         sys.exit(EXIT_SETTINGS)
     except KafkaUnreachableError as error:
-        click.echo(f"synchealth: {printable_lines(str(error))}", err=True)
+        click.echo(f"synchealth: {printable(str(error))}", err=True)
         sys.exit(EXIT_SETTINGS)
-    except (SyncHealthError, BrokerError) as error:
+    except SyncHealthError as error:
+        click.echo(f"synchealth: {printable(str(error))}", err=True)
+        sys.exit(EXIT_FAILED)
+    except BrokerError as error:  # quotes the lines of a log
         click.echo(f"synchealth: {printable_lines(str(error))}", err=True)
         sys.exit(EXIT_FAILED)
     except BrokenPipeError:
         sys.exit(EXIT_FAILED)  # whoever read us has enough
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
-        click.echo(f"synchealth: {what}{error.strerror or error}", err=True)
+        click.echo(printable(f"synchealth: {what}{error.strerror or error}"), err=True)
         sys.exit(EXIT_FAILED)
 
 

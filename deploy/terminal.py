@@ -106,7 +106,7 @@ def settings_of_kafka(address: str) -> Settings:
 
 def faults_of(error: SettingsError) -> str:
     """What is wrong with the configuration, and with which file."""
-    where = f" {error.file}" if error.file else ""
+    where = f" {printable(str(error.file))}" if error.file else ""
     told = "\n".join(f"- {printable(fault)}" for fault in error.faults)
     return f"the configuration{where} has {len(error.faults)} fault(s):\n{told}"
 

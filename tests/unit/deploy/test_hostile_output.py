@@ -130,17 +130,12 @@ def test_check(form: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPat
     assert_harmless(run(tty, monkeypatch, "check", "--config", "x.toml", *form))
 
 
-def test_errors_that_quote_a_server(tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "fault", [RetriableError(f"the server says {NAME}"), SettingsError([f"the topics are {NAME}'s"])]
+)
+def test_errors_that_quote_a_server(fault: Exception, tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise RetriableError(f"the server says {NAME}".replace("\n", " "))
-
-    monkeypatch.setattr(findings_command, "read_findings", refuse)
-    assert_harmless(run(tty, monkeypatch, "findings"))
-
-
-def test_faults_of_a_configuration_that_quote_a_topic(tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise SettingsError([f"the topics are those of {NAME}"])
+        raise fault
 
     monkeypatch.setattr(findings_command, "read_findings", refuse)
     assert_harmless(run(tty, monkeypatch, "findings"))
