@@ -130,9 +130,7 @@ def test_check(form: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPat
     assert_harmless(run(tty, monkeypatch, "check", "--config", "x.toml", *form))
 
 
-@pytest.mark.parametrize(
-    "fault", [RetriableError(f"the server says {NAME}"), SettingsError([f"the topics are {NAME}'s"])]
-)
+@pytest.mark.parametrize("fault", [RetriableError(f"it says {NAME}"), SettingsError([f"of {NAME}"])])
 def test_errors_that_quote_a_server(fault: Exception, tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise fault
