@@ -38,7 +38,8 @@ def make_archive() -> None:
             os.environ["JDK_JAVA_OPTIONS"] = f"{before} {_QUICK} -XX:ArchiveClassesAtExit={made}"
             with kafka(data):
                 pass
-        made.rename(archive)
+        if made.is_file():  # a Java that has no archive of its own classes makes none
+            made.rename(archive)
 
 
 def _archive() -> Path:
