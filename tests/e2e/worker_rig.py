@@ -105,11 +105,11 @@ class WorkerRig:
 
     def feed(self, facts: Iterable[tuple[Origin, Fact]]) -> None:
         """Publish facts in this order, chunked by partition as sources do."""
-        chunks: dict[tuple[str, int], list[tuple[Origin, Fact]]] = defaultdict(list)
+        chunks: dict[tuple[str, int, str], list[tuple[Origin, Fact]]] = defaultdict(list)
         for origin, fact in facts:
             topic = AD_CHANGES if origin.side == "ad" else ENTRA_CHANGES
-            chunks[topic.name, partition_of(fact.object_id, self.partitions)].append((origin, fact))
-        for (topic_name, partition), items in chunks.items():
+            chunks[topic.name, partition_of(fact.object_id, self.partitions), origin.name].append((origin, fact))
+        for (topic_name, partition, _), items in chunks.items():
             value = encode(FactChunk(origin=items[0][0], facts=[fact for _, fact in items]))
             key = items[0][1].object_id.encode()
             self._producer.send(topic_name, value=value, key=key, partition=partition)
