@@ -20,6 +20,11 @@ from tests.support.pipeline import TENANT
 from tests.support.random_directory import RandomDirectories
 
 
+def world_of_today(seed: int, *, groups: bool = False) -> RandomDirectories:
+    """A history that workers can be told now."""
+    return RandomDirectories(seed, groups=groups, start_ms=now_ms() - 12 * 3_600_000)
+
+
 def tenant_of(world: RandomDirectories) -> TenantState:
     domains = [Domain("contoso.onmicrosoft.com", is_initial=True), Domain("contoso.com")]
     return TenantState(tenant=TENANT, seq=1, ts_ms=world.now_ms, domains=domains, features={}, collected=True)

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from deploy.broker import tansu
-from tests.e2e.oracle_check import assert_converged, tenant_of
+from tests.e2e.oracle_check import assert_converged, tenant_of, world_of_today
 from tests.e2e.worker_rig import WorkerRig
-from tests.support.random_directory import RandomDirectories
 
 pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 SEED = int(os.environ.get("SYNCHEALTH_SEED", "20261123"))
@@ -23,7 +22,7 @@ SEED = int(os.environ.get("SYNCHEALTH_SEED", "20261123"))
 @pytest.mark.parametrize("store", ["memory", "rocksdb"])
 def test_kills_duplicates_and_shuffles_end_at_the_oracle(new_rig: Callable[..., WorkerRig], store: str) -> None:
     chance = random.Random(f"{SEED}-{store}")
-    world = RandomDirectories(chance.randrange(2**32)).run(1500, names=50)
+    world = world_of_today(chance.randrange(2**32)).run(1500, names=50)
     facts = world.facts + chance.sample(world.facts, len(world.facts) // 3)
     chance.shuffle(facts)
     told = chance.randrange(len(facts))
@@ -52,7 +51,7 @@ def test_kills_duplicates_and_shuffles_end_at_the_oracle(new_rig: Callable[..., 
 
 
 def test_the_embedded_broker_converges_without_kills(tmp_path: Path) -> None:
-    world = RandomDirectories(SEED, groups=True).run(400, names=30)
+    world = world_of_today(SEED, groups=True).run(400, names=30)
     facts = list(world.facts)
     random.Random(SEED).shuffle(facts)
     with tansu() as broker, WorkerRig(broker.bootstrap, tmp_path, store="memory") as rig:

@@ -13,9 +13,8 @@ import pytest
 
 from deploy.broker import kafka
 from streams.contracts.topics import AD_CHANGES, ENTRA_TENANT, VIEWS
-from tests.e2e.oracle_check import assert_converged, expected, open_findings, tenant_of
+from tests.e2e.oracle_check import assert_converged, expected, open_findings, tenant_of, world_of_today
 from tests.e2e.worker_rig import WorkerRig, wait_until
-from tests.support.random_directory import RandomDirectories
 
 pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -23,7 +22,7 @@ GARBAGE = [b"", b"\xff\xfe", b"{", b"[]", b"17", b'"facts"', b'{"type":"nonsense
 
 
 def test_garbage_becomes_dead_letters_and_stops_nothing(new_rig: Callable[..., WorkerRig]) -> None:
-    world = RandomDirectories(11).run(200, names=20)
+    world = world_of_today(11).run(200, names=20)
     good = {"op": "u", "object_id": "00000000-0000-0000-0000-0000000000aa", "seq": 1, "ts_ms": 1}
     origin = {"name": "ad/x", "side": "ad", "tenant": "t", "forest": "x"}
     bad = {**good, "seq": "not a number", "extra": "kept"}
@@ -53,7 +52,7 @@ def test_garbage_becomes_dead_letters_and_stops_nothing(new_rig: Callable[..., W
 
 
 def test_a_worker_that_slept_past_its_session_writes_nothing(new_rig: Callable[..., WorkerRig]) -> None:
-    world = RandomDirectories(12).run(600, names=30)
+    world = world_of_today(12).run(600, names=30)
     with new_rig("rocksdb") as rig:
         rig.start(0)
         rig.start(1)
@@ -81,7 +80,7 @@ def test_a_worker_that_slept_past_its_session_writes_nothing(new_rig: Callable[.
 
 
 def test_a_broker_that_goes_away_and_returns_loses_nothing(tmp_path: Path) -> None:
-    world = RandomDirectories(13).run(300, names=20)
+    world = world_of_today(13).run(300, names=20)
     with kafka(tmp_path / "kafka") as broker:
         port = int(broker.bootstrap.rpartition(":")[2])
         rig = WorkerRig(broker.bootstrap, tmp_path, store="rocksdb")
@@ -105,7 +104,7 @@ def test_the_fuse_stops_a_worker_whose_code_is_broken(new_rig: Callable[..., Wor
 
     A projector that raises on everything stops the worker, and what it could not use is not committed.
     """
-    world = RandomDirectories(14).run(400, names=20)
+    world = world_of_today(14).run(400, names=20)
     broken = "from streams.engine.projector import Projector as P\nP.apply = lambda *_: 1 / 0\n"
     with new_rig() as rig:
         rig.start(0, prelude=broken)
@@ -128,7 +127,7 @@ def test_topics_with_another_number_of_partitions_are_refused(new_rig: Callable[
 
 
 def test_a_worker_stops_cleanly_and_commits_what_it_did(new_rig: Callable[..., WorkerRig]) -> None:
-    world = RandomDirectories(15).run(100, names=10)
+    world = world_of_today(15).run(100, names=10)
     with new_rig() as rig:
         rig.start(0)
         rig.tell(tenant_of(world))

@@ -9,9 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.oracle_check import assert_converged, tenant_of
+from tests.e2e.oracle_check import assert_converged, tenant_of, world_of_today
 from tests.e2e.worker_rig import WorkerRig
-from tests.support.random_directory import RandomDirectories
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(3600)]
 ROUNDS = int(os.environ.get("SYNCHEALTH_REBALANCES", "3"))
@@ -19,7 +18,7 @@ ROUNDS = int(os.environ.get("SYNCHEALTH_REBALANCES", "3"))
 
 
 def test_a_worker_that_joins_and_leaves_ends_no_other(new_rig: Callable[..., WorkerRig]) -> None:
-    world = RandomDirectories(16).run(ROUNDS * 60, names=30)
+    world = world_of_today(16).run(ROUNDS * 60, names=30)
     with new_rig("memory") as rig:
         rig.start(0)
         rig.tell(tenant_of(world))

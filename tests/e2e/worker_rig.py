@@ -37,6 +37,7 @@ class WorkerRig:
         self.config = folder / "settings.toml"
         self.config.write_text(
             f'[kafka]\nbootstrap_servers = ["{bootstrap}"]\npartitions = {partitions}\n'
+            "[dead_letters]\nkeep_documents = true\n"
             f'[streams]\nstore = "{store}"\ndata_dir = "{folder}/data"\nsession_timeout_s = {session_s}\n'
             f"tick_interval_s = 0.5\nmetrics_port = 0\n{extra}"
         )

@@ -58,18 +58,20 @@ class RandomDirectories:
     groups: more of them, mostly synchronised, and more that come and go in them.
     pace_ms: between two facts.
     in_time: nothing is told to have happened later than it is told.
+    start_ms: when it begins; workers take no fact for true that is older than a day when it arrives.
     """
 
     seed: int
     groups: bool = False
     pace_ms: int = 1
     in_time: bool = False
+    start_ms: int = START_MS
     facts: list[tuple[Origin, Fact]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
-        self._seq = START_MS << 12
-        self.now_ms = START_MS
+        self._seq = self.start_ms << 12
+        self.now_ms = self.start_ms
         self._ad: dict[str, _Object] = {}
         self._clones: dict[str, _Object] = {}
         self._entra: dict[str, _Object] = {}
@@ -294,7 +296,7 @@ class RandomDirectories:
 
     def _bin_step(self, cloud: str, name: str, item: _Object | None) -> None:
         """The deleted items tell of an object that is dead, which may be the first that is heard of it."""
-        said: dict[str, Any] = {"deletedDateTime": rfc3339(START_MS - self._random.randrange(10) * 86_400_000)}
+        said: dict[str, Any] = {"deletedDateTime": rfc3339(self.start_ms - self._random.randrange(10) * 86_400_000)}
         if item is None:
             kind = self._random.choice([ObjectKind.USER, ObjectKind.GROUP])
             item = self._entra[cloud] = _Object(kind, {}, alive=False)
