@@ -69,11 +69,15 @@ class Broker:
         log.records.append(Stored(offset, key, value, self.loop.true_ms))
         log.end += 1
         self._story(f"{topic}/{partition}@{offset} {zlib.crc32(value or b''):08x}")
+        self.stir()
+        return offset
+
+    def stir(self) -> None:
+        """Have everybody who waits for records look again."""
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if not each.done():
                 each.set_result(None)
-        return offset
 
     async def news(self) -> None:
         """Wait for the next record, anywhere."""
@@ -152,7 +156,7 @@ class Producer:
         self._way.step("send")
         return self._later(topic, partition, [(key, value)])
 
-    async def send_and_wait(self, topic: str, *, key: bytes, value: bytes, partition: int) -> Any:
+    async def send_and_wait(self, topic: str, value: bytes, *, key: bytes, partition: int) -> Any:
         return await (await self.send(topic, value, key=key, partition=partition))
 
     def create_batch(self) -> _Batch:
@@ -293,7 +297,9 @@ class PlainProducer:
     def partitions_for(self, topic: str) -> set[int]:
         return set(range(NUMBER[topic]))
 
-    def send(self, topic: str, value: bytes | None, *, key: bytes | None, partition: int | None) -> _Sent:
+    def send(
+        self, topic: str, value: bytes | None, *, key: bytes | None, partition: int | None, headers: object = ()
+    ) -> _Sent:
         self._step("publish")
         number = partition if partition is not None else zlib.crc32(key or b"") % NUMBER[topic]
         self._sent[topic, number].append((key, value))

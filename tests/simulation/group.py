@@ -6,8 +6,9 @@ import asyncio
 import contextvars
 import functools
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from streams.agents.lanes import Record
@@ -16,10 +17,12 @@ from streams.agents.positions import first_available
 from streams.agents.store import MemoryStore
 from streams.agents.watchdog import Watchdog
 from streams.agents.worker import Worker
+from streams.contracts.facts import Origin
 from streams.detections.registry import all_detections
 from streams.runtime.settings import Settings
 from streams.views.scope import Scope
 from tests.simulation.broker import NUMBER, Broker, Connection, Reader
+from tests.support.pipeline import TENANT
 
 SESSION_S = 60.0
 _COMMIT_S, _TICK_S, _LOOK_S = 10.0, 60.0, 20.0
@@ -62,6 +65,15 @@ class Member:
         """Since when its heartbeats have not been answered; None: they are, all the time."""
         self.lease = Lease(SESSION_S, now=self._unheard_s)
         settings = Settings.model_validate({"kafka": {"partitions": NUMBER["synchealth.views.v1"]}})
+        # As much of an installation as orders to read again need to know.
+        forests = [SimpleNamespace(name=each.forest) for each in group.origins if each.side == "ad"]
+        settings = settings.model_copy(
+            update={
+                "forest": forests,
+                "tenant": [SimpleNamespace(id=TENANT)],
+                "eventlog": [SimpleNamespace(name="servers", format="winlogbeat")],
+            }
+        )
         self.work = Worker(
             settings, Path("unused"), all_detections(), scopes,
             lease=self.lease, commit=self._commit, positions=self, on_failure=self.fail,
@@ -220,13 +232,21 @@ class Member:
         """See Positions."""
         if (topic, partition) in self._at:
             self._at[topic, partition] = offset
+            self._group.broker.stir()
+
+    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+        """See Positions."""
+        await self.work.tell_again(topic, partition, first, records)
 
 
 class Group:
     """Who owns which partitions. It rebalances as Faust does: everybody gives back everything first."""
 
-    def __init__(self, broker: Broker, chance: random.Random, story: Callable[[str], None]) -> None:
+    def __init__(
+        self, broker: Broker, origins: Sequence[Origin], chance: random.Random, story: Callable[[str], None]
+    ) -> None:
         self.broker = broker
+        self.origins = origins
         self.chance = chance
         self.story = story
         self.generation = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,7 +16,8 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.events import Event, Log
 from streams.contracts.facts import Domain, Fact, Origin, TenantState, Watermark
 from streams.engine.oracle import DirectoryObject
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import Sequence as Numbers
+from streams.runtime.clock import now_ms
 from streams.views.scope import Scope
 from tests.support.cases import AD2
 from tests.support.pipeline import AD, ENTRA, TENANT
@@ -123,18 +124,30 @@ class Teller:
         self._history = history
         self._chance = chance
         self._next = 0
-        self._sequence = Sequence()
+        self._sequence = Numbers()
         self._marked_ms = 0
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
         saved = list(checkpoints)
-        self._sequence = Sequence(last_number(saved))
+        self._sequence = Numbers(last_number(saved))
         self._next = max((int(part.position["next"]) for part in saved), default=0)
 
     def again(self) -> None:
         """Read everything in full once more."""
         self._next = 0
         self.progress.phase = "resync"
+
+    @property
+    def collections(self) -> Sequence[str]:
+        return ()
+
+    def resync(self, collection: str) -> Sequence[Checkpoint]:
+        """Everything is told again from the beginning; the position says so, lest a kill forget it."""
+        self.again()
+        return [self._position()]
+
+    def retelling(self, collection: str) -> bool:
+        return self.progress.phase != STREAMING
 
     def read(self) -> Batch:
         words = self._history.told[self.origin.name]

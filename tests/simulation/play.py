@@ -17,18 +17,17 @@ import structlog
 
 from deploy.freshness_source import WORKED_OFF
 from producers import publisher as publishing
-from producers.publisher import KafkaPublisher, checkpoint_key
+from producers.publisher import KafkaPublisher
 from producers.runner import Runner
 from streams.agents import positions, recovery, worker
 from streams.agents.store import MemoryStore
-from streams.contracts.checkpoint import Checkpoint
-from streams.contracts.codec import decode
-from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, ENTRA_CHANGES
+from streams.contracts.topics import AD_CHANGES, ENTRA_CHANGES
 from streams.runtime.settings import KafkaSettings
 from tests.simulation.broker import COMPACTED, PARTITIONS, Broker, PlainProducer, Producer, Stored, reading
 from tests.simulation.group import SESSION_S, Group, Member, current
 from tests.simulation.history import SCOPES, History, Teller
 from tests.simulation.judge import Judge
+from tests.simulation.ledger import BrokerLedger
 from tests.simulation.poison import poison
 from tests.simulation.virtual_time import VirtualLoop, bent_clocks
 
@@ -99,7 +98,7 @@ class Simulation:
         self._history = History(chance.choice(list(SCOPES)), seed)
         self._broker = Broker(loop, self._write)
         self._judge = Judge(self._history, self._broker)
-        self._group = Group(self._broker, chance, self.story)
+        self._group = Group(self._broker, self._history.origins, chance, self.story)
         self._disks: dict[int, dict[tuple[str, int], MemoryStore]] = {place: {} for place in range(PLACES)}
         self._places: dict[int, Member] = {}
         self._tellers: dict[str, Teller] = {}
@@ -151,22 +150,15 @@ class Simulation:
             if self._producer_left < 0:
                 raise ProducerDied(what)
 
-    def _restore(self, name: str) -> list[Checkpoint]:
-        found = [
-            decode(stored.value, Checkpoint)
-            for key, stored in self._broker.newest(CHECKPOINTS.name).items()
-            if stored.value is not None and key is not None and key.partition(b"#")[0] == name.encode()
-        ]
-        return [part for part in found if checkpoint_key(part).partition("#")[0] == name]
-
     def _start_source(self, name: str) -> None:
         origin = next(each for each in self._history.origins if each.name == name)
         self._tellers[name] = Teller(origin, self._history, self.chance)
         publisher = KafkaPublisher(
             KafkaSettings(partitions=PARTITIONS), name, chunk_facts=self.chance.choice([1, 5, 250])
         )
-        self._runners[name] = Runner(self._tellers[name], publisher, lambda: self._restore(name))
-        self._tellers[name].restore(self._restore(name))
+        ledger = BrokerLedger(self._broker, name)
+        self._runners[name] = Runner(self._tellers[name], publisher, ledger)
+        self._tellers[name].restore(ledger.take_over(publisher))
 
     def _tell(self, name: str) -> None:
         """One turn of a source; it may be killed at any of its steps, and starts again."""
@@ -176,8 +168,8 @@ class Simulation:
         except ProducerDied as died:
             self._count("producer killed")
             self.story(f"{name} is killed at: {died}")
-            self._start_source(name)
             self._producer_left = None
+            self._start_source(name)
             self._obey(name)
         self._told[name] = max(self._told[name], self._tellers[name].step)
         self._judge.told(tuple(self._told.values()))
