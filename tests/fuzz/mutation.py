@@ -46,11 +46,13 @@ def _once(document: Any, chance: random.Random) -> Any:
     holder, key = chance.choice(holders)
     if holder is None:
         return (
-            document if chance.random() < 0.7 else chance.choice([chance.choice(ODD), [document], {"value": document}])
+            document
+            if chance.random() < 0.7
+            else chance.choice([copy.deepcopy(chance.choice(ODD)), [document], {"value": document}])
         )
     value, what = holder[key], chance.random()
     if what < 0.45:
-        holder[key] = chance.choice(ODD)
+        holder[key] = copy.deepcopy(chance.choice(ODD))
     elif what < 0.55:
         holder[key] = chance.choice([[value], {"value": value}, str(value), [value] * 3, {"a": {"b": value}}])
     elif what < 0.65 and isinstance(holder, dict):
