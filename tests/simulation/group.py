@@ -70,7 +70,7 @@ class Member:
         settings = settings.model_copy(
             update={
                 "forest": forests,
-                "tenant": [SimpleNamespace(id=TENANT)],
+                "tenant": [SimpleNamespace(id=TENANT, flow=())],
                 "eventlog": [SimpleNamespace(name="servers", format="winlogbeat")],
             }
         )
