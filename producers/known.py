@@ -230,7 +230,7 @@ class KnownIds(IdSet):
 
 
 class GoneIds:
-    """The ids that were told gone, the latest of them: at least `most`, and at most twice as many.
+    """The ids that were told gone, the latest of them: at least `most`, and less than twice as many.
 
     Two sets take turns. An ordered reading tells them again, for a directory shows what there is and not what went.
     """
@@ -241,21 +241,21 @@ class GoneIds:
 
     def add(self, object_id: str) -> None:
         """Remember a dashed GUID."""
+        self._now.add(object_id)
         if len(self._now) >= self._most:
             self._earlier.clear()
             self._now, self._earlier = self._earlier, self._now
-        self._now.add(object_id)
 
     def changes(self, seq: int, ts_ms: int) -> list[Checkpoint]:
-        """As KnownIds.changes."""
-        return [*self._earlier.changes(seq, ts_ms), *self._now.changes(seq, ts_ms)]
+        """As KnownIds.changes; what was cleared goes first, so that a kill in between leaves one full set at most."""
+        return [*self._now.changes(seq, ts_ms), *self._earlier.changes(seq, ts_ms)]
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
-        """Take back the saved parts; what cannot be read is forgotten."""
+        """Take back the saved parts; what cannot be read is forgotten. The earlier set is the full one, or empty."""
         saved = list(checkpoints)
         for each in (self._now, self._earlier):
             each.restore(saved)
-        if len(self._now) > len(self._earlier):  # whichever is full is the earlier one; which is which was not saved
+        if len(self._now) >= self._most or (not len(self._now) and len(self._earlier) < self._most):
             self._now, self._earlier = self._earlier, self._now
 
     def __iter__(self) -> Iterator[str]:

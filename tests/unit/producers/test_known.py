@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.known import IdSet, KnownIds
+from producers.known import GoneIds, IdSet, KnownIds
 from streams.contracts.checkpoint import Checkpoint
 
 SOURCE = "entra/tenant"
@@ -161,3 +161,23 @@ def test_a_small_change_writes_a_small_record(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_no_guid_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         IdSet().add(text)
+
+
+def gone_of(parts: dict[str, Checkpoint], *, most: int = 3) -> GoneIds:
+    made = GoneIds("ad/x", "gone/dc", most)
+    made.restore(parts.values())
+    return made
+
+
+def test_the_latest_that_went_are_remembered_over_restarts_and_less_than_twice_as_many() -> None:
+    names, parts = [f"6e1a2c90-5b7d-4f38-9c21-{number:012d}" for number in range(50)], dict[str, Checkpoint]()
+    for number, name in enumerate(names):
+        remembered = gone_of(parts)
+        remembered.add(name)
+        for part in remembered.changes(number, 1):
+            if part.position:
+                parts[part.part] = part
+            else:
+                parts.pop(part.part, None)
+        kept = set(gone_of(parts))
+        assert kept == set(remembered) and set(names[max(0, number - 2) : number + 1]) <= kept and len(kept) < 6
