@@ -10,13 +10,14 @@ from typing import Any
 from deploy.lab.directory.object import DirectoryObject
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.sync.forest import Import
+from deploy.lab.sync.mapping import FLOWED
 from deploy.lab.sync.objects import AdObject, Kind
 from streams.contracts.identity import immutable_id_of_guid
 
 _KINDS: dict[str, Kind] = {"user": "user", "inetOrgPerson": "user", "group": "group", "contact": "contact"}
 _TEXT = (
-    "userPrincipalName", "mail", "mailNickname", "sAMAccountName", "displayName", "name", "givenName", "sn", "title",
-    "department", "company", "description", "adminDescription",
+    "userPrincipalName", "mail", "mailNickname", "sAMAccountName", "displayName", "name", "description",
+    "adminDescription", *FLOWED,
 )  # fmt: skip
 _LISTS = ("proxyAddresses",)
 _NUMBERS = ("userAccountControl", "groupType", "msExchRecipientTypeDetails")

@@ -38,6 +38,8 @@ _USER_ONLY = {
 }
 _EXTENSIONS = tuple(f"extensionAttribute{number}" for number in range(1, 16))
 _DESCRIPTION_LENGTH = 448
+FLOWED = (*_PLAIN, *_USER_ONLY, *_EXTENSIONS, "telephoneNumber")
+"""Attributes of AD that are carried over as they are: the connector reads them."""
 
 
 @dataclass(frozen=True, slots=True)

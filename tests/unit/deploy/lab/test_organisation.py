@@ -52,3 +52,16 @@ def test_it_is_about_as_large_as_asked(objects: int) -> None:
     lab = build(objects)
     found = sum(len(forest.store) for forest in lab.forests)
     assert 0.8 * objects < found < 1.4 * objects
+
+
+def test_what_an_object_says_in_ad_stands_in_the_cloud() -> None:
+    lab = build(100)
+    forest = lab.forests[0]
+    found = forest.store.find_account(forest.layout.accounts[0])
+    assert found is not None and found.first("l")
+    link = lab.engine.space.get(str(found.guid))
+    assert link is not None and link.cloud_id is not None
+    shown = lab.tenant.get("user", link.cloud_id)
+    assert shown is not None
+    flows = {"l": "city", "title": "jobTitle", "department": "department", "company": "companyName", "sn": "surname"}
+    assert {name: found.first(name) for name in flows} == {name: shown[property_] for name, property_ in flows.items()}
