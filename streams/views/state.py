@@ -132,7 +132,7 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
         first_read = CARRIED_SHORT if fact.attributes.get(READ_BY, read_by) != read_by else _NOTHING
         news = {
             name: changed_ms
-            for name in fact.attributes
+            for name in ({**state.attributes, **fact.attributes} if fact.full else fact.attributes)
             if attributes.get(name) != state.attributes.get(name) and name not in first_read and name != READ_BY
         }
         changed = {**changed, **news} if news else changed

@@ -103,7 +103,7 @@ class RandomDirectories:
                         revived_ms=item.revived_ms,
                     )  # fmt: skip
                     ours = objects if origin.side == "ad" else {}  # a group of the cloud is told of the dead
-                    alive = {far for far in item.links if far not in ours or ours[far].alive}
+                    alive = {far for far in item.links if far not in ours or self._stands(far, ours)}
                     far_ends = item.links | item.link_ms.keys() | item.left_ms.keys()
                     end = {far: self._end(origin, far) for far in far_ends}
                     found.append(
@@ -119,6 +119,11 @@ class RandomDirectories:
     @staticmethod
     def _end(origin: Origin, far: str) -> tuple[str, str]:
         return ("member", sid_of(far)) if origin.side == "ad" else ("members", guid_of(far))
+
+    def _stands(self, far: str, ours: dict[str, _Object]) -> bool:
+        """Whether a link leads anywhere: to a clone of a dead object, too, as a link names nothing but the SID."""
+        worlds = (ours,) if ours is self._entra else (self._ad, self._clones)
+        return any(far in world and world[far].alive for world in worlds)
 
     def _emit(self, origin: Origin, name: str, op: Operation, **rest: Any) -> None:
         self._seq += 1 << 12

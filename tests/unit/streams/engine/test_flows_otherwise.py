@@ -108,3 +108,9 @@ def test_what_is_asked_for_the_first_time_has_not_changed_before_our_eyes() -> N
     read = fold(fold(known, old), new)
     assert read.changed == {"mail": 2}
     assert fold(read, later).changed == {"mail": 2, "department": 3}
+
+
+def test_what_a_full_reading_no_longer_shows_was_lost_before_our_eyes() -> None:
+    old = Fact(op=Operation.READ, object_id=guid_of("ann"), seq=1, ts_ms=1, full=True, attributes={"mail": "a@x.com"})
+    new = Fact(op=Operation.READ, object_id=guid_of("ann"), seq=2, ts_ms=2, full=True, attributes={})
+    assert fold(fold(new_state(AD, guid_of("ann")), old), new).changed == {"mail": 2}
