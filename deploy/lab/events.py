@@ -103,9 +103,8 @@ def export_error_6941(
     *, error_name: str, source_anchor: str, tracking_id: str, attribute: str | None = None, value: str | None = None
 ) -> str:
     """The text of a 6941: Entra ID refuses one object. attribute, value: what it complains of, by the cloud's names."""
-    if attribute is None:
-        detail = "Unable to update this object in Microsoft Entra ID."
-    else:
+    detail = ""  # in which words errors without a value say so is not published
+    if attribute is not None:
         detail = (
             "Unable to update this object because the following attributes associated with this object have values "
             "that may already be associated with another object in your local directory services: "

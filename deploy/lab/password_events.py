@@ -2,12 +2,13 @@
 
 Names, numbers and identifiers are ours; `producers/eventlog/password_hash.py`, `password_reset.py` and
 `password_set.py` read them and name the sources. Of events whose text nobody has published (31003, 31008, 31011) the
-lab writes none.
+lab writes none, or no text (31015, 31016, 31019).
 
 Source: Microsoft, "How to troubleshoot password synchronization when using Microsoft Entra Connect", "RPC errors
 affecting Microsoft Entra Connect" (611, 6329); EventViewerX AADSyncProvisionCredentialsPing.cs (653, 654);
 Get-EntraConnectPasswordSyncEvents.ps1 (656, 657, 31001-31010); jpazureid/blog "password-writeback-overview" (31001,
-31002); c7solutions.com/2015/07/password-writeback-errors (33001-33009); MicrosoftDocs/azure-docs issue 106884 (6329).
+31002); c7solutions.com/2015/07/password-writeback-errors (33001-33009); MicrosoftDocs/azure-docs issues 106884 (6329),
+38311 and 70376 (31034).
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LISTENER_LOST = "The connection to the connect service was lost."
+"""The text of a 31034, as far as it is quoted."""
+
+_ADMIN = "admin@contoso.com"
 _PRODUCT = "Azure AD Sync 2.6.92.0"
 _STARTS = {
     31001: "PasswordResetRequestStart", 31006: "ChangePasswordRequestStart", 31009: "ResetUserPasswordByAdminStart",
@@ -50,7 +55,7 @@ def writeback_start(event_id: int, tracking_id: str, user_principal_name: str) -
 
 
 def writeback_success(
-    event_id: int, tracking_id: str, user: Named, *, unblock: bool = True, admin: str = "", forced: bool = False
+    event_id: int, tracking_id: str, user: Named, *, unblock: bool = True, admin: str = _ADMIN, forced: bool = False
 ) -> str:
     """The text of a 31002, 31007 or 31010. admin, forced: of an administrator's reset."""
     by = f"AdminUpn: {admin}, " if event_id == 31010 else ""
@@ -80,7 +85,8 @@ def set_trace(hresult: str, message: str) -> str:
 def set_without_target(entra_id: str) -> str:
     """The text of a 6329 about a user who is in no scope of password synchronisation, or not in AD."""
     return _traced(
-        "BAIL: MMS(4508): ObjectSearcher.cpp(491): 0x80230405 (The operation failed because the object cannot be "
+        "ERR_: MMS(4508): ..\\ObjectSearcher.cpp(461): AD Object is not present. \n"
+        "BAIL: MMS(4508): ..\\ObjectSearcher.cpp(491): 0x80230405 (The operation failed because the object cannot be "
         "found):\nNo password writeback targets found.\nMake sure that the source object exists and is connected to "
         "the target objects via MV and the target object is in scope of password sync rule.\n"
         f"AAD anchor = User_{entra_id}"

@@ -1,7 +1,7 @@
 """What a refusal of the directory means for us: back off, start over, or call a person.
 
-Source: RFC 4511 appendix A; Microsoft, [MS-ADTS] 3.1.1.3.1.9 and "Active Directory error codes for LDAP"
-(the `data` code of a refused bind).
+Source: RFC 4511 appendix A; Microsoft, [MS-ADTS] 3.1.1.3.1.9; the `data` code of a refused bind is in
+streams/reference_data/bind_errors.toml.
 """
 
 from __future__ import annotations
@@ -10,23 +10,13 @@ import re
 
 from producers.ad.wire import Result
 from streams.contracts.errors import CheckpointLostError, FatalError, RetriableError, SyncHealthError
+from streams.reference_data.bind_errors import BY_CODE, WRONG_PASSWORD
 
 SUCCESS, SIZE_LIMIT_EXCEEDED, REFERRAL, UNAVAILABLE_CRITICAL_EXTENSION = 0, 4, 10, 12
 NO_SUCH_OBJECT, INVALID_CREDENTIALS, INSUFFICIENT_ACCESS, UNWILLING_TO_PERFORM = 32, 49, 50, 53
 _PROTOCOL_ERROR, _AUTH_NOT_SUPPORTED, _STRONGER_AUTH_REQUIRED, _CONFIDENTIALITY_REQUIRED = 2, 7, 8, 13
 _INAPPROPRIATE_AUTH = 48
 
-_BIND_DATA = {
-    "525": "no such account: check bind_user (user@domain, DOMAIN\\user or a distinguished name)",
-    "52e": "user name or password is wrong: check bind_user and bind_password",
-    "530": "this account may not log on at this time: change its logon hours",
-    "531": "this account may not log on from here: change its logon workstations",
-    "532": "the password has expired: set a new one and put it into bind_password",
-    "533": "the account is disabled: enable it",
-    "701": "the account has expired: extend it",
-    "773": "the password must be changed at next logon: set a new one without that mark",
-}
-_LOCKED_OUT = "775"
 _LOCK_OUT_WAIT_S = 300.0
 
 GRANT = (
@@ -66,7 +56,7 @@ def refusal(result: Result, doing: str, *, with_cookie: bool = False) -> SyncHea
 
 def _refused_bind(result: Result, doing: str) -> SyncHealthError:
     found = re.search(r"data ([0-9a-f]+)", result.message)
-    data = found.group(1) if found else ""
-    if data == _LOCKED_OUT:
-        return RetriableError(f"{doing}: the account is locked out", retry_after_s=_LOCK_OUT_WAIT_S)
-    return BindRefusedError(f"{doing}: {_BIND_DATA.get(data, _BIND_DATA['52e'])}")
+    cause = BY_CODE.get(found.group(1) if found else "", WRONG_PASSWORD)
+    if cause.locked:
+        return RetriableError(f"{doing}: {cause.action}", retry_after_s=_LOCK_OUT_WAIT_S)
+    return BindRefusedError(f"{doing}: {cause.action}")

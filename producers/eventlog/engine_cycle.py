@@ -65,4 +65,4 @@ def _cycle(text: str) -> dict[str, str | int]:
 
 
 def _number(text: str) -> int:
-    return int(re.sub(r"[,.]", "", text))
+    return int(text.replace(",", "").replace(".", ""))

@@ -16,23 +16,13 @@ from producers.eventlog.text import present
 from producers.eventlog.windows import INFORMATION, VERBOSE, WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
+from streams.reference_data.run_statuses import BY_COUNTER, BY_EVENT
 
 _WITH_ERRORS, _CONNECTIVITY = 6100, 6050
-_STATUS = {
-    _CONNECTIVITY: "stopped-connectivity",
-    6020: "missing-partition-for-run-step",
-    6152: "stopped-extension-dll-load",
-}
 _WARNINGS = frozenset({6126, 6127})
-TAKEN = frozenset({_WITH_ERRORS, *_STATUS, *_WARNINGS})
+TAKEN = frozenset({_WITH_ERRORS, *BY_EVENT, *_WARNINGS})
 
 _COUNTERS = ("discovery_errors", "synchronization_errors", "metaverse_retry_errors", "export_errors", "warnings")
-_STATUS_OF_COUNTER = {
-    "export_errors": "completed-export-errors",
-    "discovery_errors": "completed-discovery-errors",
-    "synchronization_errors": "completed-sync-errors",
-    "metaverse_retry_errors": "completed-sync-errors",
-}
 # Names stand in quotes, "double" in some texts and 'single' in others.
 _SENTENCE = re.compile(
     r"\AThe management agent ([\"'])([^\n]{1,255}?)\1 [^\n\"']{0,60}\brun profile ([\"'])([^\n]{1,100}?)\3",
@@ -76,8 +66,5 @@ def _status(event: WindowsEvent, counters: dict[str, int]) -> str | None:
     if event.id in _WARNINGS or event.level in (INFORMATION, VERBOSE):
         return None
     if event.id != _WITH_ERRORS:
-        return _STATUS[event.id]
-    counted = [status for name, status in _STATUS_OF_COUNTER.items() if counters.get(name)]
-    if counted:
-        return counted[0]
-    return "completed-warnings" if counters.get("warnings") else "completed-errors"
+        return BY_EVENT[event.id]
+    return next((status for name, status in BY_COUNTER.items() if counters.get(name)), "completed-errors")

@@ -25,6 +25,7 @@ _DETAIL = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _VALUE = re.compile(r"\s*([A-Za-z][\w-]{0,100})\s+(\S[^\n]{0,1000})", re.DOTALL)
+_APART = re.compile(r"[;\[\]]")
 _TRACKING = re.compile(rf"^[ \t]*Tracking Id[ \t]*:[ \t]*({GUID})", re.IGNORECASE | re.MULTILINE)
 _DN = re.compile(r"^[ \t]*DN[ \t]*:[ \t]*CN=\{((?:[0-9a-f]{2}){1,256})\}", re.IGNORECASE | re.MULTILINE)
 
@@ -57,7 +58,7 @@ def _values(text: str) -> list[tuple[str, str]]:
     `[UserPrincipalName a@b;]`.
     """
     listed = _DETAIL.search(text)
-    pairs = (_VALUE.fullmatch(part.rstrip()) for part in re.split(r"[;\[\]]", listed[1])) if listed is not None else ()
+    pairs = (_VALUE.fullmatch(part.rstrip()) for part in _APART.split(listed[1])) if listed is not None else ()
     return [(pair[1], pair[2]) for pair in pairs if pair is not None]
 
 

@@ -39,7 +39,6 @@ _USER = re.compile(rf"(?:password change re(?:quest|sult) ?- ?)?anchor ?: ?({ANC
 _CHANGED = re.compile(r"(?<!\\), ?change date ?:[^,\n]{0,60}$", re.IGNORECASE)
 _OUTCOME = re.compile(r"(?:^|(?<!\\), ?)result ?: ?([a-z]{1,40})[.,]{0,2} ?(?:$|extended error)", re.IGNORECASE)
 _ON_LOGON = re.compile(r"(?:^|(?<!\\), ?)pwdchangeonlogon ?= ?(true|false)$", re.IGNORECASE)
-_EXTENDED = re.compile(r"extended error ?:? ?([^:\s][^\n]{0,1000})", re.IGNORECASE)
 _DOMAIN = re.compile(r"\bsynchronization failed for domain: ?([\w.-]{1,255})", re.IGNORECASE)
 _CONTROLLER = re.compile(r"\bdomain controller hostname: ?([\w.-]{1,255})", re.IGNORECASE)
 _SAYS_FAILED = re.compile(
@@ -87,7 +86,7 @@ def _user(event_id: int, anchor: str, rest: str, forest: dict[str, str | None]) 
     result = _outcome(end[1]) if end and event_id == _RESULT else None
     return Said(
         result=result,
-        reason=reason_of(first(_EXTENDED, said) or said.lstrip(", ")) if result is Result.FAILURE else None,
+        reason=reason_of(said.lstrip(", ")) if result is Result.FAILURE else None,
         source_anchor=anchor,
         details=present(
             {

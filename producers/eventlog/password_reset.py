@@ -23,22 +23,18 @@ from producers.eventlog.text import GUID, first, hresult, present, source_anchor
 from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
 from streams.contracts.events import Result
-from streams.reference_data.writeback_errors import rows_of
 
 _STARTED = frozenset({31001, 31006, 31009})
 _SUCCEEDED = frozenset({31002, 31005, 31007, 31010, 31013})
 _FAILED = frozenset({31003, 31008, 31011, 31014, 31034, 31044})
-# Error codes have ids of their own; a failed operation's own event names its cause in words.
+# Error codes have ids of their own; in which words a failed operation's own event names its cause is not published.
 _ERRORS = range(32000, 34000)
 # It tries again by itself and says so.
 _WARNING = 32014
-_NAMES = {row.code: row.event for row in rows_of("text") if row.event is not None}
 _LONGEST_FORM = 8_000
 """All that is read stands before the exception's trace, or at its beginning."""
 _LONGEST_MESSAGE = 500
 
-_CODE = re.compile(r"(?<![\w-])(3[23]0\d\d)(?![\w-])")
-_NAME = re.compile(rf"\b({'|'.join(_NAMES)})\b", re.IGNORECASE)
 _TRACKING = re.compile(rf"\btracking ?id ?[:=] ?({GUID})", re.IGNORECASE)
 _CLOUD_ANCHOR = re.compile(rf"\bcloud ?anchor ?[:=] ?(?:User_)?({GUID})", re.IGNORECASE)
 _UPN = re.compile(r"\buser ?principal ?name ?[:=] ?([^\s,;@]{1,200}@[^\s,;@]{1,255})", re.IGNORECASE)
@@ -65,7 +61,7 @@ def read(event: WindowsEvent) -> list[Said]:
     if result is Result.FAILURE:
         message = _message(form)
         details |= {
-            "error_code": _error_code(event_id, message),
+            "error_code": str(event_id) if event_id in _ERRORS else None,
             "hresult": hresult(form),
             "message": message[:_LONGEST_MESSAGE] if message and message != form else None,
             "operation": "change" if _CHANGING in form.lower() else None,
@@ -97,16 +93,6 @@ def _message(form: str) -> str:
     if begins is not None:
         return _MESSAGE_END.split(form[begins.end() :], maxsplit=1)[0].strip()
     return " ".join(word for word in _WORDS.split(form.partition("Context:")[0]) if "@" not in word and "=" not in word)
-
-
-def _error_code(event_id: int, message: str) -> str | None:
-    if event_id in _ERRORS:
-        return str(event_id)
-    code = first(_CODE, message)
-    if code is not None:
-        return code
-    name = first(_NAME, message)
-    return _NAMES[name.lower()] if name else None
 
 
 def _flag(pattern: re.Pattern[str], form: str) -> bool | None:

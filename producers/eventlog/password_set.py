@@ -7,7 +7,8 @@ A trace is a stack of lines "BAIL: MMS(<pid>): <file>(<line>): 0x<code> (<senten
 always there (a registry value that is not set, a name that exists), so the first one says nothing: what counts is what
 the domain controller answered, else what the export ended with, else the last line.
 
-Source: Microsoft, "RPC errors affecting Microsoft Entra Connect", examples 3 and 4; MicrosoftDocs/azure-docs issue
+Source: Microsoft, "RPC errors affecting Microsoft Entra Connect", examples 3 and 4; "Troubleshoot password writeback
+access rights and permissions" (SAM); MicrosoftDocs/azure-docs issue
 106884 (no target; no line break before the product's name); c7solutions.com/2015/07/password-writeback-errors.
 """
 
@@ -55,10 +56,9 @@ def read(event: WindowsEvent) -> Said:
 
 
 def _telling(text: str, codes: list[str]) -> str | None:
-    answered = _answered(text)
+    answered, exported = _answered(text), [found[1].lower() for found in _EXPORTED.finditer(text)]
     if answered is not None:
         return answered
-    exported = [found[1].lower() for found in _EXPORTED.finditer(text)]
     telling = [each for each in (*codes, *exported) if each not in _HARMLESS]
     specific = [each for each in telling if each != _UNSPECIFIED]
     if exported and exported[-1] in specific:

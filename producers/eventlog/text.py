@@ -7,7 +7,6 @@ case, with or without spaces, and a text that has changed costs one detail, not 
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,16 +20,6 @@ GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 ANCHOR = r"[A-Za-z0-9+/]{4,}={0,2}"
 _ENGINE_HRESULT = re.compile(r"\bhr[ \t]{0,5}=[ \t]{0,5}(?:0x)?([0-9a-f]{8})\b", re.IGNORECASE)
 _HRESULT = re.compile(r"\b0x([89a-f][0-9a-f]{7})\b", re.IGNORECASE)
-_CONNECTOR = re.compile(
-    r"\b(?:management agent|connector)(?:[ \t]+name)?[ \t]{0,5}"
-    r"(?:[:=]?[ \t]{0,5}[\"']([^\"'\n]{1,255})[\"']|[:=][ \t]{0,5}([^\"',;\n]{1,255}))",
-    re.IGNORECASE,
-)
-_FOREST = re.compile(r"\bforest(?:fqdn)?[ \t]{0,5}[:=][ \t]{0,5}([^\s,;]{1,255})", re.IGNORECASE)
-# The words that a distinguished name begins with and ends in, and what none of them may be separated by.
-_NAME_WORDS = re.compile(r"\b(?:CN|OU)=|DC=(?=[\w-])|[\"\n]", re.IGNORECASE)
-_DOMAIN = re.compile(r"DC=[\w-]{1,63}(?:,[ ]?DC=[\w-]{1,63}){0,20}", re.IGNORECASE)
-_LONGEST_PATH = 900
 _SOURCE_ANCHOR = re.compile(rf"\bsource ?anchor(?:value)?[ \t]{{0,5}}[:=][ \t]{{0,5}}({ANCHOR})", re.IGNORECASE)
 
 
@@ -58,32 +47,6 @@ def hresult(text: str) -> str | None:
     """The error the synchronization engine returned, "0x8023…", or any other HRESULT that the text names."""
     code = first(_ENGINE_HRESULT, text) or first(_HRESULT, text)
     return f"0x{code.lower()}" if code else None
-
-
-def connector(text: str) -> str | None:
-    """The connector (management agent) that the text names, or else the forest."""
-    named = first(_CONNECTOR, text)
-    if named is not None:
-        named = named.partition(". ")[0].rstrip(".").strip()
-    return named or first(_FOREST, text)
-
-
-def distinguished_name(text: str) -> str | None:
-    """The first distinguished name in the text. In one pass: a text of nothing but beginnings costs no more."""
-    begun: deque[re.Match[str]] = deque()
-    for word in _NAME_WORDS.finditer(text):
-        if word[0] in {'"', "\n"}:
-            begun.clear()
-            continue
-        if word[0].lower() != "dc=":
-            begun.append(word)
-            continue
-        while begun and word.start() - begun[0].end() > _LONGEST_PATH:
-            begun.popleft()
-        domain = _DOMAIN.match(text, word.start()) if begun else None
-        if domain is not None:
-            return text[begun[0].start() : domain.end()]
-    return None
 
 
 def source_anchor(text: str) -> str | None:

@@ -46,6 +46,7 @@ _READERS: dict[str, Callable[[WindowsEvent], list[Said]]] = {
     SECURITY: security.read,
 }
 _LONGEST_NAME = 300
+_DIGITS = re.compile(r"[0-9]{1,20}")
 
 
 def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
@@ -139,7 +140,7 @@ def _whole(value: Any, other: Any, name: str) -> int:
     for each in (value, other):
         if isinstance(each, int) and not isinstance(each, bool) and each >= 0:
             return each
-        if isinstance(each, str) and re.fullmatch(r"[0-9]{1,20}", each):
+        if isinstance(each, str) and _DIGITS.fullmatch(each):
             return int(each)
     return _missing(name)
 

@@ -16,7 +16,10 @@ class Course(StrEnum):
 
 
 class JoinError(Row, frozen=True, kw_only=True):
-    """One code. `action` is a sentence for the desk; `symbol` is Microsoft's name, or the code where there is none."""
+    """One code. `action` is a sentence for the desk; `symbol` is Microsoft's name, or the code where there is none.
+
+    words: what an English Windows writes in place of the number, without its full stop; None: it writes the number.
+    """
 
     code: int
     symbol: str
@@ -24,6 +27,17 @@ class JoinError(Row, frozen=True, kw_only=True):
     meaning: str
     action: str
     course: Course = Course.LASTING
+    words: str | None = None
 
 
 TABLE = load("join_errors", JoinError)
+
+
+class JoinAnswer(Row, frozen=True, kw_only=True):
+    """What becomes of an error, by a part of the service's answer, in lower case."""
+
+    text: str
+    course: Course
+
+
+ANSWERS = load("join_answers", JoinAnswer)

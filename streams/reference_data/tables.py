@@ -5,26 +5,31 @@ from __future__ import annotations
 from datetime import date
 
 from streams.reference_data import (
-    cloud_sync_agents,
+    bind_errors,
     connect_versions,
+    export_attributes,
     export_errors,
     join_errors,
     password_advice,
     password_hash_errors,
     product_names,
+    run_statuses,
     windows_builds,
     writeback_errors,
 )
 from streams.reference_data.table import outdated
 
 AS_OF: dict[str, date] = {
-    "cloud_sync_agents": cloud_sync_agents.TABLE.as_of,
+    "bind_errors": bind_errors.TABLE.as_of,
     "connect_versions": connect_versions.TABLE.as_of,
+    "export_attributes": export_attributes.TABLE.as_of,
     "export_errors": export_errors.TABLE.as_of,
+    "join_answers": join_errors.ANSWERS.as_of,
     "join_errors": join_errors.TABLE.as_of,
     "password_advice": password_advice.TABLE.as_of,
     "password_hash_errors": password_hash_errors.TABLE.as_of,
     "product_names": product_names.TABLE.as_of,
+    "run_statuses": run_statuses.TABLE.as_of,
     "windows_builds": windows_builds.TABLE.as_of,
     "writeback_errors": writeback_errors.TABLE.as_of,
 }

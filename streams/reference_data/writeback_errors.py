@@ -38,7 +38,6 @@ class WritebackError(Row, frozen=True, kw_only=True):
     code: str
     kind: ErrorClass = msgspec.field(name="class")
     detail: str | None = None
-    event: str | None = None
     umbrella: bool = False
 
 

@@ -53,6 +53,7 @@ _HEARTBEATS = frozenset(f"passwordresetservice/{number}" for number in _OF_THE_S
 _TENANT_CATEGORIES = frozenset({"directorymanagement", "policy", "sourceofauthoritypolicy"})
 _TENANT_SERVICES = frozenset({"application proxy"})
 _DEVICE_CATEGORY = "device"
+_AUTHORITY = "source of authority"
 JOIN_LOG = "user device registration/"
 _SECURITY_LOG = "security/"
 
@@ -70,6 +71,8 @@ def slot_of(event: Event) -> str:
     """The slot an event takes in the views that hear of it."""
     if _is_operation(event):
         return f"{EVENT}{event.id}"
+    if event.log is Log.AUDIT and _AUTHORITY in event.name:
+        return f"{AUDIT}{event.name}"
     if event.log is Log.AUDIT and str(event.details.get("category")).lower() == _DEVICE_CATEGORY:
         return f"{AUDIT}{event.name}/{event.entra_id}"
     if event.name.startswith(JOIN_LOG) and event.result is Result.FAILURE:

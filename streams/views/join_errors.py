@@ -1,20 +1,19 @@
 """Error codes of hybrid join: what becomes of an error, and how its code is spelt. Pure.
 
-The codes themselves are data with their sources: streams/reference_data/join_errors.toml.
+The codes themselves are data with their sources: streams/reference_data/join_errors.toml and join_answers.toml.
 """
 
 from __future__ import annotations
 
 import re
 
-from streams.reference_data.join_errors import TABLE, Course, JoinError
+from streams.reference_data.join_errors import ANSWERS, TABLE, Course, JoinError
 
 __all__ = ["JOIN_ERRORS", "Course", "JoinError", "code_of", "course_of", "join_error", "symbol_of"]
 
 JOIN_ERRORS = {error.code: error for error in TABLE.rows}
 
 _HEXADECIMAL = re.compile(r"0x[0-9a-f]{1,8}|[0-9a-f]{8}")
-_TENANT_NOT_FOUND, _THROTTLED = "aadsts90002", "throttled"
 
 
 def code_of(text: str | int | None) -> int | None:
@@ -38,12 +37,9 @@ def join_error(text: str | int | None) -> JoinError | None:
 def course_of(client_error: str | None, server_error: str | None = None) -> Course:
     """What becomes of it. The service's own words, where they are known, say more than the client's code."""
     said = (server_error or "").lower()
-    if _TENANT_NOT_FOUND in said:
-        return Course.LASTING
-    if _THROTTLED in said:
-        return Course.PASSING
+    answered = next((row.course for row in ANSWERS.rows if row.text in said), None)
     known = join_error(client_error)
-    return known.course if known is not None else Course.PASSING
+    return answered or (known.course if known is not None else Course.PASSING)
 
 
 def symbol_of(client_error: str | None) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from streams.contracts.events import Event, Result
+from streams.reference_data.export_attributes import IN_AD
 from streams.views.events import EXPORT_ERROR
 from streams.views.proposals import PROBE, view_of_value
 from streams.views.view import Derived, time_in
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
     from streams.views.directory_object import ObjectView  # which asks by us
 
 ASKS, EXPORTED = "asks/", "exported/"
-# Spelling of the service -> of Active Directory.
-_ATTRIBUTES = {
-    "userprincipalname": "userPrincipalName",
-    "proxyaddresses": "proxyAddresses",
-    "proxyaddress": "proxyAddresses",
-    "sipproxyaddress": "proxyAddresses",
-    "mail": "mail",
-    "mailnickname": "mailNickname",
-}
 
 
 def refusal_of(view: ObjectView) -> Event | None:
@@ -51,7 +43,7 @@ def standing_refusal(view: ObjectView) -> Event | None:
 def attribute_of(refusal: Event) -> str | None:
     """The refused attribute as Active Directory spells it; None where the event names none."""
     named = refusal.details.get("attribute")
-    return _ATTRIBUTES.get(named.lower(), named) if isinstance(named, str) else None
+    return IN_AD.get(named.lower(), named) if isinstance(named, str) else None
 
 
 def value_view(refusal: Event) -> str | None:

@@ -192,10 +192,11 @@ class _Department:
     def _convert(self, *, to_cloud: bool) -> None:
         found = self._engine.space.cloud_id(str(self._cloudy.guid)) or ""
         self._tenant.set_cloud_managed(found, to_cloud)
-        way = "from AD to cloud" if to_cloud else "from cloud to AD"
         audited(
             self._tenant,
-            f"Change Source of Authority {way}",
+            "Change Source of Authority from AD to cloud"
+            if to_cloud
+            else "Undo changes to Source of Authority from AD DS to cloud",
             category="SourceOfAuthorityPolicy",
             target={"id": found, "type": "User", "displayName": None},
         )

@@ -190,9 +190,8 @@ class _Operations:
     def _stop_hashes(self, *, stopped: bool) -> None:
         if self._engine.passwords is not None:
             self._engine.passwords.dead = stopped
-        event_id, text = (609, "stopped") if stopped else (601, "starting")
-        log, level = self._engine.log, "error" if stopped else "information"
-        log.write(DIRECTORY_SYNCHRONIZATION, event_id, f"Password synchronization manager is {text}.", level=level)
+        event_id, level = (609, "error") if stopped else (601, "information")
+        self._engine.log.write(DIRECTORY_SYNCHRONIZATION, event_id, level=level)
 
     def _work(self) -> None:
         self._titles += 1

@@ -18,7 +18,7 @@ from deploy.lab.sync.matching import ErrorCode
 from deploy.lab.sync.objects import AdObject, Kind, TenantRules
 from deploy.lab.sync.passwords import PasswordHashSync
 from deploy.lab.sync.report import CycleReport, ExportError
-from deploy.lab.sync.run_log import cloud_managed, log_end, log_export, log_import
+from deploy.lab.sync.run_log import log_end, log_export, log_import
 from deploy.lab.sync.scope import Scope, in_scope
 from deploy.lab.sync.space import ConnectorSpace
 from deploy.lab.sync.tenant import Tenant
@@ -164,7 +164,7 @@ class SyncEngine:
             link.members = each.members
             if link.cloud_id in self.tenant.store.cloud_managed:
                 if not report.full:
-                    self.log.write(ADSYNC, 6956, cloud_managed(each), level="warning")
+                    self.log.write(ADSYNC, 6956)
                 continue
             if not self._exporter.export(each, link, rules, report):
                 self._retry[each.guid] = each

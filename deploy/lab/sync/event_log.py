@@ -41,12 +41,15 @@ class EventLog:
         self,
         provider: str,
         event_id: int,
-        message: str,
+        message: str = "",
         *,
         level: str = "information",
         parameters: Sequence[str] = (),
     ) -> Document:
-        """Write one event into the Application log; record numbers rise by one and are never used again."""
+        """Write one event into the Application log; record numbers rise by one and are never used again.
+
+        message: "" for an event whose text nobody has published: then its id and level are all that the lab knows.
+        """
         self._records += 1
         document = winlogbeat_document(
             server=f"{self.server}.{self._domain}",

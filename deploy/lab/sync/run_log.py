@@ -18,7 +18,6 @@ from deploy.lab.events import (
     step_904,
 )
 from deploy.lab.sync.event_log import EventLog
-from deploy.lab.sync.objects import AdObject
 from deploy.lab.sync.report import CycleReport, ExportError
 from streams.contracts.identity import immutable_id_of_guid
 
@@ -37,8 +36,8 @@ def log_import(log: EventLog, report: CycleReport, forests: Iterable[str], tenan
 
 def log_export(log: EventLog, report: CycleReport, forests: Iterable[str], tenant: str, threshold: int | None) -> None:
     """Write down its export. `threshold`: how many deletions it may hold."""
-    for group, member in report.unresolved:
-        log.write(ADSYNC, 6949, unresolved_member(group, member), level="warning")
+    for _ in report.unresolved:
+        log.write(ADSYNC, 6949)
     if report.pending_deletes:
         text = deletion_threshold_116(report.pending_deletes, threshold or 0)
         log.write(DIRECTORY_SYNCHRONIZATION, 116, text, level="warning")
@@ -54,22 +53,6 @@ def log_export(log: EventLog, report: CycleReport, forests: Iterable[str], tenan
 def log_end(log: EventLog, report: CycleReport) -> None:
     """Write down that the cycle is over."""
     log.write(DIRECTORY_SYNCHRONIZATION, 904, cycle_904("completed", full=report.full))
-
-
-def unresolved_member(group: str, member: str) -> str:
-    """The text of a 6949: the objectGUIDs of a group and of a member that has no object in Entra ID."""
-    return (
-        f"Unable to export the reference 'member' of the object with SourceAnchor: {immutable_id_of_guid(group)}. "
-        f"The referenced object {{{member}}} does not exist in the target connector space."
-    )
-
-
-def cloud_managed(found: AdObject) -> str:
-    """The text of a 6956: a change of an object whose source of authority is the cloud."""
-    return (
-        f"Object with SourceAnchor: {found.text('mS-DS-ConsistencyGuid')}, Dn: {found.distinguished_name} is not "
-        "synchronised: its source of authority is the cloud."
-    )
 
 
 def _entra(tenant: str) -> str:

@@ -15,6 +15,7 @@ from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.graph_time import graph_time
 from deploy.lab.events import ADSYNC, PASSWORD_RESET
 from deploy.lab.password_events import (
+    LISTENER_LOST,
     Named,
     set_trace,
     set_without_target,
@@ -147,28 +148,27 @@ class PasswordWriteback:
     def heartbeat(self) -> None:
         """Report that Service Bus is reached: due every five minutes."""
         if self.running and self.enabled and not self.silent:
-            self._log.write(PASSWORD_RESET, 31019, "ServiceBusHeartBeat")
+            self._log.write(PASSWORD_RESET, 31019)
 
     def listener_error(self) -> None:
         """Lose the connection of one listener."""
-        self._log.write(PASSWORD_RESET, 31034, "The connection to the connect service was lost.", level="error")
+        self._log.write(PASSWORD_RESET, 31034, LISTENER_LOST, level="error")
 
     def stop(self) -> None:
         """Stop the service: every request fails from now on."""
         self.running = False
-        self._log.write(PASSWORD_RESET, 31016, "WriteBackServiceStopped", level="error")
+        self._log.write(PASSWORD_RESET, 31016, level="error")
 
     def start(self) -> None:
         self.running = True
-        self._log.write(PASSWORD_RESET, 31015, "WriteBackServiceStarted")
+        self._log.write(PASSWORD_RESET, 31015)
 
     def set_enabled(self, enabled: bool, *, by: str | None = None) -> None:
         """Switch the feature for the whole tenant; `by`: UPN of who did, None: the server's wizard."""
         self.enabled = enabled
         verb, events = ("Enable", (31004, 31005)) if enabled else ("Disable", (31012, 31013))
-        names = ("OnboardingEvent", "OffboardingEvent")
-        for event_id, end in zip(events, ("Start", "Success"), strict=True):
-            self._log.write(PASSWORD_RESET, event_id, f"{names[not enabled]}{end}")
+        for event_id in events:
+            self._log.write(PASSWORD_RESET, event_id)
         row = sspr_row(f"{verb} password writeback for directory", "success", "", category="DirectoryManagement")
         row["correlationId"] = str(uuid.uuid4())
         row["initiatedBy"] = (
@@ -207,7 +207,7 @@ class PasswordWriteback:
         else:
             self._target.set_password(user, chosen)
         success = EVENTS[operation][1]
-        text = writeback_success(success, tracking, _named(user), admin=admin or "")
+        text = writeback_success(success, tracking, _named(user), **({"admin": admin} if admin else {}))
         self._log.write(PASSWORD_RESET, success, text)
 
     def _start(self, user: WritebackUser, operation: Operation, tracking: str) -> None:

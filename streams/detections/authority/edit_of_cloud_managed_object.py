@@ -1,12 +1,12 @@
 """Somebody edits an object in Active Directory whose source of authority is the cloud: the change is lost.
 
 Source: Microsoft, "Configure user source of authority", "Configure group source of authority": later edits in Active
-Directory do not flow; the engine logs ADSync event 6956; the conversion is audited as "Change Source of Authority".
+Directory do not flow; the conversion is audited as "Change Source of Authority from AD to cloud", the way back as "Undo
+changes to Source of Authority from AD DS to cloud". The engine logs ADSync 6956 for each refused object, but nobody has
+published its text, so whom it is about cannot be read.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from streams.contracts.events import Event, Result
 from streams.contracts.finding import Severity
@@ -16,8 +16,7 @@ from streams.views.directory_object import ContactView, GroupView, ObjectView, S
 from streams.views.drift import SOURCES
 from streams.views.view import time_in
 
-_CONVERSION = "change source of authority"
-_REFUSED = "adsync/6956"
+_CONVERTED, _GIVEN_BACK = "change source of authority", "undo changes to source of authority"
 _FLOWING = frozenset(name for names in SOURCES.values() for name in names)
 
 DETECTION = Detection(
@@ -35,34 +34,26 @@ DETECTION = Detection(
     ),
     false_positives=("Attributes that only Active Directory itself uses, edited on purpose.",),
     known_gaps=(
-        "Conversion and event 6956 are remembered for seven days: later edits are seen when the engine logs them.",
-        "Event 6956 names an anchor, which only users are found by.",
+        "A conversion is remembered for thirty days: an object that is edited for the first time later is not told.",
     ),
 )
 
 
 def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires while the engine's refusal is remembered, or for an edit after the remembered conversion."""
+    """Fires for an edit after the remembered conversion, until synchronisation writes the object again."""
     ours = [side for side in view.ad if side.party.in_scope]
     if len(ours) != 1:
         return None
-    refused = _latest(view, lambda event: event.name == _REFUSED)
-    converted = _latest(view, lambda event: event.name.startswith(_CONVERSION) and event.result is not Result.FAILURE)
-    to_cloud = converted is None or converted.name.endswith("to cloud")
-    if not to_cloud and (refused is None or refused.ts_ms < (converted.ts_ms if converted else 0)):
+    converted = _latest(view, _CONVERTED, _GIVEN_BACK)
+    if converted is None or converted.name.startswith(_GIVEN_BACK):
         return None
-    lost = _edited(ours[0], converted.ts_ms) if converted is not None and to_cloud else []
-    if refused is None and not lost:
+    lost = _edited(ours[0], converted.ts_ms)
+    if not lost:
         return None
-    since_ms = refused.ts_ms if refused is not None else min(ours[0].changed[name] for name in lost)
+    since_ms = min(ours[0].changed[name] for name in lost)
     if any(time_in(side.attributes, "onPremisesLastSyncDateTime", 0) > since_ms for side in view.entra):
         return None  # written by synchronisation again
-    said = {
-        "attributes": lost or None,
-        "refused_by": refused.server if refused is not None else None,
-        "converted": rfc3339(converted.ts_ms) if converted is not None else None,
-        "converted_by": converted.initiator if converted is not None else None,
-    }
+    said = {"attributes": lost, "converted": rfc3339(converted.ts_ms), "converted_by": converted.initiator}
     return Verdict(
         summary=f"{ours[0].party.name} was edited in Active Directory and is managed in the cloud",
         since_ms=since_ms,
@@ -77,8 +68,10 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     )
 
 
-def _latest(view: ObjectView, wanted: Callable[[Event], bool]) -> Event | None:
-    return next((event for event in reversed(view.events) if wanted(event)), None)
+def _latest(view: ObjectView, *names: str) -> Event | None:
+    """The newest event whose name begins so, and that did not fail."""
+    told = (event for event in reversed(view.events) if event.name.startswith(names))
+    return next((event for event in told if event.result is not Result.FAILURE), None)
 
 
 def _edited(side: Side, after_ms: int) -> list[str]:

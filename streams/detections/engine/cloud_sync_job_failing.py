@@ -12,6 +12,7 @@ from typing import Any
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.engine._jobs import is_quarantined, said_of, time_of
+from streams.reference_data.product_names import ADMIN_CENTRE
 from streams.views.tenant import TenantView
 
 # A cycle is two minutes: three failures in a row are no hiccup of one.
@@ -24,7 +25,7 @@ DETECTION = Detection(
     title="A Cloud Sync job fails again and again",
     severity=Severity.HIGH,
     remediation=(
-        "Look at the configuration's provisioning log in the Entra admin centre and at the agents: is one active, does "
+        f"Look at the configuration's provisioning log in the {ADMIN_CENTRE} and at the agents: is one active, does "
         "its service run, does it reach the domain controllers? With escrows pruned, errors of single objects were "
         "thrown away: repair the cause and restart the job with a full cycle."
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.engine._jobs import is_quarantined, said_of, time_of
+from streams.reference_data.product_names import ADMIN_CENTRE
 from streams.views.tenant import TenantView
 
 # Somebody has to decide before anything goes on, or to repair credentials.
@@ -19,7 +20,7 @@ DETECTION = Detection(
     title="A Cloud Sync job is in quarantine",
     severity=Severity.HIGH,
     remediation=(
-        "Open the configuration in the Entra admin centre, Cloud sync. TooManyDeletes: look at the staged deletions, "
+        f"Open the configuration in the {ADMIN_CENTRE}, Cloud sync. TooManyDeletes: look at the staged deletions, "
         "then allow them, or correct the scope and restart. EncounteredQuarantineException: the credentials or the "
         "agent. Thresholds of failures: repair what the provisioning log names, then restart the job."
     ),

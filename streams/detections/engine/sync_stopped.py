@@ -9,6 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity, Subject
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.reference_data.product_names import ADMIN_CENTRE
 from streams.views.tenant import TenantView
 
 MISSED_CYCLES = 3
@@ -27,7 +28,7 @@ DETECTION = Detection(
     remediation=(
         "Look at the active Connect server: is the ADSync service running, is the scheduler enabled and not "
         "suspended (Get-ADSyncScheduler), is the installation wizard open, does the last run profile say why? For "
-        "Cloud Sync, look at the job in the Entra admin centre. Nothing is lost: a stopped engine catches up."
+        f"Cloud Sync, look at the job in the {ADMIN_CENTRE}. Nothing is lost: a stopped engine catches up."
     ),
     references=(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-scheduler",

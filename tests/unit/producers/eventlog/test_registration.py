@@ -47,12 +47,40 @@ def test_the_phase_of_304_is_in_its_debug_output_never_in_its_sentence(phase: st
     [
         ("-2145647630", "0x801c03f2"), ("2149319666", "0x801c03f2"), ("0x801C03F2", "0x801c03f2"),
         ("1317", "0x00000525"),
-        ("0", None), ("0x0", None), ("", None), ("Keyset does not exist", None), ("99999999999", None),
+        ("0", None), ("0x0", None), ("", None), ("99999999999", None), ("Der Schlüsselsatz ist nicht vorhanden.", None),
+        ("Keyset does not exist", "0x80090016"), ("The logon attempt failed.", "0x8009030c"),
     ],
 )  # fmt: skip
 def test_the_number_is_in_the_data(exit_code: str, client_error: str | None) -> None:
     message = _304.format(code="Der Schlüsselsatz ist nicht vorhanden.", answer="empty")
     assert said(304, message, ExitCode=exit_code)[1].get("client_error") == client_error
+
+
+_GERMAN = "Die automatische Registrierung ist fehlgeschlagen."
+_JAPANESE = "自動登録に失敗しました。 \n終了コード: キーセットがありません \n出力: \njoinMode: Join\n"
+_KERBEROS = "Automatic registration failed at authentication phase. Unable to acquire Kerberos ticket."
+
+
+@pytest.mark.parametrize(
+    ("event_id", "text", "details"),
+    [
+        (304, _304.format(code="Keyset does not exist", answer="empty"), {"client_error": "0x80090016"}),
+        (305, f"{_KERBEROS}\nExit code: The specified target is unknown or unreachable\nSPN: adrs/x",
+         {"phase": "auth", "client_error": "0x80090303"}),
+        (304, f"{_GERMAN} \nExitcode: Unbekannter Fehlercode: 0x801c03f2 \nServerfehler: empty",
+         {"client_error": "0x801c03f2"}),
+        (304, "Échec. \nCode de sortie : Le jeu de clés n’existe pas \nErreur du serveur : 0x80004005", {}),
+        (304, f"{_JAPANESE}errorPhase: auth\nadalResponseCode: 0xcaa9002c",
+         {"phase": "auth", "client_error": "0xcaa9002c"}),
+        (304, f"{_JAPANESE}errorPhase: join\nadalResponseCode: 0xcaa9002c", {"phase": "join"}),
+        (305, "Fehler. \nExitcode: Der Vorgang \nMandant: x\nServerfehler: \nAdalErrorCode: 0xcaa9002c\n",
+         {"phase": "auth", "client_error": "0xcaa9002c"}),
+        (305, "Fehler. \nExitcode: Das Ziel ist unbekannt", {"phase": "auth"}),
+    ],
+)  # fmt: skip
+def test_without_data_a_code_is_where_the_format_puts_it(event_id: int, text: str, details: dict[str, str]) -> None:
+    """Words of another language are no code: id and phase are all that such an event tells."""
+    assert said(event_id, text) == (Result.FAILURE, details)
 
 
 @pytest.mark.parametrize("answer", ["empty", "", "undefined", ".", "%2"])

@@ -52,11 +52,11 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
 
 def test_the_log_numbers_its_records_and_hands_each_to_its_listeners() -> None:
     log, heard = EventLog("AADC02", clock=lambda: 1_772_443_867_000), []
-    log.write("PasswordResetService", 31015, "first")
+    log.write("PasswordResetService", 31015)
     log.listen(heard.append)
-    log.write("PasswordResetService", 31019, "second")
+    log.write("PasswordResetService", 31019)
     log.forget(heard.append)
-    log.write("ADSync", 6800, "third")
+    log.write("ADSync", 6949)
     assert [one["winlog"]["record_id"] for one in log.documents] == [1, 2, 3]
     assert log.ids("PasswordResetService") == [31015, 31019]
     (document,) = heard
@@ -66,13 +66,13 @@ def test_the_log_numbers_its_records_and_hands_each_to_its_listeners() -> None:
 
 def test_everything_the_log_holds_and_will_hold_is_shipped_into_a_topic_of_its_own(broker) -> None:
     log = EventLog()
-    log.write("PasswordResetService", 31015, "before")
+    log.write("PasswordResetService", 31015)
     with winlogbeat.shipping(log, KAFKA, own=True):
-        log.write("PasswordResetService", 31019, "during")
+        log.write("PasswordResetService", 31019)
         shipped = [orjson.loads(value) for value in broker.topics["winlogbeat"]]
         assert [one["winlog"]["event_id"] for one in shipped] == ["31015", "31019"]
     assert broker.topics == {}
-    log.write("PasswordResetService", 31019, "after")
+    log.write("PasswordResetService", 31019)
 
 
 def test_a_topic_of_others_is_refused_and_left_alone(broker) -> None:
