@@ -46,7 +46,8 @@ def build_source(name: str, settings: Settings) -> Source:
 
         for log_settings in settings.eventlog:
             if log_settings.name == wanted:
-                return EventLogSource(log_settings, settings.kafka)
+                own = next((each.sync_applications for each in settings.tenant if each.id == log_settings.tenant), {})
+                return EventLogSource(log_settings, settings.kafka, applications=own)
     raise _unknown(name, settings)
 
 

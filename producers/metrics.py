@@ -54,6 +54,11 @@ UNREAD = Counter(
     "Windows events that no reader knows, by provider and id; other: foreign providers, and all beyond 100 kinds.",
     ["source", "provider", "event_id"],
 )
+UNKNOWN_SERVER = Counter(
+    "synchealth_producer_events_of_unknown_servers_total",
+    "Windows events refused because their topic may not speak for that server ([[eventlog]] servers, or too many new).",
+    ["source"],
+)
 ERRORS = Counter(
     "synchealth_producer_errors_total",
     "Failed attempts, by stage (restore, read, deliver) and class of error.",

@@ -29,6 +29,7 @@ REASONS = frozenset(
         "row_too_large",
         "rule_failed",
         "too_large",
+        "unknown_server",
         "unwritable",
         "value",
         "view_failed",

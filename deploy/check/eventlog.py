@@ -6,7 +6,7 @@ import time
 
 from deploy.check.line import Line, fault, good
 from deploy.check.servers import server_lines
-from producers.eventlog.consumer import ShippedReader
+from producers.eventlog.consumer import Shipped, ShippedReader
 from streams.contracts.errors import FatalError, RetriableError
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import EventLogSettings, KafkaConnection
@@ -37,7 +37,7 @@ def eventlog_lines(table: EventLogSettings, own: KafkaConnection) -> list[Line]:
     reader = ShippedReader(connection, table.topics, "synchealth-check", max_records=500, tail=_TAIL)
     topics, where = ", ".join(table.topics), ", ".join(connection.bootstrap_servers)
     try:
-        values = _latest(reader)
+        records = _latest(reader)
         missing = sorted(reader.missing)
     except FatalError as error:
         return [fault(area, str(error), _GRANT[table.format])]
@@ -48,17 +48,17 @@ def eventlog_lines(table: EventLogSettings, own: KafkaConnection) -> list[Line]:
         reader.close()
     if missing:
         return [fault(area, f"{where} has no topic {', '.join(missing)}", _SHIP[table.format])]
-    nothing = "" if values else f", but hold nothing yet (waited {_WAIT_S:.0f} s)"
+    nothing = "" if records else f", but hold nothing yet (waited {_WAIT_S:.0f} s)"
     readable = good(area, f"{topics} can be read{nothing}")
-    return [readable, *(server_lines(area, values, now_ms()) if table.format == "winlogbeat" else ())]
+    return [readable, *(server_lines(area, records, now_ms()) if table.format == "winlogbeat" else ())]
 
 
-def _latest(reader: ShippedReader) -> list[bytes]:
+def _latest(reader: ShippedReader) -> list[Shipped]:
     """The latest records of each partition, as far as they come within the time; [] where there are none."""
-    until, found = time.monotonic() + _WAIT_S, list[bytes]()
+    until, found = time.monotonic() + _WAIT_S, list[Shipped]()
     while time.monotonic() < until:
         records = reader.poll(0.5)
         if found and not records:
             break
-        found += [record.value for record in records if record.value]
+        found += [record for record in records if record.value]
     return found

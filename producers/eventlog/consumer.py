@@ -40,11 +40,15 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """One record as somebody wrote it."""
+    """One record as somebody wrote it.
+
+    appended_ms: when the broker took it in, by its own clock; None where the topic keeps what the writer said.
+    """
 
     place: Place
     offset: int
     value: bytes | None
+    appended_ms: int | None = None
 
 
 class ShippedReader:
@@ -89,7 +93,7 @@ class ShippedReader:
             gc.collect()  # each refused connection of kafka-python leaves an open socket in a reference cycle
             raise RetriableError(f"{self._where} cannot be read ({type(error).__name__}: {error})") from error
         found = [
-            Shipped(Place(tp.topic, tp.partition), record.offset, record.value)
+            Shipped(Place(tp.topic, tp.partition), record.offset, record.value, _appended(record))
             for tp, records in polled.items()
             for record in records
         ]
@@ -195,3 +199,8 @@ class ShippedReader:
                 partition=place.partition,
                 offset=self._next.pop(place, None),
             )
+
+
+def _appended(record: Any) -> int | None:
+    """The time of a record where it is the broker's: message.timestamp.type=LogAppendTime (1)."""
+    return record.timestamp if record.timestamp_type == 1 else None

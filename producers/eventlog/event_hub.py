@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from producers.eventlog.graph_shape import audit_item, provisioning_item
@@ -26,8 +27,12 @@ class Record:
 
     raw: Any
 
-    def events(self, tenant: str, seen_ms: int) -> list[Event]:
+    def events(
+        self, tenant: str, seen_ms: int, sync_applications: Mapping[str, str] = MappingProxyType({})
+    ) -> list[Event]:
         """What it says of `tenant`; nothing for categories that are not read, of which a hub may hold many.
+
+        sync_applications: see `audit_event`.
 
         Raises InvalidRecordError: "wrong_shape", "wrong_tenant" for another tenant's, or what the mapping refuses.
         """
@@ -46,7 +51,7 @@ class Record:
                 "correct the table, or send each tenant's logs to a hub of their own",
             )
         if category == _AUDITS:
-            event = audit_event(audit_item(record), tenant, seen_ms)
+            event = audit_event(audit_item(record), tenant, seen_ms, sync_applications)
         else:
             event = provisioning_event(provisioning_item(record), tenant, seen_ms)
         return [] if event is None else [event]

@@ -1,14 +1,16 @@
 """Shipped events as a Source: records of other people's topics become events of ours.
 
-Each saved part of the position is the next offset of one partition: part "<topic>/<partition>".
+Each saved part of the position is the next offset of one partition: part "<topic>/<partition>"; part "servers" holds
+which servers were learned (producers/eventlog/speakers.py).
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -16,6 +18,7 @@ import orjson
 from producers import metrics
 from producers.eventlog.consumer import Place, Shipped, ShippedReader
 from producers.eventlog.event_hub import records_of
+from producers.eventlog.speakers import PART, SPEAKING, Speakers
 from producers.eventlog.winlogbeat import OTHER, unread, winlogbeat_events
 from producers.refusing import refusing
 from producers.sequence import last_number
@@ -58,8 +61,11 @@ class EventLogSource:
         own: KafkaConnection,
         reader: ShippedReader | None = None,
         clock: Callable[[], int] = now_ms,
+        applications: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`own`: the installation's Kafka, for settings that name no other."""
+        """`own`: the installation's Kafka, for settings that name no other; `applications`: the tenant's
+        sync_applications.
+        """
         name = f"eventlog/{settings.name}"
         self._format = settings.format
         self.origin = Origin(name=name, side="entra", tenant=settings.tenant)
@@ -68,6 +74,8 @@ class EventLogSource:
             settings.connection(own), settings.topics, f"synchealth-eventlog-{settings.name}"
         )
         self._clock = clock
+        self._applications = {name.lower(): server.lower() for name, server in applications.items()}
+        self._speakers = Speakers(settings.servers)
         self._sequence = Sequence()
         self._stopped = threading.Event()
         self._places: set[Place] = set()
@@ -79,6 +87,9 @@ class EventLogSource:
         self._sequence.last = last_number(saved)
         positions = {}
         for part in saved:
+            if part.part == PART:
+                self._speakers.restore(part.position, self._clock())
+                continue
             topic, _, number = part.part.rpartition("/")
             offset = part.position.get("offset")
             if _NUMBER.fullmatch(number) and isinstance(offset, int) and 0 <= offset < 2**63:
@@ -122,7 +133,7 @@ class EventLogSource:
         self._reader.close()
         self._reader.start_at({})
         self._retelling, self.progress.phase, self.progress.done = True, "resync", 0
-        return [self._part(place, {}) for place in sorted(self._places)]
+        return [self._part(_name(place), {}) for place in sorted(self._places)]
 
     def retelling(self, collection: str) -> bool:
         """See producers.source.Source.retelling."""
@@ -147,10 +158,20 @@ class EventLogSource:
                 self._map_hub(record, document, seen_ms, into)
             else:
                 with refusing("the document"):
-                    into.events += winlogbeat_events(document, self.origin.tenant, seen_ms)
+                    into.events += self._admitted(winlogbeat_events(document, self.origin.tenant, seen_ms), seen_ms)
                 self._count_unread(document)
         except InvalidRecordError as error:
             into.rejected.append(_refused(record, error, record.value or b"", seen_ms))
+
+    def _admitted(self, events: list[Event], seen_ms: int) -> list[Event]:
+        """All of them, or none. Raises InvalidRecordError("unknown_server") where that is worth a dead letter."""
+        server = next((event.server for event in events if event.name.startswith(SPEAKING)), None)
+        if self._speakers.admits(server, seen_ms):
+            return events
+        metrics.UNKNOWN_SERVER.labels(self.origin.name).inc(len(events))
+        if server is not None and self._speakers.reports(server, seen_ms):
+            raise InvalidRecordError("unknown_server", f"{server}: {self._speakers.advice}")
+        return []
 
     def _count_unread(self, document: Any) -> None:
         """So that an installation shows what its servers write and we do not read."""
@@ -171,7 +192,7 @@ class EventLogSource:
         for each in records_of(document):
             try:
                 with refusing("the record"):
-                    into.events += each.events(self.origin.tenant, seen_ms)
+                    into.events += each.events(self.origin.tenant, seen_ms, self._applications)
             except InvalidRecordError as error:
                 refused += 1
                 if refused <= _MOST_REFUSED:
@@ -183,16 +204,20 @@ class EventLogSource:
     def _positions(self, records: list[Shipped]) -> list[Checkpoint]:
         """The part of each partition that was read from, all with a number of their own."""
         offsets = {record.place: record.offset + 1 for record in records}
-        return [self._part(place, {"offset": offset}) for place, offset in sorted(offsets.items())]
+        parts: dict[str, dict[str, Any]] = {_name(place): {"offset": offset} for place, offset in sorted(offsets.items())}
+        learned = self._speakers.news()
+        parts |= {PART: learned} if learned else {}
+        return [self._part(name, position) for name, position in parts.items()]
 
-    def _part(self, place: Place, position: dict[str, Any]) -> Checkpoint:
+    def _part(self, name: str, position: dict[str, Any]) -> Checkpoint:
         return Checkpoint(
-            source=self.origin.name,
-            seq=self._sequence.next(),
-            ts_ms=now_ms(),
-            position=position,
-            part=f"{place.topic}/{place.partition}",
+            source=self.origin.name, seq=self._sequence.next(), ts_ms=now_ms(), position=position, part=name
         )
+
+
+def _name(place: Place) -> str:
+    """The part of the position that is this partition's."""
+    return f"{place.topic}/{place.partition}"
 
 
 def _document(value: bytes | None) -> Any:

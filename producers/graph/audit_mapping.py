@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -22,7 +23,9 @@ LONGEST_REASON = 1000
 _LONGEST_VALUE = 200
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OBJECTS = ("user", "device", "group")
-# The application identity of Connect (2.5.3.0 and later) and the account before it: both name the server.
+# The application identity of Connect (2.5.3.0 and later) and the account before it: both name the server. An
+# application of one's own ("bring your own certificate") has any name: the settings say which one it is (Microsoft,
+# "Authenticate to Microsoft Entra ID by using application identity").
 _SYNC_APP = re.compile(r"ConnectSyncProvisioning_(.+)_[0-9a-f]{12}", re.IGNORECASE)
 _SYNC_USER = re.compile(r"Sync_(.+)_[0-9a-f]{12}@.+", re.IGNORECASE)
 _SERVICES = frozenset(
@@ -40,8 +43,12 @@ _ACTIVITIES = frozenset(
 )
 
 
-def audit_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Event | None:
+def audit_event(
+    item: Mapping[str, Any], tenant: str, seen_ms: int, sync_applications: Mapping[str, str] = MappingProxyType({})
+) -> Event | None:
     """The event of one row; None for a row that says nothing about synchronisation.
+
+    sync_applications: name or id of an application, in lower case -> the Connect server that signs in with it.
 
     details: category, service (lower case), agent ("none", "connect", "cloudsync" or the text), sync_server (the
     server whose sync identity did it, lower case), target_type, target_name, changed (names of the modified
@@ -52,7 +59,7 @@ def audit_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Event | N
     name = _text(item, "activityDisplayName").lower().replace("self-serve ", "self-service ")
     category, service = _text(item, "category"), _text(item, "loggedByService").lower()
     initiator = _initiator(item)
-    server = sync_server(initiator)
+    server = sync_server(initiator) or sync_applications.get((initiator or "").lower())
     if not (
         server
         or service in _SERVICES

@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from producers import metrics
 from producers.backoff import wait_s
+from producers.graph.audit_mapping import audit_event
 from producers.graph.client import GraphClient
 from producers.graph.collections import COLLECTIONS, ERRORS, Collection
 from producers.graph.deleted import DELETED_PERMISSIONS, DeletedTask
 from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
-from producers.graph.logs import LOGS, LogOfEntra, LogPace, LogTask
+from producers.graph.logs import AUDITS, LOGS, LogOfEntra, LogPace, LogTask
 from producers.graph.sign_ins import SignInTask
 from producers.graph.sweep import SweepTask
 from producers.graph.task import Step, Task
@@ -104,7 +106,10 @@ class GraphSource:
         pace = LogPace(
             interval_s=tenant.audit_interval_s, overlap_s=tenant.audit_overlap_s, lookback_s=tenant.audit_lookback_s
         )
-        self._logs = [LogTask(each, client, tenant.id, self.origin.name, self._sequence, pace) for each in logs]
+        known = {name.lower(): server.lower() for name, server in tenant.sync_applications.items()}
+        told = [replace(each, event=partial(audit_event, sync_applications=known)) if each is AUDITS else each
+                for each in logs]  # fmt: skip
+        self._logs = [LogTask(each, client, tenant.id, self.origin.name, self._sequence, pace) for each in told]
         if tenant.sign_ins:
             # No further back than a round asks again for: a day of sign-ins would take hours to read.
             pace = replace(pace, interval_s=tenant.sign_in_interval_s, lookback_s=tenant.audit_overlap_s)

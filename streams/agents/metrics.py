@@ -100,29 +100,30 @@ class Census(Collector):
             subject: GaugeMetricFamily(metric, text, labels=("tenant", *labels))
             for subject, (metric, text, labels) in SUBJECTS.items()
         }
-        units: dict[tuple[str, str], Counts[str]] = {}
+        many: dict[tuple[str, ...], Counts[str]] = {}
         for name, number in sorted(self.counts.items()):
             count = count_of(name)
-            if count.subject == UNITS:
-                forest, unit = count.labels
-                units.setdefault((count.tenant, forest), Counts())[unit] += number
+            if count.subject in GROWING:
+                *labels, last = count.labels
+                many.setdefault((count.subject, count.tenant, *labels), Counts())[last] += number
             else:
                 families[count.subject].add_metric((count.tenant, *count.labels), number)
-        for (tenant, forest), numbers in units.items():
-            for unit, number in _largest(numbers).items():
-                families[UNITS].add_metric((tenant, forest, unit), number)
+        for (subject, *labels), numbers in many.items():
+            for last, number in _largest(numbers).items():
+                families[subject].add_metric((*labels, last), number)
         return families.values()
 
 
-UNITS, OTHER = "unjoined_units", "(other)"
-MOST_UNITS = 50
+GROWING, OTHER = frozenset({"unjoined_units", "writeback"}), "(other)"
+"""Subjects whose last label, a unit or a server, has as many values as the installation, or somebody, makes."""
+MOST_VALUES = 50
 
 
 def _largest(numbers: Counts[str]) -> dict[str, int]:
-    """The units with the highest counts, the others as one: a forest may have thousands of them."""
+    """The values with the highest counts, the others as one: a forest may have thousands of units."""
     ranked = sorted((+numbers).items(), key=lambda each: (-each[1], each[0]))
-    shown = dict(ranked[:MOST_UNITS])
-    rest = sum(number for _, number in ranked[MOST_UNITS:])
+    shown = dict(ranked[:MOST_VALUES])
+    rest = sum(number for _, number in ranked[MOST_VALUES:])
     return shown | ({OTHER: rest} if rest else {})
 
 

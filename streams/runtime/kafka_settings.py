@@ -61,13 +61,14 @@ class KafkaSettings(KafkaConnection):
 class EventLogSettings(KafkaConnection):
     """Topics that others fill with events: what stands in them, whose it is, and the Kafka where they are.
 
-    bootstrap_servers: empty: the installation's own Kafka.
+    bootstrap_servers: empty: the installation's own Kafka. servers: whom the topics may speak for; empty: learned.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
     tenant: str
     format: Literal["winlogbeat", "event_hub"]
     topics: Annotated[Texts, Field(min_length=1)]
+    servers: Texts = Field(default=[])
     bootstrap_servers: Texts = Field(default=[])
 
     @model_validator(mode="after")

@@ -168,6 +168,7 @@ class TenantSettings(Section):
     audit_lookback_s: Seconds = 86400.0
     sign_ins: bool = False
     sign_in_interval_s: Seconds = 300.0
+    sync_applications: dict[str, str] = Field(default={})
     max_concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     flow: list[FlowSettings] = Field(default=[])
 

@@ -39,6 +39,7 @@ REMEMBERED_MS = {
     CYCLE: _DAY_MS,
 }
 LONGEST_REMEMBERED_MS = max(REMEMBERED_MS.values())
+_REMARK = "remark"
 # Steps of 904 are told apart by their words; whatever these hold, there are no more slots than this.
 _STEP_SLOTS = 64
 # How fine exports of a server, and beginnings of its cycles, are told apart in time.
@@ -82,7 +83,8 @@ def slot_of(event: Event) -> str:
     if event.log is Log.SIGN_IN:
         return f"{SIGN_IN}last"
     of_what = event.details.get("job_kind") or event.details.get("connector")
-    return f"{LATEST}{event.name}/{of_what}" if of_what else f"{LATEST}{event.name}"
+    slot = f"{LATEST}{event.name}/{of_what}" if of_what else f"{LATEST}{event.name}"
+    return f"{slot}/{_REMARK}" if _is_remark(event) else slot
 
 
 def contributions_of_event(event: Event) -> list[Contribution]:
@@ -253,9 +255,14 @@ def _server_slot(event: Event) -> str:
     ]
     if "step_name" in details:
         parts.append(f"{crc32(str(details['step_name']).encode()) % _STEP_SLOTS}")
-    if event.name == HELD_BACK_EVENT and event.result is not Result.FAILURE:
-        parts.append("settings")  # the same id at another level
+    if _is_remark(event):
+        parts.append(_REMARK)
     return "/".join(str(part) for part in parts if part)
+
+
+def _is_remark(event: Event) -> bool:
+    """Whether a Windows log itself calls it no fault. The same id may be one: neither takes the other's slot."""
+    return event.log is Log.WINDOWS and event.details.get("level") in ("information", "verbose")
 
 
 def _is_operation(event: Event) -> bool:

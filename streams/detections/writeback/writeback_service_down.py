@@ -1,7 +1,8 @@
 """The password writeback service of a Connect server does not work: stopped, cut off, or silent.
 
 Source: Microsoft, "Troubleshoot self-service password reset writeback": 31015, 31016, 31019 (heartbeat, every five
-minutes), 31034, 31044, 32001 to 32010.
+minutes), 31034, 31044, 32001 to 32010. The page has no levels. A stop (31016) means that every request fails, whatever
+it is logged as; an error of a connection that the log itself calls information is no fault while heartbeats come.
 """
 
 from __future__ import annotations
@@ -42,12 +43,16 @@ DETECTION = Detection(
 
 
 def evaluate(view: ServerView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires for what no sign of life followed, and for three missed heartbeats. Quiet where there never was one."""
+    """Fires for what no sign of life followed, and for three missed heartbeats. Quiet where there never was one.
+
+    A stop that is logged as information is high, not critical; of other events only those count that are none.
+    """
     alive = view.latest(_STARTED, _HEARTBEAT)
     silent_ms = MISSED_HEARTBEATS * context.thresholds.writeback_heartbeat_ms
     if alive is None or view.seen_ms is None or _meant(view, alive, silent_ms):
         return None
-    stopped, broken = view.latest(_STOPPED), view.latest(*_BROKEN)
+    stopped = view.latest(_STOPPED)
+    broken = next((event for event in reversed(view.of(*_BROKEN)) if not _is_remark(event)), None)
     missed = view.seen_ms - alive.ts_ms >= silent_ms
     if stopped is not None and stopped.ts_ms > alive.ts_ms:
         return _verdict(view, "stopped", stopped, alive, stopped.ts_ms + RESTART_MS, missed=missed)

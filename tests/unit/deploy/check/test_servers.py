@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 
 from deploy.check.line import Mark
 from deploy.check.servers import server_lines
 from deploy.lab.events import ADSYNC, DIRECTORY_SYNCHRONIZATION, winlogbeat_document
 from deploy.lab.registration_events import joined
+from producers.eventlog.consumer import Place, Shipped
+from streams.contracts.times import rfc3339
 
 NOW_MS = 1_795_426_267_000
 MINUTE_MS = 60_000
 
 
-def shipped(server: str, provider: str = ADSYNC, ago_ms: int = 0) -> bytes:
-    return orjson.dumps(
-        winlogbeat_document(
-            server=f"{server}.corp.contoso.local", provider=provider, event_id=6100, message="x", record_id=1,
-            at_ms=NOW_MS - ago_ms,
-        )
+def shipped(server: str, provider: str = ADSYNC, ago_ms: int = 0) -> Shipped:
+    document = winlogbeat_document(
+        server=f"{server}.corp.contoso.local", provider=provider, event_id=6100, message="x", record_id=1,
+        at_ms=NOW_MS - ago_ms,
     )  # fmt: skip
+    return record(orjson.dumps(document))
+
+
+def record(value: bytes) -> Shipped:
+    return Shipped(Place("t", 0), 1, value)
 
 
 def test_each_server_says_when_it_last_told_and_of_what() -> None:
@@ -40,7 +46,7 @@ def test_each_server_says_when_it_last_told_and_of_what() -> None:
 
 def test_clients_are_counted_together() -> None:
     values = [
-        orjson.dumps(joined(server=f"PC{number}.corp.contoso.local", record_id=1, at_ms=NOW_MS - 3 * 86_400_000))
+        record(orjson.dumps(joined(server=f"PC{number}.x", record_id=1, at_ms=NOW_MS - 3 * 86_400_000)))
         for number in range(200)
     ]
     [line] = server_lines("eventlog/windows", values, NOW_MS)
@@ -48,9 +54,42 @@ def test_clients_are_counted_together() -> None:
 
 
 def test_what_is_not_ours_is_passed_over() -> None:
-    assert server_lines("x", [b"", b"{", b"[]", b"{}", orjson.dumps({"winlog": {"provider_name": "Other"}})], 0) == []
+    values = [b"", b"{", b"[]", b"{}", orjson.dumps({"winlog": {"provider_name": "Other"}})]
+    assert server_lines("x", map(record, values), 0) == []
 
 
 def test_the_name_of_a_server_is_not_acted_on() -> None:
     [line] = server_lines("x", [shipped("\x1b[31mAADC01")], NOW_MS)
     assert "\x1b" not in line.what
+
+
+def told(offset: int, ago_ms: int, late_ms: int, appended: bool = True, held_ms: int = 0) -> Shipped:
+    """An event of AADC01, read `held_ms` after it was logged, that came `late_ms` after it was read, by the broker."""
+    document = orjson.loads(shipped("AADC01", ago_ms=ago_ms).value or b"")
+    at_ms = NOW_MS - ago_ms
+    document["event"]["created"] = rfc3339(at_ms + held_ms)
+    return Shipped(Place("t", 0), offset, orjson.dumps(document), at_ms + held_ms + late_ms if appended else None)
+
+
+@pytest.mark.parametrize(
+    ("events", "behind"),
+    [
+        ([(number, 12 * MINUTE_MS) for number in range(40)], True),
+        ([(number, 12 * MINUTE_MS) for number in range(39)] + [(39, 2_000)], False),  # one came at once: a queue
+        ([(number, 2_000) for number in range(40)], False),
+        ([(number, 12 * MINUTE_MS) for number in range(10)], False),  # too few to say
+        ([(0, 12 * MINUTE_MS) for _ in range(40)], False),  # all of one moment: a queue that was sent
+    ],
+)
+def test_a_clock_that_may_be_behind_is_told_from_a_queue(events: list[tuple[int, int]], behind: bool) -> None:
+    records = [told(at, (60 - at) * MINUTE_MS, late) for at, late in events]
+    [line] = server_lines("x", records, NOW_MS)
+    assert (line.mark is Mark.GAP, "at least 12 min after its time" in line.what) == (behind, behind)
+    [line] = server_lines("x", [told(at, (60 - at) * MINUTE_MS, late, appended=False) for at, late in events], NOW_MS)
+    assert line.mark is Mark.GOOD, "the topic keeps the writer's time, which is the same clock"
+
+
+def test_what_lay_on_the_server_before_it_was_read_is_no_skew() -> None:
+    records = [told(at, (60 - at) * MINUTE_MS, 1_000, held_ms=20 * MINUTE_MS) for at in range(40)]
+    [line] = server_lines("x", records, NOW_MS)
+    assert line.mark is Mark.GOOD

@@ -124,3 +124,12 @@ def test_nothing_but_a_refusal_comes_out_of_garbage(garbage: dict[str, Any]) -> 
     for mapped in (audit_event, provisioning_event):
         with contextlib.suppress(InvalidRecordError):
             mapped({**ROW, **garbage}, "t", 1)
+
+
+@pytest.mark.parametrize(("name", "server"), [("Contoso Directory Sync", "aadc01"), ("Someone else", None)])
+def test_an_application_of_ones_own_is_the_server_that_the_settings_say(name: str, server: str | None) -> None:
+    """Any name: "bring your own" applications say no server (app-based authentication of Entra Connect)."""
+    initiated = {"user": None, "app": {"displayName": name, "appId": None}}
+    row = ROW | {"category": "UserManagement", "loggedByService": "Core Directory", "initiatedBy": initiated}
+    event = audit_event(row, "t", 1, {"contoso directory sync": "aadc01"})
+    assert (event.details["sync_server"] if event else None) == server

@@ -264,13 +264,38 @@ def test_an_event_of_information_never_opens_a_critical_finding_by_its_id() -> N
             assert [each for each in site.pipeline.open().values() if each.severity == "critical"] == [], number
 
 
-@pytest.mark.parametrize(("number", "opens"), [(31034, "high"), (31016, "high"), (611, None), (607, None), (662, None)])
+@pytest.mark.parametrize(
+    ("number", "opens"),
+    [(31034, None), (31044, None), (31016, "high"), (611, None), (607, None), (662, None)],
+)
 def test_what_an_event_of_information_opens_by_its_id(site: Site, number: int, opens: str | None) -> None:
     heard(site)
     provider = "PasswordResetService" if number > 31000 else DIRSYNC
     site.log(provider, number, "The service says so.", level="Information")
     site.pipeline.tick(site.now_ms + 8 * MINUTE_MS)
     assert [each.severity for each in site.pipeline.open().values()] == ([opens] if opens else [])
+
+
+@pytest.mark.parametrize(
+    ("provider", "number", "text", "opens"),
+    [
+        ("PasswordResetService", 31034, "The connection was lost.", "writeback.writeback_service_down"),
+        ("ADSync", 6100, REPORT_01, "engine.export_run_errors"),
+        (DIRSYNC, 116, REPORT_10, "engine.deletion_threshold_reached"),
+        ("ADSync", 6941, REPORT_03 + "\n\nDN: CN={0}", "flow.export_error"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("remark_first", [False, True])
+def test_a_remark_never_takes_the_place_of_a_fault_of_the_same_id(
+    site: Site, provider: str, number: int, text: str, opens: str, remark_first: bool
+) -> None:
+    site.ad("kim", userPrincipalName="kim@contoso.com")
+    text = text.replace("DN: CN={0}", dn("kim").strip())
+    heard(site)
+    for level in ("Information", "Error") if remark_first else ("Error", "Information"):
+        site.log(provider, number, text, level=level)
+    site.pipeline.tick(site.now_ms + 8 * MINUTE_MS)
+    assert site.open(opens) is not None
 
 
 def heard(site: Site) -> None:

@@ -1,0 +1,104 @@
+"""Whom a topic of Windows events may speak for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from deploy.lab import events as lab
+from deploy.lab.password_events import ping
+from deploy.lab.registration_events import joined
+from producers.eventlog.consumer import Place, Shipped
+from producers.eventlog.source import EventLogSource
+from producers.eventlog.speakers import PART
+from producers.metrics import UNKNOWN_SERVER
+from streams.contracts.checkpoint import Checkpoint
+from streams.runtime.settings import EventLogSettings, KafkaConnection
+from tests.unit.producers.eventlog.test_source import FakeReader
+
+TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
+NOW_MS = 1_795_426_267_000
+HOUR_MS = 3_600_000
+
+
+class Topic:
+    """A source over records that are handed to it, an hour after each other where it is said."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.reader, self.now_ms = FakeReader(), NOW_MS
+        table = {"name": "servers", "tenant": TENANT, "format": "winlogbeat", "topics": ["t"], **settings}
+        self.source = EventLogSource(
+            EventLogSettings(**table), KafkaConnection(), self.reader, clock=lambda: self.now_ms,  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.source.restore([])
+
+    def read(self, *documents: dict[str, Any]) -> Any:
+        records = [Shipped(Place("t", 0), number, orjson.dumps(each)) for number, each in enumerate(documents)]
+        self.reader.polls.append(records)
+        return self.source.read()
+
+
+def heartbeat(server: str) -> dict[str, Any]:
+    return lab.winlogbeat_document(
+        server=server, provider=lab.DIRECTORY_SYNCHRONIZATION, event_id=654, message=ping("corp.contoso.local"),
+        record_id=1, at_ms=NOW_MS,
+    )  # fmt: skip
+
+
+def flood(count: int, name: str = "EVIL") -> list[dict[str, Any]]:
+    return [heartbeat(f"{name}{number}.corp.contoso.local") for number in range(count)]
+
+
+def servers(batch: Any) -> set[str]:
+    return {event.server for event in batch.events}
+
+
+def test_a_topic_speaks_for_the_servers_of_its_table_alone() -> None:
+    topic = Topic(servers=["AADC01.corp.contoso.local", "aadc02"])
+    before = UNKNOWN_SERVER.labels("eventlog/servers")._value.get()
+    batch = topic.read(heartbeat("AADC01.corp.contoso.local"), *flood(1), heartbeat("AADC02.elsewhere"), *flood(1))
+    assert servers(batch) == {"aadc01", "aadc02"}
+    [refused] = batch.rejected
+    assert refused.reason == "unknown_server" and "evil0" in refused.error
+    assert UNKNOWN_SERVER.labels("eventlog/servers")._value.get() - before == 2
+    assert [part.part for part in batch.checkpoints] == ["t/0"], "there is nothing to learn"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_clients_are_thousands_and_no_servers_of_ours(named: bool) -> None:
+    topic = Topic(servers=["AADC01"] if named else [])
+    batch = topic.read(*(joined(server=f"PC{number}.x", record_id=1, at_ms=NOW_MS) for number in range(300)))
+    assert len(servers(batch)) == 300 and not batch.rejected
+
+
+def test_a_flood_of_invented_servers_is_a_few_servers_and_a_few_dead_letters() -> None:
+    topic = Topic()
+    first = topic.read(heartbeat("AADC01.x"), *flood(2_000))
+    assert len(servers(first)) == 50 and "aadc01" in servers(first)
+    assert len(first.rejected) == 20
+    again = topic.read(heartbeat("AADC01.x"), *flood(2_000, "WORSE"))
+    assert servers(again) == {"aadc01"} and not again.rejected, "an alert of ours stands already"
+
+
+def test_new_servers_are_learned_hour_by_hour_and_remembered_over_a_restart() -> None:
+    topic = Topic()
+    topic.read(*flood(50))
+    topic.now_ms += HOUR_MS
+    batch = topic.read(heartbeat("AADC09.x"))
+    assert servers(batch) == {"aadc09"}
+    saved = {part.part: part for part in batch.checkpoints}
+    assert len(saved[PART].position["servers"]) == 51
+    assert PART not in {part.part for part in topic.read(heartbeat("AADC09.x")).checkpoints}, "no news"
+    other = Topic()
+    other.source.restore(list(saved.values()))
+    assert other.reader.positions == {Place("t", 0): 1}
+    assert len(servers(other.read(*flood(2_000)))) >= 50, "what was known stays known"
+
+
+@pytest.mark.parametrize("position", [{}, {"servers": None}, {"servers": {"a": "b", 3: 4}}, {"servers": {"a": 2**70}}])
+def test_a_poisoned_memory_is_none(position: dict[str, Any]) -> None:
+    topic = Topic()
+    topic.source.restore([Checkpoint(source="eventlog/servers", seq=1, ts_ms=1, position=position, part=PART)])
+    assert servers(topic.read(heartbeat("AADC01.x"))) == {"aadc01"}
