@@ -14,6 +14,7 @@ from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.topics import CHECKPOINTS
 from streams.runtime.kafka import client_options, require_reachable
+from streams.runtime.kafka_ping import built
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
 
@@ -47,8 +48,8 @@ class CheckpointLog:
             "fetch_max_wait_ms": _HOLD_MS,
             "bootstrap_timeout_ms": int(_SILENCE_S * 1000),
         }
+        self._consumer: Any = built(kafka, KafkaError, lambda: KafkaConsumer(**options))
         try:
-            self._consumer: Any = KafkaConsumer(**options)
             self._consumer.assign([self._partition])
             self._consumer.seek_to_beginning(self._partition)
         except KafkaError as error:

@@ -36,7 +36,7 @@ from streams.contracts.topics import (
 )
 from streams.runtime.clock import now_ms
 from streams.runtime.kafka import client_options, producer_options, require_reachable
-from streams.runtime.kafka_ping import cause
+from streams.runtime.kafka_ping import built
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
 
@@ -275,11 +275,7 @@ class KafkaPublisher:
             options |= {"max_block_ms": limit_ms, "delivery_timeout_ms": limit_ms, "bootstrap_timeout_ms": limit_ms}
             options |= {"request_timeout_ms": limit_ms - 1000, "allow_auto_create_topics": False}
             options |= {"metadata_max_age_ms": _LAYOUT_MS}
-            try:
-                self._producer = KafkaProducer(**options)
-            except KafkaError as error:
-                where = ", ".join(self._kafka.bootstrap_servers)
-                raise RetriableError(f"Kafka at {where}: {cause(self._kafka, error)}") from error
+            self._producer = built(self._kafka, KafkaError, lambda: KafkaProducer(**options))
         return self._producer
 
     def _given_up(self, error: BaseException, hint: str = "") -> RetriableError | FatalError:

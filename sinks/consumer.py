@@ -20,6 +20,7 @@ from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.identity import partition_of
 from streams.contracts.topics import Topic
 from streams.runtime.kafka import client_options
+from streams.runtime.kafka_ping import built
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
 
@@ -114,18 +115,18 @@ class TopicReader:
 
     def _connect(self) -> None:
         if self._consumer is None:
-            self._consumer = KafkaConsumer(
-                **client_options(self._kafka, "synchealth-sink"),
-                group_id=self._group,
-                auto_offset_reset="earliest",
-                enable_auto_commit=False,
-                allow_auto_create_topics=False,
-                fetch_max_wait_ms=250,
-                max_partition_fetch_bytes=8 * 1024 * 1024,
-                reconnect_backoff_max_ms=2000,
-                bootstrap_timeout_ms=10_000,
-                session_timeout_ms=10_000,
-            )
+            options = client_options(self._kafka, "synchealth-sink") | {
+                "group_id": self._group,
+                "auto_offset_reset": "earliest",
+                "enable_auto_commit": False,
+                "allow_auto_create_topics": False,
+                "fetch_max_wait_ms": 250,
+                "max_partition_fetch_bytes": 8 * 1024 * 1024,
+                "reconnect_backoff_max_ms": 2000,
+                "bootstrap_timeout_ms": 10_000,
+                "session_timeout_ms": 10_000,
+            }
+            self._consumer = built(self._kafka, KafkaError, lambda: KafkaConsumer(**options))
             if self._group is not None:
                 self._consumer.subscribe(self._topics)
         now = time.monotonic()

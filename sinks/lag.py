@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 from streams.contracts.errors import RetriableError
 from streams.contracts.topics import Topic
 from streams.runtime.kafka import client_options, require_reachable
+from streams.runtime.kafka_ping import built
 from streams.runtime.settings import KafkaConnection
 
 _WITHIN_S = 10.0
@@ -39,16 +40,16 @@ def group_lag(kafka: KafkaConnection, group: str, topics: Sequence[Topic]) -> La
     require_reachable(kafka)
     consumer: Any = None
     try:
-        consumer = KafkaConsumer(
-            **client_options(kafka, "synchealth-lag"),
-            group_id=group,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-            fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=_GLANCE_BYTES,
-            bootstrap_timeout_ms=5_000,
-        )
+        options = client_options(kafka, "synchealth-lag") | {
+            "group_id": group,
+            "auto_offset_reset": "earliest",
+            "enable_auto_commit": False,
+            "allow_auto_create_topics": False,
+            "fetch_max_wait_ms": 100,
+            "max_partition_fetch_bytes": _GLANCE_BYTES,
+            "bootstrap_timeout_ms": 5_000,
+        }
+        consumer = built(kafka, KafkaError, lambda: KafkaConsumer(**options))
         partitions = [
             TopicPartition(topic.name, number)
             for topic in topics

@@ -55,10 +55,10 @@ def writeback_start(event_id: int, tracking_id: str, user_principal_name: str) -
 
 
 def writeback_success(
-    event_id: int, tracking_id: str, user: Named, *, unblock: bool = True, admin: str = _ADMIN, forced: bool = False
+    event_id: int, tracking_id: str, user: Named, *, unblock: bool = True, admin: str | None = None, forced: bool = False
 ) -> str:
     """The text of a 31002, 31007 or 31010. admin, forced: of an administrator's reset."""
-    by = f"AdminUpn: {admin}, " if event_id == 31010 else ""
+    by = f"AdminUpn: {admin or _ADMIN}, " if event_id == 31010 else ""
     more = {31002: f", unblockUser: {unblock}", 31010: f", ForcePasswordChange: {forced}"}.get(event_id, "")
     return (
         f"TrackingId: {tracking_id}, {_SUCCESSES[event_id]}, Details: {user.anchors}, "

@@ -22,11 +22,14 @@ from kafka.errors import (
 
 from streams.contracts.errors import FatalError, RetriableError
 from streams.runtime.kafka import client_options, require_reachable
+from streams.runtime.kafka_ping import built
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaConnection
 
 _REFUSED = (AuthorizationError, SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
 _PARTITIONS_EVERY_S = 30.0
+# Of strangers: what is packed into so many bytes is unpacked all at once, by the client.
+_MOST_FETCHED = 1024 * 1024
 
 log = get_logger(__name__)
 
@@ -139,17 +142,19 @@ class ShippedReader:
     def _connect(self) -> None:
         if self._consumer is None:
             require_reachable(self._kafka)
-            self._consumer = KafkaConsumer(
-                **client_options(self._kafka, self._client_id),
-                group_id=None,
-                auto_offset_reset="none",  # it would skip without a word
-                enable_auto_commit=False,
-                allow_auto_create_topics=False,
-                fetch_max_wait_ms=250,
-                request_timeout_ms=60_000,  # what Event Hubs ask for
-                reconnect_backoff_max_ms=2000,
-                bootstrap_timeout_ms=10_000,
-            )
+            options = client_options(self._kafka, self._client_id) | {
+                "group_id": None,
+                "auto_offset_reset": "none",  # it would skip without a word
+                "enable_auto_commit": False,
+                "allow_auto_create_topics": False,
+                "fetch_max_wait_ms": 250,
+                "fetch_max_bytes": _MOST_FETCHED,
+                "max_partition_fetch_bytes": _MOST_FETCHED,
+                "request_timeout_ms": 60_000,  # what Event Hubs ask for
+                "reconnect_backoff_max_ms": 2000,
+                "bootstrap_timeout_ms": 10_000,
+            }
+            self._consumer = built(self._kafka, KafkaError, lambda: KafkaConsumer(**options))
         if not self._assigned or time.monotonic() - self._looked_at > _PARTITIONS_EVERY_S:
             self._looked_at = time.monotonic()
             self._assign()

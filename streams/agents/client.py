@@ -6,14 +6,17 @@ because Faust sends every table write as a record of its own (measured: DECISION
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import UnknownError
+from aiokafka.errors import KafkaError, UnknownError
 
+from streams.contracts.errors import RetriableError
 from streams.runtime.kafka import ssl_context
+from streams.runtime.kafka_ping import cause
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
 
@@ -47,13 +50,16 @@ async def start_producer(kafka: KafkaSettings, *, delivery_timeout_s: float) -> 
 
     `delivery_timeout_s`: how long a record may stay unacknowledged before sending it fails.
     Tansu refuses the request for a producer id ("UnknownError"); there a retry may write twice, which
-    every reader of ours bears.
+    every reader of ours bears. Raises RetriableError, which names the cause, where Kafka refuses us.
     """
     try:
         return await _started(_producer(kafka, delivery_timeout_s, idempotent=True))
     except UnknownError:
         log.warning("producer_not_idempotent", why="the broker refused a producer id")
         return await _started(_producer(kafka, delivery_timeout_s, idempotent=False))
+    except KafkaError as error:
+        why = await asyncio.to_thread(cause, kafka, error)
+        raise RetriableError(f"Kafka at {', '.join(kafka.bootstrap_servers)}: {why}") from error
 
 
 def _producer(kafka: KafkaSettings, delivery_timeout_s: float, *, idempotent: bool) -> AIOKafkaProducer:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from streams.contracts.errors import RetriableError
 from streams.runtime.kafka import ssl_context
@@ -14,6 +17,8 @@ from streams.runtime.settings import KafkaConnection
 # ApiVersions, version 0 (Kafka protocol guide, "Api Keys": 18): answered on every listener, before SASL too.
 _REQUEST = struct.pack(">hhih", 18, 0, 1, -1)
 _LONGEST_ANSWER = 1 << 20
+
+T = TypeVar("T")
 
 
 class KafkaUnreachableError(RetriableError):
@@ -32,6 +37,22 @@ def require_answer(kafka: KafkaConnection, within_s: float = 2.5) -> None:
         return
     tried = "; ".join(f"{server}: {failure}" for server, failure in zip(servers, failures, strict=True))
     raise KafkaUnreachableError(f"no Kafka answers ({tried}): check [kafka] bootstrap_servers and security_protocol")
+
+
+def built(kafka: KafkaConnection, refused: type[Exception], build: Callable[[], T]) -> T:
+    """The client that `build` makes, and no socket of one that it could not make.
+
+    refused: what the library raises. Raises RetriableError with the cause: a wrong password, an authority that is not
+    trusted and a wrong protocol are one and the same "unable to bootstrap" to the libraries.
+    """
+    try:
+        return build()
+    except refused as error:
+        where = ", ".join(kafka.bootstrap_servers)
+        why = cause(kafka, error)
+        failure = RetriableError(f"Kafka at {where}: {why}")
+    gc.collect()  # each refused connection of kafka-python 3.0.12 leaves an open socket in a reference cycle
+    raise failure
 
 
 def cause(kafka: KafkaConnection, error: BaseException) -> str:
