@@ -55,7 +55,7 @@ def writeback_start(event_id: int, tracking_id: str, user_principal_name: str) -
 
 
 def writeback_success(
-    event_id: int, tracking_id: str, user: Named, *, unblock: bool = True, admin: str | None = None, forced: bool = False
+    event_id: int, tracking_id: str, user: Named, *, unblock: bool = True, admin: str = "", forced: bool = False
 ) -> str:
     """The text of a 31002, 31007 or 31010. admin, forced: of an administrator's reset."""
     by = f"AdminUpn: {admin or _ADMIN}, " if event_id == 31010 else ""

@@ -34,6 +34,10 @@ CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 120.0  # Active Directory ends a query after 120 s (MaxQueryDuration)
 GREETING_S = 60.0  # for StartTLS and bind together
 LARGEST_GREETING = 64 * 1024
+# What one search may make us wait in all, and bring: a page is ready within MaxQueryDuration, a thousand objects long.
+SEARCH_WAIT_S = 900.0
+LARGEST_SEARCH = 1 << 30
+LARGEST_GLANCE = 4 * 1024 * 1024  # of what is there already; the rest is there at the next look
 _CHUNK = 64 * 1024
 _CLOSED = ConnectionResetError("closed by the server")
 _NOTICE = "the server ended the session"
@@ -100,6 +104,7 @@ class DirectoryConnection:
         self.server = server
         self._connection = connection
         self._reader = wire.MessageReader(self._receive)
+        self._timeout_s, self._waited_s, self._received = ANSWER_TIMEOUT_S, 0.0, 0
 
     def search(
         self,
@@ -128,6 +133,7 @@ class DirectoryConnection:
         built = build_controls_list([(control.identifier, control.critical, control.value) for control in controls])
         if built is not None:
             message["controls"] = built
+        self._timeout_s, self._waited_s, self._received = timeout_s, 0.0, 0
         try:
             self._socket.settimeout(timeout_s)
             self._socket.sendall(encode(message))
@@ -170,6 +176,8 @@ class DirectoryConnection:
             opened.settimeout(0)
             while part := opened.recv(_CHUNK):
                 parts.append(part)
+                if len(parts) * _CHUNK >= LARGEST_GLANCE:
+                    return self._reader.feed(b"".join(parts))
         except (BlockingIOError, ssl.SSLWantReadError):
             return self._reader.feed(b"".join(parts))
         except OSError as error:
@@ -197,12 +205,21 @@ class DirectoryConnection:
         return found  # type: ignore[no-any-return]
 
     def _receive(self, size: int) -> bytes:
+        """The next bytes. A server that sends a byte now and then is as lost as one that sends none."""
+        begun = time.monotonic()
         try:
+            self._socket.settimeout(min(self._timeout_s, max(SEARCH_WAIT_S - self._waited_s, 0.01)))
             part = self._socket.recv(size)
         except OSError as error:
             raise self._lost(error) from error
         if not part:
             raise self._lost(_CLOSED)
+        self._waited_s += time.monotonic() - begun
+        self._received += len(part)
+        if self._waited_s > SEARCH_WAIT_S:
+            raise self._lost(TimeoutError())
+        if self._received > LARGEST_SEARCH:
+            raise self._lost(ConnectionError(f"one search brought more than {LARGEST_SEARCH} bytes"))
         return part
 
     def _lost(self, error: OSError) -> RetriableError:

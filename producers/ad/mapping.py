@@ -24,6 +24,7 @@ from streams.contracts.identity import guid_of_bytes, sid_of_bytes
 _Reader: TypeAlias = Callable[[list[bytes]], Any]
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MOST_REFUSED = 20  # dead letters of one entry
 _CONTAINERS = {"organizationalunit", "container", "builtindomain", "domaindns"}
 
 
@@ -53,7 +54,7 @@ class Change:
 def read_change(entry: Entry) -> Change:
     """What a DirSync entry, or one of a plain search, says about its object.
 
-    An attribute that cannot be read is left out, and noted in `refused`: it costs itself and not its object.
+    A value that cannot be read is left out, and noted in `refused`: it costs itself and not its attribute or object.
     Raises InvalidRecordError: "object_guid" (none, or malformed), "value" (the name is no text).
     """
     name = read_name(entry.dn)
@@ -79,11 +80,30 @@ def read_change(entry: Entry) -> Change:
         try:
             attributes[attribute] = reader(values)
         except (ValueError, InvalidRecordError) as error:
-            refusal = InvalidRecordError("value", f"{attribute} of {name.dn!r}: {error}")
-            change.refused.append((refusal, Entry(entry.dn, {spelled: values})))
+            if reader is _texts:
+                attributes[attribute] = _readable(change, entry.dn, spelled, values)
+            else:
+                _refuse(change, entry.dn, spelled, values, error)
     _classify(change)
     attributes["distinguishedName"] = name.dn
     return change
+
+
+def _readable(change: Change, dn: str, spelled: str, values: list[bytes]) -> list[str]:
+    """Of a list with values that are no text the others; each of those is noted by itself."""
+    found = []
+    for value in values:
+        try:
+            found.append(value.decode())
+        except ValueError as error:
+            _refuse(change, dn, spelled, [value], error)
+    return found
+
+
+def _refuse(change: Change, dn: str, spelled: str, values: list[bytes], error: Exception) -> None:
+    if len(change.refused) < _MOST_REFUSED:
+        refusal = InvalidRecordError("value", f"{spelled} of {change.dn!r}: {error}")
+        change.refused.append((refusal, Entry(dn, {spelled: values})))
 
 
 def kind_of(object_classes: Collection[str]) -> ObjectKind:

@@ -58,7 +58,7 @@ class MessageReader:
 
     def __init__(self, receive: Callable[[int], bytes]) -> None:
         self._receive = receive
-        self._buffer = b""
+        self._buffer = bytearray()
         self._at = 0
 
     def next(self) -> Message:
@@ -72,12 +72,10 @@ class MessageReader:
         first = self._buffer[self._at + 1]
         if first & 0x80:
             self._need(2 + (first & 0x7F))
-        length, start = length_at(self._buffer, self._at + 1)
-        if length > _LARGEST_MESSAGE:
-            raise GarbledResponseError(f"an LDAP message of {length} bytes is not believable")
+        length, start = self._length()
         self._need(start - self._at + length)
-        _, start = length_at(self._buffer, self._at + 1)  # _need moved the buffer
-        body = self._buffer[start : start + length]
+        _, start = self._length()  # _need moved the buffer
+        body = bytes(memoryview(self._buffer)[start : start + length])
         self._at = start + length
         try:
             return _message(body)
@@ -86,7 +84,8 @@ class MessageReader:
 
     def feed(self, data: bytes) -> list[Message]:
         """Take `data` that was received elsewhere; the messages that are complete with it."""
-        self._buffer, self._at = self._buffer[self._at :] + data, 0
+        self._let_go()
+        self._buffer += data
         found = []
         while self._has_message():
             found.append(self.next())
@@ -99,24 +98,33 @@ class MessageReader:
         first = self._buffer[self._at + 1]
         if first & 0x80 and have < 2 + (first & 0x7F):
             return False
-        length, start = length_at(self._buffer, self._at + 1)
+        length, start = self._length()
         return have >= start - self._at + length
+
+    def _length(self) -> tuple[int, int]:
+        """How long the message is by its own word, and where its content begins."""
+        length, start = length_at(self._buffer, self._at + 1)
+        if length > _LARGEST_MESSAGE:
+            raise GarbledResponseError(f"an LDAP message of {length} bytes is not believable")
+        return length, start
 
     def _need(self, count: int) -> None:
         if len(self._buffer) - self._at >= count:
             return
-        parts = [self._buffer[self._at :]]
-        have = len(parts[0])
-        while have < count:
+        self._let_go()
+        while len(self._buffer) < count:
             part = self._receive(_CHUNK)
             if not part:
                 raise RetriableError("the server closed the connection")
-            parts.append(part)
-            have += len(part)
-        self._buffer, self._at = b"".join(parts), 0
+            self._buffer += part
+
+    def _let_go(self) -> None:
+        """Drop what was read. What is kept grows in place: a message in single bytes is not copied with each."""
+        del self._buffer[: self._at]
+        self._at = 0
 
 
-def length_at(data: bytes, at: int) -> tuple[int, int]:
+def length_at(data: bytes | bytearray, at: int) -> tuple[int, int]:
     """The BER length that stands at `at`, and where the content starts."""
     first = data[at]
     if first < 0x80:

@@ -38,6 +38,7 @@ _PHASE_OF_ID = {
     305: "auth",
 }
 _LONGEST_ERROR = 300
+_LONGEST_BEGIN = 1_000
 # What the service said when it said nothing.
 _NOTHING = frozenset({"", "empty", "undefined", "null", "none"})
 _ANSWERS = ("ServerErrorMessage", "ServerResponse", "ServerMessage")
@@ -47,7 +48,7 @@ _DRS_INSTANCE = re.compile(r"^(?:[ \t]{0,5}|.{0,40}: )d(?:rs|sr)Instance:[ \t]{0
 _EXIT_CODE = re.compile(r"\bexit code[^\n]{0,80}?(0x[0-9a-f]{8})\b", re.IGNORECASE)
 _EXIT_WORDS = re.compile(r"^[ \t]{0,5}exit code[ \t]{0,5}:[ \t]{0,5}([^\n]{1,300})", re.IGNORECASE | re.MULTILINE)
 # In any language the exit code is the first value of the sentence, and no other stands in its first two lines.
-_FIRST_LINES = re.compile(r"\A[^\n]*\n?[^\n]*?: ?(0x[0-9a-f]{8})\b", re.IGNORECASE)
+_FIRST_CODE = re.compile(r": ?(0x[0-9a-f]{8})\b", re.IGNORECASE)
 _CODE_OF_WORDS = {row.words.lower(): row.code for row in TABLE.rows if row.words}
 _CODE = re.compile(r"(?:0x[0-9a-f]{1,8}|-?[0-9]{1,10})", re.IGNORECASE)
 # The answer is on the line of its label or begins on the next one, and ends before the next label of 304 or 305.
@@ -93,8 +94,9 @@ def _code(event: WindowsEvent, token_log: str) -> str | None:
     token_log: where a sign-in failed, what may hold the token library's own code.
     """
     named, sentence = event.data.get("ExitCode") or event.data.get("Error"), event.message or event.text
+    begin = "\n".join(sentence[:_LONGEST_BEGIN].split("\n", 2)[:2])
     words = named or first(_EXIT_WORDS, sentence) or ""
-    said = (named, first(_EXIT_CODE, sentence), first(_FIRST_LINES, sentence), first(_ADAL_CODE, token_log))
+    said = (named, first(_EXIT_CODE, sentence), first(_FIRST_CODE, begin), first(_ADAL_CODE, token_log))
     numbers = (*map(_number, said), _CODE_OF_WORDS.get(words.strip().rstrip(".").lower()))
     code = next(filter(None, numbers), None)
     return f"0x{code:08x}" if code is not None else None

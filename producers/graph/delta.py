@@ -22,7 +22,7 @@ from producers import metrics
 from producers.graph.client import GraphClient, GraphError
 from producers.graph.collections import Collection
 from producers.graph.errors_seen import ErrorsSeen
-from producers.graph.mapping import facts_of_item, is_removed, names_of, object_id
+from producers.graph.mapping import facts_of_item, is_removed, names_of, object_id, readable
 from producers.graph.page import UnreadableItem
 from producers.graph.task import Step
 from producers.graph.trail import Trail
@@ -220,7 +220,8 @@ class DeltaTask:
 
     def read_facts(self, item: dict[str, Any], ts_ms: int) -> list[Fact]:
         """Facts of an object that was read by itself, its links included, because delta did not tell of it."""
-        facts = list(facts_of_item(item, self.collection, Operation.READ, self._sequence, ts_ms, full=True))
+        kept, _, whole = readable(item, self.collection)
+        facts = list(facts_of_item(kept, self.collection, Operation.READ, self._sequence, ts_ms, full=whole))
         self.known.add(object_id(item))
         return self._not_selected(facts)
 
@@ -325,7 +326,7 @@ class DeltaTask:
                 with refusing("the item"):
                     step.facts += self._facts(item, ts_ms)
             except InvalidRecordError as error:
-                step.rejected.append(dead_letter(item, error, ts_ms))
+                self._salvage(item, error, ts_ms, step)
         following, done = page.get("@odata.nextLink"), page.get("@odata.deltaLink")
         if following:
             self._link = following
@@ -336,7 +337,21 @@ class DeltaTask:
             self._phase, self.unverified = "delta", True
             log.info("full round done", source=self._source, collection=self.name, objects=len(self.known))
 
-    def _facts(self, item: Any, ts_ms: int) -> list[Fact]:
+    def _salvage(self, item: Any, error: InvalidRecordError, ts_ms: int, step: Step) -> None:
+        """One value costs itself: what can be read of the item counts, the rest are dead letters of their own."""
+        try:
+            with refusing("the item"):
+                kept, refused, whole = readable(item, self.collection)
+                if not refused:
+                    raise error
+                step.facts += self._facts(kept, ts_ms, whole=whole)
+        except InvalidRecordError as whole_error:
+            step.rejected.append(dead_letter(item, whole_error, ts_ms))
+        else:
+            step.rejected += [dead_letter(part, why, ts_ms) for why, part in refused]
+
+    def _facts(self, item: Any, ts_ms: int, *, whole: bool = True) -> list[Fact]:
+        """whole: nothing of it was left out; what lacks in another one is not known to be unset."""
         name = object_id(item)
         if self.told_since is not None:
             self.told_since.add(name)
@@ -349,7 +364,7 @@ class DeltaTask:
             self.doubtful.add(name)
         self._last_item = name
         op = (Operation.READ if in_full_round else Operation.CREATED) if first else Operation.UPDATED
-        full = first and in_full_round
+        full = first and in_full_round and whole
         facts = list(facts_of_item(item, self.collection, op, self._sequence, ts_ms, full=full))
         self.known.add(name)
         return self._not_selected(facts) if full else facts

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from producers.graph.collections import (
     ADDRESS_PARTS,
@@ -29,6 +29,7 @@ from streams.runtime.clock import Sequence
 
 # A fact of a big group stays far below the size of a record; more members follow in further facts.
 LINKS_PER_FACT = 1000
+_MOST_REFUSED = 20  # dead letters of one item
 _ERROR_DETAIL = 2000
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -92,6 +93,69 @@ def facts_of_item(
             kind=collection.kind,
             links={link: part},
         )
+
+
+Refusals: TypeAlias = list[tuple[InvalidRecordError, dict[str, Any]]]
+
+
+def readable(item: Any, collection: Collection) -> tuple[Any, Refusals, bool]:
+    """The item without the values that cannot be read, what was wrong with the first of these, and whether the rest
+    says all that the item said of its properties.
+
+    One value costs itself: of a list, of members too, the others stand; of a property of one value, it is not named.
+    """
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+        return item, [], True
+    kept, refused, whole = dict(item), Refusals(), True
+
+    def refuse(error: InvalidRecordError, name: str, value: Any) -> None:
+        if len(refused) < _MOST_REFUSED:
+            refused.append((error, {"id": item["id"], name: value}))
+
+    for name in collection.properties:
+        value = item.get(name)
+        try:
+            _check(name, value)
+            continue
+        except InvalidRecordError as error:
+            fault = error
+        kind = str if name in TEXT_LISTS else dict if name in OBJECT_LISTS else None
+        entries = value if kind is not None and isinstance(value, list) else []
+        good = [entry for entry in entries if isinstance(entry, kind or object)]
+        try:
+            if len(good) == len(entries):
+                raise fault
+            _check(name, good)
+        except InvalidRecordError as error:
+            refuse(error, name, value)
+            del kept[name]
+            whole = False
+            continue
+        kept[name] = good
+        for entry in entries:
+            if not isinstance(entry, kind or object):
+                refuse(InvalidRecordError("wrong_type", f"{name} holds a {type(entry).__name__}"), name, [entry])
+    for name in (f"{link}@delta" for link in collection.links):
+        entries = item.get(name)
+        if isinstance(entries, list):
+            kept[name] = [entry for entry in entries if _names_an_object(entry)]
+            for entry in entries:
+                if not _names_an_object(entry):
+                    refuse(InvalidRecordError("no_id", f"{name} holds an entry without a GUID under id"), name, [entry])
+    return kept, refused, whole
+
+
+def _check(name: str, value: Any) -> None:
+    read, parts = _value(name, value), _PARTS.get(name)
+    if parts is not None:
+        parts(read)
+    elif name in CARRIED_SHORT:
+        _carried(read)
+
+
+def _names_an_object(entry: Any) -> bool:
+    found = entry.get("id") if isinstance(entry, dict) else None
+    return isinstance(found, str) and _GUID.fullmatch(found) is not None
 
 
 def attributes_of(item: Mapping[str, Any], collection: Collection, *, full: bool) -> dict[str, Any]:

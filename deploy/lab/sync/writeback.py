@@ -207,7 +207,7 @@ class PasswordWriteback:
         else:
             self._target.set_password(user, chosen)
         success = EVENTS[operation][1]
-        text = writeback_success(success, tracking, _named(user), admin=admin)
+        text = writeback_success(success, tracking, _named(user), admin=admin or "")
         self._log.write(PASSWORD_RESET, success, text)
 
     def _start(self, user: WritebackUser, operation: Operation, tracking: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -166,3 +167,62 @@ def test_an_answer_that_drips_before_tls(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with server(answer) as address, pytest.raises(RetriableError, match="tim"):
         open_connection(address, FOREST)
+
+
+@contextmanager
+def bound(answer: Callable[[socket.socket, threading.Event], None]) -> Iterator[DirectoryConnection]:
+    ours, theirs = socket.socketpair()
+    over = threading.Event()
+
+    def serve() -> None:
+        with suppress(OSError):  # the other end hangs up in the middle
+            answer(theirs, over)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        held = SimpleNamespace(socket=ours, unbind=ours.close)
+        yield DirectoryConnection(ServerAddress("ldap://x", "x", 389, False), held)
+    finally:
+        over.set()
+        thread.join()
+        theirs.close()
+
+
+def test_an_answer_that_drips_after_the_bind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, and the message never."""
+    monkeypatch.setattr(connections, "SEARCH_WAIT_S", 0.3)
+
+    def drip(theirs: socket.socket, over: threading.Event) -> None:
+        theirs.sendall(b"\x30\x83\x00\xff\xff")
+        while not over.wait(0.02):
+            theirs.sendall(b"x")
+
+    with bound(drip) as connection:
+        with pytest.raises(RetriableError, match="no answer in time"):
+            connection.read("DC=x")
+        assert not connection.is_open
+
+
+def test_an_answer_of_any_length_after_the_bind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LARGEST_SEARCH", 1_000_000)
+    entry = b"\x30\x09\x02\x01\x7f\x64\x04\x04\x00\x30\x00"  # of a search that was given up
+
+    def flood(theirs: socket.socket, over: threading.Event) -> None:
+        while not over.is_set():
+            theirs.sendall(entry * 1_000)
+
+    with bound(flood) as connection, pytest.raises(RetriableError, match="brought more than 1000000 bytes"):
+        connection.read("DC=x")
+
+
+def test_what_is_there_already_is_taken_in_bounded_bites(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LARGEST_GLANCE", 1)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connection = DirectoryConnection(ServerAddress("ldap://x", "x", 389, False), SimpleNamespace(socket=ours))
+        theirs.sendall(b"\x30\x09\x02\x01\x7f\x64\x04\x04\x00\x30\x00")
+        assert len(connection.available()) == 1
+        theirs.sendall(b"\x30\x84\x7f\xff\xff\xff")
+        with pytest.raises(RetriableError, match="not believable"):
+            connection.available()

@@ -152,6 +152,19 @@ def test_an_attribute_that_cannot_be_read_costs_itself_and_is_named(name: str, r
     assert change.attributes["displayName"] == "Ada" and len(change.links["member"].added) == 3
 
 
+def test_one_value_of_a_list_costs_itself_and_not_the_list() -> None:
+    values = [f"smtp:a{number}@x".encode() for number in range(1_500)]
+    change = read_change(entry(proxyAddresses=[*values[:700], b"smtp:\xff@x", *values[700:]], displayName=[b"Ada"]))
+    [(error, part)] = change.refused
+    assert error.reason == "value" and part.attributes == {"proxyAddresses": [b"smtp:\xff@x"]}
+    assert change.attributes["proxyAddresses"] == [value.decode() for value in values]
+
+
+def test_many_unreadable_values_are_a_few_dead_letters() -> None:
+    change = read_change(entry(proxyAddresses=[b"\xff"] * 1_500))
+    assert change.attributes["proxyAddresses"] == [] and len(change.refused) == 20
+
+
 def test_a_name_that_is_not_utf_8_is_invalid() -> None:
     with pytest.raises(InvalidRecordError, match="UTF-8"):
         read_change(entry(b"CN=\xff".decode("utf-8", "surrogateescape")))
