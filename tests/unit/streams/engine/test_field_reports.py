@@ -327,3 +327,91 @@ def test_a_refusal_by_a_name_that_nobody_explains_says_what_to_do(site: Site) ->
     found = site.open("flow.export_error")
     assert found is not None and found.evidence["error_name"] == "BrandNewError"
     assert "evidence.said" in found.evidence["advice"] and "BrandNewError" in found.evidence["said"]
+
+
+DRS = "Microsoft.Online.PasswordSynchronization.DirectoryReplicationServices"
+CONNECT_1722 = (  # Microsoft, "RPC errors affecting Microsoft Entra Connect", example 1
+    "Password hash synchronization failed for domain: {domain}, domain controller hostname: <not available>, domain "
+    "controller IP address: <not available>.\r\nDetails: \r\n"
+    "Microsoft.Online.PasswordSynchronization.SynchronizationManagerException: Unable to open connection to domain: "
+    "{domain}. Error: There was an error establishing a connection to the directory replication service. Domain "
+    f"controller hostname: dc1.x, domain controller IP address: 192.0.2.7 ---> {DRS}.DrsCommunicationException: RPC "
+    "Error 1722 : The RPC server is unavailable. Error creating the RPC binding handle"
+)
+NO_OBJECT_8333 = (  # example 2
+    "Password hash synchronization failed for domain: {domain}, domain controller hostname: dc1.x, domain controller "
+    "IP address: 192.0.2.7.\r\nDetails: \r\nMicrosoft.Online.PasswordSynchronization.SynchronizationManagerException: "
+    f"Recovery task failed. ---> {DRS}.DrsException: RPC Error 8333 : Directory object not found. There was an error "
+    "calling _IDL_DRSGetNCChanges."
+)
+OLD_611 = (  # before 1.x; Microsoft, "Troubleshoot password hash synchronization"
+    "Password synchronization failed for domain: {domain}. Details: \r\n"
+    "Microsoft.Online.PasswordSynchronization.SynchronizationManagerException: Unable to open connection to domain: "
+    "{domain}."
+)
+
+
+@pytest.mark.parametrize(("text", "code"), [(CONNECT_1722, "1722"), (NO_OBJECT_8333, "8333"), (OLD_611, None)])
+@pytest.mark.parametrize("others", [True, False])
+def test_a_domain_whose_hashes_cannot_be_read(site: Site, text: str, code: str | None, others: bool) -> None:
+    """For hours and every two minutes, while another forest of the same server is well, or is not there at all."""
+    for number in range(60):
+        site.now_ms += MINUTE_MS
+        site.log(DIRSYNC, 611, text.format(domain="corp.contoso.local"))
+        if others and number % 15 == 0:
+            site.log(DIRSYNC, 654, PING.format(forest="FABRIKAM.LOCAL"), level="Information")
+    found = site.open("engine.password_hash_sync_stopped")
+    assert found is not None and "corp.contoso.local" in str(found.evidence)
+    assert code is None or code in str(found.evidence)
+    for _ in range(2):
+        site.log(DIRSYNC, 654, PING.format(forest="CORP.CONTOSO.LOCAL"), level="Information")
+        site.now_ms += 30 * MINUTE_MS
+    assert site.open("engine.password_hash_sync_stopped") is None
+
+
+PING = (
+    "Provision credentials ping end. TrackingID : 8ba8c2d4-1f3e-4c5b-9a6d-7e8f90a1b2c3\r\n\r\n<forest-info>\r\n"
+    "  <partition-name>{forest}</partition-name>\r\n"
+    "  <connector-id>5b0f8d34-0000-4000-8000-000000000001</connector-id>\r\n</forest-info>"
+)
+
+
+@pytest.mark.parametrize("text", [CONNECT_1722, NO_OBJECT_8333])
+def test_one_failure_among_signs_of_life_is_quiet(site: Site, text: str) -> None:
+    for number in range(8):
+        site.now_ms += 29 * MINUTE_MS
+        site.log(DIRSYNC, 654, PING.format(forest="CORP.CONTOSO.LOCAL"), level="Information")
+        if number == 3:
+            site.log(DIRSYNC, 611, text.format(domain="corp.contoso.local"))
+    assert site.open("engine.password_hash_sync_stopped") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "detail", "attribute"),
+    [
+        ("LargeObject", "The provisioned object is too large. Trim the number of attribute values.", None),
+        ("FederatedDomainChangeError", "", None),
+        ("AttributeValueMustBeUnique", "[SipProxyAddress sip:kim@contoso.com;].", "proxyAddresses"),
+    ],
+)  # fmt: skip
+def test_other_errors_of_an_object(site: Site, name: str, detail: str, attribute: str | None) -> None:
+    """Names of Microsoft, "Troubleshoot errors during synchronization"; of most no whole event is published."""
+    site.ad("kim", userPrincipalName="kim@contoso.com")
+    text = f"ECMA2 MA export run caused an error. \n\nError Name: {name}\nError Detail: {detail}\n\nTracking Id: x"
+    site.log("ADSync", 6941, text + dn("kim"))
+    found = site.open("flow.export_error")
+    assert found is not None and found.evidence["error_name"] == name and found.evidence["advice"]
+    assert found.evidence.get("attribute") == attribute
+
+
+@pytest.mark.parametrize("number", [31016, 31034, 31044])
+@pytest.mark.parametrize("level", ["Error", "Fehler", "エラー"])
+def test_a_writeback_service_that_is_cut_off(site: Site, number: int, level: str) -> None:
+    """azure-docs issues 38311 and 70376, on servers of other languages, where no word of it is ours to read."""
+    heard(site)
+    site.log("PasswordResetService", number, "…", level=level)
+    site.pipeline.tick(site.now_ms + 8 * MINUTE_MS)
+    found = site.open("writeback.writeback_service_down")
+    assert found is not None and found.severity == "critical"
+    site.log("PasswordResetService", 31019, "", level="Information")
+    assert site.open("writeback.writeback_service_down") is None
