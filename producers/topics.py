@@ -12,7 +12,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorization
 from streams.contracts.errors import RetriableError
 from streams.contracts.topics import TOPICS, Topic
 from streams.runtime.kafka import client_options, require_reachable
-from streams.runtime.kafka_ping import cause
+from streams.runtime.kafka_ping import built, cause
 from streams.runtime.settings import KafkaSettings
 
 _READY_MS = 20_000
@@ -119,12 +119,8 @@ class administered:
 
     def __enter__(self) -> Any:
         require_reachable(self._kafka)
-        try:
-            self._client = KafkaAdminClient(
-                **client_options(self._kafka, "synchealth-topics"), bootstrap_timeout_ms=_BOOTSTRAP_MS
-            )
-        except KafkaError as error:
-            raise self._unreachable(error) from error
+        options = client_options(self._kafka, "synchealth-topics") | {"bootstrap_timeout_ms": _BOOTSTRAP_MS}
+        self._client = built(self._kafka, KafkaError, lambda: KafkaAdminClient(**options))
         return self._client
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:

@@ -216,11 +216,13 @@ def read_at(
 
     Raises RetriableError where Kafka cannot be read.
     """
-    consumer = None
+    consumer: Any = None
     try:
-        consumer = KafkaConsumer(
-            **client_options(kafka, "synchealth-sink"), enable_auto_commit=False, allow_auto_create_topics=False
-        )
+        options = client_options(kafka, "synchealth-sink") | {
+            "enable_auto_commit": False,
+            "allow_auto_create_topics": False,
+        }
+        consumer = built(kafka, KafkaError, lambda: KafkaConsumer(**options))
         for topic, number, offset in sorted(set(places)):
             place = TopicPartition(topic, number)
             consumer.assign([place])

@@ -35,3 +35,24 @@ def test_a_client_is_imported_at_its_seam_alone(client: str) -> None:
         if client in _imports(file)
     }
     assert importers == SEAMS[client]
+
+
+def test_every_client_of_kafka_is_built_where_its_refusal_is_explained() -> None:
+    """A client says "unable to bootstrap" to a wrong password, an untrusted authority and a wrong protocol alike."""
+    bare = []
+    for package in ("producers", "sinks"):
+        for file in (ROOT / package).rglob("*.py"):
+            tree = ast.parse(file.read_text())
+            explained = {
+                id(node)
+                for call in ast.walk(tree)
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "built"
+                for node in ast.walk(call)
+            }
+            bare += [
+                f"{file.relative_to(ROOT)}:{node.lineno}"
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+                if node.func.id in {"KafkaConsumer", "KafkaProducer", "KafkaAdminClient"} and id(node) not in explained
+            ]
+    assert bare == []
