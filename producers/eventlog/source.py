@@ -204,7 +204,7 @@ class EventLogSource:
     def _positions(self, records: list[Shipped]) -> list[Checkpoint]:
         """The part of each partition that was read from, all with a number of their own."""
         offsets = {record.place: record.offset + 1 for record in records}
-        parts: dict[str, dict[str, Any]] = {_name(place): {"offset": offset} for place, offset in sorted(offsets.items())}
+        parts: dict[str, dict[str, Any]] = {_name(place): {"offset": at} for place, at in sorted(offsets.items())}
         learned = self._speakers.news()
         parts |= {PART: learned} if learned else {}
         return [self._part(name, position) for name, position in parts.items()]
