@@ -25,7 +25,7 @@ SAMPLES = Path(__file__).parents[1] / "contract" / "golden" / "events"
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
 MESSAGE = "message"
 """Stands for the whole rendered text in an expected `reason`."""
-_OF_US = ("id", "log", "tenant", "ts_ms", "seen_ms", "server")
+_OF_US = ("id", "log", "tenant", "ts_ms", "seen_ms", "server", "domain")
 
 
 def names() -> list[str]:
