@@ -137,6 +137,8 @@ def test_no_call_of_the_lab_brings_a_text_of_its_own() -> None:
     """Every text is a function's or a constant's that is compared above; events without any are declared."""
     literal, bare = [], set()
     for path in sorted((_ROOT / "deploy" / "lab").rglob("*.py")):
+        if path.name == "hostile.py":  # writes what a stranger would, on purpose
+            continue
         for call in ast.walk(ast.parse(path.read_text())):
             if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "write"):
                 continue
