@@ -120,7 +120,7 @@ def readable(item: Any, collection: Collection) -> tuple[Any, Refusals, bool]:
         except InvalidRecordError as error:
             fault = error
         kind = str if name in TEXT_LISTS else dict if name in OBJECT_LISTS else None
-        entries = value if kind is not None and isinstance(value, list) else []
+        entries: list[Any] = value if kind is not None and isinstance(value, list) else []
         good = [entry for entry in entries if isinstance(entry, kind or object)]
         try:
             if len(good) == len(entries):
@@ -136,10 +136,10 @@ def readable(item: Any, collection: Collection) -> tuple[Any, Refusals, bool]:
             if not isinstance(entry, kind or object):
                 refuse(InvalidRecordError("wrong_type", f"{name} holds a {type(entry).__name__}"), name, [entry])
     for name in (f"{link}@delta" for link in collection.links):
-        entries = item.get(name)
-        if isinstance(entries, list):
-            kept[name] = [entry for entry in entries if _names_an_object(entry)]
-            for entry in entries:
+        members = item.get(name)
+        if isinstance(members, list):
+            kept[name] = [entry for entry in members if _names_an_object(entry)]
+            for entry in members:
                 if not _names_an_object(entry):
                     refuse(InvalidRecordError("no_id", f"{name} holds an entry without a GUID under id"), name, [entry])
     return kept, refused, whole
