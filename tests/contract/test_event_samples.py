@@ -31,4 +31,5 @@ def test_a_windows_event_says_where_and_when(name: str) -> None:
         assert event.ts_ms == 1_795_426_267_123 and event.seen_ms == 7 and event.log == "windows"
         assert event.server == document["winlog"]["computer_name"].lower().partition(".")[0]
         assert event.details["channel"] == document["winlog"]["channel"]
-        assert event.id.startswith(f"{event.server}/{event.details['channel']}/{document['winlog']['record_id']}")
+        computer = document["winlog"]["computer_name"].lower()
+        assert event.id.startswith(f"{computer}/{event.details['channel']}/{document['winlog']['record_id']}")
