@@ -32,7 +32,7 @@ def new_rig(empty_kafka: Broker, tmp_path: Path) -> Callable[..., WorkerRig]:
     """Makes a rig on empty topics, in a consumer group of its own."""
 
     def make(store: str = "memory", session_s: float = 3) -> WorkerRig:
-        extra = f'consumer_group = "{tmp_path.name}"\n[dead_letters]\nkeep_documents = true\n'
+        extra = f'consumer_group = "{tmp_path.name}"\n'
         return WorkerRig(empty_kafka.bootstrap, tmp_path, store=store, session_s=session_s, extra=extra)
 
     return make
