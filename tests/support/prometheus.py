@@ -42,7 +42,7 @@ def promtool(*arguments: str | Path, input_: bytes | None = None) -> tuple[int, 
 def run_tool(name: str, *arguments: str | Path, input_: bytes | None = None) -> tuple[int, str]:
     """Run one of their tools: its exit code and everything it said."""
     command = [tool(name), *map(str, arguments)]
-    done = subprocess.run(command, input=input_, capture_output=True, check=False, timeout=120)
+    done = subprocess.run(command, input=input_, capture_output=True, check=False, timeout=500)
     return done.returncode, (done.stdout + done.stderr).decode()
 
 
