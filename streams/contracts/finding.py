@@ -16,6 +16,11 @@ class Severity(StrEnum):
     MEDIUM = "medium"
     LOW = "low"
 
+    @property
+    def rank(self) -> int:
+        """0 for the loudest."""
+        return list(Severity).index(self)
+
 
 class FindingState(StrEnum):
     """SUPPRESSED: the verdict stands but an open cause explains it away; counted, not alerted."""

@@ -41,8 +41,10 @@ class Detection:
     tenant_wide: its finding is a cause: rules that it explains away are suppressed while it is open. A cause that is
         itself explained away leaves its symptoms to what explains it; whatever that is must be explained by nothing.
     suppressed_by: ids of tenant-wide detections that explain this one away.
-    explained_by: ids of detections that look at the same view and explain this one away: one conflict is one finding.
+    explained_by: ids of detections that explain this one away, in the same view or in one that tells it so: one cause
+        is one finding. There is no circle in it, and nothing hides what is louder than itself.
     lingers_s: how long it stays explained after what explained it has ended, where it heals by itself.
+    ends_proven: when it ends, what it held back has arrived: nothing lingers behind it.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Detection:
     suppressed_by: tuple[str, ...] = ()
     explained_by: tuple[str, ...] = ()
     lingers_s: int = 0
+    ends_proven: bool = False
     false_positives: tuple[str, ...] = ()
     known_gaps: tuple[str, ...] = ()
 
@@ -78,7 +81,9 @@ class Verdict:
     recheck_at_ms: look again then even if nothing changes; None: no need.
     severity:   overrides the detection's.
     cause:      id of the finding that explains this one.
-    explained_by: those of the detection's `explained_by` that may explain it as it stands; None: all.
+    explained_by: what of the detection's `explained_by` may explain it as it stands: ids of detections, or of single
+        findings; None: all.
+    explains_in: keys of the views (of objects, references and values) whose findings it may explain.
     explains:   of a tenant-wide detection: whether it explains others away as it stands.
     only:       of a tenant-wide detection: the properties that it is about, for rules that leave them out then.
     """
@@ -95,11 +100,12 @@ class Verdict:
     severity: Severity | None = None
     cause: str | None = None
     explained_by: tuple[str, ...] | None = None
+    explains_in: tuple[str, ...] = ()
     explains: bool = True
     only: tuple[str, ...] = ()
 
     def explained_of(self, detection: Detection) -> tuple[str, ...]:
-        """Ids of the detections of the same view that explain it away, the first one first."""
+        """Ids of the detections, or findings, that explain it away."""
         return detection.explained_by if self.explained_by is None else self.explained_by
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from streams.contracts.finding import Finding, FindingState
@@ -11,14 +11,25 @@ from streams.contracts.times import parse_rfc3339
 from streams.contracts.views import CauseUpdate, Contribution
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.registry import Registered
+from streams.engine.explaining import (
+    BETWEEN,
+    Words,
+    as_explanation,
+    ended_words,
+    explains,
+    known_to,
+    words_from,
+    words_told,
+)
 from streams.engine.findings import resolved, transition
 from streams.engine.outcome import Outcome, RuleFault
 from streams.engine.view_row import ViewRow
+from streams.views.directory_object import ObjectView
+from streams.views.explanations import Explanation
+from streams.views.reference import ReferenceView
 from streams.views.registry import AnyView
+from streams.views.unique_value import UniqueValueView
 from streams.views.view import PATIENCE_CYCLES, Derived
-
-# Between view and contributor in a derived name: view keys hold addresses, and bad addresses hold blanks.
-BETWEEN = "\0"
 
 
 class Judge:
@@ -27,20 +38,23 @@ class Judge:
     retention_ms: how long a resolved finding is remembered before it is forgotten.
     """
 
-    def __init__(self, detections: Iterable[Registered], *, retention_ms: int, runbook_base_url: str = "") -> None:
+    def __init__(self, detections: Collection[Registered], *, retention_ms: int, runbook_base_url: str = "") -> None:
         self._rules: dict[type[Any], list[Registered]] = {}
         for registered in detections:
             for view in registered.detection.views:
                 self._rules.setdefault(view, []).append(registered)
         self._rules = {view: causes_first(rules) for view, rules in self._rules.items()}
+        self._proven = frozenset(each.detection.id for each in detections if each.detection.ends_proven)
         self._retention_ms = retention_ms
         self._runbook_base_url = runbook_base_url
 
     def judge(
         self, view: AnyView, row: ViewRow, context: Context, outcome: Outcome, *, now_ms: int, observed_ms: int
-    ) -> list[int]:
-        """Let every rule speak. Returns when to look again even if nothing changes (ms)."""
+    ) -> tuple[list[int], Words]:
+        """Let every rule speak. Returns when to look again even if nothing changes (ms), and what findings tell."""
         wake_ms: list[int] = []
+        words: Words = {}
+        told = explanations_of(view)
         rules = self._rules.get(type(view), ())
         for registered in rules:
             detection = registered.detection
@@ -48,18 +62,23 @@ class Judge:
                 verdict = registered.evaluate(view, context, now_ms)
             except Exception as error:  # noqa: BLE001  a broken rule must not stop the others, nor lose its finding
                 outcome.faults.append(RuleFault(detection.id, view.key, f"{type(error).__name__}: {error}"))
+                words |= words_told(row, detection.id)
                 continue
             stored = row.findings.get(detection.id)
             if verdict is not None:
                 verdict = opened(verdict, detection.hold_s, now_ms, wake_ms, stored)
             if verdict is not None or stored is not None:
-                by = _explanation(detection, verdict, row, context, now_ms, wake_ms) if verdict is not None else None
+                by = None
+                if verdict is not None:
+                    by = self._explanation(detection, verdict, row, told, context, now_ms, wake_ms)
                 self._publish(detection, verdict, stored, row, context, outcome, now_ms, observed_ms, by)
+            if verdict is not None and verdict.explains_in:
+                words |= words_from(as_explanation(row.findings[detection.id]), verdict.explains_in)
         # A detection that was removed or disabled: its findings resolve.
         standing = {registered.detection.id for registered in rules}
         for gone in [detection for detection in row.findings if detection not in standing]:
             self._end(gone, row, outcome, now_ms)
-        return wake_ms
+        return wake_ms, words | ended_words(row, words, self._proven, now_ms, wake_ms)
 
     def forget(self, row: ViewRow, outcome: Outcome, now_ms: int) -> list[int]:
         """Drop resolved findings that are old enough. Returns when the rest will be (ms)."""
@@ -73,6 +92,28 @@ class Judge:
                 else:
                     later.append(until_ms)
         return later
+
+    def _explanation(
+        self,
+        detection: Detection,
+        verdict: Verdict,
+        row: ViewRow,
+        told: Iterable[Explanation],
+        context: Context,
+        now_ms: int,
+        wake_ms: list[int],
+    ) -> str | None:
+        """The finding that explains a verdict away: of the tenant, else of the view or of one that told it."""
+        for cause in detection.suppressed_by:
+            if cause in context.causes:
+                return context.causes[cause]
+        own = {
+            cause: as_explanation(found)
+            for cause in detection.explained_by
+            if (found := row.findings.get(cause))
+            and not (cause in self._proven and found.state is FindingState.RESOLVED)
+        }
+        return explains(detection, verdict, known_to(detection, own, told), now_ms, wake_ms)
 
     def _publish(
         self,
@@ -138,25 +179,9 @@ def causes_first(rules: Iterable[Registered]) -> list[Registered]:
     return sorted(rules, key=lambda registered: depth(registered.detection))
 
 
-def _explanation(
-    detection: Detection, verdict: Verdict, row: ViewRow, context: Context, now_ms: int, wake_ms: list[int]
-) -> str | None:
-    """The finding that explains a verdict of this detection away: of the tenant, else of the same view."""
-    for cause in detection.suppressed_by:
-        if cause in context.causes:
-            return context.causes[cause]
-    lingering = None
-    for cause in verdict.explained_of(detection):
-        found = row.findings.get(cause)
-        if found is None:
-            continue
-        if found.state is not FindingState.RESOLVED:
-            return found.cause if found.state is FindingState.SUPPRESSED and found.cause else found.id
-        until_ms = parse_rfc3339(found.resolved_at or found.updated_at) + detection.lingers_s * 1000
-        if now_ms < until_ms:
-            wake_ms.append(until_ms)
-            lingering = found.id
-    return lingering
+def explanations_of(view: AnyView) -> tuple[Explanation, ...]:
+    """What findings of other views explain here."""
+    return view.explanations if isinstance(view, ObjectView | ReferenceView | UniqueValueView) else ()
 
 
 def opened(
@@ -177,10 +202,13 @@ def opened(
 
 
 def derive(
-    view: AnyView, row: ViewRow, context: Context, outcome: Outcome, *, now_ms: int, observed_ms: int
+    view: AnyView, row: ViewRow, context: Context, outcome: Outcome, words: Words, *, now_ms: int, observed_ms: int
 ) -> list[int]:
-    """Tell other views what this one derives now, and take back what it no longer does. Returns when to look again."""
-    derived, wake_ms = {}, []
+    """Tell other views what this one derives now, and take back what it no longer does. Returns when to look again.
+
+    words: what its findings tell.
+    """
+    derived, wake_ms = dict(words), []
     for item in view.derived():
         name = f"{item.view}{BETWEEN}{item.contributor}"
         at_ms = tells_at_ms(item, context)

@@ -7,31 +7,35 @@ facts, no retractions, no ticks, no tables. Whatever happened on the way, the st
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import msgspec
 
 from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind, TenantState
-from streams.contracts.finding import Finding
+from streams.contracts.finding import Finding, FindingState
 from streams.contracts.views import Contribution
-from streams.detections.detection import Context, context_of
+from streams.detections.detection import Context, Verdict, context_of
 from streams.detections.registry import Registered
 from streams.engine.census import count_of, counts_of
+from streams.engine.explaining import BETWEEN, Words, as_explanation, explains, known_to, words_from
 from streams.engine.findings import transition
-from streams.engine.judge import causes_first, opened, tells_at_ms
+from streams.engine.judge import causes_first, explanations_of, opened, tells_at_ms
 from streams.engine.links import MEMBER
 from streams.views.contributions import contributions_of, contributor_of, left_body, referrer_body, remembered_ms
 from streams.views.device import device_view_key
-from streams.views.directory_object import object_view_key
+from streams.views.directory_object import ObjectView, object_view_key
 from streams.views.events import contributions_of_event, fact_of_event, order_of, remembered, words_of
+from streams.views.explanations import Explanation, explanation_of
 from streams.views.membership import LEFT_REMEMBERED_MS, cloud_group_body, membership_view_key
-from streams.views.reference import reference_view_key
+from streams.views.reference import ReferenceView, reference_view_key
 from streams.views.registry import AnyView, view_class
 from streams.views.scope import Scope, scope_name
 from streams.views.state import ObjectState
 from streams.views.tenant import TenantView, tenant_contributions
+from streams.views.unique_value import UniqueValueView
 from streams.views.view import Entry, tenant_of
 
 
@@ -63,17 +67,93 @@ def expected_findings(
 ) -> dict[str, Finding]:
     """Finding id -> finding, for everything that is wrong at `now_ms` in this state of the directories.
 
-    explained: what another finding of the same view explains away is told, too, as suppressed.
+    explained: what another finding explains away is told, too, as suppressed.
     events: everything that logs tell; those about an Entra object need its id and the object among `objects`.
     Only identity and content are meaningful; opened_at and the like are `now_ms`.
     """
     views = _views(objects, scopes, tenants, events, now_ms, sync_interval_ms)
-    rules = tuple(causes_first(list(detections)))
-    standing: dict[str, dict[str, str]] = defaultdict(dict)
+    _count(views, tenants, now_ms)
+    rules = causes_first(list(detections))
     causes: dict[str, dict[str, str]] = defaultdict(dict)
     cause_only: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
-    findings: dict[str, Finding] = {}
-    # Tenant-wide causes first: they explain others away.
+    contexts: dict[str, Context] = {}
+
+    def look(view: AnyView, chosen: Iterable[Registered]) -> list[_Found]:
+        tenant = view.tenant
+        if tenant not in contexts:
+            known = tenants.get(tenant)
+            contexts[tenant] = context_of(
+                tenant, known, sync_interval_ms, causes[tenant], cause_only=cause_only[tenant]
+            )
+        return list(_look(view, chosen, contexts[tenant], now_ms))
+
+    # Tenant-wide causes first: those that nothing explains, then those that something may; then all the rest.
+    found: list[_Found] = []
+    for is_explained in (False, True):
+        wide = [each for each in rules if each.detection.tenant_wide]
+        wide = [each for each in wide if bool(each.detection.suppressed_by) is is_explained]
+        for view in views.values():
+            for each in look(view, wide):
+                found.append(each)
+                if each.finding.state is FindingState.SUPPRESSED or each.verdict.explains:
+                    causes[view.tenant][each.finding.detection] = each.finding.cause or each.finding.id
+                    if each.verdict.only and each.finding.state is FindingState.OPEN:
+                        cause_only[view.tenant][each.finding.detection] = frozenset(each.verdict.only)
+                    contexts.pop(view.tenant, None)
+    single = [each for each in rules if not each.detection.tenant_wide]
+    found += _explaining_each_other(views, lambda view: look(view, single))
+    return {each.finding.id: each.finding for each in found if explained or each.finding.state is FindingState.OPEN}
+
+
+class _Found(NamedTuple):
+    verdict: Verdict
+    finding: Finding
+
+
+def _look(view: AnyView, rules: Iterable[Registered], context: Context, now_ms: int) -> Iterator[_Found]:
+    """What stands in one view, by rules of which causes come first."""
+    here: dict[str, Explanation] = {}
+    for detection, evaluate in ((each.detection, each.evaluate) for each in rules):
+        verdict = evaluate(view, context, now_ms) if type(view) in detection.views else None
+        if verdict is None or opened(verdict, detection.hold_s, now_ms, []) is None:
+            continue
+        by = next((context.causes[cause] for cause in detection.suppressed_by if cause in context.causes), None)
+        if by is None:
+            by = explains(detection, verdict, known_to(detection, here, explanations_of(view)), now_ms, [])
+        finding = transition(detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms, suppressed_by=by)
+        if finding is not None:
+            here[detection.id] = as_explanation(finding)
+            yield _Found(verdict, finding)
+
+
+def _explaining_each_other(views: dict[str, AnyView], look: Callable[[AnyView], list[_Found]]) -> list[_Found]:
+    """What stands in the views, each looked at again for as long as what explains its findings changes."""
+    found: dict[str, list[_Found]] = {}
+    told: dict[str, Words] = defaultdict(dict)
+    heard: dict[str, Words] = defaultdict(dict)
+    waiting = list(views)
+    while waiting:
+        key = waiting.pop()
+        found[key] = look(views[key])
+        before, told[key] = told[key], {}
+        for verdict, finding in found[key]:
+            told[key] |= words_from(as_explanation(finding), verdict.explains_in)
+        after = told[key]
+        for name in sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)):
+            target, _, contributor = name.partition(BETWEEN)
+            view = views.get(target)
+            if isinstance(view, ObjectView | ReferenceView | UniqueValueView):
+                heard[target].pop(contributor, None)
+                if name in told[key]:
+                    heard[target][contributor] = told[key][name]
+                words = tuple(explanation_of(*word) for word in sorted(heard[target].items()))
+                views[target] = replace(view, explanations=words)
+                waiting.append(target)
+    return [each for several in found.values() for each in several]
+
+
+def _count(views: dict[str, AnyView], tenants: Mapping[str, TenantState], now_ms: int) -> None:
+    """Tell the tenants' views what is counted of all the others."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for name, number in _census(views, tenants, now_ms).items():
         count = count_of(name)
@@ -86,49 +166,6 @@ def expected_findings(
             continue
         if isinstance(tenant_view := views.get(key) or TenantView.build(key, {}), TenantView):
             views[key] = replace(tenant_view, counts=dict(sorted(counted.items())))
-    contexts: dict[str, Context] = {}
-    # Causes that nothing explains, causes that something may, and all the rest.
-    for tenant_wide, is_explained in ((True, False), (True, True), (False, None)):
-        for view in views.values():
-            context = contexts.get(view.tenant)
-            if context is None:
-                context = contexts[view.tenant] = context_of(
-                    view.tenant,
-                    tenants.get(view.tenant),
-                    sync_interval_ms,
-                    causes[view.tenant],
-                    cause_only=cause_only[view.tenant],
-                )
-            for registered in rules:
-                detection = registered.detection
-                if detection.tenant_wide is not tenant_wide or type(view) not in detection.views:
-                    continue
-                if is_explained is not None and bool(detection.suppressed_by) is not is_explained:
-                    continue
-                verdict = registered.evaluate(view, context, now_ms)
-                if verdict is None or opened(verdict, detection.hold_s, now_ms, []) is None:
-                    continue
-                by = next((context.causes[cause] for cause in detection.suppressed_by if cause in context.causes), None)
-                if by is not None:
-                    if tenant_wide:
-                        causes[view.tenant][detection.id] = by
-                        contexts.pop(view.tenant, None)
-                    continue
-                here = standing[view.key]
-                by = next((here[cause] for cause in verdict.explained_of(detection) if cause in here), None)
-                finding = transition(
-                    detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms, suppressed_by=by
-                )
-                if finding is not None:
-                    here[detection.id] = by or finding.id
-                    if by is None or explained:
-                        findings[finding.id] = finding
-                    if tenant_wide and verdict.explains:
-                        causes[view.tenant][detection.id] = finding.id
-                        if verdict.only:
-                            cause_only[view.tenant][detection.id] = frozenset(verdict.only)
-                        contexts.pop(view.tenant, None)
-    return findings
 
 
 def expected_census(

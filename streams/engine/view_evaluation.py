@@ -59,8 +59,9 @@ def evaluate_view(
     if view is not None:
         context = context_of(view.tenant)
         now = {"now_ms": now_ms, "observed_ms": observed_ms}
-        wake_ms += judge.judge(view, row, context, seen.outcome, **now)
-        wake_ms += derive(view, row, context, seen.outcome, **now)
+        looks_ms, words = judge.judge(view, row, context, seen.outcome, **now)
+        wake_ms += looks_ms
+        wake_ms += derive(view, row, context, seen.outcome, words, **now)
         wake_ms += _statistics(view, row, context, seen.outcome, now_ms)
     wake_ms += judge.forget(row, seen.outcome, now_ms)
     row.due_ms = min(wake_ms, default=None)

@@ -73,7 +73,8 @@ class AddressView:
     """Everyone who claims one address.
 
     counterparts: object view -> ids of its Entra objects; only for claimants that were asked about.
-    askers:       object views that might propose this address to somebody.
+    askers:       object views that might propose this address to somebody, or whose object was refused with it;
+    refused:      those of them whose refusal stands (streams.views.refusals).
     refusal:      the newest export error about the address that names no object (ADSync 6941 without a DN).
     exported_ms:  when a cycle that has exported and ended began (ms), asked while there is such an error.
     steps:        what logs tell of whoever signs in by this address.
@@ -89,6 +90,7 @@ class AddressView:
     refusal: Event | None = None
     exported_ms: int = 0
     steps: tuple[Event, ...] = ()
+    refused: frozenset[str] = frozenset()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -100,13 +102,15 @@ class AddressView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        claimants, counterparts, askers = [], {}, []
+        claimants, counterparts, askers, refused = [], {}, [], set()
         exported_ms = 0
         for contributor, entry in sorted(entries.items()):
             if contributor.startswith("link/"):
                 counterparts[contributor.removeprefix("link/")] = tuple(entry.body["entra"])
             elif contributor.startswith(PROBE):
                 askers.append(contributor.removeprefix(PROBE))
+                if entry.body.get("refused"):
+                    refused.add(askers[-1])
             elif contributor.startswith(EXPORTED):
                 exported_ms = max(exported_ms, int(entry.body["began_ms"]))
             elif not is_event(contributor):
@@ -126,7 +130,13 @@ class AddressView:
             refusals[-1] if refusals else None,
             exported_ms,
             tuple(event for event in events if event.name != EXPORT_ERROR),
+            frozenset(refused),
         )
+
+    @property
+    def standing_refusal(self) -> Event | None:
+        """The export error that names no object, unless a later export has told of it no more."""
+        return self.refusal if self.refusal is not None and self.exported_ms <= self.refusal.ts_ms else None
 
     @property
     def ad(self) -> list[Claimant]:
@@ -153,6 +163,11 @@ class AddressView:
             claimant.party.holder(roles.get(claimant.party.identity), claimant.attributes)
             for claimant in self.claimants
         )
+
+    def object_views(self, claimants: Iterable[Claimant]) -> tuple[str, ...]:
+        """The views of these objects; what is out of scope has nothing in the cloud that could suffer."""
+        parties = (claimant.party for claimant in claimants)
+        return tuple(sorted({party.view for party in parties if party.view and party.out_of_scope is None}))
 
     def subject(self, claimant: Claimant) -> Subject:
         """This address as a finding's subject, with the object that suffers."""

@@ -17,6 +17,7 @@ from streams.views.addresses import fold_address, fold_proxy_address
 from streams.views.confirmation import HEARD
 from streams.views.confirmation import questions as questions_to_forest
 from streams.views.events import events_in, is_event
+from streams.views.explanations import Explanation, heard
 from streams.views.member_drift import PART, MemberDrift, member_drift_of
 from streams.views.party import Party, party_from, source_anchor
 from streams.views.proposals import HELD, HolderOfValue, questions
@@ -66,6 +67,7 @@ class ObjectView:
     held: view of a value that a rule proposes for the object, or that Entra refused -> those who hold it already.
     drifting: of a group: members whose membership has stood on one side only for two cycles; None: there are none.
     exported_ms: when a cycle that has exported and ended began (ms), where that is asked (streams.views.refusals).
+    explanations: findings of other views that explain those of this one.
     heard_ms: until when its forest has been read (ms), where that is asked (streams.views.confirmation); None: unknown.
     """
 
@@ -84,6 +86,7 @@ class ObjectView:
     heard_ms: int | None = None
     drifting: MemberDrift | None = None
     exported_ms: int = 0
+    explanations: tuple[Explanation, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -93,6 +96,7 @@ class ObjectView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
+        entries, explanations = heard(entries)
         ad: list[Side] = []
         entra: list[Side] = []
         gone: list[Side] = []
@@ -153,15 +157,21 @@ class ObjectView:
             heard_ms=heard_ms,
             drifting=member_drift_of(parts),
             exported_ms=exported_ms,
+            explanations=explanations,
         )
+
+    def references(self) -> tuple[str, ...]:
+        """The views of those who refer to its AD objects (streams.views.reference)."""
+        return tuple(sorted({f"reference/{self.tenant}/{side.party.sid}" for side in self.ad if side.party.sid}))
 
     def derived(self) -> Iterable[Derived]:
         """Tell the contested addresses that asked which cloud objects stand under this key; ask about proposals."""
         entra = sorted(side.party.id for side in self.entra)
         told = [Derived(watcher, f"link/{self.key}", {"entra": entra}) for watcher in self.watchers]
-        told += questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))
+        told += refusals.questions(self)
         asked = {(each.view, each.contributor) for each in told}
-        return told + [each for each in refusals.questions(self) if (each.view, each.contributor) not in asked]
+        proposed = questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))
+        return told + [each for each in proposed if (each.view, each.contributor) not in asked]
 
 
 class UserView(ObjectView):

@@ -3,7 +3,8 @@ hold it.
 
 Key: reference/<tenant>/<SID>: the one name that a link's far end, the AD object and the Entra object all know.
 Contributors: "ad/<AD object>" and "entra/<id>" of the principal itself, "<attribute>/<AD object>" of referrers and of
-groups that have let it go, and "cloud/<id>/<SID>" of synchronised groups, told by its membership view.
+groups that have let it go, "cloud/<id>/<SID>" of synchronised groups, told by its membership view, and findings that
+explain (streams.views.explanations).
 
 Deleting a member in AD is silent for the group, so a referrer's word counts only while the principal lives;
 restoring it without the recycle bin does not bring its memberships back, so a link older than the principal's
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from streams.contracts.facts import ObjectKind
+from streams.views.explanations import EXPLAINS, Explanation, heard
 from streams.views.member_drift import DriftingMember, drift_word, is_written, left_out_word
 from streams.views.membership import Memberships
 from streams.views.party import Party, party_from
@@ -64,6 +66,7 @@ class ReferenceView:
     cloud: Memberships = field(default_factory=Memberships)
     let_go: Memberships = field(default_factory=Memberships)
     copies: frozenset[str] = frozenset()
+    explanations: tuple[Explanation, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -74,6 +77,8 @@ class ReferenceView:
         anchors, sides, ours, theirs, pointed = set(), set(), set(), set(), False
         for contributor, entry in entries.items():
             body, kind = entry.body, contributor.partition("/")[0]
+            if contributor.startswith(EXPLAINS):
+                continue
             if kind in ("ad", "entra"):
                 anchors.add(body["party"].get("source_anchor"))
                 sides.add(kind)
@@ -93,6 +98,7 @@ class ReferenceView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
+        entries, explanations = heard(entries)
         ad: list[Party] = []
         entra: list[Party] = []
         referrers: list[Referrer] = []
@@ -138,6 +144,7 @@ class ReferenceView:
             cloud=cloud,
             let_go=let_go,
             copies=frozenset(name for name, forest, seq in copies if seq > restored.get(forest, 0)),
+            explanations=explanations,
         )
 
     @property

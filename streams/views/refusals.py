@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from streams.views.directory_object import ObjectView  # which asks by us
 
 ASKS, EXPORTED = "asks/", "exported/"
+_MOST_VALUES = 20
 
 
 def refusal_of(view: ObjectView) -> Event | None:
@@ -42,29 +43,42 @@ def standing_refusal(view: ObjectView) -> Event | None:
 
 def attribute_of(refusal: Event) -> str | None:
     """The refused attribute as Active Directory spells it; None where the event names none."""
-    named = refusal.details.get("attribute")
-    return IN_AD.get(named.lower(), named) if isinstance(named, str) else None
+    return as_in_ad(refusal.details.get("attribute"))
 
 
-def value_view(refusal: Event) -> str | None:
-    """The key of the view that knows who holds the refused value."""
-    attribute, value = attribute_of(refusal), refusal.details.get("value")
-    if attribute is None or not isinstance(value, str):
+def as_in_ad(attribute: object) -> str | None:
+    """An attribute of the service's as Active Directory spells it; None for what is no name."""
+    return IN_AD.get(attribute.lower(), attribute) if isinstance(attribute, str) else None
+
+
+def value_views(refusal: Event) -> tuple[str, ...]:
+    """The keys of the views that know who holds the refused values, in the order of the event."""
+    said = [(refusal.details.get("attribute"), refusal.details.get("value"))]
+    more = refusal.details.get("more_values")
+    parted = (str(each).partition(" ") for each in (more if isinstance(more, list) else [])[:_MOST_VALUES])
+    said += [(name, value) for name, _, value in parted]
+    keys = [_value_view(refusal.tenant, name, value) for name, value in said]
+    return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+
+def _value_view(tenant: str, attribute: object, value: object) -> str | None:
+    if not isinstance(attribute, str) or not isinstance(value, str):
         return None
-    if str(refusal.details["attribute"]).lower() == "sipproxyaddress" and not value.lower().startswith("sip:"):
+    if attribute.lower() == "sipproxyaddress" and not value.lower().startswith("sip:"):
         value = f"sip:{value}"
-    return view_of_value(refusal.tenant, attribute, value)
+    return view_of_value(tenant, as_in_ad(attribute) or "", value)
 
 
 def questions(view: ObjectView) -> list[Derived]:
-    """What the object's view asks. Not dependent on the answers, else they would take themselves back."""
+    """What the object's view asks. Not dependent on the answers, else they would take themselves back.
+
+    Only whether the refusal still stands is said with it ("refused"): the server's answer decides, which is another.
+    """
     refusal = refusal_of(view)
     if refusal is None:
         return []
-    asked = []
-    holders = value_view(refusal)
-    if holders is not None:
-        asked.append(Derived(holders, PROBE + view.key, {"asker": view.key}))
+    body = {"asker": view.key} | ({"refused": True} if standing_refusal(view) is not None else {})
+    asked = [Derived(holders, PROBE + view.key, body) for holders in value_views(refusal)]
     if refusal.server is not None:
         server = f"server/{view.tenant}/{refusal.server}"
         asked.append(Derived(server, ASKS + view.key, {"asker": view.key}))

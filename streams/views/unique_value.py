@@ -1,8 +1,8 @@
 """The unique-value view: which AD objects hold one value of an attribute that must be unique, and is no address.
 
 Key: value/<tenant>/<attribute>/<folded value>, for mailNickname, targetAddress, and the sAMAccountName of users
-without userPrincipalName (who sign in by it). Contributors: "ad/<AD object>", and
-"probe/<object view>" of object views that might propose the value.
+without userPrincipalName (who sign in by it). Contributors: "ad/<AD object>", "probe/<object view>" of object views
+that might propose the value, and findings that explain (streams.views.explanations).
 Source: Microsoft, "Prepare for directory synchronization to Microsoft 365", section 2.
 """
 
@@ -14,6 +14,7 @@ from typing import Self
 
 from streams.contracts.facts import ObjectKind
 from streams.views.addresses import fold_proxy_address
+from streams.views.explanations import Explanation, heard
 from streams.views.party import Party, party_from
 from streams.views.proposals import PROBE, answers
 from streams.views.state import ObjectState
@@ -42,6 +43,7 @@ class UniqueValueView:
     holders: tuple[ValueHolder, ...]
     askers: tuple[str, ...]
     changed_ms: int
+    explanations: tuple[Explanation, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -51,6 +53,7 @@ class UniqueValueView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
+        entries, explanations = heard(entries)
         holders = tuple(
             ValueHolder(party_from(entry.body["party"]), str(entry.body["value"]), entry.changed_ms)
             for contributor, entry in sorted(entries.items())
@@ -58,7 +61,7 @@ class UniqueValueView:
         )
         askers = tuple(sorted(name.removeprefix(PROBE) for name in entries if name.startswith(PROBE)))
         attribute, _, folded = key.split("/", 2)[2].partition("/")
-        return cls(key, tenant_of(key), attribute, folded, holders, askers, latest(entries))
+        return cls(key, tenant_of(key), attribute, folded, holders, askers, latest(entries), explanations)
 
     def derived(self) -> Iterable[Derived]:
         """Tell object views that think of proposing this value who holds it."""

@@ -16,6 +16,7 @@ from streams.runtime.clock import now_ms
 from streams.views.contributions import contributions_of, contributor_of
 from streams.views.scope import Scope
 from tests.e2e.worker_rig import WorkerRig, wait_until
+from tests.support.findings import told_or_lingering
 from tests.support.pipeline import TENANT
 from tests.support.random_directory import RandomDirectories
 
@@ -48,11 +49,13 @@ def content(finding: Finding) -> dict[str, Any]:
 def assert_converged(rig: WorkerRig, world: RandomDirectories, within_s: float) -> None:
     def agree() -> bool:
         rig.keep_alive()
-        found, wanted = open_findings(rig), expected(world)
+        wanted = expected(world)
+        found = told_or_lingering(rig.findings(), wanted)
         return set(found) == set(wanted) and all(content(found[k]) == content(wanted[k]) for k in wanted)
 
     agreed = wait_until(agree, within_s)
-    found, wanted = open_findings(rig), expected(world)
+    wanted = expected(world)
+    found = told_or_lingering(rig.findings(), wanted)
     names = {key: f"{each.detection} {each.subject.key}" for key, each in [*found.items(), *wanted.items()]}
     faults = [f"missing: {names[key]}" for key in wanted if key not in found]
     faults += [f"too much: {names[key]}" for key in found if key not in wanted]

@@ -28,6 +28,7 @@ from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
 from streams.runtime.clock import now_ms
 from streams.views.scope import Scope
+from tests.support.findings import told_or_lingering
 from tests.support.installation import Installation, installation
 from tests.support.lab_oracle import objects_of_lab, state_of_tenant
 
@@ -35,7 +36,6 @@ pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mar
 DUPLICATE = "conflict.duplicate_address"
 # Those whose verdicts do not depend on how long the test has been running.
 FAMILIES = {"conflict", "flow", "hygiene"}
-LINGERING = {each.detection.id for each in all_detections() if each.detection.lingers_s}
 GRAPH_FAULTS = (
     Fault("throttle", "users", times=3, retry_after_s=1),
     Fault("throttle", "groups", times=2),
@@ -128,12 +128,8 @@ async def _hold(lab: LabServices) -> None:
 def _found(up: Installation, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What is open; and of `wanted` what its cause, which ended lately, still explains: the oracle has no history."""
     known = up.findings(FindingState.OPEN, FindingState.SUPPRESSED)
-    return {
-        key: finding
-        for key, finding in known.items()
-        if finding.family in FAMILIES
-        and (finding.state is FindingState.OPEN or (key in wanted and finding.detection in LINGERING))
-    }
+    found = told_or_lingering(known, wanted)
+    return {key: finding for key, finding in found.items() if finding.family in FAMILIES}
 
 
 def _assert_agreement(lab: Lab, up: Installation, within_s: float = 150) -> None:

@@ -102,13 +102,13 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
                 pipeline.contribute([_counts(step["census"], now_ms)], now_ms=now_ms)
         elif "event" in step:
             for _ in range(2 if duplicate else 1):
-                pipeline.log([_event(step["event"], number, now_ms)], now_ms=now_ms)
+                pipeline.log([event_of(step["event"], number, now_ms)], now_ms=now_ms)
         elif "tenant" in step:
             state = {"tenant": TENANT, "seq": seq, "ts_ms": now_ms, **step["tenant"]}
             pipeline.tell(convert({**state, "type": "tenant"}, TenantState))
         else:
             ((side, raw),) = ((side, raw) for side, raw in step.items() if side in ORIGINS)
-            fact = _fact(side, raw, seq, now_ms)
+            fact = fact_of(side, raw, seq, now_ms)
             for _ in range(2 if duplicate else 1):
                 pipeline.feed(ORIGINS[side], [fact], now_ms=now_ms)
         if duplicate:
@@ -126,7 +126,8 @@ def counted(counts: dict[str, int]) -> dict[str, Any]:
     return {"counts": counts, "read": read, "partitions": 1}
 
 
-def _event(raw: dict[str, Any], number: int, now_ms: int) -> Event:
+def event_of(raw: dict[str, Any], number: int, now_ms: int) -> Event:
+    """The event of a step; `number` of the step names it."""
     said = {key: value for key, value in raw.items() if key not in ("about", "anchor", "device", "ago_s")}
     if "about" in raw:
         said["entra_id"] = guid_of(raw["about"])
@@ -139,7 +140,8 @@ def _event(raw: dict[str, Any], number: int, now_ms: int) -> Event:
     return convert({**filled, **said}, Event)
 
 
-def _fact(side: str, raw: dict[str, Any], seq: int, now_ms: int) -> Fact:
+def fact_of(side: str, raw: dict[str, Any], seq: int, now_ms: int) -> Fact:
+    """The fact of a step of this side."""
     name, op = raw["id"], raw.get("op", "u")
     attributes = {key: _named(value) for key, value in raw.get("attributes", {}).items()}
     if side != "entra" and op in "rc":

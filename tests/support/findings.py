@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from typing import Any
 
 from streams.contracts.finding import Finding, FindingState, Holder, Severity, Subject
@@ -64,3 +65,13 @@ def finding(
         ],
     }
     return Finding(**(fields | changes))
+
+
+def told_or_lingering(known: Mapping[str, Finding], wanted: Container[str]) -> dict[str, Finding]:
+    """What is open; and of `wanted` what a cause that ended lately still explains: the oracle has no history."""
+    told = {key for key, each in known.items() if each.state is FindingState.OPEN}
+    return {
+        key: each
+        for key, each in known.items()
+        if key in told or (key in wanted and each.state is FindingState.SUPPRESSED and each.cause not in told)
+    }

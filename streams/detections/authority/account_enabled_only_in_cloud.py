@@ -31,6 +31,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-password-hash-synchronization",
     ),
     suppressed_by=("engine.sync_stopped",),
+    explained_by=("flow.export_error",),
     false_positives=("Linked or shared mailboxes whose sign-in is enabled in the cloud by a custom rule.",),
 )
 
@@ -62,6 +63,7 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
             side.party.holder(reason, ("userAccountControl" if reason == "disabled" else "accountExpires",)),
             cloud.party.holder("enabled", ("accountEnabled",)),
         ),
+        explained_by=None if reason == "disabled" else (),  # an expiry is never exported
     )
 
 

@@ -22,6 +22,7 @@ DETECTION = Detection(
         "If the change was meant, the cloud user has to be matched anew by clearing and setting its immutableId."
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-design-concepts",),
+    explained_by=("conflict.duplicate_source_anchor",),
     false_positives=("A migration between forests that rewrites anchors on purpose, while it goes on.",),
     known_gaps=("Anchors that are no GUIDs come from attributes that we do not read, and are not judged.",),
 )
@@ -55,4 +56,5 @@ def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | No
             party.holder("changed", ("mS-DS-ConsistencyGuid",)),
             *(other.holder("keeps", ("onPremisesImmutableId",)) for other in theirs),
         ),
+        explains_in=tuple(sorted({each.view for each in (party, *theirs) if each.view})),
     )

@@ -9,6 +9,7 @@ for UPN and SMTP addresses only; an object with any other taken address (sip: â€
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
+from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.address import AddressView, Claimant
 
@@ -26,6 +27,8 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-install-existing-tenant",
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors",
     ),
+    explained_by=("conflict.duplicate_address",),
+    lingers_s=HEALS_WITHIN_S,
     false_positives=("A matching exercise that means to take cloud accounts over (forecast soft_match).",),
     known_gaps=(
         "Directory roles are known only where the application may read role assignments.",
@@ -43,6 +46,7 @@ _SUMMARY = {
     "object_type_mismatch": "is of another kind and will reject",
     "admin_role_conflict": "holds an admin role and will reject",
     "soft_match_blocked": "cannot be matched (soft match is blocked) and will reject",
+    "refused": "was not taken over: Entra ID refuses",
     "unknown": "has the same address as",
 }
 _FATES = {"soft_match": "takes_over", "export_error": "would_fail_to_export"}
@@ -84,6 +88,9 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
                 claimant.party.identity: _FATES.get(forecast, "would_be_quarantined"),
             }
         ),
+        # Whose AD object has just let go keeps the address until the next export; a cloud account waits for nothing.
+        explained_by=None if all(each.party.synced for _, each in pairs) else (),
+        explains_in=view.object_views(claimant for claimant, _ in pairs),
     )
 
 
@@ -105,4 +112,7 @@ def _forecast(view: AddressView, claimant: Claimant, owner: Claimant, context: C
         return "soft_match_blocked"
     if owner.party.id in (context.privileged_ids or ()):
         return "admin_role_conflict"
+    # The engine was refused with this address at its last export of the object, or of one that it does not name.
+    if claimant.party.view in view.refused or view.standing_refusal is not None:
+        return "refused"
     return "guest" if owner.party.guest else "soft_match"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from streams.contracts.finding import Severity
-from streams.detections.conflict._quarantine import HEALS_WITHIN_S
+from streams.detections.conflict._quarantine import HEALS_WITHIN_S, errors_without_value
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.address import AddressView, Claimant
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
@@ -65,6 +65,7 @@ def _by_address(view: AddressView) -> Verdict | None:
             "objects": len(roles),
         },
         counterparts=view.holders(roles),
+        explains_in=view.object_views(claimant for claimant, _ in quarantined),
     )
 
 
@@ -77,17 +78,15 @@ def _errors(claimant: Claimant) -> list[dict[str, Any]]:
 
 
 def _without_value(view: ObjectView) -> Verdict | None:
-    for side in view.entra:
-        errors = side.attributes.get("onPremisesProvisioningErrors")
-        for error in errors if isinstance(errors, list) else ():
-            if isinstance(error, dict) and not (isinstance(error.get("value"), str) and error["value"].strip()):
-                return Verdict(
-                    summary=f"{side.party.name} has a provisioning error that names no value",
-                    since_ms=time_in(error, "occurredDateTime", side.changed_ms),
-                    open_at_ms=0,
-                    subject=side.party.subject(view.key),
-                    forest=next((ad.party.forest for ad in view.ad), None),
-                    evidence={"category": error.get("category"), "property": error.get("propertyCausingError")},
-                    counterparts=tuple(ad.party.holder() for ad in view.ad),
-                )
-    return None
+    side, error = next(errors_without_value(view), (None, {}))
+    if side is None:
+        return None
+    return Verdict(
+        summary=f"{side.party.name} has a provisioning error that names no value",
+        since_ms=time_in(error, "occurredDateTime", side.changed_ms),
+        open_at_ms=0,
+        subject=side.party.subject(view.key),
+        forest=next((ad.party.forest for ad in view.ad), None),
+        evidence={"category": error.get("category"), "property": error.get("propertyCausingError")},
+        counterparts=tuple(ad.party.holder() for ad in view.ad),
+    )

@@ -61,6 +61,11 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
             "owner": owner.party.name if owner is not None else None,
         },
         counterparts=view.holders(roles),
+        # The owner, too: who that is may be a guess, and a target of the same name is the same duplicate once more.
+        explains_in=(
+            *view.object_views(view.claimants),
+            f"value/{view.tenant}/targetAddress/{view.address.folded}",
+        ),
     )
 
 

@@ -55,6 +55,7 @@ def evaluate(view: UserView | GroupView | DeviceView, context: Context, now_ms: 
         forest=first.forest,
         evidence={"source_anchor": anchor, kind: len(parties), "forests": forests},
         counterparts=tuple(_holders(view)),
+        explains_in=() if isinstance(view, DeviceView) else view.references(),
     )
 
 

@@ -52,4 +52,5 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
             "was_synced": theirs.party.synced,
         },
         counterparts=(ours.party.holder("blocked"), theirs.party.holder("keeps", ("onPremisesImmutableId",))),
+        explains_in=view.references(),
     )

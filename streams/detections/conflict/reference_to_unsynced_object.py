@@ -17,10 +17,13 @@ DETECTION = Detection(
     severity=Severity.LOW,
     remediation=(
         "Bring the object into the scope of synchronisation, or take it out of the groups and manager fields that "
-        "name it. If it is in scope and missing in the cloud, look for its own finding first."
+        "name it. What is in scope and missing in the cloud has a finding of its own, under which this one is counted."
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-endpoint-api-v2",),
     alert=None,
+    explained_by=(
+        "conflict.duplicate_source_anchor", "conflict.hard_match_blocked", "flow.export_error", "flow.missing_in_cloud",
+    ),
     false_positives=("Nested administrative groups that are kept out of the cloud on purpose.",),
     known_gaps=("Contacts have no SID: a reference to a contact is not judged.",),
 )
@@ -57,4 +60,5 @@ def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | No
             target.holder("not_synchronised"),
             *(referrer.party.holder("refers", (referrer.attribute,)) for referrer in view.referrers[:_NAMED]),
         ),
+        explained_by=() if target.out_of_scope else None,
     )

@@ -5,12 +5,17 @@ Source: Microsoft Graph, serviceProvisioningError (createdDateTime, isResolved, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from streams.contracts.finding import Severity
+from streams.detections.conflict._of_address import OF_AN_ADDRESS, contested, findings_about
+from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
+from streams.views.address import KIND as ADDRESS
 from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
+from streams.views.refusals import standing_refusal, value_views
 from streams.views.view import time_in
 
 DETECTION = Detection(
@@ -23,7 +28,11 @@ DETECTION = Detection(
         "workload has: correct it in Active Directory and synchronise; the workload then resolves the error."
     ),
     references=("https://learn.microsoft.com/graph/api/resources/serviceprovisioningerror",),
-    known_gaps=("The structure of the workload's XML is not documented: it is quoted, not read.",),
+    explained_by=(*OF_AN_ADDRESS, "flow.export_error"),
+    lingers_s=HEALS_WITHIN_S,
+    known_gaps=(
+        "The structure of the workload's XML is not documented: it is quoted, and searched for contested addresses.",
+    ),
 )
 
 
@@ -52,7 +61,26 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
             ],
         },
         counterparts=(*(ad.party.holder() for ad in view.ad), side.party.holder("failing")),
+        explained_by=_explained_by(view, [str(error.get("errorDetail") or "").lower() for _, error in failures]),
     )
+
+
+def _explained_by(view: ObjectView, details: list[str]) -> tuple[str, ...]:
+    """The findings about the addresses that the workloads name, where each error names one that is contested."""
+    refusal = standing_refusal(view)
+    keys = value_views(refusal) if refusal is not None else ()
+    refused = {key.split("/", 2)[2] for key in keys if key.startswith(f"{ADDRESS}/")}
+    known = refused | contested(view)
+    named = [{address for address in known if _whole(address).search(detail)} for detail in details]
+    if not all(named):
+        return ()
+    addresses = set().union(*named)
+    return (*findings_about(view.tenant, addresses), *(["flow.export_error"] if addresses & refused else []))
+
+
+def _whole(address: str) -> re.Pattern[str]:
+    """The address, and not the end or the beginning of a longer one."""
+    return re.compile(rf"(?<![\w.+'-]){re.escape(address)}(?![\w-]|\.\w)")
 
 
 def _unresolved(side: Side) -> list[Mapping[str, Any]]:

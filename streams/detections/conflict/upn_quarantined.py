@@ -54,6 +54,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
             "recorded_by_service": any(claim.error for claim in first.claims),
         },
         counterparts=view.holders(roles),
+        explains_in=view.object_views(quarantined),
     )
 
 

@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from streams.detections.conflict._of_address import contested, findings_about
 from streams.detections.detection import Context, Verdict
 from streams.detections.domains import domains_of
+from streams.views.addresses import fold_proxy_address
 from streams.views.directory_object import ObjectView
 from streams.views.drift import Difference, differences, partners
 from streams.views.view import time_in
@@ -76,7 +78,22 @@ def verdict(
             **(evidence or {}),
         },
         counterparts=(ad.party.holder("authority", names), cloud.party.holder("differs", names)),
+        explained_by=("flow.export_error", *_conflicts(view, found)),
     )
+
+
+def _conflicts(view: ObjectView, found: Sequence[Difference]) -> tuple[str, ...]:
+    """The findings about the addresses that the cloud lacks, where nothing else differs."""
+    lacking: set[str] = set()
+    for each in found:
+        wanted = each.wanted if each.attribute == "proxyAddresses" else [each.wanted]
+        if each.attribute not in _ADDRESSES or (each.attribute == "proxyAddresses" and each.found):
+            return ()
+        lacking |= {address.folded for value in wanted if (address := fold_proxy_address(str(value))) is not None}
+    return findings_about(view.tenant, lacking) if lacking <= contested(view) else ()
+
+
+_ADDRESSES = frozenset({"userPrincipalName", "mail", "proxyAddresses"})
 
 
 def _differences(view: ObjectView, context: Context) -> list[Difference]:

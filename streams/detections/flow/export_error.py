@@ -6,7 +6,7 @@ synchronization".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streams.contracts.events import Event
@@ -14,17 +14,21 @@ from streams.contracts.finding import Holder, Severity
 from streams.contracts.identity import finding_id
 from streams.contracts.times import rfc3339
 from streams.detections.conflict import hard_match_blocked
-from streams.detections.detection import Context, Detection, Verdict
-from streams.reference_data.export_errors import ADVICE
+from streams.detections.conflict._of_address import OF_AN_ADDRESS
+from streams.detections.conflict._quarantine import errors_without_value
+from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.reference_data.export_errors import ADVICE, CONFLICTS
 from streams.views.address import AddressView
 from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
 from streams.views.proposals import HolderOfValue
-from streams.views.refusals import attribute_of, standing_refusal, value_view
+from streams.views.refusals import as_in_ad, attribute_of, standing_refusal, value_views
+from streams.views.unique_value import KIND as VALUE
 
 _SAID = 300
-# What of the same view explains it. Faults of the object's values are themselves explained by it: hygiene.
-_OF_THE_ADDRESS = ("conflict.duplicate_address", "conflict.address_owned_by_cloud_object")
-_HARD_MATCH = hard_match_blocked.DETECTION.id
+# What explains it, the cause before what follows from it. Faults of the object's values are explained by it: hygiene.
+_HARD_MATCH, _ONE_ANCHOR = hard_match_blocked.DETECTION.id, "conflict.duplicate_source_anchor"
+_OTHER_ANCHOR = "authority.source_anchor_changed"
+_REFUSES_TAKEOVER = ("InvalidHardMatch", "ExistingAdminRoleConflict")
 _UNKNOWN = (
     "The name is not one that is explained here: read evidence.said, and in Synchronization Service Manager the export "
     "error of the object that the finding names (Operations, the export, Export Errors, Detail)."
@@ -35,7 +39,10 @@ DETECTION = Detection(
     views=(UserView, GroupView, ContactView, AddressView),
     title="Entra ID refuses the object",
     severity=Severity.HIGH,
-    explained_by=(*_OF_THE_ADDRESS, _HARD_MATCH),
+    # Two cycles: the first may refuse what another object only lets go of in it.
+    alert=Alert(for_s=3600),
+    explained_by=(*OF_AN_ADDRESS, _HARD_MATCH, _ONE_ANCHOR, _OTHER_ANCHOR),
+    ends_proven=True,
     remediation=(
         "The evidence names the error, the attribute and its value as the engine logged them, who holds the value, and "
         "what to do. While the error stands no change of the object is exported. The finding clears when the object is "
@@ -61,17 +68,19 @@ def evaluate(view: ObjectView | AddressView, context: Context, now_ms: int) -> V
 
 def _of_address(view: AddressView) -> Verdict | None:
     """The event names no object: it is one that claims the address and has it not in the cloud."""
-    refusal = view.refusal
-    if refusal is None or view.exported_ms > refusal.ts_ms:
+    refusal = view.standing_refusal
+    if refusal is None:
         return None
-    left_out = [each for each in view.ad if (cloud := view.cloud_side(each)) is None or not cloud.holds]
+    left_out = [
+        each
+        for each in view.ad
+        if each.party.view not in view.refused and ((cloud := view.cloud_side(each)) is None or not cloud.holds)
+    ]
     if not left_out:
         return None
     first = left_out[0]
     own = {first.party.identity, *(each.party.id for each in view.entra if each.party.matches(first.party))}
     others = [each for each in view.claimants if each.party.identity not in own]
-    in_ad = any(each.party.side == "ad" for each in others)
-    conflict = f"conflict.{'duplicate_address' if in_ad else 'address_owned_by_cloud_object'}"
     holders = [HolderOfValue(each.party.id, each.party.distinguished_name or each.party.name) for each in others]
     return Verdict(
         summary=_summary(first.party.name, refusal, holders),
@@ -83,8 +92,8 @@ def _of_address(view: AddressView) -> Verdict | None:
         counterparts=view.holders(
             {first.party.identity: "refused", **{each.party.identity: "holds" for each in others}}
         ),
-        cause=finding_id(conflict, view.key) if others else None,
-        explained_by=_OF_THE_ADDRESS,
+        explained_by=OF_AN_ADDRESS if _may_be_a_conflict(refusal) else (),
+        explains_in=view.object_views([first]),
     )
 
 
@@ -116,8 +125,8 @@ def _of_object(view: ObjectView) -> Verdict | None:
                 if other.side
             ),
         ),
-        cause=_cause(refusal, others),
-        explained_by=(_HARD_MATCH,) if refusal.details.get("error_name") == "InvalidHardMatch" else (),
+        explained_by=tuple(_explained_by(view, refusal, others)) if _may_be_a_conflict(refusal) else (),
+        explains_in=(*view.references(), *(key for key in value_views(refusal) if key.startswith(f"{VALUE}/"))),
     )
 
 
@@ -155,15 +164,34 @@ def _subject(view: ObjectView, refusal: Event) -> Side | None:
 
 
 def _others(view: ObjectView, refusal: Event) -> list[HolderOfValue]:
-    """Who holds the refused value, the object itself and its own cloud object left out."""
+    """Who holds a refused value, the object itself and its own cloud object left out."""
     own = [side.party for side in (*view.ad, *view.entra, *view.gone)]
-    return [holder for holder in view.held.get(value_view(refusal) or "", ()) if not holder.is_one_of(own)]
+    held = (holder for key in value_views(refusal) for holder in view.held.get(key, ()))
+    return [holder for holder in dict.fromkeys(held) if not holder.is_one_of(own)]
 
 
-def _cause(refusal: Event, others: Sequence[HolderOfValue]) -> str | None:
-    """The finding of the contested value, in a view of its own."""
-    contested = value_view(refusal) or ""
-    if not others or not contested.startswith("address/"):
-        return None
-    in_ad = any(other.side == "ad" for other in others)
-    return finding_id(f"conflict.{'duplicate_address' if in_ad else 'address_owned_by_cloud_object'}", contested)
+def _may_be_a_conflict(refusal: Event) -> bool:
+    """Not where the name of the error says that the object's own values are at fault."""
+    name = refusal.details.get("error_name")
+    return name in CONFLICTS or name not in ADVICE
+
+
+def _explained_by(view: ObjectView, refusal: Event, others: Sequence[HolderOfValue]) -> Iterator[str]:
+    """Findings of the values that are named, else of any value; of the anchor where nobody else holds a value."""
+    name, values = refusal.details.get("error_name"), value_views(refusal)
+    yield from (finding_id(conflict, key) for conflict in OF_AN_ADDRESS for key in values)
+    if name not in CONFLICTS:
+        return
+    if not values:
+        yield from OF_AN_ADDRESS
+    recorded = {as_in_ad(error.get("propertyCausingError")) for _, error in errors_without_value(view)}
+    if attribute_of(refusal) in recorded:
+        yield finding_id("conflict.address_quarantined", view.key)
+    if name in _REFUSES_TAKEOVER:
+        yield _HARD_MATCH
+    if not others:
+        yield _ONE_ANCHOR
+    held_by = {other.id for other in others}
+    yield from (
+        each.finding for each in view.explanations if each.detection == _OTHER_ANCHOR and held_by <= each.objects
+    )

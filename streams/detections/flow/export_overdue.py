@@ -6,6 +6,8 @@ Source: Microsoft, "Microsoft Entra Connect Sync: Scheduler" (a delta cycle impo
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
+from streams.detections.conflict._of_address import OF_AN_ADDRESS
+from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import CYCLES, drifts_at_ms, pending, verdict
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
@@ -24,6 +26,8 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",
     ),
     suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
+    explained_by=("flow.export_error", *OF_AN_ADDRESS),
+    lingers_s=HEALS_WITHIN_S,
     false_positives=("A synchronisation rule of your own that fills the attribute from somewhere else.",),
     known_gaps=(
         "A difference is only ever one of three: six cycles after the change it is flow.attribute_drift.",

@@ -6,11 +6,20 @@ Source: Microsoft, "Troubleshoot an object that is not synchronizing with Micros
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
+from streams.detections.conflict._of_address import CLAIMED, deciding, findings_about
+from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.deleted import deletion_evidence, newest_deletion
 from streams.views.directory_object import GroupView, ObjectView, UserView
 
 CYCLES = 2
+# A refusal is certain; the others keep an object out before any export was tried.
+_OF_THE_OBJECT = (
+    "flow.export_error",
+    "conflict.duplicate_source_anchor",
+    "conflict.hard_match_blocked",
+    "authority.source_anchor_changed",
+)
 
 DETECTION = Detection(
     id="flow.missing_in_cloud",
@@ -19,14 +28,15 @@ DETECTION = Detection(
     severity=Severity.HIGH,
     remediation=(
         "Where the evidence says restorable, the object is among the deleted items of Entra ID: restore it there "
-        "(Deleted users, Deleted groups) before restorable_until, and do not create another one. Otherwise look for "
-        "another finding on the object first (a duplicate address or anchor, an invalid UPN). Otherwise ask "
+        "(Deleted users, Deleted groups) before restorable_until, and do not create another one. A refusal or conflict "
+        "that keeps the object out would have been told instead; look for an invalid UPN. Otherwise ask "
         "the engine: Synchronization Service Manager, Metaverse search, and the export errors of the last run. If the "
         "object is out of scope on purpose, add its organisational unit or filter to the forest's scope here."
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",),
     suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
-    explained_by=("conflict.duplicate_source_anchor", "conflict.hard_match_blocked"),
+    explained_by=(*_OF_THE_OBJECT, *CLAIMED),
+    lingers_s=HEALS_WITHIN_S,
     false_positives=("A filter of the engine that include_ous and exclude_ous do not repeat.",),
     known_gaps=("Contacts are matched by primary address: a changed one would look missing, so they are not judged.",),
 )
@@ -54,4 +64,6 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
             *(other.party.holder() for other in missing),
             *(other.party.holder("deleted") for other in view.recycled),
         ),
+        explained_by=(*_OF_THE_OBJECT, *findings_about(view.tenant, deciding(side), CLAIMED)),
+        explains_in=view.references(),
     )

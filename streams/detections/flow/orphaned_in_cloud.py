@@ -9,7 +9,9 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import CYCLES
+from streams.reference_data.export_errors import CONFLICTS
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.refusals import standing_refusal
 
 DETECTION = Detection(
     id="flow.orphaned_in_cloud",
@@ -32,6 +34,7 @@ DETECTION = Detection(
         "engine.mass_deletion_forecast",
         "engine.bulk_change",
     ),
+    explained_by=("flow.export_error",),
     false_positives=("include_ous or exclude_ous here that are narrower than the engine's own scope.",),
     known_gaps=(
         "An object deleted before our first reading of AD, or more than 30 days ago, is not known to have existed.",
@@ -48,6 +51,8 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     reason = "left the scope" if view.ad else "was deleted"
     since_ms = max(side.changed_ms for side in left)
     first = left[0]
+    refusal = standing_refusal(view)
+    refused_with = refusal.details.get("error_name") if refusal is not None else None
     return Verdict(
         summary=f"{first.party.name} {reason} in Active Directory and is still in Entra ID",
         since_ms=since_ms,
@@ -63,4 +68,5 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
             *(side.party.holder("left") for side in left),
             *(side.party.holder("orphaned") for side in synced),
         ),
+        explained_by=() if refused_with in CONFLICTS else None,  # a value that somebody else has keeps no deletion back
     )

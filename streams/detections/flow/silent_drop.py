@@ -8,6 +8,8 @@ Microsoft Graph, user.onPremisesLastSyncDateTime (when the object was last writt
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
+from streams.detections.conflict._of_address import OF_AN_ADDRESS
+from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import CYCLES, dropped, verdict
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
@@ -27,6 +29,8 @@ DETECTION = Detection(
         "https://learn.microsoft.com/graph/api/resources/user",
     ),
     suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.verified_domain_change"),
+    explained_by=OF_AN_ADDRESS,
+    lingers_s=HEALS_WITHIN_S,
     false_positives=(
         "A synchronisation rule of your own that fills the attribute from somewhere else.",
         "An export of the same minute as the change that did not yet know it, and no cycle since.",

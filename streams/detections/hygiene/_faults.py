@@ -6,17 +6,22 @@ The rule book is the one of `synchealth scan`: the same object gets the same ver
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from streams.contracts.finding import Holder
+from streams.detections.conflict._of_address import OF_AN_ADDRESS, findings_about
 from streams.detections.detection import Context, Verdict
 from streams.hygiene.check import check
 from streams.hygiene.entra.profile import entra_profile
 from streams.hygiene.faults import Breach, Fault
 from streams.hygiene.tenant import TenantContext
+from streams.reference_data.export_errors import CONFLICTS
+from streams.views.addresses import fold_address
 from streams.views.directory_object import ObjectView, Side
 from streams.views.proposals import directory_object, faults_anywhere, view_of_value
+from streams.views.refusals import attribute_of, standing_refusal
 
 Wanted = Callable[[Fault, Breach], bool]
 
@@ -83,7 +88,36 @@ def verdict_on(view: ObjectView, context: Context, wanted: Wanted, says: str) ->
             "further": [_evidence(view, *other) for other in found[1 : 1 + _MOST_LISTED]],
         },
         counterparts=_objects_at_fault(found),
+        explained_by=_refused(view, [fault for _, fault, _ in found]),
     )
+
+
+def of_the_suffix(view: ObjectView, verdict: Verdict | None) -> Verdict | None:
+    """A verdict on the UPN's suffix. It keeps no object out, but it is one incident with whatever concerns the name."""
+    if verdict is None:
+        return None
+    name = fold_address(str(verdict.evidence.get("value") or ""))
+    about = findings_about(view.tenant, [name.folded]) if name is not None else ()
+    refusal = standing_refusal(view)
+    if refusal is not None:
+        refused, error = attribute_of(refusal), refusal.details.get("error_name")
+        if refused != "userPrincipalName" and (refused is not None or error not in _OF_THE_NAME):
+            return replace(verdict, explained_by=about)
+    return replace(verdict, explained_by=(*about, *(verdict.explained_by or ())))
+
+
+SUFFIX_EXPLAINED_BY = (*OF_AN_ADDRESS, "flow.export_error")
+_OF_THE_NAME = frozenset({"IdentityDataValidationFailed", "FederatedDomainChangeError"})
+
+
+def _refused(view: ObjectView, faults: list[Fault]) -> tuple[str, ...]:
+    """A refusal explains faults of the object's values, unless it says that somebody else has another value of it."""
+    refusal = standing_refusal(view)
+    if refusal is not None and refusal.details.get("error_name") in CONFLICTS:
+        attribute, value = attribute_of(refusal), str(refusal.details.get("value")).lower()
+        if not any(fault.attribute == attribute and str(fault.value).lower() == value for fault in faults):
+            return ()
+    return ("flow.export_error",)
 
 
 def _objects_at_fault(found: list[tuple[Side, Fault, Breach]]) -> tuple[Holder, ...]:

@@ -20,6 +20,7 @@ DETECTION = Detection(
         "one is left."
     ),
     references=("https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",),
+    explained_by=("conflict.duplicate_address", "flow.export_error"),
     false_positives=("A person with an account in each of two forests that Entra Connect joins into one.",),
     known_gaps=("Objects in domains that no [[forest]] reads are not seen.",),
 )
@@ -43,6 +44,12 @@ def evaluate(view: UniqueValueView, context: Context, now_ms: int) -> Verdict | 
             "holders": len(holders),
         },
         counterparts=tuple(holder.party.holder("holds", (view.attribute,)) for holder in view.holders),
+        # Words of this value are about whoever holds it, too: the refused object, those that share the address.
+        explained_by=tuple(
+            each.finding
+            for each in view.explanations
+            if {holder.party.id for holder in holders} & each.objects
+        ),
     )
 
 

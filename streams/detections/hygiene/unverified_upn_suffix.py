@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import verdict_on
+from streams.detections.hygiene._faults import SUFFIX_EXPLAINED_BY, of_the_suffix, verdict_on
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.views.directory_object import UserView
 
@@ -25,6 +25,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname",
         "https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",
     ),
+    explained_by=SUFFIX_EXPLAINED_BY,
     false_positives=("Users who sign in by an alternate login ID: their UPN does not go to the cloud.",),
     known_gaps=(
         "Silent while the application may not read the tenant's domains.",
@@ -35,7 +36,7 @@ DETECTION = Detection(
 
 def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while a user in scope has a routable suffix that is not verified, once the domains are known."""
-    return verdict_on(view, context, _wanted, "has a suffix that the tenant has not verified")
+    return of_the_suffix(view, verdict_on(view, context, _wanted, "has a suffix that the tenant has not verified"))
 
 
 def _wanted(fault: Fault, breach: Breach) -> bool:

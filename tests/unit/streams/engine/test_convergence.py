@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.codec import encode
+from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Domain, Fact, Origin, TenantState
-from streams.contracts.finding import Finding
+from streams.contracts.finding import Finding, FindingState
+from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.registry import all_detections
 from streams.engine.oracle import expected_findings
 from streams.views.scope import Scope
-from tests.support.cases import START_MS
+from tests.support.cases import START_MS, guid_of
 from tests.support.pipeline import TENANT, Pipeline
-from tests.support.random_directory import RandomDirectories
+from tests.support.random_directory import ADDRESSES, RandomDirectories
 
 SCOPES = {"corp": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"])}
 FAMILIES = {"conflict", "flow"}
@@ -39,12 +42,21 @@ def _content(finding: Finding) -> dict[str, Any]:
     return {"severity": finding.severity, "subject": finding.subject, "evidence": evidence, "holders": holders}
 
 
-def _check(pipeline: Pipeline, world: RandomDirectories, after_ms: int = LONG_AFTER_MS) -> None:
+def _check(
+    pipeline: Pipeline, world: RandomDirectories, after_ms: int = LONG_AFTER_MS, events: Sequence[Event] = ()
+) -> None:
     now_ms = world.now_ms + after_ms
     pipeline.tick(now_ms)
     tenants = {TENANT: _tenant(world.now_ms)}
-    expected = expected_findings(world.final(), tenants, SCOPES, all_detections(), now_ms=now_ms)
-    found = pipeline.open()
+    standing = expected_findings(
+        world.final(), tenants, SCOPES, all_detections(), now_ms=now_ms, events=events, explained=True
+    )
+    explained = {key: each.cause for key, each in standing.items() if each.state is FindingState.SUPPRESSED}
+    suppressed = [each for each in pipeline.findings.values() if each.state is FindingState.SUPPRESSED]
+    assert {each.id: each.cause for each in suppressed} == explained
+    expected, found = {key: each for key, each in standing.items() if key not in explained}, pipeline.open()
+    for each in suppressed:
+        assert found[each.cause or ""].severity.rank <= each.severity.rank, "one is told, and it is not the quieter one"
     assert sorted((finding.detection, key) for key, finding in found.items()) == sorted(
         (finding.detection, key) for key, finding in expected.items()
     )
@@ -84,6 +96,42 @@ def test_shuffled_duplicated_and_restarted(seed: int, steps: int, groups: bool) 
         if chance.random() < 0.1:
             pipeline.restart()
     _check(pipeline, world)
+
+
+def _refusals(world: RandomDirectories, chance: random.Random) -> list[Event]:
+    """Exports that were refused at the end of the history, some of them of values that others have."""
+    found = []
+    for number in range(chance.randrange(1, 5)):
+        details = {"error_name": chance.choice(["InvalidSoftMatch", "LargeObject", "BrandNew", "InvalidHardMatch"])}
+        attribute, prefix = chance.choice([("UserPrincipalName", ""), ("ProxyAddresses", "smtp:")])
+        if chance.random() < 0.8:
+            details |= {"attribute": attribute, "value": prefix + chance.choice(ADDRESSES)}
+        anchor = immutable_id_of_guid(guid_of(f"n{chance.randrange(6)}")) if chance.random() < 0.8 else None
+        found.append(Event(
+            id=f"refusal-{number}", log=Log.WINDOWS, name="adsync/6941", tenant=TENANT, server="aadc01",
+            ts_ms=world.now_ms + number, seen_ms=world.now_ms + number, result=Result.FAILURE,
+            source_anchor=anchor, details=details,
+        ))  # fmt: skip
+    return found
+
+
+@settings(max_examples=120, deadline=None)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 60))
+def test_one_incident_per_cause_whatever_comes_first(seed: int, steps: int) -> None:
+    world, chance = RandomDirectories(seed).run(steps), random.Random(seed + 1)
+    refusals = _refusals(world, chance)
+    pipeline = Pipeline(SCOPES)
+    pipeline.tell(_tenant(world.now_ms))
+    told: list[tuple[Origin, Fact] | Event] = [*world.facts, *refusals]
+    chance.shuffle(told)
+    for item in told:
+        if isinstance(item, Event):
+            pipeline.log([item], now_ms=item.seen_ms)
+        else:
+            pipeline.feed(item[0], [item[1]])
+        if chance.random() < 0.1:
+            pipeline.restart()
+    _check(pipeline, world, events=refusals)
 
 
 @settings(max_examples=80, deadline=None)

@@ -1,0 +1,42 @@
+"""Findings about single addresses, by the address: what rules on objects name as their explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from streams.contracts.facts import ObjectKind
+from streams.contracts.identity import finding_id
+from streams.views.address import KIND, address_claims
+from streams.views.directory_object import ObjectView, Side
+from streams.views.state import ObjectState
+
+CLAIMED = ("conflict.duplicate_address", "conflict.address_owned_by_cloud_object")
+OF_AN_ADDRESS = (*CLAIMED, "conflict.upn_quarantined", "conflict.address_quarantined")
+
+
+def findings_about(tenant: str, addresses: Iterable[str], detections: Iterable[str] = OF_AN_ADDRESS) -> tuple[str, ...]:
+    """The ids that findings about these folded addresses would have, the cause before what follows from it."""
+    keys = [f"{KIND}/{tenant}/{address}" for address in sorted(addresses)]
+    return tuple(finding_id(detection, key) for detection in detections for key in keys)
+
+
+def contested(view: ObjectView) -> frozenset[str]:
+    """The addresses of the object about which there is a finding."""
+    return frozenset(each.view.split("/", 2)[2] for each in view.explanations if each.detection in OF_AN_ADDRESS)
+
+
+def deciding(side: Side) -> frozenset[str]:
+    """The addresses of an AD object without which it is not created in the cloud.
+
+    Soft match looks at the UPN and the primary address; of prefixes other than SMTP resiliency keeps nothing back.
+    Source: Microsoft, "Microsoft Entra Connect: When you have an existing tenant"; "Identity synchronization and
+    duplicate attribute resiliency".
+    """
+    party = side.party
+    kind, attributes = ObjectKind(party.kind), dict(side.attributes)
+    state = ObjectState(object_id=party.id, side="ad", tenant=party.tenant, kind=kind, attributes=attributes)
+    return frozenset(
+        address
+        for address, claims in address_claims(state).items()
+        if ":" in address or any("primary" in claim for claim in claims)
+    )

@@ -1,0 +1,60 @@
+"""What a finding of one view says to views whose findings it explains away.
+
+Word: "explains/<detection>/<its view>" in the view that is told, for as long as the finding stands; for LINGERS_MS
+more it says since when it does not. A finding stands or not whatever explains it, so no word depends on another; only
+what it counts under (`cause`) follows those that explain it, along `Detection.explained_by`, which has no circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from streams.contracts.finding import Severity
+from streams.views.view import Entry
+
+EXPLAINS = "explains/"
+LINGERS_MS = 5_400_000
+"""How long the end of a finding is told: as long as anything lingers behind its explanation."""
+
+
+class Explanation(NamedTuple):
+    """A finding that explains others.
+
+    view:     its own.
+    finding:  its id; cause: that of the finding which is told instead where this one is explained away, else the same.
+    objects:  ids of those that take part in it, the first ones.
+    ended_ms: when it ended; None: it stands.
+    """
+
+    detection: str
+    view: str
+    finding: str
+    cause: str
+    severity: Severity
+    objects: frozenset[str] = frozenset()
+    ended_ms: int | None = None
+
+
+def heard(entries: Mapping[str, Entry]) -> tuple[Mapping[str, Entry], tuple[Explanation, ...]]:
+    """What a view was told by anybody else, and by findings that explain."""
+    names = sorted(name for name in entries if name.startswith(EXPLAINS))
+    if not names:
+        return entries, ()
+    rest = {name: entry for name, entry in entries.items() if not name.startswith(EXPLAINS)}
+    return rest, tuple(explanation_of(name, entries[name].body) for name in names)
+
+
+def explanation_of(contributor: str, body: Mapping[str, object]) -> Explanation:
+    """The explanation behind a word."""
+    detection, _, view = contributor.removeprefix(EXPLAINS).partition("/")
+    objects, ended_ms = body["objects"], body.get("ended_ms")
+    return Explanation(
+        detection,
+        view,
+        str(body["finding"]),
+        str(body["cause"]),
+        Severity(str(body["severity"])),
+        frozenset(map(str, objects)) if isinstance(objects, list) else frozenset(),
+        ended_ms if isinstance(ended_ms, int) else None,
+    )
