@@ -33,6 +33,7 @@ _ELSEWHERE = {
     "funnel": "deploy.funnel_command:funnel",
     "scan": "deploy.scan.command:scan",
     "deadletters": "deploy.deadletters:deadletters",
+    "forget": "deploy.forget:forget",
     "prometheus-config": "deploy.prometheus.command:prometheus_config",
     "runbook": "deploy.prometheus.runbook_command:runbook",
     "replay": "deploy.replay.command:replay",
@@ -49,6 +50,7 @@ _HELP = {
     "replay": "Try the readers on files from a real server: what is recognised, what it would open.",
     "resync": "Have a source tell everything again, and see how far it has come.",
     "deadletters": "Records that could not be used: list them, or send them again.",
+    "forget": "Forget PERSON, known by UPN, address, objectGUID, Entra object id, SID or source anchor.",
     "prometheus-config": "Scrape configuration, alert rules and Alertmanager configuration for this installation.",
     "runbook": "What an alert or a detection means, and what to do.",
 }

@@ -33,7 +33,7 @@ from streams.runtime.settings import KafkaSettings, Settings
 
 Role = Literal["producer", "worker", "exporter", "reader", "admin"]
 ROLES: tuple[Role, ...] = ("producer", "worker", "exporter", "reader", "admin")
-"""reader: the command line (findings, explain, funnel); admin: topics, reevaluate, resync, deadletters redrive."""
+"""reader: the command line (findings, explain, funnel); admin: topics, reevaluate, resync, forget, redrive."""
 
 _FACTS = (AD_CHANGES, ENTRA_CHANGES, ENTRA_AUDITS, ENTRA_TENANT, SERVER_EVENTS)
 _STATES = (AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES)
@@ -47,6 +47,7 @@ _READS: dict[Role, tuple[Topic, ...]] = {
 _WRITES: dict[Role, tuple[Topic, ...]] = {
     "producer": (*_FACTS, CHECKPOINTS, DEADLETTERS),
     # What a log says of an object goes back to it, as a fact; what was deleted unread is ordered again.
+    # Whom to forget, too.
     "worker": (AD_CHANGES, ENTRA_CHANGES, VIEWS, FINDINGS, DEADLETTERS, CHECKPOINTS, *_STATES),
     "admin": TOPICS,
 }

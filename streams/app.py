@@ -43,6 +43,7 @@ EXIT_FAILED = 70
 _COMMIT_EVERY_S = 1.0
 _LOOK_EVERY_S = 2.0
 _LAYOUT_EVERY_S = 10.0
+_SWEEP_LOOK_S = 60.0
 _LOG_APPEND_TIME = 1
 _NEVER_S = 10 * 365 * 86400.0
 log = get_logger(__name__)
@@ -155,6 +156,7 @@ class _App(faust.App):
         self.on_before_shutdown.connect(self._stopping, weak=False)
         self.task(self._every(_COMMIT_EVERY_S, self._work.commit))
         self.task(self._every(streams.tick_interval_s, self._work.tick))
+        self.task(self._every(_SWEEP_LOOK_S, self._work.sweep))
         self.task(self._every(_LOOK_EVERY_S, self._turn))
         self.task(self._every(_LAYOUT_EVERY_S, self._work.look_at_topics))
         self.task(self._watch)

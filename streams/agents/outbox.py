@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
@@ -13,11 +13,18 @@ from streams.agents.deadletters import dead_letter
 from streams.agents.lanes import Record
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter, without_document
-from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
+from streams.contracts.facts import Fact, FactChunk, Forget, Origin, TenantState, Watermark
 from streams.contracts.finding import Finding
 from streams.contracts.identity import partition_of
 from streams.contracts.topics import AD_CHANGES, DEADLETTERS, ENTRA_CHANGES, FINDINGS, VIEWS
-from streams.contracts.views import CauseUpdate, ContextUpdate, Contribution, ContributionChunk, WatermarkUpdate
+from streams.contracts.views import (
+    CauseUpdate,
+    ContextUpdate,
+    Contribution,
+    ContributionChunk,
+    Control,
+    WatermarkUpdate,
+)
 from streams.runtime.clock import now_ms
 
 _CHUNK_ITEMS = 500
@@ -54,6 +61,8 @@ class Outbox:
         self._context: list[TenantState] = []
         self._causes: list[CauseUpdate] = []
         self._watermarks: dict[tuple[str, int], Watermark] = {}
+        self._orders: list[tuple[str, list[str]]] = []
+        self._forgotten: set[str] = set()
         self._dead: list[DeadLetter] = []
 
     def contributions(self, items: Iterable[Contribution]) -> None:
@@ -87,6 +96,14 @@ class Outbox:
         """
         self._watermarks[mark.source, partition] = mark
 
+    def forget(self, topic: str, ids: Sequence[str]) -> None:
+        """An order to every partition of a change topic: these objects are dead for good."""
+        self._orders.append((topic, list(ids)))
+
+    def forget_past(self, words: Iterable[str]) -> None:
+        """An order to all views, behind what is told to them here: forget the past of whom the words name."""
+        self._forgotten.update(words)
+
     def dead(self, letter: DeadLetter) -> None:
         """Something that cannot be used."""
         self._dead.append(letter)
@@ -102,6 +119,14 @@ class Outbox:
             (VIEWS.name, partition, key, value)
             for partition, items in self._by_partition().items()
             for key, value in self._chunks(items, sent_ms)
+        ]
+        if self._forgotten:
+            order = encode(Control(sent_ms=sent_ms, action="forget", words=sorted(self._forgotten)))
+            records += [(VIEWS.name, partition, b"forget", order) for partition in range(self._partitions)]
+        records += [
+            (topic, partition, b"forget", encode(Forget(ids=ids)))
+            for topic, ids in self._orders
+            for partition in range(self._partitions)
         ]
         everywhere: list[tuple[str, ContextUpdate | CauseUpdate | WatermarkUpdate]] = [
             (tenant.tenant, ContextUpdate(sent_ms=sent_ms, tenant=tenant)) for tenant in self._context

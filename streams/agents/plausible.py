@@ -30,8 +30,7 @@ from streams.contracts.views import (
 )
 from streams.runtime.clock import now_ms
 from streams.views.computer import FILETIME_EPOCH_MS, filetime_ms
-from streams.views.events import LONGEST_REMEMBERED_MS, is_event
-from streams.views.password_trace import REFUSAL
+from streams.views.events import LOG_REMEMBERED_MS, LONGEST_REMEMBERED_MS, is_past
 
 CLOCK_SKEW_MS = 300_000
 """Kerberos allows as much. Source: Microsoft, "Maximum tolerance for computer clock synchronization" (5 minutes)."""
@@ -39,7 +38,7 @@ CLOCK_SKEW_MS = 300_000
 HELD_MS = 86_400_000
 """A source reads nothing more while it cannot get rid of what it has: no reading is older than an outage of Kafka."""
 
-EVENTS_LAG_MS = 30 * 86_400_000
+EVENTS_LAG_MS = LOG_REMEMBERED_MS
 """A shipper sends what it could not send for weeks. No view remembers an event longer, but for signs-in."""
 
 EARLIEST_MS = 946_684_800_000
@@ -204,7 +203,7 @@ def _words_in_time(items: Iterable[Contribution], arrived_ms: int) -> list[Contr
 
 
 def _is_numbered_as_event(item: Contribution) -> bool:
-    return is_event(item.contributor) or item.contributor.startswith(REFUSAL)
+    return is_past(item.contributor)
 
 
 def _in_time(told: Mapping[str, Any], arrived_ms: int) -> dict[str, Any]:

@@ -27,7 +27,9 @@ from streams.contracts.codec import convert, decode, encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.events import EventChunk
-from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
+from streams.contracts.facts import Fact, FactChunk, Forget, Origin, TenantState, Watermark
+from streams.contracts.topics import DAY_MS
+from streams.engine.forgetting import Sweep
 from streams.engine.projector import Projector
 from streams.runtime.logs import get_logger
 from streams.views.events import contributions_of_event, fact_of_event
@@ -36,6 +38,7 @@ from streams.views.tenant import tenant_contributions
 STAGE = "project"
 _BREATHE_EVERY = 100
 """Facts between two looks at the event loop: heartbeats and other partitions go on meanwhile."""
+_SWEPT_AT_ONCE = 1_000
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 log = get_logger(__name__)
 
@@ -48,8 +51,14 @@ class ProjectPartition:
     """
 
     def __init__(
-        self, projector: Projector, rows: PartitionRows, new_outbox: Callable[[str, Record], Outbox], fuse: Fuse
+        self,
+        projector: Projector,
+        rows: PartitionRows,
+        new_outbox: Callable[[str, Record], Outbox],
+        fuse: Fuse,
+        forget_after_ms: int = 180 * DAY_MS,
     ) -> None:
+        self._forget_after_ms = forget_after_ms
         self._projector = projector
         self._rows = rows
         self._new_outbox = new_outbox
@@ -59,20 +68,26 @@ class ProjectPartition:
     async def __call__(self, records: Sequence[Record]) -> None:
         """Work off the records. Raises FatalError (fuse, lease) and Kafka's errors."""
         outbox = self._new_outbox(STAGE, records[0])
-        facts: list[tuple[Record, Origin, Fact]] = []
+        work: list[tuple[Record, Origin, Fact] | tuple[Record, Forget]] = []
         for record in records:
             arrived_ms, by_broker = arrival_ms(record), record.arrived_ms is not None
             for said in _facts(record, outbox):
                 if isinstance(said, Watermark):
                     outbox.watermark(watermark_in_time(said, arrived_ms), record.partition)
+                elif isinstance(said, Forget):
+                    work.append((record, said))
                 else:
                     origin, fact = said
-                    facts.append((record, origin, fact_in_time(fact, arrived_ms, origin.name, by_broker=by_broker)))
+                    work.append((record, origin, fact_in_time(fact, arrived_ms, origin.name, by_broker=by_broker)))
+        facts = [each for each in work if len(each) == 3]
         self._rows.prefetch(self._projector.row_keys(fact for _, _, fact in facts))
         for side, count in Counter(origin.side for _, origin, _ in facts).items():
             FACTS.labels(side).inc(count)
-        for count, (record, origin, fact) in enumerate(facts, start=1):
-            self._project(record, origin, fact, outbox)
+        for count, item in enumerate(work, start=1):
+            if len(item) == 3:
+                self._project(*item, outbox)
+            else:
+                await self._forget(*item, outbox)
             if count % _BREATHE_EVERY == 0:
                 await asyncio.sleep(0)
         await outbox.deliver()
@@ -98,6 +113,33 @@ class ProjectPartition:
             self._rows.keep()
             self._fuse.good()
             outbox.contributions(contributions)
+
+
+    async def _forget(self, record: Record, order: Forget, outbox: Outbox) -> None:
+        """Forget the objects of the order; or look for those that are due, and order all partitions to forget them."""
+        try:
+            if order.ids is None:
+                sweep = Sweep(self._rows, arrival_ms(record), self._forget_after_ms)
+                for count, _ in enumerate(sweep.run()):
+                    if count % _SWEPT_AT_ONCE == 0:
+                        await asyncio.sleep(0)
+                if sweep.due:
+                    outbox.forget(record.topic, sweep.due)
+            else:
+                said, found = self._projector.forget(
+                    order.ids, self._rows, even_living=order.even_living, words=order.words
+                )
+                outbox.contributions(said)
+                if found and order.words:
+                    outbox.forget_past(order.words)
+        except FatalError:
+            raise
+        except Exception as error:  # noqa: BLE001  what cannot be forgotten now is looked at by the next sweep
+            self._rows.drop()
+            log.error("forgetting_failed", error=type(error).__name__)
+            outbox.dead(_refused(error, record))
+        else:
+            self._rows.keep()
 
 
 class ContextPartition:
@@ -159,17 +201,17 @@ class EventPartition:
         await outbox.deliver()
 
 
-def _facts(record: Record, outbox: Outbox) -> Iterator[tuple[Origin, Fact] | Watermark]:
-    """The facts of a record, or the watermark that it is.
+def _facts(record: Record, outbox: Outbox) -> Iterator[tuple[Origin, Fact] | Watermark | Forget]:
+    """The facts of a record, or the watermark or order that it is.
 
     What is neither becomes a dead letter, fact by fact where the chunk is readable.
     """
     try:
-        said: FactChunk | Watermark = decode(record.value, FactChunk | Watermark)  # type: ignore[arg-type]
+        said: FactChunk | Watermark | Forget = decode(record.value, FactChunk | Watermark | Forget)  # type: ignore[arg-type]
     except InvalidRecordError as error:
         yield from _readable_facts(record, error, outbox)
     else:
-        if isinstance(said, Watermark):
+        if isinstance(said, Watermark | Forget):
             yield said
         else:
             yield from ((said.origin, fact) for fact in said.facts)

@@ -24,6 +24,8 @@ from streams.agents.rows import PartitionRows
 from streams.agents.store import MemoryStore, RocksStore, Store
 from streams.agents.table import Table
 from streams.agents.ticks import Ticker
+from streams.contracts.codec import encode
+from streams.contracts.facts import Forget
 from streams.contracts.topics import (
     AD_CHANGES,
     AD_OBJECTS,
@@ -44,6 +46,7 @@ from streams.runtime.settings import Settings
 from streams.views.scope import Scope
 
 Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
+_SWEEP_EVERY_S = 3600.0
 log = get_logger(__name__)
 
 
@@ -77,6 +80,7 @@ class Worker:
         self._committing = asyncio.Lock()
         self._tables: dict[str, Table] = {}
         self._views: dict[int, EvaluatePartition] = {}
+        self._swept_s: dict[tuple[str, int], float] = {}
         self._fuses = {stage: Fuse(stage) for stage in ("project", "evaluate")}
         self._options = _options(settings)
         openers = {
@@ -134,7 +138,7 @@ class Worker:
         # What a cut-off batch had handed to the producer must not arrive behind the next owner's writes.
         await self._producer.flush()
         await self.commit()
-        self._views = {}
+        self._views, self._swept_s = {}, {}
         for stage in self.stages.values():
             stage.forget()
 
@@ -165,6 +169,16 @@ class Worker:
         """Send time to the views partitions we own."""
         if self.stages[VIEWS.name].ready:
             await self._ticker.tick(self._views)
+
+    async def sweep(self) -> None:
+        """Have each partition of objects that we own look for what is to be forgotten, once in an hour."""
+        now_s = time.monotonic()
+        for topic in (AD_CHANGES.name, ENTRA_CHANGES.name):
+            stage = self.stages[topic]
+            for partition in stage.lanes if stage.ready else ():
+                if now_s - self._swept_s.get((topic, partition), -_SWEEP_EVERY_S) >= _SWEEP_EVERY_S:
+                    self._swept_s[topic, partition] = now_s
+                    await self._producer.send_and_wait(topic, encode(Forget()), key=b"forget", partition=partition)
 
     def observe(self) -> None:
         """Set the gauges that nobody sets in passing."""
@@ -201,7 +215,13 @@ class Worker:
 
     async def _open_projection(self, state: str, owned: set[int]) -> Mapping[int, Handler]:
         return {
-            partition: ProjectPartition(self._projector, rows, self._new_outbox, self._fuses["project"])
+            partition: ProjectPartition(
+                self._projector,
+                rows,
+                self._new_outbox,
+                self._fuses["project"],
+                int(self._settings.streams.forget_after_s * 1000),
+            )
             for partition, rows in (await self._open_rows(owned, state)).items()
         }
 

@@ -133,6 +133,20 @@ class Watermark(msgspec.Struct, frozen=True, tag_field="type", tag="watermark", 
         return f"{self.origin.side}/{place}" + (f"/{self.part}" if self.part else "")
 
 
+class Forget(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="forget", kw_only=True):
+    """An order to a partition of a change topic.
+
+    ids: forget these objects, if they are dead (or `even_living`), and every link to them; sent to all partitions.
+         None: look for those that have been dead for long enough.
+    words: what else names whom they stand for (UPN, addresses, SID, anchor): events that hold them are forgotten, too.
+    """
+
+    ids: list[str] | None = None
+    even_living: bool = False
+    words: list[str] = []
+    schema_version: int = 1
+
+
 class Domain(msgspec.Struct, frozen=True, omit_defaults=True):
     """A domain of the tenant; `name` in lower case."""
 

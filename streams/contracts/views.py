@@ -88,10 +88,14 @@ class WatermarkUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="waterm
 
 
 class Control(msgspec.Struct, frozen=True, tag_field="type", tag="control", kw_only=True):
-    """An operator's order to this partition: evaluate every view again."""
+    """An operator's order to this partition: evaluate every view again; or forget the past of whom `words` name.
+
+    The past: events, and findings that are resolved. What objects say of themselves they take back themselves.
+    """
 
     sent_ms: int
-    action: Literal["reevaluate"]
+    action: Literal["reevaluate", "forget"]
+    words: list[str] = []
     schema_version: int = 1
 
 

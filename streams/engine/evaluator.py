@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from streams.contracts.codec import encode
 from streams.contracts.errors import FatalError, InvalidRecordError
+from streams.contracts.finding import FindingState
 from streams.contracts.views import (
     CauseUpdate,
     ContextUpdate,
@@ -29,12 +30,14 @@ from streams.detections.detection import DEFAULT_THRESHOLDS, Context, Thresholds
 from streams.detections.registry import Registered
 from streams.engine.census import count_of
 from streams.engine.failing import FailingViews
+from streams.engine.forgetting import naming
 from streams.engine.judge import Judge
 from streams.engine.knowledge import TenantKnowledge
 from streams.engine.outcome import Outcome, RuleFault
 from streams.engine.rows import Rows
 from streams.engine.view_evaluation import ViewEvaluation, evaluate_view
 from streams.engine.view_row import load_view, view_keys
+from streams.views.events import is_past
 from streams.views.tenant import CENSUS, TenantView, tenant_view_key
 from streams.views.view import tenant_of
 
@@ -138,7 +141,9 @@ class ViewPartition:
             changed = self._known.take_watermark(record, rows)
             self._uncounted |= self._known.read(record.tenant) != read
         elif isinstance(record, Control):
-            changed = True
+            changed = record.action == "reevaluate"
+            if record.action == "forget":
+                self._forget(naming(record.words), rows, outcome)
         if changed:
             self._start_backlog(rows)
         self._evaluate_due(rows, outcome)
@@ -183,6 +188,24 @@ class ViewPartition:
             by_view.setdefault(item.view, []).append(item)
         for key, words in by_view.items():
             self._look(key, rows, outcome, words)
+
+    def _forget(self, names: Callable[[str], bool], rows: Rows, outcome: Outcome) -> None:
+        """Drop what views remember of the past of whom `names` tells: events, and findings that are resolved."""
+        for key in [key for key, raw in rows.items("") if not key.startswith("~") and names(f"{key} {raw.decode()}")]:
+            row = load_view(key, rows)
+            row.entries = {
+                name: entry for name, entry in row.entries.items() if not (is_past(name) and names(f"{name} {entry}"))
+            }
+            rows.put(key, encode(row))
+            self._look(key, rows, outcome)
+            row = load_view(key, rows)
+            for detection, finding in list(row.findings.items()):
+                if finding.state is FindingState.RESOLVED and names(encode(finding).decode()):
+                    del row.findings[detection]
+                    outcome.findings[finding.id] = None
+            rows.put(key, None if row.is_empty else encode(row))
+            if row.is_empty:
+                rows.put(f"~due/{key}", None)
 
     def _start_backlog(self, rows: Rows) -> None:
         self._backlog = view_keys(rows)

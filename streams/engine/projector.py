@@ -6,15 +6,16 @@ crash in between repeats the telling and never skips it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
-from streams.contracts.codec import decode, encode
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.views import Contribution
-from streams.engine.links import fold_links, standing_links
+from streams.engine.forgetting import forget_events_of, forget_links_to, naming
+from streams.engine.links import fold_links, row_key, standing_links
+from streams.engine.object_row import load_objects, object_row, state_key
 from streams.engine.rows import Rows
 from streams.views.contributions import contributions_of, contributor_of, left_body, referrer_body, remembered_ms
 from streams.views.device import device_view_key
@@ -57,7 +58,7 @@ class Projector:
             before = known[place]
             known[place], said = self._apply(before, fact, rows)
             contributions += said
-        encoded = encode(known[0] if len(known) == 1 else known)
+        encoded = object_row(known)
         if encoded != raw:
             rows.put(key, encoded)
         return contributions
@@ -71,6 +72,43 @@ class Projector:
         if fact.op is not Operation.LOGGED or after.kind is ObjectKind.GROUP:
             contributions += self._object_contributions(before, after, scope, again=_again(fact))
         return after, contributions + link_contributions
+
+    def forget(
+        self, ids: Collection[str], rows: Rows, *, even_living: bool = False, words: Collection[str] = ()
+    ) -> tuple[list[Contribution], bool]:
+        """Drop these objects, if they are dead or were never more than named by a log, all links to them, and events
+        that hold one of `words`. Returns what is taken back, and whether one of the objects was here.
+        """
+        said: list[Contribution] = []
+        dead, found = set(ids), False
+        for object_id in ids:
+            kept = []
+            for state in load_objects(rows.get(state_key(object_id))):
+                if state.alive and state.seq and not even_living:
+                    dead.discard(object_id)
+                    kept.append(state)
+                else:
+                    said += self._taken_back(state, rows)
+                    for bucket in state.link_buckets:
+                        rows.put(row_key(state, bucket), None)
+                    found = True
+            if found:
+                rows.put(state_key(object_id), object_row(kept))
+        if words:
+            forget_events_of(naming(words), rows)
+        return said + forget_links_to(dead, rows), found
+
+    def _taken_back(self, state: ObjectState, rows: Rows) -> list[Contribution]:
+        """Everything that an object has said, as its retraction."""
+        scope = self._scopes.get(scope_name(state.tenant, state.forest), _EVERYTHING)
+        told = [(view, contributor_of(state)) for view in contributions_of(state, scope)]
+        if _link_body(state, scope) is not None:
+            linked = _words(state, state.link_buckets, rows)
+            told += [(view, f"{attribute}/{state.identity}") for view, attribute in linked]
+        return [
+            Contribution(view=view, contributor=contributor, seq=state.seq, changed_ms=state.changed_ms)
+            for view, contributor in told
+        ]
 
     def _object_contributions(
         self, before: ObjectState, after: ObjectState, scope: Scope, *, again: bool
@@ -169,17 +207,6 @@ def _event_contributions(before: ObjectState, after: ObjectState) -> list[Contri
 
 def _own_view(state: ObjectState) -> str | None:
     return device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
-
-
-def state_key(object_id: str) -> str:
-    """The key of the row of what goes by one id: nearly always one object."""
-    return f"object/{object_id}"
-
-
-def load_objects(raw: bytes | None) -> list[ObjectState]:
-    """The objects that go by one id, each of another forest or tenant. Raises InvalidRecordError."""
-    found: ObjectState | list[ObjectState] = decode(raw, ObjectState | list[ObjectState]) if raw else []  # type: ignore[arg-type]
-    return [found] if isinstance(found, ObjectState) else found
 
 
 def meant(known: list[ObjectState], origin: Origin, fact: Fact) -> list[int]:

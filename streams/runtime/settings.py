@@ -61,6 +61,8 @@ class StreamsSettings(Section):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     session_timeout_s: Seconds = 30.0
     tick_interval_s: Seconds = 1.0
+    # As long as Active Directory keeps what it deletes; views remember the deleted for 30 days, and devices for 180.
+    forget_after_s: Annotated[float, Field(ge=30 * 86400.0)] = 180 * 86400.0
     metrics_host: str = ""
     metrics_port: Port = 9400  # 64 workers end where the exporter begins
 

@@ -40,6 +40,7 @@ REMEMBERED_MS = {
 }
 LONGEST_REMEMBERED_MS = max(REMEMBERED_MS.values())
 _REMARK = "remark"
+LOG_REMEMBERED_MS = max(ms for slot, ms in REMEMBERED_MS.items() if slot != SIGN_IN)
 # Steps of 904 are told apart by their words; whatever these hold, there are no more slots than this.
 _STEP_SLOTS = 64
 # How fine exports of a server, and beginnings of its cycles, are told apart in time.
@@ -189,6 +190,11 @@ def words_of(view: str, events: Mapping[str, Event]) -> list[Contribution]:
     return [_word(view, slot, event) for slot, event in events.items()]
 
 
+def is_remembered(slot: str, event: Event, now_ms: int) -> bool:
+    """Whether a view that heard of the event still knows of it."""
+    return event.ts_ms + REMEMBERED_MS[f"{slot.partition('/')[0]}/"] > now_ms
+
+
 def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
     """The events among a view's contributions, the oldest first, each once."""
     found = {}
@@ -202,6 +208,11 @@ def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
 def is_event(contributor: str) -> bool:
     """Whether a contributor is an event rather than an object."""
     return contributor.startswith((EVENT, LATEST, AUDIT, SIGN_IN, CYCLE))
+
+
+def is_past(contributor: str) -> bool:
+    """Whether a contributor tells of something that happened, and not of what is."""
+    return is_event(contributor) or contributor.startswith((REFUSAL, ACTIVE))
 
 
 def _refused_address(event: Event) -> str | None:

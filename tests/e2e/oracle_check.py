@@ -9,8 +9,8 @@ from streams.contracts.facts import Domain, TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES
 from streams.detections.registry import all_detections
+from streams.engine.object_row import load_objects, state_key
 from streams.engine.oracle import expected_findings
-from streams.engine.projector import load_objects, state_key
 from streams.engine.view_row import ViewRow
 from streams.runtime.clock import now_ms
 from streams.views.contributions import contributions_of, contributor_of

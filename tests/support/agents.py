@@ -20,7 +20,7 @@ from streams.agents.outbox import Outbox
 from streams.agents.project import ContextPartition, EventPartition, ProjectPartition
 from streams.contracts.codec import decode, encode
 from streams.contracts.events import EventChunk
-from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
+from streams.contracts.facts import Fact, FactChunk, Forget, Origin, TenantState, Watermark
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import (
     AD_CHANGES,
@@ -137,6 +137,8 @@ class Agents:
             self.put(VIEWS.name, Tick(now_ms=self.now_ms), b"tick")
             while self.views.pending:
                 self.put(VIEWS.name, Tick(now_ms=self.now_ms), b"tick")
+        for topic in (AD_CHANGES, ENTRA_CHANGES):  # as a worker does every hour
+            self.put(topic.name, Forget(), b"forget")
         for topic, retention_ms in _RETENTION_MS.items():
             self.log[topic] = [each for each in self.log[topic] if each[2] > self.now_ms - retention_ms]
 

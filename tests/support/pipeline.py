@@ -12,6 +12,7 @@ from streams.contracts.finding import Finding, FindingState
 from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick, WatermarkUpdate
 from streams.detections.registry import all_detections
 from streams.engine.evaluator import EvaluatorOptions, ViewPartition
+from streams.engine.forgetting import Sweep
 from streams.engine.outcome import Outcome
 from streams.engine.projector import Projector
 from streams.engine.rows import MemoryRows
@@ -99,6 +100,14 @@ class Pipeline:
             self.contribute(self._take(self.partition.apply(Tick(now_ms=now_ms), self.view_rows)))
             if not self.partition.pending:
                 return
+
+    def forget(self, forget_after_ms: int) -> list[str]:
+        """Forget what has been dead for long enough; returns the ids."""
+        sweep = Sweep(self.object_rows, self.partition.now_ms, forget_after_ms)
+        list(sweep.run())
+        said, _ = self.projector.forget(sweep.due, self.object_rows)
+        self.contribute(said)
+        return sweep.due
 
     def open(self) -> dict[str, Finding]:
         """Open findings by id."""

@@ -27,6 +27,7 @@ FAMILIES = {"conflict", "flow"}
 # After every wait of two cycles, and before what is late is drift; and after that.
 SOON_AFTER_MS, LONG_AFTER_MS = 90 * 60_000, 12 * 3_600_000
 # A history at this pace is over before its first wait of two cycles is; and when such waits end after it.
+HALF_A_YEAR_MS = 181 * 86_400_000
 PACE_MS, WAITS_END_MS = 10_000, (44 * 60_000, 62 * 60_000)
 
 
@@ -132,6 +133,21 @@ def test_one_incident_per_cause_whatever_comes_first(seed: int, steps: int) -> N
         if chance.random() < 0.1:
             pipeline.restart()
     _check(pipeline, world, events=refusals)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32), steps=st.integers(20, 60))
+def test_what_is_forgotten_says_nothing_any_more(seed: int, steps: int) -> None:
+    """Half a year later nobody can tell whether the dead were forgotten, and a history goes on as ever."""
+    world = RandomDirectories(seed, True).run(steps)
+    pipeline = Pipeline(SCOPES)
+    pipeline.tell(_tenant(world.now_ms))
+    _feed(pipeline, world.facts)
+    pipeline.tick(world.now_ms + HALF_A_YEAR_MS)
+    pipeline.forget(HALF_A_YEAR_MS // 2)
+    assert not any(b'"alive":false' in raw for raw in pipeline.object_rows.rows.values())
+    pipeline.restart()
+    _check(pipeline, world, HALF_A_YEAR_MS)
 
 
 @settings(max_examples=80, deadline=None)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from streams.contracts.codec import decode
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
 from streams.engine.links import MEMBER
-from streams.engine.projector import Projector, state_key
+from streams.engine.object_row import state_key
+from streams.engine.projector import Projector
 from streams.engine.rows import MemoryRows
 from streams.views.state import ObjectState
 from tests.support.cases import START_MS, guid_of

@@ -11,7 +11,7 @@ from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin
 from streams.contracts.identity import finding_id, immutable_id_of_guid
 from streams.contracts.views import Contribution
-from streams.engine.projector import load_objects, state_key
+from streams.engine.object_row import load_objects, state_key
 from streams.engine.view_row import ViewRow, load_view
 from streams.views.events import EXPORT_ERROR
 from streams.views.scope import Scope
