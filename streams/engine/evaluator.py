@@ -55,7 +55,7 @@ class EvaluatorOptions:
     runbook_base_url: str = ""
     disabled: frozenset[str] = frozenset()
     thresholds: Thresholds = DEFAULT_THRESHOLDS
-    flows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    flows: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
 
 class ViewPartition:
