@@ -40,6 +40,7 @@ from streams.contracts.topics import (
 from streams.detections.detection import Thresholds
 from streams.detections.registry import Registered
 from streams.engine.evaluator import EvaluatorOptions, ViewPartition
+from streams.engine.knowledge import TenantOptions
 from streams.engine.projector import Projector
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import Settings
@@ -252,7 +253,14 @@ def _options(settings: Settings) -> EvaluatorOptions:
         resolved_retention_ms=int(rules.resolved_retention_s * 1000),
         runbook_base_url=rules.runbook_base_url,
         disabled=frozenset(rules.disabled),
-        flows={each.id: {flow.property: flow.attribute for flow in each.flow} for each in settings.tenant if each.flow},
+        tenants={
+            each.id: TenantOptions(
+                flows={flow.property: flow.attribute for flow in each.flow},
+                forests=frozenset(forest.name for forest in settings.forest if forest.tenant == each.id),
+                accept_orphans=each.accept_orphans,
+            )
+            for each in settings.tenant
+        },
         thresholds=Thresholds(
             pending_stuck_ms=int(rules.pending_stuck_s * 1000),
             device_stale_ms=int(rules.device_stale_s * 1000),

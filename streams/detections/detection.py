@@ -84,6 +84,7 @@ class Verdict:
     explained_by: what of the detection's `explained_by` may explain it as it stands: ids of detections, or of single
         findings; None: all.
     explains_in: keys of the views (of objects, references and values) whose findings it may explain.
+    suppressed_by: those of the detection's `suppressed_by` that may explain it as it stands; None: all.
     explains:   of a tenant-wide detection: whether it explains others away as it stands.
     only:       of a tenant-wide detection: the properties that it is about, for rules that leave them out then.
     """
@@ -101,8 +102,13 @@ class Verdict:
     cause: str | None = None
     explained_by: tuple[str, ...] | None = None
     explains_in: tuple[str, ...] = ()
+    suppressed_by: tuple[str, ...] | None = None
     explains: bool = True
     only: tuple[str, ...] = ()
+
+    def suppressed_of(self, detection: Detection) -> tuple[str, ...]:
+        """Ids of the tenant-wide detections that explain it away, the first one first."""
+        return detection.suppressed_by if self.suppressed_by is None else self.suppressed_by
 
     def explained_of(self, detection: Detection) -> tuple[str, ...]:
         """Ids of the detections, or findings, that explain it away."""
@@ -144,6 +150,8 @@ class Context:
     devices_collected: the same for its devices, which may be read later, or never where the right is missing.
     causes:         detection id -> finding id of every tenant-wide cause that is open now.
     cause_only:     detection id -> the properties that this cause explains, where it is about some alone.
+    forests_read:   every forest of the settings that belongs to the tenant was read whole: absence in AD is absence.
+    accept_orphans: the settings say that cloud objects without an AD side are faults one by one, however many.
     flows:          property -> attribute from which this tenant fills it, where its settings say so ("": none).
     job_kinds:      kinds of the tenant's Cloud Sync jobs, as far as we may read them.
     learned_cycle_ms: the usual time between two synchronisations as seen lately; None while too few were seen.
@@ -161,6 +169,8 @@ class Context:
     causes: Mapping[str, str] = field(default_factory=dict)
     cause_only: Mapping[str, frozenset[str]] = field(default_factory=dict)
     flows: Mapping[str, str] = field(default_factory=dict)
+    forests_read: bool = False
+    accept_orphans: bool = False
     job_kinds: frozenset[str] = frozenset()
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     learned_cycle_ms: int | None = None
@@ -198,6 +208,8 @@ def context_of(
     learned_cycle_ms: int | None = None,
     cause_only: Mapping[str, frozenset[str]] | None = None,
     flows: Mapping[str, str] | None = None,
+    forests_read: bool = False,
+    accept_orphans: bool = False,
 ) -> Context:
     """The context made of what is known of a tenant."""
     if state is None:
@@ -216,6 +228,8 @@ def context_of(
         causes=causes or {},
         cause_only=cause_only or {},
         flows=flows or {},
+        forests_read=forests_read,
+        accept_orphans=accept_orphans,
         job_kinds=frozenset(str(job["kind"]) for job in state.jobs or () if "kind" in job),
         learned_cycle_ms=learned_cycle_ms,
         synchronised=(state.organization or {}).get("onPremisesSyncEnabled", True) is True,

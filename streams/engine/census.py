@@ -19,7 +19,7 @@ from streams.detections.detection import Context, Thresholds
 from streams.detections.domains import domains_of
 from streams.views.anchors import WRITTEN_WITHIN_MS, unwritten_since_ms
 from streams.views.device import DeviceView, Stage
-from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView, is_orphan
 from streams.views.drift import differences
 from streams.views.join_errors import symbol_of
 from streams.views.operations import latest_failure, operations_of
@@ -48,6 +48,11 @@ SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "synchealth_flow_differences",
         "Objects of which a property has differed from AD since we first looked, by property.",
         ("forest", "property"),
+    ),
+    "orphans": (
+        "synchealth_flow_orphans",
+        "Synchronised cloud objects of which no forest that we read has an AD side, nor had one lately, by kind.",
+        ("forest", "kind"),
     ),
     "computers": (
         "synchealth_hybrid_join_computers",
@@ -118,6 +123,8 @@ def _objects(view: ObjectView, context: Context, _now_ms: int) -> Iterator[str]:
     state = standing(view)
     if state is not None:
         yield _object_name(view.tenant, _forest(view), view.kind, state)
+    if is_orphan(view):
+        yield _orphan(view.tenant, view.kind)
     if state == "synced":
         for each in differences(view, domains_of(context)):
             if not each.seen and each.attribute in BY_PROPERTY:
@@ -158,7 +165,14 @@ def _users(view: UserView, context: Context, now_ms: int) -> Iterator[str]:
         yield Count("writeback", view.tenant, (_forest(view), str(failure.error), server or "unknown")).name
 
 
+@lru_cache(maxsize=64)
+def _orphan(tenant: str, kind: str) -> str:
+    return Count("orphans", tenant, ("none", kind), tenant_view_key(tenant)).name
+
+
 def _computers(view: DeviceView, context: Context, now_ms: int) -> Iterator[str]:
+    if view.is_orphan:
+        yield _orphan(view.tenant, "device")
     stands = place(view, context.thresholds, now_ms)
     if view.computer is None or stands is None:
         return

@@ -32,7 +32,7 @@ from streams.engine.census import count_of
 from streams.engine.failing import FailingViews
 from streams.engine.forgetting import naming
 from streams.engine.judge import Judge
-from streams.engine.knowledge import TenantKnowledge
+from streams.engine.knowledge import TenantKnowledge, TenantOptions
 from streams.engine.outcome import Outcome, RuleFault
 from streams.engine.rows import Rows
 from streams.engine.view_evaluation import ViewEvaluation, evaluate_view
@@ -55,7 +55,7 @@ class EvaluatorOptions:
     runbook_base_url: str = ""
     disabled: frozenset[str] = frozenset()
     thresholds: Thresholds = DEFAULT_THRESHOLDS
-    flows: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
+    tenants: Mapping[str, TenantOptions] = field(default_factory=dict, hash=False)
 
 
 class ViewPartition:
@@ -72,7 +72,7 @@ class ViewPartition:
             runbook_base_url=options.runbook_base_url,
         )
         self.now_ms = 0
-        self._known = TenantKnowledge(options.sync_interval_ms, options.thresholds, options.flows)
+        self._known = TenantKnowledge(options.sync_interval_ms, options.thresholds, options.tenants)
         self._due: list[tuple[int, str]] = []
         self._failing = FailingViews()
         self._backlog: list[str] = []

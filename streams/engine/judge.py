@@ -104,7 +104,7 @@ class Judge:
         wake_ms: list[int],
     ) -> str | None:
         """The finding that explains a verdict away: of the tenant, else of the view or of one that told it."""
-        for cause in detection.suppressed_by:
+        for cause in verdict.suppressed_of(detection):
             if cause in context.causes:
                 return context.causes[cause]
         own = {

@@ -7,6 +7,7 @@ Rows: "~context/<tenant>" the state; "~syncs/<tenant>" when it was last synchron
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,16 +22,28 @@ from streams.engine.rows import Rows
 from streams.views.tenant import cloud_source
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantOptions:
+    """What the settings say of one tenant: see Context. forests: the names of those that belong to it."""
+
+    flows: Mapping[str, str] = field(default_factory=dict)
+    forests: frozenset[str] = frozenset()
+    accept_orphans: bool = False
+
+
+_NO_SETTINGS = TenantOptions()
+
+
 class TenantKnowledge:
     """Rows first, memory last: what cannot be understood or stored leaves both as they were."""
 
     def __init__(
-        self, sync_interval_ms: int, thresholds: Thresholds, flows: Mapping[str, Mapping[str, str]]
+        self, sync_interval_ms: int, thresholds: Thresholds, settings: Mapping[str, TenantOptions] | None = None
     ) -> None:
-        """flows: by tenant, see Context."""
+        """settings: by tenant."""
         self._sync_interval_ms = sync_interval_ms
         self._thresholds = thresholds
-        self._flows = flows
+        self._settings = settings or {}
         self._states: dict[str, TenantState] = {}
         self._syncs_ms: dict[str, tuple[int, ...]] = {}
         self._causes: dict[str, dict[str, CauseUpdate]] = {}
@@ -39,9 +52,7 @@ class TenantKnowledge:
 
     def restore(self, rows: Rows) -> None:
         """Take up where the rows stand."""
-        self._states = {
-            key.removeprefix("~context/"): decode(raw, TenantState) for key, raw in rows.items("~context/")
-        }
+        self._states = {key.removeprefix("~context/"): decode(raw, TenantState) for key, raw in rows.items("~context/")}
         self._syncs_ms = {
             key.removeprefix("~syncs/"): tuple(int(each) for each in raw.split(b","))
             for key, raw in rows.items("~syncs/")
@@ -115,6 +126,7 @@ class TenantKnowledge:
     def _context_of(
         self, tenant: str, state: TenantState | None, syncs_ms: Sequence[int], causes: Mapping[str, CauseUpdate]
     ) -> Context:
+        settings, read = self._settings.get(tenant, _NO_SETTINGS), self._readings.of(tenant)
         return context_of(
             tenant,
             self._as_worked_off(state) if state is not None else None,
@@ -123,7 +135,9 @@ class TenantKnowledge:
             self._thresholds,
             learned_cycle_ms(syncs_ms, self._sync_interval_ms),
             {name: frozenset(cause.only) for name, cause in causes.items() if cause.finding and cause.only},
-            self._flows.get(tenant),
+            settings.flows,
+            bool(settings.forests) and all(f"ad/{forest}" in read for forest in settings.forests),
+            settings.accept_orphans,
         )
 
     def _as_worked_off(self, state: TenantState) -> TenantState:

@@ -64,10 +64,12 @@ def expected_findings(
     sync_interval_ms: int = 1_800_000,
     events: Iterable[Event] = (),
     explained: bool = False,
+    forests_read: bool = False,
 ) -> dict[str, Finding]:
     """Finding id -> finding, for everything that is wrong at `now_ms` in this state of the directories.
 
     explained: what another finding explains away is told, too, as suppressed.
+    forests_read: every forest of each tenant is among `objects`, whole (Context.forests_read).
     events: everything that logs tell; those about an Entra object need its id and the object among `objects`.
     Only identity and content are meaningful; opened_at and the like are `now_ms`.
     """
@@ -83,7 +85,12 @@ def expected_findings(
         if tenant not in contexts:
             known = tenants.get(tenant)
             contexts[tenant] = context_of(
-                tenant, known, sync_interval_ms, causes[tenant], cause_only=cause_only[tenant]
+                tenant,
+                known,
+                sync_interval_ms,
+                causes[tenant],
+                cause_only=cause_only[tenant],
+                forests_read=forests_read,
             )
         return list(_look(view, chosen, contexts[tenant], now_ms))
 
@@ -117,7 +124,8 @@ def _look(view: AnyView, rules: Iterable[Registered], context: Context, now_ms: 
         verdict = evaluate(view, context, now_ms) if type(view) in detection.views else None
         if verdict is None or opened(verdict, detection.hold_s, now_ms, []) is None:
             continue
-        by = next((context.causes[cause] for cause in detection.suppressed_by if cause in context.causes), None)
+        causing = (cause for cause in verdict.suppressed_of(detection) if cause in context.causes)
+        by = next((context.causes[cause] for cause in causing), None)
         if by is None:
             by = explains(detection, verdict, known_to(detection, here, explanations_of(view)), now_ms, [])
         finding = transition(detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms, suppressed_by=by)

@@ -173,6 +173,7 @@ class TenantSettings(Section):
     sync_applications: dict[str, str] = Field(default={})
     max_concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     flow: list[FlowSettings] = Field(default=[])
+    accept_orphans: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> TenantSettings:

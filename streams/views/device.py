@@ -133,6 +133,11 @@ class DeviceView:
         )
 
     @property
+    def is_orphan(self) -> bool:
+        """Whether there are hybrid devices, and no computer behind them that we know, or knew lately."""
+        return bool(self.devices) and self.computer is None and self.computer_deleted is None
+
+    @property
     def last_sign_in(self) -> Event | None:
         """The latest use of the device that the sign-in log tells of, with its join and compliance of then."""
         return next((event for event in reversed(self.events) if event.log is Log.SIGN_IN), None)

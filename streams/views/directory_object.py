@@ -199,6 +199,17 @@ class ContactView(ObjectView):
     __slots__ = ()
 
 
+def is_orphan(view: ObjectView) -> bool:
+    """Whether a synchronised cloud object stands here without any AD side that we know, or knew lately.
+
+    Not of contacts: they are matched by their primary address, so a changed one would look like two halves. Not of an
+    object whose source of authority was moved to the cloud.
+    """
+    if view.kind == "contact" or view.ad or view.gone:
+        return False
+    return any(side.party.synced is True and side.attributes.get("isCloudManaged") is not True for side in view.entra)
+
+
 def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[str, Any]:
     """What a living object says to its own view `key`."""
     body: dict[str, Any] = {"party": party, "attributes": state.attributes, "first_ms": state.first_ms}

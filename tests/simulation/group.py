@@ -66,11 +66,11 @@ class Member:
         self.lease = Lease(SESSION_S, now=self._unheard_s)
         settings = Settings.model_validate({"kafka": {"partitions": NUMBER["synchealth.views.v1"]}})
         # As much of an installation as orders to read again need to know.
-        forests = [SimpleNamespace(name=each.forest) for each in group.origins if each.side == "ad"]
+        forests = [SimpleNamespace(name=each.forest, tenant="") for each in group.origins if each.side == "ad"]
         settings = settings.model_copy(
             update={
                 "forest": forests,
-                "tenant": [SimpleNamespace(id=TENANT, flow=())],
+                "tenant": [SimpleNamespace(id=TENANT, flow=(), accept_orphans=False)],
                 "eventlog": [SimpleNamespace(name="servers", format="winlogbeat")],
             }
         )

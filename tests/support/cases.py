@@ -11,6 +11,7 @@ A step is one of
         anchor, "ago_s": it happened so long ago;
   {"tenant": {...}}: fields of TenantState;
   {"census": {"objects/corp/user/missing": 600, …}}: another partition counts so many (streams.engine.census);
+  a case's "forests": ["corp"] are those of the tenant's settings, read whole with their first fact, or a census;
   {"after_s": seconds}: a tick that much later;
   {"open": ["detection id", …]}: exactly these are open now; beside it "evidence": {detection: {key: value}}
         and "forest": {detection: forest}, also of what "explained": {detection: what explains it} names.
@@ -28,6 +29,7 @@ from streams.contracts.facts import Fact, Origin, TenantState, Watermark
 from streams.contracts.finding import FindingState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.views import Contribution
+from streams.engine.knowledge import TenantOptions
 from streams.views.scope import Scope, scope_name
 from streams.views.tenant import CENSUS, tenant_view_key
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
@@ -68,7 +70,11 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
     tenant_scope = Scope(
         group_writeback=case.get("group_writeback", False), device_writeback=case.get("device_writeback", False)
     )
-    pipeline = Pipeline({"corp": scope, "fabrikam": Scope(), scope_name(TENANT, None): tenant_scope})
+    options = TenantOptions(
+        forests=frozenset(case.get("forests", ())), accept_orphans=case.get("accept_orphans", False)
+    )
+    scopes = {"corp": scope, "fabrikam": Scope(), scope_name(TENANT, None): tenant_scope}
+    pipeline = Pipeline(scopes, tenants={TENANT: options})
     now_ms, seq = START_MS, START_MS << 12
     for number, step in enumerate(case["steps"], 1):
         now_ms += 1000

@@ -23,7 +23,7 @@ DETECTION = Detection(
     severity=Severity.LOW,
     remediation=(
         "If a synchronisation rule of yours fills the property from elsewhere, say so in the settings: [[tenant.flow]] "
-        "with property and attribute (\"\" where it is not to be compared). If none does, the objects drift: run a "
+        'with property and attribute ("" where it is not to be compared). If none does, the objects drift: run a '
         "full synchronisation (Start-ADSyncSyncCycle -PolicyType Initial) and see whether the number falls."
     ),
     references=(

@@ -10,8 +10,17 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import CYCLES
 from streams.reference_data.export_errors import CONFLICTS
-from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView, is_orphan
 from streams.views.refusals import standing_refusal
+
+BULK = "engine.orphans_in_bulk"
+_CAUSES_OF_WAITING = (
+    "engine.long_cycle",
+    "engine.sync_stopped",
+    "engine.deletion_threshold_reached",
+    "engine.mass_deletion_forecast",
+    "engine.bulk_change",
+)
 
 DETECTION = Detection(
     id="flow.orphaned_in_cloud",
@@ -27,23 +36,20 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-prevent-accidental-deletes",
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",
     ),
-    suppressed_by=(
-        "engine.long_cycle",
-        "engine.sync_stopped",
-        "engine.deletion_threshold_reached",
-        "engine.mass_deletion_forecast",
-        "engine.bulk_change",
-    ),
+    suppressed_by=(*_CAUSES_OF_WAITING, BULK),
     explained_by=("flow.export_error",),
     false_positives=("include_ous or exclude_ous here that are narrower than the engine's own scope.",),
     known_gaps=(
-        "An object deleted before our first reading of AD, or more than 30 days ago, is not known to have existed.",
+        "Objects that no forest has, and none had lately, are told once every [[forest]] of the tenant was read whole.",
+        "Contacts are told only where we saw their AD side go: they are matched by address.",
     ),
 )
 
 
 def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     """Fires two cycles after the last AD object behind a synchronised one was deleted or left the scope."""
+    if is_orphan(view):
+        return _without_any(view, context)
     synced = [side for side in view.entra if side.party.synced is True]
     left = view.ad or view.gone
     if not synced or not left or any(side.party.in_scope for side in view.ad):
@@ -58,6 +64,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
         since_ms=since_ms,
         open_at_ms=since_ms + CYCLES * context.cycle_ms,
         keep_open=True,
+        suppressed_by=_CAUSES_OF_WAITING,
         subject=synced[0].party.subject(view.key),
         forest=first.party.forest,
         evidence={
@@ -69,4 +76,29 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
             *(side.party.holder("orphaned") for side in synced),
         ),
         explained_by=() if refused_with in CONFLICTS else None,  # a value that somebody else has keeps no deletion back
+    )
+
+
+def _without_any(view: ObjectView, context: Context) -> Verdict | None:
+    """No forest has it, and we never saw one that had, or not lately: left behind before we came, perhaps years ago."""
+    if not context.collected or not context.forests_read:
+        return None
+    orphans = [side for side in view.entra if side.party.synced is True]
+    first = orphans[0]
+    since_ms = max(side.first_ms or side.changed_ms for side in orphans)
+    return Verdict(
+        summary=f"{first.party.name} is synchronised in Entra ID, and no forest has it",
+        since_ms=since_ms,
+        open_at_ms=since_ms + CYCLES * context.cycle_ms,
+        keep_open=True,
+        severity=Severity.MEDIUM,
+        suppressed_by=(BULK,),
+        subject=first.party.subject(view.key),
+        evidence={
+            "reason": "no_ad_side",
+            "enabled": first.attributes.get("accountEnabled"),
+            "domain": first.attributes.get("onPremisesDomainName"),
+            "last_synced": first.attributes.get("onPremisesLastSyncDateTime"),
+        },
+        counterparts=tuple(side.party.holder("orphaned") for side in orphans),
     )

@@ -11,6 +11,9 @@ from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hybrid_join._gap import CYCLES, holders
 from streams.views.device import DeviceView
 
+BULK = "engine.orphans_in_bulk"
+_CAUSES_OF_WAITING = ("engine.long_cycle", "engine.sync_stopped", "engine.deletion_threshold_reached")
+
 DETECTION = Detection(
     id="hybrid_join.orphaned_cloud_device",
     views=(DeviceView,),
@@ -22,30 +25,40 @@ DETECTION = Detection(
         "autopilot, take it out of Windows Autopilot in Intune first."
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/manage-stale-devices",),
-    suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.deletion_threshold_reached"),
-    known_gaps=("Computers deleted before our first reading of AD are not known; their devices show as stale.",),
+    suppressed_by=(*_CAUSES_OF_WAITING, BULK),
+    known_gaps=(
+        "Devices that no forest has a computer for are told once every [[forest]] of the tenant was read whole.",
+    ),
 )
 
 
 def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires two cycles after the computer's deletion, while a device carries its objectGUID."""
-    computer = view.computer_deleted
-    if computer is None or not view.devices:
+    """Fires while a device has the objectGUID of a computer that was deleted two cycles ago, or that no forest has."""
+    computer, devices = view.computer_deleted, view.devices
+    if view.is_orphan:
+        if not context.devices_collected or not context.forests_read:
+            return None
+        since_ms, says = max(each.changed_ms for each in devices), "no forest has its computer"
+    elif computer is not None and devices:
+        since_ms, says = computer.changed_ms, "its computer was deleted"
+    else:
         return None
-    devices = view.devices
     return Verdict(
-        summary=f"{devices[0].party.name} is still in Entra ID, its computer was deleted",
-        since_ms=computer.changed_ms,
-        open_at_ms=computer.changed_ms + CYCLES * context.cycle_ms,
+        summary=f"{devices[0].party.name} is still in Entra ID, {says}",
+        since_ms=since_ms,
+        open_at_ms=since_ms + CYCLES * context.cycle_ms,
+        keep_open=computer is None,
+        suppressed_by=(BULK,) if computer is None else _CAUSES_OF_WAITING,
         subject=devices[0].party.subject(view.key),
-        forest=computer.party.forest,
+        forest=computer.party.forest if computer is not None else None,
         evidence={
+            "reason": "no_ad_side" if computer is None else "deleted",
             "waited_cycles": CYCLES,
             "enabled": devices[0].enabled,
             "autopilot": any(each.autopilot for each in devices),
         },
         counterparts=(
-            computer.party.holder("deleted"),
+            *((computer.party.holder("deleted"),) if computer is not None else ()),
             *holders(tuple((each, "left_behind") for each in devices)),
         ),
     )

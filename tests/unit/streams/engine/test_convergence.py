@@ -16,10 +16,11 @@ from streams.contracts.facts import Domain, Fact, Origin, TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.registry import all_detections
+from streams.engine.knowledge import TenantOptions
 from streams.engine.oracle import expected_findings
 from streams.views.scope import Scope
-from tests.support.cases import START_MS, guid_of
-from tests.support.pipeline import TENANT, Pipeline
+from tests.support.cases import AD2, START_MS, guid_of
+from tests.support.pipeline import AD, TENANT, Pipeline
 from tests.support.random_directory import ADDRESSES, RandomDirectories
 
 SCOPES = {"corp": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"])}
@@ -44,13 +45,25 @@ def _content(finding: Finding) -> dict[str, Any]:
 
 
 def _check(
-    pipeline: Pipeline, world: RandomDirectories, after_ms: int = LONG_AFTER_MS, events: Sequence[Event] = ()
+    pipeline: Pipeline,
+    world: RandomDirectories,
+    after_ms: int = LONG_AFTER_MS,
+    events: Sequence[Event] = (),
+    *,
+    forests_read: bool = False,
 ) -> None:
     now_ms = world.now_ms + after_ms
     pipeline.tick(now_ms)
     tenants = {TENANT: _tenant(world.now_ms)}
     standing = expected_findings(
-        world.final(), tenants, SCOPES, all_detections(), now_ms=now_ms, events=events, explained=True
+        world.final(),
+        tenants,
+        SCOPES,
+        all_detections(),
+        now_ms=now_ms,
+        events=events,
+        explained=True,
+        forests_read=forests_read,
     )
     explained = {key: each.cause for key, each in standing.items() if each.state is FindingState.SUPPRESSED}
     suppressed = [each for each in pipeline.findings.values() if each.state is FindingState.SUPPRESSED]
@@ -73,12 +86,15 @@ def _feed(pipeline: Pipeline, facts: list[tuple[Origin, Fact]]) -> None:
 @settings(max_examples=120, deadline=None)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 60), groups=st.booleans())
 def test_in_order(seed: int, steps: int, groups: bool) -> None:
+    """The forests are those of the tenant's settings, so that absence in all of them means something."""
     world = RandomDirectories(seed, groups).run(steps)
-    pipeline = Pipeline(SCOPES)
+    pipeline = Pipeline(SCOPES, tenants={TENANT: TenantOptions(forests=frozenset({"corp", "fabrikam"}))})
     pipeline.tell(_tenant(world.now_ms))
     _feed(pipeline, world.facts)
-    _check(pipeline, world, SOON_AFTER_MS)
-    _check(pipeline, world)
+    for forest in (AD, AD2):
+        pipeline.worked_off(forest)
+    _check(pipeline, world, SOON_AFTER_MS, forests_read=True)
+    _check(pipeline, world, forests_read=True)
 
 
 @settings(max_examples=120, deadline=None)

@@ -11,6 +11,7 @@ from streams.contracts.flows import READ_BY, VERSION
 from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.flow.attribute_flows_otherwise import FEWEST
 from streams.detections.registry import all_detections
+from streams.engine.knowledge import TenantOptions
 from streams.engine.oracle import DirectoryObject, expected_findings
 from streams.views.state import ObjectState, fold, new_state
 from tests.support.cases import START_MS, guid_of, sid_of
@@ -62,7 +63,7 @@ class Organisation:
         found: dict[str, int] = {}
         for finding in self.pipeline.open().values():
             found[finding.detection] = found.get(finding.detection, 0) + 1
-        if not self.pipeline.options.flows:
+        if not self.pipeline.options.tenants:
             objects = [DirectoryObject(state) for state in self.states.values()]
             expected = expected_findings(objects, {TENANT: self.tenant}, {}, all_detections(), now_ms=now_ms)
             assert sorted(self.pipeline.open()) == sorted(expected)
@@ -89,11 +90,11 @@ def test_one_that_is_mended_brings_the_others_back() -> None:
 @pytest.mark.parametrize(("attribute", "found"), [("extensionAttribute3", {}), ("", {}), ("title", {})])
 def test_a_flow_of_the_settings_is_what_is_compared(attribute: str, found: dict[str, int]) -> None:
     """AD has no title here: a property that such an attribute fills is not compared either."""
-    assert Organisation(3, flows={TENANT: {"department": attribute}}).open(DAY_MS) == found
+    assert Organisation(3, tenants={TENANT: TenantOptions(flows={"department": attribute})}).open(DAY_MS) == found
 
 
 def test_after_a_flow_of_the_settings_an_object_that_differs_is_told_again() -> None:
-    world = Organisation(FEWEST, flows={TENANT: {"department": "extensionAttribute3"}})
+    world = Organisation(FEWEST, tenants={TENANT: TenantOptions(flows={"department": "extensionAttribute3"})})
     world.tell("entra", "u3", whole=False, department="4712")
     assert world.open(DAY_MS) == {DRIFT: 1}
 
