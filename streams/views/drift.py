@@ -94,12 +94,15 @@ def _compare(ad: Side, cloud: Side, domains: Domains) -> Iterator[Difference]:
 
 
 def _flow(flow: Flow, attribute: str, ad: Side, cloud: Side) -> Difference | None:
-    """Of one row of the table: two values, one that AD lost, or one that the cloud lacks and was read for."""
+    """Of one row of the table: two values, or one that the cloud lacks and was read for.
+
+    What AD has not and the cloud shows is left alone: a value from before a match stays where AD never had one.
+    """
     wanted, shown = ad.attributes.get(attribute), cloud.attributes.get(flow.property)
     if wanted == shown or not attribute:
         return None
     wanted, shown = carried(str(wanted or "")), carried(str(shown or ""))
-    if wanted == shown or (not wanted and attribute not in ad.changed):
+    if wanted == shown or not wanted:
         return None
     if not shown and not (
         flow.certain
@@ -108,7 +111,7 @@ def _flow(flow: Flow, attribute: str, ad: Side, cloud: Side) -> Difference | Non
     ):
         return None
     seen = ad.created_ms > 0 or attribute in ad.changed
-    return Difference(flow.property, wanted or None, shown or None, ad.since_ms(attribute), seen)
+    return Difference(flow.property, wanted, shown or None, ad.since_ms(attribute), seen)
 
 
 _Result = tuple[str, Any, Any] | None
