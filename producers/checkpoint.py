@@ -22,16 +22,23 @@ from streams.runtime.settings import KafkaSettings
 _SILENCE_S = 30.0
 _HOLD_MS = 500
 _ANSWER_MS = 5_000
+# Kafka's timestamp types: 0 is the writer's time, 1 the broker's (org.apache.kafka.common.record.TimestampType).
+_LOG_APPEND_TIME = 1
 
 log = get_logger(__name__)
 
 
 class Said(NamedTuple):
-    """One record of the topic. epoch: of the writer's claim under which it was written; None where it has none."""
+    """One record of the topic.
+
+    epoch: of the writer's claim under which it was written; None where it has none.
+    arrived_ms: when the broker wrote it down; None where it tells the writer's time (message.timestamp.type).
+    """
 
     key: str
     value: bytes | None
     epoch: int | None
+    arrived_ms: int | None = None
 
 
 class CheckpointLog:
@@ -82,7 +89,12 @@ class CheckpointLog:
         except KafkaError as error:
             raise self._failed(error) from error
         return [
-            Said((record.key or b"").decode(errors="replace"), record.value, epoch_of(record.headers))
+            Said(
+                (record.key or b"").decode(errors="replace"),
+                record.value,
+                epoch_of(record.headers),
+                record.timestamp if record.timestamp_type == _LOG_APPEND_TIME else None,
+            )
             for record in polled
         ]
 

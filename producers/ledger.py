@@ -50,6 +50,10 @@ class Ledger(Protocol):
     def take_over(self, publisher: Publisher) -> list[Checkpoint]:
         """Become the source's writer; its saved position. Raises RetriableError."""
 
+    @property
+    def claimed_ms(self) -> int | None:
+        """When we became the writer, by the broker's clock; None where it tells no time, and before `take_over`."""
+
     def require_writer(self) -> None:
         """Return if we write the source. Raises ReplacedError, FatalError, or RetriableError if nobody can know."""
 
@@ -81,6 +85,7 @@ class Book:
         self.claim: Claim | None = None
         self.epoch = 0
         self.mine: Claim | None = None
+        self.claimed_ms: int | None = None
         self.late = False  # somebody else wrote to our position behind our claim
         self.installation: bytes | None = None
         self.heard = 0  # how many words of whoever writes the source were read
@@ -114,7 +119,7 @@ class Book:
             self.claim, self.epoch = word, max(self.epoch, word.epoch)
             self.heard += 1
             if word.id == self.me:
-                self.mine = word
+                self.mine, self.claimed_ms = word, said.arrived_ms
         elif isinstance(word, Answer):
             self.note(word)
         elif isinstance(word, Order) and self._has_room(word):
@@ -223,6 +228,11 @@ class KafkaLedger:
         )
         self._thread.start()
         return positions_of(self._book.parts)
+
+    @property
+    def claimed_ms(self) -> int | None:
+        """See Ledger."""
+        return self._book.claimed_ms
 
     def require_writer(self) -> None:
         """See Ledger."""

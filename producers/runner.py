@@ -63,7 +63,8 @@ class Runner:
         """
         log.info("source starts", source=self._name)
         try:
-            self._source.restore(self._retry("restore", lambda: self._ledger.take_over(self._publisher)))
+            saved = self._retry("restore", lambda: self._ledger.take_over(self._publisher))
+            self._source.restore(saved, self._ledger.claimed_ms)
             while not self._stop.is_set():
                 self._turn()
         except ReplacedError as error:

@@ -60,7 +60,8 @@ class Progress:
 class Source(Protocol):
     """One place facts come from. The runner is the only caller; one thread, no overlap.
 
-    `restore` is called once, before anything else, with every saved checkpoint part of this source.
+    `restore` is called once, before anything else, with every saved checkpoint part of this source, and with the
+    broker's time at which this process became its writer (None: it tells none; producers.sequence).
     `read` returns the next batch, empty if nothing changed; it raises RetriableError (the runner backs off
     and calls again), CheckpointLostError is the source's own affair (it resyncs), FatalError ends the process.
     `wait` blocks until something probably changed, or `timeout_s` passed, or `wake` was called from another
@@ -73,7 +74,7 @@ class Source(Protocol):
     origin: Origin
     progress: Progress
 
-    def restore(self, checkpoints: Iterable[Checkpoint]) -> None: ...
+    def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None: ...
 
     def read(self) -> Batch: ...
 

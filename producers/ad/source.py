@@ -51,10 +51,10 @@ class ActiveDirectorySource:
         self._wakeup = Wakeup()
         self._read_at = 0.0
 
-    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+    def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
         """Take back every saved part; the sequence goes on above the highest number that was given out."""
         self._saved = list(checkpoints)
-        self._sequence = Sequence(last_number(self._saved))
+        self._sequence = Sequence(last_number(self._saved, claimed_ms))
 
     def read(self) -> Batch:
         """The next batch of any naming context; `contacted` only if every one of them answers.

@@ -81,10 +81,10 @@ class EventLogSource:
         self._places: set[Place] = set()
         self._retelling = True  # until the end of what is retained was seen
 
-    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+    def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
         """Go on behind what was saved; without a position, at the beginning of what is retained."""
         saved = list(checkpoints)
-        self._sequence.last = last_number(saved)
+        self._sequence.last = last_number(saved, claimed_ms)
         positions = {}
         for part in saved:
             if part.part == PART:

@@ -118,10 +118,10 @@ class GraphSource:
         tasks += [*self._deleted, *self._logs]
         self._turns = [_Turn(task) for task in tasks]
 
-    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+    def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
         """Go on above the last sequence number and where each task's position says."""
         saved = list(checkpoints)
-        self._sequence.last = last_number(saved)
+        self._sequence.last = last_number(saved, claimed_ms)
         for turn in self._turns:
             turn.task.restore(saved)
 

@@ -12,7 +12,7 @@ from streams.agents.deadletters import TRACEBACKS, Fuse, dead_letter
 from streams.agents.lanes import Record
 from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS, WAITS
 from streams.agents.outbox import Outbox
-from streams.agents.plausible import CLOCK_SKEW_MS, arrival_ms, record_in_time
+from streams.agents.plausible import arrival_ms, record_in_time
 from streams.agents.rows import PartitionRows
 from streams.agents.soundness import partition_is_sound
 from streams.contracts.codec import decode, encode
@@ -20,8 +20,8 @@ from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.views import Contribution, ContributionChunk, Tick, ViewRecord
 from streams.engine.evaluator import EvaluatorOptions, ViewPartition
 from streams.engine.outcome import Outcome
+from streams.runtime.clock import CLOCK_SKEW_MS, now_ms
 from streams.runtime.clock import Sequence as HybridClock
-from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 from streams.views.tenant import TenantView
 

@@ -2,8 +2,10 @@
 
 Arrival is the broker's time (topics are made with message.timestamp.type=LogAppendTime), else this machine's. What lies
 further ahead than clocks may differ is taken for the arrival: a heartbeat of the year 2099 would prove a service alive
-for ever, a sequence number of 2099 would win over every later word, and a partition's clock never goes back. What is
-older than its source may lag is taken for the arrival, too, or is no time at all. Each is counted, by its source.
+for ever, and a partition's clock never goes back. A sequence number of 2099 would win over every later word; it is
+lowered to the highest that its arrival allows and no further, so that no number overtakes an earlier one of the same
+source, whatever its clock did in between. What is older than its source may lag is taken for the arrival, too, or is no
+time at all. Each is counted, by its source.
 """
 
 from __future__ import annotations
@@ -28,12 +30,9 @@ from streams.contracts.views import (
     ViewRecord,
     WatermarkUpdate,
 )
-from streams.runtime.clock import now_ms
+from streams.runtime.clock import CLOCK_SKEW_MS, now_ms
 from streams.views.computer import FILETIME_EPOCH_MS, filetime_ms
 from streams.views.events import LOG_REMEMBERED_MS, LONGEST_REMEMBERED_MS, is_past
-
-CLOCK_SKEW_MS = 300_000
-"""Kerberos allows as much. Source: Microsoft, "Maximum tolerance for computer clock synchronization" (5 minutes)."""
 
 HELD_MS = 86_400_000
 """A source reads nothing more while it cannot get rid of what it has: no reading is older than an outage of Kafka."""
@@ -107,7 +106,7 @@ def fact_in_time(fact: Fact, arrived_ms: int, source: str = "unknown", *, by_bro
         elif fact.changed_ms < EARLIEST_MS:
             changes["changed_ms"] = None
     if fact.seq > latest_ms << _SEQ_BITS:
-        changes["seq"] = arrived_ms << _SEQ_BITS
+        changes["seq"] = latest_ms << _SEQ_BITS
     told = _in_time(fact.attributes, arrived_ms)
     if told:
         changes["attributes"] = fact.attributes | told
@@ -127,7 +126,7 @@ def tenant_in_time(state: TenantState, arrived_ms: int) -> TenantState:
     if state.ts_ms > latest_ms:
         changes["ts_ms"] = arrived_ms
     if state.seq > latest_ms << _SEQ_BITS:
-        changes["seq"] = arrived_ms << _SEQ_BITS
+        changes["seq"] = latest_ms << _SEQ_BITS
     organization = state.organization or {}
     told = _in_time(organization, arrived_ms)
     if told:
@@ -163,7 +162,7 @@ def record_in_time(part: ViewRecord, arrived_ms: int, *, by_broker: bool = False
             changes["items"] = items
     elif isinstance(part, CauseUpdate):
         if part.seq > latest_ms << _SEQ_BITS:
-            changes["seq"] = arrived_ms << _SEQ_BITS
+            changes["seq"] = latest_ms << _SEQ_BITS
     elif isinstance(part, WatermarkUpdate):
         if part.read_ms > latest_ms:
             changes["read_ms"] = arrived_ms
@@ -192,7 +191,7 @@ def _words_in_time(items: Iterable[Contribution], arrived_ms: int) -> list[Contr
         changes: dict[str, Any] = {}
         if item.seq > latest_seq and (item.seq > latest_ms + 1 << _EVENT_SEQ_BITS or not _is_numbered_as_event(item)):
             bits = _EVENT_SEQ_BITS if _is_numbered_as_event(item) else _SEQ_BITS
-            changes["seq"] = arrived_ms << bits
+            changes["seq"] = latest_ms << bits
         if item.changed_ms > latest_ms:
             changes["changed_ms"] = arrived_ms
         if item.expires_ms > forgotten_ms:

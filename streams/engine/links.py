@@ -6,7 +6,7 @@ A link goes into the row of its far end's first two id characters (objectGUIDs a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -79,7 +79,9 @@ def fold_links(state: ObjectState, buckets: list[str], fact: Fact, rows: Rows) -
     return sorted(set(buckets) | set(by_bucket)), {bucket: number for bucket, number in members.items() if number}
 
 
-def _fold_row(row: LinkRow, state: ObjectState, fact: Fact, links: Iterable[tuple[str, str, bool, str | None]]) -> None:
+def _fold_row(
+    row: LinkRow, state: ObjectState, fact: Fact, links: Collection[tuple[str, str, bool, str | None]]
+) -> None:
     seq, moment_ms = fact.seq, fact.changed_ms or fact.ts_ms
     for attribute, far_end, stands, sid in links:
         if seq >= links_base_of(state.links_base, attribute):
@@ -94,7 +96,14 @@ def _fold_row(row: LinkRow, state: ObjectState, fact: Fact, links: Iterable[tupl
     # What a complete statement replaced is forgotten: the base remembers that it is gone.
     for attribute, known in row.links.items():
         base = links_base_of(state.links_base, attribute)
-        for far_end in [far_end for far_end, link in known.items() if link.seq < base]:
+        # Numbers that were lowered to their arrival's may be equal (streams.agents.plausible): the log's order decides.
+        change, named = fact.links.get(attribute), {far_end for name, far_end, *_ in links if name == attribute}
+        replaces = seq == base and (fact.full if change is None else change.complete)
+        for far_end in [
+            far_end
+            for far_end, link in known.items()
+            if link.seq < base or (replaces and link.seq == base and far_end not in named)
+        ]:
             del known[far_end]
 
 

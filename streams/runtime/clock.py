@@ -6,7 +6,10 @@ import time
 
 from streams.contracts.times import parse_rfc3339, rfc3339
 
-__all__ = ["Sequence", "now_ms", "parse_rfc3339", "rfc3339"]
+__all__ = ["CLOCK_SKEW_MS", "Sequence", "now_ms", "parse_rfc3339", "rfc3339"]
+
+CLOCK_SKEW_MS = 300_000
+"""Kerberos allows as much. Source: Microsoft, "Maximum tolerance for computer clock synchronization" (5 minutes)."""
 
 
 def now_ms() -> int:

@@ -132,6 +132,11 @@ class Connection:
         """The way there."""
         await asyncio.sleep(self._delay())
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether an answer would be heard at once."""
+        return self._awake.is_set()
+
     async def heard(self) -> None:
         """The answer has been heard: a process that is stopped hears it later.
 
@@ -147,7 +152,9 @@ class Producer:
     def __init__(self, way: Connection) -> None:
         self._way = way
         self._sent: list[tuple[str, int, list[tuple[bytes | None, bytes | None]], asyncio.Future[Any]]] = []
+        self._unheard: list[tuple[asyncio.Future[Any], int]] = []
         self._arrives: asyncio.Task[None] | None = None
+        self._hears: asyncio.Task[None] | None = None
 
     async def partitions_for(self, topic: str) -> set[int]:
         return set(range(NUMBER[topic]))
@@ -181,14 +188,29 @@ class Producer:
             self._way.step("arrive")
             topic, partition, rows, done = self._sent.pop(0)
             offsets = [self._way.broker.append(topic, partition, key, value) for key, value in rows]
-            await self._way.heard()
+            self._unheard.append((done, offsets[0]))
+            if self._way.is_heard:
+                self._acknowledge()
+            elif self._hears is None or self._hears.done():
+                self._hears = asyncio.create_task(self._hearing())
+
+    async def _hearing(self) -> None:
+        """Apart from what arrives: else the rest of what was sent would arrive when the process goes on."""
+        await self._way.heard()
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        while self._unheard:
             self._way.step("acknowledge")
+            done, offset = self._unheard.pop(0)
             if not done.done():
-                done.set_result(_Answer(offsets[0]))
+                done.set_result(_Answer(offset))
 
     async def flush(self) -> None:
         if self._arrives is not None:
             await asyncio.wait([self._arrives])
+        if self._hears is not None:
+            await asyncio.wait([self._hears])
 
     async def stop(self) -> None:
         await self.flush()

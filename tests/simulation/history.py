@@ -127,9 +127,9 @@ class Teller:
         self._sequence = Numbers()
         self._marked_ms = 0
 
-    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+    def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
         saved = list(checkpoints)
-        self._sequence = Numbers(last_number(saved))
+        self._sequence = Numbers(last_number(saved, claimed_ms))
         self._next = max((int(part.position["next"]) for part in saved), default=0)
 
     def again(self) -> None:

@@ -28,7 +28,7 @@ class BrokerLedger:
         for record in self._broker.logs[CHECKPOINTS.name, 0].at(self._next, 1 << 30):
             key = (record.key or b"").decode(errors="replace")
             epoch = self._book.mine.epoch if self._book.mine else None
-            self._book.read(Said(key, record.value, epoch), self._broker.loop.time())
+            self._book.read(Said(key, record.value, epoch, record.timestamp), self._broker.loop.time())
             self._next = record.offset + 1
         return self._book
 
@@ -38,6 +38,10 @@ class BrokerLedger:
         publisher.flush()
         assert self._read_on().mine is not None
         return positions_of(book.parts)
+
+    @property
+    def claimed_ms(self) -> int | None:
+        return self._book.claimed_ms
 
     def require_writer(self) -> None:
         if self._read_on().is_replaced:

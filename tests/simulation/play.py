@@ -158,7 +158,7 @@ class Simulation:
         )
         ledger = BrokerLedger(self._broker, name)
         self._runners[name] = Runner(self._tellers[name], publisher, ledger)
-        self._tellers[name].restore(ledger.take_over(publisher))
+        self._tellers[name].restore(ledger.take_over(publisher), ledger.claimed_ms)
 
     def _tell(self, name: str) -> None:
         """One turn of a source; it may be killed at any of its steps, and starts again."""

@@ -52,6 +52,7 @@ class FakeLedger:
         self._kafka = kafka
         self._pause = pause
         self._book = Book("", "me")
+        self.claimed_ms: int | None = None
 
     def take_over(self, publisher: Publisher) -> list[Checkpoint]:
         for answer in self._kafka.answers:

@@ -51,6 +51,12 @@ def test_the_last_claim_in_the_log_stands_whatever_its_number() -> None:
     assert not book(claim(ME, 8), said(Claim("ad/corp.example2", OTHER, 9, 1).word())).is_replaced
 
 
+def test_the_brokers_time_of_our_claim_is_known_where_it_tells_one() -> None:
+    ours = claim(ME, 8)
+    assert book(claim(OTHER, 7)._replace(arrived_ms=5), ours._replace(arrived_ms=7)).claimed_ms == 7
+    assert book(claim(OTHER, 7)._replace(arrived_ms=5), ours).claimed_ms is None
+
+
 def test_the_position_is_what_stands_before_our_claim_and_later_words_of_the_other_one_are_noticed() -> None:
     found = book(part("a", 7), claim(OTHER, 7), part("b", None), claim(ME, 8), part("c", 8))
     assert set(found.parts) == {f"{SOURCE}#a", f"{SOURCE}#b"} and not found.late

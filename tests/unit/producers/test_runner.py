@@ -43,7 +43,7 @@ class Scripted:
         self.busy = False
         self.closed = False
 
-    def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
+    def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
         self.restored = list(checkpoints)
 
     def read(self) -> Batch:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from streams.agents.lanes import Record, note_lost
 from streams.agents.metrics import LOST_RECORDS
 from streams.agents.plausible import (
-    CLOCK_SKEW_MS,
     event_in_time,
     fact_in_time,
     record_in_time,
@@ -19,6 +19,7 @@ from streams.contracts.topics import AD_CHANGES, ENTRA_TENANT, TOPICS
 from streams.contracts.views import CauseUpdate, ContextUpdate, ContributionChunk, Control, Tick, ViewRecord
 from streams.engine.evaluator import EvaluatorOptions, ViewPartition
 from streams.engine.rows import MemoryRows
+from streams.runtime.clock import CLOCK_SKEW_MS
 from tests.support.cases import guid_of
 
 NOW = 1_790_000_000_000
@@ -116,3 +117,17 @@ def test_records_are_kept_by_the_time_of_the_broker() -> None:
 
 def test_a_record_says_when_it_arrived_only_where_the_broker_does() -> None:
     assert Record("t", 0, 0, None, None, 1).arrived_ms is None
+
+
+def test_a_clock_that_goes_further_ahead_lets_no_later_fact_lose_to_an_earlier_one() -> None:
+    """Believed while it is a little fast, then an hour: what is lowered stays above what was believed."""
+    ahead_ms = (200_000, 299_999, 3_600_000, 3_600_000)
+    facts = [
+        (NOW + at, Fact(op=Operation.READ, object_id=guid_of("a"), seq=(NOW + at + ahead) << 12, ts_ms=NOW + at))
+        for at, ahead in zip((0, 1_000, 2_000, 2_001), ahead_ms, strict=True)
+    ]
+    counted = [fact_in_time(fact, arrived_ms).seq for arrived_ms, fact in facts]
+    assert counted == sorted(set(counted))
+    tenants = [replace(TENANT, seq=fact.seq, ts_ms=fact.ts_ms) for _, fact in facts]
+    counted = [tenant_in_time(each, arrived_ms).seq for each, (arrived_ms, _) in zip(tenants, facts, strict=True)]
+    assert counted == sorted(set(counted))

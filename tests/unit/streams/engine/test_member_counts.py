@@ -6,6 +6,7 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streams.contracts.codec import decode
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
@@ -69,3 +70,15 @@ def test_order_repetition_and_replay_change_nothing(seed: int, steps: int) -> No
     state = decode(rows.rows[state_key(guid_of("g"))], ObjectState)
     assert sum(state.member_counts.values()) == len(members)
     assert all(state.member_counts.values())
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 25))
+def test_facts_of_one_number_count_in_the_order_of_the_log(seed: int, steps: int) -> None:
+    """As they have it whose numbers were lowered to what their common arrival allows (streams.agents.plausible)."""
+    facts, members = _history(random.Random(seed), steps)
+    projector, rows = Projector({}), MemoryRows()
+    for fact in [*facts, *facts]:
+        projector.apply(AD, replace(fact, seq=START_MS << 12), rows)
+    state = decode(rows.rows[state_key(guid_of("g"))], ObjectState)
+    assert sum(state.member_counts.values()) == len(members)
