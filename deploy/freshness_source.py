@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from deploy.freshness import Freshness, Heard, SourceFreshness
 from sinks.consumer import TopicReader, read_to_end
 from sinks.lag import Lag, group_lag
-from streams.contracts.checkpoint import CONTACT, Checkpoint
+from streams.contracts.checkpoint import CONTACT, Checkpoint, contacted_ms
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.topics import (
@@ -63,11 +63,16 @@ def _last_words(kafka: KafkaSettings, tail: int | None) -> dict[str, Heard]:
                 continue
             try:
                 word = decode(record.value, Checkpoint)
-                said = word.position
-                unread = {str(kind): int(number) for kind, number in dict(said.get("unread", {})).items()}
-                found[word.part] = Heard(int(said["contact_ms"]), str(said["phase"]), int(said["done"]), unread)
+                found[word.part] = heard_of(word, record.meta.ts_ms)
             except (InvalidRecordError, KeyError, TypeError, ValueError):
                 continue
     finally:
         reader.close()
     return found
+
+
+def heard_of(word: Checkpoint, arrived_ms: int) -> Heard:
+    """A source's word that arrived then. Raises KeyError, TypeError, ValueError for one that is none."""
+    said = word.position
+    unread = {str(kind): int(number) for kind, number in dict(said.get("unread", {})).items()}
+    return Heard(contacted_ms(word, arrived_ms), str(said["phase"]), int(said["done"]), unread)

@@ -51,7 +51,7 @@ class Runner:
         self._name = source.origin.name
         self._stop = threading.Event()
         self._progress_at = 0.0
-        self._contact_ms = 0
+        self._contact_at: float | None = None
         self._told_at: float | None = None
         self._told_phase = ""
 
@@ -93,7 +93,7 @@ class Runner:
         batch = self._retry("read", self._source.read)
         if batch.contacted:
             metrics.LAST_CONTACT.labels(self._name).set_to_current_time()
-            self._contact_ms = now_ms()
+            self._contact_at = time.monotonic()
         if batch.facts or batch.tenants or batch.events or batch.rejected or batch.checkpoints or batch.watermarks:
             self._retry("deliver", lambda: self._deliver(batch))
             self._count(batch)
@@ -149,10 +149,12 @@ class Runner:
         due = self._told_at is None or now_s - self._told_at >= _CONTACT_EVERY_S
         if not due and progress.phase == self._told_phase:
             return
+        said_ms = now_ms()
         word = contact_word(
             self._name,
-            contact_ms=self._contact_ms,
-            ts_ms=now_ms(),
+            # How long ago it was, whatever the clock did since: streams.contracts.checkpoint.contacted_ms.
+            contact_ms=0 if self._contact_at is None else said_ms - int((now_s - self._contact_at) * 1000),
+            ts_ms=said_ms,
             phase=progress.phase,
             done=progress.done,
             unread=progress.unread,

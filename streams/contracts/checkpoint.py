@@ -40,3 +40,13 @@ def contact_word(
     if unread:
         position["unread"] = dict(unread)
     return Checkpoint(source=CONTACT, part=source, seq=0, ts_ms=ts_ms, position=position)
+
+
+def contacted_ms(word: Checkpoint, arrived_ms: int) -> int:
+    """When the other side last answered, by the clock that says `arrived_ms` (the broker's); 0: not since the start.
+
+    How long ago that was is known to a source whose clock is wrong, too; one whose clock is ahead would be heard for
+    hours after its death. Raises KeyError, TypeError, ValueError for a word that is none.
+    """
+    said_ms = int(word.position["contact_ms"])
+    return max(1, arrived_ms - max(0, word.ts_ms - said_ms)) if said_ms else 0

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from deploy.freshness import Freshness, Heard, SourceFreshness
-from deploy.freshness_source import WORKED_OFF
+from deploy.freshness import Freshness, SourceFreshness
+from deploy.freshness_source import WORKED_OFF, heard_of
 from sinks.lag import Lag
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode, encode
@@ -86,10 +86,7 @@ class Judge:
         sources = []
         for origin in self._history.origins:
             word = words.get(f"contact#{origin.name}".encode())
-            heard = None
-            if word is not None:
-                said = decode(word.value, Checkpoint).position
-                heard = Heard(said["contact_ms"], said["phase"], said["done"])
+            heard = heard_of(decode(word.value, Checkpoint), word.timestamp) if word is not None else None
             sources.append(SourceFreshness(origin.name, _POLL_S, heard))
         waiting = self._broker.unread({topic.name for topic in WORKED_OFF})
         oldest_ms = min((records[0].timestamp for records in waiting.values()), default=None)

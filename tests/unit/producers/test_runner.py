@@ -293,3 +293,15 @@ def test_a_replaced_writer_writes_nothing_more_stands_by_and_then_ends() -> None
     with pytest.raises(ReplacedError):
         run(source, publisher, kafka)
     assert not kafka.facts and not kafka.parts and source.closed and publisher.closed
+
+
+def test_how_long_ago_the_other_side_answered_is_told_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = {"mono": 100.0, "wall_ms": 1_790_000_000_000}
+    monkeypatch.setattr("producers.runner.time.monotonic", lambda: clock["mono"])
+    monkeypatch.setattr("producers.runner.now_ms", lambda: int(clock["wall_ms"]))
+    kafka = FakeKafka()
+    runner = Runner(Scripted("ad/wrong", [Batch(), Batch(contacted=False)]), FakePublisher(kafka), kafka.ledger())
+    runner._turn()
+    clock.update(mono=140.0, wall_ms=1_790_000_040_000 - 3_600_000)
+    runner._turn()
+    assert [word.ts_ms - word.position["contact_ms"] for word in kafka.contacts] == [0, 40_000]
