@@ -225,7 +225,7 @@ def _views(
             state.member_counts = {"": sum(attribute == MEMBER for attribute, _ in item.links)}
         own_view = device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
         if own_view is not None:
-            _note(words_of(own_view, state.events), entries, now_ms)
+            _note(words_of(own_view, state.identity, state.events), entries, now_ms)
         scope = scopes.get(scope_name(state.tenant, state.forest), everything)
         for key, body in contributions_of(state, scope).items():
             if body.get("deleted") and state.changed_ms + remembered_ms(state) <= now_ms:

@@ -201,8 +201,8 @@ def _event_contributions(before: ObjectState, after: ObjectState) -> list[Contri
     news = after.events
     if old == new:
         news = {slot: event for slot, event in after.events.items() if before.events.get(slot) != event}
-    said = [replace(word, body=None) for word in words_of(old or "", taken_back)]
-    return said + (words_of(new, news) if new is not None else [])
+    said = [replace(word, body=None) for word in words_of(old or "", before.identity, taken_back)]
+    return said + (words_of(new, after.identity, news) if new is not None else [])
 
 
 def _own_view(state: ObjectState) -> str | None:

@@ -185,9 +185,9 @@ def remembered(known: Mapping[str, Event], told: Iterable[Event], most: int = 40
     return dict(sorted(newest))
 
 
-def words_of(view: str, events: Mapping[str, Event]) -> list[Contribution]:
-    """What an object's events say to its view."""
-    return [_word(view, slot, event) for slot, event in events.items()]
+def words_of(view: str, identity: str, events: Mapping[str, Event]) -> list[Contribution]:
+    """What an object's events say to its view. Others may share that view and leave it: each has slots of its own."""
+    return [_word(view, f"{slot}@{identity}", event) for slot, event in events.items()]
 
 
 def is_remembered(slot: str, event: Event, now_ms: int) -> bool:

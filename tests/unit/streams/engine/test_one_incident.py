@@ -469,6 +469,19 @@ def test_a_hard_match_that_is_blocked_is_told_and_what_follows_is_not() -> None:
     assert (site.told(), site.counted()) == ({BLOCKED}, {REFUSED: BLOCKED, REFERENCE: BLOCKED})
 
 
+@pytest.mark.parametrize("moved", ["c1", "c2"])
+def test_who_leaves_the_address_of_another_leaves_that_ones_refusal(moved: str) -> None:
+    """Contacts are matched by their address, so two may stand in one view, each with a log of its own."""
+    shared = {"kind": "contact", "mail": "eve@fabrikam.com"}
+    refusals = [refused("c1", "LargeObject"), refused("c2", "LargeObject")]
+    site = Site()
+    site.happen([ad("c1", **shared), ad("c2", **shared), *refusals])
+    site.happen([ad(moved, op="u", kind="contact", mail="new@fabrikam.com")])
+    site.after(2 * HOUR_MS)
+    about = [finding.subject.key for finding in site.pipeline.open().values() if finding.detection == REFUSED]
+    assert sorted(about) == [f"contact/{TENANT}/eve@fabrikam.com", f"contact/{TENANT}/new@fabrikam.com"]
+
+
 def test_the_end_of_a_claim_is_the_end_of_its_part_in_the_incident() -> None:
     """Of three who claim an address one lets go, and what he is missing for is told."""
     site = Site()
