@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -15,6 +16,7 @@ from rich.text import Text
 from deploy.finding_timeline import timeline
 from deploy.findings_source import Explained
 from deploy.findings_table import SEVERITY_STYLE, STATE_STYLE, in_words, name_of, since
+from streams.contracts.events import Event
 from streams.contracts.finding import Finding, FindingState
 from streams.runtime.printable import shown
 
@@ -67,9 +69,14 @@ def _shown(explained: Explained) -> Explained:
         finding=shown(explained.finding),
         history=list(map(shown, explained.history)),
         facts=[(shown(origin), shown(fact)) for origin, fact in explained.facts],
-        events=list(map(shown, explained.events)),
+        # Windows' messages have lines of their own: one line of words is read more easily than escapes.
+        events=[shown(_one_line(event)) for event in explained.events],
         consequences=list(map(shown, explained.consequences)),
     )
+
+
+def _one_line(event: Event) -> Event:
+    return msgspec.structs.replace(event, reason=" ".join(event.reason.split())) if event.reason else event
 
 
 def _head(finding: Finding, title: str, now_ms: int) -> Panel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ def findings(
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         return
-    chosen = ordered([finding for finding in known.latest.values() if wanted(finding)])
+    about = [finding for finding in known.latest.values() if concerns(finding)]
+    chosen = ordered([finding for finding in about if wanted(finding)])
     if as_json:
         if not chosen and fresh.faults:
             say_freshness(fresh)  # no line carries it
@@ -106,7 +108,12 @@ def findings(
         say_freshness(fresh, terminal)
         grouped = groups_table(chosen, group_by) if group_by is not None and chosen else None
         page = grouped or findings_table(
-            chosen, now_ms=now_ms(), limit=limit, width=terminal.width, all_clear=all_clear(fresh, known, asked)
+            chosen,
+            now_ms=now_ms(),
+            limit=limit,
+            width=terminal.width,
+            all_clear=all_clear(fresh, known, asked),
+            left_out=Counter(finding.state for finding in about),
         )
         show(terminal, page)
     if not chosen and fresh.faults:
@@ -115,8 +122,8 @@ def findings(
 
 def all_clear(fresh: Freshness, known: Findings, asked: FindingFilter) -> bool:
     """Whether "nothing found" means that both directories agree: everything was asked for, and everything is known."""
-    open_ones = any(finding.state is FindingState.OPEN for finding in known.latest.values())
-    return not fresh.faults and not open_ones and asked == FindingFilter()
+    stands = any(finding.state is not FindingState.RESOLVED for finding in known.latest.values())
+    return not fresh.faults and not stands and asked == FindingFilter()
 
 
 @click.command(name="explain")

@@ -73,16 +73,21 @@ def findings_table(
     limit: int,
     width: int,
     all_clear: bool = False,
+    left_out: Counter[FindingState] | None = None,
     changed: frozenset[str] = frozenset(),
 ) -> RenderableType:
     """At most `limit` findings (already ordered), the columns that `width` characters leave room for, and a sum.
 
-    all_clear: that there are none means that nothing is wrong; changed: ids to mark as just changed.
+    all_clear: that there are none means that nothing is wrong; left_out: where there are none, how many of each state
+    match but for their state; changed: ids to mark as just changed.
     """
     if not findings:
         if all_clear:
             return Text("No findings: as far as SyncHealth can see, both directories agree.", style="green")
-        return Text("No findings match what was asked.")
+        others = ", ".join(f"{count:,} {state.value}" for state, count in (left_out or {}).items())
+        return Text(
+            "No findings match what was asked." if not others else f"No open findings match; --all shows {others}."
+        )
     several_tenants = len({finding.tenant for finding in findings}) > 1
     mixed = len({finding.state for finding in findings}) > 1 or findings[0].state is not FindingState.OPEN
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True, header_style="bold dim")

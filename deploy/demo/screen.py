@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,6 +21,12 @@ from streams.contracts.finding import Finding, FindingState
 from streams.runtime.printable import printable
 
 _STYLE = {"critical": "bold white on red", "high": "red", "medium": "yellow", "low": "cyan"}
+# In this order. What another finding explains is neither open nor resolved.
+_MARKS = {
+    FindingState.OPEN: ("●", ""),
+    FindingState.SUPPRESSED: ("○", "dim"),
+    FindingState.RESOLVED: ("✓", "dim green"),
+}
 _RECENT, _RECENT_IF_LOW = 6, 3
 _LOW, _NARROW = 30, 110  # lines, columns
 _ID_CHARACTERS = 8
@@ -132,23 +138,24 @@ def _findings(scene: Scene, room: int, *, narrow: bool) -> RenderableType:
     table.add_column("found in", justify="right", no_wrap=True)
     table.add_column("cleared in", justify="right", no_wrap=True)
     newest_first = sorted(scene.findings.values(), key=lambda each: each.updated_at, reverse=True)
-    rows = sorted(newest_first, key=lambda each: each.state is FindingState.RESOLVED)
-    open_count = sum(each.state is FindingState.OPEN for each in rows)
+    rows = sorted(newest_first, key=lambda each: list(_MARKS).index(each.state))
     for each in rows[:room]:
         progress = scene.progress.get(each.id)
         resolved = each.state is FindingState.RESOLVED
-        style = "dim green" if resolved else _STYLE[each.severity.value]
+        style = _MARKS[each.state][1] or _STYLE[each.severity.value]
         table.add_row(
-            Text("✓" if resolved else "●", style=style),
+            Text(_MARKS[each.state][0], style=style),
             Text(each.severity.value, style=style),
             each.id[:_ID_CHARACTERS],
             *([] if narrow else [Text(each.detection.partition(".")[2], style=style)]),
-            Text(printable(each.summary), style="dim" if resolved else ""),
+            Text(printable(each.summary), style="" if each.state is FindingState.OPEN else "dim"),
             _ms(progress.open_latency_ms if progress else None),
             _ms(progress.resolve_latency_ms if progress and resolved else None),
         )
     hidden = len(rows) - room
-    title = f"{open_count} open, {len(rows) - open_count} resolved"
+    counts = Counter(each.state for each in rows)
+    shown = [each for each in _MARKS if counts[each] or each is not FindingState.SUPPRESSED]
+    title = ", ".join(f"{counts[each]} {each.value}" for each in shown)
     return Panel(table, title=title + (f", {hidden} more" if hidden > 0 else ""), title_align="left")
 
 

@@ -127,17 +127,21 @@ def _report(outcome: Outcome, problems: list[str]) -> None:
         click.echo(f"not scanned: {outcome.problems - len(problems)} more records", err=True)
     checked = outcome.objects - outcome.left_out
     click.echo(
-        f"{checked} objects checked, {outcome.faulty_values} faulty values"
+        f"{_count(checked, 'object')} checked, {_count(outcome.faulty_values, 'faulty value')}"
         + (f", {outcome.left_out} neither people nor groups" if outcome.left_out else "")
-        + (f", {outcome.problems} records could not be read" if outcome.problems else ""),
+        + (f", {_count(outcome.problems, 'record')} could not be read" if outcome.problems else ""),
         err=True,
     )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _nothing_checked(outcome: Outcome) -> str | None:
     """Why "no fault" would say nothing about the directory; None where something was looked at."""
     if not outcome.objects:
-        return "no object could be read: is it the right file, base or filter?"
+        return "no object could be read: is it the right file, base or filter? CSV needs a column DistinguishedName"
     if outcome.objects == outcome.left_out:
         return "none of the objects is a person or a group"
     if outcome.objects - outcome.left_out == outcome.empty:

@@ -105,6 +105,18 @@ def test_the_live_screen_fits_and_puts_the_open_and_the_newest_on_top() -> None:
     assert "number 39" not in last
 
 
+def test_what_another_finding_explains_is_neither_open_nor_resolved() -> None:
+    scene, screen, out = shown(LiveScreen)
+    for number, state in enumerate(FindingState):
+        scene.findings[str(number)] = finding(state, f"{number:016}", summary=f"is {state.value}")
+    with screen:
+        pass
+    last = out.getvalue().rpartition("demo")[2]
+    assert "1 open, 1 suppressed, 1 resolved" in last
+    assert last.index("is open") < last.index("is suppressed") < last.index("is resolved")
+    assert last.count("●") == 1
+
+
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 45)])
 def test_address_settings_and_the_next_commands_stay_on_the_screen(width: int, height: int) -> None:
     scene, screen, out = shown(LiveScreen, width=width, height=height)

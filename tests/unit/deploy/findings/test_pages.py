@@ -1,21 +1,26 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from typing import Any
 
 import msgspec
 import pytest
 from rich.console import Console, RenderableType
 
+from deploy.filters import FindingFilter
 from deploy.finding_page import finding_page
 from deploy.finding_timeline import difference
+from deploy.findings_command import all_clear
 from deploy.findings_events import events_in_record, names_of
-from deploy.findings_source import Explained, objects_of
+from deploy.findings_source import Explained, Findings, objects_of
 from deploy.findings_table import age, findings_table, ordered
+from deploy.freshness import Freshness, Heard, SourceFreshness
+from sinks.lag import Lag
 from streams.contracts.codec import convert, encode
 from streams.contracts.events import Event, EventChunk
 from streams.contracts.facts import Fact, Operation, Origin
-from streams.contracts.finding import Severity
+from streams.contracts.finding import FindingState, Severity
 from streams.contracts.identity import immutable_id_of_guid
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 
@@ -73,6 +78,20 @@ def test_no_findings_is_good_news_in_words() -> None:
     assert "No findings" in printed(findings_table([], now_ms=0, limit=1, width=100))
 
 
+@pytest.mark.parametrize(("state", "agree"), [("open", False), ("suppressed", False), ("resolved", True)])
+def test_directories_agree_only_where_nothing_stands_be_it_explained_by_another(state: str, agree: bool) -> None:
+    fresh = Freshness(
+        START_MS, [SourceFreshness("ad/corp", 15.0, Heard(START_MS, "streaming", 9))], Lag(0, None, committed=True)
+    )
+    assert all_clear(fresh, Findings({"1": finding(1, state)}), FindingFilter()) is agree
+
+
+def test_what_matches_in_another_state_is_counted() -> None:
+    others = Counter({FindingState.RESOLVED: 1200, FindingState.SUPPRESSED: 1})
+    text = printed(findings_table([], now_ms=0, limit=1, width=100, left_out=others))
+    assert "No open findings match; --all shows 1,200 resolved, 1 suppressed." in text
+
+
 def test_what_is_fetched_from_directories_is_never_markup() -> None:
     evil = finding(1, summary="[red]boom[/red] [/nonsense]")
 
@@ -119,7 +138,7 @@ def test_the_timeline_tells_what_logs_say_of_the_objects() -> None:
     export = event(3, entra_id=cloud.id, name="update user", details={"sync_server": "aadc01"}, result="success")
     late = event(4, entra_id=cloud.id, name="update user", details={"sync_server": "aadc01"}, result="failure")
     reset = event(5, entra_id=cloud.id, name="reset password", initiator="help@contoso.com", result="failure",
-                  reason="PolicyViolation: [bold]too short[/bold]")  # fmt: skip
+                  reason="PolicyViolation:\r\n\r\n[bold]too short[/bold]")  # fmt: skip
     windows = event(6, log="windows", name="adsync/6956", server="aadc01", source_anchor="x")
     explained = Explained(one, [one], [], True, [windows, reset, late, export], events_are_all=False)
     lines = printed(finding_page(explained, title="t", now_ms=START_MS + HOUR_MS), 160)

@@ -67,7 +67,7 @@ def test_a_bad_line_is_named_and_the_others_are_scanned(tmp_path: Path) -> None:
     result = run(tmp_path, f"{CLEAN}\nbroken\n{FAULTY}\n", "--format", "json")
     assert len(entries(result)) == 1
     assert "line 2" in result.stderr
-    assert "2 objects checked, 1 faulty values" in result.stderr
+    assert "2 objects checked, 1 faulty value" in result.stderr
 
 
 def test_json_lines_carry_the_verdict_and_its_reasons(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_only_people_and_groups_are_checked(tmp_path: Path) -> None:
     )
     result = run(tmp_path, content)
     assert result.exit_code == 0
-    assert "1 objects checked, 0 faulty values, 2 neither people nor groups" in result.stderr
+    assert "1 object checked, 0 faulty values, 2 neither people nor groups" in result.stderr
 
 
 def test_duplicates_name_all_holders_also_with_bad_lines_between(tmp_path: Path) -> None:
@@ -226,7 +226,8 @@ def test_what_powershell_and_csvde_write_is_read(tmp_path: Path, content: str | 
     [
         ("[{}]", "no distinguished name"),
         ("x".encode("utf-16"), "no JSON from line 1"),
-        ("Name,mail\nAnn,ann@contoso.com\n", "no JSON object"),
+        ("Name,mail\nAnn,ann@contoso.com\n", "CSV needs a column DistinguishedName"),
+        ("Name,mail\nAnn,ann@contoso.com\n".encode("utf-16"), "CSV needs a column DistinguishedName"),
         ('[{"dn": "CN=A"}, {"dn": ', "line 1"),
         ("[" * 100_000, "recursion"),
         ('{"dn": "CN=A,DC=x", "mail": {"a": 1}}', "mail is neither"),
