@@ -16,11 +16,11 @@ from typing import Protocol
 from producers import metrics
 from producers.checkpoint import CheckpointLog, Said, positions_of
 from producers.installation import INSTALLATION, Identity
-from producers.publisher import Publisher
+from producers.publisher import Publisher, checkpoint_key
 from streams.contracts.checkpoint import CONTACT, Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.errors import FatalError, InvalidRecordError, RetriableError
-from streams.contracts.orders import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Answer, Claim, Order, word_of
+from streams.contracts.orders import EPOCHS, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Answer, Claim, Order, word_of
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
@@ -83,7 +83,6 @@ class Book:
         self.me = me
         self.parts: dict[str, bytes | None] = {}
         self.claim: Claim | None = None
-        self.epoch = 0
         self.mine: Claim | None = None
         self.claimed_ms: int | None = None
         self.late = False  # somebody else wrote to our position behind our claim
@@ -111,12 +110,15 @@ class Book:
 
     def _word(self, said: Said, at_s: float) -> None:
         try:
-            word = word_of(decode(said.value, Checkpoint))
+            found = decode(said.value, Checkpoint)
+            word = word_of(found)
+            if checkpoint_key(found) != said.key:
+                raise InvalidRecordError("wrong_shape", f"it says that it is {checkpoint_key(found)!r}")
         except InvalidRecordError as error:
             log.warning("a word about this source cannot be read", source=self.source, key=said.key, why=str(error))
             return
         if isinstance(word, Claim) and word.source == self.source:
-            self.claim, self.epoch = word, max(self.epoch, word.epoch)
+            self.claim = word
             self.heard += 1
             if word.id == self.me:
                 self.mine, self.claimed_ms = word, said.arrived_ms
@@ -128,6 +130,11 @@ class Book:
 
     def _has_room(self, order: Order) -> bool:
         return order.scope in (self.source, *self._orders) or len(self._orders) < _MOST_SCOPES
+
+    def next_claim(self, at_ms: int) -> Claim:
+        """Our claim: its epoch is another than that of the claim that stands, however high that one is."""
+        epoch = 1 if self.claim is None else (self.claim.epoch + 1) % EPOCHS
+        return Claim(self.source, self.me, epoch, at_ms)
 
     @property
     def is_replaced(self) -> bool:
@@ -207,7 +214,7 @@ class KafkaLedger:
         for said in self._log.read_to_end():
             self._book.read(said, 0.0)
         earlier = self._book.claim
-        claim = Claim(self._source, me, self._book.epoch + 1, now_ms())
+        claim = self._book.next_claim(now_ms())
         words = [claim.word()]
         if self._identity is not None and self._identity.is_news(self._book.installation):
             words.append(self._identity.word())

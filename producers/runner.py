@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import msgspec
 from tenacity import RetryCallState
 
 from producers import metrics
@@ -25,6 +26,7 @@ from producers.ledger import Ledger, ReplacedError
 from producers.publisher import Publisher
 from producers.source import STREAMING, Batch, Source
 from streams.contracts.checkpoint import Checkpoint, contact_word
+from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import FOREST_HEARD
 from streams.contracts.orders import Answer
@@ -36,6 +38,8 @@ _WAIT_S = 5.0
 _PROGRESS_EVERY_S = 10.0
 # How often the last contact is told in Kafka, and at once when a pass begins or ends.
 _CONTACT_EVERY_S = 15.0
+# Dead letters of one batch: a page of a thousand items that cannot be read must not become a thousand, each time.
+_MOST_REFUSED = 100
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -113,7 +117,7 @@ class Runner:
             for state in batch.tenants:
                 self._publisher.publish_tenant(state)
             self._publisher.publish_events(self._name, batch.events)
-            self._publisher.publish_dead_letters(batch.rejected)
+            self._publisher.publish_dead_letters(_bounded(batch.rejected))
             self._publisher.flush()
             self._ledger.require_writer()
             self._publisher.publish_checkpoints(batch.checkpoints)
@@ -202,3 +206,19 @@ class Runner:
             log.warning("trying again", source=self._name, stage=stage, error=str(error), wait_s=round(wait_s, 1))
 
         return retrying(self._stop, before_sleep=before_sleep)(step)
+
+
+def _bounded(rejected: Sequence[DeadLetter]) -> Sequence[DeadLetter]:
+    """The first of many, and a last one that says how many more there were; the metric counts all of them."""
+    if len(rejected) <= _MOST_REFUSED:
+        return rejected
+    *kept, last = rejected[:_MOST_REFUSED]
+    more = len(rejected) - len(kept)
+    return [
+        *kept,
+        msgspec.structs.replace(
+            last,
+            error=f"this and {more - 1} more of one batch, which have no dead "
+            f"letters of their own; of this one: {last.error}",
+        ),
+    ]

@@ -143,6 +143,8 @@ class ActiveDirectorySource:
     def retelling(self, collection: str) -> bool:
         """See producers.source.Source.retelling."""
         contexts = [each for name, each in self._contexts.items() if collection.lower() in ("", name.lower())]
+        if not contexts and self._look_at == float("inf"):
+            return False
         return not contexts or any(context.position.again for context in contexts)
 
     def _forest_facts(self) -> list[Fact]:

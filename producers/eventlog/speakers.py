@@ -8,6 +8,7 @@ invented servers is one alert of ours (SyncHealthDeadLetters) and not a finding 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 # What makes a server of ours: clients and domain controllers, of which there are thousands, log other things.
@@ -35,12 +36,13 @@ class Speakers:
         """Take what was learned before, as far as it has the shape of it."""
         known = saved.get(PART)
         known = known if isinstance(known, dict) else {}
-        self._learned = {
-            name: at_ms
+        fitting = (
+            (name, at_ms)
             for name, at_ms in known.items()
             if isinstance(name, str) and len(name) <= _LONGEST
             if type(at_ms) is int and 0 <= at_ms <= now_ms + _HOUR_MS
-        }
+        )
+        self._learned = dict(islice(fitting, _MOST))
         self._told = dict(self._learned)
 
     def admits(self, server: str | None, now_ms: int) -> bool:

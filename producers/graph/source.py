@@ -187,6 +187,8 @@ class GraphSource:
 
     def retelling(self, collection: str) -> bool:
         """See producers.source.Source.retelling."""
+        if collection and collection not in self.collections:
+            return False
         deltas, logs = self._covered(collection)
         return any(delta.again for delta in deltas) or any(each.retelling for each in logs)
 

@@ -30,6 +30,10 @@ _Name = Annotated[str, msgspec.Meta(max_length=1000)]
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
 _Ms = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
+EPOCHS = 2**53
+"""The number behind the highest epoch of a claim: there it begins again, as epochs need not rise, only change."""
+_Epoch = Annotated[int, msgspec.Meta(ge=0, lt=EPOCHS)]
+
 State = Literal["begun", "done", "refused"]
 
 
@@ -50,7 +54,7 @@ class _AnswerSaid(msgspec.Struct):
 
 class _ClaimSaid(msgspec.Struct):
     id: _Id
-    epoch: _Ms
+    epoch: _Epoch
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,3 +213,12 @@ class Reader:
 
     def start_at(self, positions: dict[Place, int]) -> None:
         self.started = positions
+
+
+def test_an_answer_about_a_collection_that_there_is_not_ends_no_source() -> None:
+    source = graph()
+    source.restore([])
+    try:
+        assert not source.retelling("no-such-collection")
+    finally:
+        source.close()

@@ -178,3 +178,20 @@ def test_words_are_read_as_they_were_written(word: Order | Claim) -> None:
 )  # fmt: skip
 def test_an_epoch_is_a_number_or_it_is_none(headers: Any, epoch: int | None) -> None:
     assert epoch_of(headers) == epoch
+
+
+@pytest.mark.parametrize("highest", [0, 7, 2**53 - 2, 2**53 - 1])
+def test_however_high_an_epoch_stands_the_next_claim_can_be_read_and_is_another(highest: int) -> None:
+    found = book(claim(OTHER, highest))
+    mine = found.next_claim(NOON_MS)
+    found.read(said(mine.word()), 0.0)
+    assert found.mine == mine and mine.epoch != highest and not found.is_replaced
+    assert epoch_of([("epoch", str(mine.epoch).encode())]) == mine.epoch
+
+
+def test_a_word_under_the_key_of_another_source_is_nobodys() -> None:
+    """It would be answered under its own key, where this source never reads the answer: a reading at each start."""
+    word = Order("ad/other.example", "x", "somebody", "lost", NOON_MS).word()
+    with capture_logs() as logs:
+        found = book(Said(f"resync#{SOURCE}", encode(word), None))
+    assert found.due(99.0, NOON_MS) is None and len(logs) == 1

@@ -13,7 +13,7 @@ from producers.ledger import ReplacedError
 from producers.runner import Runner
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
-from streams.contracts.deadletter import DeadLetter
+from streams.contracts.deadletter import DeadLetter, dead_letter
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import FOREST_HEARD, Fact, ObjectKind, Operation, Origin, Watermark
 from streams.contracts.orders import Order
@@ -305,3 +305,13 @@ def test_how_long_ago_the_other_side_answered_is_told_whatever_the_clock_does(mo
     clock.update(mono=140.0, wall_ms=1_790_000_040_000 - 3_600_000)
     runner._turn()
     assert [word.ts_ms - word.position["contact_ms"] for word in kafka.contacts] == [0, 40_000]
+
+
+def test_a_page_of_nothing_but_unusable_items_is_no_flood_of_dead_letters() -> None:
+    kafka, name = FakeKafka(), "entra/refusals"
+    letters = [dead_letter("no_id", f"item {number}", stage="source", ts_ms=1, original=b"") for number in range(999)]
+    run(Scripted(name, [Batch(rejected=letters), Batch(rejected=letters[:100])]), FakePublisher(kafka), kafka)
+    assert len(kafka.letters) == 200 and kafka.letters[100:] == letters[:100]
+    assert "900 more" not in kafka.letters[98].error and "899 more" in kafka.letters[99].error
+    counted = REGISTRY.get_sample_value("synchealth_producer_rejected_total", {"source": name, "reason": "no_id"})
+    assert counted == 1099

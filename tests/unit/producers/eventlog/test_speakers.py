@@ -102,3 +102,11 @@ def test_a_poisoned_memory_is_none(position: dict[str, Any]) -> None:
     topic = Topic()
     topic.source.restore([Checkpoint(source="eventlog/servers", seq=1, ts_ms=1, position=position, part=PART)])
     assert servers(topic.read(heartbeat("AADC01.x"))) == {"aadc01"}
+
+
+def test_more_learned_servers_than_are_ever_learned_were_not_learned() -> None:
+    topic = Topic()
+    learned = {f"evil{number}": NOW_MS - HOUR_MS for number in range(2000)}
+    saved = Checkpoint(source="eventlog/servers", seq=1, ts_ms=1, part=PART, position={PART: learned})
+    topic.source.restore([saved])
+    assert len(servers(topic.read(*flood(2000)))) == 500

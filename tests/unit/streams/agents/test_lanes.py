@@ -309,3 +309,17 @@ async def test_a_failed_recovery_is_told() -> None:
     assert [str(error) for error in failures] == ["half a table"]
     assert not stage.ready
     await stage.close(1)
+
+
+async def test_where_nothing_is_committed_everything_is_unread() -> None:
+    """Kafka forgets the offsets of a group that was away for a week, and retention has deleted as much by then."""
+    topic = Log(gaps={0: 40})
+
+    async def handlers(partitions: set[int]) -> Mapping[int, Handler]:
+        return {partition: Collector() for partition in partitions}
+
+    stage = Stage("t", handlers, topic)
+    stage.open({0}, 1, lambda error: None)
+    await settle()
+    assert topic.ordered == [("t", 0, 0, 40)]
+    await stage.close(1.0)
