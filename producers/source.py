@@ -68,8 +68,8 @@ class Source(Protocol):
     thread (stop signal).
     `resync` begins a full reading that tells known objects again, of one of `collections` or ("") of everything; what
     it returns makes that lasting once it is saved, and until then does no harm. Called between reads, after the first.
-    Raises KeyError for a collection that there is not. `retelling`: whether such a reading is not at its end yet; of a collection
-    that there is not there is none.
+    Raises KeyError for a collection that there is not. `retelling`: whether such a reading is not at its end yet; never
+    one of a collection that there is not.
     """
 
     origin: Origin

@@ -196,10 +196,6 @@ def _time(values: list[bytes]) -> str:
     return rfc3339_of_generalized_time(values[0].decode())
 
 
-def _name(values: list[bytes]) -> str:
-    return read_name(values[0].decode()).dn
-
-
 def _sid(values: list[bytes]) -> str:
     return sid_of_bytes(values[0])
 
@@ -230,7 +226,6 @@ _READERS: dict[Syntax, _Reader] = {
     Syntax.INTEGER: _integer,
     Syntax.BOOLEAN: _boolean,
     Syntax.TIME: _time,
-    Syntax.NAME: _name,
     Syntax.SID: _sid,
     Syntax.GUID: _guid,
     Syntax.BINARY: _binary,

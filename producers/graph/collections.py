@@ -37,10 +37,8 @@ _OF_CONTACTS = (*ADDRESS_PARTS.values(), *PHONES.values())
 BOOLEANS = frozenset(
     {
         "accountEnabled",
-        "isAssignableToRole",
         "isCompliant",
         "isManaged",
-        "mailEnabled",
         "onPremisesSyncEnabled",
         "securityEnabled",
     }
@@ -123,9 +121,7 @@ GROUPS = Collection(
         "onPremisesDomainName",
         "onPremisesSamAccountName",
         "groupTypes",  # Unified, DynamicMembership
-        "mailEnabled",
         "securityEnabled",
-        "isAssignableToRole",  # its members hold roles: soft match refuses them
         "createdDateTime",
         *ERRORS,
     ),
@@ -153,7 +149,6 @@ DEVICES = Collection(
         "onPremisesSecurityIdentifier",
         "accountEnabled",
         "trustType",
-        "profileType",
         "registrationDateTime",  # null: pending
         "approximateLastSignInDateTime",
         "operatingSystem",

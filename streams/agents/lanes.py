@@ -216,7 +216,7 @@ class Stage:
             committed = await self._positions.committed(self.topic, partitions)
             wanted = {partition: committed.get(partition, 0) for partition in partitions}
             starts = await self._positions.first_available(self.topic, wanted) if wanted else {}
-            # Where nothing is committed everything is unread; Kafka forgets what a group that is away had committed, too
+            # Where nothing is committed everything is unread; Kafka forgets what a group that is away had committed
             # (offsets.retention.minutes, 7 days by default: Apache Kafka, "Broker configs").
             for partition, offset in wanted.items():
                 await note_lost(self._positions, self.topic, partition, offset, starts[partition])

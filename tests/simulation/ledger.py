@@ -10,7 +10,7 @@ from producers.checkpoint import Said, positions_of
 from producers.ledger import Book, ReplacedError
 from producers.publisher import Publisher
 from streams.contracts.checkpoint import Checkpoint
-from streams.contracts.orders import Answer, Claim, Order
+from streams.contracts.orders import Answer, Order
 from streams.contracts.topics import CHECKPOINTS
 from streams.runtime.clock import now_ms
 from tests.simulation.broker import Broker
