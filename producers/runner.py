@@ -213,12 +213,6 @@ def _bounded(rejected: Sequence[DeadLetter]) -> Sequence[DeadLetter]:
     if len(rejected) <= _MOST_REFUSED:
         return rejected
     *kept, last = rejected[:_MOST_REFUSED]
-    more = len(rejected) - len(kept)
-    return [
-        *kept,
-        msgspec.structs.replace(
-            last,
-            error=f"this and {more - 1} more of one batch, which have no dead "
-            f"letters of their own; of this one: {last.error}",
-        ),
-    ]
+    more = len(rejected) - _MOST_REFUSED
+    error = f"and {more} more of this batch, which have no dead letters of their own; of this one: {last.error}"
+    return [*kept, msgspec.structs.replace(last, error=error)]
