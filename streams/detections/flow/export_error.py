@@ -145,6 +145,7 @@ def _evidence(refusal: Event, others: Sequence[HolderOfValue]) -> dict[str, Any]
         "value": details.get("value"),
         "more_values": details.get("more_values"),
         "held_by": [other.name for other in others] or None,
+        "conflicting_id": details.get("conflicting_id"),
         "advice": ADVICE.get(name, _UNKNOWN),
         "said": refusal.reason[:_SAID] if name not in ADVICE and refusal.reason else None,
         "tracking_id": details.get("tracking_id"),
