@@ -2,8 +2,8 @@
 
 Details: "error_name" (AttributeValueMustBeUnique …, as it comes), "attribute" and "value" of the first that the text
 names in brackets, "more_values" (the others, as they stand), "tracking_id"; of an attribute that is not valid only its
-name. The service's list of further details, where the text has one, tells "conflicting_id" (the Entra object that holds
-the value), and attribute and value where the sentence does not. The object is its source anchor: the DN in the
+name. The service's list of further details, where the text has one, tells "conflicting_id" (the Entra object that
+holds the value), and attribute and value where the sentence does not. The object is its source anchor: the DN in the
 connector space of Entra ID is the hexadecimal form of it, `CN={486C30…}`, in the default rules.
 
 Sources: Microsoft KB2647098 (header and error part, values); Get-AADConnectEventLogErrors.ps1 ("DN: " and the anchor
