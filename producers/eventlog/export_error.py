@@ -8,9 +8,9 @@ connector space of Entra ID is the hexadecimal form of it, `CN={486C30…}`, in 
 
 Sources: Microsoft KB2647098 (header and error part, values); Get-AADConnectEventLogErrors.ps1 ("DN: " and the anchor
 behind it); microsoft/AADConnectConfigDocumenter (`dn = "CN={" & ConvertToUTF8Hex([sourceAnchor]) & "}"`); Microsoft,
-"Archive for What's new in Microsoft Entra ID" (the attribute that is not valid, of FederatedDomainChangeError). The list
-of keys is quoted by one public report of an export error (README "Microsoft 365 Update Immutable ID"); that 6941 holds
-it is inferred, and nothing is lost where it does not.
+"Archive for What's new in Microsoft Entra ID" (the attribute that is not valid, of FederatedDomainChangeError). The
+list of keys is quoted by one public report of an export error (README "Microsoft 365 Update Immutable ID"); that 6941
+holds it is inferred, and nothing is lost where it does not.
 """
 
 from __future__ import annotations
