@@ -137,6 +137,8 @@ class Freshness:
             return [self.lag_unknown or "how far the workers are behind cannot be read"]
         if not self.lag.committed:
             return [f"no worker has ever run in the consumer group {self.group!r}"]
+        if self.lag.lost:
+            return [f"{self.lag.lost:,} records went before the workers had read them: they are to be told again"]
         oldest_s = self._oldest_s()
         if oldest_s is not None and oldest_s > _LAG_LIMIT_S:
             return [f"{self.lag.records:,} records wait for the workers, the oldest for {age(oldest_s)}"]

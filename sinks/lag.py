@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,14 @@ _GLANCE_BYTES = 16 * 1024  # one batch per partition is enough: Kafka sends at l
 class Lag:
     """records: how many wait, None where not every end is known; oldest_ms: when the oldest waiting one was written.
 
-    committed: whether the group has ever committed anything.
+    committed: whether the group has ever committed anything. lost: how many records went before it had read them, as
+    retention takes them from a topic that is not compacted; a worker that sees it has them told again.
     """
 
     records: int | None
     oldest_ms: int | None
     committed: bool
+    lost: int = 0
 
 
 def group_lag(kafka: KafkaConnection, group: str, topics: Sequence[Topic]) -> Lag:
@@ -55,7 +57,8 @@ def group_lag(kafka: KafkaConnection, group: str, topics: Sequence[Topic]) -> La
             for topic in topics
             for number in sorted(consumer.partitions_for_topic(topic.name) or ())
         ]
-        return _lag(consumer, partitions) if partitions else Lag(None, None, committed=False)
+        compacted = {topic.name for topic in topics if topic.compacted}
+        return _lag(consumer, partitions, compacted) if partitions else Lag(None, None, committed=False)
     except (KafkaError, OSError) as error:
         raise RetriableError(f"the lag of group {group} cannot be read ({type(error).__name__}: {error})") from error
     finally:
@@ -63,7 +66,7 @@ def group_lag(kafka: KafkaConnection, group: str, topics: Sequence[Topic]) -> La
             consumer.close(autocommit=False, timeout_ms=1000)
 
 
-def _lag(consumer: Any, partitions: list[TopicPartition]) -> Lag:
+def _lag(consumer: Any, partitions: list[TopicPartition], compacted: Collection[str]) -> Lag:
     consumer.assign(partitions)  # the group's committed offsets are where it begins
     waiting: dict[TopicPartition, Any] = {}  # partition -> its oldest record that waits
     asked = set(partitions)
@@ -79,9 +82,16 @@ def _lag(consumer: Any, partitions: list[TopicPartition]) -> Lag:
     ends = {each: consumer.highwater(each) for each in partitions}
     if any(end is None for end in ends.values()):
         return Lag(None, None, committed=begun)
+    # Where nothing waits, the position is the committed one, or the log's end if that one is no longer in the log.
+    first = {
+        each: waiting[each].offset if each in waiting else consumer.position(each, timeout_ms=0) or 0
+        for each in partitions
+        if each.topic not in compacted
+    }
+    lost = sum(max(0, at - offset) for each, at in first.items() if (offset := offsets[each]) is not None)
     still = {each: record for each, record in waiting.items() if (offsets[each] or 0) <= record.offset}
     behind = sum(max(0, ends[each] - (offsets[each] or record.offset)) for each, record in still.items())
-    return Lag(behind, min((record.timestamp for record in still.values()), default=None), committed=begun)
+    return Lag(behind, min((record.timestamp for record in still.values()), default=None), begun, lost)
 
 
 def _is_at_its_end(consumer: Any, partition: TopicPartition) -> bool:

@@ -114,6 +114,12 @@ class Broker:
         return found
 
 
+    def lost(self, topics: set[str]) -> int:
+        """How many records retention took before the group had committed behind them."""
+        begun = [(name, offset) for name, offset in self.committed.items() if name[0] in topics]
+        return sum(max(0, self.logs[name].start - offset) for name, offset in begun)
+
+
 class Connection:
     """One process' way to the broker: every step takes a moment, and may be the last.
 

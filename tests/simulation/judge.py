@@ -90,7 +90,8 @@ class Judge:
             sources.append(SourceFreshness(origin.name, _POLL_S, heard))
         waiting = self._broker.unread({topic.name for topic in WORKED_OFF})
         oldest_ms = min((records[0].timestamp for records in waiting.values()), default=None)
-        lag = Lag(sum(map(len, waiting.values())), oldest_ms, committed=bool(self._broker.committed))
+        lost = self._broker.lost({topic.name for topic in WORKED_OFF if not topic.compacted})
+        lag = Lag(sum(map(len, waiting.values())), oldest_ms, bool(self._broker.committed), lost)
         return Freshness(now_ms, sources, lag)
 
     def look(self) -> list[str]:
