@@ -35,8 +35,9 @@ _MOST_KINDS = 2_000
 _PAGE_WIDTH = 120
 NOT_KNOWN = (
     "Judged by these files alone: no object of either directory, no settings of the tenant, nothing before the first "
-    "record. Findings that need them stay away, and a name or a holder may be missing. That a server fell silent is "
-    "not known where the file ends: --at TIME says until when it would have told more."
+    "record. Findings that need them stay away, and a name or a holder may be missing; an object that was refused is "
+    "taken for a user. That a server fell silent is not known where the file ends: --at TIME says until when it would "
+    "have told more."
 )
 
 

@@ -1,6 +1,7 @@
 """What events would open: the product's own projector and evaluator over rows in memory, without Kafka.
 
-One partition, one tenant that is known by its logs alone: no object of either directory, no settings of the tenant.
+One partition, one tenant that is known by its logs alone: no object of either directory, no settings of the tenant. Of
+an object that Entra ID refused the log proves that there is one.
 Time is the time of the events; memory grows with what views remember, not with the file.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 
 from deploy.replay.reading import Read
 from streams.contracts.events import Event
-from streams.contracts.facts import Fact, Origin
+from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
 from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick
 from streams.detections.registry import all_detections
@@ -19,7 +20,7 @@ from streams.engine.evaluator import EvaluatorOptions, ViewPartition
 from streams.engine.outcome import Outcome
 from streams.engine.projector import Projector
 from streams.engine.rows import MemoryRows
-from streams.views.events import contributions_of_event, fact_of_event
+from streams.views.events import EXPORT_ERROR, contributions_of_event, fact_of_event
 from streams.views.tenant import tenant_contributions
 
 _TICK_MS = 60_000
@@ -70,6 +71,8 @@ class Rehearsal:
         about = fact_of_event(event)
         if about is not None:
             self._facts(about[0], [about[1]])
+            if event.name == EXPORT_ERROR:
+                self._facts(about[0], [_there_is(about[1])])
         if len(self._buffer) >= _MOST_AT_ONCE:
             self._judge()
 
@@ -113,3 +116,8 @@ class Rehearsal:
         for cause in outcome.causes:
             contributions = contributions + self._took(self._partition.apply(cause, self._views))
         return contributions
+
+
+def _there_is(logged: Fact) -> Fact:
+    """An object of which only a log tells, taken for a user; older than anything that a directory tells of it."""
+    return Fact(op=Operation.READ, object_id=logged.object_id, seq=1, ts_ms=logged.ts_ms, kind=ObjectKind.USER)

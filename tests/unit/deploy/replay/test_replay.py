@@ -128,6 +128,17 @@ def test_what_it_would_open_and_what_an_event_log_cannot_know(tmp_path: Path) ->
     assert said["rules_failed"] == []
 
 
+def test_a_refused_object_is_one_whatever_the_directories_would_tell_of_it(tmp_path: Path) -> None:
+    refusal = samples.sample("adsync_6941_further_details")
+    _, said = told(written(tmp_path, json.dumps(refusal)))
+    [finding] = said["findings"]
+    assert finding["detection"] == "flow.export_error"
+    assert finding["evidence"]["conflicting_id"] == "e5b8c201-9f4a-4736-b0d1-27a6f8c93e15"
+    refusal["log"]["level"] = "information"
+    _, said = told(written(tmp_path, json.dumps(refusal)))
+    assert said["findings"] == []
+
+
 def test_what_must_stand_a_while_is_waited_for_unless_told_otherwise(tmp_path: Path) -> None:
     lost = [
         service(31019, "Service Bus connection is healthy.", level="information", provider=PASSWORD_RESET),
