@@ -52,6 +52,7 @@ DETECTION = Detection(
         "A server that logs nothing at all is not judged: silence of the log shipper is not the engine's.",
         "Seven days after its last word of them the server is taken for one that does not synchronise passwords.",
         "Signs of life that name no forest count only where the server has one.",
+        "Entra ID that is busy (error 81) from the first try on, before any heartbeat, is not told.",
     ),
 )
 
