@@ -9,7 +9,7 @@ that name their user by nothing but the address.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import msgspec
@@ -72,7 +72,8 @@ class Claimant:
 class AddressView:
     """Everyone who claims one address.
 
-    counterparts: object view -> ids of its Entra objects; only for claimants that were asked about.
+    counterparts: object view -> ids of its Entra objects; only for claimants and owners that were asked about.
+    moved_ms:     the same -> when its AD side last changed, left or died (ms); None: it has, and lately had, none.
     askers:       object views that might propose this address to somebody, or whose object was refused with it;
     refused:      those of them whose refusal stands (streams.views.refusals).
     refusal:      the newest export error about the address that names no object (ADSync 6941 without a DN).
@@ -91,6 +92,7 @@ class AddressView:
     exported_ms: int = 0
     steps: tuple[Event, ...] = ()
     refused: frozenset[str] = frozenset()
+    moved_ms: Mapping[str, int | None] = field(default_factory=dict)
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -103,10 +105,14 @@ class AddressView:
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         claimants, counterparts, askers, refused = [], {}, [], set()
+        moved_ms: dict[str, int | None] = {}
         exported_ms = 0
         for contributor, entry in sorted(entries.items()):
             if contributor.startswith("link/"):
-                counterparts[contributor.removeprefix("link/")] = tuple(entry.body["entra"])
+                asked = contributor.removeprefix("link/")
+                counterparts[asked] = tuple(entry.body["entra"])
+                if "ad_ms" in entry.body:  # a word of an older version does not say
+                    moved_ms[asked] = entry.body["ad_ms"] or None
             elif contributor.startswith(PROBE):
                 askers.append(contributor.removeprefix(PROBE))
                 if entry.body.get("refused"):
@@ -131,6 +137,7 @@ class AddressView:
             exported_ms,
             tuple(event for event in events if event.name != EXPORT_ERROR),
             frozenset(refused),
+            moved_ms,
         )
 
     @property
@@ -174,7 +181,7 @@ class AddressView:
         return claimant.party.subject(self.key)
 
     def derived(self) -> Iterable[Derived]:
-        """Ask the object views of AD claimants for their counterparts, if there is anything to settle.
+        """Ask the object views of AD claimants and synchronised owners for both sides, if there is anything to settle.
 
         Object views that think of proposing the address are told who has it; the user who signs in by it, what logs
         tell of its owner.
@@ -190,10 +197,9 @@ class AddressView:
         parties = {claimant.party.identity for claimant in (*ad, *self.entra)}
         if not ad or len(parties) < 2 or (len(parties) == 2 and len(ad) == 1 and self._settled(ad[0])):
             return told
+        asked = {claimant.party.view for claimant in (*ad, *(each for each in self.entra if each.party.synced))}
         return told + [
-            Derived(claimant.party.view, f"watch/{self.key}", {"watcher": self.key})
-            for claimant in ad
-            if claimant.party.view is not None
+            Derived(view, f"watch/{self.key}", {"watcher": self.key}) for view in sorted(filter(None, asked))
         ]
 
     def _signs_in(self) -> str | None:

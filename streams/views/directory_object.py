@@ -165,9 +165,11 @@ class ObjectView:
         return tuple(sorted({f"reference/{self.tenant}/{side.party.sid}" for side in self.ad if side.party.sid}))
 
     def derived(self) -> Iterable[Derived]:
-        """Tell the contested addresses that asked which cloud objects stand under this key; ask about proposals."""
+        """Tell the contested addresses that asked who stands under this key on either side; ask about proposals."""
         entra = sorted(side.party.id for side in self.entra)
-        told = [Derived(watcher, f"link/{self.key}", {"entra": entra}) for watcher in self.watchers]
+        moved_ms = max((side.changed_ms for side in (*self.ad, *self.gone)), default=0)
+        link = {"entra": entra, "ad_ms": moved_ms}
+        told = [Derived(watcher, f"link/{self.key}", link) for watcher in self.watchers]
         told += refusals.questions(self)
         asked = {(each.view, each.contributor) for each in told}
         proposed = questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))

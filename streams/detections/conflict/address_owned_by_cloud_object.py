@@ -37,6 +37,8 @@ DETECTION = Detection(
     ),
 )
 
+CYCLES = 2
+
 _SUMMARY = {
     "soft_match": "will be taken over by",
     "guest": "is a guest with the address of",
@@ -70,8 +72,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
     return Verdict(
         summary=f"{view.address.folded}: cloud object {owner.party.name} {_SUMMARY[forecast]} {claimant.party.name}",
         since_ms=since_ms,
-        # A synchronised owner may only be waiting to hand the address over at the next cycle.
-        open_at_ms=since_ms + 2 * context.cycle_ms if owner.party.synced else since_ms,
+        open_at_ms=_opens_at_ms(view, owner, since_ms, context),
         keep_open=True,
         severity=Severity.MEDIUM if forecast in ("soft_match", "guest") else None,
         subject=view.subject(claimant),
@@ -92,6 +93,19 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         explained_by=None if all(each.party.synced for _, each in pairs) else (),
         explains_in=view.object_views(claimant for claimant, _ in pairs),
     )
+
+
+def _opens_at_ms(view: AddressView, owner: Claimant, since_ms: int, context: Context) -> int:
+    """A synchronised owner may be about to hand the address over: its AD side changed, left or died two cycles ago.
+
+    One that has had no AD side for longer, or never had one in any forest, hands nothing over.
+    """
+    if not owner.party.synced:
+        return since_ms
+    moved_ms = view.moved_ms.get(owner.party.view or "", since_ms)
+    if moved_ms is None:
+        return since_ms if context.forests_read else since_ms + CYCLES * context.cycle_ms
+    return max(since_ms, moved_ms + CYCLES * context.cycle_ms)
 
 
 def _forecast(view: AddressView, claimant: Claimant, owner: Claimant, context: Context) -> str:
