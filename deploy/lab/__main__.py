@@ -81,7 +81,7 @@ def lab(context: click.Context, directory: Path, kafka: str, objects: int, seed:
 
 
 @lab.command(name="break")
-@click.argument("name", type=click.Choice(NAMES), required=False)
+@click.argument("name", metavar="[NAME]", type=click.Choice(NAMES), required=False)
 @click.option("--list", "as_list", is_flag=True, help="What can be broken.")
 @_directory
 @click.pass_context
@@ -94,7 +94,7 @@ def break_(context: click.Context, name: str | None, as_list: bool, directory: P
 
 
 @lab.command(name="repair")
-@click.argument("name", type=click.Choice(NAMES))
+@click.argument("name", metavar="NAME", type=click.Choice(NAMES))
 @_directory
 @click.pass_context
 def repair(context: click.Context, name: str, directory: Path) -> None:
