@@ -20,6 +20,7 @@ from producers.source import Source
 from streams.contracts.errors import SettingsError, SyncHealthError
 from streams.runtime import service
 from streams.runtime.logs import configure_logs, get_logger
+from streams.runtime.printable import printable_lines
 from streams.runtime.settings import Settings, load_settings, require_secrets
 from streams.runtime.settings_files import require_files
 
@@ -108,7 +109,7 @@ def main(sources: tuple[str, ...], file: Path | None) -> None:
     try:
         start(sources, file)
     except SyncHealthError as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
+        click.echo(f"{type(error).__name__}: {printable_lines(str(error))}", err=True)
         sys.exit(1)
 
 

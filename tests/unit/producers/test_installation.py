@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from click.testing import CliRunner
 
+from producers.__main__ import main
 from producers.installation import Identity
 from streams.contracts.codec import encode
 from streams.contracts.errors import SettingsError
@@ -75,3 +77,12 @@ def test_its_name_is_part_of_topics_and_group() -> None:
 def test_a_name_fits_into_a_topic_and_a_metric(name: str) -> None:
     with pytest.raises(SettingsError, match="installation"):
         load_settings(None, {"SYNCHEALTH_INSTALLATION__NAME": name})
+
+
+def test_a_refusal_that_quotes_a_stranger_moves_no_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        identity("t", "a").is_news(standing("\x1b]0;mine\x07", "b"))
+
+    monkeypatch.setattr("producers.__main__.start", refused)
+    said = CliRunner().invoke(main, ["all"])
+    assert said.exit_code == 1 and r"\x1b]0;mine\x07" in said.output and "\x1b" not in said.output
