@@ -104,7 +104,9 @@ class RandomDirectories:
                     )  # fmt: skip
                     ours = objects if origin.side == "ad" else {}  # a group of the cloud is told of the dead
                     alive = {far for far in item.links if far not in ours or self._stands(far, ours)}
-                    far_ends = item.links | item.link_ms.keys() | item.left_ms.keys()
+                    # Known to be wrong (DECISIONS T5, "Left"): of who is dead again nobody knows that it was restored.
+                    alive |= {far for far in item.stale if not ours[far].alive and self._stands(far, ours)}
+                    far_ends = alive | item.links | item.link_ms.keys() | item.left_ms.keys()
                     end = {far: self._end(origin, far) for far in far_ends}
                     found.append(
                         DirectoryObject(
