@@ -75,11 +75,13 @@ def findings_table(
     all_clear: bool = False,
     left_out: Counter[FindingState] | None = None,
     changed: frozenset[str] = frozenset(),
+    more: str = "synchealth explain ID tells who is involved and what to do",
 ) -> RenderableType:
     """At most `limit` findings (already ordered), the columns that `width` characters leave room for, and a sum.
 
     all_clear: that there are none means that nothing is wrong; left_out: where there are none, how many of each state
-    match but for their state; changed: ids to mark as just changed.
+    match but for their state; changed: ids to mark as just changed; more: how to
+    see one whole.
     """
     if not findings:
         if all_clear:
@@ -116,10 +118,10 @@ def findings_table(
                 cells.append(finding.tenant[:8])
         cells.append(finding.id[:ID_CHARACTERS])
         table.add_row(*cells, style="reverse" if finding.id in changed else None)
-    return Group(table, Text(), _sum(findings, limit))
+    return Group(table, Text(), _sum(findings, limit, more))
 
 
-def _sum(findings: Sequence[Finding], limit: int) -> Text:
+def _sum(findings: Sequence[Finding], limit: int, more: str) -> Text:
     text = Text()
     states = Counter(finding.state for finding in findings)
     text.append(", ".join(f"{states[state]:,} {state.value}" for state in FindingState if states[state]), style="bold")
@@ -135,5 +137,5 @@ def _sum(findings: Sequence[Finding], limit: int) -> Text:
             f" · {len(findings) - limit:,} not shown: narrow the question (--search, --forest, …), or raise --limit",
             style="yellow",
         )
-    text.append("\nsynchealth explain ID tells who is involved and what to do", style="dim")
+    text.append(f"\n{more}", style="dim")
     return text

@@ -169,7 +169,9 @@ def _print(tally: Tally, rehearsal: Rehearsal, findings: list[Finding], *, expla
     click.echo(f"\nwhat it would open, from {rfc3339(rehearsal.first_ms or 0)} to {rfc3339(now_ms)}:")
     terminal = console()
     if findings:
-        show(terminal, findings_table(findings, now_ms=now_ms, limit=200, width=terminal.width))
+        # These are in no Kafka: `synchealth explain` would not know them.
+        more = "with --explain: who is involved and what to do"
+        show(terminal, findings_table(findings, now_ms=now_ms, limit=200, width=terminal.width, more=more))
         titles = {each.detection.id: each.detection.title for each in all_detections()}
         for finding in [each for each in findings if explain and each.state is FindingState.OPEN]:
             terminal.width = min(terminal.width, _PAGE_WIDTH)

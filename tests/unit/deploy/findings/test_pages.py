@@ -86,6 +86,12 @@ def test_directories_agree_only_where_nothing_stands_be_it_explained_by_another(
     assert all_clear(fresh, Findings({"1": finding(1, state)}), FindingFilter()) is agree
 
 
+def test_where_to_see_one_whole_is_said_as_the_asker_knows_it() -> None:
+    text = printed(findings_table([finding(1)], now_ms=START_MS, limit=9, width=100, more="with --explain"))
+    assert "with --explain" in text
+    assert "synchealth explain ID" not in text
+
+
 def test_what_matches_in_another_state_is_counted() -> None:
     others = Counter({FindingState.RESOLVED: 1200, FindingState.SUPPRESSED: 1})
     text = printed(findings_table([], now_ms=0, limit=1, width=100, left_out=others))
