@@ -19,6 +19,7 @@ from streams.contracts.identity import guid_of_immutable_id
 from streams.contracts.views import Contribution
 from streams.views.addresses import fold_address, fold_proxy_address
 from streams.views.export_steps import is_cloud_export
+from streams.views.password_hash_codes import is_busy
 from streams.views.password_trace import REFUSAL, is_unnamed_trace, refusal_body, trace_keys
 from streams.views.view import Entry
 
@@ -45,6 +46,8 @@ LOG_REMEMBERED_MS = max(ms for slot, ms in REMEMBERED_MS.items() if slot != SIGN
 _STEP_SLOTS = 64
 # How fine exports of a server, and beginnings of its cycles, are told apart in time.
 _ACTIVE_MS = 10_000
+# How fine the tries of a password hash synchronisation that finds the service busy are told apart.
+_BUSY_MS = 1_800_000
 # Password hashes are written every two minutes, whether synchronisation runs or not.
 _PASSWORD_WRITES = ("change user password", "reset user password", "update passwordprofile", "update stsrefreshtoken")
 
@@ -103,6 +106,9 @@ def contributions_of_event(event: Event) -> list[Contribution]:
         # Not only the latest: was a fault before this cycle or in it, and do servers export in turns?
         if event.details.get("cycle") == "started":
             said.append(_word(f"server/{event.tenant}/{event.server}", f"{CYCLE}{event.ts_ms // _ACTIVE_MS}", event))
+        elif is_busy(event):  # for how long has it been so?
+            slot = f"{CYCLE}busy/{event.ts_ms // _BUSY_MS}"
+            said.append(_word(f"server/{event.tenant}/{event.server}", slot, event))
         elif is_cloud_export(event):
             slot = f"{CYCLE}export/{event.ts_ms // _ACTIVE_MS}"
             said.append(_word(f"server/{event.tenant}/{event.server}", slot, event))

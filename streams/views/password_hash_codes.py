@@ -29,6 +29,11 @@ def hash_error(event: Event) -> HashError:
     return known.kind if known is not None else HashError.OTHER
 
 
+def is_busy(event: Event) -> bool:
+    """Whether it is a try that found the service busy, which is repeated by itself."""
+    return event.name.startswith("directory synchronization/") and hash_error(event) is HashError.BUSY
+
+
 def meaning_of(event: Event) -> str | None:
     """What its code means; None: it has none, or one that we do not know."""
     known = _known(event)

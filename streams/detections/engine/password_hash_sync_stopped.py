@@ -12,7 +12,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.password_hash import LOG, UNNAMED, forest_of_domain, lives_ms
-from streams.views.password_hash_codes import ADVICE, HashError, hash_error, meaning_of
+from streams.views.password_hash_codes import ADVICE, HashError, hash_error, is_busy, meaning_of
 from streams.views.runs import ended_cycle, is_staged
 from streams.views.server import ServerView
 from streams.views.tenant import TenantView
@@ -52,7 +52,6 @@ DETECTION = Detection(
         "A server that logs nothing at all is not judged: silence of the log shipper is not the engine's.",
         "Seven days after its last word of them the server is taken for one that does not synchronise passwords.",
         "Signs of life that name no forest count only where the server has one.",
-        "Entra ID that is busy (error 81) from the first try on, before any heartbeat, is not told.",
     ),
 )
 
@@ -91,9 +90,11 @@ def _server(view: ServerView, retry_ms: int) -> Verdict | None:
     if silent and _is_staged(view, min(silent.values())):
         silent = {}
     failures = [event for event in view.of(*_FAILURES) if _stands(event, view, lives, retry_ms)]
+    failures += _busy_since_ever(view, lives)
     if not silent and not failures:
         return None
     error = next((kind for event in reversed(failures) if (kind := hash_error(event)) is not HashError.OTHER), None)
+    busy = bool(failures) and not silent and all(hash_error(event) is HashError.BUSY for event in failures)
     configured = bool(failures) and all(hash_error(event) is HashError.NOT_ACTIVATED for event in failures)
     names = sorted({*silent, *map(_domain, failures)} - {UNNAMED})
     return Verdict(
@@ -101,7 +102,7 @@ def _server(view: ServerView, retry_ms: int) -> Verdict | None:
         f"{view.name}{': ' if names else ''}{', '.join(names)}{_why(failures)}",
         since_ms=min([*(silent or lives).values(), *([] if lives else [event.ts_ms for event in failures])]),
         open_at_ms=0,
-        severity=Severity.HIGH if configured or not (silent or any(map(_is_called_fault, failures))) else None,
+        severity=Severity.HIGH if configured or busy or not (silent or any(map(_is_called_fault, failures))) else None,
         subject=view.subject(),
         evidence={
             "last_heartbeat": {forest: rfc3339(at_ms) for forest, at_ms in sorted(silent.items())},
@@ -135,6 +136,19 @@ def _stands(failure: Event, view: ServerView, lives: dict[str, int], retry_ms: i
     if not lives and failure.name in _OF_THE_MANAGER:
         return False
     return not _is_over(failure, view, lives, retry_ms)
+
+
+def _busy_since_ever(view: ServerView, lives: dict[str, int]) -> list[Event]:
+    """The newest of tries that have found the service busy for longer than a heartbeat may lack, with none ever."""
+    tries = sorted((event for event in view.of(*_FAILURES) if is_busy(event)), key=lambda event: event.ts_ms)
+    if lives or not tries or (view.seen_ms or 0) - tries[-1].ts_ms >= SILENT_MS:
+        return []
+    since_ms = tries[-1].ts_ms
+    for event in reversed(tries):
+        if since_ms - event.ts_ms >= SILENT_MS:
+            break
+        since_ms = event.ts_ms
+    return [tries[-1]] if tries[-1].ts_ms - since_ms >= SILENT_MS else []
 
 
 def _is_over(failure: Event, view: ServerView, lives: dict[str, int], retry_ms: int) -> bool:

@@ -46,8 +46,8 @@ _NAMED = 20
 def evaluate(view: GroupView, context: Context, now_ms: int) -> Verdict | None:
     """Fires when both sides of group and member have stood for two cycles, and the membership on one side only."""
     drifting, pair = view.drifting, partners(view)
-    if drifting is None or pair is None:
-        return None
+    if drifting is None or pair is None or not context.collected:
+        return None  # a first reading of very many memberships takes longer than two cycles
     group, cloud = pair
     if cloud.attributes.get("onPremisesProvisioningErrors"):
         return None  # in quarantine: that finding comes first
