@@ -218,12 +218,15 @@ class DeltaTask:
             self.save(step)
         return step
 
-    def read_facts(self, item: dict[str, Any], ts_ms: int) -> list[Fact]:
-        """Facts of an object that was read by itself, its links included, because delta did not tell of it."""
-        kept, _, whole = readable(item, self.collection)
+    def tell_read(self, item: dict[str, Any], ts_ms: int, step: Step) -> None:
+        """Tell of an object that was read by itself, its links included, because delta did not tell of it; what of it
+        cannot be read are dead letters. Raises InvalidRecordError.
+        """
+        kept, refused, whole = readable(item, self.collection)
         facts = list(facts_of_item(kept, self.collection, Operation.READ, self._sequence, ts_ms, full=whole))
         self.known.add(object_id(item))
-        return self._not_selected(facts)
+        step.facts += self._not_selected(facts)
+        step.rejected += [dead_letter(part, why, ts_ms) for why, part in refused]
 
     def gone_fact(self, name: str, ts_ms: int) -> Fact:
         """The deletion of an object that is known to be gone although delta did not say so."""
