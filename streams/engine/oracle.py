@@ -69,7 +69,8 @@ def expected_findings(
     """Finding id -> finding, for everything that is wrong at `now_ms` in this state of the directories.
 
     explained: what another finding explains away is told, too, as suppressed.
-    forests_read: every forest of each tenant is among `objects`, whole (Context.forests_read).
+    forests_read: every forest of each tenant is among `objects`, whole, the dead that views remember included
+        (Context.forests_read).
     events: everything that logs tell; those about an Entra object need its id and the object among `objects`.
     Only identity and content are meaningful; opened_at and the like are `now_ms`.
     """

@@ -103,7 +103,6 @@ class Lab:
                 all_detections(),
                 now_ms=now,
                 sync_interval_ms=3_600_000,
-                forests_read=True,
             )
             return {key: finding for key, finding in findings.items() if finding.family in FAMILIES}
 

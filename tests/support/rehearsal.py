@@ -122,7 +122,6 @@ class Rehearsal:
             self._detections,
             now_ms=self.ms,
             events=self._logs.read(),
-            forests_read=True,
         )
 
     def _tenant(self) -> TenantState:
