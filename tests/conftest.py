@@ -1,13 +1,34 @@
-"""How tests are spread over the processes of pytest-xdist (`make test`)."""
+"""How tests are spread over the processes of pytest-xdist (`make test`), and that none changes the logs of the next."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import structlog
 
 _FIRST = ("e2e", "contract", "integration", "unit")
 """What takes longest begins first, so that no process is left alone with it at the end."""
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Who configures logs (a command called here, a simulation) does so until its test ends."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+def pytest_configure() -> None:
+    """A logger that is cached keeps what was configured when it first spoke: `capture_logs` would see nothing of it."""
+    configure = structlog.configure
+
+    def uncached(**options: Any) -> None:
+        configure(**{**options, "cache_logger_on_first_use": False})
+
+    pytest.MonkeyPatch().setattr(structlog, "configure", uncached)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,7 +20,7 @@ from deploy.lab.sync.engine import Parts
 from deploy.lab.sync.schedule import PARTS
 from producers.graph.synchronization_mapping import job_of
 from streams.contracts.facts import TenantState
-from streams.contracts.finding import Finding
+from streams.contracts.finding import Finding, FindingState
 from streams.detections.engine.source_refused import PERMISSIONS
 from streams.detections.registry import Registered, all_detections
 from streams.engine.oracle import expected_findings
@@ -153,5 +153,14 @@ class StreamedRehearsal(Rehearsal):
         self.look()
 
     def _open(self) -> dict[str, Finding]:
-        found = self.pipeline.look(at(self._tenant(), self.ms), self.ms)
-        return {key: finding for key, finding in found.items() if finding.detection in self._wanted}
+        """What is open, and what the story names and another finding explains: the player counts it as seen, too."""
+        self.pipeline.look(at(self._tenant(), self.ms), self.ms)
+        return {
+            key: finding
+            for key, finding in self.pipeline.findings.items()
+            if finding.detection in self._wanted
+            and (
+                finding.state is FindingState.OPEN
+                or (finding.state is FindingState.SUPPRESSED and key in self.player.progress)
+            )
+        }

@@ -21,6 +21,7 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import parse_rfc3339, rfc3339
 from streams.contracts.topics import FINDINGS, VIEWS
 from streams.contracts.views import ContributionChunk, Tick
+from streams.runtime.clock import CLOCK_SKEW_MS
 from tests.support.agents import Agents
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
@@ -143,7 +144,7 @@ def test_no_record_of_the_views_topic_moves_time_or_words_to_2099(sites: Callabl
 
 
 def test_a_number_of_2099_wins_over_no_later_word(sites: Callable[[], Site]) -> None:
-    """A source whose clock was in the future for a minute does not silence itself for 73 years."""
+    """A source whose clock was in the future for a minute silences itself for what clocks may differ, not 73 years."""
     site = sites()
     ada, bob = guid_of("ada"), guid_of("bob")
 
@@ -157,7 +158,7 @@ def test_a_number_of_2099_wins_over_no_later_word(sites: Callable[[], Site]) -> 
 
     site.agents.tell(AD, user(ada, "ada", "one@c.com", site.agents.now_ms), user(bob, "bob", "one@c.com", IN_2099))
     assert "conflict.duplicate_address" in site.agents.open()
-    site.agents.pass_time(MINUTE_MS, ticks=1)
+    site.agents.pass_time(CLOCK_SKEW_MS + 1, ticks=1)
     site.agents.tell(AD, user(bob, "bob", "two@c.com", site.agents.now_ms))
     assert "conflict.duplicate_address" not in site.agents.open()
 

@@ -19,10 +19,11 @@ from tests.support.random_operations import DAY_MS, MINUTE_MS, RandomOperations
 
 SCOPES = {"corp": Scope(exclude_ous=["OU=Out,DC=corp"])}
 FAMILIES = ("engine", "capacity")
-# They need thousands of objects, or are counted over partitions of which the oracle knows nothing.
+# They need dozens or thousands of objects, or are counted over partitions of which the oracle knows nothing.
 TOO_LARGE = {
     "engine.view_failing",  # a fault of ours: nothing in a directory brings it about
     "engine.bulk_change",
+    "engine.orphans_in_bulk",
     "capacity.group_too_large",
     "capacity.sql_express_limit",
     "capacity.write_rate_limit",

@@ -28,10 +28,10 @@ def _event(number: int, **more: Any) -> Event:
     return convert({**filled, **more}, Event)
 
 
-def _user(anchor: str = ANCHOR, seq: int = START_MS << 12) -> Fact:
+def _user(anchor: str = ANCHOR, seq: int = START_MS << 12, *, synced: bool = True) -> Fact:
     return Fact(
         op=Operation.READ, object_id=guid_of("cloud"), seq=seq, ts_ms=START_MS, kind=ObjectKind.USER, full=True,
-        attributes={"onPremisesImmutableId": anchor, "onPremisesSyncEnabled": True, "userPrincipalName": "ann@x.com"},
+        attributes={"onPremisesImmutableId": anchor, "onPremisesSyncEnabled": synced, "userPrincipalName": "ann@x.com"},
     )  # fmt: skip
 
 
@@ -114,15 +114,18 @@ def test_exports_tell_the_tenant_which_servers_write() -> None:
 
 def test_the_census_survives_restarts_and_reaches_the_tenant() -> None:
     pipeline = Pipeline()
-    pipeline.feed(ENTRA, [_user()])
+    pipeline.feed(ENTRA, [_user(synced=False)])
     pipeline.tick(START_MS + 1000)
-    assert _view(pipeline, f"tenant/{TENANT}") is None, "a cloud object alone is not synchronisation's to count"
+    assert _view(pipeline, f"tenant/{TENANT}") is None, "a cloud object of its own is not synchronisation's to count"
+    pipeline.feed(ENTRA, [_user(seq=(START_MS << 12) + 1)])
+    pipeline.worked_off(ENTRA)
+    pipeline.tick(START_MS + 1500)
+    assert _view(pipeline, f"tenant/{TENANT}").counts == {"orphans/none/user": 1}
     ad = Fact(
         op=Operation.READ, object_id=guid_of("ann"), seq=1, ts_ms=START_MS, kind=ObjectKind.USER, full=True,
         attributes={"sAMAccountName": "ann", "distinguishedName": "CN=ann,DC=corp"},
     )  # fmt: skip
     pipeline.feed(AD, [ad])
-    pipeline.worked_off(ENTRA)
     pipeline.restart()
     pipeline.tick(START_MS + 2000)
     assert _view(pipeline, f"tenant/{TENANT}").counts == {"objects/corp/user/synced": 1}

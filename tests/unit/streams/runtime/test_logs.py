@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from streams.runtime.logs import configure_logs, get_logger
 
@@ -54,3 +55,14 @@ def test_handlers_of_others_stay() -> None:
         assert other in logging.getLogger().handlers
     finally:
         logging.getLogger().removeHandler(other)
+
+
+def test_logs_are_captured_whoever_configured_them_before() -> None:
+    """The tests of a process share its loggers, and some call commands, which configure logs."""
+    ours = get_logger("ours")
+    for _ in range(2):
+        configure_logs(json=True)
+        ours.warning("said")
+    with capture_logs() as logs:
+        ours.warning("heard")
+    assert [line["event"] for line in logs] == ["heard"]
