@@ -64,6 +64,7 @@ CALLS: dict[str, list[str]] = {
     ],
     "replay": ["EVENTS", "EVENTS --explain", "EVENTS --json", "\x1b[31m"],
     "reevaluate": [""],
+    "forget": ["PERSON", "PERSON --yes", "\x1b[31m --yes"],  # who exists is refused: nobody is forgotten here
     "resync": ["graph --collection users --why \x1b]0;x\x07", "", "--json", "\x1b[31m"],
 }  # fmt: skip
 # What runs until it is ended; what they print is looked at below, or elsewhere.
@@ -166,6 +167,7 @@ def arguments(running: Hostile, folder: Path) -> dict[str, list[str]]:
         "CONFIG": [str(running.built.config)], "OUT": [str(folder / "out")], "PEOPLE": [str(people)],
         "EVENTS": [str(events)], "PASSWORD": [str(password)], "USER": [f"{forest.accounts.service}@{forest.name}"],
         "LDAP": [lab.directories[forest.name].ldaps_url], "CA": [str(lab.certificates.ca_file)],
+        "PERSON": [f"hostile00@{forest.layout.domain}"],
         "EACH": [*by_family.values(), "ffffffff", "eeeeeeee"],
         "SOME": [*list(by_family.values())[:1], "ffffffff"],
     }  # fmt: skip
