@@ -31,8 +31,8 @@ def certificate_line(value: bytes) -> str:
 
 
 def _read(value: bytes) -> tuple[str, str, str]:
-    outer = _parts(value, _expect(value, 0, len(value), _SEQUENCE))
-    body = list(_parts(value, _range(next(outer), _SEQUENCE)))
+    signed = _header(value, *_expect(value, 0, len(value), _SEQUENCE))
+    body = list(_parts(value, _range(signed, _SEQUENCE)))
     if body and body[0][0] == _VERSION:
         del body[0]
     # serial, algorithm, issuer, validity, subject

@@ -88,6 +88,11 @@ def test_damaged_certificates_are_data(at: int, change: int, cut: int | None) ->
     assert "\n" not in certificate_line(value)
 
 
+@pytest.mark.parametrize("value", [b"", b"\x30", b"\x30\x00", b"\x30\x80", b"\x30\x02\x30\x00", b"\x30\x00" + SOUND])
+def test_certificates_without_content_are_data(value: bytes) -> None:
+    assert certificate_line(value) == hashlib.sha1(value).hexdigest().upper()
+
+
 @settings(deadline=None)
 @given(text=st.text(max_size=120))
 def test_any_line_reads(text: str) -> None:
