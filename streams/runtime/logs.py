@@ -70,7 +70,12 @@ class _Stderr(logging.Handler):
 def _of_library(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """A line of a library in our own shape: its text is in part a stranger's, and may hold a secret."""
     record: logging.LogRecord = event["_record"]
-    return {**event, "event": printable(redacted(str(event["event"]))), "component": record.name}
+    said = {**event, "event": printable(redacted(str(event["event"]))), "component": record.name}
+    if record.exc_info and record.exc_info[0] is not None and record.name.startswith("kafka.net."):
+        # Its client tells of races of its own over a socket that is closed: a traceback there helps nobody.
+        kind, error = record.exc_info[:2]
+        said |= {"exc_info": None, "error": printable(redacted(f"{kind.__name__}: {error}"))}
+    return said
 
 
 def _for_people(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

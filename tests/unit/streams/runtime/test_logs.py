@@ -66,3 +66,14 @@ def test_logs_are_captured_whoever_configured_them_before() -> None:
     with capture_logs() as logs:
         ours.warning("heard")
     assert [line["event"] for line in logs] == ["heard"]
+
+
+def test_the_kafka_client_shows_no_tracebacks_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", json=True)
+    try:
+        None.recv()  # type: ignore[attr-defined]
+    except AttributeError:
+        logging.getLogger("kafka.net.transport").exception("the transport")
+    (line,) = capsys.readouterr().err.splitlines()
+    said = orjson.loads(line)
+    assert said["error"].startswith("AttributeError: ") and "exception" not in said and "Traceback" not in line
