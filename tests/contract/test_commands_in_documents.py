@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     {
         ROOT / "README.md",
+        ROOT / "ARCHITECTURE.md",
         ROOT / "CONTRIBUTING.md",
         *(ROOT / "streams" / "detections").rglob("*.md"),
         *(ROOT / "deploy").rglob("*.md"),
@@ -34,10 +35,19 @@ def commands(document: Path) -> Iterator[str]:
         yield _END.split(found)[0].strip()
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "DECISIONS.md"])
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "DECISIONS.md"])
 def test_every_test_that_is_named_exists(name: str) -> None:
     named = set(re.findall(r"\btests/[\w/]+\.py\b", (ROOT / name).read_text()))
     assert named and [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_the_architecture_names_what_is_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = set(re.findall(r"`((?:streams|producers|sinks|deploy|grafana|tests)/[\w/.]*)`", text))
+    assert [each for each in named if not (ROOT / each).exists()] == []
+    rooms = {path.parent.name for path in (ROOT / "streams").glob("*/__init__.py")}
+    assert {room for room in rooms if f"| `streams/{room}/` |" not in text} == set()
+    assert len(re.findall(r"^\| ", text.partition("## Words")[2], re.MULTILINE)) <= 32  # thirty words, and the head
 
 
 def options_of(command: click.Command) -> set[str]:
