@@ -17,6 +17,7 @@ from streams.engine.forgetting import forget_events_of, forget_links_to, naming
 from streams.engine.links import fold_links, row_key, standing_links
 from streams.engine.object_row import load_objects, object_row, state_key
 from streams.engine.rows import Rows
+from streams.views.authority import cloud_managed
 from streams.views.contributions import contributions_of, contributor_of, left_body, referrer_body, remembered_ms
 from streams.views.device import device_view_key
 from streams.views.directory_object import object_view_key
@@ -68,8 +69,12 @@ class Projector:
         scope = self._scopes.get(scope_name(after.tenant, after.forest), _EVERYTHING)
         link_contributions = _link_contributions(before, after, fact, scope, rows)
         contributions = _event_contributions(before, after)
-        # A group may begin to speak of its writeback because a log tells of it.
-        if fact.op is not Operation.LOGGED or after.kind is ObjectKind.GROUP:
+        # A group may begin to speak of its writeback because a log tells of it; any object, of who has the say.
+        if (
+            fact.op is not Operation.LOGGED
+            or after.kind is ObjectKind.GROUP
+            or cloud_managed(before) is not cloud_managed(after)
+        ):
             contributions += self._object_contributions(before, after, scope, again=_again(fact))
         return after, contributions + link_contributions
 

@@ -9,7 +9,7 @@ that name their user by nothing but the address.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import msgspec
@@ -26,6 +26,9 @@ from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "address"
+
+ANSWERED_WITHIN_MS = 60_000
+"""Object views answer within moments; whoever cannot keeps nothing back for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +109,14 @@ class AddressView:
         """The view of these contributions."""
         claimants, counterparts, askers, refused = [], {}, [], set()
         moved_ms: dict[str, int | None] = {}
+        cloud_managed: set[str | None] = set()
         exported_ms = 0
         for contributor, entry in sorted(entries.items()):
             if contributor.startswith("link/"):
                 asked = contributor.removeprefix("link/")
                 counterparts[asked] = tuple(entry.body["entra"])
+                if entry.body.get("cloud_managed"):
+                    cloud_managed.add(asked)
                 if "ad_ms" in entry.body:  # a word of an older version does not say
                     moved_ms[asked] = entry.body["ad_ms"] or None
             elif contributor.startswith(PROBE):
@@ -122,6 +128,13 @@ class AddressView:
             elif not is_event(contributor):
                 claims = tuple(Claim(**claim) for claim in entry.body["claims"])
                 claimants.append(Claimant(party_from(entry.body["party"]), claims, entry.changed_ms))
+        theirs = [each.party for each in claimants if each.party.cloud_managed]
+        claimants = [
+            replace(each, party=each.party.unexported())
+            if each.party.view in cloud_managed or any(_was_exported_as(each.party, cloud) for cloud in theirs)
+            else each
+            for each in claimants
+        ]
         address = Address(key.split("/", 2)[2])
         events = events_in(entries)
         refusals = [event for event in events if event.name == EXPORT_ERROR and event.result is Result.FAILURE]
@@ -139,6 +152,13 @@ class AddressView:
             frozenset(refused),
             moved_ms,
         )
+
+    @property
+    def settles_at_ms(self) -> int:
+        """Until when to wait for words on who still has an AD side that is exported (ms); 0: all have been heard."""
+        asked = (claimant.party.view for claimant in self.ad)
+        waits = any(view is not None and view not in self.counterparts for view in asked)
+        return self.changed_ms + ANSWERED_WITHIN_MS if waits else 0
 
     @property
     def standing_refusal(self) -> Event | None:
@@ -193,7 +213,8 @@ class AddressView:
         user = self._signs_in() if self.steps else None
         if user is not None:
             told += [Derived(user, f"{EVENT}{event.id}", msgspec.to_builtins(event)) for event in self.steps]
-        ad = self.ad
+        # Not dependent on the answers, else they would take themselves back.
+        ad = [claimant for claimant in self.claimants if claimant.party.exported_but_for_authority]
         parties = {claimant.party.identity for claimant in (*ad, *self.entra)}
         if not ad or len(parties) < 2 or (len(parties) == 2 and len(ad) == 1 and self._settled(ad[0])):
             return told
@@ -216,6 +237,13 @@ class AddressView:
 
     def _settled(self, claimant: Claimant) -> bool:
         return all(claimant.party.matches(other.party) for other in self.entra)
+
+
+def _was_exported_as(ours: Party, cloud: Party) -> bool:
+    """Whether the cloud manages what this AD object was once exported as; of contacts, which have no anchor, by this
+    address, for the cloud may have given it another primary one.
+    """
+    return ours.matches(cloud) or ours.kind == cloud.kind == "contact"
 
 
 def address_claims(state: ObjectState) -> dict[str, list[dict[str, Any]]]:

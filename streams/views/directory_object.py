@@ -7,13 +7,14 @@ of attributes by which Entra Connect matches, so that both sides arrive under on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
 from streams.views import refusals
 from streams.views.addresses import fold_address, fold_proxy_address
+from streams.views.authority import CLOUD_MANAGED
 from streams.views.confirmation import HEARD
 from streams.views.confirmation import questions as questions_to_forest
 from streams.views.events import events_in, is_event
@@ -141,6 +142,8 @@ class ObjectView:
                 (gone if of_ad else recycled).append(side)
             else:
                 (ad if of_ad else entra).append(side)
+        if any(side.party.cloud_managed for side in (*entra, *recycled)):
+            ad = [replace(side, party=side.party.unexported()) for side in ad]
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -168,7 +171,9 @@ class ObjectView:
         """Tell the contested addresses that asked who stands under this key on either side; ask about proposals."""
         entra = sorted(side.party.id for side in self.entra)
         moved_ms = max((side.changed_ms for side in (*self.ad, *self.gone)), default=0)
-        link = {"entra": entra, "ad_ms": moved_ms}
+        link: dict[str, Any] = {"entra": entra, "ad_ms": moved_ms}
+        if any(side.party.out_of_scope == CLOUD_MANAGED for side in self.ad):
+            link["cloud_managed"] = True
         told = [Derived(watcher, f"link/{self.key}", link) for watcher in self.watchers]
         told += refusals.questions(self)
         asked = {(each.view, each.contributor) for each in told}
@@ -204,12 +209,11 @@ class ContactView(ObjectView):
 def is_orphan(view: ObjectView) -> bool:
     """Whether a synchronised cloud object stands here without any AD side that we know, or knew lately.
 
-    Not of contacts: they are matched by their primary address, so a changed one would look like two halves. Not of an
-    object whose source of authority was moved to the cloud.
+    Not of contacts: they are matched by their primary address, so a changed one would look like two halves.
     """
     if view.kind == "contact" or view.ad or view.gone:
         return False
-    return any(side.party.synced is True and side.attributes.get("isCloudManaged") is not True for side in view.entra)
+    return any(side.party.synced is True for side in view.entra)
 
 
 def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[str, Any]:

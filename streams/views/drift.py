@@ -58,9 +58,7 @@ def partners(view: ObjectView) -> tuple[Side, Side] | None:
     """The AD side and its Entra side, where there is one each and AD has the say."""
     ours = [side for side in view.ad if side.party.in_scope]
     theirs = [side for side in view.entra if side.party.synced is True]
-    if len(ours) != 1 or len(theirs) != 1 or theirs[0].attributes.get("isCloudManaged") is True:
-        return None
-    return ours[0], theirs[0]
+    return (ours[0], theirs[0]) if len(ours) == len(theirs) == 1 else None
 
 
 def differences(view: ObjectView, domains: Domains) -> tuple[Difference, ...]:

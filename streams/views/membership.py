@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from streams.contracts.facts import ObjectKind
+from streams.views.authority import cloud_managed
 from streams.views.member_drift import written_name
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
@@ -91,7 +92,7 @@ def cloud_group_body(state: ObjectState) -> dict[str, Any] | None:
         return None
     if written_back(state) and not never_synced(state):
         return {"sid": written_name(state.object_id)}
-    if state.attributes.get("onPremisesSyncEnabled") is not True or state.attributes.get("isCloudManaged") is True:
+    if state.attributes.get("onPremisesSyncEnabled") is not True or cloud_managed(state):
         return None
     sid = state.text("onPremisesSecurityIdentifier")
     return {"sid": sid} if sid else None

@@ -181,6 +181,8 @@ def hash_arrived_ms(view: ObjectView) -> int:
 
 def _synchronised(view: ObjectView) -> bool:
     """Whether the user lives in AD: by either directory, or because a server was asked to write."""
+    if any(side.party.cloud_managed for side in view.entra):
+        return any(is_server(event) for event in view.events)
     if view.ad or view.gone or any(side.party.synced for side in view.entra):
         return True
     return not view.entra and any(is_server(event) for event in view.events)

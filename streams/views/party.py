@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from streams.contracts.finding import Holder, Subject
 from streams.contracts.identity import immutable_id_of_guid
+from streams.views.authority import CLOUD_MANAGED, cloud_managed
 from streams.views.state import ObjectState, identity_of
 
 
@@ -17,7 +18,8 @@ class Party:
 
     view:         key of its own object view; None for an Entra object that no AD object can match.
     out_of_scope: why it is not synchronised (AD only); None if it is.
-    synced:       onPremisesSyncEnabled (Entra only): True synced, False was, None never.
+    synced:       onPremisesSyncEnabled (Entra only): True synced, False was, None never, or no longer by choice:
+    cloud_managed: its source of authority was moved to the cloud (Entra only; streams.views.authority).
     created:      whenCreated, RFC 3339 (AD only).
     guest:        userType Guest: somebody of another organisation (Entra only).
     """
@@ -35,6 +37,7 @@ class Party:
     view: str | None = None
     out_of_scope: str | None = None
     synced: bool | None = None
+    cloud_managed: bool = False
     created: str | None = None
     guest: bool = False
 
@@ -42,6 +45,15 @@ class Party:
     def in_scope(self) -> bool:
         """An AD object that synchronisation exports."""
         return self.side == "ad" and self.out_of_scope is None
+
+    @property
+    def exported_but_for_authority(self) -> bool:
+        """In scope, or out of it for no other reason than that the cloud manages its cloud object."""
+        return self.side == "ad" and self.out_of_scope in (None, CLOUD_MANAGED)
+
+    def unexported(self) -> Party:
+        """An AD object as one that nobody exports, because the cloud manages its cloud object."""
+        return replace(self, out_of_scope=CLOUD_MANAGED) if self.in_scope else self
 
     @property
     def identity(self) -> str:
@@ -104,7 +116,7 @@ def party_from(body: Mapping[str, Any]) -> Party:
 
 def party_body(state: ObjectState, view: str | None, out_of_scope: str | None) -> dict[str, Any]:
     """The party of an object as contributions carry it; unset fields are left out."""
-    ad = state.side == "ad"
+    ad, moved = state.side == "ad", cloud_managed(state)
     body = {
         "side": state.side,
         "kind": str(state.kind),
@@ -118,7 +130,8 @@ def party_body(state: ObjectState, view: str | None, out_of_scope: str | None) -
         "forest": state.forest,
         "view": view,
         "out_of_scope": out_of_scope,
-        "synced": None if ad else state.attributes.get("onPremisesSyncEnabled"),
+        "synced": None if ad or moved else state.attributes.get("onPremisesSyncEnabled"),
+        "cloud_managed": moved or None,
         "created": state.text("whenCreated") if ad else None,
         "guest": True if not ad and state.text("userType") == "Guest" else None,
     }

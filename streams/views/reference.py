@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from streams.contracts.facts import ObjectKind
+from streams.views.authority import cloud_managed
 from streams.views.explanations import EXPLAINS, Explanation, heard
 from streams.views.member_drift import DriftingMember, drift_word, is_written, left_out_word
 from streams.views.membership import Memberships
@@ -131,6 +132,8 @@ class ReferenceView:
             else:
                 link_ms = int(entry.body.get("since_ms", 0))
                 referrers.append(Referrer(party, attribute, int(entry.body["seq"]), entry.changed_ms, link_ms))
+        if any(party.cloud_managed for party in entra):
+            ad = [party.unexported() for party in ad]
         referrers = [each for each in referrers if each.seq > restored.get(each.party.forest, 0)]
         return cls(
             key=key,
@@ -191,7 +194,7 @@ def own_reference_key(state: ObjectState) -> str | None:
     """The reference view that `state` is the principal of; None for what has no SID or is not synchronised."""
     if state.kind not in (ObjectKind.USER, ObjectKind.GROUP):
         return None
-    if state.side == "entra" and state.attributes.get("onPremisesSyncEnabled") is not True:
+    if state.side == "entra" and state.attributes.get("onPremisesSyncEnabled") is not True and not cloud_managed(state):
         return None
     sid = state.text("objectSid" if state.side == "ad" else "onPremisesSecurityIdentifier")
     return reference_view_key(state.tenant, sid) if sid else None

@@ -8,15 +8,14 @@ published its text, so whom it is about cannot be read.
 
 from __future__ import annotations
 
-from streams.contracts.events import Event, Result
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
+from streams.views.authority import GIVEN_BACK, latest_move
 from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
 from streams.views.drift import SOURCES
 from streams.views.view import time_in
 
-_CONVERTED, _GIVEN_BACK = "change source of authority", "undo changes to source of authority"
 _FLOWING = frozenset(name for names in SOURCES.values() for name in names)
 
 DETECTION = Detection(
@@ -41,11 +40,11 @@ DETECTION = Detection(
 
 def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     """Fires for an edit after the remembered conversion, until synchronisation writes the object again."""
-    ours = [side for side in view.ad if side.party.in_scope]
+    ours = [side for side in view.ad if side.party.exported_but_for_authority]
     if len(ours) != 1:
         return None
-    converted = _latest(view, _CONVERTED, _GIVEN_BACK)
-    if converted is None or converted.name.startswith(_GIVEN_BACK):
+    converted = latest_move(view.events)
+    if converted is None or converted.name.startswith(GIVEN_BACK):
         return None
     lost = _edited(ours[0], converted.ts_ms)
     if not lost:
@@ -66,12 +65,6 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
             *(side.party.holder("cloud_managed") for side in view.entra),
         ),
     )
-
-
-def _latest(view: ObjectView, *names: str) -> Event | None:
-    """The newest event whose name begins so, and that did not fail."""
-    told = (event for event in reversed(view.events) if event.name.startswith(names))
-    return next((event for event in told if event.result is not Result.FAILURE), None)
 
 
 def _edited(side: Side, after_ms: int) -> list[str]:

@@ -28,7 +28,10 @@ DETECTION = Detection(
         "A person who is a user in one forest and a contact in another, where Entra Connect joins them by mail.",
         "A planned mailbox migration that copies addresses before it removes them.",
     ),
-    known_gaps=("Objects in domains that no [[forest]] reads are not seen.",),
+    known_gaps=(
+        "Objects in domains that no [[forest]] reads are not seen.",
+        "That an object is managed in the cloud, and claims nothing any more, is known once the tenant was read.",
+    ),
 )
 
 
@@ -46,10 +49,13 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         if cloud.holds:
             roles.setdefault(cloud.party.identity, "holds")
     first = losers[0]
+    since_ms = sorted(claimant.changed_ms for claimant in claimants)[1]
     return Verdict(
         summary=f"{view.address.folded} is claimed by {len(claimants)} objects in Active Directory; "
         f"{first.party.name} loses it in Entra ID",
-        since_ms=sorted(claimant.changed_ms for claimant in claimants)[1],
+        since_ms=since_ms,
+        open_at_ms=max(since_ms, view.settles_at_ms),
+        keep_open=True,
         subject=view.subject(first),
         forest=first.party.forest,
         evidence={

@@ -102,7 +102,3 @@ def test_since_when_and_whether_we_saw_it() -> None:
         Difference("displayName", "a", "b", 4, True),
         Difference("onPremisesSamAccountName", "a", "b", 2, False),
     )
-
-
-def test_the_cloud_alone_has_the_say_of_what_it_manages() -> None:
-    assert _found({"displayName": "a"}, {"displayName": "b", "isCloudManaged": True}) == {}
