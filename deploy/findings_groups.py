@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
@@ -12,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.spreadsheet import as_it_is, cell
+from streams.contracts.distinguished_name import container_of
 from streams.contracts.finding import Finding
 from streams.runtime.printable import printable
 
-_COMMA = re.compile(r"(?<!\\),")
 _NONE = "(none)"
 
 COLUMNS = (
@@ -27,13 +26,7 @@ COLUMNS = (
 
 def unit_of(finding: Finding) -> str:
     """The container of the finding's object."""
-    return container_of(finding.subject.distinguished_name)
-
-
-def container_of(dn: str | None) -> str:
-    """A DN without its first part."""
-    parts = _COMMA.split(dn, 1) if dn else []
-    return parts[1] if len(parts) == 2 else _NONE
+    return container_of(finding.subject.distinguished_name or "") or _NONE
 
 
 def system_of(finding: Finding) -> str:

@@ -12,8 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from deploy.findings_groups import container_of
 from deploy.spreadsheet import as_it_is, cell
+from streams.contracts.distinguished_name import container_of
 from streams.detections.detection import Thresholds
 from streams.engine.census import JOINED, STAGES, place, system
 from streams.runtime.printable import printable
@@ -40,7 +40,7 @@ def standing_of(view: DeviceView, thresholds: Thresholds, now_ms: int) -> Standi
     if view.computer is None or stands is None:
         return None
     party = view.computer.party
-    unit = container_of(party.distinguished_name)
+    unit = container_of(party.distinguished_name or "") or _NONE
     return Standing(view.tenant, party.forest or _NONE, unit, system(view.computer.operating_system), stands)
 
 

@@ -12,6 +12,7 @@ from producers.ad.extended_name import read_name
 from producers.ad.mapping import Change, read_change
 from producers.ad.times import nearest
 from producers.ad.wire import Entry
+from streams.contracts.distinguished_name import normal
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, Link, Operation
 from streams.runtime.clock import now_ms
@@ -62,8 +63,8 @@ def _links_to(entry: Entry, change: Change, assembler: Assembler) -> Iterator[Fa
 
 def outermost(names: Iterable[str]) -> list[str]:
     """Without those that lie below another one: a search there covers them."""
-    lowered = {name.lower(): name for name in names}
-    return [name for low, name in lowered.items() if not any(low.endswith("," + other) for other in lowered)]
+    read = {normal(name): name for name in names}
+    return [name for dn, name in read.items() if not any(dn[n:] in read for n in range(1, len(dn)))]
 
 
 def _renamed_below(connection: DirectoryConnection, dn: str, assembler: Assembler) -> Iterator[Fact]:

@@ -6,14 +6,12 @@ Directory Service Changes, and an audit entry on the object); its name is in "Co
 
 from __future__ import annotations
 
-import re
-
 from producers.eventlog.windows import WindowsEvent
 from producers.eventlog.wire import Said
+from streams.contracts.distinguished_name import dns_domain
 
 _POINT = "cn=62a0ff2e-97b9-4513-943f-0d221bd30080,"
 _CHANGES = frozenset({5136, 5137, 5141})
-_PART = re.compile(r"(?:^|,)\s*dc=([^,]+)", re.IGNORECASE)
 _LONGEST = 300
 
 
@@ -25,7 +23,7 @@ def read(event: WindowsEvent) -> list[Said]:
     name = event.data.get("ObjectDN", "")
     if event.id not in _CHANGES or not name.lower().startswith(_POINT):
         return []
-    forest = ".".join(_PART.findall(name)).lower()
+    forest = dns_domain(name)
     user, domain = event.data.get("SubjectUserName", ""), event.data.get("SubjectDomainName", "")
     if not forest or not user:
         return []

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from streams.contracts.distinguished_name import parts, value_of
 from streams.contracts.flows import BY_PROPERTY
 from streams.detections.detection import Context, Thresholds
 from streams.detections.domains import domains_of
@@ -35,7 +36,6 @@ UNJOINED = tuple(stage for stage in STAGES if stage not in JOINED)
 _AGES_MS = {"under 2 hours": 7_200_000, "under 1 day": 86_400_000, "under 7 days": 604_800_000}
 AGES = (*_AGES_MS, "7 days or more")
 _UNIT_DEPTH = 3
-_BETWEEN_PARTS = re.compile(r"(?<!\\),")
 
 # subject -> (metric, what is counted, the labels after tenant)
 SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -244,9 +244,8 @@ def unit_of(distinguished_name: str | None) -> str:
     >>> unit_of("CN=PC1,OU=Computers,OU=Graz,DC=corp,DC=local")
     'Graz/Computers'
     """
-    parts = _BETWEEN_PARTS.split(distinguished_name or "")[1:]
-    named = [part.strip().partition("=") for part in reversed(parts)]
-    units = [name.replace("\\", "").replace(BETWEEN, " ") for kind, _, name in named if kind.lower() in {"ou", "cn"}]
+    named = map(value_of, reversed(parts(distinguished_name or "")[1:]))
+    units = [name.replace(BETWEEN, " ") for kind, name in named if kind in {"ou", "cn"}]
     return "/".join(units[:_UNIT_DEPTH]) or "(none)"
 
 

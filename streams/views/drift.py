@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.flows import COMPARED_KINDS, FLOWS, NOT_SELECTED, READ_BY, VERSION, Flow, carried
 from streams.views.addresses import domain_of, fold_proxy_address, is_placeholder_upn
 from streams.views.directory_object import ObjectView, Side
@@ -21,7 +22,6 @@ from streams.views.proxies import exported_proxies, lacking_and_surplus, proxies
 _DISABLED = 0x2
 _SECURITY_GROUP = 0x80000000
 _NICKNAME = re.compile(r"[A-Za-z0-9'._!#^~-]+")
-_DOMAIN_PARTS = re.compile(r"(?:^|,)DC=([^,]+)", re.IGNORECASE)
 _UPN = re.compile(r"[A-Za-z0-9'._!#^~-]+@[A-Za-z0-9.-]+\Z")
 
 
@@ -141,9 +141,8 @@ def _security_identifier(ad: Side, cloud: Side, _domains: Domains, _quarantined:
 
 def _domain_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
     found, name = cloud.attributes.get("onPremisesDomainName"), ad.attributes.get("distinguishedName")
-    parts = _DOMAIN_PARTS.findall(name or "")
-    wanted = ".".join(parts).lower()
-    return ("onPremisesDomainName", wanted, found) if found and parts and wanted != found.lower() else None
+    wanted = dns_domain(name or "")
+    return ("onPremisesDomainName", wanted, found) if found and wanted and wanted != found.lower() else None
 
 
 def _security_enabled(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:

@@ -7,24 +7,23 @@ thousands are called "iPhone".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import msgspec
 
+from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
 from streams.views.device import is_autopilot
 from streams.views.events import events_in, is_event, slot_of
 from streams.views.party import Party, party_body, party_from
-from streams.views.scope import Scope, normal_dn
+from streams.views.scope import Scope
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "host"
-_DOMAIN_COMPONENT = re.compile(r"(?:^|,)dc=([^,]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +96,11 @@ class HostView:
         """
         if len(self.computers) < 2 or event.domain is None:
             return self.computers
-        return [computer for computer in self.computers if _domain_of(computer) == event.domain]
-
-
-def _domain_of(computer: Party) -> str:
-    """The domain of an AD object: the DC components of its DN, "corp.contoso.local"."""
-    return ".".join(_DOMAIN_COMPONENT.findall(normal_dn(computer.distinguished_name or "")))
+        return [
+            computer
+            for computer in self.computers
+            if dns_domain(computer.distinguished_name or "") == event.domain
+        ]
 
 
 def host_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:

@@ -11,19 +11,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from streams.contracts.distinguished_name import normal
 from streams.contracts.facts import ObjectKind
 from streams.views.state import ObjectState
 
-_AROUND_COMMA = re.compile(r"(?<!\\)\s*,\s*")
 _RESERVED_ACCOUNT = re.compile(r"^(msol_|aad_|support_388945a0$|cas_.*\})", re.IGNORECASE)
 _RESERVED_NICKNAME = re.compile(r"^(systemmailbox\{|cas_.*\{)", re.IGNORECASE)
 # Arbitration, system and discovery mailboxes and the like: BitAnd(msExchRecipientTypeDetails, 0x21C07000) > 0.
 _SYSTEM_RECIPIENTS = 0x21C07000
-
-
-def normal_dn(distinguished_name: str) -> str:
-    """A DN to compare by: lower case, no blanks around its commas."""
-    return _AROUND_COMMA.sub(",", distinguished_name.strip()).lower()
+_Unit = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -41,19 +37,19 @@ class Scope:
     hybrid_join: bool = False
     group_writeback: bool = False
     device_writeback: bool = False
-    _include: tuple[str, ...] = field(init=False, repr=False)
-    _exclude: tuple[str, ...] = field(init=False, repr=False)
+    _include: tuple[_Unit, ...] = field(init=False, repr=False)
+    _exclude: tuple[_Unit, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_include", tuple(normal_dn(ou) for ou in self.include_ous))
-        object.__setattr__(self, "_exclude", tuple(normal_dn(ou) for ou in self.exclude_ous))
+        object.__setattr__(self, "_include", tuple(normal(ou) for ou in self.include_ous))
+        object.__setattr__(self, "_exclude", tuple(normal(ou) for ou in self.exclude_ous))
 
     def reason_outside(self, state: ObjectState) -> str | None:
         """Why the object is not synchronised, as a short stable word; None if it is."""
         if self._include or self._exclude:
-            dn = normal_dn(state.text("distinguishedName") or "")
+            dn = normal(state.text("distinguishedName") or "")
             included, excluded = _longest(dn, self._include), _longest(dn, self._exclude)
-            if excluded is not None and len(excluded) >= len(included or ""):
+            if excluded is not None and len(excluded) >= len(included or ()):
                 return "ou_excluded"
             if self._include and included is None:
                 return "ou_not_included"
@@ -65,9 +61,9 @@ def scope_name(tenant: str, forest: str | None) -> str:
     return forest or f"entra/{tenant}"
 
 
-def _longest(dn: str, ous: Sequence[str]) -> str | None:
+def _longest(dn: _Unit, ous: Sequence[_Unit]) -> _Unit | None:
     """The innermost of these units that holds the DN."""
-    return max((ou for ou in ous if dn == ou or dn.endswith("," + ou)), key=len, default=None)
+    return max((ou for ou in ous if dn[-len(ou) :] == ou), key=len, default=None)
 
 
 def _filtered(state: ObjectState) -> str | None:

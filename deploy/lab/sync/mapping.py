@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.lab.sync.naming import cloud_upn, domain_of, mail_nickname, on_premises_upn
+from deploy.lab.sync.naming import cloud_upn, mail_nickname, on_premises_upn
 from deploy.lab.sync.objects import AdObject, Kind, TenantRules, fold, primary_of
+from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.identity import immutable_id_of_guid
 
 _DISABLED = 0x2
@@ -163,7 +164,7 @@ def _user_properties(found: AdObject, upn: str | None) -> dict[str, Any]:
         "userType": "Member",
         "onPremisesImmutableId": source_anchor(found),
         "onPremisesDistinguishedName": found.distinguished_name,
-        "onPremisesDomainName": domain_of(found.distinguished_name),
+        "onPremisesDomainName": dns_domain(found.distinguished_name),
         "onPremisesSamAccountName": found.text("sAMAccountName"),
         "onPremisesSecurityIdentifier": found.text("objectSid"),
         "onPremisesUserPrincipalName": upn,
@@ -171,7 +172,7 @@ def _user_properties(found: AdObject, upn: str | None) -> dict[str, Any]:
 
 
 def _group_properties(found: AdObject) -> dict[str, Any]:
-    domain = domain_of(found.distinguished_name)
+    domain = dns_domain(found.distinguished_name)
     return {
         "description": (found.text("description") or "").strip()[:_DESCRIPTION_LENGTH] or None,
         "securityEnabled": bool(found.number("groupType") & _SECURITY_GROUP),

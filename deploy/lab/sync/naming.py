@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from deploy.lab.sync.objects import AdObject, TenantRules, primary_of
+from streams.contracts.distinguished_name import dns_domain
 
 _UPN = re.compile(r"[A-Za-z0-9'._!#^~-]+@[A-Za-z0-9.-]+\Z")
 _NOT_IN_NICKNAME = re.compile(r"[^A-Za-z0-9'._!#^~-]")
@@ -32,7 +33,7 @@ def mail_nickname(found: AdObject) -> str | None:
 def on_premises_upn(found: AdObject) -> str | None:
     """userPrincipalName, else sAMAccountName at the domain's DNS name (rule "In from AD - User Common")."""
     account = found.text("sAMAccountName")
-    return found.text("userPrincipalName") or (f"{account}@{domain_of(found.distinguished_name)}" if account else None)
+    return found.text("userPrincipalName") or (f"{account}@{dns_domain(found.distinguished_name)}" if account else None)
 
 
 def cloud_upn(upn: str, nickname: str, rules: TenantRules) -> str:
@@ -49,15 +50,6 @@ def placeholder_upn(upn: str, rules: TenantRules, is_taken: Callable[[str], bool
         candidate = f"{prefix}{draw():04d}@{rules.initial_domain}"
         if not is_taken(candidate):
             return candidate
-
-
-def domain_of(distinguished_name: str) -> str:
-    """The DNS name that the DC parts of a DN spell.
-
-    >>> domain_of("CN=Ada,OU=Staff,DC=corp,DC=contoso,DC=com")
-    'corp.contoso.com'
-    """
-    return ".".join(part[3:] for part in distinguished_name.split(",") if part[:3].upper() == "DC=").lower()
 
 
 def _prefix(address: str | None) -> str | None:

@@ -128,6 +128,7 @@ def test_a_computer_that_has_not_joined_is_counted_by_unit_and_by_an_age_that_ti
         (r"CN=pc,OU=Ulm\, Nord,DC=corp", "Ulm, Nord"),
         ("CN=pc,OU=a\tb,DC=corp", "a b"),
         ("CN=pc,DC=corp", "(none)"),
+        (r"CN=ends in a backslash\\,OU=Ulm,DC=corp", "Ulm"),
         (None, "(none)"),
     ],
 )

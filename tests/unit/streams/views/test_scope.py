@@ -37,6 +37,11 @@ def test_an_escaped_comma_is_no_separator() -> None:
     name = _object(distinguishedName="CN=Doe\\, John,OU=People,DC=corp,DC=local")
     assert Scope(exclude_ous=["John,OU=People,DC=corp,DC=local"]).reason_outside(name) is None
     assert Scope(include_ous=["OU=People,DC=corp,DC=local"]).reason_outside(name) is None
+    # Whoever names an object cannot move it to another unit, nor out of its own.
+    named = _object(distinguishedName="CN=x\\,OU=Berlin\\,OU=People,DC=corp,DC=local")
+    assert Scope(exclude_ous=["OU=Berlin,OU=People,DC=corp,DC=local"]).reason_outside(named) is None
+    named = _object(distinguishedName="CN=x\\\\,OU=Berlin,DC=corp,DC=local")
+    assert Scope(exclude_ous=["OU=Berlin,DC=corp,DC=local"]).reason_outside(named) == "ou_excluded"
 
 
 @pytest.mark.parametrize(
