@@ -18,6 +18,7 @@ DOCUMENTS = sorted(
         ROOT / "README.md",
         ROOT / "ARCHITECTURE.md",
         ROOT / "CONTRIBUTING.md",
+        ROOT / "SECURITY.md",
         *(ROOT / "streams" / "detections").rglob("*.md"),
         *(ROOT / "deploy").rglob("*.md"),
     }
