@@ -27,9 +27,6 @@ from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "address"
 
-ANSWERED_WITHIN_MS = 60_000
-"""Object views answer within moments; whoever cannot keeps nothing back for longer."""
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -152,13 +149,6 @@ class AddressView:
             frozenset(refused),
             moved_ms,
         )
-
-    @property
-    def settles_at_ms(self) -> int:
-        """Until when to wait for words on who still has an AD side that is exported (ms); 0: all have been heard."""
-        asked = (claimant.party.view for claimant in self.ad)
-        waits = any(view is not None and view not in self.counterparts for view in asked)
-        return self.changed_ms + ANSWERED_WITHIN_MS if waits else 0
 
     @property
     def standing_refusal(self) -> Event | None:

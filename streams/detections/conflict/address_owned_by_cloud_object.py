@@ -72,7 +72,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
     return Verdict(
         summary=f"{view.address.folded}: cloud object {owner.party.name} {_SUMMARY[forecast]} {claimant.party.name}",
         since_ms=since_ms,
-        open_at_ms=max(_opens_at_ms(view, owner, since_ms, context), view.settles_at_ms),
+        open_at_ms=_opens_at_ms(view, owner, since_ms, context),
         keep_open=True,
         severity=Severity.MEDIUM if forecast in ("soft_match", "guest") else None,
         subject=view.subject(claimant),

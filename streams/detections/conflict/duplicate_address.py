@@ -49,13 +49,10 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         if cloud.holds:
             roles.setdefault(cloud.party.identity, "holds")
     first = losers[0]
-    since_ms = sorted(claimant.changed_ms for claimant in claimants)[1]
     return Verdict(
         summary=f"{view.address.folded} is claimed by {len(claimants)} objects in Active Directory; "
         f"{first.party.name} loses it in Entra ID",
-        since_ms=since_ms,
-        open_at_ms=max(since_ms, view.settles_at_ms),
-        keep_open=True,
+        since_ms=sorted(claimant.changed_ms for claimant in claimants)[1],
         subject=view.subject(first),
         forest=first.party.forest,
         evidence={
