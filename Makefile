@@ -13,7 +13,7 @@ WORKERS ?= 4
 # Tests start hundreds of processes: what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo lab test test-unit test-detection soak lint bench generate lock dist parts clean
+.PHONY: help demo lab test test-unit test-detection soak lint bench new-detection generate lock dist parts clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,10 @@ lint: $(VENV)/.development ## Style, types, and the direction of imports
 
 bench: $(VENV)/.development parts ## Print figures and ratios; asserts nothing
 	$(BIN)/python -m tests.bench $(ARGS)
+
+new-detection: $(VENV)/.development ## The three files of a detection, to write yours over: D=conflict.my_rule
+	@[[ -n "$(D)" ]] || { echo "which one? make new-detection D=conflict.my_rule"; exit 2; }
+	$(BIN)/python -m deploy.new_detection $(D)
 
 generate: $(VENV)/.development ## Write what derives from the detections: alert rules, dashboards
 	$(BIN)/python -m deploy.prometheus.build

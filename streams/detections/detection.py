@@ -45,6 +45,7 @@ class Detection:
         is one finding. There is no circle in it, and nothing hides what is louder than itself.
     lingers_s: how long it stays explained after what explained it has ended, where it heals by itself.
     ends_proven: when it ends, what it held back has arrived: nothing lingers behind it.
+    no_story: why no story of the lab plays it; "": one does.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Detection:
     ends_proven: bool = False
     false_positives: tuple[str, ...] = ()
     known_gaps: tuple[str, ...] = ()
+    no_story: str = ""
 
     @property
     def family(self) -> str:

@@ -36,6 +36,7 @@ DETECTION = Detection(
         ),
         "Cloud Sync never writes the attribute: tenants that provision by it are not judged.",
     ),
+    no_story="It waits for hours by the clock on the wall, which no story compresses.",
 )
 
 

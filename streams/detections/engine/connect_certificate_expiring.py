@@ -33,6 +33,7 @@ DETECTION = Detection(
         "Needs the Connect server's event log. The day on which the certificate ends stands, if anywhere, in the text.",
         "An event of renewal is documented nowhere, so only silence tells that it is over.",
     ),
+    no_story="The texts of 1011 and 1012 are published nowhere: the lab does not make them up.",
 )
 
 

@@ -23,6 +23,7 @@ DETECTION = Detection(
     references=("https://sre.google/sre-book/monitoring-distributed-systems/",),
     false_positives=("The minutes in which a newer version takes over: views of a kind that this one does not know.",),
     known_gaps=("A tenant's own view that fails cannot say so here: synchealth_streams_failing_views does.",),
+    no_story="It is about a fault of ours, which no directory can bring about.",
 )
 
 
