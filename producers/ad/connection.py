@@ -314,7 +314,7 @@ class _VerifyingTls(ldap3.Tls):
         try:
             # wrap_socket takes the plain socket over, and closes it if the handshake fails
             connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._names.host)
-            check_names(connection.socket.getpeercert() or {}, self._names)
+            check_names(connection.socket.getpeercert(binary_form=True) or b"", self._names)
         except ssl.SSLError as error:
             self.failure = error
             raise

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from ipaddress import ip_address
+
+from cryptography import x509
+from service_identity import CertificateError, VerificationError
+from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 
 from streams.contracts.errors import FatalError
 
@@ -31,16 +34,36 @@ def verifying_context(ca_file: str | None, names: VerifiedNames) -> ssl.SSLConte
     return context
 
 
-def check_names(certificate: Mapping[str, Any], names: VerifiedNames) -> None:
-    """Compare a verified certificate with the allowed names where OpenSSL was not told to.
+def check_names(certificate: bytes, names: VerifiedNames) -> None:
+    """Compare a verified certificate (DER) with the allowed names where OpenSSL was not told to.
 
-    Raises ssl.SSLCertVerificationError if none fits. A wildcard stands for one label (RFC 6125 6.4.3).
+    Raises ssl.SSLCertVerificationError if none fits (RFC 9525: names of their own type, a wildcard is one label).
     """
     if not names.others:
         return
-    carried = [str(value).lower() for _, value in certificate.get("subjectAltName", ())]
-    for allowed in (names.host.lower(), *(name.lower() for name in names.others)):
-        parent = allowed.partition(".")[2]
-        if allowed in carried or (parent and f"*.{parent}" in carried):
+    try:
+        parsed = x509.load_der_x509_certificate(certificate)
+        if any(_carries(parsed, name) for name in (names.host, *names.others)):
             return
-    raise ssl.SSLCertVerificationError(f"the certificate names {carried or 'nobody'}")
+    except (ValueError, x509.InvalidVersion, CertificateError) as error:
+        raise ssl.SSLCertVerificationError(f"the names of the certificate cannot be read ({error})") from error
+    raise ssl.SSLCertVerificationError(f"the certificate names none of {[names.host, *names.others]}")
+
+
+def _carries(certificate: x509.Certificate, name: str) -> bool:
+    try:
+        if _is_address(name):
+            verify_certificate_ip_address(certificate, name)
+        else:
+            verify_certificate_hostname(certificate, name)
+    except VerificationError:
+        return False
+    return True
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
