@@ -141,17 +141,17 @@ def resync(
 
 def choose(settings: Settings, source: str, forest: str | None, tenant: str | None) -> list[str]:
     """The names of `settings.sources` that are meant. Raises click.UsageError, which names what there is."""
-    tenants = {f"ad:{each.name}": each.tenant for each in settings.forest}
-    tenants |= {f"graph:{each.id}": each.id for each in settings.tenant}
-    tenants |= {f"eventlog:{each.name}": each.tenant for each in settings.eventlog}
+    tenants = {f"ad:{each.name}": each.tenants for each in settings.forest}
+    tenants |= {f"graph:{each.id}": [each.id] for each in settings.tenant}
+    tenants |= {f"eventlog:{each.name}": [each.tenant] for each in settings.eventlog}
     existing("--forest", forest, {each.name for each in settings.forest})
-    existing("--tenant", tenant, set(tenants.values()), prefix=True)
+    existing("--tenant", tenant, {each for several in tenants.values() for each in several}, prefix=True)
     # Logs and metrics say "ad/x" and "entra/x".
     wanted = source.lower().replace("entra/", "graph:").replace("/", ":")
     existing("SOURCE", wanted, {"all", *_KINDS, *(name.lower() for name in settings.sources)})
     named = [name for name in settings.sources if wanted in ("all", name.partition(":")[0], name.lower())]
     found = [name for name in named if forest is None or name == f"ad:{forest}"]
-    found = [name for name in found if tenant is None or tenants[name].startswith(tenant)]
+    found = [name for name in found if tenant is None or any(each.startswith(tenant) for each in tenants[name])]
     if not found:
         raise click.UsageError(f"nothing is {source} and of that forest or tenant; there is {_names(settings.sources)}")
     return found

@@ -47,7 +47,8 @@ class Identity:
     @classmethod
     def of(cls, settings: Settings) -> Identity:
         """Of this configuration."""
-        tenants = {each.id for each in settings.tenant} | {each.tenant for each in settings.forest}
+        tenants = {each.id for each in settings.tenant}
+        tenants |= {tenant for each in settings.forest for tenant in each.tenants}
         tenants |= {each.tenant for each in settings.eventlog}
         return cls(settings.installation.name, frozenset(tenants), frozenset(each.name for each in settings.forest))
 

@@ -111,7 +111,8 @@ class Runner:
         with metrics.DELIVERY_SECONDS.labels(self._name).time():
             self._ledger.require_writer()
             if batch.facts:
-                self._publisher.publish_facts(self._source.origin, batch.facts)
+                for origin in (self._source.origin, *batch.beside):
+                    self._publisher.publish_facts(origin, batch.facts)
             for mark in batch.watermarks:
                 self._publisher.publish_watermark(mark)
             for state in batch.tenants:

@@ -22,6 +22,7 @@ class Batch:
     more:        read again at once (a snapshot or resync is under way), do not wait for a wake-up.
     rejected:    entries the source delivered and we could not map, with their reason.
     watermarks:  the source was read whole, and is told up to then: facts that are in Kafka, or in this batch.
+    beside:      other origins for whom the same facts count: further tenants of a forest.
     contacted:   the other side answered; False where nothing was due, so nobody was asked.
     """
 
@@ -31,6 +32,7 @@ class Batch:
     checkpoints: Sequence[Checkpoint] = ()
     rejected: Sequence[DeadLetter] = ()
     watermarks: Sequence[Watermark] = ()
+    beside: Sequence[Origin] = ()
     more: bool = False
     contacted: bool = True
 

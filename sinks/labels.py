@@ -82,7 +82,7 @@ class LabelValues:
         return cls(
             detections,
             (tenant.id for tenant in settings.tenant),
-            ((forest.name, forest.tenant) for forest in settings.forest),
+            ((forest.name, tenant) for forest in settings.forest for tenant in forest.tenants),
         )
 
     def detection(self, detection_id: str) -> str:

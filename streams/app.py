@@ -26,6 +26,7 @@ from streams.agents.lanes import Record
 from streams.agents.lease import Lease
 from streams.agents.metrics import REGISTRY
 from streams.agents.positions import first_available
+from streams.agents.scopes import scopes_of
 from streams.agents.transport import LeasedTransport
 from streams.agents.watchdog import Watchdog
 from streams.agents.worker import Worker
@@ -37,7 +38,6 @@ from streams.runtime.clock import now_ms
 from streams.runtime.listener import Listener
 from streams.runtime.logs import configure_logs, get_logger
 from streams.runtime.settings import KafkaSettings, Settings
-from streams.views.scope import Scope, scope_name
 
 EXIT_FAILED = 70
 _COMMIT_EVERY_S = 1.0
@@ -143,7 +143,7 @@ class _App(faust.App):
             settings,
             data_dir,
             all_detections(),
-            _scopes(settings),
+            scopes_of(settings),
             lease=self._lease,
             commit=self._commit,
             positions=self,
@@ -280,24 +280,3 @@ def _credentials(kafka: KafkaSettings) -> Any:
             ssl_context=context,
         )
     return faust.SSLCredentials(context) if context is not None else None
-
-
-def _scopes(settings: Settings) -> dict[str, Scope]:
-    forests = {
-        forest.name: Scope(
-            include_ous=forest.include_ous,
-            exclude_ous=forest.exclude_ous,
-            default_filters=forest.default_filters,
-            hybrid_join=forest.hybrid_join,
-        )
-        for forest in settings.forest
-    }
-    # What is written back is told by objects of the cloud, which belong to a tenant and to no forest.
-    tenants = {
-        scope_name(tenant, None): Scope(
-            group_writeback=any(forest.group_writeback for forest in settings.forest if forest.tenant == tenant),
-            device_writeback=any(forest.device_writeback for forest in settings.forest if forest.tenant == tenant),
-        )
-        for tenant in {forest.tenant for forest in settings.forest}
-    }
-    return forests | tenants

@@ -25,6 +25,7 @@ from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
 
 _BREATH_S = 0.05  # between two passes over the log
+_TENANTS = "tenants"  # the part of the position that says to whom the forest was told
 _LOOK_AGAIN_S = 300.0  # for domains whose servers did not answer at the start
 
 log = get_logger(__name__)
@@ -36,7 +37,11 @@ class ActiveDirectorySource:
     """
 
     def __init__(self, forest: ForestSettings) -> None:
-        self.origin = Origin(name=f"ad/{forest.name}", side="ad", tenant=forest.tenant, forest=forest.name)
+        self._origins = [
+            Origin(name=f"ad/{forest.name}", side="ad", tenant=tenant, forest=forest.name)
+            for tenant in sorted(forest.tenants, key=lambda each: each != forest.tenant)
+        ]
+        self.origin = self._origins[0]
         self.progress = Progress()
         self._forest = forest
         self._servers = Servers(forest)
@@ -45,6 +50,7 @@ class ActiveDirectorySource:
         self._heard = Heard(forest.name)
         self._marked_at = -WATERMARK_S
         self._saved: list[Checkpoint] = []
+        self._first: list[Checkpoint] = []  # what the first batch saves
         self._contexts: dict[str, NamingContext] = {}
         self._turn: list[NamingContext] = []
         self._look_at = 0.0  # when to look for naming contexts (again)
@@ -55,6 +61,7 @@ class ActiveDirectorySource:
         """Take back every saved part; the sequence goes on above the highest number that was given out."""
         self._saved = list(checkpoints)
         self._sequence = Sequence(last_number(self._saved, claimed_ms))
+        self._tell_new_tenants()
 
     def read(self) -> Batch:
         """The next batch of any naming context; `contacted` only if every one of them answers.
@@ -67,7 +74,7 @@ class ActiveDirectorySource:
         began_ms = now_ms()
         facts: list[Fact] = []
         rejected: list[DeadLetter] = []
-        checkpoints: list[Checkpoint] = []
+        checkpoints = [*self._first]
         more = False
         # the turn goes round, so that a full pass of one domain does not keep the others waiting
         self._turn = [*self._turn[1:], *self._turn[:1]]
@@ -93,9 +100,10 @@ class ActiveDirectorySource:
             facts += self._heard.facts(began_ms, self._sequence)
         whole = contacted and not more and self._look_at == float("inf")  # every domain was found, and answers
         watermarks = self._watermarks(began_ms) if whole else []
+        self._first = []
         return Batch(
             facts=facts, rejected=rejected, checkpoints=checkpoints, watermarks=watermarks, more=more,
-            contacted=contacted,
+            contacted=contacted, beside=self._origins[1:],
         )  # fmt: skip
 
     def wait(self, timeout_s: float) -> None:
@@ -147,6 +155,24 @@ class ActiveDirectorySource:
             return False
         return not contexts or any(context.position.again for context in contexts)
 
+    def _tell_new_tenants(self) -> None:
+        """A tenant that was named since we last read hears of every object: without positions all is read in full."""
+        tenants = [origin.tenant for origin in self._origins]
+        told = next((saved.position.get("tenants") for saved in self._saved if saved.part == _TENANTS), None)
+        if told is None and len(tenants) == 1:
+            return
+        if not isinstance(told, list) or not set(tenants) <= set(told):
+            lost = [saved for saved in self._saved if saved.part.startswith("position/")]
+            self._saved = [saved for saved in self._saved if saved not in lost]
+            self._first = [replace(saved, position={}) for saved in lost]
+        if told != tenants:
+            word = {"tenants": tenants}
+            self._first.append(
+                Checkpoint(
+                    source=self.origin.name, part=_TENANTS, seq=self._sequence.last, ts_ms=now_ms(), position=word
+                )
+            )
+
     def _forest_facts(self) -> list[Fact]:
         """News of the forest itself, where hybrid join is watched; after a full pass, not in between."""
         if not self._forest.hybrid_join or not self._turn:
@@ -160,7 +186,7 @@ class ActiveDirectorySource:
         if now < self._marked_at + WATERMARK_S:
             return []
         self._marked_at = now
-        return [Watermark(origin=self.origin, read_ms=began_ms)]
+        return [Watermark(origin=origin, read_ms=began_ms) for origin in self._origins]
 
     def _put_off(self, context: NamingContext, error: RetriableError) -> None:
         """Let a failing naming context wait; alone it is the runner's to wait for."""

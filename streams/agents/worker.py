@@ -83,7 +83,7 @@ class Worker:
         self._views: dict[int, EvaluatePartition] = {}
         self._swept_s: dict[tuple[str, int], float] = {}
         self._fuses = {stage: Fuse(stage) for stage in ("project", "evaluate")}
-        self._options = _options(settings)
+        self._options = options_of(settings)
         openers = {
             AD_CHANGES.name: lambda owned: self._open_projection(AD_OBJECTS.name, owned),
             ENTRA_CHANGES.name: lambda owned: self._open_projection(ENTRA_OBJECTS.name, owned),
@@ -246,7 +246,8 @@ class Worker:
         return self._views
 
 
-def _options(settings: Settings) -> EvaluatorOptions:
+def options_of(settings: Settings) -> EvaluatorOptions:
+    """What the engine needs of the settings."""
     rules = settings.detections
     return EvaluatorOptions(
         sync_interval_ms=int(rules.sync_interval_s * 1000),
@@ -256,8 +257,12 @@ def _options(settings: Settings) -> EvaluatorOptions:
         tenants={
             each.id: TenantOptions(
                 flows={flow.property: flow.attribute for flow in each.flow},
-                forests=frozenset(forest.name for forest in settings.forest if forest.tenant == each.id),
+                forests=frozenset(forest.name for forest in settings.forest if each.id in forest.tenants),
                 accept_orphans=each.accept_orphans,
+                beside=frozenset(
+                    other for forest in settings.forest if each.id in forest.tenants for other in forest.tenants
+                )
+                - {each.id},
             )
             for each in settings.tenant
         },

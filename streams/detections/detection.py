@@ -155,6 +155,7 @@ class Context:
     forests_read:   every forest of the settings that belongs to the tenant was read whole: absence in AD is absence.
     accept_orphans: the settings say that cloud objects without an AD side are faults one by one, however many.
     flows:          property -> attribute from which this tenant fills it, where its settings say so ("": none).
+    elsewhere:      verified domains of the other tenants to which its forests are synchronised; None while unknown.
     job_kinds:      kinds of the tenant's Cloud Sync jobs, as far as we may read them.
     learned_cycle_ms: the usual time between two synchronisations as seen lately; None while too few were seen.
     synchronised:   False where the tenant says that it is not, or was never, synchronised with a directory.
@@ -173,6 +174,7 @@ class Context:
     flows: Mapping[str, str] = field(default_factory=dict)
     forests_read: bool = False
     accept_orphans: bool = False
+    elsewhere: frozenset[str] | None = frozenset()
     job_kinds: frozenset[str] = frozenset()
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     learned_cycle_ms: int | None = None
@@ -212,15 +214,18 @@ def context_of(
     flows: Mapping[str, str] | None = None,
     forests_read: bool = False,
     accept_orphans: bool = False,
+    elsewhere: frozenset[str] | None = frozenset(),
 ) -> Context:
     """The context made of what is known of a tenant."""
     if state is None:
-        return Context(tenant, sync_interval_ms, causes=causes or {}, thresholds=thresholds, flows=flows or {})
+        return Context(
+            tenant, sync_interval_ms, causes=causes or {}, thresholds=thresholds, flows=flows or {}, elsewhere=elsewhere
+        )
     domains = state.domains
     return Context(
         tenant=tenant,
         sync_interval_ms=sync_interval_ms,
-        verified_domains=_names(domain.name for domain in domains if domain.is_verified) if domains else None,
+        verified_domains=verified_domains(state),
         initial_domain=next((domain.name for domain in domains or () if domain.is_initial), None),
         features=state.features or {},
         privileged_ids=frozenset(state.privileged_ids) if state.privileged_ids is not None else None,
@@ -232,10 +237,22 @@ def context_of(
         flows=flows or {},
         forests_read=forests_read,
         accept_orphans=accept_orphans,
+        elsewhere=elsewhere,
         job_kinds=frozenset(str(job["kind"]) for job in state.jobs or () if "kind" in job),
         learned_cycle_ms=learned_cycle_ms,
         synchronised=(state.organization or {}).get("onPremisesSyncEnabled", True) is True,
     )
+
+
+def verified_domains(state: TenantState) -> frozenset[str] | None:
+    """The verified domains of a tenant, in lower case; None while unknown."""
+    return _names(domain.name for domain in state.domains if domain.is_verified) if state.domains else None
+
+
+def domains_elsewhere(others: Iterable[TenantState | None]) -> frozenset[str] | None:
+    """What is verified in any of the other tenants of a forest; None while that of one is unknown."""
+    known = [verified_domains(state) if state is not None else None for state in others]
+    return frozenset().union(*(each or () for each in known)) if None not in known else None
 
 
 def _names(names: Iterable[str]) -> frozenset[str]:

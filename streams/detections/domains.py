@@ -11,4 +11,10 @@ _UPN_FLOWS = "synchronizeUpnForManagedUsersEnabled"
 def domains_of(context: Context) -> Domains:
     """The domains of the context, and whether UPN changes flow: taken for granted unless the tenant says no."""
     upn_flows = context.feature(_UPN_FLOWS) is not False
-    return Domains(context.verified_domains, context.initial_domain, upn_flows=upn_flows, flows=context.flows)
+    return Domains(
+        context.verified_domains,
+        context.initial_domain,
+        upn_flows=upn_flows,
+        flows=context.flows,
+        elsewhere=context.elsewhere,
+    )

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from streams.contracts.codec import decode, encode
 from streams.contracts.facts import TenantState
 from streams.contracts.views import CauseUpdate, WatermarkUpdate
-from streams.detections.detection import Context, Thresholds, context_of
+from streams.detections.detection import Context, Thresholds, context_of, domains_elsewhere
 from streams.engine.cadence import learned_cycle_ms, with_reading
 from streams.engine.readings import Readings
 from streams.engine.rows import Rows
@@ -24,11 +24,14 @@ from streams.views.tenant import cloud_source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantOptions:
-    """What the settings say of one tenant: see Context. forests: the names of those that belong to it."""
+    """What the settings say of one tenant: see Context. forests: the names of those that belong to it; beside: the
+    other tenants to which these are synchronised.
+    """
 
     flows: Mapping[str, str] = field(default_factory=dict)
     forests: frozenset[str] = frozenset()
     accept_orphans: bool = False
+    beside: frozenset[str] = frozenset()
 
 
 _NO_SETTINGS = TenantOptions()
@@ -138,6 +141,7 @@ class TenantKnowledge:
             settings.flows,
             bool(settings.forests) and all(f"ad/{forest}" in read for forest in settings.forests),
             settings.accept_orphans,
+            domains_elsewhere(self._states.get(other) for other in settings.beside),
         )
 
     def _as_worked_off(self, state: TenantState) -> TenantState:

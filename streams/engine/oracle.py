@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +18,7 @@ from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind, TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.views import Contribution
-from streams.detections.detection import Context, Verdict, context_of
+from streams.detections.detection import Context, Verdict, context_of, domains_elsewhere
 from streams.detections.registry import Registered
 from streams.engine.census import count_of, counts_of
 from streams.engine.explaining import BETWEEN, Words, as_explanation, explains, known_to, words_from
@@ -32,7 +33,7 @@ from streams.views.explanations import Explanation, explanation_of
 from streams.views.membership import LEFT_REMEMBERED_MS, cloud_group_body, membership_view_key
 from streams.views.reference import ReferenceView, reference_view_key
 from streams.views.registry import AnyView, view_class
-from streams.views.scope import Scope, scope_name
+from streams.views.scope import Scope, scope_of
 from streams.views.state import ObjectState
 from streams.views.tenant import TenantView, tenant_contributions
 from streams.views.unique_value import UniqueValueView
@@ -65,12 +66,14 @@ def expected_findings(
     events: Iterable[Event] = (),
     explained: bool = False,
     forests_read: bool = False,
+    beside: Mapping[str, Iterable[str]] = MappingProxyType({}),
 ) -> dict[str, Finding]:
     """Finding id -> finding, for everything that is wrong at `now_ms` in this state of the directories.
 
     explained: what another finding explains away is told, too, as suppressed.
     forests_read: every forest of each tenant is among `objects`, whole, the dead that views remember included
         (Context.forests_read).
+    beside: tenant -> the other tenants to which its forests are synchronised.
     events: everything that logs tell; those about an Entra object need its id and the object among `objects`.
     Only identity and content are meaningful; opened_at and the like are `now_ms`.
     """
@@ -92,6 +95,7 @@ def expected_findings(
                 causes[tenant],
                 cause_only=cause_only[tenant],
                 forests_read=forests_read,
+                elsewhere=domains_elsewhere(tenants.get(other) for other in beside.get(tenant, ())),
             )
         return list(_look(view, chosen, contexts[tenant], now_ms))
 
@@ -207,7 +211,6 @@ def _views(
     now_ms: int,
     sync_interval_ms: int,
 ) -> dict[str, AnyView]:
-    everything = Scope()
     entries: dict[str, dict[str, Entry]] = defaultdict(dict)
     for tenant in tenants.values():
         for said in tenant_contributions(tenant):
@@ -227,7 +230,7 @@ def _views(
         own_view = device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
         if own_view is not None:
             _note(words_of(own_view, state.identity, state.events), entries, now_ms)
-        scope = scopes.get(scope_name(state.tenant, state.forest), everything)
+        scope = scope_of(scopes, state.tenant, state.forest)
         for key, body in contributions_of(state, scope).items():
             if body.get("deleted") and state.changed_ms + remembered_ms(state) <= now_ms:
                 continue

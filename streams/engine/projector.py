@@ -30,14 +30,12 @@ from streams.views.membership import (
     never_synced,
 )
 from streams.views.reference import reference_view_key
-from streams.views.scope import Scope, scope_name
+from streams.views.scope import Scope, scope_of
 from streams.views.state import ObjectState, fold, new_state
-
-_EVERYTHING = Scope()
 
 
 class Projector:
-    """`scopes`: by `scope_name`; a forest without one is wholly in scope."""
+    """`scopes`: see `scope_of`."""
 
     def __init__(self, scopes: Mapping[str, Scope]) -> None:
         self._scopes = scopes
@@ -66,7 +64,7 @@ class Projector:
 
     def _apply(self, before: ObjectState, fact: Fact, rows: Rows) -> tuple[ObjectState, list[Contribution]]:
         after = fold(before, fact)
-        scope = self._scopes.get(scope_name(after.tenant, after.forest), _EVERYTHING)
+        scope = scope_of(self._scopes, after.tenant, after.forest)
         link_contributions = _link_contributions(before, after, fact, scope, rows)
         contributions = _event_contributions(before, after)
         # A group may begin to speak of its writeback because a log tells of it; any object, of who has the say.
@@ -105,7 +103,7 @@ class Projector:
 
     def _taken_back(self, state: ObjectState, rows: Rows) -> list[Contribution]:
         """Everything that an object has said, as its retraction."""
-        scope = self._scopes.get(scope_name(state.tenant, state.forest), _EVERYTHING)
+        scope = scope_of(self._scopes, state.tenant, state.forest)
         told = [(view, contributor_of(state)) for view in contributions_of(state, scope)]
         if _link_body(state, scope) is not None:
             linked = _words(state, state.link_buckets, rows)

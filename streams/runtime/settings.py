@@ -84,11 +84,25 @@ class DetectionSettings(Section):
     runbook_base_url: str = ""
 
 
+class ScopeSettings(Section):
+    """What of a forest is synchronised to one of its tenants, where that differs."""
+
+    tenant: str
+    include_ous: list[str] = Field(default=[])
+    exclude_ous: list[str] = Field(default=[])
+    default_filters: bool = True
+
+
 class ForestSettings(Section):
-    """One Active Directory forest: where it is, who reads it, what of it is in sync scope."""
+    """One Active Directory forest: where it is, who reads it, what of it is in sync scope.
+
+    tenants: those to which it is synchronised; tenant: of several the one that has what only one may have.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
     tenant: str
+    tenants: Texts = Field(default=[])
+    scope: list[ScopeSettings] = Field(default=[])
     servers: Annotated[Texts, Field(min_length=1)]
     bind_user: str
     bind_password: SecretStr | None = None
@@ -114,6 +128,7 @@ class ForestSettings(Section):
         if password is None:
             raise ValueError("bind_password or bind_password_file is missing")
         object.__setattr__(self, "bind_password", password)
+        self._settle_tenants()
         for server in self.servers:
             scheme, _, rest = server.partition("://")
             try:
@@ -125,6 +140,21 @@ class ForestSettings(Section):
             if scheme.lower() == "ldap" and not self.start_tls:
                 raise ValueError(f"server {server!r} would send the password in clear: use ldaps:// or start_tls")
         return self
+
+
+    def _settle_tenants(self) -> None:
+        tenants = self.tenants or [self.tenant]
+        object.__setattr__(self, "tenants", tenants)
+        if len(set(tenants)) != len(tenants):
+            raise ValueError(f"tenants names one twice: {sorted(tenants)}")
+        if self.tenant not in tenants:
+            raise ValueError(
+                f"tenants does not name {self.tenant!r}, the tenant that has what only one may have: hybrid join, "
+                "seamless single sign-on, and the groups and devices that are written back"
+            )
+        scoped = [each.tenant for each in self.scope]
+        if len(set(scoped)) != len(scoped) or not set(scoped) <= set(tenants):
+            raise ValueError(f"[[forest.scope]] is for one of {sorted(tenants)} each, once; there is {sorted(scoped)}")
 
 
 class FlowSettings(Section):
@@ -278,9 +308,10 @@ class Settings(Section):
     def _consistent(self) -> Settings:
         tenants = {tenant.id for tenant in self.tenant}
         for forest in self.forest:
-            if tenants and forest.tenant not in tenants:
+            unknown = [each for each in forest.tenants if each not in tenants]
+            if tenants and unknown:
                 raise ValueError(
-                    f"forest {forest.name}: tenant {forest.tenant!r} has no [[tenant]]; known: {sorted(tenants)}"
+                    f"forest {forest.name}: tenant {unknown[0]!r} has no [[tenant]]; known: {sorted(tenants)}"
                 )
         for log in self.eventlog:
             if tenants and log.tenant not in tenants:
@@ -293,7 +324,8 @@ class Settings(Section):
             ("eventlog", [log.name for log in self.eventlog]),
         ):
             if len(set(names)) != len(names):
-                raise ValueError(f"two [[{label}]] tables carry the same name: {sorted(names)}")
+                several = "; a forest of several tenants has one table, with tenants" if label == "forest" else ""
+                raise ValueError(f"two [[{label}]] tables carry the same name: {sorted(names)}{several}")
         taken: dict[int, str] = {}
         for process, port in self.metrics_ports.items():
             if port > 65535 or (port and port in taken):

@@ -44,7 +44,7 @@ def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, An
 
 def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     if state.kind is ObjectKind.DEVICE and is_sso_account(state):
-        return sso_bodies(state)
+        return sso_bodies(state) if scope.home else {}
     if state.kind is ObjectKind.DEVICE:
         return device_bodies(state, scope) | host_bodies(state, scope)
     if state.kind is ObjectKind.FOREST:
@@ -83,7 +83,7 @@ def referrer_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
     """What an AD object says to the views it points at; None while its links do not count."""
     if not state.alive or state.kind not in (ObjectKind.USER, ObjectKind.GROUP):
         return None
-    original = original_of(state) if state.kind is ObjectKind.GROUP else None
+    original = original_of(state) if state.kind is ObjectKind.GROUP and scope.home else None
     if original is not None:  # the cloud masters it, in scope or not
         return {"party": party_body(state, object_view_key(state), None), "copy_of": written_name(original)}
     if scope.reason_outside(state) is not None:

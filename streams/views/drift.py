@@ -30,6 +30,7 @@ class Domains:
     """What of the tenant the comparison depends on. verified: None while unknown.
 
     upn_flows: False where the tenant keeps UPN changes of licensed users out of the cloud.
+    elsewhere: what other tenants of the forest have verified; None while unknown.
     flows: property -> the attribute from which this tenant fills it, where that is another than by default; "": none.
     """
 
@@ -37,6 +38,7 @@ class Domains:
     initial: str | None
     upn_flows: bool = True
     flows: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ def _upn(ad: Side, cloud: Side, domains: Domains, quarantined: frozenset[str]) -
     if domains.verified is None:
         return None
     usable = _UPN.match(wanted) is not None and domain_of(wanted) in domains.verified
+    if not usable and (domains.elsewhere is None or domain_of(wanted) in domains.elsewhere):
+        return None  # a name for another tenant: the name here is made by a rule of this one's
     alternate_id = found.lower() == str(ad.attributes.get("mail") or "").lower()
     if usable and domains.upn_flows and not alternate_id:
         return "userPrincipalName", wanted, found

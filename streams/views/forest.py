@@ -142,6 +142,8 @@ def forest_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]
     if state.text(FOREST_HEARD):
         heard_ms = time_in(state.attributes, FOREST_HEARD, 0)
         return {key: {"heard_ms": heard_ms}} if heard_ms else {}
+    if not scope.home:
+        return {}
     body: dict[str, Any] = {"distinguished_name": state.text("distinguishedName")}
     if isinstance(state.attributes.get(FOREST_KEYWORDS), list):
         body["keywords"] = sorted(state.texts(FOREST_KEYWORDS))

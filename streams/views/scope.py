@@ -8,7 +8,7 @@ Microsoft, "Microsoft Entra Connect Sync: Understanding the default configuratio
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.contracts.distinguished_name import normal
@@ -27,6 +27,8 @@ class Scope:
     """The scope of one forest. Empty `include_ous`: everything; the innermost unit that is named decides.
 
     hybrid_join: every supported computer in scope is meant to become a hybrid joined device.
+    home: False where another tenant of the forest has what only one may have: hybrid join, seamless single sign-on, and
+        the groups and devices that are written back (`other_tenant`).
     group_writeback, device_writeback: Microsoft 365 groups that nobody marked otherwise, and devices, are written into
         an AD forest. Said of a tenant, whose objects know nothing of it (`scope_name`).
     """
@@ -37,6 +39,7 @@ class Scope:
     hybrid_join: bool = False
     group_writeback: bool = False
     device_writeback: bool = False
+    home: bool = True
     _include: tuple[_Unit, ...] = field(init=False, repr=False)
     _exclude: tuple[_Unit, ...] = field(init=False, repr=False)
 
@@ -53,12 +56,25 @@ class Scope:
                 return "ou_excluded"
             if self._include and included is None:
                 return "ou_not_included"
+        if not self.home and state.kind is ObjectKind.DEVICE:
+            return "other_tenant"
         return _filtered(state) if self.default_filters else None
 
 
+def scope_of(scopes: Mapping[str, Scope], tenant: str, forest: str | None) -> Scope:
+    """The scope of an object; a forest without one is wholly in scope."""
+    return scopes.get(f"{forest}/{tenant}") or scopes.get(scope_name(tenant, forest)) or _EVERYTHING
+
+
 def scope_name(tenant: str, forest: str | None) -> str:
-    """The name under which scopes are kept: an AD object's forest; of an Entra object, its tenant."""
+    """The name under which scopes are kept: an AD object's forest; of an Entra object, its tenant.
+
+    Where a forest has another scope in this tenant than elsewhere, "<forest>/<tenant>" stands before it.
+    """
     return forest or f"entra/{tenant}"
+
+
+_EVERYTHING = Scope()
 
 
 def _longest(dn: _Unit, ous: Sequence[_Unit]) -> _Unit | None:

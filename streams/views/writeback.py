@@ -194,6 +194,8 @@ def written_back(state: ObjectState) -> bool:
 
 def written_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     """What an object says to the views of writeback; {} for nearly all objects."""
+    if not scope.home:
+        return {}
     if state.kind is ObjectKind.GROUP:
         return _group_copy(state, scope) if state.side == "ad" else _cloud_group(state, scope)
     if state.kind is ObjectKind.REGISTERED_DEVICE and state.side == "ad":

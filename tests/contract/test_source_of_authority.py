@@ -7,131 +7,27 @@ both sides may be edited, moved, deleted and given to others as their owners lik
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
-from streams.contracts.events import Event
-from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin, TenantState
-from streams.contracts.times import rfc3339
-from streams.engine.knowledge import TenantOptions
-from streams.engine.links import standing_links
-from streams.engine.object_row import load_objects, state_key
+from streams.contracts.facts import ObjectKind
 from streams.views.authority import cloud_managed
-from streams.views.scope import Scope
 from streams.views.state import ObjectState
-from tests.support.cases import START_MS, event_of, fact_of, guid_of
-from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
-from tests.support.small_oracle import oracle_of
+from tests.support.cases import START_MS, event_of, guid_of
+from tests.support.pipeline import TENANT
+from tests.support.small_world import DAY_MS, World, settings_of, user
 
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-SYNCED = {"onPremisesSyncEnabled": True, "onPremisesLastSyncDateTime": "2026-09-21T14:00:00Z"}
-SCOPES = {"corp": Scope(exclude_ous=("OU=Out,DC=corp,DC=local",))}
-
-
-class World:
-    """Both directories at rest; `tell` changes them, and an hour later again is an hour later."""
-
-    def __init__(self) -> None:
-        self.pipeline = Pipeline(SCOPES, tenants={TENANT: TenantOptions(forests=frozenset({"corp"}))})
-        self.now_ms = START_MS
-        self.events: list[Event] = []
-        self._numbers = itertools.count(1)
-
-    def tell(self, side: str, name: str, op: str = "u", kind: str | None = None, **said: Any) -> None:
-        self.now_ms += 1000
-        raw = {"id": name, "op": op, "kind": kind, **said}
-        fact: Fact = fact_of(side, raw, (START_MS << 12) + next(self._numbers), self.now_ms)
-        self.pipeline.feed(AD if side == "ad" else ENTRA, [fact], now_ms=self.now_ms)
-
-    def both(self, name: str, kind: str, ours: dict[str, Any], **links: list[str]) -> None:
-        """An object, and what it has become in the cloud."""
-        flowing = ("displayName", "userPrincipalName", "mail", "proxyAddresses")
-        theirs = {key: ours[key] for key in flowing if key in ours} | SYNCED
-        if kind != "contact":
-            theirs |= {"onPremisesSecurityIdentifier": f"@sid:{name}", "onPremisesSamAccountName": name}
-        if kind == "user":
-            theirs |= {"onPremisesImmutableId": f"@anchor:{name}", "accountEnabled": True}
-        member = {"links": {"member": {"added": links["member"], "complete": True}}} if "member" in links else {}
-        members = (
-            {"links": {"members": {"added": [f"{each}-c" for each in links["member"]], "complete": True}}}
-            if "member" in links else {}
-        )  # fmt: skip
-        manager = {"links": {"manager": {"added": links["manager"], "complete": True}}} if "manager" in links else {}
-        self.tell("ad", name, "r", kind, attributes=ours, **(member or manager))
-        self.tell("entra", f"{name}-c", "r", kind, attributes=theirs, **members)
-
-    def read(self, other: World, origin: Origin) -> None:
-        """What a source finds where `other` has left the directories."""
-        rows = other.pipeline.object_rows
-        for _, raw in list(rows.items(state_key(""))):
-            for state in load_objects(raw):
-                if state.side != origin.side or not state.alive:
-                    continue
-                self.now_ms += 1000
-                links: dict[str, LinkChange] = {}
-                for each in standing_links(state, state.link_buckets, rows):
-                    known = links.get(each.attribute, LinkChange(complete=True))
-                    links[each.attribute] = replace(known, added=[*known.added, Link(each.far_end, each.sid)])
-                fact = Fact(
-                    op=Operation.READ, object_id=state.object_id, seq=self.now_ms << 12, ts_ms=self.now_ms,
-                    kind=state.kind, attributes=state.attributes, links=links, full=True,
-                )  # fmt: skip
-                self.pipeline.feed(origin, [fact], now_ms=self.now_ms)
-
-    def tenant(self) -> TenantState:
-        return TenantState(
-            tenant=TENANT,
-            seq=(START_MS << 12) + next(self._numbers),
-            ts_ms=self.now_ms,
-            organization={
-                "onPremisesSyncEnabled": True,
-                "readDateTime": rfc3339(self.now_ms),
-                "onPremisesLastSyncDateTime": rfc3339(self.now_ms - 60_000),
-            },
-            features={"blockCloudObjectTakeoverThroughHardMatchEnabled": True, "passwordSyncEnabled": False},
-            privileged_ids=[guid_of("mia-c")],
-            collected=True,
-            devices_collected=True,
-        )
-
-    def rest(self, hours: int = 24) -> TenantState:
-        """The tenant is read once an hour."""
-        for _ in range(hours):
-            self.now_ms += HOUR_MS
-            state = self.tenant()
-            self.pipeline.tell(state)
-            self.pipeline.tick(self.now_ms)
-        return state
-
-    def open(self) -> list[str]:
-        """What is open, after the oracle has agreed."""
-        state = self.rest(1)
-        found = {each.detection for each in self.pipeline.open().values()}
-        wanted = oracle_of(self.pipeline, [state], SCOPES, self.events, forests_read=True).values()
-        assert found == {each.detection for each in wanted}
-        return sorted(found)
-
-    def log(self, raw: dict[str, Any]) -> None:
-        self.now_ms += 1000
-        self.events.append(event_of(raw, next(self._numbers), self.now_ms))
-        self.pipeline.log(self.events[-1:], now_ms=self.now_ms)
-
-
-def user(name: str, **more: Any) -> dict[str, Any]:
-    address = f"{name}@contoso.com"
-    return {
-        "displayName": name.title(), "userPrincipalName": address, "mail": address, "userAccountControl": 512,
-        "proxyAddresses": [f"SMTP:{address}", f"smtp:{name}.old@contoso.com"],
-        "mS-DS-ConsistencyGuid": f"@anchor:{name}", **more,
-    }  # fmt: skip
+SETTINGS = settings_of({"name": "corp", "exclude_ous": ["OU=Out,DC=corp"]})
 
 
 def build() -> World:
-    world = World()
-    world.pipeline.tell(world.tenant())
+    world = World(SETTINGS)
+    world.says[TENANT] = {
+        "features": {"blockCloudObjectTakeoverThroughHardMatchEnabled": True, "passwordSyncEnabled": False},
+        "privileged_ids": [guid_of("mia-c")],
+    }
+    world.hear()
     world.both("mia", "user", user("mia"))
     world.both("lea", "user", user("lea"))
     world.both("max", "user", user("max"), manager=["mia"])
@@ -180,14 +76,12 @@ def test_no_detection_says_a_word_of_what_the_cloud_manages() -> None:
     live_on(world)
     world.rest(48)
     assert world.open() == []
-    world.tell("ad", "mia", attributes={"distinguishedName": "CN=mia,OU=Out,DC=corp,DC=local"})
+    world.tell("ad", "mia", attributes={"distinguishedName": "CN=mia,OU=Out,DC=corp"})
     world.tell("ad", "crew", "d")
     world.tell("ad", "kim", "d")
     world.rest(48)
     assert world.open() == []
-    told = [each for _, each in world.pipeline.published if each is not None and each.resolved_at is not None]
-    # A contested address asks whose it is: the answer is one hop away.
-    assert {(each.detection, each.opened_at) for each in told} == {(each.detection, each.resolved_at) for each in told}
+    assert world.told_in_vain() == set()
 
 
 @pytest.mark.parametrize("first", ["ad", "entra"])
@@ -196,12 +90,12 @@ def test_nor_does_any_where_it_was_so_before_we_came(first: str) -> None:
     told = build()
     move(told)
     live_on(told)
-    world = World()
+    world = World(SETTINGS)
     world.now_ms = told.now_ms + DAY_MS
-    for origin in sorted((AD, ENTRA), key=lambda each: each.side != first):
-        world.read(told, origin)
+    for side in sorted(("ad", "entra"), key=lambda each: each != first):
+        world.read(told, side)
     world.rest()
-    assert world.open() == []
+    assert world.open() == []  # a duplicate within AD is told before the cloud was read, and taken back then
 
 
 @pytest.mark.parametrize("name", ["mia", "crew", "kim"])

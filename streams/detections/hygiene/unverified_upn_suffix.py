@@ -10,6 +10,7 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hygiene._faults import SUFFIX_EXPLAINED_BY, of_the_suffix, verdict_on
 from streams.hygiene.faults import Breach, ErrorName, Fault
+from streams.views.addresses import domain_of
 from streams.views.directory_object import UserView
 
 DETECTION = Detection(
@@ -24,6 +25,7 @@ DETECTION = Detection(
     references=(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname",
         "https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-topologies",
     ),
     explained_by=SUFFIX_EXPLAINED_BY,
     false_positives=("Users who sign in by an alternate login ID: their UPN does not go to the cloud.",),
@@ -36,7 +38,16 @@ DETECTION = Detection(
 
 def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while a user in scope has a routable suffix that is not verified, once the domains are known."""
-    return of_the_suffix(view, verdict_on(view, context, _wanted, "has a suffix that the tenant has not verified"))
+
+    def wanted(fault: Fault, breach: Breach) -> bool:
+        return _wanted(fault, breach) and not _is_for_another(fault.value or "", context)
+
+    return of_the_suffix(view, verdict_on(view, context, wanted, "has a suffix that the tenant has not verified"))
+
+
+def _is_for_another(name: str, context: Context) -> bool:
+    """Whether the name is one for another tenant of the same forest: a domain is verified in one tenant only."""
+    return context.elsewhere is None or domain_of(name) in context.elsewhere
 
 
 def _wanted(fault: Fault, breach: Breach) -> bool:

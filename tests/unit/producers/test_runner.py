@@ -101,6 +101,17 @@ def test_a_watermark_goes_behind_the_facts_and_needs_none() -> None:
     assert kafka.watermarks == [mark, mark]
 
 
+def test_what_counts_for_several_tenants_is_told_to_each_before_the_position() -> None:
+    kafka, steps = FakeKafka(), []
+    batch = Batch(
+        facts=[fact(1)],
+        checkpoints=[position(1)],
+        beside=[Origin(name="ad/x", side="ad", tenant=each) for each in "bc"],
+    )
+    run(Scripted("ad/several", [batch]), FakePublisher(kafka, steps.append), kafka)
+    assert [step for step in steps if step != "arrive"] == ["fact"] * 3 + ["flushed", "checkpoint", "flushed"]
+
+
 def test_it_goes_on_where_it_was() -> None:
     kafka = FakeKafka()
     run(Scripted("entra/restart", [Batch(checkpoints=[position(7)])]), FakePublisher(kafka), kafka)

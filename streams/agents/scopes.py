@@ -1,0 +1,31 @@
+"""What of each forest is synchronised to which tenant, and what is written back, as the settings say."""
+
+from __future__ import annotations
+
+from streams.runtime.settings import Settings
+from streams.views.scope import Scope, scope_name
+
+
+def scopes_of(settings: Settings) -> dict[str, Scope]:
+    """By their names (streams.views.scope.scope_of)."""
+    forests: dict[str, Scope] = {}
+    for forest in settings.forest:
+        own = {each.tenant: each for each in forest.scope}
+        for tenant in forest.tenants:
+            home, said = tenant == forest.tenant, own.get(tenant, forest)
+            forests[forest.name if home else f"{forest.name}/{tenant}"] = Scope(
+                include_ous=said.include_ous,
+                exclude_ous=said.exclude_ous,
+                default_filters=said.default_filters,
+                hybrid_join=forest.hybrid_join and home,
+                home=home,
+            )
+    # What is written back is told by objects of the cloud, which belong to a tenant and to no forest.
+    tenants = {
+        scope_name(tenant, None): Scope(
+            group_writeback=any(forest.group_writeback for forest in settings.forest if forest.tenant == tenant),
+            device_writeback=any(forest.device_writeback for forest in settings.forest if forest.tenant == tenant),
+        )
+        for tenant in {forest.tenant for forest in settings.forest}
+    }
+    return forests | tenants

@@ -1,0 +1,163 @@
+"""The supported topologies: each at rest through a first reading and many cycles, and a fault told where it is.
+
+Source: Microsoft, "Topologies for Microsoft Entra Connect"; "Microsoft Entra Cloud Sync supported topologies and
+scenarios". Account and resource forests, which depend on how users are joined, have tests of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from streams.contracts.facts import Domain
+from tests.support.cases import guid_of
+from tests.support.pipeline import TENANT
+from tests.support.small_world import World, settings_of, user
+
+STAFF = {"displayName": "Staff", "groupType": -2147483646}
+A, B = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
+
+
+def domains(name: str) -> list[Domain]:
+    return [Domain(f"{name}.com"), Domain(f"{name}.onmicrosoft.com", is_initial=True)]
+
+
+def test_one_forest_and_one_tenant() -> None:
+    world = World(settings_of({"name": "corp"}))
+    world.says[TENANT] = {"domains": domains("contoso")}
+    world.both("ann", "user", user("ann"))
+    world.both("bob", "user", user("bob"), manager=["ann"])
+    world.both("staff", "group", STAFF, member=["ann", "bob"])
+    world.rest()
+    assert world.open() == []
+    assert world.told_in_vain() == set()
+    world.tell("entra", "bob-c", attributes={"displayName": "Robert"})
+    assert world.open() == ["flow.attribute_drift"]
+    world.tell("entra", "bob-c", attributes={"displayName": "Bob"})
+    assert world.open() == []
+
+
+def test_several_forests_and_one_tenant_with_people_in_one_of_them_only() -> None:
+    world = World(settings_of({"name": "corp"}, {"name": "fabrikam"}))
+    world.says[TENANT] = {"domains": [*domains("contoso"), Domain("fabrikam.com")]}
+    world.both("ann", "user", user("ann"))
+    world.both("staff", "group", STAFF, member=["ann"])
+    world.both("bob", "user", user("bob", "fabrikam.com"), forest="fabrikam")
+    world.both("crew", "group", STAFF | {"displayName": "Crew"}, forest="fabrikam", member=["bob"])
+    world.rest()
+    assert world.open() == []
+    assert world.told_in_vain() == set()
+    world.tell("fabrikam", "bob", attributes={"proxyAddresses": ["SMTP:bob@fabrikam.com", "smtp:ann@contoso.com"]})
+    world.hear()
+    [told] = [each for each in world.pipeline.open().values() if each.detection == "conflict.duplicate_address"]
+    assert (told.forest, told.evidence["forests"]) == ("fabrikam", ["corp", "fabrikam"])
+    world.tell("fabrikam", "bob", attributes={"proxyAddresses": user("bob", "fabrikam.com")["proxyAddresses"]})
+    assert world.open() == []
+
+
+def of_two_tenants(**more: Any) -> World:
+    """One forest; everybody is in both tenants, each of which has a domain of its own."""
+    world = World(settings_of({"name": "corp", "tenant": A, "tenants": [A, B], "hybrid_join": True, **more}))
+    for tenant, name in ((A, "contoso"), (B, "fabrikam")):
+        world.says[tenant] = {"domains": domains(name)}
+    return world
+
+
+def in_both(world: World, name: str) -> None:
+    """In B a rule of its own makes the name that signs in."""
+    world.tell("ad", name, "r", "user", attributes=user(name))
+    world.cloud(name, "user", user(name), tenant=A, suffix="a")
+    there = {"userPrincipalName": f"{name}@fabrikam.com", "onPremisesUserPrincipalName": f"{name}@fabrikam.com"}
+    addresses = [f"SMTP:{name}@fabrikam.com"]
+    world.cloud(name, "user", user(name), tenant=B, suffix="b",
+                said={**there, "mail": f"{name}@fabrikam.com", "proxyAddresses": addresses})  # fmt: skip
+
+
+def populate(world: World) -> None:
+    world.tell("ad", "forest", "r", "forest", attributes={"serviceConnectionPointKeywords":
+               [f"azureADId:{A}", "azureADName:contoso.com"]})  # fmt: skip
+    for name in ("ann", "bob"):
+        in_both(world, name)
+    world.tell(
+        "ad", "staff", "r", "group", attributes=STAFF, links={"member": {"added": ["ann", "bob"], "complete": True}}
+    )
+    for tenant, suffix in ((A, "a"), (B, "b")):
+        world.cloud("staff", "group", STAFF, tenant=tenant, suffix=suffix, member=["ann", "bob"])
+    # Joined to A; the seamless single sign-on and the group that is written back are A's, too.
+    world.tell("ad", "pc1", "r", "device", attributes={"pwdLastSet": 134_500_000_000_000_000})
+    joined = {"displayName": "pc1", "trustType": "ServerAd", "deviceId": guid_of("pc1"), "accountEnabled": True,
+              "registrationDateTime": "2026-09-10T00:00:00Z", "operatingSystem": "Windows"}  # fmt: skip
+    world.tell(A, "pc1-a", "r", "device", attributes=joined)
+    world.tell("ad", "sso", "r", "device", attributes={"sAMAccountName": "AZUREADSSOACC$", "name": "AZUREADSSOACC",
+                                                       "pwdLastSet": 133_000_000_000_000_000})  # fmt: skip
+    world.tell(A, "club-a", "r", "group", attributes={"displayName": "Club", "groupTypes": ["Unified"],
+                                                      "writebackConfiguration/isEnabled": True})  # fmt: skip
+    world.tell("ad", "club", "r", "group", attributes={"displayName": "Club", "groupType": 8,
+                                                       "adminDescription": f"Group_{guid_of('club-a')}"})  # fmt: skip
+
+
+def test_one_forest_and_several_tenants() -> None:
+    world = of_two_tenants(group_writeback=True)
+    populate(world)
+    world.rest()
+    assert world.open() == ["engine.seamless_sso_key_stale"]  # an old key, on purpose: told once, in its tenant
+    assert {each.tenant for each in world.pipeline.open().values()} == {A}
+    world.tell("ad", "sso", attributes={"pwdLastSet": 134_500_000_000_000_000})
+    assert world.open() == []
+    assert world.told_in_vain() == {"engine.seamless_sso_key_stale"}
+    # What one tenant lacks is a fault of that one.
+    world.tell(B, "bob-b", "d")
+    world.rest()
+    assert {(each.tenant, each.detection) for each in world.pipeline.open().values()} == {(B, "flow.missing_in_cloud")}
+    world.open()
+    in_both(world, "bob")
+    world.tell("ad", "ann", attributes={"displayName": "Anna"})
+    world.tell(A, "ann-a", attributes={"displayName": "Anna"})
+    world.rest()
+    assert {(each.tenant, each.detection) for each in world.pipeline.open().values()} == {(B, "flow.attribute_drift")}
+    world.tell(B, "ann-b", attributes={"displayName": "Anna"})
+    assert world.open() == []
+
+
+def test_a_domain_that_no_tenant_of_the_forest_has_is_told_in_each() -> None:
+    world = of_two_tenants()
+    populate(world)
+    world.tell("ad", "sso", attributes={"pwdLastSet": 134_500_000_000_000_000})
+    world.tell("ad", "ann", attributes={"userPrincipalName": "ann@nowhere.com"})
+    world.rest(2)
+    found = {
+        each.tenant for each in world.pipeline.open().values() if each.detection == "hygiene.unverified_upn_suffix"
+    }
+    assert found == {A, B}
+
+
+def test_a_tenant_may_have_a_scope_of_its_own() -> None:
+    world = of_two_tenants(scope=[{"tenant": B, "include_ous": ["OU=Shared,DC=corp"]}])
+    world.tell("ad", "ann", "r", "user", attributes=user("ann"))
+    world.cloud("ann", "user", user("ann"), tenant=A, suffix="a")
+    world.tell("ad", "forest", "r", "forest", attributes={"serviceConnectionPointKeywords": [f"azureADId:{A}"]})
+    world.rest()
+    assert world.open() == []
+    world.tell("ad", "bob", "r", "user", attributes=user("bob"), unit="Shared")
+    world.cloud("bob", "user", user("bob"), tenant=A, suffix="a")
+    world.rest()
+    assert {(each.tenant, each.detection) for each in world.pipeline.open().values()} == {(B, "flow.missing_in_cloud")}
+
+
+@pytest.mark.parametrize(
+    ("forest", "says"),
+    [
+        ({"tenants": [TENANT, B, "gone"]}, "tenant 'gone' has no [[tenant]]"),
+        ({"tenants": [TENANT, B, B]}, "tenants names one twice"),
+        ({"tenants": [B]}, "the tenant that has what only one may have: hybrid join"),
+        ({"tenants": [TENANT, B], "scope": [{"tenant": "gone"}]}, "[[forest.scope]] is for one of"),
+        ({"tenants": [TENANT, B], "scope": [{"tenant": B}, {"tenant": B}]}, "each, once"),
+    ],
+)
+def test_settings_that_cannot_be(forest: dict[str, Any], says: str) -> None:
+    known = [{"id": each, "client_id": "c", "client_secret": "s"} for each in (TENANT, B)]
+    with pytest.raises(ValidationError) as refused:
+        settings_of({"name": "corp", **forest}, tenant=known)
+    assert says in str(refused.value)
