@@ -35,7 +35,7 @@ def build_source(name: str, settings: Settings) -> Source:
 
         for forest in settings.forest:
             if forest.name == wanted:
-                return ActiveDirectorySource(forest)
+                return ActiveDirectorySource(forest, settings.added_attributes(forest))
     elif kind == "graph":
         from producers.graph.source import GraphSource
 

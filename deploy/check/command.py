@@ -77,7 +77,7 @@ def lines(
     yield from check_kafka(settings.kafka)
     yield from check_rights(settings, roles)
     for forest in settings.forest:
-        yield from check_forest(forest)
+        yield from check_forest(forest, settings.added_attributes(forest))
     for tenant in settings.tenant:
         yield from check_tenant(tenant)
     for table in settings.eventlog:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from deploy.check.anchors import check_anchors
-from deploy.check.line import Line, fault, good, skew
-from producers.ad.connection import DirectoryConnection, open_connection
+from deploy.check.line import Line, fault, gap, good, skew
+from producers.ad.connection import DirectoryConnection, Scope, open_connection
 from producers.ad.dirsync import DirSyncRequest
 from producers.ad.naming import ServerIdentity, read_identity
 from producers.ad.refusals import GRANT
@@ -19,8 +19,11 @@ from streams.runtime.settings import ForestSettings
 _SMALL = 64 * 1024
 
 
-def check_forest(forest: ForestSettings) -> Iterator[Line]:
-    """Lines for every server of the forest; a refused password is tried once, not at every server."""
+def check_forest(forest: ForestSettings, added: Sequence[str] = ()) -> Iterator[Line]:
+    """Lines for every server of the forest, and for the attributes that settings of its tenants make us read.
+
+    A refused password is tried once, not at every server.
+    """
     for url in forest.servers:
         try:
             connection = open_connection(address_of(url), forest)
@@ -32,6 +35,7 @@ def check_forest(forest: ForestSettings) -> Iterator[Line]:
         try:
             yield good(forest.name, f"{url}: certificate trusted, bound as {forest.bind_user}")
             yield from _server(connection, forest)
+            yield from _added(connection, forest, added)
         except SyncHealthError as error:
             yield fault(forest.name, str(error))
         finally:
@@ -54,6 +58,22 @@ def _server(connection: DirectoryConnection, forest: ForestSettings) -> Iterator
                 f"{unit} does not exist, or {forest.bind_user} may not see it",
                 "correct include_ous and exclude_ous: they must be the units of your sync engine",
             )
+
+
+def _added(connection: DirectoryConnection, forest: ForestSettings, names: Sequence[str]) -> Iterator[Line]:
+    """Whether there is what the settings make us read beside the usual, and of one value."""
+    root = connection.read("", attributes=["schemaNamingContext"]) if names else []
+    [schema] = root[0].attributes.get("schemaNamingContext", [b""]) if root else [b""]
+    for name in names if schema else ():
+        found = connection.read(
+            schema.decode(), f"(lDAPDisplayName={name})", scope=Scope.SUBTREE, attributes=["isSingleValued"]
+        )
+        if not found:
+            yield fault(forest.name, f"the schema has no attribute {name}", "correct attribute in [[tenant.flow]]")
+        elif found[0].attributes.get("isSingleValued") != [b"TRUE"]:
+            yield gap(forest.name, f"{name} may have several values, of which one is compared", "compare another one")
+        else:
+            yield good(forest.name, f"{name} is read, too: [[tenant.flow]] names it")
 
 
 def _replication(

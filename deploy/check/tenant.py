@@ -18,6 +18,7 @@ from producers.graph.sign_ins import SIGN_INS
 from producers.graph.tenant import CLOUD_SYNC_PRINCIPALS, jobs_path
 from producers.graph.token import TokenSource
 from streams.contracts.errors import RetriableError
+from streams.contracts.flows import added_properties
 from streams.runtime.settings import TenantSettings
 
 
@@ -102,8 +103,22 @@ def check_tenant(tenant: TenantSettings) -> Iterator[Line]:
     client = GraphClient(tenant, tokens)
     for need in (*_NEEDS, *([_SIGN_INS] if tenant.sign_ins else ())):
         yield _permission(client, need, tenant)
+    yield from _added(client, tenant)
     yield from _cloud_sync(client, tenant)
     yield from _clock(tenant)
+
+
+def _added(client: GraphClient, tenant: TenantSettings) -> Iterator[Line]:
+    """Whether there is what the settings make us read beside the usual."""
+    for name in added_properties(tenant.flows):
+        try:
+            client.get(client.url(f"/users/delta?$select={name}"))
+        except GraphError as error:
+            yield fault(tenant.id, f"property {name} cannot be read ({error})", "correct property in [[tenant.flow]]")
+        except RetriableError as error:
+            yield fault(tenant.id, str(error), "check again")
+        else:
+            yield good(tenant.id, f"{name} of users is read, too: [[tenant.flow]] names it")
 
 
 def _cloud_sync(client: GraphClient, tenant: TenantSettings) -> Iterator[Line]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from producers.ad.attributes import DEFAULT, Watched
 from producers.ad.extended_name import names_tombstone
 from producers.ad.mapping import Change
 from producers.known import IdSet
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
-from streams.contracts.flows import COMPARED_KINDS, READ_BY, VERSION
+from streams.contracts.flows import COMPARED_KINDS, READ_BY
 from streams.runtime.clock import Sequence, now_ms
 
 WANTED = frozenset(
@@ -23,6 +24,7 @@ class Assembler:
 
     known:      ids of published objects; containers: ids of objects that are not published.
     elsewhere:  whether another naming context of the forest has this object (it moved between domains).
+    watched:    what is asked of the forest.
     note_gone:  hears of every id that is told gone.
     """
 
@@ -33,9 +35,11 @@ class Assembler:
         sequence: Sequence,
         elsewhere: Callable[[str], bool] = lambda _: False,
         note_gone: Callable[[str], None] = lambda _: None,
+        watched: Watched = DEFAULT,
     ) -> None:
         self.known = known
         self.containers = containers
+        self.watched = watched
         self._sequence = sequence
         self._elsewhere = elsewhere
         self._note_gone = note_gone
@@ -80,7 +84,7 @@ class Assembler:
         """A complete statement about the object; its links are complete too."""
         change.links = {name: LinkChange(added=link.added, complete=True) for name, link in change.links.items()}
         if change.kind in COMPARED_KINDS:
-            change.attributes[READ_BY] = VERSION
+            change.attributes[READ_BY] = self.watched.read_by
         return self._facts(op, change, changed_ms, full=True)
 
     def linked(self, object_id: str, dn: str, attribute: str, far_end: Link) -> Fact:

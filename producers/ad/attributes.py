@@ -7,10 +7,11 @@ replicates often without meaning (lastLogonTimestamp) and nothing secret may eve
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from streams.contracts.flows import CARRIED_SHORT, FLOWS
+from streams.contracts.flows import CARRIED_SHORT, FLOWS, read_by
 
 
 class Syntax(Enum):
@@ -86,10 +87,27 @@ WATCHED: tuple[Attribute, ...] = (
 )
 
 NAMES: tuple[str, ...] = tuple(attribute.name for attribute in WATCHED)
-SELECTION = hashlib.blake2b(",".join(sorted(NAMES)).encode(), digest_size=6).hexdigest()
-"""Names the list: a position that was reached with another one says nothing of what this one adds."""
 SYNTAX: dict[str, Syntax] = {attribute.name.lower(): attribute.syntax for attribute in WATCHED}
 SPELLING: dict[str, str] = {attribute.name.lower(): attribute.name for attribute in WATCHED}
+
+
+class Watched:
+    """What is asked of one forest: the list above, and what the settings of its tenants add (streams.contracts.flows).
+
+    names:     the attributes. added: lower case -> the attribute, of those that the settings add.
+    selection: names the list: a position that was reached with another one says nothing of what this one adds.
+    read_by:   what stands under READ_BY in what is read whole.
+    """
+
+    def __init__(self, added: Iterable[str] = ()) -> None:
+        added = sorted(set(added))
+        self.names = (*NAMES, *added)
+        self.added = {name.lower(): name for name in added}
+        self.selection = hashlib.blake2b(",".join(sorted(self.names)).encode(), digest_size=6).hexdigest()
+        self.read_by = read_by(added)
+
+
+DEFAULT = Watched()
 LINKS: tuple[str, ...] = tuple(attribute.name for attribute in WATCHED if attribute.syntax is Syntax.LINK)
 # A restored object may have links to it again (recycle bin, or made since): its back-links tell.
 FORWARD_OF_BACK: dict[str, str] = {"memberOf": "member", "directReports": "manager"}

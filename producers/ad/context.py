@@ -11,7 +11,7 @@ from itertools import islice
 
 from producers.ad import lookups
 from producers.ad.assembly import WANTED, Assembler
-from producers.ad.attributes import NAMES, OBJECT_FILTER
+from producers.ad.attributes import DEFAULT, OBJECT_FILTER, Watched
 from producers.ad.connection import DirectoryConnection
 from producers.ad.contact import Contact
 from producers.ad.dirsync import DirSyncRequest
@@ -74,17 +74,19 @@ class NamingContext:
         sequence: Sequence,
         progress: Progress,
         elsewhere: Callable[[str], bool],
+        watched: Watched = DEFAULT,
     ) -> None:
         self.name = name
         self.source = source
-        self.position = Position(name)
+        self._watched = watched
+        self.position = Position(name, selection=watched.selection)
         self.known = KnownIds(source, f"known/{name}")
         self.containers = KnownIds(source, f"containers/{name}")
         self._gone = GoneIds(source, f"gone/{name}")
         self._forest = forest
         self._sequence = sequence
         self._progress = progress
-        self._assembler = Assembler(self.known, self.containers, sequence, elsewhere, self._gone.add)
+        self._assembler = Assembler(self.known, self.containers, sequence, elsewhere, self._gone.add, watched)
         self._missing = Missing(source, self._assembler, object_security=forest.object_security)
         self.contact = Contact(name, servers, partial(self._missing.look_at, name))
         self._read_at = 0.0
@@ -108,7 +110,7 @@ class NamingContext:
         if self.known.damaged or self.containers.damaged:
             log.error("what was known cannot be read: full pass", source=self.source, naming_context=self.name)
             RESYNCS.labels(self.source, "position_unreadable").inc()
-            self.position = Position(self.name)
+            self.position = Position(self.name, selection=self._watched.selection)
 
     def read(self) -> Batch:
         """The next batch; see producers.source.Source.read."""
@@ -148,7 +150,12 @@ class NamingContext:
         """One pass, as batches."""
         connection, identity, highest_usn = self.contact.make()
         fault = self.position.fault(
-            identity, self.contact.domain_guid, highest_usn, now_ms(), self._missing.tombstone_lifetime_ms
+            identity,
+            self.contact.domain_guid,
+            highest_usn,
+            now_ms(),
+            self._missing.tombstone_lifetime_ms,
+            self._watched.selection,
         )
         if fault:
             yield self._lost(fault, f"{connection.server.url}: {self.name}")
@@ -300,7 +307,7 @@ class NamingContext:
     def _changes(self, request: DirSyncRequest, rejected: list[DeadLetter]) -> Iterator[Change]:
         for entry in request:
             try:
-                change = read_change(entry)
+                change = read_change(entry, self._watched)
             except InvalidRecordError as error:
                 rejected.append(dead_letter(error, entry))
                 continue
@@ -313,7 +320,7 @@ class NamingContext:
             self.name,
             cookie,
             search_filter=OBJECT_FILTER,
-            attributes=NAMES,
+            attributes=self._watched.names,
             object_security=self._forest.object_security,
         )
 
@@ -335,7 +342,12 @@ class NamingContext:
         self._full = FullPass(reason)
         self._progress.done = 0
         # contact_ms stays: it says how long deletions may have gone unheard
-        self.position = Position(self.name, contact_ms=self.position.contact_ms, again=self.position.again)
+        self.position = Position(
+            self.name,
+            contact_ms=self.position.contact_ms,
+            again=self.position.again,
+            selection=self._watched.selection,
+        )
         self.contact.highest_usn = -1
 
     def _arrived(self, identity: ServerIdentity, highest_usn: int) -> None:

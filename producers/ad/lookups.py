@@ -28,12 +28,14 @@ _RANGED = frozenset({*LINKS, *FORWARD_OF_BACK})
 _DELETED_TOO = (Control(SHOW_DELETED), Control(SHOW_RECYCLED, critical=False))
 
 
-def read_whole(connection: DirectoryConnection, base: str, object_ids: Iterable[str]) -> Iterator[Entry]:
-    """The watched attributes, back-links and whenChanged of living objects; none for those not found.
+def read_whole(
+    connection: DirectoryConnection, base: str, object_ids: Iterable[str], names: Sequence[str] = NAMES
+) -> Iterator[Entry]:
+    """The watched attributes (`names`), back-links and whenChanged of living objects; none for those not found.
 
     Links are complete: the names of ranged attributes are made plain ("member"), their values are joined.
     """
-    for entry in _by_guid(connection, base, object_ids, (*NAMES, *FORWARD_OF_BACK, "whenChanged"), (EXTENDED_NAMES,)):
+    for entry in _by_guid(connection, base, object_ids, (*names, *FORWARD_OF_BACK, "whenChanged"), (EXTENDED_NAMES,)):
         yield _with_all_links(connection, entry)
 
 

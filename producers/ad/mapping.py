@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from producers.ad.attributes import SPELLING, SYNTAX, WATCHED, Syntax
+from producers.ad.attributes import DEFAULT, SPELLING, SYNTAX, WATCHED, Syntax, Watched
 from producers.ad.certificate import certificate_line
 from producers.ad.extended_name import read_name
 from producers.ad.wire import Entry
@@ -51,7 +51,7 @@ class Change:
     refused: list[tuple[InvalidRecordError, Entry]] = field(default_factory=list)
 
 
-def read_change(entry: Entry) -> Change:
+def read_change(entry: Entry, watched: Watched = DEFAULT) -> Change:
     """What a DirSync entry, or one of a plain search, says about its object.
 
     A value that cannot be read is left out, and noted in `refused`: it costs itself and not its attribute or object.
@@ -70,7 +70,7 @@ def read_change(entry: Entry) -> Change:
     change = Change(object_id, name.dn)
     attributes = change.attributes
     for spelled, values in entry.attributes.items():
-        known = _PLAIN.get(spelled) or _otherwise(change, spelled, values)
+        known = _PLAIN.get(spelled) or _otherwise(change, spelled, values, watched)
         if known is None:
             continue
         attribute, reader = known
@@ -137,13 +137,17 @@ def _classify(change: Change) -> None:
             del attributes[name]
 
 
-def _otherwise(change: Change, spelled: str, values: list[bytes]) -> tuple[str, _Reader] | None:
+def _otherwise(
+    change: Change, spelled: str, values: list[bytes], watched: Watched
+) -> tuple[str, _Reader] | None:
     """Links are added to `change`; an attribute in another spelling is found; one nobody asked for is None."""
     base, _, option = spelled.partition(";")
     key = base.lower()
     if SYNTAX.get(key) is Syntax.LINK:
         _add_links(change.links, SPELLING[key], option, values)
         return None
+    if key in watched.added:
+        return watched.added[key], _compared
     return _PLAIN.get(SPELLING.get(key, ""))
 
 

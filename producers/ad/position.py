@@ -11,7 +11,7 @@ import binascii
 from dataclasses import dataclass, field
 from typing import Any
 
-from producers.ad.attributes import SELECTION
+from producers.ad.attributes import DEFAULT
 from producers.ad.naming import ServerIdentity
 from producers.saved import past_ms
 
@@ -25,7 +25,7 @@ class Position:
     contact_ms: when the directory last answered; older than the tombstone lifetime means missed deletions.
     swept_ms:   when the last reconciliation ended.
     again:      the full pass under way was ordered, so that what is gone is told again, too.
-    selection:  which attributes were asked for (producers.ad.attributes.SELECTION).
+    selection:  which attributes were asked for (producers.ad.attributes.Watched).
     """
 
     naming_context: str
@@ -36,7 +36,7 @@ class Position:
     contact_ms: int = 0
     swept_ms: int = 0
     again: bool = False
-    selection: str = SELECTION
+    selection: str = DEFAULT.selection
 
     def to_json(self) -> dict[str, Any]:
         """The form a checkpoint carries."""
@@ -74,14 +74,20 @@ class Position:
         return cls(position.naming_context) if saved["contact_ms"] != position.contact_ms else position
 
     def fault(
-        self, identity: ServerIdentity, domain_guid: str, highest_usn: int, now_ms: int, tombstone_lifetime_ms: int
+        self,
+        identity: ServerIdentity,
+        domain_guid: str,
+        highest_usn: int,
+        now_ms: int,
+        tombstone_lifetime_ms: int,
+        selection: str = DEFAULT.selection,
     ) -> str | None:
         """Why the cookie must not be used with this server, as a word for metrics; None if it may."""
         if not self.cookie:
             return None
         if self.domain_guid != domain_guid:
             return "foreign_domain"
-        if self.selection != SELECTION:
+        if self.selection != selection:
             return "other_attributes"  # DirSync tells changes alone: what was not asked for so far stays unknown
         seen = self.servers.get(identity.service_name)
         if seen is not None:

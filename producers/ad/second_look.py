@@ -28,9 +28,11 @@ def second_look(connection: DirectoryConnection, base: str, assembler: Assembler
     """
     unknown, restored, moved = assembler.take_notes()
     was_restored = set(restored)
-    for entry in lookups.read_whole(connection, base, dict.fromkeys([*restored, *unknown])):
+    for entry in lookups.read_whole(
+        connection, base, dict.fromkeys([*restored, *unknown]), assembler.watched.names
+    ):
         try:
-            change = read_change(entry)
+            change = read_change(entry, assembler.watched)
         except InvalidRecordError as error:
             log.warning("an object cannot be read", source=base, error=str(error))
             continue

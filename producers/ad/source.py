@@ -8,6 +8,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from producers.ad.attributes import Watched
 from producers.ad.context import NamingContext
 from producers.ad.forest import ForestWatch
 from producers.ad.heard import Heard
@@ -36,7 +37,8 @@ class ActiveDirectorySource:
     of the servers that answer. A domain that is away does not keep the others waiting.
     """
 
-    def __init__(self, forest: ForestSettings) -> None:
+    def __init__(self, forest: ForestSettings, added: Iterable[str] = ()) -> None:
+        """added: attributes that are read beside the usual ones, because settings of tenants name them."""
         self._origins = [
             Origin(name=f"ad/{forest.name}", side="ad", tenant=tenant, forest=forest.name)
             for tenant in sorted(forest.tenants, key=lambda each: each != forest.tenant)
@@ -44,6 +46,7 @@ class ActiveDirectorySource:
         self.origin = self._origins[0]
         self.progress = Progress()
         self._forest = forest
+        self._watched = Watched(added)
         self._servers = Servers(forest)
         self._sequence = Sequence()
         self._watch: ForestWatch | None = None
@@ -218,6 +221,7 @@ class ActiveDirectorySource:
                 self._sequence,
                 self.progress,
                 elsewhere=partial(self._is_known_outside, name),
+                watched=self._watched,
             )
             context.restore(self._saved)
             self._contexts[name] = context

@@ -7,10 +7,11 @@ next to nothing unless asked (microsoft-graph v1.0 metadata and delta documentat
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from streams.contracts.facts import ObjectKind
-from streams.contracts.flows import EXTENSIONS, FLOWS
+from streams.contracts.flows import EXTENSIONS, FLOWS, added_properties
 
 # Why this object is, or is not, the partner of an AD object; and whether the engine wrote it lately.
 _SYNC = ("onPremisesSyncEnabled", "onPremisesLastSyncDateTime")
@@ -57,7 +58,9 @@ class Collection:
 
     name:       the path segment, e.g. "users".
     links:      properties that come as "<name>@delta": they are selected with the others.
+    single:     those of them that have one far end: who tells another one replaces it.
     permission: the least application permission, for messages.
+    added:      properties that are selected because the settings name them.
     essential:  whether "collected" waits for it; without the others a tenant is judged in part.
     """
 
@@ -67,12 +70,20 @@ class Collection:
     properties: tuple[str, ...]
     permission: str
     links: tuple[str, ...] = ()
+    single: frozenset[str] = frozenset()
     essential: bool = True
+    added: tuple[str, ...] = ()
 
     @property
     def selection(self) -> str:
         """Names the properties: a delta link that was reached with others tells nothing of those that are new."""
-        return hashlib.blake2b(",".join(self.properties).encode(), digest_size=6).hexdigest()
+        names = (*self.properties, *self.single)
+        return hashlib.blake2b(",".join(names).encode(), digest_size=6).hexdigest()
+
+    def with_flows(self, flows: Mapping[str, str]) -> Collection:
+        """The collection with what the settings of its tenant say of flows: users alone have more properties."""
+        added = added_properties(flows) if self.kind is ObjectKind.USER else ()
+        return replace(self, properties=(*self.properties, *added), added=added) if added else self
 
 
 def _compared(kind: ObjectKind) -> tuple[str, ...]:
@@ -107,6 +118,10 @@ USERS = Collection(
         *ERRORS,
     ),
     "User.Read.All",
+    # "$select also supports manager and members navigation properties for users and groups respectively" (Microsoft
+    # Graph, "Use delta query to track changes"). It is told with a user's first item, and when it changes.
+    links=("manager",),
+    single=frozenset({"manager"}),
 )
 
 GROUPS = Collection(
@@ -152,7 +167,6 @@ DEVICES = Collection(
         "registrationDateTime",  # null: pending
         "approximateLastSignInDateTime",
         "operatingSystem",
-        "operatingSystemVersion",
         "isCompliant",
         "isManaged",
         "physicalIds",  # [ZTDID]: its Windows Autopilot registration

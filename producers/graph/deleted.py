@@ -11,6 +11,7 @@ pages disagree on whether hybrid devices come here at all. A cloud without a lis
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from producers.graph.client import GraphClient, GraphError
@@ -99,7 +100,8 @@ class DeletedTask(Listing[str]):
         return Step(checkpoints=self._changes(now_ms()))
 
     def _first_page(self) -> dict[str, Any]:
-        path = deleted_path(self.collection)
+        # Delta goes first, and has dropped what Graph does not know of.
+        path = deleted_path(replace(self.collection, properties=self._delta.properties))
         if self._beta:
             return self._client.get(self._client.beta_url(path))
         try:

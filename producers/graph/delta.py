@@ -42,7 +42,9 @@ from streams.runtime.logs import get_logger
 _REFUSED_WAIT_S = 60.0
 # A poll without news moves nothing but the deltaLink, and an older one says the same: save it only so often.
 _QUIET_SAVE_MS = 60_000
-_UNSUPPORTED = re.compile(r"not supported for the following properties?: *([\w, ]+)", re.IGNORECASE)
+_UNSUPPORTED = re.compile(
+    r"not supported for the following properties?: *([\w, ]+)|could not find a property named '(\w+)'", re.IGNORECASE
+)
 _LOST = re.compile(r"syncStateNotFound|resync|ExpiredPageToken", re.IGNORECASE)
 
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=10**12)]
@@ -65,6 +67,8 @@ class _Saved(msgspec.Struct):
     marks: dict[str, tuple[_Count, _Count, _Count]]
     again: bool = False
     selection: str = ""
+    singles_since_ms: int = 0
+    dropped: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ class DeltaTask:
     doubtful:   objects whose links came in the full round more than once and not in a row: the later list may
                 stand beside the earlier one or instead of it, so they are to be read whole.
     told_since: where it is a set, the ids told of since it was put there.
+    singles_since_ms: since when it is known that links with one far end are told here at all: some tenants' delta is
+                reported to leave them out (microsoftgraph/microsoft-graph-docs#15842); 0: not yet.
     again:      the full round was ordered, so that what is gone is told again, too, once it is verified.
     """
 
@@ -111,6 +117,9 @@ class DeltaTask:
         self.doubtful: set[str] = set()
         self.told_since: set[str] | None = None
         self.again = False
+        self.links = collection.links
+        self.singles_since_ms = 0
+        self._tells_singles = False
         self._saved_ms = self._began_ms = 0
         self._client = client
         self._source = source
@@ -168,7 +177,8 @@ class DeltaTask:
             self._current, self.unverified = position.known, position.unverified
             self.completed, self.verified_ms = position.completed, past_ms(position.verified_ms)
             self.doubtful, self._last_item = set(guids_of(position.doubtful)), position.last_item
-            self.again = position.again
+            self._drop(set(position.dropped) if position.selection == self.collection.selection else set())
+            self.again, self.singles_since_ms = position.again, past_ms(position.singles_since_ms)
             # Killed between two records: told of, but the page will not necessarily say so again.
             for name in beyond:
                 self.before.add(name)
@@ -292,6 +302,8 @@ class DeltaTask:
             "selection": self.collection.selection,
             "marks": {name: generation.mark for name, generation in self._generations.items()},
             "again": self.again,
+            "singles_since_ms": self.singles_since_ms,
+            "dropped": [name for name in self._asked if name not in {*self.properties, *self.links}],
         }
         step.checkpoints.append(
             Checkpoint(source=self._source, part=self.name, seq=seq, ts_ms=ts_ms, position=position)
@@ -302,17 +314,26 @@ class DeltaTask:
     def _first_page(self) -> dict[str, Any]:
         """The start of a full round; a property that delta does not support is dropped and asked for no more."""
         while True:
-            select = ",".join((*self.properties, *self.collection.links))
+            select = ",".join((*self.properties, *self.links))
             try:
                 return self._client.get(self._client.url(f"/{self.name}/delta?$select={select}"))
             except GraphError as error:
                 refused = _UNSUPPORTED.search(str(error)) if error.status == 400 else None
-                names = set(re.split(r"[ ,]+", refused[1].strip())) if refused else set()
-                kept = tuple(name for name in self.properties if name not in names)
-                if kept == self.properties:
+                names = set(re.split(r"[ ,]+", (refused[1] or refused[2]).strip())) if refused else set()
+                if not self._drop(names):
                     raise
                 log.warning("delta does not support properties", collection=self.name, dropped=sorted(names))
-                self.properties = kept
+
+    def _drop(self, names: set[str]) -> bool:
+        """Ask for these no more; False where none of them was asked for, or delta is worth nothing without."""
+        before = (*self.properties, *self.links)
+        self.properties = tuple(name for name in self.properties if name not in names)
+        self.links = tuple(name for name in self.links if name not in names & self.collection.single)
+        return before != (*self.properties, *self.links)
+
+    @property
+    def _asked(self) -> tuple[str, ...]:
+        return (*self.collection.properties, *self.collection.links)
 
     def _whole(self, page: dict[str, Any]) -> dict[str, Any]:
         link = page.get("@odata.nextLink") or page.get("@odata.deltaLink")
@@ -336,6 +357,8 @@ class DeltaTask:
             return
         self._link = self._anchor = done
         self._resting, self.read_ms = True, self._began_ms
+        if self._tells_singles and not self.singles_since_ms:
+            self.singles_since_ms = ts_ms
         if self._phase == "full":
             self._phase, self.unverified = "delta", True
             log.info("full round done", source=self._source, collection=self.name, objects=len(self.known))
@@ -358,12 +381,14 @@ class DeltaTask:
         name = object_id(item)
         if self.told_since is not None:
             self.told_since.add(name)
+        self._tells_singles |= any(f"{link}@delta" in item for link in self.collection.single)
         if is_removed(item):
             facts = list(facts_of_item(item, self.collection, Operation.DELETED, self._sequence, ts_ms, full=False))
             self._discard(name)
             return facts
         first, in_full_round = name not in self.known, self._phase == "full"
-        if in_full_round and not first and self.collection.links and name != self._last_item:
+        several = len(self.collection.links) > len(self.collection.single)
+        if in_full_round and not first and several and name != self._last_item:
             self.doubtful.add(name)
         self._last_item = name
         op = (Operation.READ if in_full_round else Operation.CREATED) if first else Operation.UPDATED

@@ -24,7 +24,7 @@ from producers.graph.collections import (
 from producers.graph.page import UnreadableItem
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, Link, LinkChange, Operation
-from streams.contracts.flows import CARRIED_SHORT, COMPARED_KINDS, EXTENSIONS, READ_BY, VERSION, carried
+from streams.contracts.flows import CARRIED_SHORT, COMPARED_KINDS, EXTENSIONS, READ_BY, carried, read_by
 from streams.runtime.clock import Sequence
 
 # A fact of a big group stays far below the size of a record; more members follow in further facts.
@@ -72,7 +72,11 @@ def facts_of_item(
         )
         return
     attributes = attributes_of(item, collection, full=full)
-    changes = [(link, part) for link in collection.links for part in _link_changes(item, link, complete=full)]
+    changes = [
+        (link, part)
+        for link in collection.links
+        for part in _link_changes(item, link, complete=full, single=link in collection.single)
+    ]
     first = {changes[0][0]: changes[0][1]} if changes else {}
     yield Fact(
         op=op,
@@ -171,11 +175,11 @@ def attributes_of(item: Mapping[str, Any], collection: Collection, *, full: bool
             if parts is not None:
                 found |= parts(value)
             else:
-                found[name] = _carried(value) if name in CARRIED_SHORT else value
+                found[name] = _carried(value) if name in CARRIED_SHORT or name in collection.added else value
     if not full:
         return found
-    read_by = {READ_BY: VERSION} if collection.kind in COMPARED_KINDS else {}
-    return {name: value for name, value in found.items() if value is not None} | read_by
+    told = {READ_BY: read_by(collection.added)} if collection.kind in COMPARED_KINDS else {}
+    return {name: value for name, value in found.items() if value is not None} | told
 
 
 def _carried(value: Any) -> str | None:
@@ -247,7 +251,7 @@ def _without_annotations(entry: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _link_changes(item: Mapping[str, Any], link: str, *, complete: bool) -> list[LinkChange]:
+def _link_changes(item: Mapping[str, Any], link: str, *, complete: bool, single: bool) -> list[LinkChange]:
     entries = item.get(f"{link}@delta")
     if entries is None:
         return [LinkChange(complete=True)] if complete else []
@@ -258,6 +262,8 @@ def _link_changes(item: Mapping[str, Any], link: str, *, complete: bool) -> list
         part = entries[start : start + LINKS_PER_FACT]
         # The last word on a member counts: it may be removed and added again in one answer.
         last = {object_id(entry): is_removed(entry) for entry in part}
+        if single and not all(last.values()):
+            complete, last = True, {name: gone for name, gone in last.items() if not gone}
         changes.append(
             LinkChange(
                 added=[Link(id=member) for member, gone in last.items() if not gone],

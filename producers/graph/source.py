@@ -87,7 +87,7 @@ class GraphSource:
         self._writeback: WritebackTask | None = None
         self._deleted: list[DeletedTask] = []
         tasks: list[Task] = [self._tenant]
-        for collection in collections:
+        for collection in (each.with_flows(tenant.flows) for each in collections):
             errors = ErrorsSeen(self.origin.name, f"{collection.name}/errors")
             delta = DeltaTask(collection, client, self.origin.name, self._sequence, errors, tenant.poll_interval_s)
             self._deltas.append(delta)
@@ -115,6 +115,7 @@ class GraphSource:
             pace = replace(pace, interval_s=tenant.sign_in_interval_s, lookback_s=tenant.audit_overlap_s)
             self._logs.append(SignInTask(client, tenant.id, self.origin.name, self._sequence, pace))
         self._tenant.also_refused(self._refused_tasks)
+        self._tenant.also_managers(lambda: max((delta.singles_since_ms for delta in self._deltas), default=0))
         tasks += [*self._deleted, *self._logs]
         self._turns = [_Turn(task) for task in tasks]
 

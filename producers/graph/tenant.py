@@ -75,6 +75,7 @@ class TenantTask:
         self._refused_parts: dict[str, str] = {}
         self._refused: dict[str, str] = {}
         self._more_refused: Callable[[], dict[str, str]] = dict
+        self._managers_since_ms: Callable[[], int] = int
         self._beta_settings: dict[str, Any] = {}
         # One request may answer several parts.
         self._probes: dict[tuple[str, ...], Callable[[], dict[str, Any]]] = {
@@ -89,6 +90,10 @@ class TenantTask:
     def also_refused(self, refusals: Callable[[], dict[str, str]]) -> None:
         """Tell with each reading what `refusals` names, too: parts that other tasks may not read, and the answer."""
         self._more_refused = refusals
+
+    def also_managers(self, since_ms: Callable[[], int]) -> None:
+        """Tell with each reading since when users' managers are told."""
+        self._managers_since_ms = since_ms
 
     @property
     def ready(self) -> bool:
@@ -148,6 +153,7 @@ class TenantTask:
 
     def _tell(self, known: dict[str, Any]) -> Step:
         known |= self._collected
+        known["managers_since_ms"] = self._managers_since_ms()
         known["refused"] = {**self._more_refused(), **self._refused}
         if known["domains"] is None and known["organization"] is not None:
             known["domains"] = _verified_domains(known["organization"])

@@ -151,13 +151,25 @@ class VerifyTask:
             try:
                 item = self._client.get(self._client.url(f"{path}?$select={select}"))
                 for link in self._delta.collection.links:
-                    item[f"{link}@delta"] = self._linked(f"{path}/{link}?$select=id&$top={_PAGE}")
+                    if link in self._delta.collection.single:
+                        item[f"{link}@delta"] = self._one(f"{path}/{link}?$select=id")
+                    else:
+                        item[f"{link}@delta"] = self._linked(f"{path}/{link}?$select=id&$top={_PAGE}")
                 items.append(item)
             except GraphError as error:
                 if error.status != 404:
                     raise
                 gone.append(name)
         return Decided(names, items, [], gone)
+
+    def _one(self, path: str) -> list[Any]:
+        """The far end of a link that has one; [] where there is none, which Graph answers as not found."""
+        try:
+            return [self._client.get(self._client.url(path))]
+        except GraphError as error:
+            if error.status != 404:
+                raise
+            return []
 
     def _linked(self, path: str) -> list[Any]:
         ends: list[Any] = []

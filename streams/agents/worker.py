@@ -256,7 +256,7 @@ def options_of(settings: Settings) -> EvaluatorOptions:
         disabled=frozenset(rules.disabled),
         tenants={
             each.id: TenantOptions(
-                flows={flow.property: flow.attribute for flow in each.flow},
+                flows=each.flows,
                 forests=frozenset(forest.name for forest in settings.forest if each.id in forest.tenants),
                 accept_orphans=each.accept_orphans,
                 beside=frozenset(

@@ -165,6 +165,7 @@ class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", k
     privileged_ids: object ids that hold a directory role.
     collected: the first complete reading of users, groups and contacts is in Kafka; before, absence means nothing.
     devices_collected: the same for devices; stays False where the right to read them is missing.
+    managers_since_ms: since when it is known that delta tells of managers, as not every tenant saw it do; 0: not yet.
     synchronization: onPremisesSynchronization without its features: deletion_prevention, deletion_threshold,
         client_version, interval_s, anchor_attribute (beta), as far as they were told.
     jobs: the synchronization jobs of Cloud Sync, each {id, kind, service_principal, state, code, quarantine_reason,
@@ -182,6 +183,7 @@ class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", k
     privileged_ids: list[str] | None = None
     collected: bool = False
     devices_collected: bool = False
+    managers_since_ms: int = 0
     synchronization: dict[str, Any] | None = None
     jobs: list[dict[str, Any]] | None = None
     refused: dict[str, str] = {}

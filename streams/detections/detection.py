@@ -150,6 +150,7 @@ class Context:
     privileged_ids: Entra object ids that hold a directory role.
     collected:      the first full reading of the tenant's objects is complete: absence means absence.
     devices_collected: the same for its devices, which may be read later, or never where the right is missing.
+    managers_since_ms: see TenantState.
     causes:         detection id -> finding id of every tenant-wide cause that is open now.
     cause_only:     detection id -> the properties that this cause explains, where it is about some alone.
     forests_read:   every forest of the settings that belongs to the tenant was read whole: absence in AD is absence.
@@ -169,6 +170,7 @@ class Context:
     privileged_ids: frozenset[str] | None = None
     collected: bool = False
     devices_collected: bool = False
+    managers_since_ms: int = 0
     causes: Mapping[str, str] = field(default_factory=dict)
     cause_only: Mapping[str, frozenset[str]] = field(default_factory=dict)
     flows: Mapping[str, str] = field(default_factory=dict)
@@ -231,6 +233,7 @@ def context_of(
         privileged_ids=frozenset(state.privileged_ids) if state.privileged_ids is not None else None,
         collected=state.collected,
         devices_collected=state.devices_collected,
+        managers_since_ms=state.managers_since_ms,
         thresholds=thresholds,
         causes=causes or {},
         cause_only=cause_only or {},

@@ -17,4 +17,5 @@ def domains_of(context: Context) -> Domains:
         upn_flows=upn_flows,
         flows=context.flows,
         elsewhere=context.elsewhere,
+        managers_since_ms=context.managers_since_ms,
     )

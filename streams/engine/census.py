@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from streams.contracts.distinguished_name import parts, value_of
-from streams.contracts.flows import BY_PROPERTY
+from streams.contracts.flows import FILLED_BY_RULES
 from streams.detections.detection import Context, Thresholds
 from streams.detections.domains import domains_of
 from streams.views.anchors import WRITTEN_WITHIN_MS, unwritten_since_ms
@@ -23,9 +23,11 @@ from streams.views.device import DeviceView, Stage
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView, is_orphan
 from streams.views.drift import differences
 from streams.views.join_errors import symbol_of
+from streams.views.membership import MANAGER
 from streams.views.operations import latest_failure, operations_of
 from streams.views.registry import AnyView
 from streams.views.tenant import tenant_view_key
+from streams.views.view import PATIENCE_CYCLES
 
 BETWEEN = "\t"
 STAGES = tuple(map(str, Stage))
@@ -119,7 +121,7 @@ def counts_of(view: AnyView, context: Context, now_ms: int) -> list[str]:
     return sorted(counter(view, context, now_ms)) if counter is not None else []
 
 
-def _objects(view: ObjectView, context: Context, _now_ms: int) -> Iterator[str]:
+def _objects(view: ObjectView, context: Context, now_ms: int) -> Iterator[str]:
     state = standing(view)
     if state is not None:
         yield _object_name(view.tenant, _forest(view), view.kind, state)
@@ -127,7 +129,9 @@ def _objects(view: ObjectView, context: Context, _now_ms: int) -> Iterator[str]:
         yield _orphan(view.tenant, view.kind)
     if state == "synced":
         for each in differences(view, domains_of(context)):
-            if not each.seen and each.attribute in BY_PROPERTY:
+            # Of a manager two views speak, one after the other: what is not drift yet may be on its way.
+            early = each.attribute == MANAGER and now_ms < each.since_ms + PATIENCE_CYCLES * context.cycle_ms
+            if not each.seen and each.attribute in FILLED_BY_RULES and not early:
                 labels = (_forest(view), each.attribute)
                 yield Count("flows", view.tenant, labels, tenant_view_key(view.tenant)).name
 

@@ -30,7 +30,7 @@ from streams.views.device import device_view_key
 from streams.views.directory_object import ObjectView, object_view_key
 from streams.views.events import contributions_of_event, fact_of_event, order_of, remembered, words_of
 from streams.views.explanations import Explanation, explanation_of
-from streams.views.membership import LEFT_REMEMBERED_MS, cloud_group_body, membership_view_key
+from streams.views.membership import LEFT_REMEMBERED_MS, cloud_link_body, membership_view_key
 from streams.views.reference import ReferenceView, reference_view_key
 from streams.views.registry import AnyView, view_class
 from streams.views.scope import Scope, scope_of
@@ -263,7 +263,7 @@ def _link(
 ) -> None:
     """What the far ends of an object's links hear."""
     ad = state.side == "ad"
-    body = referrer_body(state, scope) if ad else cloud_group_body(state)
+    body = referrer_body(state, scope) if ad else cloud_link_body(state)
     if body is None:
         return
     key_of = reference_view_key if ad else membership_view_key

@@ -25,7 +25,7 @@ from streams.views.events import words_of
 from streams.views.membership import (
     GROUP_LINKS,
     LEFT_REMEMBERED_MS,
-    cloud_group_body,
+    cloud_link_body,
     membership_view_key,
     never_synced,
 )
@@ -180,7 +180,7 @@ def _link_contributions(
 
 
 def _link_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
-    return referrer_body(state, scope) if state.side == "ad" else cloud_group_body(state)
+    return referrer_body(state, scope) if state.side == "ad" else cloud_link_body(state)
 
 
 def _words(state: ObjectState, buckets: Iterable[str], rows: Rows) -> dict[tuple[str, str], dict[str, int]]:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, model_validator
 
 from streams.contracts.errors import SettingsError
-from streams.contracts.flows import BY_PROPERTY, SOURCES_OF_FLOWS
+from streams.contracts.flows import added_attributes, attribute_fault, property_fault, spelled
 from streams.contracts.topics import DEFAULT_INSTALLATION, belong_to
 from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
 from streams.runtime.place import Place, place_of
@@ -158,20 +158,25 @@ class ForestSettings(Section):
 
 
 class FlowSettings(Section):
-    """A property of the tenant's users and contacts that a rule of its own fills from another attribute ("": none)."""
+    """A property of the tenant's objects that a rule of its own fills from another attribute ("": not compared).
+
+    What is not read anyway is read from the next start on, once whole: see streams.contracts.flows.
+    """
 
     property: str
     attribute: str
 
     @model_validator(mode="after")
     def _known(self) -> FlowSettings:
-        if self.property not in BY_PROPERTY:
-            raise ValueError(f"property {self.property!r} is none of those compared: {', '.join(BY_PROPERTY)}")
-        if self.attribute and self.attribute not in SOURCES_OF_FLOWS:
-            raise ValueError(
-                f"attribute {self.attribute!r} is not read from Active Directory: one of "
-                f"{', '.join(SOURCES_OF_FLOWS)}, or \"\" where the property is not to be compared"
-            )
+        fault = property_fault(self.property)
+        if fault is not None:
+            raise ValueError(f"property {self.property!r} {fault}")
+        fault = attribute_fault(self.attribute) if self.attribute else None
+        if self.property == "manager" and self.attribute:
+            fault = "is no reference: manager is compared with AD's manager, or not at all"
+        if fault is not None:
+            raise ValueError(f'attribute {self.attribute!r} {fault}; "" where the property is not to be compared')
+        object.__setattr__(self, "attribute", spelled(self.attribute))
         return self
 
 
@@ -205,6 +210,11 @@ class TenantSettings(Section):
     flow: list[FlowSettings] = Field(default=[])
     accept_orphans: bool = False
 
+    @property
+    def flows(self) -> dict[str, str]:
+        """Property -> attribute."""
+        return {flow.property: flow.attribute for flow in self.flow}
+
     @model_validator(mode="after")
     def _consistent(self) -> TenantSettings:
         secret = secret_of(self.client_secret, self.client_secret_file, "client_secret")
@@ -227,6 +237,8 @@ class TenantSettings(Section):
             raise ValueError("certificate_file needs private_key_file")
         if not self.managed_identity and not self.client_id:
             raise ValueError("client_id is missing")
+        if len(self.flows) != len(self.flow):
+            raise ValueError("two [[tenant.flow]] tables name the same property")
         return self
 
 
@@ -349,6 +361,11 @@ class Settings(Section):
         forests = [f"ad:{forest.name}" for forest in self.forest]
         tenants = [f"graph:{tenant.id}" for tenant in self.tenant]
         return [*forests, *tenants, *(f"eventlog:{log.name}" for log in self.eventlog)]
+
+    def added_attributes(self, forest: ForestSettings) -> list[str]:
+        """The attributes of a forest that are read only because a tenant's settings name them."""
+        flows = [each.flows for each in self.tenant if each.id in forest.tenants]
+        return sorted({name for each in flows for name in added_attributes(each)})
 
     @property
     def metrics_ports(self) -> dict[str, int]:

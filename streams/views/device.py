@@ -39,7 +39,6 @@ _CLOUD_ATTRIBUTES = (
     "registrationDateTime",
     "approximateLastSignInDateTime",
     "operatingSystem",
-    "operatingSystemVersion",
     "isCompliant",
     "isManaged",
 )

@@ -19,6 +19,7 @@ from streams.views.confirmation import HEARD
 from streams.views.confirmation import questions as questions_to_forest
 from streams.views.events import events_in, is_event
 from streams.views.explanations import Explanation, heard
+from streams.views.manager import TELLS, ManagerWord
 from streams.views.member_drift import PART, MemberDrift, member_drift_of
 from streams.views.party import Party, party_from, source_anchor
 from streams.views.proposals import HELD, HolderOfValue, questions
@@ -41,6 +42,7 @@ class Side:
     created_ms: when it was created before our eyes; 0: it was there before.
     members:    of an AD group with MEMBERS_TOLD_FROM members or more: how many, in whole thousands; else None.
     revived_ms: when it came back from death before our eyes; 0: never.
+    cleared:    of an AD object, attribute that flows and has none -> the last value, where AD said that it was removed.
     """
 
     party: Party
@@ -51,6 +53,7 @@ class Side:
     created_ms: int = 0
     members: int | None = None
     revived_ms: int = 0
+    cleared: Mapping[str, str] = field(default_factory=dict)
 
     def since_ms(self, *attributes: str) -> int:
         """Since when the values of these attributes are what they are (ms)."""
@@ -67,6 +70,7 @@ class ObjectView:
     events: what logs tell of it, the oldest first.
     held: view of a value that a rule proposes for the object, or that Entra refused -> those who hold it already.
     drifting: of a group: members whose membership has stood on one side only for two cycles; None: there are none.
+    managers: of a user: who is the manager on one side only.
     exported_ms: when a cycle that has exported and ended began (ms), where that is asked (streams.views.refusals).
     explanations: findings of other views that explain those of this one.
     heard_ms: until when its forest has been read (ms), where that is asked (streams.views.confirmation); None: unknown.
@@ -88,6 +92,7 @@ class ObjectView:
     drifting: MemberDrift | None = None
     exported_ms: int = 0
     explanations: tuple[Explanation, ...] = ()
+    managers: tuple[ManagerWord, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -105,6 +110,7 @@ class ObjectView:
         watchers: list[str] = []
         held: dict[str, tuple[HolderOfValue, ...]] = {}
         parts: list[Mapping[str, Any]] = []
+        managers: list[ManagerWord] = []
         heard_ms: int | None = None
         exported_ms = 0
         for contributor, entry in sorted(entries.items()):
@@ -124,6 +130,9 @@ class ObjectView:
             if contributor.startswith(EXPORTED):
                 exported_ms = max(exported_ms, int(entry.body["began_ms"]))
                 continue
+            if contributor.startswith(TELLS):
+                managers.append(ManagerWord.of(entry.body))
+                continue
             if contributor.startswith(PART):
                 parts.append(entry.body)
                 continue
@@ -136,6 +145,7 @@ class ObjectView:
                 entry.body.get("created_ms", 0),
                 entry.body.get("members"),
                 entry.body.get("revived_ms", 0),
+                entry.body.get("cleared", {}),
             )
             of_ad = side.party.side == "ad"
             if entry.body.get("deleted"):
@@ -161,6 +171,7 @@ class ObjectView:
             drifting=member_drift_of(parts),
             exported_ms=exported_ms,
             explanations=explanations,
+            managers=tuple(managers),
         )
 
     def references(self) -> tuple[str, ...]:
@@ -225,6 +236,9 @@ def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[s
         body["created_ms"] = state.created_ms
     if state.revived_ms:
         body["revived_ms"] = state.revived_ms
+    if state.vanished:
+        cleared = {name: word.value for name, word in state.vanished.items() if word.cleared}
+        body |= {"cleared": cleared} if cleared else {}
     members = sum(state.member_counts.values())
     if members >= MEMBERS_TOLD_FROM:
         body["members"] = members // _MEMBERS_STEP * _MEMBERS_STEP

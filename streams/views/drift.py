@@ -14,9 +14,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.contracts.distinguished_name import dns_domain
-from streams.contracts.flows import COMPARED_KINDS, FLOWS, NOT_SELECTED, READ_BY, VERSION, Flow, carried
+from streams.contracts.flows import (
+    BY_PROPERTY,
+    COMPARED_KINDS,
+    FLOWS,
+    NOT_SELECTED,
+    READ_BY,
+    Flow,
+    added_flows,
+    carried,
+    names_read,
+)
 from streams.views.addresses import domain_of, fold_proxy_address, is_placeholder_upn
 from streams.views.directory_object import ObjectView, Side
+from streams.views.membership import MANAGER
 from streams.views.proxies import exported_proxies, lacking_and_surplus, proxies_of
 
 _DISABLED = 0x2
@@ -31,6 +42,7 @@ class Domains:
 
     upn_flows: False where the tenant keeps UPN changes of licensed users out of the cloud.
     elsewhere: what other tenants of the forest have verified; None while unknown.
+    managers_since_ms: since when the cloud is known to tell of managers; 0: it is not.
     flows: property -> the attribute from which this tenant fills it, where that is another than by default; "": none.
     """
 
@@ -39,6 +51,7 @@ class Domains:
     upn_flows: bool = True
     flows: Mapping[str, str] = field(default_factory=dict)
     elsewhere: frozenset[str] | None = frozenset()
+    managers_since_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,7 @@ def differences(view: ObjectView, domains: Domains) -> tuple[Difference, ...]:
     global _last
     if _last is None or _last[0] is not view or _last[1] != domains:
         pair = partners(view)
-        found = tuple(_compare(*pair, domains)) if pair is not None else ()
+        found = (*_compare(*pair, domains), *_manager(view, *pair, domains)) if pair is not None else ()
         _last = (view, domains, found)
     return _last[2]
 
@@ -83,37 +96,73 @@ def _compare(ad: Side, cloud: Side, domains: Domains) -> Iterator[Difference]:
     quarantined = _quarantined(cloud.attributes)
     for compare in _COMPARED:
         result = compare(ad, cloud, domains, quarantined)
-        if result is not None:
+        if result is not None and result[0] not in domains.flows:
             sources = SOURCES[result[0]]
             seen = ad.created_ms > 0 or any(name in ad.changed for name in sources)
             yield Difference(*result, ad.since_ms(*sources), seen)
-    for flow in _FLOWS_OF.get(ad.party.kind, ()):
+    rows = _FLOWS_OF.get(ad.party.kind, ())
+    if domains.flows:
+        rows += _named_by_settings(ad.party.kind, domains.flows)
+    for flow in rows:
         found = _flow(flow, domains.flows.get(flow.property, flow.attribute), ad, cloud)
         if found is not None:
             yield found
 
 
 def _flow(flow: Flow, attribute: str, ad: Side, cloud: Side) -> Difference | None:
-    """Of one row of the table: two values, or one that the cloud lacks and was read for.
+    """Of one row of the table: two values, one that the cloud lacks and was read for, or one that AD has removed.
 
-    What AD has not and the cloud shows is left alone: a value from before a match stays where AD never had one.
+    A value that only the cloud has, and AD never had, stays from before the match: what takes an object over overwrites
+    what AD has a value for (Microsoft, "When you have an existing tenant"). One that AD has removed is removed in the
+    cloud, too: a flow without a value is NULL, and NULL takes the value away ("Understanding Declarative
+    Provisioning"). So of those the one that AD had last is a difference.
     """
     wanted, shown = ad.attributes.get(attribute), cloud.attributes.get(flow.property)
     if wanted == shown or not attribute:
         return None
     wanted, shown = carried(str(wanted or "")), carried(str(shown or ""))
-    if wanted == shown or not wanted:
+    if wanted == shown:
         return None
-    if not shown and not (
-        flow.certain
-        and cloud.attributes.get(READ_BY) == VERSION
-        and flow.property not in cloud.attributes.get(NOT_SELECTED, ())
+    if not wanted:
+        if not flow.certain or carried(ad.cleared.get(attribute, "")) != shown:
+            return None
+    elif not shown and not (
+        flow.certain and _was_read(flow, cloud) and flow.property not in cloud.attributes.get(NOT_SELECTED, ())
     ):
         return None
     seen = ad.created_ms > 0 or attribute in ad.changed
-    return Difference(flow.property, wanted, shown or None, ad.since_ms(attribute), seen)
+    return Difference(flow.property, wanted or None, shown or None, ad.since_ms(attribute), seen)
 
 
+def _was_read(flow: Flow, cloud: Side) -> bool:
+    """Whether the cloud's object was read whole for this row."""
+    names = names_read(cloud.attributes.get(READ_BY))
+    return names is not None and (flow.property in BY_PROPERTY or flow.property in names)
+
+
+def _named_by_settings(kind: str, flows: Mapping[str, str]) -> tuple[Flow, ...]:
+    """The rows that the settings add, and of what has a comparison of its own what they fill from somewhere else."""
+    own = (Flow(flows[name], name, certain=False) for name in _RENAMED if flows.get(name))
+    return (*own, *(flow for flow in added_flows(flows) if kind in flow.kinds))
+
+
+_RENAMED = ("displayName", "mailNickname")
+
+
+def _manager(view: ObjectView, ad: Side, cloud: Side, domains: Domains) -> Iterator[Difference]:
+    """The manager that AD names and the cloud does not, where both sides have the manager.
+
+    One that only the cloud names is left alone, as with every other value.
+    """
+    wanted = next((word for word in view.managers if word.lacking), None)
+    if wanted is None or not domains.managers_since_ms or domains.flows.get(MANAGER, MANAGER) != MANAGER:
+        return
+    found = next((word.name for word in view.managers if not word.lacking), None)
+    since_ms = max(wanted.since_ms, cloud.since_ms(*_JOINED_BY), domains.managers_since_ms)
+    yield Difference(MANAGER, wanted.name, found, since_ms, ad.created_ms > 0 or wanted.link_ms > ad.first_ms)
+
+
+_JOINED_BY = ("onPremisesSyncEnabled", "onPremisesSecurityIdentifier", "onPremisesImmutableId")
 _Result = tuple[str, Any, Any] | None
 
 
@@ -259,6 +308,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "onPremisesSecurityIdentifier": ("objectSid",),
     "onPremisesDomainName": ("distinguishedName",),
     "securityEnabled": ("groupType",),
+    MANAGER: (MANAGER,),
     **{flow.property: (flow.attribute,) for flow in FLOWS},
 }
 """What of the cloud is compared -> the attributes of AD that decide it."""

@@ -3,14 +3,15 @@ hold it.
 
 Key: reference/<tenant>/<SID>: the one name that a link's far end, the AD object and the Entra object all know.
 Contributors: "ad/<AD object>" and "entra/<id>" of the principal itself, "<attribute>/<AD object>" of referrers and of
-groups that have let it go, "cloud/<id>/<SID>" of synchronised groups, told by its membership view, and findings that
-explain (streams.views.explanations).
+groups that have let it go, "cloud/<id>/<SID>" of synchronised groups and "report/<id>/<view>" of users whose manager it
+is in the cloud, told by its membership view, and findings that explain (streams.views.explanations).
 
 Deleting a member in AD is silent for the group, so a referrer's word counts only while the principal lives;
 restoring it without the recycle bin does not bring its memberships back, so a link older than the principal's
 latest restoration does not count either.
 
-Where both sides of the principal stand and a group has it on one side only, the view tells the group's.
+Where both sides of the principal stand and a group has it on one side only, the view tells the group's; and the user's,
+whose manager it is on one side only.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from typing import Self
 from streams.contracts.facts import ObjectKind
 from streams.views.authority import cloud_managed
 from streams.views.explanations import EXPLAINS, Explanation, heard
+from streams.views.manager import manager_word
 from streams.views.member_drift import DriftingMember, drift_word, is_written, left_out_word
-from streams.views.membership import Memberships
+from streams.views.membership import MANAGER, REPORT, Memberships
 from streams.views.party import Party, party_from
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
@@ -52,6 +54,7 @@ class ReferenceView:
     """A principal on both sides, and its referrers.
 
     since_ms: since when its sides stand as they do, the youngest.
+    reports:  view of the user whose manager it is in the cloud -> since when (ms).
     cloud:    the groups that hold it in the cloud; let_go: of AD's groups those that hold it no longer.
     copies:   of the groups that the cloud writes into AD those whose copy holds it, by `written_name`.
     """
@@ -68,10 +71,11 @@ class ReferenceView:
     let_go: Memberships = field(default_factory=Memberships)
     copies: frozenset[str] = frozenset()
     explanations: tuple[Explanation, ...] = ()
+    reports: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
-        """Its two sides do not name one source anchor, or AD's groups and the cloud's differ.
+        """Its two sides do not name one source anchor, or AD's groups and reports and the cloud's differ.
 
         Who is restored has groups that may not count; of who is not in the cloud, every referrer counts.
         """
@@ -87,11 +91,13 @@ class ReferenceView:
                     return True
             elif kind == "cloud":
                 theirs.add(contributor.rpartition("/")[2] if "left_ms" not in body else None)
+            elif kind == REPORT:
+                theirs.add(_view_in(contributor))
             elif "copy_of" in body:
                 ours.add(body["copy_of"])
             elif "left_ms" not in body:
                 pointed = True
-                ours.add(body["party"].get("sid") if kind == "member" else None)
+                ours.add(body["party"].get("sid" if kind == "member" else "view"))
         if len(anchors) > 1 or (pointed and "entra" not in sides):
             return True
         return bool((ours ^ theirs) - {None})
@@ -107,10 +113,15 @@ class ReferenceView:
         restored: dict[str | None, int] = {}  # by forest: numbers of two sources do not compare
         cloud, let_go = Memberships(), Memberships()
         copies: list[tuple[str, str | None, int]] = []
+        reports: dict[str, int] = {}
         for contributor, entry in sorted(entries.items()):
             attribute = contributor.partition("/")[0]
             if attribute == "cloud":
                 cloud.take(contributor.rpartition("/")[2], entry.body)
+                continue
+            if attribute == REPORT:
+                view = _view_in(contributor)
+                reports[view] = max(reports.get(view, 0), int(entry.body["since_ms"]))
                 continue
             if "left_ms" in entry.body:
                 let_go.take(entry.body["sid"], entry.body)
@@ -148,6 +159,7 @@ class ReferenceView:
             let_go=let_go,
             copies=frozenset(name for name, forest, seq in copies if seq > restored.get(forest, 0)),
             explanations=explanations,
+            reports=reports,
         )
 
     @property
@@ -157,7 +169,9 @@ class ReferenceView:
         return chosen[0] if len(chosen) == 1 else None
 
     def derived(self) -> Iterable[Derived]:
-        """Tell each group that has the principal on one side only; both sides of the principal must stand."""
+        """Tell each group that has the principal on one side only, and each user whose manager it is on one side only;
+        both sides of the principal must stand.
+        """
         member = self.principal
         if member is None or len(self.entra) != 1:
             return
@@ -177,12 +191,27 @@ class ReferenceView:
                     yield left_out_word(self.tenant, sid, member.forest, lacks)
             elif sid not in ours:
                 yield self._drifts(member, sid, False, since_ms, self.let_go.left.get(sid, 0))
+        own, reporting = self.key.rpartition("/")[2], {}
+        for referrer in referrers:
+            if referrer.attribute == MANAGER and referrer.party.kind == "user" and referrer.party.view:
+                reporting[referrer.party.view] = referrer
+        for view, referrer in sorted(reporting.items()):
+            if view not in self.reports and referrer.party.forest == member.forest:
+                yield manager_word(view, own, member.name, True, self.since_ms, referrer.since_ms)
+        for view, since_ms in sorted(self.reports.items()):
+            if view not in reporting:
+                yield manager_word(view, own, member.name, False, self.since_ms, since_ms)
 
     def _drifts(self, member: Party, group: str, lacking: bool, *times_ms: int) -> Derived:
         return drift_word(self.tenant, group, self._member(member, lacking, *times_ms))
 
     def _member(self, member: Party, lacking: bool, *times_ms: int) -> DriftingMember:
         return DriftingMember(self.key.rpartition("/")[2], member.name, lacking, max(self.since_ms, *times_ms))
+
+
+def _view_in(contributor: str) -> str:
+    """The user's view in "report/<id>/<view>"."""
+    return contributor.split("/", 2)[2]
 
 
 def reference_view_key(tenant: str, sid: str) -> str:

@@ -14,10 +14,27 @@ import msgspec
 
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
-from streams.contracts.flows import CARRIED_SHORT, READ_BY
+from streams.contracts.flows import CARRIED_SHORT, FLOW_ATTRIBUTES, READ_BY, names_read
 from streams.views.events import remembered
 
 _NOTHING: frozenset[str] = frozenset()
+
+
+class Vanished(msgspec.Struct, frozen=True, array_like=True):
+    """Of an attribute that is not set: the last value that was told, by which fact, and the newest fact that took it.
+
+    told: 0: none was ever told. taken: 0: nobody said so, a complete statement just lacks it, as it would if we might
+    not read it any more.
+    """
+
+    told: int
+    taken: int
+    value: str | None
+
+    @property
+    def cleared(self) -> bool:
+        """Whether the directory itself said that the value was removed."""
+        return self.value is not None and self.taken > self.told
 
 
 class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -37,6 +54,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     events:     slot -> the newest event of it (streams.views.events), from LOGGED facts.
     link_buckets: which link rows of this object exist (see engine.links).
     member_counts: link row -> how many members stand in it; rows without any are left out.
+    vanished:   of AD, attribute that flows -> what was its last value (streams.contracts.flows).
     links_base: linked attribute ("*": any other) -> seq of the newest complete statement of its links.
     namesake: another world knew this id first; only the names of rows tell (engine.links).
     has_members: of a group, whether its newest word on members leaves it any; None: unknown, as after a removal, which
@@ -62,6 +80,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     revived_ms: int = 0
     changed: dict[str, int] = {}
     events: dict[str, Event] = {}
+    vanished: dict[str, Vanished] = {}
     link_buckets: list[str] = []
     member_counts: dict[str, int] = {}
     links_base: dict[str, int] = {}
@@ -129,7 +148,9 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
     read_by = state.attributes.get(READ_BY)
     if state.seq:  # the first fact of an object shows what is there, not what has changed
         # What is asked for the first time was there before.
-        first_read = CARRIED_SHORT if fact.attributes.get(READ_BY, read_by) != read_by else _NOTHING
+        first_read, reads = _NOTHING, fact.attributes.get(READ_BY, read_by)
+        if reads != read_by:
+            first_read = CARRIED_SHORT | (names_read(reads) or _NOTHING)
         news = {
             name: changed_ms
             for name in ({**state.attributes, **fact.attributes} if fact.full else fact.attributes)
@@ -142,6 +163,7 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
         created_ms=changed_ms if fact.op is Operation.CREATED else state.created_ms,
         revived_ms=changed_ms if alive and not state.alive else state.revived_ms,
         changed=changed,
+        vanished=_vanished(state, fact, attributes),
         kind=kind,
         kind_seq=kind_seq,
         attributes=attributes,
@@ -156,6 +178,38 @@ def fold(state: ObjectState, fact: Fact) -> ObjectState:
         has_members=has_members,
         members_seq=members_seq,
     )
+
+
+def _vanished(state: ObjectState, fact: Fact, attributes: Mapping[str, Any]) -> Mapping[str, Vanished]:
+    """`vanished` after `fact`, which leaves `attributes` set. What the dead lose they have not been rid of."""
+    if state.side != "ad":
+        return state.vanished
+    touched = FLOW_ATTRIBUTES & (fact.attributes.keys() | (state.attributes.keys() if fact.full else ()))
+    found = state.vanished
+    for name in touched:
+        if name in attributes:
+            if name in found:
+                found = {each: word for each, word in found.items() if each != name}
+            continue
+        known, said = found.get(name, _NEVER), fact.attributes.get(name)
+        told = (known.told, known.value)
+        if name in state.attributes:
+            told = max(told, (state.seqs.get(name, state.base), state.attributes[name]), key=_by_seq)
+        if said is not None:
+            told = max(told, (fact.seq, said), key=_by_seq)
+        removed = name in fact.attributes and said is None and fact.op is not Operation.DELETED
+        taken = fact.seq if removed else 0
+        word = Vanished(told[0], max(known.taken, taken), told[1])
+        if word not in (known, _NEVER):
+            found = {**found, name: word}
+    return found
+
+
+_NEVER = Vanished(0, 0, None)
+
+
+def _by_seq(told: tuple[int, Any]) -> int:
+    return told[0]
 
 
 def _members(state: ObjectState, fact: Fact) -> tuple[bool | None, int]:

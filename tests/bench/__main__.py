@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "scan": ("50000",),
     "directory": ("--objects", "50000"),
     "entra_lab": ("20000",),
+    "identity": ("2000",),
 }
 
 

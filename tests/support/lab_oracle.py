@@ -65,7 +65,9 @@ def objects_of_tenant(store: TenantStore, changed_ms: int) -> Iterator[Directory
                 object_id=object_id, side="entra", tenant=store.tenant_id, kind=collection.kind,
                 attributes=attributes, alive=object_id not in kept, changed_ms=kept.get(object_id, changed_ms),
             )  # fmt: skip
-            yield DirectoryObject(state, frozenset(("members", member) for member in store.members.of(object_id)))
+            links = {("members", member) for member in store.members.of(object_id)}
+            manager = store.managers.of(object_id)
+            yield DirectoryObject(state, frozenset(links | ({("manager", manager)} if manager else set())))
 
 
 def forest_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> DirectoryObject:
@@ -128,6 +130,7 @@ def state_of_tenant(tenant: TenantStore) -> TenantState:
         privileged_ids=sorted(principal for principal in tenant.ids("user") if tenant.is_admin(principal)),
         collected=True,
         devices_collected=True,
+        managers_since_ms=1 if len(tenant.managers) else 0,
     )
 
 

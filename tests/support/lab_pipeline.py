@@ -78,7 +78,10 @@ class LabPipeline(Pipeline):
         """Complete sets, for what a full statement leaves out was not said."""
         state = item.state
         if state.side == "entra":
-            return {"members": LinkChange(added=[Link(far_end) for _, far_end in sorted(item.links)], complete=True)}
+            return {
+                name: LinkChange(added=[Link(far) for each, far in sorted(item.links) if each == name], complete=True)
+                for name in ("members", "manager")
+            }
         store = next(forest.store for forest in self._lab.forests if forest.name == state.forest)
         found = store.get(uuid.UUID(state.object_id))
         return {

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin
-from streams.contracts.flows import READ_BY, VERSION
+from streams.contracts.flows import FLOW_ATTRIBUTES, READ_BY, VERSION
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
 from streams.engine.oracle import DirectoryObject
-from streams.views.state import ObjectState
+from streams.views.state import ObjectState, Vanished
 from tests.support.cases import AD2, START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA
 
@@ -48,6 +48,8 @@ class _Object:
     created_ms: int = 0
     changed_ms: int = 0
     changed: dict[str, int] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)  # attribute that flows -> the last value that was told
+    vanished: dict[str, Vanished] = field(default_factory=dict)
 
 
 @dataclass
@@ -100,14 +102,14 @@ class RandomDirectories:
                         object_id=guid_of(name), side=origin.side, tenant=origin.tenant, forest=origin.forest,
                         kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=item.changed_ms,
                         first_ms=item.first_ms, created_ms=item.created_ms, changed=item.changed,
-                        revived_ms=item.revived_ms,
+                        revived_ms=item.revived_ms, vanished=item.vanished,
                     )  # fmt: skip
                     ours = objects if origin.side == "ad" else {}  # a group of the cloud is told of the dead
                     alive = {far for far in item.links if far not in ours or self._stands(far, ours)}
                     # Known to be wrong (DECISIONS T5, "Left"): of who is dead again nobody knows that it was restored.
                     alive |= {far for far in item.stale if not ours[far].alive and self._stands(far, ours)}
                     far_ends = alive | item.links | item.link_ms.keys() | item.left_ms.keys()
-                    end = {far: self._end(origin, far) for far in far_ends}
+                    end = {far: self._end(origin, far, item.kind) for far in far_ends}
                     found.append(
                         DirectoryObject(
                             state,
@@ -119,7 +121,9 @@ class RandomDirectories:
         return found
 
     @staticmethod
-    def _end(origin: Origin, far: str) -> tuple[str, str]:
+    def _end(origin: Origin, far: str, kind: ObjectKind) -> tuple[str, str]:
+        if kind is ObjectKind.USER:
+            return "manager", sid_of(far) if origin.side == "ad" else guid_of(far)
         return ("member", sid_of(far)) if origin.side == "ad" else ("members", guid_of(far))
 
     def _stands(self, far: str, ours: dict[str, _Object]) -> bool:
@@ -161,6 +165,8 @@ class RandomDirectories:
             if kind is ObjectKind.USER:
                 attributes["userPrincipalName"] = self._random.choice(ADDRESSES)
             self._ad[name] = _Object(kind, attributes)
+            if "department" in attributes:
+                self._ad[name].told["department"] = attributes["department"]
             op = self._random.choice([Operation.CREATED, Operation.READ])  # before our eyes, or found there
             self._emit(AD, name, op, kind=kind, full=True, attributes=dict(attributes))
         elif not item.alive:
@@ -170,7 +176,8 @@ class RandomDirectories:
                 if name in other.links:
                     other.links.discard(name)
                     other.stale.add(name)
-            self._emit(AD, name, Operation.RESTORED, links={"member": LinkChange(complete=True)})
+            emptied = {self._end(AD, name, item.kind)[0]: LinkChange(complete=True)}
+            self._emit(AD, name, Operation.RESTORED, links=emptied)
             item.revived_ms = self.now_ms
         elif self.groups and item.kind is ObjectKind.GROUP and self._random.random() < 0.5:
             self._relink(AD, name, item, self._ad)
@@ -187,6 +194,8 @@ class RandomDirectories:
         elif chance < 0.45 and item.kind is ObjectKind.USER:
             anchor = self._random.choice([None, immutable_id_of_guid(guid_of(f"n{self._random.randrange(6)}"))])
             self._set(AD, name, item, "mS-DS-ConsistencyGuid", anchor)
+        elif chance < 0.55 and item.kind is ObjectKind.USER:
+            self._manage(AD, name, item, self._ad)
         elif chance < 0.65 and item.kind is ObjectKind.GROUP:
             self._relink(AD, name, item, self._ad)
         else:
@@ -233,12 +242,25 @@ class RandomDirectories:
             item.links.add(far)
             item.stale.discard(far)
             change = LinkChange(added=[link])
-        self._emit(origin, name, Operation.UPDATED, links={self._end(origin, far)[0]: change})
+        self._emit(origin, name, Operation.UPDATED, links={self._end(origin, far, item.kind)[0]: change})
         if far in item.links:
             item.link_ms[far] = self.now_ms
             item.left_ms.pop(far, None)
         else:
             self._left(item, far, origin)
+
+    def _manage(self, origin: Origin, name: str, item: _Object, objects: dict[str, _Object]) -> None:
+        """A user gets another manager, or none; in the cloud mostly the one that AD names."""
+        others = [other for other, found in objects.items() if found.alive and other != name]
+        ours = self._ad.get(name.removeprefix("cloud-"))
+        if origin is ENTRA and ours is not None and self._random.random() < 0.6:
+            others = [f"cloud-{far}" for far in ours.links if f"cloud-{far}" in objects]
+        chosen = {self._random.choice(others)} if others and self._random.random() < 0.8 else set()
+        news = chosen - item.links
+        change = LinkChange([self._link(origin, far) for far in chosen], complete=True)
+        item.links, item.stale = chosen, set()
+        self._emit(origin, name, Operation.UPDATED, links={"manager": change})
+        item.link_ms = {far: self.now_ms if far in news else item.link_ms[far] for far in chosen}
 
     def _mirror(self, cloud: str, item: _Object, ours: _Object) -> None:
         """The engine exports a group's members; or Graph shows them all once more."""
@@ -270,14 +292,20 @@ class RandomDirectories:
 
     def _set(self, origin: Origin, name: str, item: _Object, attribute: str, value: Any) -> None:
         news = item.attributes.get(attribute) != value
+        whole = self._random.random() < 0.2
         if value is None:
             item.attributes.pop(attribute, None)
+            if attribute in item.told and not whole:
+                item.vanished[attribute] = Vanished(1, 2, item.told[attribute])
         else:
             item.attributes[attribute] = value
-        if self._random.random() < 0.2:  # a snapshot tells the whole object
+            if origin is AD and attribute in FLOW_ATTRIBUTES:
+                item.told[attribute] = value
+                item.vanished.pop(attribute, None)
+        if whole:  # a snapshot tells the whole object
             links = LinkChange([self._link(origin, far) for far in sorted(item.links)], [], complete=True)
             self._emit(origin, name, Operation.READ, kind=item.kind, full=True, attributes=dict(item.attributes),
-                       links={self._end(origin, name)[0]: links})  # fmt: skip
+                       links={self._end(origin, name, item.kind)[0]: links})  # fmt: skip
             for far in item.stale:
                 self._left(item, far, origin)
             item.stale.clear()
@@ -351,6 +379,8 @@ class RandomDirectories:
                 self._mirror(cloud, item, ours)
             else:
                 self._relink(ENTRA, cloud, item, self._entra)
+        elif chance < 0.5 and item.kind is ObjectKind.USER:
+            self._manage(ENTRA, cloud, item, self._entra)
         elif chance < 0.6:
             error = {"category": "PropertyConflict", "propertyCausingError": "ProxyAddress",
                      "value": "smtp:" + self._random.choice(ADDRESSES)}  # fmt: skip

@@ -50,7 +50,9 @@ class DeltaPage:
         self._limits, self._seen = limits, seen
         self._names = frozenset(delta_round.select or self._collection.schema.defaults)
         self._members = delta_round.kind == "group" and (delta_round.select is None or "members" in delta_round.select)
-        self._tracked = (self._names | ({"members"} if self._members else set())) - seen.unnoticed
+        self._managers = delta_round.kind == "user" and (delta_round.select is None or "manager" in delta_round.select)
+        links = ({"members"} if self._members else set()) | ({"manager"} if self._managers else set())
+        self._tracked = (self._names | links) - seen.unnoticed
         self._wanted = None if delta_round.ids is None else frozenset(delta_round.ids)
         self._plans: dict[tuple[str, ...], list[tuple[str, int]]] = {}
         self._members_left = limits.members
@@ -107,6 +109,8 @@ class DeltaPage:
             return 0
         item = self._item(entry)
         self.items.append(item)
+        if self._managers and (told := self._tenant.managers.told(entry, self.round.since)) is not None:
+            item["manager@delta"] = [self._link(*told)]
         return self._add_members(entry, item, resumed) if self._members else 0
 
     def _item(self, entry: Entry) -> dict[str, Any]:

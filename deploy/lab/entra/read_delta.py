@@ -23,6 +23,7 @@ from deploy.lab.entra.schema import BY_SEGMENT, KindSchema
 from deploy.lab.entra.service import GraphService
 
 _MAX_IDS: Final = 50
+_LINKS: Final = {"group": ("members",), "user": ("manager",)}
 _REFUSED_OPTIONS: Final = ("top", "orderby", "search", "count", "skip")
 
 
@@ -89,7 +90,7 @@ def _selection(call: Call, schema: KindSchema) -> tuple[str, ...] | None:
             "Invalid request for delta query: for this entity set, $expand/$select is not supported"
             f" for the following properties: {', '.join(refused)}"
         )
-    extra = {"id", "members"} if schema.kind == "group" else {"id"}
+    extra = {"id", *_LINKS.get(schema.kind, ())}
     for name in names:
         if name not in schema.properties and name not in extra and not name.startswith("extension_"):
             bad_request(f"Could not find a property named '{name}' on type '{schema.odata_type.removeprefix('#')}'.")

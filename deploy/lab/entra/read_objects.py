@@ -94,6 +94,15 @@ def list_members(service: GraphService, call: Call, groups: tuple[str, ...]) -> 
     return answer(body)
 
 
+def manager_of(service: GraphService, call: Call, groups: tuple[str, ...]) -> Answer:
+    """`GET /users/{id}/manager`; 404 where there is none."""
+    manager = call.tenant.managers.of(groups[0])
+    found = typed(call, [manager]) if manager else []
+    if not found:
+        not_found("manager")
+    return answer({"@odata.context": call.context("directoryObjects/$entity"), **found[0]})
+
+
 def get_by_ids(service: GraphService, call: Call, groups: tuple[str, ...]) -> Answer:
     """`POST /directoryObjects/getByIds`: those of the named objects that are there."""
     try:

@@ -75,6 +75,7 @@ def _routes() -> list[Route]:
 
 
 _SINGLE: Final = [
+    Route(re.compile(r"/users/([^/]+)/manager"), _USERS, read_objects.manager_of),
     Route(re.compile(r"/groups/([^/]+)/members(?:/\$ref)?"), _GROUPS, read_objects.list_members, cost=3),
     Route(
         re.compile(r"/directoryObjects/(?:(?:microsoft\.)?graph\.)?getByIds"),

@@ -15,6 +15,7 @@ from deploy.lab.entra.apps import AppRegistration
 from deploy.lab.entra.change_log import Entry
 from deploy.lab.entra.collection import Collection
 from deploy.lab.entra.graph_time import Clock, precise_time, wall_clock
+from deploy.lab.entra.managers import Managers
 from deploy.lab.entra.membership import Membership
 from deploy.lab.entra.profile import FEATURES, Domain, TenantProfile
 from deploy.lab.entra.schema import SCHEMAS, Kind
@@ -47,6 +48,7 @@ class TenantStore:
         self.profile.domains[initial_domain] = Domain(initial_domain, default=True, initial=True)
         self.collections: dict[Kind, Collection] = {kind: Collection(schema, clock) for kind, schema in SCHEMAS.items()}
         self.members = Membership(self.collections["group"], clock)
+        self.managers = Managers(self.collections["user"])
         names: tuple[LogName, ...] = ("directoryAudits", "provisioning", "signIns")
         self.logs: dict[LogName, ActivityLog] = {name: ActivityLog(name, clock) for name in names}
         self.cloud_managed: set[str] = set()
@@ -78,6 +80,7 @@ class TenantStore:
         collection, entry = self._live(kind, object_id)
         keep = collection.schema.soft_delete or (kind == "device" and self.keeps_deleted_devices)
         self.members.suspend(object_id, keep=keep)
+        self.managers.drop(object_id)
         if keep:
             collection.soft_delete(entry)
         else:
@@ -94,6 +97,7 @@ class TenantStore:
         if entry is None:
             raise KeyError(f"no {kind} {object_id}")
         self.members.suspend(object_id, keep=False)
+        self.managers.drop(object_id)
         if kind == "group":
             self.members.drop_group(object_id)
         self.cloud_managed.discard(object_id)
@@ -159,6 +163,10 @@ class TenantStore:
     def remove_member(self, group_id: str, member_id: str) -> None:
         """Remove one member; no change if it is none. Raises KeyError: no such live group."""
         self.members.change(self._live("group", group_id)[1], leave=[member_id])
+
+    def set_manager(self, user_id: str, manager_id: str | None) -> None:
+        """Give a user this manager, or none. Raises KeyError: no such live user."""
+        self.managers.change(self._live("user", user_id)[1], None if manager_id is None else self._own(manager_id))
 
     def set_provisioning_errors(self, kind: Kind, object_id: str, errors: Sequence[Mapping[str, str]]) -> None:
         """Replace `onPremisesProvisioningErrors`; each error names propertyCausingError and value.

@@ -82,6 +82,7 @@ def ad_object(found: DirectoryObject, forest: str) -> AdObject:
         distinguished_name=found.dn,
         attributes=attributes,
         members=tuple(str(member) for member in found.targets("member")),
+        manager=next((str(guid) for guid in found.targets("manager")), None),
     )
 
 

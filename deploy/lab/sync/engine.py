@@ -5,6 +5,7 @@ Source: Microsoft, "Microsoft Entra Connect Sync: Scheduler", "… Prevent accid
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeAlias
@@ -161,7 +162,7 @@ class SyncEngine:
     def _export(self, found: Sequence[AdObject], rules: TenantRules, report: CycleReport) -> None:
         for each in found:
             link = self.space.link(each.guid, each.kind, each.forest)
-            link.members = each.members
+            link.members, link.manager = each.members, each.manager
             if link.cloud_id in self.tenant.store.cloud_managed:
                 if not report.full:
                     self.log.write(ADSYNC, 6956)
@@ -172,6 +173,7 @@ class SyncEngine:
     def _export_rest(self, pending: Mapping[str, AdObject], rules: TenantRules, report: CycleReport) -> None:
         """What comes after every object is there: links, deletions, devices, and what is written into AD."""
         self._export_members(pending, report)
+        self._export_managers()
         self._export_deletes(rules, report)
         if self.devices is not None:
             self.devices.cycle()
@@ -227,6 +229,17 @@ class SyncEngine:
             lost = {member for group, member in self.drop_members if group == guid}
             arriving = [found for member, found in ids.items() if found and member not in lost]
             self.tenant.store.set_members(link.cloud_id, arriving)
+
+    def _export_managers(self) -> None:
+        """Export each user's manager once that is there; a reference that cannot be resolved is left out."""
+        for guid, link in self.space.users():
+            found = self.space.cloud_id(link.manager) if link.manager else None
+            store, cloud_id = self.tenant.store, link.cloud_id
+            if cloud_id is None or cloud_id in store.cloud_managed or store.managers.of(cloud_id) == found:
+                continue
+            if (guid, "manager") not in self.drop_silently and guid not in self.refused:
+                with contextlib.suppress(KeyError):  # deleted in the cloud: the next export brings it back
+                    store.set_manager(cloud_id, found)
 
     def _export_deletes(self, rules: TenantRules, report: CycleReport) -> None:
         """Delete in the cloud what left AD or the scope, unless there are too many at once."""

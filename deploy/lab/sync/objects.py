@@ -15,7 +15,7 @@ class AdObject:
 
     attributes: AD spelling; objectSid as S-1-…, mS-DS-ConsistencyGuid as base64, numbers as int, flags as bool,
                 multi-valued as list[str].
-    members:    objectGUIDs of a group's direct members.
+    members:    objectGUIDs of a group's direct members; manager: that of a user's.
     """
 
     guid: str
@@ -24,6 +24,7 @@ class AdObject:
     distinguished_name: str
     attributes: Mapping[str, Any]
     members: tuple[str, ...] = ()
+    manager: str | None = None
 
     def text(self, name: str) -> str | None:
         """The value of a single-valued attribute; None where it is absent or blank."""

@@ -14,7 +14,8 @@ class Link:
 
     exported: fingerprint of the last export, so that an unchanged object is not exported again.
     nickname: the alias given at first sync; upn: the cloud UPN, computed from `upn_from`.
-    members:  objectGUIDs of a group's direct members; unresolved: those that had no cloud object.
+    members:  objectGUIDs of a group's direct members; unresolved: those that had no cloud object; manager: that of
+              a user's.
     """
 
     kind: Kind
@@ -26,6 +27,7 @@ class Link:
     upn_from: tuple[str | None, frozenset[str]] | None = None
     members: tuple[str, ...] = ()
     unresolved: tuple[str, ...] = ()
+    manager: str | None = None
 
 
 class ConnectorSpace:
@@ -59,6 +61,10 @@ class ConnectorSpace:
     def of_forest(self, forest: str) -> set[str]:
         """The objectGUIDs of every object that came from `forest`."""
         return {guid for guid, link in self._links.items() if link.forest == forest}
+
+    def users(self) -> Iterator[tuple[str, Link]]:
+        """Every exported user."""
+        return ((guid, link) for guid, link in list(self._links.items()) if link.kind == "user" and link.cloud_id)
 
     def groups(self) -> Iterator[tuple[str, Link]]:
         """Every exported group."""

@@ -32,6 +32,8 @@ DETECTION = Detection(
     false_positives=("A synchronisation rule of your own that fills the attribute from somewhere else.",),
     known_gaps=(
         "A UPN that Entra rewrote to the initial domain is compared by onPremisesUserPrincipalName, where it is shown.",
+        "Managers are compared where Graph tells of them and both directories have them; not those of the cloud alone.",
+        "A value that AD removed counts where the directory said so; one that a full reading merely lacks does not.",
     ),
 )
 

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 
+from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Severity
+from streams.contracts.flows import BY_PROPERTY
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.tenant import TenantView
 
-FEWEST = 20
+FEWEST, SHARE = 20, 0.01
+ALWAYS = 200
+FEWEST_OF_A_FOREST, SHARE_OF_A_FOREST = 5, 0.5
+"""So many objects of one property are a rule: 20 that are 1 % of all, or 200, or 5 that are half of their forest."""
 
 DETECTION = Detection(
     id="flow.attribute_flows_otherwise",
@@ -35,21 +40,26 @@ DETECTION = Detection(
     false_positives=("A change in bulk that was on its way when we first looked: it ends with the next cycles.",),
     known_gaps=(
         "While it is open, no single object is told for the property: one that really drifts is counted here.",
-        f"Fewer than {FEWEST} objects of one property are told one by one.",
+        f"Fewer than {FEWEST} are told one by one, unless half of their forest; in a large tenant up to {ALWAYS}.",
+        "A rule for one organisational unit explains the property everywhere.",
     ),
     no_story="It needs dozens of objects that differ: tests/unit/streams/engine/test_flows_otherwise.py.",
 )
 
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires from 20 objects on of which one property has differed since we first looked, in forests read whole."""
+    """Fires when so many objects have differed in one property since we first looked, in forests read whole."""
     by_property: dict[str, Counter[str]] = {}
+    synced: dict[str, Counter[str]] = {}
     for name, number in view.counts.items():
         subject, _, labels = name.partition("/")
         if subject == "flows" and number:
             forest, _, which = labels.rpartition("/")
             by_property.setdefault(which, Counter())[forest] += number
-    found = {which: forests for which, forests in sorted(by_property.items()) if forests.total() >= FEWEST}
+        elif subject == "objects" and labels.endswith("/synced"):
+            forest, kind, _ = labels.rsplit("/", 2)
+            synced.setdefault(kind, Counter())[forest] += number
+    found = {which: forests for which, forests in sorted(by_property.items()) if _is_rule(which, forests, synced)}
     if not found:
         return None
     told = ", ".join(f"{which} ({forests.total():,})" for which, forests in found.items())
@@ -61,3 +71,17 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         evidence={"properties": {which: dict(sorted(forests.items())) for which, forests in found.items()}},
         only=tuple(found),
     )
+
+
+def _is_rule(which: str, differ: Counter[str], synced: dict[str, Counter[str]]) -> bool:
+    kinds = BY_PROPERTY[which].kinds if which in BY_PROPERTY else _KINDS
+    of_all = sum((synced.get(kind, Counter()) for kind in kinds), Counter[str]())
+    if differ.total() >= min(ALWAYS, max(FEWEST, SHARE * of_all.total())):
+        return True
+    return any(
+        number >= max(FEWEST_OF_A_FOREST, SHARE_OF_A_FOREST * of_all[forest]) and of_all[forest]
+        for forest, number in differ.items()
+    )
+
+
+_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)

@@ -35,7 +35,9 @@ PACE_MS, WAITS_END_MS = 10_000, (44 * 60_000, 62 * 60_000)
 
 def _tenant(now_ms: int) -> TenantState:
     domains = [Domain("contoso.onmicrosoft.com", is_initial=True), Domain("contoso.com")]
-    return TenantState(tenant=TENANT, seq=1, ts_ms=now_ms, domains=domains, features={}, collected=True)
+    return TenantState(
+        tenant=TENANT, seq=1, ts_ms=now_ms, domains=domains, features={}, collected=True, managers_since_ms=START_MS
+    )
 
 
 def _content(finding: Finding) -> dict[str, Any]:

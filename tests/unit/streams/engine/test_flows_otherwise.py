@@ -22,9 +22,10 @@ DAY_MS = 86_400_000
 
 
 class Organisation:
-    """Users of whom the cloud shows another department than AD has; `exported`: after we first looked."""
+    """Users of whom the cloud shows another department than AD has; `exported`: after we first looked; and some who
+    `agree`."""
 
-    def __init__(self, users: int, *, exported: bool = False, **options: Any) -> None:
+    def __init__(self, users: int, *, exported: bool = False, agree: int = 0, **options: Any) -> None:
         self.pipeline = Pipeline(**options)
         self.states: dict[tuple[str, str], ObjectState] = {}
         self.tenant = TenantState(
@@ -34,12 +35,13 @@ class Organisation:
         )  # fmt: skip
         self.pipeline.tell(self.tenant)
         self._seq = START_MS << 12
-        for number in range(users):
+        for number in range(users + agree):
             self.tell("ad", f"u{number}", department="Sales", extensionAttribute3="4711", sAMAccountName=f"u{number}",
                       userPrincipalName=f"u{number}@contoso.com", objectSid=sid_of(f"u{number}"),
                       distinguishedName=f"CN=u{number},OU=People,DC=corp,DC=local")  # fmt: skip
             written = {"onPremisesLastSyncDateTime": "2026-09-21T15:00:00Z"} if exported else {}
-            self.tell("entra", f"u{number}", department="4711", userPrincipalName=f"u{number}@contoso.com",
+            department = "4711" if number < users else "Sales"
+            self.tell("entra", f"u{number}", department=department, userPrincipalName=f"u{number}@contoso.com",
                       extensionAttribute3="4711", onPremisesSyncEnabled=True,
                       onPremisesImmutableId=immutable_id_of_guid(guid_of(f"u{number}")),
                       onPremisesSecurityIdentifier=sid_of(f"u{number}"), **written)  # fmt: skip
@@ -77,11 +79,11 @@ def test_many_are_one_finding_whether_exported_since_or_not(exported: bool) -> N
 
 @pytest.mark.parametrize(("exported", "each"), [(False, DRIFT), (True, DROPPED)])
 def test_few_are_told_one_by_one(exported: bool, each: str) -> None:
-    assert Organisation(FEWEST - 1, exported=exported).open(DAY_MS) == {each: FEWEST - 1}
+    assert Organisation(FEWEST - 1, exported=exported, agree=FEWEST).open(DAY_MS) == {each: FEWEST - 1}
 
 
 def test_one_that_is_mended_brings_the_others_back() -> None:
-    world = Organisation(FEWEST)
+    world = Organisation(FEWEST, agree=FEWEST)
     assert world.open(DAY_MS) == {OTHERWISE: 1}
     world.tell("entra", "u0", whole=False, department="Sales")
     assert world.open(2 * DAY_MS) == {DRIFT: FEWEST - 1}

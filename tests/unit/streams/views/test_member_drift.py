@@ -43,8 +43,14 @@ def test_nobody_is_built_where_both_sides_agree() -> None:
     assert ReferenceView.contested({**entries, "member/h": _group(SALES)})
     assert ReferenceView.contested({**entries, f"cloud/e/{SALES}": CLOUD})
     assert ReferenceView.contested({"ad/1": _person("ad"), "member/g": _group(STAFF)}), "not in the cloud"
-    manager = {**BOTH, "manager/m": Entry(1, {"party": {"kind": "user", "sid": "S-9"}, "seq": 1})}
-    assert not ReferenceView.contested(manager)
+    party = {"side": "ad", "kind": "user", "id": "m", "tenant": "t", "forest": "corp", "view": "user/t/n/ine=="}
+    manager = {**BOTH, "manager/m": Entry(1, {"party": party, "seq": 1, "since_ms": 20})}
+    report = {"report/e/user/t/n/ine==": Entry(0, {"since_ms": 5})}
+    assert ReferenceView.contested(manager) and ReferenceView.contested({**BOTH, **report})
+    assert not ReferenceView.contested({**manager, **report})
+    for told, lacking, since_ms in ((manager, True, 20), ({**BOTH, **report}, False, 10)):
+        (word,) = ReferenceView.build(KEY, told).derived()
+        assert (word.view, word.body["lacking"], word.absent_since_ms) == ("user/t/n/ine==", lacking, since_ms)
     restored = {**entries, "ad/1": _person("ad", restored_seq=9)}
     assert ReferenceView.contested(restored), "the group may not count any more"
     assert _drifts(restored) == [(STAFF, False, 30)]

@@ -1,4 +1,4 @@
-"""The lab's engine and the comparison of members were written apart: what the one exports, the other finds equal."""
+"""The lab's engine and the comparison of references were written apart: what one exports, the other finds equal."""
 
 from __future__ import annotations
 
@@ -53,17 +53,20 @@ class World:
         self.pipeline.look(at(state_of_tenant(self.lab.tenant), self.ms), self.ms)
 
     def found(self) -> list[Finding]:
-        return [finding for finding in self.pipeline.open().values() if finding.detection == MEMBERSHIP]
+        return [finding for finding in self.pipeline.open().values() if _of_references(finding)]
 
     def something(self) -> None:
         """A change of AD that changes who is in which group."""
         group, person = self.chance.choice(self.objects("group")), self.chance.choice(self.objects("user", "group"))
-        act = self.chance.choice(["join", "join", "leave", "leave", "move", "delete", "create"])
+        act = self.chance.choice(["join", "join", "leave", "leave", "move", "delete", "create", "manage", "manage"])
         members = group.targets("member")
         if act == "join" and person.guid != group.guid and person.guid not in members:
             self.store.add_values(group.guid, "member", person.guid)
         elif act == "leave" and members:
             self.store.remove_values(group.guid, "member", self.chance.choice(members))
+        elif act == "manage":
+            user, boss = self.chance.sample(self.objects("user"), 2)
+            self.store.modify(user.guid, {"manager": boss.guid if self.chance.random() < 0.8 else None})
         elif act == "move":
             self.store.move(person.guid, self.layout.service_ou)
         elif act == "delete":
@@ -116,6 +119,32 @@ def test_a_membership_that_never_arrives_is_found_and_clears_when_it_does(monkey
     world.cycle()
     (finding,) = world.found()
     assert (finding.evidence["lacking_in_cloud"], finding.evidence["surplus_in_cloud"]) == (0, 1)
+
+
+def test_a_manager_that_never_arrives_is_found_and_clears_when_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, 2)
+    user, boss, other, *_ = (
+        person for person in world.objects("user") if world.lab.engine.space.cloud_id(str(person.guid)) is not None
+    )
+    world.lab.engine.drop_silently.add((str(user.guid), "manager"))
+    for person in (user, other):  # of the other it arrives: managers are told here
+        world.store.modify(person.guid, {"manager": boss.guid})
+    for _ in range(7):
+        assert world.found() == []
+        world.cycle()
+    (finding,) = world.found()
+    assert finding.subject.object_guid == str(user.guid)
+    assert [each["attribute"] for each in finding.evidence["differences"]] == ["manager"]
+    world.lab.engine.drop_silently.clear()
+    world.lab.engine.cycle(full=True)
+    world.look()
+    assert world.found() == []
+
+
+def _of_references(finding: Finding) -> bool:
+    differences = finding.evidence.get("differences", ())
+    late = finding.detection == "flow.export_overdue"
+    return finding.detection == MEMBERSHIP or (not late and any(each["attribute"] == "manager" for each in differences))
 
 
 def _group_in_cloud(world: World) -> tuple[DirectoryObject, str]:
