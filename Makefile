@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for found in python3.11 python3.12 python3.13 python3; do command -v $$found && break; done)
 ARGS ?=
 # Tests wait as much as they work: more processes than cores.
-WORKERS ?= 4
+WORKERS ?= 6
 # Tests start hundreds of processes: what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -39,6 +39,7 @@ soak: $(VENV)/.development parts ## What takes hours rather than minutes: lives,
 	$(BIN)/python -m tests.simulation --seeds 0-999
 	$(BIN)/python -m tests.fuzz --records 1000000
 	$(BIN)/python -m pytest -m soak $(ARGS)
+	SYNCHEALTH_EXAMPLES=20 $(BIN)/python -m pytest tests/unit/streams/engine/test_convergence.py $(ARGS)
 	SYNCHEALTH_REBALANCES=100 $(BIN)/python -m pytest tests/e2e/test_rebalances.py $(ARGS)
 
 lint: $(VENV)/.development ## Style, types, and the direction of imports

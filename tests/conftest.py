@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import structlog
 
-_FIRST = ("e2e", "contract", "integration", "unit")
-"""What takes longest begins first, so that no process is left alone with it at the end."""
+_FIRST = ("e2e", "integration", "contract", "unit")
+"""`slow` ones of each begin first, so that no process is left alone with one at the end; what waits, before what computes."""
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +21,12 @@ def logs_as_they_were() -> Iterator[None]:
     structlog.configure(**before)
 
 
-def pytest_configure() -> None:
-    """A logger that is cached keeps what was configured when it first spoke: `capture_logs` would see nothing of it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """A logger that is cached keeps what was configured when it first spoke: `capture_logs` would see nothing of it.
+
+    The order is ours: pytest-xdist would have files of many tests first, and single tests of minutes last.
+    """
+    config.option.loadscopereorder = False
     configure = structlog.configure
 
     def uncached(**options: Any) -> None:
@@ -42,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("apart") is None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(item.config.rootpath).as_posix()))
-    items.sort(key=lambda item: _FIRST.index(_part(item)))
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, _FIRST.index(_part(item))))
 
 
 def _part(item: pytest.Item) -> str:

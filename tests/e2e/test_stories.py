@@ -96,6 +96,7 @@ def test_tenant_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
     check(run_demo(tmp_path, "--story", "tenant", "--kafka", empty_kafka.bootstrap), TENANT)
 
 
+@pytest.mark.soak
 @pytest.mark.kafka
 def test_merger_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
     check(run_demo(tmp_path, "--story", "merger", "--speed", "60", "--kafka", empty_kafka.bootstrap), MERGER)

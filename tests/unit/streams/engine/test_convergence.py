@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +26,9 @@ from tests.support.cases import AD2, START_MS, guid_of
 from tests.support.pipeline import AD, TENANT, Pipeline
 from tests.support.random_directory import ADDRESSES, RandomDirectories
 
+pytestmark = pytest.mark.apart
+# `make soak` looks at so many times the histories.
+TIMES = int(os.environ.get("SYNCHEALTH_EXAMPLES", "1"))
 SCOPES = {"corp": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"])}
 FAMILIES = {"conflict", "flow"}
 # After every wait of two cycles, and before what is late is drift; and after that.
@@ -86,7 +91,7 @@ def _feed(pipeline: Pipeline, facts: list[tuple[Origin, Fact]]) -> None:
         pipeline.feed(origin, [fact])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120 * TIMES, deadline=None)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 60), groups=st.booleans())
 def test_in_order(seed: int, steps: int, groups: bool) -> None:
     """The forests are those of the tenant's settings, so that absence in all of them means something."""
@@ -100,7 +105,7 @@ def test_in_order(seed: int, steps: int, groups: bool) -> None:
     _check(pipeline, world, forests_read=True)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120 * TIMES, deadline=None)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 60), groups=st.booleans())
 def test_shuffled_duplicated_and_restarted(seed: int, steps: int, groups: bool) -> None:
     world = RandomDirectories(seed, groups).run(steps)
@@ -135,7 +140,7 @@ def _refusals(world: RandomDirectories, chance: random.Random) -> list[Event]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60 * TIMES, deadline=None)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 60))
 def test_one_incident_per_cause_whatever_comes_first(seed: int, steps: int) -> None:
     world, chance = RandomDirectories(seed).run(steps), random.Random(seed + 1)
@@ -154,7 +159,7 @@ def test_one_incident_per_cause_whatever_comes_first(seed: int, steps: int) -> N
     _check(pipeline, world, events=refusals)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25 * TIMES, deadline=None)
 @given(seed=st.integers(0, 2**32), steps=st.integers(20, 60))
 def test_what_is_forgotten_says_nothing_any_more(seed: int, steps: int) -> None:
     """Half a year later nobody can tell whether the dead were forgotten, and a history goes on as ever."""
@@ -170,7 +175,7 @@ def test_what_is_forgotten_says_nothing_any_more(seed: int, steps: int) -> None:
     _check(pipeline, world, HALF_A_YEAR_MS)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80 * TIMES, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     steps=st.integers(1, 60),
@@ -200,7 +205,7 @@ def test_what_is_late_is_found_in_time(seed: int, steps: int, groups: bool, look
         assert not said or max(said.values()) == 1
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40 * TIMES, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     steps=st.integers(60, 100),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 
+import pytest
+
 from streams.contracts.facts import Fact, ObjectKind, Operation, TenantState
 from streams.contracts.finding import FindingState
 from streams.contracts.times import rfc3339
 from tests.support.cases import START_MS
 from tests.support.pipeline import AD, TENANT, Pipeline
 
-PENDING = 10_000
 HOUR_MS = 3_600_000
 
 
@@ -32,10 +33,11 @@ def _user(number: int) -> Fact:
     )  # fmt: skip
 
 
-def test_a_stopped_sync_with_ten_thousand_pending_changes_is_one_finding() -> None:
+@pytest.mark.parametrize("pending", [1_000, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_a_stopped_sync_with_thousands_of_pending_changes_is_one_finding(pending: int) -> None:
     pipeline = Pipeline()
     pipeline.tell(_tenant(START_MS, START_MS))
-    for start in range(0, PENDING, 500):
+    for start in range(0, pending, 500):
         pipeline.feed(AD, [_user(number) for number in range(start, start + 500)])
     pipeline.tell(_tenant(START_MS + 2 * HOUR_MS, START_MS))
     pipeline.tick(START_MS + 3 * HOUR_MS)
@@ -43,7 +45,7 @@ def test_a_stopped_sync_with_ten_thousand_pending_changes_is_one_finding() -> No
     states = Counter((each.detection, each.state) for each in relevant)
     opened = [each for each in relevant if each.state is FindingState.OPEN]
     assert [each.detection for each in opened] == ["engine.sync_stopped"], states
-    assert states["flow.missing_in_cloud", FindingState.SUPPRESSED] == PENDING
+    assert states["flow.missing_in_cloud", FindingState.SUPPRESSED] == pending
     suppressed = [each for each in relevant if each.state is FindingState.SUPPRESSED]
     assert {each.cause for each in suppressed} == {opened[0].id}
 
@@ -52,4 +54,4 @@ def test_a_stopped_sync_with_ten_thousand_pending_changes_is_one_finding() -> No
     # They outlive it, and are one change in bulk now; a few that outlive that as well: test_causes.py.
     bulk = next(each for each in pipeline.open().values() if each.detection == "engine.bulk_change")
     outlived = Counter(each.cause for each in pipeline.findings.values() if each.detection == "flow.missing_in_cloud")
-    assert outlived == {bulk.id: PENDING}
+    assert outlived == {bulk.id: pending}
