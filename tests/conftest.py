@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 _FIRST = ("e2e", "integration", "contract", "unit")
-"""`slow` ones of each begin first, so that no process is left alone with one at the end; what waits, before what computes."""
+"""`slow` ones begin first, so that no process is left alone with one at the end; what waits, before what computes."""
 
 
 @pytest.fixture(autouse=True)

@@ -66,7 +66,8 @@ class Member:
         self.lease = Lease(SESSION_S, now=self._unheard_s)
         settings = Settings.model_validate({"kafka": {"partitions": NUMBER["synchealth.views.v1"]}})
         # As much of an installation as orders to read again need to know.
-        forests = [ForestSettings.model_construct(name=each.forest, tenant="") for each in group.origins if each.side == "ad"]
+        names = [each.forest for each in group.origins if each.side == "ad"]
+        forests = [ForestSettings.model_construct(name=name, tenant="") for name in names]
         settings = settings.model_copy(
             update={
                 "forest": forests,
