@@ -53,7 +53,8 @@ class _Department:
         )  # fmt: skip
         self._group, self._team = next(groups), next(groups)
         team = self._team.targets("member")
-        self._joining = next(each for each in staff if each not in self._busy and each.guid not in team)
+        idle = (each for each in staff if each not in self._busy and each.guid not in team)
+        self._joining, self._moved, self._colleague = next(idle), next(idle), next(idle)
 
     def authority(self) -> list[Step]:
         """The wrong directory decides."""
@@ -157,6 +158,15 @@ class _Department:
                 act=self._join_again, repairs=["joined"],
             ),
             Step(
+                name="moved", at_min=9,
+                told=f"{self._moved.name} and a colleague get a new manager; the export loses one of them",
+                act=self._manage, opens=[self._user("flow.export_overdue", self._moved)],
+            ),
+            Step(
+                name="moved at last", at_min=97, told=f"A full synchronisation brings {self._moved.name} the manager",
+                act=self._manage_again, repairs=["moved"],
+            ),
+            Step(
                 name="remembered", at_min=190, told=f"Somebody corrects {self._drifting.name} after all",
                 act=lambda: self._accept(self._drifting), repairs=["forgotten"],
             ),
@@ -221,6 +231,14 @@ class _Department:
         self._engine.drop_members.clear()
         self._joining.store.remove_values(self._team.guid, "member", self._joining.guid)
         self._joining.store.add_values(self._team.guid, "member", self._joining.guid)
+
+    def _manage(self) -> None:
+        self._engine.drop_silently.add((str(self._moved.guid), "manager"))
+        for person in (self._moved, self._colleague):
+            person.store.modify(person.guid, {"manager": self._joining.guid})
+
+    def _manage_again(self) -> None:
+        self._engine.drop_silently.clear()
 
     def _refuse(self, person: Person, act: Act) -> None:
         self._engine.refused.add(str(person.guid))

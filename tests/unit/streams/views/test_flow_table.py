@@ -7,6 +7,7 @@ organisations (streams.contracts.flows).
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,3 +94,10 @@ def test_what_is_compared_is_selected(shape: type[ObjectView], collection: Any) 
     nested = {"addresses", "phones", "onPremisesExtensionAttributes"} & set(collection.properties)
     for name in EXPORTED[shape] - set(collection.properties) - set(collection.links):
         assert (shape, name) in OTHERWISE or nested, name
+
+
+def test_the_runbook_names_what_is_compared() -> None:
+    runbook = Path("streams/detections/flow/attribute_drift.md").read_text()
+    names = {*SOURCES} - {*EXTENSIONS} - {each for each in SOURCES if each.startswith("onPremises")}
+    assert {name for name in names if name not in runbook} == set()
+    assert "extensionAttribute1 to 15" in runbook and "names, SID and domain on premises" in runbook
