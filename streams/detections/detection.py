@@ -79,7 +79,7 @@ class Verdict:
     since_ms:   since when, as far as the view tells.
     open_at_ms: open the finding only then, if the verdict still stands; None: since_ms + hold_s.
     keep_open:  a finding that is open stays so although open_at_ms lies ahead: another change of the object restarts
-                our patience, it repairs nothing.
+                our patience, it repairs nothing. One that is explained away stays so, too: it does not open before.
     recheck_at_ms: look again then even if nothing changes; None: no need.
     severity:   overrides the detection's.
     cause:      id of the finding that explains this one.

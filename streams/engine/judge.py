@@ -71,6 +71,7 @@ class Judge:
                 by = None
                 if verdict is not None:
                     by = self._explanation(detection, verdict, row, told, context, now_ms, wake_ms)
+                    by = by or _still_patient(verdict, stored, now_ms, wake_ms)
                 self._publish(detection, verdict, stored, row, context, outcome, now_ms, observed_ms, by)
             if verdict is not None and verdict.explains_in:
                 words |= words_from(as_explanation(row.findings[detection.id]), verdict.explains_in)
@@ -189,7 +190,7 @@ def opened(
 ) -> Verdict | None:
     """The verdict if it has stood long enough to open; None, with a time to wake, if it has not.
 
-    stored: the finding as it is; if it is open and the verdict says `keep_open`, it stays open.
+    stored: the finding as it is; if it stands and the verdict says `keep_open`, it stays.
     """
     open_at_ms = verdict.open_at_ms if verdict.open_at_ms is not None else verdict.since_ms + hold_s * 1000
     stays = verdict.keep_open and stored is not None and stored.state is not FindingState.RESOLVED
@@ -199,6 +200,16 @@ def opened(
     if verdict.recheck_at_ms is not None and verdict.recheck_at_ms > now_ms:
         wake_ms.append(verdict.recheck_at_ms)
     return verdict
+
+
+def _still_patient(verdict: Verdict, stored: Finding | None, now_ms: int, wake_ms: list[int]) -> str | None:
+    """What explained it so far, while its patience lasts anew: it stays what it is, and nothing opens before its time."""
+    if stored is None or stored.state is not FindingState.SUPPRESSED or verdict.open_at_ms is None:
+        return None
+    if now_ms >= verdict.open_at_ms:
+        return None
+    wake_ms.append(verdict.open_at_ms)
+    return stored.cause
 
 
 def derive(

@@ -9,9 +9,11 @@ import pytest
 
 from streams.contracts.facts import Fact, ObjectKind, Operation, TenantState
 from streams.contracts.finding import FindingState
+from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
-from tests.support.cases import START_MS
-from tests.support.pipeline import AD, TENANT, Pipeline
+from streams.views.scope import Scope
+from tests.support.cases import START_MS, guid_of
+from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 HOUR_MS = 3_600_000
 
@@ -55,3 +57,47 @@ def test_a_stopped_sync_with_thousands_of_pending_changes_is_one_finding(pending
     bulk = next(each for each in pipeline.open().values() if each.detection == "engine.bulk_change")
     outlived = Counter(each.cause for each in pipeline.findings.values() if each.detection == "flow.missing_in_cloud")
     assert outlived == {bulk.id: pending}
+
+
+def test_what_a_cause_explained_does_not_open_with_its_end_while_its_own_patience_lasts_anew() -> None:
+    """It left the scope long ago and is deleted just before the export goes on: as batch evaluation, wait two cycles."""
+    user = {
+        "sAMAccountName": "ada", "distinguishedName": "CN=ada,OU=People,DC=corp", "userPrincipalName": "ada@contoso.com"
+    }  # fmt: skip
+    here = Fact(
+        op=Operation.READ, object_id=guid_of("ada"), seq=1, ts_ms=START_MS, kind=ObjectKind.USER, full=True,
+        attributes=user,
+    )  # fmt: skip
+    there = Fact(
+        op=Operation.READ, object_id=guid_of("cloud"), seq=1, ts_ms=START_MS, kind=ObjectKind.USER, full=True,
+        attributes={
+            "onPremisesSyncEnabled": True, "onPremisesImmutableId": immutable_id_of_guid(guid_of("ada")),
+            "userPrincipalName": "ada@contoso.com",
+        },
+    )  # fmt: skip
+    left = {"distinguishedName": "CN=ada,OU=Out,DC=corp"}
+    pipeline = Pipeline({"corp": Scope(exclude_ous=["OU=Out,DC=corp"])})
+
+    def state() -> FindingState | None:
+        found = [each for each in pipeline.findings.values() if each.detection == "flow.orphaned_in_cloud"]
+        return found[0].state if found else None
+
+    pipeline.tell(_tenant(START_MS, START_MS))
+    pipeline.feed(AD, [here])
+    pipeline.feed(ENTRA, [there])
+    pipeline.feed(AD, [_fact(Operation.UPDATED, START_MS + 1, left)])
+    pipeline.tell(_tenant(START_MS + 2 * HOUR_MS, START_MS))
+    assert state() is FindingState.SUPPRESSED
+    deleted_ms = START_MS + 3 * HOUR_MS
+    pipeline.feed(AD, [_fact(Operation.DELETED, deleted_ms, {})])
+    pipeline.tell(_tenant(deleted_ms + 1, deleted_ms + 1))
+    assert not any(each.detection == "engine.sync_stopped" for each in pipeline.open().values())
+    assert state() is FindingState.SUPPRESSED, "it stays what it was: no resolution, no page"
+    pipeline.tick(deleted_ms + HOUR_MS - 1)
+    assert state() is FindingState.SUPPRESSED
+    pipeline.tick(deleted_ms + HOUR_MS)
+    assert state() is FindingState.OPEN
+
+
+def _fact(op: Operation, ts_ms: int, attributes: dict[str, str]) -> Fact:
+    return Fact(op=op, object_id=guid_of("ada"), seq=ts_ms << 12, ts_ms=ts_ms, attributes=attributes)
