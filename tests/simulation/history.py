@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from streams.engine.oracle import DirectoryObject
 from streams.runtime.clock import Sequence as Numbers
 from streams.runtime.clock import now_ms
 from streams.views.scope import Scope
-from tests.support.cases import AD2
+from tests.support.cases import AD2, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 from tests.support.random_directory import RandomDirectories
 from tests.support.random_fleet import RandomFleet
@@ -33,6 +34,7 @@ ORIGINS = {
     "operations": (AD, ENTRA, LOGS),
 }
 Word = Fact | Event | TenantState
+_NAMES = [f"n{number}" for number in range(6)]
 SCOPES = {
     "directories": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"]),
     "groups": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"]),
@@ -51,12 +53,16 @@ class State(NamedTuple):
 
 @dataclass
 class History:
-    """One organisation's life. `told[source]`: (step, word) in order. `states[step]`: what was true then."""
+    """One organisation's life. `told[source]`: (step, word) in order. `states[step]`: what was true then.
+
+    forgotten: ids of objects that no source finds any more.
+    """
 
     kind: str
     seed: int
     told: dict[str, list[tuple[int, Word]]] = field(default_factory=dict)
     states: list[State] = field(default_factory=list)
+    forgotten: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.origins = ORIGINS[self.kind]
@@ -112,6 +118,26 @@ class History:
             objects[next(each.name for each in self.origins if each.forest == item.state.forest)].append(item)
         self.states.append(State(objects, events, self._tenant))
 
+    def forget_the_dead(self) -> list[str]:
+        """The ids of all objects that are nowhere alive: from here on nothing is known of them."""
+        state = self.states[-1]
+        everything = [item.state for objects in state.objects.values() for item in objects]
+        dead = {each.object_id for each in everything} - {each.object_id for each in everything if each.alive}
+        self.forgotten = frozenset(dead)
+        ends = dead | {sid_of(name) for name in _NAMES if guid_of(name) in dead}
+        objects = {
+            origin: [_without_links(item, ends) for item in items if item.state.object_id not in dead]
+            for origin, items in state.objects.items()
+        }
+        self.states.append(State(objects, state.events, state.tenant))
+        return sorted(dead)
+
+
+def _without_links(item: DirectoryObject, ends: set[str]) -> DirectoryObject:
+    left_ms = {link: at_ms for link, at_ms in item.left_ms.items() if link[1] not in ends}
+    links = frozenset(link for link in item.links if link[1] not in ends)
+    return DirectoryObject(item.state, links, item.link_ms, left_ms)
+
 
 class Teller:
     """A source (producers.source.Source) over a history. After a restart it repeats what came after its position."""
@@ -125,7 +151,7 @@ class Teller:
         self._chance = chance
         self._next = 0
         self._sequence = Numbers()
-        self._marked_ms = 0
+        self._marked_s = -WATERMARK_S
 
     def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
         saved = list(checkpoints)
@@ -157,12 +183,13 @@ class Teller:
         self._next = until
         self.step = words[until][0] - 1 if until < len(words) else len(self._history.states) - 1
         self.progress.phase = STREAMING
-        said = [word for _, word in batch]
+        gone = self._history.forgotten
+        said = [word for _, word in batch if not (isinstance(word, Fact) and word.object_id in gone)]
         marks = []
         # A tenant counts as read when its own state has been told, too.
         whole = self.origin.side == "ad" or any(isinstance(word, TenantState) for _, word in words[:until])
-        if self.origin is not LOGS and whole and (said or now_ms() >= self._marked_ms + WATERMARK_S * 1000):
-            self._marked_ms = now_ms()
+        if self.origin is not LOGS and whole and (said or time.monotonic() >= self._marked_s + WATERMARK_S):
+            self._marked_s = time.monotonic()
             marks = [Watermark(origin=self.origin, read_ms=now_ms())]
             if self.origin is ENTRA and self._history.kind == "fleet":
                 marks.append(Watermark(origin=self.origin, read_ms=now_ms(), part="devices"))

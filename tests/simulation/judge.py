@@ -66,6 +66,7 @@ class Judge:
                 [item for name, state in known.items() for item in state.objects[name]],
                 {TENANT: entra.tenant} if entra and entra.tenant else {},
                 self._history.scopes, all_detections(), now_ms=now_ms, events=events,
+                forests_read=all(origin.name in known for origin in self._history.origins if origin.side == "ad"),
             )  # fmt: skip
         return self._answers[steps, now_ms]
 

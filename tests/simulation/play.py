@@ -21,7 +21,10 @@ from producers.publisher import KafkaPublisher
 from producers.runner import Runner
 from streams.agents import positions, recovery, worker
 from streams.agents.store import MemoryStore
-from streams.contracts.topics import AD_CHANGES, ENTRA_CHANGES
+from streams.contracts.codec import encode
+from streams.contracts.facts import Forget
+from streams.contracts.orders import RESYNC, Order
+from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, ENTRA_CHANGES
 from streams.runtime.settings import KafkaSettings
 from tests.simulation.broker import COMPACTED, PARTITIONS, Broker, PlainProducer, Producer, Stored, reading
 from tests.simulation.group import SESSION_S, Group, Member, current
@@ -120,8 +123,8 @@ class Simulation:
         self._write(line)
         self.lines.append(f"{self._loop.elapsed_s:10.1f} s  {line}")
 
-    def _count(self, what: str) -> None:
-        self.counts[what] = self.counts.get(what, 0) + 1
+    def _count(self, what: str, number: int = 1) -> None:
+        self.counts[what] = self.counts.get(what, 0) + number
 
     @contextlib.contextmanager
     def in_place_of_kafka(self) -> Iterator[None]:
@@ -236,8 +239,14 @@ class Simulation:
                     self._refused.append((topic, partition, Stored(offset, key, value, 0)))
         elif what == "again":
             name = self.chance.choice(list(self._tellers))
-            self.story(f"{name} reads everything again")
-            self._tellers[name].again()
+            if self.chance.random() < 0.5:
+                self.story(f"{name} reads everything again")
+                self._tellers[name].again()
+            else:
+                self.story(f"somebody orders to read {name} again")
+                order = Order(name, f"order {self.chance.getrandbits(32)}", "ann", "a simulation", self._loop.wall_ms)
+                key = f"{RESYNC}#{order.scope}".encode()
+                self._broker.append(CHECKPOINTS.name, 0, key, encode(order.word()))
         elif what == "lose":
             self._lose()
         self._count(what)
@@ -286,6 +295,8 @@ class Simulation:
             self._note(self._judge.look())
         await self._come_to_rest()
         self._note(self._judge.end(self._loop.true_ms))
+        if self._history.kind in ("directories", "groups"):
+            await self._forget_the_dead()
         self._note(self._judge.refused(self._refused))
 
     async def _live(self, steps: int = 1) -> None:
@@ -302,6 +313,20 @@ class Simulation:
             if member.alive and member.ready and member.awake.is_set():
                 member.spawn(member.work.tick)  # its own timer still goes slowly
         await asyncio.sleep(min(seconds, 100.0))
+
+    async def _forget_the_dead(self) -> None:
+        """Whoever is dead is forgotten, as `synchealth forget` has it; a worker is killed over it."""
+        ids = self._history.forget_the_dead()
+        self.story(f"{len(ids)} dead objects are forgotten")
+        self.chance.choice([each for each in self._places.values() if each.alive])._left = self.chance.randrange(40)
+        for topic in (AD_CHANGES, ENTRA_CHANGES):
+            for partition in range(PARTITIONS):
+                self._broker.append(topic.name, partition, b"forget", encode(Forget(ids=ids)))
+        for _ in range(6):
+            self._supervise()
+            await asyncio.sleep(SESSION_S)
+        self._note(self._judge.end(self._loop.true_ms))
+        self._count("dead forgotten", len(ids))
 
     def _note(self, faults: list[str]) -> None:
         for fault in faults:
