@@ -15,6 +15,7 @@ from kafka.errors import (
     SaslAuthenticationFailedError,
     TopicAuthorizationFailedError,
 )
+from msgspec.structs import replace
 
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
@@ -129,7 +130,8 @@ class KafkaPublisher:
 
     def publish_watermark(self, mark: Watermark) -> None:
         """Send how far a source is told, behind its facts in every partition."""
-        self.publish_to_all(AD_CHANGES if mark.origin.side == "ad" else ENTRA_CHANGES, encode(mark))
+        topic = AD_CHANGES if mark.origin.side == "ad" else ENTRA_CHANGES
+        self.publish_to_all(topic, encode(replace(mark, said_ms=now_ms())))
 
     def publish_tenant(self, state: TenantState) -> None:
         """Send what is known of a tenant; the topic keeps the newest."""

@@ -140,8 +140,13 @@ def tenant_in_time(state: TenantState, arrived_ms: int) -> TenantState:
     return replace(state, **changes)
 
 
-def watermark_in_time(mark: Watermark, arrived_ms: int) -> Watermark:
-    """The watermark, read not later than it arrived."""
+def watermark_in_time(mark: Watermark, arrived_ms: int, *, by_broker: bool = False) -> Watermark:
+    """The watermark, read not later than it arrived; by the broker's clock, where that is known: sources are compared.
+
+    One whose clock is behind by more than they may differ would look like one that lags, for ever.
+    """
+    if by_broker and mark.said_ms:
+        return replace(mark, read_ms=arrived_ms - max(0, mark.said_ms - mark.read_ms))
     if mark.read_ms <= arrived_ms + CLOCK_SKEW_MS:
         return mark
     _count("watermark", mark.source)

@@ -73,7 +73,7 @@ class ProjectPartition:
             arrived_ms, by_broker = arrival_ms(record), record.arrived_ms is not None
             for said in _facts(record, outbox):
                 if isinstance(said, Watermark):
-                    outbox.watermark(watermark_in_time(said, arrived_ms), record.partition)
+                    outbox.watermark(watermark_in_time(said, arrived_ms, by_broker=by_broker), record.partition)
                 elif isinstance(said, Forget):
                     work.append((record, said))
                 else:

@@ -118,11 +118,14 @@ class Watermark(msgspec.Struct, frozen=True, tag_field="type", tag="watermark", 
     """Sent to every partition of a change topic, behind the facts: the source was read whole once, and all that it had
     until `read_ms` has been told.
 
+    said_ms: when this was said, by the same clock, so that its age is known of a clock that is wrong, too; 0: by an
+        older version.
     part: "": everything a tenant is judged by; "devices": they, too, which may be read later or never.
     """
 
     origin: Origin
     read_ms: int
+    said_ms: int = 0
     part: str = ""
     schema_version: int = 1
 

@@ -203,7 +203,7 @@ def opened(
 
 
 def _still_patient(verdict: Verdict, stored: Finding | None, now_ms: int, wake_ms: list[int]) -> str | None:
-    """What explained it so far, while its patience lasts anew: it stays what it is, and nothing opens before its time."""
+    """What explained it so far, while its patience lasts anew: it stays what it is, and opens when that is over."""
     if stored is None or stored.state is not FindingState.SUPPRESSED or verdict.open_at_ms is None:
         return None
     if now_ms >= verdict.open_at_ms:

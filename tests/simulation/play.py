@@ -61,6 +61,7 @@ def play(seed: int, steps: int | None = None) -> Outcome:
     chance = random.Random(seed)
     simulation = Simulation(seed, loop, chance, steps)
     with _quiet(), bent_clocks(loop, chance), simulation.in_place_of_kafka():
+        gc.disable()  # what was killed before it began complains when it is collected, wherever that happens
         try:
             loop.run_until_complete(simulation.run())
         finally:
@@ -70,7 +71,8 @@ def play(seed: int, steps: int | None = None) -> Outcome:
             loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
             loop.close()
             del tasks
-            gc.collect()  # work that was never begun complains while it may still be silenced
+            gc.collect()
+            gc.enable()
     return Outcome(seed, simulation.faults, simulation.digest.hexdigest(), simulation.lines, simulation.counts)
 
 

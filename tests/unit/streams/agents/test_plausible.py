@@ -12,9 +12,10 @@ from streams.agents.plausible import (
     fact_in_time,
     record_in_time,
     tenant_in_time,
+    watermark_in_time,
 )
 from streams.contracts.events import Event, Log
-from streams.contracts.facts import Fact, Operation, TenantState
+from streams.contracts.facts import Fact, Operation, Origin, TenantState, Watermark
 from streams.contracts.topics import AD_CHANGES, ENTRA_TENANT, TOPICS
 from streams.contracts.views import CauseUpdate, ContextUpdate, ContributionChunk, Control, Tick, ViewRecord
 from streams.engine.evaluator import EvaluatorOptions, ViewPartition
@@ -55,6 +56,15 @@ def test_a_record_of_a_machine_that_was_set_back_moves_the_clock_to_its_arrival_
     assert partition.now_ms == NOW
     backlog = Tick(now_ms=NOW - 86_400_000)  # who reads late without the broker's time knows nothing better
     assert record_in_time(backlog, NOW) is backlog
+
+
+@pytest.mark.parametrize("ahead_ms", [-86_400_000, -700_000, 0, 250_000, 86_400_000])
+def test_how_far_a_source_is_read_goes_by_the_brokers_clock(ahead_ms: int) -> None:
+    """A source whose clock is behind must not look like one that lags: nothing that compares both sides would open."""
+    origin = Origin(name="entra/t", side="entra", tenant="t")
+    mark = Watermark(origin=origin, read_ms=NOW + ahead_ms - 20_000, said_ms=NOW + ahead_ms)
+    assert watermark_in_time(mark, NOW, by_broker=True).read_ms == NOW - 20_000
+    assert watermark_in_time(replace(mark, said_ms=0), NOW, by_broker=True).read_ms <= NOW + CLOCK_SKEW_MS
 
 
 def test_a_stored_clock_of_the_future_is_not_taken_up() -> None:

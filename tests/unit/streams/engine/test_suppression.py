@@ -60,7 +60,7 @@ def test_a_stopped_sync_with_thousands_of_pending_changes_is_one_finding(pending
 
 
 def test_what_a_cause_explained_does_not_open_with_its_end_while_its_own_patience_lasts_anew() -> None:
-    """It left the scope long ago and is deleted just before the export goes on: as batch evaluation, wait two cycles."""
+    """It left the scope long ago and is deleted just before the export goes on: two cycles, as the oracle has it."""
     user = {
         "sAMAccountName": "ada", "distinguishedName": "CN=ada,OU=People,DC=corp", "userPrincipalName": "ada@contoso.com"
     }  # fmt: skip
