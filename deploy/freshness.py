@@ -25,12 +25,14 @@ class Heard:
     """A source's last word. contact_ms: 0 where the other side has not answered since the producer's start.
 
     unread: kinds of Windows events that no reader knows -> how many since then.
+    owes: it was ordered to tell everything again, as some of it may be lost, and has not yet.
     """
 
     contact_ms: int
     phase: str
     done: int
     unread: Mapping[str, int] = field(default_factory=dict)
+    owes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class SourceFreshness:
             return f"{self.name} was last heard {age(age_s)} ago"
         if self.heard.phase in _READING:
             return f"the first reading of {self.name} is not complete ({self.heard.done:,} objects so far)"
+        if self.heard.owes:
+            return f"{self.name} is to tell everything again, as ordered (synchealth resync shows how far it is)"
         return None
 
 

@@ -75,4 +75,5 @@ def heard_of(word: Checkpoint, arrived_ms: int) -> Heard:
     """A source's word that arrived then. Raises KeyError, TypeError, ValueError for one that is none."""
     said = word.position
     unread = {str(kind): int(number) for kind, number in dict(said.get("unread", {})).items()}
-    return Heard(contacted_ms(word, arrived_ms), str(said["phase"]), int(said["done"]), unread)
+    owes = said.get("owes") is True
+    return Heard(contacted_ms(word, arrived_ms), str(said["phase"]), int(said["done"]), unread, owes)

@@ -63,6 +63,9 @@ class Ledger(Protocol):
     def begun(self) -> Sequence[Answer]:
         """The ordered readings that began and are not said to be done."""
 
+    def owes(self) -> bool:
+        """Whether something that was ordered is not told again yet."""
+
     def begin(self, order: Order) -> Answer:
         """The answer to an order whose reading begins."""
 
@@ -150,6 +153,11 @@ class Book:
     def begun(self) -> list[Answer]:
         """See Ledger.begun."""
         return [answer for answer in self._answers.values() if answer.state == "begun"]
+
+    def owes(self) -> bool:
+        """See Ledger.owes."""
+        answered = {answer.id for answer in self._answers.values() if answer.state != "begun"}
+        return any(order.id not in answered for order in self._orders.values())
 
     def due(self, at_s: float, at_ms: int) -> Order | None:
         """The oldest order that is open, has settled, and may begin; one at a time for each scope.
@@ -272,6 +280,11 @@ class KafkaLedger:
         """See Ledger."""
         with self._lock:
             return self._book.begun()
+
+    def owes(self) -> bool:
+        """See Ledger."""
+        with self._lock:
+            return self._book.owes()
 
     def begin(self, order: Order) -> Answer:
         """See Ledger."""

@@ -163,6 +163,7 @@ class Runner:
             phase=progress.phase,
             done=progress.done,
             unread=progress.unread,
+            owes=self._ledger.owes(),
         )
         self._publisher.publish_contact(word)  # not worth a flush of its own
         self._publisher.require_layout()

@@ -29,14 +29,24 @@ CONTACT = "contact"
 
 
 def contact_word(
-    source: str, *, contact_ms: int, ts_ms: int, phase: str, done: int, unread: Mapping[str, int] | None = None
+    source: str,
+    *,
+    contact_ms: int,
+    ts_ms: int,
+    phase: str,
+    done: int,
+    unread: Mapping[str, int] | None = None,
+    owes: bool = False,
 ) -> Checkpoint:
     """A source's word on how fresh its knowledge is.
 
     contact_ms: when the other side last answered (0: not since the producer's start); phase and done: of
-    producers.source.Progress; unread: kinds of entries that no reader knows -> how many, since the producer's start.
+    producers.source.Progress; unread: kinds of entries that no reader knows -> how many, since the producer's start;
+    owes: it was ordered to tell again what may be lost, and has not yet.
     """
     position: dict[str, Any] = {"contact_ms": contact_ms, "phase": phase, "done": done}
+    if owes:
+        position["owes"] = True
     if unread:
         position["unread"] = dict(unread)
     return Checkpoint(source=CONTACT, part=source, seq=0, ts_ms=ts_ms, position=position)

@@ -21,6 +21,13 @@ def test_a_source_whose_clock_is_wrong_is_as_silent_as_any(ahead_ms: int) -> Non
     assert source.fault(NOW + 51_000) == "ad/corp was last heard 61 s ago"
 
 
+def test_a_source_that_is_to_tell_again_what_was_lost_gives_no_all_clear() -> None:
+    for owes in (True, False):
+        word = contact_word("ad/corp", contact_ms=NOW, ts_ms=NOW, phase="streaming", done=1, owes=owes)
+        fault = SourceFreshness("ad/corp", 15.0, heard_of(word, NOW)).fault(NOW)
+        assert (fault is not None and "tell everything again" in fault) is owes
+
+
 def test_who_never_answered_is_not_heard_whatever_the_clock() -> None:
     word = contact_word("ad/corp", contact_ms=0, ts_ms=NOW, phase="streaming", done=1)
     assert SourceFreshness("ad/corp", 15.0, heard_of(word, NOW)).fault(NOW) == "ad/corp does not answer"

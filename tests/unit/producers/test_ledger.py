@@ -99,6 +99,22 @@ def test_an_order_is_carried_out_once_and_the_next_one_waits_until_it_is_done_an
     assert found.begin(order(2), NOON_MS + FIRST_PAUSE_MS).pause_ms == 2 * FIRST_PAUSE_MS
 
 
+def test_a_source_owes_what_is_ordered_until_it_is_told_or_refused() -> None:
+    found = book()
+    assert not found.owes()
+    found.read(said(order(1).word()), 0.0)
+    assert found.owes(), "also while it waits"
+    answer = found.begin(order(1), NOON_MS)
+    found.note(answer)
+    assert found.owes(), "also while it is under way"
+    found.note(answer.done(NOON_MS + 1000))
+    assert not found.owes()
+    found.read(said(order(2).word()), 0.0)
+    assert found.owes()
+    found.note(replace(found.begin(order(2), NOON_MS), state="refused"))
+    assert not found.owes()
+
+
 def test_scopes_do_not_wait_for_each_other() -> None:
     found = book(said(order(1, "users").word()), said(order(2, "groups").word()))
     found.note(found.begin(order(1, "users"), NOON_MS))
