@@ -158,7 +158,11 @@ class Member:
     ) -> Callable[[], Awaitable[None]]:
         async def repeatedly() -> None:
             while True:
-                await asyncio.sleep(min(interval_s * self._group.pace, longest_s))
+                rest_s = min(interval_s * self._group.pace, longest_s)
+                while rest_s > 0:
+                    nap_s = min(rest_s, max(interval_s, 60.0))
+                    await asyncio.sleep(nap_s)
+                    rest_s = rest_s - nap_s if self._group.pace > 1 else 0  # somebody may look again
                 await self.awake.wait()
                 await work()
 

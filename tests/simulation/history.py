@@ -179,6 +179,8 @@ class Teller:
         words = self._history.told[self.origin.name]
         first = self.progress.phase != STREAMING
         until = len(words) if first or self._chance.random() < 0.7 else self._chance.randint(self._next, len(words))
+        while 0 < until < len(words) and words[until][0] == words[until - 1][0]:
+            until += 1  # nobody can say what ought to be known of half a step
         batch = words[self._next : until]
         self._next = until
         self.step = words[until][0] - 1 if until < len(words) else len(self._history.states) - 1

@@ -311,9 +311,6 @@ class Simulation:
         self._group.pace = max(1.0, min(20.0, seconds / 100))
         await asyncio.sleep(max(0.0, seconds - 100))
         self._group.pace = 1.0
-        for member in self._group.members if seconds > 100 else ():
-            if member.alive and member.ready and member.awake.is_set():
-                member.spawn(member.work.tick)  # its own timer still goes slowly
         await asyncio.sleep(min(seconds, 100.0))
 
     async def _forget_the_dead(self) -> None:
