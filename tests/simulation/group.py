@@ -19,7 +19,7 @@ from streams.agents.watchdog import Watchdog
 from streams.agents.worker import Worker
 from streams.contracts.facts import Origin
 from streams.detections.registry import all_detections
-from streams.runtime.settings import Settings
+from streams.runtime.settings import ForestSettings, Settings, TenantSettings
 from streams.views.scope import Scope
 from tests.simulation.broker import NUMBER, Broker, Connection, Reader
 from tests.support.pipeline import TENANT
@@ -66,11 +66,12 @@ class Member:
         self.lease = Lease(SESSION_S, now=self._unheard_s)
         settings = Settings.model_validate({"kafka": {"partitions": NUMBER["synchealth.views.v1"]}})
         # As much of an installation as orders to read again need to know.
-        forests = [SimpleNamespace(name=each.forest, tenants=(TENANT,)) for each in group.origins if each.side == "ad"]
+        names = [each.forest for each in group.origins if each.side == "ad"]
+        forests = [ForestSettings.model_construct(name=name, tenant=TENANT, tenants=[TENANT]) for name in names]
         settings = settings.model_copy(
             update={
                 "forest": forests,
-                "tenant": [SimpleNamespace(id=TENANT, flow=(), accept_orphans=False)],
+                "tenant": [TenantSettings.model_construct(id=TENANT)],
                 "eventlog": [SimpleNamespace(name="servers", format="winlogbeat")],
             }
         )
