@@ -40,7 +40,7 @@ def producer(rig: WorkerRig, forest: ForestSettings) -> Iterator[None]:
         yield
     finally:
         runner.stop()
-        thread.join(30)
+        thread.join(120)
 
 
 def told_of(rig: WorkerRig, name: str) -> int:

@@ -63,7 +63,7 @@ class Lab:
         async def run() -> Any:
             return act()
 
-        return self.services.run(run()).result(60)
+        return self.services.run(run()).result(120)
 
     def trouble(self, changes: int) -> None:
         """Make random people claim each other's addresses, move, go and come back; sometimes a sync cycle runs."""
@@ -113,7 +113,7 @@ class Lab:
 @contextlib.contextmanager
 def _stand(tmp_path: Path, bootstrap: str) -> Iterator[tuple[Lab, Installation]]:
     with services(build(240, seed=SEED), tmp_path / "tls") as lab:
-        lab.run(_hold(lab)).result(30)
+        lab.run(_hold(lab)).result(120)
         (tmp_path / "secrets").mkdir()
         sources = [("[[forest]]", forest) for forest in forest_tables(lab, tmp_path / "secrets")]
         sources.append(("[[tenant]]", tenant_table(lab, tmp_path / "secrets")))
@@ -176,11 +176,11 @@ def test_sources_go_away_and_return(empty_kafka: Broker, tmp_path: Path) -> None
         lab.trouble(40)
         directory = next(iter(lab.services.directories.values()))
         graph = lab.services.entra.faults
-        lab.services.run(directory.go_down()).result(30)
+        lab.services.run(directory.go_down()).result(120)
         lab.do(lambda: [graph.add(fault) for fault in GRAPH_FAULTS])
         lab.trouble(30)
         time.sleep(5)
-        lab.services.run(directory.come_up()).result(30)
+        lab.services.run(directory.come_up()).result(120)
         lab.do(lambda: setattr(directory.faults, "drop_after_entries", 3))
         lab.trouble(20)
         time.sleep(3)

@@ -134,7 +134,7 @@ def _expected(*faults: tuple[str, str]) -> dict[str, int]:
 
 def _funnel(up: Installation) -> dict[str, Any]:
     command = [sys.executable, "-m", "deploy.cli", "funnel", "--json", "--config", str(up.config)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lines) <= 1
     return lines[0] if lines else {}

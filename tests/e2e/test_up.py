@@ -78,7 +78,7 @@ def test_every_role_that_is_killed_comes_back_and_the_pipeline_works_on(node: In
 def test_stopped_it_ends_well_and_leaves_no_process(node: Installation) -> None:
     children = children_of(node.process.pid)
     node.process.terminate()
-    assert node.process.wait(60) == 0
+    assert node.process.wait(120) == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
 
 

@@ -155,4 +155,4 @@ def alertmanager(folder: Path, receiver: Receiver, factor: float) -> Iterator[st
         yield address
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)

@@ -206,9 +206,9 @@ def graph_lab(certificates: Certificates, limits: PageLimits | None = None, **op
     try:
         yield GraphLab(tenant, server, certificates, app)
     finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(20)
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(120)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
+        thread.join(120)
         loop.close()
 
 

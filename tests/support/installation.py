@@ -114,7 +114,7 @@ def installation(
         )
     )  # fmt: skip
     command = [sys.executable, "-m", "deploy.cli"]
-    subprocess.run([*command, "topics", "create", "--config", str(config)], check=True, timeout=60)
+    subprocess.run([*command, "topics", "create", "--config", str(config)], check=True, timeout=120)
     log_file = directory / "up.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
@@ -128,7 +128,7 @@ def installation(
         finally:
             process.terminate()
             try:
-                process.wait(40)
+                process.wait(120)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

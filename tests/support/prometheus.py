@@ -92,7 +92,7 @@ def prometheus_server(
         yield server
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def test_the_program_says_where_it_listens_and_stops_when_told(program: subproce
     assert len(connection.response[0]["raw_attributes"]["member"]) == 50
     connection.unbind()
     program.send_signal(signal.SIGTERM)
-    assert program.wait(20) == 0
+    assert program.wait(120) == 0
 
 
 def test_readers_and_a_writer_do_not_disturb_each_other(tmp_path: Path) -> None:

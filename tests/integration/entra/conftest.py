@@ -70,14 +70,14 @@ class Lab:
     def start(self) -> None:
         """Start the server in its thread."""
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result(120)
 
     def stop(self) -> None:
         """Stop the server and its thread."""
         self.http.close()
-        asyncio.run_coroutine_threadsafe(self.server.stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.server.stop(), self._loop).result(120)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(120)
         self._loop.close()
 
     def fault(self, kind: Any, **fields: Any) -> int:

@@ -34,7 +34,7 @@ def test_it_serves_made_up_objects_until_interrupted(tmp_path: Path) -> None:
             assert len(users["value"]) == 16
             assert http.delete(f"{says['graph_url']}/lab/admin/faults", timeout=30).status_code == 404
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
 
 
 def test_help_names_every_option() -> None:

@@ -173,7 +173,7 @@ def test_events_that_come_while_it_runs_arrive(own: KafkaSettings, topic: str, s
             assert time.monotonic() < until
     finally:
         runner.stop()
-        thread.join(30)
+        thread.join(120)
     assert not thread.is_alive()
 
 

@@ -114,7 +114,7 @@ def test_a_damaged_position_counts_as_never_saved_and_is_told_by_its_key(topics_
 
 
 def until(what: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not what():
         assert time.monotonic() < end
         time.sleep(0.05)

@@ -147,7 +147,7 @@ def test_a_producer_a_worker_and_readers_with_these_rights(secured: SecuredKafka
         assert (tmp_path / "data" / "worker-0").stat().st_mode & 0o077 == 0, "open to nobody else"
     for user, read in (("exporter", [FINDINGS, DEADLETTERS]), ("reader", [FINDINGS, VIEW_STATES])):
         reader = TopicReader(secured.settings(user), read)
-        list(read_to_end(reader, within_s=20))
+        list(read_to_end(reader, within_s=120))
         reader.close()
 
 
@@ -195,4 +195,4 @@ def worker(secured: SecuredKafka, folder: Path) -> Iterator[Path]:
             yield log
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)

@@ -121,7 +121,7 @@ def following(settings: Settings, detections: Sequence[KnownDetection] = DETECTI
             yield exporter
         finally:
             stop.set()
-            thread.join(30)
+            thread.join(120)
     assert not thread.is_alive()
 
 

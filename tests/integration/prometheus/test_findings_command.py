@@ -130,8 +130,8 @@ def test_watching_tells_every_change_as_it_comes(embedded: Broker) -> None:
             until(told, "a change is told")
         finally:
             watch.terminate()
-            watch.wait(30)
-            reading.join(30)
+            watch.wait(120)
+            reading.join(120)
             watch.stdout.close()
     changes = [json.loads(line) for line in seen]
 

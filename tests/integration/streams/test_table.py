@@ -210,7 +210,7 @@ async def test_a_compacted_changelog_with_gaps_is_replayed_to_its_end(kafka_rig:
             stale, first = first, rig.table(lambda _: MemoryStore())
             part = (await first.open({0}))[0]
     second = rig.table(lambda _: MemoryStore())
-    for _ in range(100):
+    for _ in range(600):
         await second.open(set())
         await second.open({0})
         if second.recovered_records < 200:  # of 601 written

@@ -13,7 +13,7 @@ from deploy.cli import cli
 
 def synchealth(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "deploy.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_all_faults_of_a_configuration_are_told_at_once_with_exit_code_2(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_version_and_help_need_no_heavy_import() -> None:
         "cli.main(['--help'], standalone_mode=False)\n"
         "print(sorted(set(sys.modules) & {'kafka', 'faust', 'ldap3', 'msal', 'aiohttp', 'rich.live'}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.endswith("[]\n")
     assert synchealth("--version").stdout.startswith("synchealth, version ")
 

@@ -81,7 +81,7 @@ def test_lines_arrive_with_their_child_and_an_ended_child_starts_again() -> None
         until(lambda: len(lines) >= 2)
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(120)
     assert set(lines) == {("echo", "hello")}
     assert supervisor.restarts["echo"] >= 1
 

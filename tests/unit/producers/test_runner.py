@@ -169,7 +169,7 @@ def test_a_stop_during_endless_failures_ends_the_run() -> None:
     thread.start()
     assert failed.wait(120)
     runner.stop()
-    thread.join(10)
+    thread.join(120)
     assert not thread.is_alive() and source.closed
 
 

@@ -38,7 +38,7 @@ def test_orders_are_answered_while_the_lab_runs(tmp_path: Path) -> None:
         assert order(tmp_path / "control", "break duplicate") == "done: break duplicate"
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(120)
     assert order(tmp_path / "control", "list", within_s=0.1) is None
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
 
+from streams.agents import watchdog as watchdog_module
 from streams.agents.deadletters import Fuse
 from streams.agents.lanes import Handler, Record, Stage
 from streams.agents.lease import Lease
@@ -123,17 +125,23 @@ async def _stage(log: Log) -> Stage:
     return stage
 
 
-async def test_a_partition_with_lag_that_does_not_move_is_read_again_and_then_ends_the_worker() -> None:
+async def test_a_partition_with_lag_that_does_not_move_is_read_again_and_then_ends_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr(watchdog_module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
     log = Log()
     stage = await _stage(log)
-    watchdog = Watchdog(Ends(9), lambda *_: 10, stuck_s=0.05, rewind_s=0.0)
+    watchdog = Watchdog(Ends(9), lambda *_: 10, stuck_s=30.0, rewind_s=3.0)
     await watchdog.look({"t": stage})
     stage.lanes[0].next_offset = 7
+    now_s[0] += 10
     await watchdog.look({"t": stage})
     assert log.rewound == []
+    now_s[0] += 10
     await watchdog.look({"t": stage})
     assert log.rewound == [5]
-    await asyncio.sleep(0.06)
+    now_s[0] += 30
     with pytest.raises(FatalError, match=r"t/0 has not moved .* with 3 records to read"):
         await watchdog.look({"t": stage})
     await stage.close(1)
