@@ -28,6 +28,8 @@ _ROLES = {
     "holds": ("holds it in the cloud", ""),
     "quarantined": ("Entra ID has quarantined it here", "bold red"),
     "would_be_quarantined": ("Entra ID would quarantine it here", "bold yellow"),
+    "would_fail_to_export": ("Entra ID would refuse it as a whole, at each export", "bold red"),
+    "left_out": ("Entra ID takes it in no export", "bold red"),
     "taken_over": ("would be taken over", "bold yellow"),
     "takes_over": ("would take it over", ""),
     "blocked": ("cannot be matched: its export fails", "bold red"),

@@ -65,7 +65,7 @@ _NEEDS = (
     _Need(
         "/directory/onPremisesSynchronization",
         "OnPremDirectorySynchronization.Read.All",
-        "synchronisation features are unknown, so conflict.hard_match_blocked stays silent "
+        "synchronisation features are unknown, so conflict.hard_match_blocked waits two cycles "
         "(most tenants give this to people only, not to applications)",
     ),
     _Need(

@@ -66,6 +66,7 @@ _OWN: tuple[Attribute, ...] = (
     Attribute("adminDescription", Syntax.TEXT, "User_ and Group_ prefixes keep an object out of sync"),
     Attribute("msDS-ExternalDirectoryObjectId", Syntax.TEXT, "Group_<id>: which cloud group this one is a copy of"),
     Attribute("msExchRecipientTypeDetails", Syntax.INTEGER, "system mailboxes are out of sync"),
+    Attribute("msExchMasterAccountSid", Syntax.SID, "the account, in another forest, of a linked mailbox: one person"),
     Attribute("operatingSystem", Syntax.TEXT, "whether a computer can join at all"),
     Attribute("operatingSystemVersion", Syntax.TEXT, "whether a computer can join at all"),
     Attribute("userCertificate", Syntax.CERTIFICATES, "a computer is in sync scope once it has one; 15 are the most"),

@@ -8,7 +8,7 @@ last value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -40,6 +40,12 @@ _LONGEST_LIST = 50_000
 _CLOUD_SYNC = "1a4721b3-e57f-4451-ae87-ef078703ec94"
 _OF_CLOUD_SYNC = quote(f"applicationTemplateId eq '{_CLOUD_SYNC}'")
 CLOUD_SYNC_PRINCIPALS = f"/servicePrincipals?$filter={_OF_CLOUD_SYNC}&$select=id"
+# The few whom a hard match may concern. Filters with "ne" need ConsistencyLevel and $count (Graph, "Advanced query").
+_UNMATCHED = (
+    "/users?$count=true&$top=999&$select=id,onPremisesObjectIdentifier&$filter="
+    + quote("onPremisesImmutableId ne null and onPremisesSyncEnabled eq false")
+)
+_MOST_UNMATCHED = 5_000
 _REFUSED = frozenset({401, 403})
 _GONE = 404
 # What differs from answer to answer: a refusal that repeats must read the same.
@@ -84,6 +90,7 @@ class TenantTask:
             ("features", "synchronization"): self._synchronization,
             ("privileged_ids",): lambda: {"privileged_ids": self._privileged_ids()},
             ("jobs",): lambda: {"jobs": self._jobs()},
+            ("object_identifiers",): lambda: {"object_identifiers": self._object_identifiers()},
         }
         self._parts = [name for names in self._probes for name in names]
 
@@ -257,12 +264,26 @@ class TenantTask:
         found = self._items(self._client.url("/roleManagement/directory/roleAssignments?$select=principalId"))
         return sorted({item["principalId"].lower() for item in found if isinstance(item.get("principalId"), str)})
 
-    def _items(self, start: str, most: int = _LONGEST_LIST) -> list[dict[str, Any]]:
+    def _object_identifiers(self) -> dict[str, str] | None:
+        """See TenantState. None where the beta does not tell, or of too many."""
+        try:
+            found = self._items(self._client.beta_url(_UNMATCHED), _MOST_UNMATCHED, {"ConsistencyLevel": "eventual"})
+        except GraphError as error:
+            log.debug("unknown", source=self._source, part="object identifiers", error=str(error))
+            return None
+        if len(found) >= _MOST_UNMATCHED:
+            return None
+        mapped = ((guid(each.get("id")), guid(each.get("onPremisesObjectIdentifier"))) for each in found)
+        return {name: identifier for name, identifier in mapped if name and identifier}
+
+    def _items(
+        self, start: str, most: int = _LONGEST_LIST, headers: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         url: str | None = start
         trail = Trail(f"tenant {start.partition('?')[0]}")
         while url is not None and len(items) < most:
-            page = self._client.get(url)
+            page = self._client.get(url, headers)
             value = page.get("value")
             if not isinstance(value, list):
                 raise RetriableError(f"{start}: the answer has no value; asking again")

@@ -8,6 +8,7 @@ from streams.views.scope import Scope, scope_name
 
 def scopes_of(settings: Settings) -> dict[str, Scope]:
     """By their names (streams.views.scope.scope_of)."""
+    joined_by = {tenant.id: tenant.users_joined_by for tenant in settings.tenant}
     forests: dict[str, Scope] = {}
     for forest in settings.forest:
         own = {each.tenant: each for each in forest.scope}
@@ -19,13 +20,15 @@ def scopes_of(settings: Settings) -> dict[str, Scope]:
                 default_filters=said.default_filters,
                 hybrid_join=forest.hybrid_join and home,
                 home=home,
+                users_joined_by=joined_by.get(tenant, ""),
             )
     # What is written back is told by objects of the cloud, which belong to a tenant and to no forest.
     tenants = {
         scope_name(tenant, None): Scope(
             group_writeback=any(forest.group_writeback for forest in settings.forest if forest.tenant == tenant),
             device_writeback=any(forest.device_writeback for forest in settings.forest if forest.tenant == tenant),
+            users_joined_by=joined_by.get(tenant, ""),
         )
-        for tenant in {forest.tenant for forest in settings.forest}
+        for tenant in {tenant for forest in settings.forest for tenant in forest.tenants}
     }
     return forests | tenants

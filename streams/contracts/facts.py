@@ -166,6 +166,8 @@ class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", k
     Each part is None while unknown: not read yet, or the right to read it is missing.
     organization: the Graph entity's fields as they came; features: onPremisesSynchronization.features;
     privileged_ids: object ids that hold a directory role.
+    object_identifiers: of users with a source anchor that are synchronised no longer: id -> onPremisesObjectIdentifier
+        (beta), the objectGUID that the service has mapped them to; who has none is left out.
     collected: the first complete reading of users, groups and contacts is in Kafka; before, absence means nothing.
     devices_collected: the same for devices; stays False where the right to read them is missing.
     managers_since_ms: since when it is known that delta tells of managers, as not every tenant saw it do; 0: not yet.
@@ -190,3 +192,4 @@ class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", k
     synchronization: dict[str, Any] | None = None
     jobs: list[dict[str, Any]] | None = None
     refused: dict[str, str] = {}
+    object_identifiers: dict[str, str] | None = None

@@ -76,6 +76,13 @@ COMPARED_KINDS = frozenset().union(*(flow.kinds for flow in FLOWS))
 FLOW_ATTRIBUTES = frozenset(flow.attribute for flow in FLOWS)
 BY_PROPERTY = {flow.property: flow for flow in FLOWS}
 
+JOIN_ATTRIBUTES = (
+    *("mail", "objectSid", "sAMAccountName"),
+    *(flow.attribute for flow in FLOWS if ObjectKind.USER in flow.kinds),
+)
+"""By what setup of Entra Connect may join the users of several forests, as far as it is read: three choices by name
+(objectSid with msExchMasterAccountSid, sAMAccountName with mailNickname), and "a specific attribute".
+"""
 FILLED_BY_RULES = frozenset({*BY_PROPERTY, "displayName", "mailNickname", "manager"})
 """Properties that an organisation may fill by a rule of its own and be none the worse for it."""
 

@@ -148,6 +148,8 @@ class Context:
     """Tenant-wide knowledge every rule may read. Unknown is None, never a guess.
 
     privileged_ids: Entra object ids that hold a directory role.
+    object_identifiers: of cloud users with an anchor that are synchronised no longer: id -> the objectGUID that they
+        are mapped to.
     collected:      the first full reading of the tenant's objects is complete: absence means absence.
     devices_collected: the same for its devices, which may be read later, or never where the right is missing.
     managers_since_ms: see TenantState.
@@ -168,6 +170,7 @@ class Context:
     initial_domain: str | None = None
     features: Mapping[str, bool | None] = field(default_factory=dict)
     privileged_ids: frozenset[str] | None = None
+    object_identifiers: Mapping[str, str] | None = None
     collected: bool = False
     devices_collected: bool = False
     managers_since_ms: int = 0
@@ -231,6 +234,7 @@ def context_of(
         initial_domain=next((domain.name for domain in domains or () if domain.is_initial), None),
         features=state.features or {},
         privileged_ids=frozenset(state.privileged_ids) if state.privileged_ids is not None else None,
+        object_identifiers=state.object_identifiers,
         collected=state.collected,
         devices_collected=state.devices_collected,
         managers_since_ms=state.managers_since_ms,

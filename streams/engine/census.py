@@ -147,6 +147,8 @@ def standing(view: ObjectView) -> str | None:
     synced, missing (in scope, not in the cloud), leaving_deleted and leaving_scope (the next export deletes it in
     the cloud), outside (in AD, out of scope, not in the cloud).
     """
+    if view.joined is False and not view.entra:
+        return None  # somebody else's account stands for it
     in_scope = any(side.party.in_scope for side in view.ad)
     synced = any(side.party.synced is True for side in view.entra)
     if in_scope:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from streams.contracts.clouds import INITIAL_DOMAINS, OWN_DOMAINS
 from streams.contracts.facts import TenantState
 from streams.hygiene.domains import DomainVerdict, current_top_level_domains, judge_domain
 
 _REMEMBERED_DOMAINS = 50_000
-_CLOUD_SUFFIXES = (".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn", ".onmicrosoft.de", ".onmicrosoft.cn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class TenantContext:
 
     verified_domains: every verified domain, the preferred one for proposals first; None while they are
                       unknown, and then no rule judges by them.
-    initial_domain:   the `<name>.onmicrosoft.com` that rewritten UPNs get; None while unknown.
+    initial_domain:   `<name>.onmicrosoft.com` (or another cloud's) that rewritten UPNs get; None while unknown.
     top_level_domains: what counts as routable.
     """
 
@@ -41,7 +41,7 @@ class TenantContext:
     def preferred_domain(self) -> str | None:
         """The verified domain to offer in proposals: the first that is not the initial one."""
         for name in self.verified_domains or ():
-            if not name.endswith(_CLOUD_SUFFIXES):
+            if not name.endswith(OWN_DOMAINS):
                 return name
         return None
 
@@ -72,4 +72,4 @@ def tenant_of_state(state: TenantState) -> TenantContext:
 
 
 def _initial_of(names: Sequence[str]) -> str | None:
-    return min((name for name in names if name.endswith(_CLOUD_SUFFIXES)), key=len, default=None)
+    return min((name for name in names if name.endswith(INITIAL_DOMAINS)), key=len, default=None)

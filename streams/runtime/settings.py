@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, model_validator
 
 from streams.contracts.errors import SettingsError
-from streams.contracts.flows import added_attributes, attribute_fault, property_fault, spelled
+from streams.contracts.flows import JOIN_ATTRIBUTES, added_attributes, attribute_fault, property_fault, spelled
 from streams.contracts.topics import DEFAULT_INSTALLATION, belong_to
 from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
 from streams.runtime.place import Place, place_of
@@ -209,6 +209,7 @@ class TenantSettings(Section):
     max_concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     flow: list[FlowSettings] = Field(default=[])
     accept_orphans: bool = False
+    users_joined_by: str = ""
 
     @property
     def flows(self) -> dict[str, str]:
@@ -228,6 +229,11 @@ class TenantSettings(Section):
                 raise ValueError(f"{name} {url!r} must be an https:// URL")
         if self.proxy and self.proxy != "environment":
             _place("proxy", self.proxy)
+        if self.users_joined_by and self.users_joined_by not in JOIN_ATTRIBUTES:
+            raise ValueError(
+                f"users_joined_by {self.users_joined_by!r} is not read from Active Directory: one of "
+                f"{', '.join(JOIN_ATTRIBUTES)}; \"\" where everybody is in one forest only"
+            )
         ways = [secret, self.certificate_file, self.federated_token_file, self.managed_identity or None]
         if sum(way is not None for way in ways) != 1:
             raise ValueError(

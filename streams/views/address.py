@@ -8,7 +8,7 @@ that name their user by nothing but the address.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -19,7 +19,8 @@ from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Holder, Subject
 from streams.views.addresses import Address, fold_address, fold_proxy_address
 from streams.views.events import EVENT, EXPORT_ERROR, events_in, is_event
-from streams.views.party import Party, party_from
+from streams.views.party import Party, party_from, people
+from streams.views.person import LINKED
 from streams.views.proposals import PROBE, answers
 from streams.views.refusals import ASKS, EXPORTED
 from streams.views.state import ObjectState
@@ -157,8 +158,15 @@ class AddressView:
 
     @property
     def ad(self) -> list[Claimant]:
-        """AD objects in scope that claim the address."""
-        return [claimant for claimant in self.claimants if claimant.party.in_scope]
+        """AD objects in scope that claim the address, and linked mailboxes whose account stands here, too."""
+        return [each for each in self.claimants if each.party.in_scope or self._stands_for(each.party)]
+
+    def _stands_for(self, party: Party) -> bool:
+        return party.out_of_scope == LINKED and any(
+            other.party.is_one_person_with(party)
+            for other in self.claimants
+            if other.party.in_scope or other.party.side == "entra"
+        )
 
     @property
     def entra(self) -> list[Claimant]:
@@ -206,7 +214,7 @@ class AddressView:
         # Not dependent on the answers, else they would take themselves back.
         ad = [claimant for claimant in self.claimants if claimant.party.exported_but_for_authority]
         parties = {claimant.party.identity for claimant in (*ad, *self.entra)}
-        if not ad or len(parties) < 2 or (len(parties) == 2 and len(ad) == 1 and self._settled(ad[0])):
+        if not ad or len(parties) < 2 or (len(people(each.party for each in ad)) == 1 and self._settled(ad)):
             return told
         asked = {claimant.party.view for claimant in (*ad, *(each for each in self.entra if each.party.synced))}
         return told + [
@@ -225,8 +233,10 @@ class AddressView:
                 return views.pop() if len(views) == 1 else None
         return None
 
-    def _settled(self, claimant: Claimant) -> bool:
-        return all(claimant.party.matches(other.party) for other in self.entra)
+    def _settled(self, claimants: Sequence[Claimant]) -> bool:
+        """Whether one Entra object is theirs, and nobody else's has a say."""
+        theirs = all(any(each.party.matches(cloud.party) for each in claimants) for cloud in self.entra)
+        return theirs and len(self.entra) < 2
 
 
 def _was_exported_as(ours: Party, cloud: Party) -> bool:

@@ -14,8 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-INITIAL_DOMAINS = (".onmicrosoft.com", ".onmicrosoft.us", ".onmicrosoft.de", ".partner.onmschina.cn")
-"""How a tenant's initial domain ends, in each cloud (docs.azure.cn; Microsoft, "National clouds")."""
+from streams.contracts.clouds import INITIAL_DOMAINS
 
 _PREFIX = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):(.*)$", re.DOTALL)
 # <prefix>[+]<four digits>@<initial domain>: the documentation shows it with and without the plus.

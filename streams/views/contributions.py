@@ -19,6 +19,7 @@ from streams.views.host import host_bodies
 from streams.views.member_drift import written_name
 from streams.views.membership import membership_view_key
 from streams.views.party import party_body
+from streams.views.person import joined_as, person_views
 from streams.views.reference import own_reference_key, stands_since_ms
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
@@ -57,7 +58,9 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
             return {}
         said = deletion_attributes(state) if state.side == "entra" else {}
         return {own_view: {"party": party_body(state, own_view, None), "attributes": said, "deleted": True}}
-    party = party_body(state, own_view, scope.reason_outside(state) if state.side == "ad" else None)
+    keys, half = joined_as(state, scope.users_joined_by)
+    outside = scope.reason_outside(state) if state.side == "ad" else None
+    party = party_body(state, own_view, outside, persons=keys, half=half)
     bodies: dict[str, dict[str, Any]] = {
         f"{ADDRESS}/{state.tenant}/{address}": {"party": party, "claims": claims}
         for address, claims in address_claims(state).items()
@@ -65,10 +68,12 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     if own_view is not None:
         bodies |= object_bodies(state, party, own_view)
     bodies.update((key, {"party": party, "value": value}) for key, value in held_values(state).items())
+    bodies.update((key, {"party": party}) for key in person_views(state, keys, scope.users_joined_by))
     reference = own_reference_key(state)
     if reference is not None:
         since_ms = stands_since_ms(state)
-        bodies[reference] = {"party": party, "restored_seq": state.restored_seq, "since_ms": since_ms}
+        named = party if state.side == "ad" else {**party, "created": state.text("createdDateTime")}
+        bodies[reference] = {"party": named, "restored_seq": state.restored_seq, "since_ms": since_ms}
         if state.side == "entra":
             bodies[membership_view_key(state.tenant, state.object_id)] = {"sid": party["sid"]}
     return bodies

@@ -22,6 +22,7 @@ from streams.views.explanations import Explanation, heard
 from streams.views.manager import TELLS, ManagerWord
 from streams.views.member_drift import PART, MemberDrift, member_drift_of
 from streams.views.party import Party, party_from, source_anchor
+from streams.views.person import JOINED
 from streams.views.proposals import HELD, HolderOfValue, questions
 from streams.views.refusals import EXPORTED
 from streams.views.state import ObjectState
@@ -73,6 +74,8 @@ class ObjectView:
     managers: of a user: who is the manager on one side only.
     exported_ms: when a cycle that has exported and ended began (ms), where that is asked (streams.views.refusals).
     explanations: findings of other views that explain those of this one.
+    joined: its AD side is one person with objects of other forests (streams.views.person): True: the account of that
+        person, False: another half, which becomes no object of its own in the cloud; None: neither.
     heard_ms: until when its forest has been read (ms), where that is asked (streams.views.confirmation); None: unknown.
     """
 
@@ -93,6 +96,7 @@ class ObjectView:
     exported_ms: int = 0
     explanations: tuple[Explanation, ...] = ()
     managers: tuple[ManagerWord, ...] = ()
+    joined: bool | None = None
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -113,6 +117,7 @@ class ObjectView:
         managers: list[ManagerWord] = []
         heard_ms: int | None = None
         exported_ms = 0
+        joined: bool | None = None
         for contributor, entry in sorted(entries.items()):
             if is_event(contributor):
                 continue
@@ -132,6 +137,9 @@ class ObjectView:
                 continue
             if contributor.startswith(TELLS):
                 managers.append(ManagerWord.of(entry.body))
+                continue
+            if contributor.startswith(JOINED):
+                joined = bool(entry.body["account"]) or bool(joined)
                 continue
             if contributor.startswith(PART):
                 parts.append(entry.body)
@@ -172,6 +180,7 @@ class ObjectView:
             exported_ms=exported_ms,
             explanations=explanations,
             managers=tuple(managers),
+            joined=joined,
         )
 
     def references(self) -> tuple[str, ...]:

@@ -85,11 +85,18 @@ def differences(view: ObjectView, domains: Domains) -> tuple[Difference, ...]:
     if _last is None or _last[0] is not view or _last[1] != domains:
         pair = partners(view)
         found = (*_compare(*pair, domains), *_manager(view, *pair, domains)) if pair is not None else ()
+        if view.joined:  # all the rest may come from another forest
+            found = tuple(each for each in found if each.attribute in _OF_THE_ACCOUNT)
         _last = (view, domains, found)
     return _last[2]
 
 
 _last: tuple[ObjectView, Domains, tuple[Difference, ...]] | None = None
+
+
+_OF_THE_ACCOUNT = frozenset(
+    {"userPrincipalName", "onPremisesUserPrincipalName", "onPremisesSecurityIdentifier", "accountEnabled"}
+)
 
 
 def _compare(ad: Side, cloud: Side, domains: Domains) -> Iterator[Difference]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from streams.contracts.clouds import INITIAL_DOMAINS
 from streams.contracts.events import Event
 
 _STEP = re.compile(
@@ -20,9 +21,9 @@ _STEP = re.compile(
 
 
 def is_cloud(connector: str) -> bool:
-    """Whether the connector is Entra ID's: setup names it "<tenant>.onmicrosoft.com - AAD"."""
+    """Whether the connector is Entra ID's: setup names it "<initial domain> - AAD"."""
     name = connector.lower()
-    return name.endswith(("- aad", "- entra id")) or "onmicrosoft." in name
+    return name.endswith(("- aad", "- entra id")) or any(domain in name for domain in INITIAL_DOMAINS)
 
 
 def finished_step(event: Event) -> tuple[str, str] | None:

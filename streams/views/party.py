@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +20,10 @@ class Party:
     out_of_scope: why it is not synchronised (AD only); None if it is.
     synced:       onPremisesSyncEnabled (Entra only): True synced, False was, None never, or no longer by choice:
     cloud_managed: its source of authority was moved to the cloud (Entra only; streams.views.authority).
-    created:      whenCreated, RFC 3339 (AD only).
+    created:      whenCreated, RFC 3339; of an Entra object createdDateTime, in the view of its SID alone.
     guest:        userType Guest: somebody of another organisation (Entra only).
+    persons:      by what it is the same person as objects of other forests (streams.views.person).
+    half:         somebody else's account may stand for it (AD only): a disabled account, a contact.
     """
 
     side: str
@@ -40,6 +42,8 @@ class Party:
     cloud_managed: bool = False
     created: str | None = None
     guest: bool = False
+    persons: tuple[str, ...] = ()
+    half: bool = False
 
     @property
     def in_scope(self) -> bool:
@@ -68,15 +72,31 @@ class Party:
         return self.display_name or self.user_principal_name or self.distinguished_name or self.id
 
     def matches(self, other: Party) -> bool:
-        """Whether both are the two sides of one synchronised object: one object view, or one SID.
+        """Whether both are the two sides of one synchronised object: one object view, or one SID; or of one person.
 
         The SID also joins tenants whose source anchor is an attribute that we do not read.
         """
-        if self.kind != other.kind or self.side == other.side:
+        if self.side == other.side:
+            return False
+        if (self.half or other.half) and self._shares_key(other):
+            return True
+        if self.kind != other.kind:
             return False
         if self.view is not None and self.view == other.view:
             return True
         return self.sid is not None and self.sid == other.sid
+
+    def is_one_person_with(self, other: Party) -> bool:
+        """Whether Entra Connect joins the two: objects of two forests, of which one at most is an active account."""
+        if self.side == other.side == "ad":
+            return self.forest != other.forest and (self.half or other.half) and self._shares_key(other)
+        return self.matches(other)
+
+    def _shares_key(self, other: Party) -> bool:
+        if not self.persons and not other.persons:
+            return False
+        mine, theirs = ({*party.persons, f"objectSid:{(party.sid or '').lower()}"} for party in (self, other))
+        return not mine.isdisjoint(other.persons) or not theirs.isdisjoint(self.persons)
 
     def holder(self, role: str | None = None, attributes: Iterable[str] = ()) -> Holder:
         """As a finding names it."""
@@ -106,15 +126,45 @@ class Party:
         )
 
 
+def people(parties: Iterable[Party]) -> list[list[Party]]:
+    """These AD objects by person, each group and all groups in the order they came; of one forest nobody is joined.
+
+    Two users with one anchor are one identity in Entra: conflict.duplicate_source_anchor's business.
+    """
+    found: list[list[Party]] = []
+    for party in parties:
+        group = next((each for each in found if any(_is_one_identity(party, other) for other in each)), None)
+        if group is None:
+            group = next((each for each in found if _is_joined(party, each)), None)
+        if group is None:
+            found.append([party])
+        else:
+            group.append(party)
+    return found
+
+
+def _is_one_identity(party: Party, other: Party) -> bool:
+    same_anchor = party.kind == other.kind == "user" and party.view is not None and party.view == other.view
+    return same_anchor or party.identity == other.identity
+
+
+def _is_joined(party: Party, group: Sequence[Party]) -> bool:
+    apart = all(party.forest != other.forest for other in group)
+    return apart and any(party.is_one_person_with(other) for other in group)
+
+
 _FIELDS = frozenset(Party.__dataclass_fields__)
 
 
 def party_from(body: Mapping[str, Any]) -> Party:
     """The party in a contribution's body."""
-    return Party(**{name: value for name, value in body.items() if name in _FIELDS})
+    said = {name: value for name, value in body.items() if name in _FIELDS}
+    return Party(**({**said, "persons": tuple(said["persons"])} if "persons" in said else said))
 
 
-def party_body(state: ObjectState, view: str | None, out_of_scope: str | None) -> dict[str, Any]:
+def party_body(
+    state: ObjectState, view: str | None, out_of_scope: str | None, *, persons: Sequence[str] = (), half: bool = False
+) -> dict[str, Any]:
     """The party of an object as contributions carry it; unset fields are left out."""
     ad, moved = state.side == "ad", cloud_managed(state)
     body = {
@@ -134,6 +184,8 @@ def party_body(state: ObjectState, view: str | None, out_of_scope: str | None) -
         "cloud_managed": moved or None,
         "created": state.text("whenCreated") if ad else None,
         "guest": True if not ad and state.text("userType") == "Guest" else None,
+        "persons": list(persons) or None,
+        "half": half or None,
     }
     return {name: value for name, value in body.items() if value is not None}
 

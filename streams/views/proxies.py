@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streams.views.addresses import INITIAL_DOMAINS, domain_of
+from streams.contracts.clouds import RESERVED_DOMAINS
+from streams.views.addresses import domain_of
 
-_RESERVED = (*INITIAL_DOMAINS, ".microsoftonline.com")
 _SHOWN = 20
 
 
@@ -75,4 +75,4 @@ def _deliverable(address: str, kind: str, verified: frozenset[str] | None) -> bo
 
 
 def _reserved(address: str) -> bool:
-    return address.endswith(_RESERVED)
+    return address.endswith(RESERVED_DOMAINS)

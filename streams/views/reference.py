@@ -27,6 +27,7 @@ from streams.views.manager import manager_word
 from streams.views.member_drift import DriftingMember, drift_word, is_written, left_out_word
 from streams.views.membership import MANAGER, REPORT, Memberships
 from streams.views.party import Party, party_from
+from streams.views.person import JOINED
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
@@ -56,6 +57,7 @@ class ReferenceView:
     since_ms: since when its sides stand as they do, the youngest.
     reports:  view of the user whose manager it is in the cloud -> since when (ms).
     cloud:    the groups that hold it in the cloud; let_go: of AD's groups those that hold it no longer.
+    joined:   it is an account that stands for objects of other forests, too, whose groups and reports are its.
     copies:   of the groups that the cloud writes into AD those whose copy holds it, by `written_name`.
     """
 
@@ -72,21 +74,23 @@ class ReferenceView:
     copies: frozenset[str] = frozenset()
     explanations: tuple[Explanation, ...] = ()
     reports: Mapping[str, int] = field(default_factory=dict)
+    joined: bool = False
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
-        """Its two sides do not name one source anchor, or AD's groups and reports and the cloud's differ.
+        """Its sides do not name one anchor, two objects have it, or AD's groups and reports and the cloud's differ.
 
         Who is restored has groups that may not count; of who is not in the cloud, every referrer counts.
         """
-        anchors, sides, ours, theirs, pointed = set(), set(), set(), set(), False
+        anchors, sides, kinds, ours, theirs, pointed = set(), [], set(), set(), set(), False
         for contributor, entry in entries.items():
             body, kind = entry.body, contributor.partition("/")[0]
-            if contributor.startswith(EXPLAINS):
+            if contributor.startswith((EXPLAINS, JOINED)):
                 continue
             if kind in ("ad", "entra"):
                 anchors.add(body["party"].get("source_anchor"))
-                sides.add(kind)
+                sides.append(kind)
+                kinds.add(body["party"]["kind"])
                 if body.get("restored_seq"):
                     return True
             elif kind == "cloud":
@@ -98,7 +102,7 @@ class ReferenceView:
             elif "left_ms" not in body:
                 pointed = True
                 ours.add(body["party"].get("sid" if kind == "member" else "view"))
-        if len(anchors) > 1 or (pointed and "entra" not in sides):
+        if len(anchors) > 1 or len(kinds) > 1 or sides.count("ad") > 1 or (pointed and "entra" not in sides):
             return True
         return bool((ours ^ theirs) - {None})
 
@@ -111,11 +115,14 @@ class ReferenceView:
         referrers: list[Referrer] = []
         ad_changed_ms = since_ms = 0
         restored: dict[str | None, int] = {}  # by forest: numbers of two sources do not compare
-        cloud, let_go = Memberships(), Memberships()
+        cloud, let_go, joined = Memberships(), Memberships(), False
         copies: list[tuple[str, str | None, int]] = []
         reports: dict[str, int] = {}
         for contributor, entry in sorted(entries.items()):
             attribute = contributor.partition("/")[0]
+            if contributor.startswith(JOINED):
+                joined = True
+                continue
             if attribute == "cloud":
                 cloud.take(contributor.rpartition("/")[2], entry.body)
                 continue
@@ -160,6 +167,7 @@ class ReferenceView:
             copies=frozenset(name for name, forest, seq in copies if seq > restored.get(forest, 0)),
             explanations=explanations,
             reports=reports,
+            joined=joined,
         )
 
     @property
@@ -189,7 +197,7 @@ class ReferenceView:
                 if sid not in self.copies:
                     lacks = self._member(member, False, since_ms, self.let_go.left.get(sid, 0))
                     yield left_out_word(self.tenant, sid, member.forest, lacks)
-            elif sid not in ours:
+            elif sid not in ours and not self.joined:
                 yield self._drifts(member, sid, False, since_ms, self.let_go.left.get(sid, 0))
         own, reporting = self.key.rpartition("/")[2], {}
         for referrer in referrers:
@@ -199,7 +207,7 @@ class ReferenceView:
             if view not in self.reports and referrer.party.forest == member.forest:
                 yield manager_word(view, own, member.name, True, self.since_ms, referrer.since_ms)
         for view, since_ms in sorted(self.reports.items()):
-            if view not in reporting:
+            if view not in reporting and not self.joined:
                 yield manager_word(view, own, member.name, False, self.since_ms, since_ms)
 
     def _drifts(self, member: Party, group: str, lacking: bool, *times_ms: int) -> Derived:

@@ -10,6 +10,7 @@ from streams.views.host import HostView
 from streams.views.member_drift import MemberDriftView
 from streams.views.membership import MembershipView
 from streams.views.password_trace import PasswordTraceView
+from streams.views.person import PersonView
 from streams.views.reference import ReferenceView
 from streams.views.server import ServerView
 from streams.views.tenant import TenantView
@@ -27,6 +28,7 @@ AnyView = (
     | MemberDriftView
     | MembershipView
     | PasswordTraceView
+    | PersonView
     | ReferenceView
     | ServerView
     | TenantView
@@ -45,6 +47,7 @@ VIEW_CLASSES: dict[str, type[AnyView]] = {
     "host": HostView,
     "member_drift": MemberDriftView,
     "membership": MembershipView,
+    "person": PersonView,
     "reference": ReferenceView,
     "server": ServerView,
     "tenant": TenantView,

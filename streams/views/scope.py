@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from streams.contracts.distinguished_name import normal
 from streams.contracts.facts import ObjectKind
+from streams.views.person import LINKED, is_linked_mailbox, lacks_key
 from streams.views.state import ObjectState
 
 _RESERVED_ACCOUNT = re.compile(r"^(msol_|aad_|support_388945a0$|cas_.*\})", re.IGNORECASE)
@@ -26,6 +27,7 @@ _Unit = tuple[str, ...]
 class Scope:
     """The scope of one forest. Empty `include_ous`: everything; the innermost unit that is named decides.
 
+    users_joined_by: how people of several forests become one: see streams.views.person; "": each is one of their own.
     hybrid_join: every supported computer in scope is meant to become a hybrid joined device.
     home: False where another tenant of the forest has what only one may have: hybrid join, seamless single sign-on, and
         the groups and devices that are written back (`other_tenant`).
@@ -40,6 +42,7 @@ class Scope:
     group_writeback: bool = False
     device_writeback: bool = False
     home: bool = True
+    users_joined_by: str = ""
     _include: tuple[_Unit, ...] = field(init=False, repr=False)
     _exclude: tuple[_Unit, ...] = field(init=False, repr=False)
 
@@ -58,6 +61,8 @@ class Scope:
                 return "ou_not_included"
         if not self.home and state.kind is ObjectKind.DEVICE:
             return "other_tenant"
+        if lacks_key(state, self.users_joined_by):
+            return "no_join_attribute"
         return _filtered(state) if self.default_filters else None
 
 
@@ -101,6 +106,8 @@ def _filtered(state: ObjectState) -> str | None:
         details = state.text("msExchRecipientTypeDetails") or state.attributes.get("msExchRecipientTypeDetails")
         if details is not None and str(details).isdigit() and int(details) & _SYSTEM_RECIPIENTS:
             return "system_mailbox"
+        if details is not None and is_linked_mailbox(state):
+            return LINKED
     if state.kind is ObjectKind.CONTACT and not (state.text("mail") or state.texts("proxyAddresses")):
         return "contact_without_address"
     return None

@@ -12,6 +12,7 @@ A step is one of
   {"tenant": {...}}: fields of TenantState;
   {"census": {"objects/corp/user/missing": 600, …}}: another partition counts so many (streams.engine.census);
   a case's "forests": ["corp"] are those of the tenant's settings, read whole with their first fact, or a census;
+  its "users_joined_by" is the tenant's;
   {"after_s": seconds}: a tick that much later;
   {"open": ["detection id", …]}: exactly these are open now; beside it "evidence": {detection: {key: value}}
         and "forest": {detection: forest}, also of what "explained": {detection: what explains it} names.
@@ -66,14 +67,18 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
         include_ous=case.get("include_ous", ()),
         exclude_ous=case.get("exclude_ous", ()),
         hybrid_join=case.get("hybrid_join", False),
+        users_joined_by=case.get("users_joined_by", ""),
     )
     tenant_scope = Scope(
-        group_writeback=case.get("group_writeback", False), device_writeback=case.get("device_writeback", False)
+        group_writeback=case.get("group_writeback", False),
+        device_writeback=case.get("device_writeback", False),
+        users_joined_by=scope.users_joined_by,
     )
     options = TenantOptions(
         forests=frozenset(case.get("forests", ())), accept_orphans=case.get("accept_orphans", False)
     )
-    scopes = {"corp": scope, "fabrikam": Scope(), scope_name(TENANT, None): tenant_scope}
+    other = Scope(users_joined_by=scope.users_joined_by)
+    scopes = {"corp": scope, "fabrikam": other, scope_name(TENANT, None): tenant_scope}
     pipeline = Pipeline(scopes, tenants={TENANT: options})
     now_ms, seq = START_MS, START_MS << 12
     for number, step in enumerate(case["steps"], 1):

@@ -115,13 +115,19 @@ class LabObjects:
         return found
 
 
+_MAPPED = "onPremisesObjectIdentifier"
+
+
 def state_of_tenant(tenant: TenantStore) -> TenantState:
     """The tenant's state as its source would tell it once everything is read (the organization apart)."""
     domains = [
         Domain(domain.name, is_verified=domain.verified, is_initial=domain.name == tenant.initial_domain)
         for domain in tenant.profile.domains.values()
     ]
+    mapped = {user: tenant.get("user", user) or {} for user in tenant.collections["user"].unmatched}
+    identifiers = {user: str(said[_MAPPED]) for user, said in mapped.items() if said.get(_MAPPED)}
     return TenantState(
+        object_identifiers=identifiers,
         tenant=tenant.tenant_id,
         seq=1,
         ts_ms=0,

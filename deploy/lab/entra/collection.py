@@ -32,6 +32,7 @@ class Collection:
         self.tombstones: dict[str, Entry] = {}
         self.deleted_ms: dict[str, int] = {}
         self.with_errors: dict[str, dict[str, Entry]] = {name: {} for name in ERRORS}
+        self.unmatched: dict[str, Entry] = {}  # with a source anchor, and synchronised no longer
         self._clock = clock
         self._index = Index()
         self._shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -169,6 +170,10 @@ class Collection:
         # the copy drops the spare room of orjson's buffer: 480 bytes instead of 4 KiB
         entry.blob = bytes(memoryview(orjson.dumps([new[name] for name in shape])))
         self._index.replace(entry, keys(old), keys(new))
+        if new.get("onPremisesImmutableId") and new.get("onPremisesSyncEnabled") is False:
+            self.unmatched[entry.id] = entry
+        else:
+            self.unmatched.pop(entry.id, None)
         for name, having in self.with_errors.items():
             if new.get(name):
                 having[entry.id] = entry

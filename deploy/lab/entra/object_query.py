@@ -20,7 +20,7 @@ def selection(call: Call, schema: KindSchema) -> tuple[str, ...]:
     if names is None:
         return schema.defaults
     for name in names:
-        if name not in schema.properties and name != "id" and not name.startswith("extension_"):
+        if not schema.tells(name, beta=call.beta) and name != "id" and not name.startswith("extension_"):
             owner = schema.odata_type.removeprefix("#")
             bad_request(f"Could not find a property named '{name}' on type '{owner}'.")
     return names
@@ -35,7 +35,7 @@ def condition(call: Call, schema: KindSchema) -> Node | None:
     except ValueError as error:
         bad_request(f"Invalid filter clause: {error}")
     for leaf in leaves(node):
-        if leaf.path[0] not in schema.properties and leaf.path[0] != "id":
+        if not schema.tells(leaf.path[0], beta=call.beta) and leaf.path[0] != "id":
             owner = schema.odata_type.removeprefix("#")
             bad_request(f"Invalid filter clause: no property named '{leaf.path[0]}' on type '{owner}'.")
     return node
@@ -65,10 +65,15 @@ def pool(collection: Collection, node: Node | None, position: int) -> Iterator[E
     return iter(sorted((e for e in found if e.seq > position), key=lambda e: e.seq))
 
 
+_UNMATCHED = (Leaf(("onPremisesImmutableId",), "ne", None), Leaf(("onPremisesSyncEnabled",), "eq", False))
+
+
 def _candidates(collection: Collection, node: Node) -> Iterable[Entry] | None:
     if isinstance(node, Logic):
         if node.op == "not":
             return None
+        if node.op == "and" and node.parts[:2] == _UNMATCHED:
+            return collection.unmatched.values()
         pools = [_candidates(collection, part) for part in node.parts]
         if node.op == "and":
             return next((pool for pool in pools if pool is not None), None)

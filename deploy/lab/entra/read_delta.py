@@ -92,7 +92,7 @@ def _selection(call: Call, schema: KindSchema) -> tuple[str, ...] | None:
         )
     extra = {"id", *_LINKS.get(schema.kind, ())}
     for name in names:
-        if name not in schema.properties and name not in extra and not name.startswith("extension_"):
+        if not schema.tells(name, beta=call.beta) and name not in extra and not name.startswith("extension_"):
             bad_request(f"Could not find a property named '{name}' on type '{schema.odata_type.removeprefix('#')}'.")
     return names
 

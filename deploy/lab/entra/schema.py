@@ -28,6 +28,11 @@ class KindSchema:
     collections: frozenset[str]
     refused_in_delta: frozenset[str]
     soft_delete: bool
+    beta: frozenset[str] = frozenset()
+
+    def tells(self, name: str, *, beta: bool) -> bool:
+        """Whether this version of Graph knows the property."""
+        return name in self.properties and (beta or name not in self.beta)
 
     def absent(self, name: str) -> Any:
         """What a read (not delta) shows for a property that was never set."""
@@ -44,8 +49,9 @@ def _schema(
     *,
     refused_in_delta: str = "",
     soft_delete: bool = False,
+    beta: str = "",
 ) -> KindSchema:
-    names = [*defaults.split(), *selectable.split()]
+    names = [*defaults.split(), *selectable.split(), *beta.split()]
     return KindSchema(
         kind=kind,
         segment=segment,
@@ -55,6 +61,7 @@ def _schema(
         collections=frozenset(collections.split()),
         refused_in_delta=frozenset(refused_in_delta.split()),
         soft_delete=soft_delete,
+        beta=frozenset(beta.split()),
     )
 
 
@@ -85,6 +92,7 @@ USER: Final = _schema(
     refused_in_delta="signInActivity aboutMe birthday hireDate interests mySite pastProjects"
     " responsibilities schools skills",
     soft_delete=True,
+    beta="onPremisesObjectIdentifier",
 )
 
 GROUP: Final = _schema(

@@ -30,6 +30,10 @@ class Claims:
         plain = fold(address)
         return self._holder(KINDS, "proxyAddresses", f"smtp:{plain}", but) if plain else None
 
+    def sip_holder(self, address: str, *, but: str | None = None) -> CloudObject | None:
+        """An object other than `but` that holds this `sip:` address."""
+        return self._holder(KINDS, "proxyAddresses", address, but) if address.lower().startswith("sip:") else None
+
     def anchor_holder(self, anchor: str) -> CloudObject | None:
         """The user whose immutableId this is; compared case-sensitively, as Entra does."""
         return self._holder(("user",), "onPremisesImmutableId", anchor, None)

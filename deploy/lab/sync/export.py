@@ -54,6 +54,11 @@ class Exporter:
             if verdict.fatal:
                 return False
             own = verdict.target
+        twin = self._tenant.claims.sid_holder(wanted.sid, but=own.id if own else None) if wanted.sid else None
+        if twin is not None:
+            code = ErrorCode.ATTRIBUTE_VALUE_MUST_BE_UNIQUE
+            self._complain(found, wanted, report, code, "onPremisesSecurityIdentifier", twin)
+            return False
         created = own is None
         settled = settle(
             wanted,
@@ -121,6 +126,11 @@ class Exporter:
         value = None
         if attribute == "userPrincipalName":
             value = wanted.upn
+        elif attribute == "onPremisesSecurityIdentifier":
+            value = wanted.sid
+        elif attribute == "sipProxyAddress":
+            taken = {address.lower() for address in other.addresses} if other is not None else set()
+            value = next((each for each in wanted.addresses if each.lower() in taken and fold(each) is None), None)
         elif attribute == "proxyAddresses":
             held = {fold(address) for address in other.addresses} if other is not None else set()
             value = next((each for each in wanted.addresses if fold(each) in held), None)

@@ -11,13 +11,13 @@ from typing import Any
 
 from deploy.lab.sync.naming import cloud_upn, mail_nickname, on_premises_upn
 from deploy.lab.sync.objects import AdObject, Kind, TenantRules, fold, primary_of
+from streams.contracts.clouds import RESERVED_DOMAINS
 from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.identity import immutable_id_of_guid
 
 _DISABLED = 0x2
 _SECURITY_GROUP = 0x80000000
 _LEGACY = ("msmail:", "x400:", "ccmail:", "gwise:", "notes:")
-_RESERVED = (".onmicrosoft.com", ".microsoftonline.com")
 # Trim() of one value each: the rules that microsoft/AADConnectConfigDocumenter exports.
 _PLAIN = {
     "givenName": "givenName",
@@ -128,7 +128,7 @@ def proxy_addresses(found: AdObject, upn: str | None, rules: TenantRules) -> tup
 
 def _deliverable(plain: str, kind: Kind, rules: TenantRules) -> bool:
     local, at, domain = plain.rpartition("@")
-    if not (local and at and domain) or " " in plain or domain.endswith(_RESERVED):
+    if not (local and at and domain) or " " in plain or domain.endswith(RESERVED_DOMAINS):
         return False
     return kind != "user" or domain in rules.verified_domains
 
@@ -163,6 +163,7 @@ def _user_properties(found: AdObject, upn: str | None) -> dict[str, Any]:
         "accountEnabled": not found.number("userAccountControl") & _DISABLED,
         "userType": "Member",
         "onPremisesImmutableId": source_anchor(found),
+        "onPremisesObjectIdentifier": found.guid,
         "onPremisesDistinguishedName": found.distinguished_name,
         "onPremisesDomainName": dns_domain(found.distinguished_name),
         "onPremisesSamAccountName": found.text("sAMAccountName"),

@@ -44,14 +44,18 @@ class Match:
 def match(wanted: Desired, claims: Claims, rules: TenantRules) -> Match:
     """Decide over an object that the engine has never exported: hard match, then soft match, then creation.
 
-    Only users match hard. A soft match needs the UPN (where the tenant allows it) or the *primary* address of a
+    Only users match hard; since summer 2026 not with a holder of a role, nor with one that is mapped to another object
+    of AD (MC1262584, MC1263280). A soft match needs the UPN (where the tenant allows it) or the *primary* address of a
     cloud-only object. What another synced object holds is no match: duplicate attribute resiliency settles that.
     """
     hard = claims.anchor_holder(wanted.anchor) if wanted.anchor else None
     if hard is not None:
         if hard.is_synced:
             return Match(error=ErrorCode.DUPLICATE_ANCHOR, attribute="onPremisesImmutableId", other=hard, fatal=True)
-        if rules.has("blockCloudObjectTakeoverThroughHardMatchEnabled"):
+        blocked = rules.has("blockCloudObjectTakeoverThroughHardMatchEnabled")
+        mapped_to = hard.text("onPremisesObjectIdentifier") or wanted.guid
+        remapped = mapped_to != wanted.guid and not rules.has("allowOnPremUpdateOfOnPremisesObjectIdentifierEnabled")
+        if blocked or remapped or hard.id in rules.privileged_ids:
             return Match(error=ErrorCode.INVALID_HARD_MATCH, attribute="onPremisesImmutableId", other=hard, fatal=True)
         return Match(target=hard)
     for attribute, target in _candidates(wanted, claims, rules):

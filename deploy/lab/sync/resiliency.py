@@ -55,6 +55,11 @@ def settle(
         if refused is not None:
             code = ErrorCode.ATTRIBUTE_VALUE_MUST_BE_UNIQUE
             return Settled(None, (), error=code, attribute="proxyAddresses", other=refused)
+    for address in wanted.addresses:
+        taken = claims.sip_holder(address, but=but)
+        if taken is not None:  # covered by nothing: the whole object is refused, each time
+            code = ErrorCode.ATTRIBUTE_VALUE_MUST_BE_UNIQUE
+            return Settled(None, (), error=code, attribute="sipProxyAddress", other=taken)
     earlier = {(error["propertyCausingError"], error["value"]): error for error in provisioning_errors(own)}
     contested = [(UPN_PROPERTY, wanted.upn)] if wanted.upn and upn_in_way else []
     contested += [(ADDRESS_PROPERTY, address) for address in in_way]

@@ -22,7 +22,12 @@ from deploy.lab.sync.report import CycleReport, ExportError
 from streams.contracts.identity import immutable_id_of_guid
 
 # As 6941 spells them.
-_NAMED = {"userPrincipalName": "UserPrincipalName", "proxyAddresses": "ProxyAddresses"}
+_NAMED = {
+    "userPrincipalName": "UserPrincipalName",
+    "proxyAddresses": "ProxyAddresses",
+    "sipProxyAddress": "SipProxyAddress",
+    "onPremisesSecurityIdentifier": "OnPremiseSecurityIdentifier",
+}
 
 
 def log_import(log: EventLog, report: CycleReport, forests: Iterable[str], tenant: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from deploy.lab.sync.objects import AdObject
 
 _REFUSED_ACCOUNTS = ("aad_", "msol_", "support_388945a0")
+_LINKED_MAILBOX = 2  # has no anchor: its account stands for it
 _REFUSED_RECIPIENTS = 0x21C07000  # msExchRecipientTypeDetails of system mailboxes
 
 
@@ -48,6 +49,7 @@ def _filtered(found: AdObject) -> bool:
         not account
         or account.startswith(_REFUSED_ACCOUNTS)
         or bool(found.number("msExchRecipientTypeDetails") & _REFUSED_RECIPIENTS)
+        or (found.kind == "user" and found.number("msExchRecipientTypeDetails") == _LINKED_MAILBOX)
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.contracts.identity import guid_of_immutable_id, immutable_id_of_guid
+from streams.detections.conflict.duplicate_sid import given_twice
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.reference import ReferenceView
 
@@ -32,6 +33,7 @@ def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | No
     """Fires while user and cloud user of one SID carry different anchors, after half a cycle."""
     ours = [party for party in view.ad if party.in_scope and party.kind == "user" and party.source_anchor]
     theirs = [party for party in view.entra if party.kind == "user" and party.source_anchor]
+    theirs = [party for party in theirs if not any(given_twice(each, party) for each in ours)]
     if len(ours) != 1 or not theirs or any(party.source_anchor == ours[0].source_anchor for party in theirs):
         return None
     party, cloud = ours[0], theirs[0]

@@ -13,6 +13,11 @@ from streams.views.state import ObjectState
 CLAIMED = ("conflict.duplicate_address", "conflict.address_owned_by_cloud_object")
 OF_AN_ADDRESS = (*CLAIMED, "conflict.upn_quarantined", "conflict.address_quarantined")
 
+REFUSED = "would_fail_to_export"
+"""The role of an object that claims a taken address of another prefix than SMTP: resiliency covers UPN and SMTP alone,
+so it is refused as a whole, at each export.
+"""
+
 
 def findings_about(tenant: str, addresses: Iterable[str], detections: Iterable[str] = OF_AN_ADDRESS) -> tuple[str, ...]:
     """The ids that findings about these folded addresses would have, the cause before what follows from it."""

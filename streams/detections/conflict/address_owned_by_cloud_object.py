@@ -9,6 +9,7 @@ for UPN and SMTP addresses only; an object with any other taken address (sip: â€
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
+from streams.detections.conflict._of_address import REFUSED
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.address import AddressView, Claimant
@@ -51,7 +52,7 @@ _SUMMARY = {
     "refused": "was not taken over: Entra ID refuses",
     "unknown": "has the same address as",
 }
-_FATES = {"soft_match": "takes_over", "export_error": "would_fail_to_export"}
+_FATES = {"soft_match": "takes_over", "export_error": REFUSED}
 
 
 def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None:
@@ -116,8 +117,8 @@ def _forecast(view: AddressView, claimant: Claimant, owner: Claimant, context: C
         return "quarantine"  # matching is only tried for objects that are new to the cloud
     if counterparts is None and claimant.party.view is not None:
         return "unknown"  # its own view has not answered yet
-    if not claimant.primary:
-        return "quarantine"
+    if not claimant.primary or (claimant.party.half and claimant.party.kind == "user"):
+        return "quarantine"  # of somebody else's account, whose matching does not look at it
     if owner.party.kind != claimant.party.kind:
         return "object_type_mismatch"
     if owner.party.source_anchor and owner.party.source_anchor != claimant.party.source_anchor:

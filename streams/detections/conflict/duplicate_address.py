@@ -1,4 +1,4 @@
-"""Two AD objects claim one address, so Entra ID quarantines it for the second.
+"""Two AD objects claim one address, so Entra ID quarantines it for the second, or takes the second in no export.
 
 Source: Microsoft, "Identity synchronization and duplicate attribute resiliency"; "Troubleshoot errors during
 synchronization", AttributeValueMustBeUnique; preparation rule: "with duplicates the first synced object wins".
@@ -7,8 +7,10 @@ synchronization", AttributeValueMustBeUnique; preparation rule: "with duplicates
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
+from streams.detections.conflict._of_address import REFUSED
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.address import AddressView, Claimant
+from streams.views.party import people
 
 DETECTION = Detection(
     id="conflict.duplicate_address",
@@ -25,7 +27,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors",
     ),
     false_positives=(
-        "A person who is a user in one forest and a contact in another, where Entra Connect joins them by mail.",
+        "A person in two forests whom Entra Connect joins, unless [[tenant]] users_joined_by says so.",
         "A planned mailbox migration that copies addresses before it removes them.",
     ),
     known_gaps=(
@@ -38,20 +40,22 @@ DETECTION = Detection(
 def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while two different identities in scope claim the address."""
     claimants = view.ad
-    if len({_identity(claimant) for claimant in claimants}) < 2:
+    persons = people(claimant.party for claimant in claimants)
+    if len(persons) < 2:
         return None
     owner, certain = _owner(view, claimants)
-    losers = [claimant for claimant in claimants if claimant is not owner]
+    own = next((person for person in persons if owner is not None and owner.party in person), [])
+    losers = [claimant for claimant in claimants if claimant.party not in own]
     roles = {loser.party.identity: _fate(view, loser) for loser in losers}
     if owner is not None:
-        roles[owner.party.identity] = "keeps" if certain else "likely_keeps"
+        roles |= dict.fromkeys((party.identity for party in own), "keeps" if certain else "likely_keeps")
     for cloud in view.entra:
         if cloud.holds:
             roles.setdefault(cloud.party.identity, "holds")
-    first = losers[0]
+    first, resilient = losers[0], view.address.is_smtp
     return Verdict(
         summary=f"{view.address.folded} is claimed by {len(claimants)} objects in Active Directory; "
-        f"{first.party.name} loses it in Entra ID",
+        + (f"{first.party.name} loses it in Entra ID" if resilient else f"Entra ID refuses {first.party.name}"),
         since_ms=sorted(claimant.changed_ms for claimant in claimants)[1],
         subject=view.subject(first),
         forest=first.party.forest,
@@ -59,8 +63,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
             "address": view.address.folded,
             "claimants": len(claimants),
             "forests": sorted({claimant.party.forest or "" for claimant in claimants}),
-            # Resiliency covers UPN and SMTP addresses; for others the whole object fails to export each cycle.
-            "effect": "quarantine" if view.address.is_smtp else "export_error",
+            "effect": "quarantine" if resilient else "export_error",
             "owner": owner.party.name if owner is not None else None,
         },
         counterparts=view.holders(roles),
@@ -70,12 +73,6 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
             f"value/{view.tenant}/targetAddress/{view.address.folded}",
         ),
     )
-
-
-def _identity(claimant: Claimant) -> str:
-    """Two users with one anchor are one identity in Entra: another detection's business."""
-    party = claimant.party
-    return party.view if party.kind == "user" and party.view else party.identity
 
 
 def _owner(view: AddressView, claimants: list[Claimant]) -> tuple[Claimant | None, bool]:
@@ -90,5 +87,7 @@ def _owner(view: AddressView, claimants: list[Claimant]) -> tuple[Claimant | Non
 
 
 def _fate(view: AddressView, claimant: Claimant) -> str:
+    if not view.address.is_smtp:
+        return REFUSED
     cloud = view.cloud_side(claimant)
     return "quarantined" if cloud is not None and not cloud.holds else "would_be_quarantined"

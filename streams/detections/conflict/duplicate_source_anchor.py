@@ -41,7 +41,7 @@ _KINDS = {"user": "users", "group": "groups", "device": "computers"}
 def evaluate(view: UserView | GroupView | DeviceView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while two objects in scope stand under one anchor."""
     parties = _in_question(view, now_ms)
-    if len(parties) < 2:
+    if len(parties) < 2 or _are_one_person([party for party, _ in parties]):
         return None
     first = parties[0][0]
     kind, anchor = _KINDS[first.kind], first.source_anchor or immutable_id_of_guid(first.id)
@@ -69,6 +69,11 @@ def _in_question(view: UserView | GroupView | DeviceView, now_ms: int) -> list[t
     if isinstance(view, GroupView):  # which stands under its SID: of another GUID it is another group
         return [each for each in sides if sum(other.id == each[0].id for other, _ in sides) > 1]
     return sides
+
+
+def _are_one_person(parties: list[Party]) -> bool:
+    """Whether Entra Connect joins them all: then the anchor is the active account's."""
+    return all(party.is_one_person_with(parties[0]) for party in parties[1:])
 
 
 def _holders(view: UserView | GroupView | DeviceView) -> Iterator[Holder]:

@@ -1,56 +1,118 @@
-"""A returning AD user's anchor is known in the cloud, but the cloud object may not be taken over.
+"""An AD user's anchor is known in the cloud, and the cloud user of that anchor is not taken over.
 
-Source: Microsoft, "Troubleshoot errors during synchronization", InvalidHardMatch: typically a user who left the
-scope, was restored in the cloud, and came back, while blockCloudObjectTakeoverThroughHardMatchEnabled is on. An
-account that holds a directory role is refused whatever the tenant allows (MC1262584; jpazureid/blog
-hardmatch-security-hardening.md).
+Sources: Microsoft, "Troubleshoot errors during synchronization", InvalidHardMatch: typically a user who left the
+scope, was restored in the cloud, and came back, while blockCloudObjectTakeoverThroughHardMatchEnabled is on. Since June
+2026 an account that holds a directory role is refused whatever the tenant allows (MC1262584), since July, step by step,
+one that another AD object was mapped to (onPremisesObjectIdentifier, MC1263280; jpazureid/blog
+hardmatch-security-hardening.md). That one only allowOnPremUpdateOfOnPremisesObjectIdentifierEnabled lets pass.
 """
 
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.directory_object import UserView
+from streams.views.directory_object import Side, UserView
+from streams.views.refusals import standing_refusal
 
 FEATURE = "blockCloudObjectTakeoverThroughHardMatchEnabled"
+_REMAPPING = "allowOnPremUpdateOfOnPremisesObjectIdentifierEnabled"
+CYCLES = 2
 
 DETECTION = Detection(
     id="conflict.hard_match_blocked",
     views=(UserView,),
-    title="Hard match blocked by the tenant",
+    title="Cloud user is not taken over",
     severity=Severity.HIGH,
     remediation=(
-        "The export fails with InvalidHardMatch each cycle. If both are the same person, lift "
-        f"{FEATURE} for one cycle, let it match, and set it again; else clear onPremisesImmutableId of the cloud "
-        "object. An account that holds a directory role (evidence.cause) is never taken over: take the role from it "
-        "for that cycle."
+        "See evidence.cause and evidence.likely. tenant: if both are the same person, lift "
+        f"{FEATURE} for one cycle, let it match, and set it again. role: take the directory role from the account, "
+        "eligible assignments too, for that cycle. object_identifier: clear onPremisesObjectIdentifier of the cloud "
+        "user (PATCH /beta/users/ID). If they are two people, clear onPremisesImmutableId of the cloud user."
     ),
-    references=("https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors",),
-    known_gaps=("Silent while the application may not read the tenant's synchronisation features.",),
+    references=(
+        "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors",
+        "https://learn.microsoft.com/entra/fundamentals/whats-new",
+    ),
+    suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.bulk_change"),
+    explained_by=("conflict.duplicate_source_anchor",),
+    false_positives=("A filter of the engine that include_ous and exclude_ous do not repeat.",),
+    known_gaps=(
+        (
+            "The switch and onPremisesObjectIdentifier cannot be read in every tenant, roles that an account is "
+            "eligible for in none: what they refuse is told after two cycles, as likely."
+        ),
+        (
+            "A user that synchronisation deleted and somebody restored may look like one whose source of authority was "
+            "moved to the cloud (onPremisesSyncEnabled null), and is not told."
+        ),
+    ),
 )
 
 
 def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires while an AD user in scope meets an Entra user of its anchor that is not synchronised."""
+    """Fires at once where a refusal is certain, else when two cycles have not taken the cloud user over."""
     ours = next((side for side in view.ad if side.party.in_scope), None)
     theirs = next((side for side in view.entra if side.party.synced is not True), None)
     if ours is None or theirs is None:
         return None
-    privileged = theirs.party.id in (context.privileged_ids or ())
-    if not privileged and context.feature(FEATURE) is not True:
-        return None
-    why = f"{theirs.party.name} holds a directory role" if privileged else "hard match is blocked in the tenant"
+    cause = _cause(ours, theirs, context)
+    if cause is None and (standing_refusal(view) or not (context.collected and context.synchronised)):
+        return None  # the engine says itself who is refused, and why: flow.export_error
+    since_ms = max(ours.changed_ms, theirs.changed_ms)
+    likely = [] if cause is not None else _likely(theirs, context)
     return Verdict(
-        summary=f"{ours.party.name} cannot be matched to {theirs.party.name}: {why}",
-        since_ms=max(ours.changed_ms, theirs.changed_ms),
+        summary=f"{ours.party.name} is not matched to {theirs.party.name}, which has its anchor: "
+        + _WHY[cause].format(name=theirs.party.name),
+        since_ms=since_ms,
+        open_at_ms=since_ms if cause is not None else since_ms + CYCLES * context.cycle_ms,
+        keep_open=True,
+        severity=None if cause is not None else Severity.MEDIUM,
         subject=ours.party.subject(view.key),
         forest=ours.party.forest,
         evidence={
             "source_anchor": ours.party.source_anchor,
-            "cause": "role" if privileged else "tenant",
+            "cause": cause,
             "feature": FEATURE,
             "was_synced": theirs.party.synced,
-        },
+            "guest": theirs.party.guest,
+        }
+        | ({"likely": likely, "waited_cycles": CYCLES} if cause is None else {}),
         counterparts=(ours.party.holder("blocked"), theirs.party.holder("keeps", ("onPremisesImmutableId",))),
         explains_in=view.references(),
+        suppressed_by=() if cause is not None else None,
+        explained_by=() if cause is not None else None,
     )
+
+
+_WHY = {
+    "role": "{name} holds a directory role",
+    "tenant": "hard match is blocked in the tenant",
+    "object_identifier": "it is mapped to another object of Active Directory",
+    None: f"{CYCLES} cycles have not taken it over",
+}
+
+
+def _cause(ours: Side, theirs: Side, context: Context) -> str | None:
+    """Why the service refuses, where that is certain."""
+    if theirs.party.id in (context.privileged_ids or ()):
+        return "role"
+    if context.feature(FEATURE) is True:
+        return "tenant"
+    mapped_to = (context.object_identifiers or {}).get(theirs.party.id)
+    if mapped_to and mapped_to != ours.party.id and context.feature(_REMAPPING) is not True:
+        return "object_identifier"
+    return None
+
+
+def _likely(theirs: Side, context: Context) -> list[str]:
+    """What may have kept the two apart, as far as it is not known to be otherwise; the likeliest first."""
+    identifiers = context.object_identifiers
+    mapped = theirs.party.synced is False and (identifiers is None or theirs.party.id in identifiers)
+    found = {
+        "object_identifier": mapped and context.feature(_REMAPPING) is not True,
+        "tenant": context.feature(FEATURE) is None,
+        "role": context.privileged_ids is None,
+        "eligible_role": True,
+        "not_exported": True,
+    }
+    return [name for name, may_be in found.items() if may_be]

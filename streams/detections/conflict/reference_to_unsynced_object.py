@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.views.person import LINKED
 from streams.views.reference import ReferenceView
 
 DETECTION = Detection(
@@ -29,14 +30,15 @@ DETECTION = Detection(
 )
 
 # Built-in principals are never synchronised, and everybody is a member of some.
-_EXPECTED = frozenset({"critical_system_object"})
+# A linked mailbox is there as its account.
+_EXPECTED = frozenset({"critical_system_object", LINKED})
 _NAMED = 50
 
 
 def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while a referenced AD object is out of scope, or in scope and absent for two sync cycles."""
     target = view.principal
-    if not view.referrers or target is None or view.entra or target.out_of_scope in _EXPECTED:
+    if not view.referrers or target is None or view.entra or target.out_of_scope in _EXPECTED or target.half:
         return None
     since_ms = max(view.ad_changed_ms, min(referrer.changed_ms for referrer in view.referrers))
     open_at_ms = since_ms

@@ -27,7 +27,7 @@ from streams.views.unique_value import KIND as VALUE
 _SAID = 300
 # What explains it, the cause before what follows from it. Faults of the object's values are explained by it: hygiene.
 _HARD_MATCH, _ONE_ANCHOR = hard_match_blocked.DETECTION.id, "conflict.duplicate_source_anchor"
-_OTHER_ANCHOR = "authority.source_anchor_changed"
+_OTHER_ANCHOR, _ONE_SID = "authority.source_anchor_changed", "conflict.duplicate_sid"
 _REFUSES_TAKEOVER = ("InvalidHardMatch", "ExistingAdminRoleConflict")
 _UNKNOWN = (
     "The name is not one that is explained here: read evidence.said, and in Synchronization Service Manager the export "
@@ -41,7 +41,7 @@ DETECTION = Detection(
     severity=Severity.HIGH,
     # Two cycles: the first may refuse what another object only lets go of in it.
     alert=Alert(for_s=3600),
-    explained_by=(*OF_AN_ADDRESS, _HARD_MATCH, _ONE_ANCHOR, _OTHER_ANCHOR),
+    explained_by=(*OF_AN_ADDRESS, _HARD_MATCH, _ONE_ANCHOR, _OTHER_ANCHOR, _ONE_SID),
     ends_proven=True,
     remediation=(
         "The evidence names the error, the attribute and its value as the engine logged them, who holds the value, and "
@@ -183,7 +183,9 @@ def _explained_by(view: ObjectView, refusal: Event, others: Sequence[HolderOfVal
     yield from (finding_id(conflict, key) for conflict in OF_AN_ADDRESS for key in values)
     if name not in CONFLICTS:
         return
-    if not values:
+    if attribute_of(refusal) in (None, "objectSid"):
+        yield from (finding_id(_ONE_SID, key) for key in view.references())
+    if not values and attribute_of(refusal) != "objectSid":
         yield from OF_AN_ADDRESS
     recorded = {as_in_ad(error.get("propertyCausingError")) for _, error in errors_without_value(view)}
     if attribute_of(refusal) in recorded:

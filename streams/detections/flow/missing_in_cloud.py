@@ -17,6 +17,7 @@ CYCLES = 2
 _OF_THE_OBJECT = (
     "flow.export_error",
     "conflict.duplicate_source_anchor",
+    "conflict.duplicate_sid",
     "conflict.hard_match_blocked",
     "authority.source_anchor_changed",
 )
@@ -37,14 +38,17 @@ DETECTION = Detection(
     suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
     explained_by=(*_OF_THE_OBJECT, *CLAIMED),
     lingers_s=HEALS_WITHIN_S,
-    false_positives=("A filter of the engine that include_ous and exclude_ous do not repeat.",),
+    false_positives=(
+        "A filter of the engine that include_ous and exclude_ous do not repeat.",
+        "A disabled account that is joined with another forest's, unless [[tenant]] users_joined_by says so.",
+    ),
     known_gaps=("Contacts are matched by primary address: a changed one would look missing, so they are not judged.",),
 )
 
 
 def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     """Fires two cycles after the AD object changed, once the cloud has been read whole; not where nothing is synced."""
-    if view.entra or not context.collected or not context.synchronised:
+    if view.entra or view.joined is False or not context.collected or not context.synchronised:
         return None
     missing = [side for side in view.ad if side.party.in_scope]
     if not missing:

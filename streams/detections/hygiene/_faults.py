@@ -27,6 +27,8 @@ Wanted = Callable[[Fault, Breach], bool]
 
 _PROFILE = entra_profile()
 _MOST_LISTED = 20
+# Of somebody who is joined with another's account, these stay in the forest.
+_SIGN_IN = frozenset({"userPrincipalName", "sAMAccountName"})
 _MAILBOX = frozenset({"homeMDB", "msExchMailboxGuid", "msExchRemoteRecipientType"})
 
 # The detections of the family ask one after another about one view: the last answer is kept.
@@ -39,7 +41,13 @@ def faults_of(view: ObjectView, context: Context) -> tuple[tuple[Side, Fault], .
     if _last is not None and _last[0] is view and _last[1] is context:
         return _last[2]
     tenant = _tenant(context.verified_domains, context.initial_domain)
-    found = tuple((side, fault) for side in view.ad if side.party.in_scope for fault in _faults_of_side(side, tenant))
+    found = tuple(
+        (side, fault)
+        for side in view.ad
+        if side.party.in_scope
+        for fault in _faults_of_side(side, tenant)
+        if view.joined is not False or fault.attribute not in _SIGN_IN
+    )
     _last = (view, context, found)
     return found
 

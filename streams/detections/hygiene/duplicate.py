@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.unique_value import UniqueValueView, ValueHolder
+from streams.views.party import people
+from streams.views.unique_value import UniqueValueView
 
 DETECTION = Detection(
     id="hygiene.duplicate",
@@ -21,7 +22,7 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",),
     explained_by=("conflict.duplicate_address", "flow.export_error"),
-    false_positives=("A person with an account in each of two forests that Entra Connect joins into one.",),
+    false_positives=("A person in two forests whom Entra Connect joins, unless [[tenant]] users_joined_by says so.",),
     known_gaps=("Objects in domains that no [[forest]] reads are not seen.",),
 )
 
@@ -29,7 +30,7 @@ DETECTION = Detection(
 def evaluate(view: UniqueValueView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while two different identities in scope hold the value."""
     holders = [holder for holder in view.holders if holder.party.in_scope]
-    if len({_identity(holder) for holder in holders}) < 2:
+    if len(people(holder.party for holder in holders)) < 2:
         return None
     first = holders[0].party
     return Verdict(
@@ -54,9 +55,3 @@ def evaluate(view: UniqueValueView, context: Context, now_ms: int) -> Verdict | 
 
 
 _RULES = {"mailNickname": "EN-NICK-DUP", "targetAddress": "EN-TA-DUP", "sAMAccountName": "EN-SAM-DUP"}
-
-
-def _identity(holder: ValueHolder) -> str:
-    """Two users with one anchor are one identity in Entra: conflict.duplicate_source_anchor's business."""
-    party = holder.party
-    return party.view if party.kind == "user" and party.view else party.identity

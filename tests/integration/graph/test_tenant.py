@@ -206,3 +206,24 @@ def told_by(refusals: dict[str, int]) -> TenantState:
     task = TenantTask(Answers(refusals), TENANT, "entra", Sequence(), 100)
     (state,) = task.apply(task.fetch()).tenants
     return state
+
+
+def test_users_that_are_mapped_to_an_object_of_ad_and_synchronised_no_longer(lab: GraphLab) -> None:
+    """Read from the beta, of those few alone; where it does not answer they are unknown, and not called refused."""
+    mapped, free, synced = lab.tenant.ids("user")[:3]
+    source_guid = str(uuid.uuid4())
+    for user, said in (
+        (mapped, {"onPremisesSyncEnabled": False, "onPremisesObjectIdentifier": source_guid.upper()}),
+        (free, {"onPremisesSyncEnabled": False, "onPremisesObjectIdentifier": None}),
+        (synced, {"onPremisesSyncEnabled": True, "onPremisesObjectIdentifier": source_guid}),
+    ):
+        lab.tenant.upsert("user", user, {"onPremisesImmutableId": f"{user[:22]}==", **said})
+    with lab.source() as source:
+        assert states(lab, source)[-1].object_identifiers == {mapped: source_guid}
+        lab.faults.add(Fault("forbidden", path="^/users$", times=None))
+        told = states(lab, source, 101)[-1]
+    assert told.object_identifiers is None and "object_identifiers" not in told.refused
+    lab.faults.clear()
+    with pytest.raises(GraphError, match="onPremisesObjectIdentifier"):
+        client = GraphClient(lab.settings())
+        client.get(client.url("/users?$select=onPremisesObjectIdentifier"))

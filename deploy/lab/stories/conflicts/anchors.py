@@ -1,4 +1,4 @@
-"""Source anchors that two objects carry, and the switch that forbids a takeover."""
+"""Source anchors and SIDs that two objects carry, and the switch that forbids a takeover."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BLOCK_TAKEOVER = "blockCloudObjectTakeoverThroughHardMatchEnabled"
 
 
 def plots(cast: Cast) -> list[Step]:
-    return [*_copied_anchor(cast), *_blocked_takeover(cast)]
+    return [*_copied_anchor(cast), *_blocked_takeover(cast), *_reissued_sid(cast)]
 
 
 def _copied_anchor(cast: Cast) -> list[Step]:
@@ -73,5 +73,38 @@ def _blocked_takeover(cast: Cast) -> list[Step]:
             told="takeovers are allowed again; the next cycle matches",
             act=lambda: cast.cloud.set_features(**{_BLOCK_TAKEOVER: False}),
             repairs=["hard match blocked"],
+        ),
+    ]
+
+
+def _reissued_sid(cast: Cast) -> list[Step]:
+    owner, hired = cast.person(), []
+    sid = owner.store.get(owner.guid).sid or ""
+
+    def act() -> None:
+        store = owner.store
+        with store.lock:
+            following, store.next_rid = store.next_rid, int(sid.rpartition("-")[2])
+            hired.append(cast.hire("Dora Duplicada"))
+            store.next_rid = following
+
+    def repair() -> None:
+        hired[0].store.delete(hired[0].guid)
+        cast.hire("Dora Duplicada")
+
+    return [
+        Step(
+            name="SID given out twice",
+            at_min=18,
+            told=f"a restored domain controller gives Dora Duplicada the SID of {owner.name}",
+            act=act,
+            opens=[cast.about_sid("duplicate_sid", sid)],
+        ),
+        Step(
+            name="SID given out twice repaired",
+            at_min=82,
+            told="Dora Duplicada is created anew, with a SID of her own",
+            act=repair,
+            repairs=["SID given out twice"],
         ),
     ]

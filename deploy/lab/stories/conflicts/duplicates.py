@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deploy.lab.directory import sids
 from deploy.lab.stories.cast import Cast
 from deploy.lab.stories.story import Step
 
@@ -14,6 +15,7 @@ def plots(cast: Cast) -> list[Step]:
         *_contact_and_person(cast),
         *_two_forests(cast),
         *_upn_taken(cast),
+        *_linked_mailbox(cast),
     ]
 
 
@@ -196,4 +198,31 @@ def _upn_taken(cast: Cast) -> list[Step]:
             act=lambda: hired[0].write(userPrincipalName=free),
             repairs=["UPN taken"],
         ),
+    ]
+
+
+def _linked_mailbox(cast: Cast) -> list[Step]:
+    """Nothing follows: the two are one person."""
+
+    def act() -> None:
+        account = cast.hire("Lia Ligada")
+        sid = account.store.get(account.guid).sid or ""
+        cast.hire(
+            "Lia Ligada",
+            cast.other,
+            userPrincipalName=None,
+            mail=account.address,
+            proxyAddresses=[f"SMTP:{account.address}"],
+            userAccountControl="514",
+            msExchRecipientTypeDetails="2",
+            msExchMasterAccountSid=sids.parse(sid),
+        )
+
+    return [
+        Step(
+            name="linked mailbox",
+            at_min=22,
+            told=f"Lia Ligada is hired in {cast.main.name}, her mailbox in {cast.other.name}: nothing to tell",
+            act=act,
+        )
     ]

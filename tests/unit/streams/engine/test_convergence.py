@@ -247,7 +247,6 @@ def test_the_random_world_exercises_every_detection() -> None:
     wanted = {registered.detection.id for registered in all_detections() if registered.detection.family in FAMILIES}
     # One is told by servers' logs, of which this world has none, and one by many objects (test_flows_otherwise.py).
     assert wanted - seen <= {
-        "conflict.hard_match_blocked",
         "conflict.service_provisioning_error",
         "flow.attribute_flows_otherwise",
         "flow.export_error",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.contracts.clouds import INITIAL_DOMAINS
 from streams.views.addresses import (
-    INITIAL_DOMAINS,
     Address,
     domain_of,
     fold_address,

@@ -38,6 +38,23 @@ def test_a_taken_address_is_left_off_whatever_its_case_and_rank(world) -> None:
     assert errors(cloud) == [("ProxyAddresses", "SMTP:Info@Contoso.com")]
 
 
+def test_a_taken_sip_address_is_no_quarantine(world) -> None:
+    """SipProxyAddress: the whole object is refused, again in each cycle, until the value is free."""
+    ada = world.user("ada", proxyAddresses=["SMTP:ada@contoso.com", "SIP:ada@contoso.com"])
+    world.engine.cycle()
+    ben = world.user("ben", proxyAddresses=["SMTP:ben@contoso.com", "sip:Ada@contoso.com"])
+    for _ in range(2):
+        (error,) = world.engine.cycle().errors
+        assert (error.code, error.attribute, error.value) == (
+            ErrorCode.ATTRIBUTE_VALUE_MUST_BE_UNIQUE, "sipProxyAddress", "sip:Ada@contoso.com",
+        )  # fmt: skip
+        assert world.engine.space.get(ben).cloud_id is None
+    world.ad.modify(uuid.UUID(ada), {"proxyAddresses": ["SMTP:ada@contoso.com"]})
+    world.engine.cycle()
+    world.engine.cycle()
+    assert "sip:Ada@contoso.com" in world.synced(ben)["proxyAddresses"]
+
+
 def test_addresses_are_unique_across_users_groups_and_contacts(world) -> None:
     world.user("ada", mail="ada@contoso.com")
     world.engine.cycle()
