@@ -13,6 +13,7 @@ from producers.ad.dirsync import DirSyncRequest
 from producers.ad.naming import ServerIdentity, read_identity
 from producers.ad.refusals import GRANT
 from producers.ad.servers import address_of
+from producers.ad.wire import Entry
 from streams.contracts.errors import FatalError, SyncHealthError
 from streams.runtime.settings import ForestSettings
 
@@ -63,11 +64,15 @@ def _server(connection: DirectoryConnection, forest: ForestSettings) -> Iterator
 def _added(connection: DirectoryConnection, forest: ForestSettings, names: Sequence[str]) -> Iterator[Line]:
     """Whether there is what the settings make us read beside the usual, and of one value."""
     root = connection.read("", attributes=["schemaNamingContext"]) if names else []
-    [schema] = root[0].attributes.get("schemaNamingContext", [b""]) if root else [b""]
-    for name in names if schema else ():
-        found = connection.read(
-            schema.decode(), f"(lDAPDisplayName={name})", scope=Scope.SUBTREE, attributes=["isSingleValued"]
-        )
+    schema = root[0].attributes.get("schemaNamingContext", [b""])[0].decode() if root else ""
+
+    def described(name: str) -> list[Entry]:
+        return connection.read(schema, f"(lDAPDisplayName={name})", scope=Scope.SUBTREE, attributes=["isSingleValued"])
+
+    if not schema or not described("objectClass"):
+        return  # it may not be read
+    for name in names:
+        found = described(name)
         if not found:
             yield fault(forest.name, f"the schema has no attribute {name}", "correct attribute in [[tenant.flow]]")
         elif found[0].attributes.get("isSingleValued") != [b"TRUE"]:

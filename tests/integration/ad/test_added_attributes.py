@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from deploy.check.forest import check_forest
+from deploy.check.line import Mark
 from producers.ad.source import ActiveDirectorySource
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.facts import Fact
 from streams.contracts.flows import READ_BY, VERSION
-from tests.integration.ad.conftest import forest_of
+from tests.integration.ad.conftest import LabDC, forest_of
 from tests.support.samba import SambaDC
 
 
@@ -37,3 +39,10 @@ def test_another_selection_is_one_full_reading_and_then_changes(directory: Samba
     directory.modify(dn, {"division": None})
     changed = [fact for fact in read(directory, saved, "Division") if "Division" in fact.attributes]
     assert [(fact.full, fact.attributes["Division"]) for fact in changed] == [(False, None)]
+
+
+def test_check_says_what_is_read_beside_the_usual(directory: SambaDC) -> None:
+    lines = check_forest(forest_of(directory), ["division", "nonsense", "otherPager"])
+    found = {name: line.mark for line in lines for name in ("division", "nonsense", "otherPager") if name in line.what}
+    known = {"division": Mark.GOOD, "nonsense": Mark.FAULT, "otherPager": Mark.GAP}
+    assert found == ({} if isinstance(directory, LabDC) else known), "the lab's directory shows no schema"

@@ -27,7 +27,14 @@ from deploy.lab.sync.cloud_sync import CloudSync
 from producers.eventlog.consumer import Shipped, ShippedReader
 from streams.contracts.errors import FatalError
 from streams.runtime.clock import now_ms
-from streams.runtime.settings import EventLogSettings, ForestSettings, KafkaConnection, TenantSettings, load_settings
+from streams.runtime.settings import (
+    EventLogSettings,
+    FlowSettings,
+    ForestSettings,
+    KafkaConnection,
+    TenantSettings,
+    load_settings,
+)
 
 
 @pytest.fixture
@@ -54,6 +61,14 @@ def test_a_forest_that_is_ready(forest: ForestSettings) -> None:
     assert faults(lines) == []
     said = " ".join(line.what for line in lines)
     assert "certificate trusted" in said and "by right of replication" in said and "clock" in said
+
+
+def test_what_the_settings_add_to_what_is_read_is_looked_for(tenant: TenantSettings) -> None:
+    flow = [FlowSettings(property=name, attribute="division") for name in ("employeeType", "nonsense")]
+    lines = list(check_tenant(tenant.model_copy(update={"flow": flow})))
+    assert [line.mark for line in lines if "employeeType of users is read, too" in line.what] == [Mark.GOOD]
+    (wrong,) = (line for line in lines if "nonsense" in line.what)
+    assert wrong.mark is Mark.FAULT and "[[tenant.flow]]" in wrong.advice
 
 
 def test_a_wrong_password_is_tried_once_and_named(forest: ForestSettings, tmp_path: Path) -> None:
