@@ -15,7 +15,7 @@ from deploy.prometheus.pipeline_rules import PIPELINE_RULES
 from deploy.prometheus.writeback_rules import WRITEBACK_RULES
 from streams.detections.registry import Registered, all_detections
 from tests.support.findings import FOREST, TENANT
-from tests.support.prometheus import promtool
+from tests.support.prometheus import promtool, rules_of
 
 ROOT = Path(__file__).parents[2]
 PIPELINE_TESTS = Path(__file__).parent / "alert_rules" / "pipeline.test.yaml"
@@ -92,7 +92,7 @@ def test_pipeline_alerts_fire_and_keep_quiet() -> None:
 def test_detection_alerts_fire_and_keep_quiet(registered: Registered, tmp_path: Path) -> None:
     path = tmp_path / "rules.test.yaml"
     document = {
-        "rule_files": [str(FOLDER / "detections.yaml")],
+        "rule_files": [rules_of({alert_name(registered.detection)}, tmp_path)],
         "evaluation_interval": "1m",
         "tests": stories(registered),
     }

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.prometheus.build import FOLDER
 from deploy.prometheus.detection_rules import alert_name
 from streams.detections.detection import Detection
 from streams.detections.registry import all_detections
 from tests.support.findings import FOREST, TENANT
-from tests.support.prometheus import promtool
+from tests.support.prometheus import promtool, rules_of
 from tests.support.quiet import QUIET, Labels, Quiet
 
 FAMILY = [each.detection for each in all_detections() if each.detection.family == "hybrid_join"]
@@ -88,8 +87,9 @@ def story(
 
 def played(folder: Path, told: dict[str, Any]) -> tuple[int, str]:
     path = folder / "quiet.test.yaml"
+    asked = {test["alertname"] for test in told["alert_rule_test"]}
     document = {
-        "rule_files": [str(FOLDER / "detections.yaml")], "evaluation_interval": told["interval"], "tests": [told],
+        "rule_files": [rules_of(asked, folder)], "evaluation_interval": told["interval"], "tests": [told],
     }  # fmt: skip
     path.write_text(yaml.safe_dump(document))
     return promtool("test", "rules", path)

@@ -15,7 +15,7 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Detection
 from streams.detections.registry import all_detections
 from tests.support.findings import FOREST, TENANT
-from tests.support.prometheus import promtool
+from tests.support.prometheus import promtool, rules_of
 
 FAMILY = {each.detection.id: each.detection for each in all_detections() if each.detection.family == "writeback"}
 FAILED = FAMILY["writeback.password_writeback_failed"]
@@ -23,6 +23,7 @@ AT_ONCE = [
     FAILED, FAMILY["writeback.password_writeback_unconfirmed"], FAMILY["writeback.password_split_brain"],
     FAMILY["writeback.writeback_service_down"], FAMILY["writeback.password_writeback_disabled"],
 ]  # fmt: skip
+ALERTS = [alert_name(detection) for detection in FAMILY.values() if detection.alert is not None]
 MOST_WAIT_S = 300
 (WAVE,) = WRITEBACK_RULES
 DAY = 24 * 60
@@ -44,7 +45,7 @@ def users(error: str, values: str, instance: str = "a") -> dict[str, str]:
 
 def story(name: str, inputs: list[dict[str, str]], minutes: dict[int, set[str]], step: int = 1) -> dict[str, Any]:
     """`minutes`: which alerts of writeback ring then; no others may. `step`: minutes between two values."""
-    names = [WAVE.name, *(alert_name(detection) for detection in FAMILY.values() if detection.alert is not None)]
+    names = [WAVE.name, *ALERTS]
     tests = [
         {
             "expr": f'count by (alertname) (ALERTS{{alertname=~"{"|".join(names)}",alertstate="firing"}})',
@@ -60,12 +61,11 @@ def play(
     tmp_path: Path,
     *stories: dict[str, Any],
     every: str = "1m",
-    names: tuple[str, ...] = ("detections.yaml", "writeback.yaml"),
+    findings: bool = True,
 ) -> None:
-    files = rule_files()
-    for name in names:
-        (tmp_path / name).write_text(files[name])
-    document = {"rule_files": [*names], "evaluation_interval": every, "tests": stories}
+    (tmp_path / "writeback.yaml").write_text(rule_files()["writeback.yaml"])
+    files = ["writeback.yaml", *([rules_of(ALERTS, tmp_path)] if findings else [])]
+    document = {"rule_files": files, "evaluation_interval": every, "tests": stories}
     (tmp_path / "rules.test.yaml").write_text(yaml.safe_dump(document))
     code, words = promtool("test", "rules", tmp_path / "rules.test.yaml")
     assert code == 0, words
@@ -141,5 +141,5 @@ def test_a_wave_of_own_mistakes_rings_and_a_usual_monday_does_not(tmp_path: Path
         story("nine people", [small], {monday + 120: set()}, 10),
         story("a new installation has no usual", [fresh], {monday - 60: set(), monday + 120: rings}, 10),
         every="10m",
-        names=("writeback.yaml",),  # no finding is shown in these eight days: the other file would have nothing to say
+        findings=False,  # none is shown in these eight days: their rules would have nothing to say
     )

@@ -13,13 +13,15 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from deploy.prometheus.build import FOLDER as RULES
 
 
 def tool(name: str) -> str:
@@ -44,6 +46,15 @@ def run_tool(name: str, *arguments: str | Path, input_: bytes | None = None) -> 
     command = [tool(name), *map(str, arguments)]
     done = subprocess.run(command, input=input_, capture_output=True, check=False, timeout=500)
     return done.returncode, (done.stdout + done.stderr).decode()
+
+
+def rules_of(alerts: Container[str], folder: Path) -> str:
+    """A file of our detections' rules with these alerts alone: promtool evaluates all that it is given."""
+    file = folder / "detections.yaml"
+    groups = yaml.safe_load((RULES / file.name).read_text())["groups"]
+    chosen = [{**group, "rules": [rule for rule in group["rules"] if rule["alert"] in alerts]} for group in groups]
+    file.write_text(yaml.safe_dump({"groups": [group for group in chosen if group["rules"]]}))
+    return str(file)
 
 
 @contextlib.contextmanager
