@@ -54,7 +54,7 @@ def is_ready(fresh: Freshness, heard_ms: int) -> bool:
     """Whether all is known, and the workers are beyond what the sources, all heard at `heard_ms`, read at first."""
     read_ms = heard_ms + _FIRST_POLL_MS
     oldest_ms = fresh.lag.oldest_ms if fresh.lag else None
-    return not fresh.faults and fresh.at_ms >= read_ms and (oldest_ms is None or oldest_ms >= read_ms)
+    return not fresh.blind and fresh.at_ms >= read_ms and (oldest_ms is None or oldest_ms >= read_ms)
 
 
 def line(settings: Settings, config: Path | None, processes: int, fresh: Freshness, findings: Sequence[Finding]) -> str:

@@ -17,7 +17,7 @@ from deploy.findings_source import Explained, Findings, explain, read_findings
 from deploy.findings_table import findings_table, ordered
 from deploy.findings_watch import watch_json, watch_table
 from deploy.freshness import EXIT_BLIND, Freshness
-from deploy.freshness_source import read_freshness
+from deploy.freshness_source import read_freshness, with_failing
 from deploy.terminal import console, installation, reading, say_freshness, show, where_kafka_is, write_json
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.finding import Finding, FindingState, Severity
@@ -80,8 +80,9 @@ def findings(
 
     try:
         with reading():
+            fresh = read_freshness(settings)  # first, so that the answer is no older than what is said of it
             known = read_findings(settings.kafka)
-            fresh = read_freshness(settings)
+            fresh = with_failing(fresh, known.latest.values())
         asked.check(settings, list(known.latest.values()))
         if watch:
             if as_json:
@@ -138,8 +139,8 @@ def explain_command(finding_id: str, as_json: bool, config: Path | None, kafka: 
     settings = installation(config, kafka)
     try:
         with reading():
-            explained = explain(settings.kafka, finding_id.strip().lower())
             fresh = read_freshness(settings)
+            explained = explain(settings.kafka, finding_id.strip().lower())
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
     if as_json:

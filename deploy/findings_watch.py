@@ -13,7 +13,7 @@ from rich.live import Live
 
 from deploy.findings_source import Findings
 from deploy.findings_table import findings_table, ordered
-from deploy.freshness_source import read_freshness
+from deploy.freshness_source import read_freshness, with_failing
 from deploy.terminal import write_json
 from sinks.consumer import TopicReader
 from streams.contracts.errors import RetriableError
@@ -51,7 +51,7 @@ def watch_table(settings: Settings, concerns: Filter, wanted: Filter, limit: int
                 looked_s = time.monotonic()
             marked = frozenset(changed_ms)
             chosen = ordered([f for f in known.latest.values() if wanted(f) or (f.id in marked and concerns(f))])
-            head = replace(fresh, at_ms=now_ms()).headline()
+            head = with_failing(replace(fresh, at_ms=now_ms()), known.latest.values()).headline()
             lines = min(limit, max(1, console.height - 6 - len(head.plain.splitlines())))
             table = findings_table(chosen, now_ms=now_ms(), limit=lines, width=console.width, changed=marked)
             live.update(Group(head, table), refresh=True)

@@ -18,21 +18,24 @@ _INTERVALS = 3
 # Workers commit every second; a record that waits longer than this waits for somebody who does not work.
 _LAG_LIMIT_S = 30.0
 _READING = ("starting", "snapshot")
+LETTERS_S = 3600.0
+"""How long a dead letter counts, as for its alert: whether what it was about was told since is known to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
     """A source's last word. contact_ms: 0 where the other side has not answered since the producer's start.
 
-    unread: kinds of Windows events that no reader knows -> how many since then.
-    owes: it was ordered to tell everything again, as some of it may be lost, and has not yet.
+    unread: kinds of Windows events that no reader knows -> how many since then. unheard: parts of it that do not answer
+    -> since when. orders: ordered readings that are not done, "" for everything.
     """
 
     contact_ms: int
     phase: str
     done: int
     unread: Mapping[str, int] = field(default_factory=dict)
-    owes: bool = False
+    unheard: Mapping[str, int] = field(default_factory=dict)
+    orders: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +53,30 @@ class SourceFreshness:
         if not self.heard.contact_ms:
             return f"{self.name} does not answer"
         age_s = (now_ms - self.heard.contact_ms) / 1000
-        if age_s > max(_LEAST_LIMIT_S, _INTERVALS * self.interval_s):
+        limit_s = max(_LEAST_LIMIT_S, _INTERVALS * self.interval_s)
+        if age_s > limit_s:
             return f"{self.name} was last heard {age(age_s)} ago"
         if self.heard.phase in _READING:
             return f"the first reading of {self.name} is not complete ({self.heard.done:,} objects so far)"
-        if self.heard.owes:
-            return f"{self.name} is to tell everything again, as ordered (synchealth resync shows how far it is)"
-        return None
+        if self.heard.orders:
+            what = "everything" if "" in self.heard.orders else ", ".join(sorted(self.heard.orders))
+            return f"{self.name} is to tell {what} again, as ordered (synchealth resync shows how far it is)"
+        if self.heard.phase == "resync":
+            return f"{self.name} is read again in full, and not complete ({self.heard.done:,} objects so far)"
+        silent = [
+            f"{part} (for {age((now_ms - since_ms) / 1000)})"
+            for part, since_ms in sorted(self.heard.unheard.items())
+            if now_ms - since_ms > limit_s * 1000
+        ]
+        return f"{self.name}: no answer of {', '.join(silent)}" if silent else None
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
     """What is known of everything that an answer rests upon.
 
-    lag: None: it cannot be read, `lag_unknown` says why; group: the workers' consumer group.
+    lag: None: it cannot be read, `lag_unknown` says why; group: the workers' consumer group. letters: dead letters
+    of the last LETTERS_S. failing: what the open findings say of views that cannot be evaluated.
     """
 
     at_ms: int
@@ -71,10 +84,20 @@ class Freshness:
     lag: Lag | None
     lag_unknown: str = ""
     group: str = ""
+    letters: int = 0
+    failing: tuple[str, ...] = ()
 
     @property
     def faults(self) -> list[str]:
         """Why "nothing found" does not mean that nothing is wrong; empty: it does."""
+        found = [*self.blind, *self.failing]
+        if self.letters:
+            found.append(f"{self.letters:,} records of the last hour could not be used (synchealth deadletters list)")
+        return found
+
+    @property
+    def blind(self) -> list[str]:
+        """The faults of whoever does not answer, has not read everything, or is behind."""
         found = [fault for source in self.sources if (fault := source.fault(self.at_ms))]
         if not self.sources:
             found.append("no source has ever been read")
@@ -132,6 +155,8 @@ class Freshness:
         if not self.lag.committed:
             return "no worker"
         oldest_s = self._oldest_s()
+        if self.lag.asleep:
+            return "workers are not there for everything"
         if oldest_s is None or oldest_s <= _LAG_LIMIT_S:
             return "workers have caught up"
         return f"workers are {age(oldest_s)} behind"
@@ -143,6 +168,8 @@ class Freshness:
             return [f"no worker has ever run in the consumer group {self.group!r}"]
         if self.lag.lost:
             return [f"{self.lag.lost:,} records went before the workers had read them: they are to be told again"]
+        if self.lag.asleep:
+            return [f"nobody works on {self.lag.asleep} of {self.lag.ticking} partitions: their deadlines do not pass"]
         oldest_s = self._oldest_s()
         if oldest_s is not None and oldest_s > _LAG_LIMIT_S:
             return [f"{self.lag.records:,} records wait for the workers, the oldest for {age(oldest_s)}"]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from deploy.freshness import Freshness, Heard, SourceFreshness
+from deploy.freshness import LETTERS_S, Freshness, Heard, SourceFreshness
 from sinks.consumer import TopicReader, read_to_end
 from sinks.lag import Lag, group_lag
 from streams.contracts.checkpoint import CONTACT, Checkpoint, contacted_ms
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, RetriableError
+from streams.contracts.finding import Finding, FindingState
+from streams.contracts.orders import RESYNC, RESYNCED, Answer, Order, answered, word_of
 from streams.contracts.topics import (
     AD_CHANGES,
     CHECKPOINTS,
+    DEADLETTERS,
     ENTRA_AUDITS,
     ENTRA_CHANGES,
     ENTRA_TENANT,
@@ -25,25 +30,34 @@ from streams.runtime.settings import KafkaSettings, Settings
 _PATIENCE_S = 10.0
 # Every source speaks four times a minute: the latest records hold the words of all that live.
 _TAIL = 2_000
-_KEY = f"{CONTACT}#".encode()
+_KEYS = tuple(f"{word}#".encode() for word in (CONTACT, RESYNC, RESYNCED))
+# A producer sees an order within a second and speaks four times a minute: what it said later decides.
+_SEEN_MS = 30_000
+_FAILING = "engine.view_failing"
 WORKED_OFF = (AD_CHANGES, ENTRA_CHANGES, ENTRA_TENANT, ENTRA_AUDITS, SERVER_EVENTS, VIEWS)
 
 
 def read_freshness(settings: Settings) -> Freshness:
     """How fresh the installation's findings are now. Raises RetriableError where Kafka cannot be read."""
     intervals = _intervals(settings)
-    heard = _last_words(settings.kafka, _TAIL)
-    if not heard.keys() >= intervals.keys():  # one was silent for long: its last word stands further back
-        heard = _last_words(settings.kafka, None)
-    names = intervals or dict.fromkeys(sorted(heard), 0.0)  # without a configuration: what has ever spoken
-    sources = [SourceFreshness(name, interval_s, heard.get(name)) for name, interval_s in names.items()]
     lag: Lag | None = None
     unknown = ""
-    try:
-        lag = group_lag(settings.kafka, settings.consumer_group, WORKED_OFF)
+    try:  # first: whoever goes on behind a gap has written an order before
+        lag = group_lag(settings.kafka, settings.consumer_group, WORKED_OFF, (VIEWS,))
     except RetriableError as error:
         unknown = str(error)
-    return Freshness(now_ms(), sources, lag, unknown, settings.consumer_group)
+    words = _read_words(settings.kafka, _TAIL)
+    if not words.heard.keys() >= intervals.keys():  # one was silent for long: its last word stands further back
+        words = _read_words(settings.kafka, None)
+    names = intervals or dict.fromkeys(sorted(words.heard), 0.0)  # without a configuration: what has ever spoken
+    sources = [SourceFreshness(name, interval_s, words.heard_of(name)) for name, interval_s in names.items()]
+    return Freshness(now_ms(), sources, lag, unknown, settings.consumer_group, words.letters)
+
+
+def with_failing(fresh: Freshness, findings: Iterable[Finding]) -> Freshness:
+    """The same, with what our own findings say of views that cannot be evaluated."""
+    said = (each.summary for each in findings if each.detection == _FAILING and each.state is not FindingState.RESOLVED)
+    return replace(fresh, failing=tuple(sorted(said)))
 
 
 def _intervals(settings: Settings) -> Mapping[str, float]:
@@ -53,19 +67,55 @@ def _intervals(settings: Settings) -> Mapping[str, float]:
     return forests | tenants | {f"eventlog/{table.name}": 1.0 for table in settings.eventlog}
 
 
-def _last_words(kafka: KafkaSettings, tail: int | None) -> dict[str, Heard]:
-    """Source -> its last word. Raises RetriableError."""
-    found: dict[str, Heard] = {}
-    reader = TopicReader(kafka, [CHECKPOINTS], tail=tail)
+@dataclass
+class Words:
+    """The checkpoint topic as far as it was read: last words, and orders with their answers."""
+
+    heard: dict[str, Heard] = field(default_factory=dict)
+    letters: int = 0
+    _said_ms: dict[str, int] = field(default_factory=dict)
+    _orders: dict[str, tuple[Order, int]] = field(default_factory=dict)
+    _answers: dict[str, Answer] = field(default_factory=dict)
+
+    def read(self, value: bytes, arrived_ms: int) -> None:
+        """Take in a record. Raises InvalidRecordError, KeyError, TypeError, ValueError where it cannot be read."""
+        said = decode(value, Checkpoint)
+        if said.source == CONTACT:
+            self.heard[said.part] = heard_of(said, arrived_ms)
+            self._said_ms[said.part] = arrived_ms
+            return
+        word = word_of(said)
+        if isinstance(word, Order):
+            self._orders[word.scope] = word, arrived_ms
+        elif isinstance(word, Answer):
+            self._answers[word.scope] = word
+
+    def heard_of(self, source: str) -> Heard | None:
+        """A source's last word, and the orders that it may not have seen when it spoke."""
+        heard = self.heard.get(source)
+        if heard is None:
+            return None
+        open_ = {
+            order.collection
+            for order, arrived_ms in self._orders.values()
+            if order.source == source
+            and self._said_ms[source] < arrived_ms + _SEEN_MS
+            and not answered(order, self._answers.get(order.scope))
+        }
+        return replace(heard, orders=heard.orders | open_)
+
+
+def _read_words(kafka: KafkaSettings, tail: int | None) -> Words:
+    """What sources and orders say, and how many dead letters are young. Raises RetriableError."""
+    found, since_ms = Words(), now_ms() - LETTERS_S * 1000
+    reader = TopicReader(kafka, [CHECKPOINTS, DEADLETTERS], tail=tail)
     try:
         for record in read_to_end(reader, within_s=_PATIENCE_S):
-            if record.key is None or record.value is None or not record.key.startswith(_KEY):
-                continue
-            try:
-                word = decode(record.value, Checkpoint)
-                found[word.part] = heard_of(word, record.meta.ts_ms)
-            except (InvalidRecordError, KeyError, TypeError, ValueError):
-                continue
+            if record.meta.topic == DEADLETTERS.name:
+                found.letters += record.meta.ts_ms >= since_ms
+            elif record.key is not None and record.value is not None and record.key.startswith(_KEYS):
+                with contextlib.suppress(InvalidRecordError, KeyError, TypeError, ValueError):
+                    found.read(record.value, record.meta.ts_ms)
     finally:
         reader.close()
     return found
@@ -75,5 +125,7 @@ def heard_of(word: Checkpoint, arrived_ms: int) -> Heard:
     """A source's word that arrived then. Raises KeyError, TypeError, ValueError for one that is none."""
     said = word.position
     unread = {str(kind): int(number) for kind, number in dict(said.get("unread", {})).items()}
-    owes = said.get("owes") is True
-    return Heard(contacted_ms(word, arrived_ms), str(said["phase"]), int(said["done"]), unread, owes)
+    silent = dict(said.get("unheard", {}))
+    unheard = {str(part): arrived_ms - 1000 * max(0, int(for_s)) for part, for_s in silent.items()}
+    orders = frozenset(str(scope).partition("#")[2] for scope in list(said.get("orders", ())))
+    return Heard(contacted_ms(word, arrived_ms), str(said["phase"]), int(said["done"]), unread, unheard, orders)

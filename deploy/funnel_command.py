@@ -53,8 +53,8 @@ def funnel(
     settings = installation(config, kafka)
     try:
         with reading():
-            standings = read_standings(settings.kafka, thresholds_of(settings.detections), now_ms())
             fresh = read_freshness(settings)
+            standings = read_standings(settings.kafka, thresholds_of(settings.detections), now_ms())
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
     existing_tenant(settings, tenant, {standing.tenant for standing in standings})

@@ -20,7 +20,7 @@ from producers.publisher import Publisher, checkpoint_key
 from streams.contracts.checkpoint import CONTACT, Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.errors import FatalError, InvalidRecordError, RetriableError
-from streams.contracts.orders import EPOCHS, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Answer, Claim, Order, word_of
+from streams.contracts.orders import EPOCHS, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Answer, Claim, Order, answered, word_of
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
@@ -63,8 +63,8 @@ class Ledger(Protocol):
     def begun(self) -> Sequence[Answer]:
         """The ordered readings that began and are not said to be done."""
 
-    def owes(self) -> bool:
-        """Whether something that was ordered is not told again yet."""
+    def unfinished(self) -> Sequence[str]:
+        """The scopes of every ordered reading that is not done, begun or not."""
 
     def begin(self, order: Order) -> Answer:
         """The answer to an order whose reading begins."""
@@ -154,10 +154,10 @@ class Book:
         """See Ledger.begun."""
         return [answer for answer in self._answers.values() if answer.state == "begun"]
 
-    def owes(self) -> bool:
-        """See Ledger.owes."""
-        answered = {answer.id for answer in self._answers.values() if answer.state != "begun"}
-        return any(order.id not in answered for order in self._orders.values())
+    def unfinished(self) -> list[str]:
+        """See Ledger.unfinished."""
+        waiting = {scope for scope, order in self._orders.items() if not answered(order, self._answers.get(scope))}
+        return sorted(waiting | {answer.scope for answer in self.begun()})
 
     def due(self, at_s: float, at_ms: int) -> Order | None:
         """The oldest order that is open, has settled, and may begin; one at a time for each scope.
@@ -281,10 +281,10 @@ class KafkaLedger:
         with self._lock:
             return self._book.begun()
 
-    def owes(self) -> bool:
+    def unfinished(self) -> list[str]:
         """See Ledger."""
         with self._lock:
-            return self._book.owes()
+            return self._book.unfinished()
 
     def begin(self, order: Order) -> Answer:
         """See Ledger."""

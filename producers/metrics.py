@@ -79,6 +79,11 @@ PASS_OBJECTS = Gauge(
     "Objects read so far in the pass under way, or in the last one.",
     ["source"],
 )
+ORDERS = Gauge(
+    "synchealth_producer_ordered_readings_open",
+    "Ordered readings of the source that are not done: what was lost is not told again yet.",
+    ["source"],
+)
 WRITER = Gauge(
     "synchealth_producer_writer",
     "1 while this process writes the source; 0 once another process has taken it over and this one stands by.",

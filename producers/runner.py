@@ -40,6 +40,7 @@ _PROGRESS_EVERY_S = 10.0
 _CONTACT_EVERY_S = 15.0
 # Dead letters of one batch: a page of a thousand items that cannot be read must not become a thousand, each time.
 _MOST_REFUSED = 100
+_MOST_NAMED = 20  # orders and silent parts in one word
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -57,7 +58,7 @@ class Runner:
         self._progress_at = 0.0
         self._contact_at: float | None = None
         self._told_at: float | None = None
-        self._told_phase = ""
+        self._told_state: tuple[object, ...] = ()
 
     def run(self) -> None:
         """Run until `stop`. Raises FatalError, and whatever is a fault of ours; never a RetriableError.
@@ -74,6 +75,7 @@ class Runner:
         except ReplacedError as error:
             log.error("replaced", source=self._name, error=str(error))
             metrics.ERRORS.labels(self._name, "deliver", type(error).__name__).inc()
+            metrics.ORDERS.labels(self._name).set(0)
             self._ledger.stand_by(self._stop)
             if not self._stop.is_set():
                 raise
@@ -151,8 +153,11 @@ class Runner:
     def _tell_contact(self) -> None:
         """Tell in Kafka how fresh this source is: whoever reads findings without Prometheus must be able to know."""
         progress, now_s = self._source.progress, time.monotonic()
+        orders = self._ledger.unfinished()[:_MOST_NAMED]
+        metrics.ORDERS.labels(self._name).set(len(orders))
         due = self._told_at is None or now_s - self._told_at >= _CONTACT_EVERY_S
-        if not due and progress.phase == self._told_phase:
+        state = (progress.phase, *orders)
+        if not due and state == self._told_state:
             return
         said_ms = now_ms()
         word = contact_word(
@@ -163,11 +168,12 @@ class Runner:
             phase=progress.phase,
             done=progress.done,
             unread=progress.unread,
-            owes=self._ledger.owes(),
+            unheard={name: int(now_s - at_s) for name, at_s in list(progress.unheard.items())[:_MOST_NAMED]},
+            orders=orders,
         )
         self._publisher.publish_contact(word)  # not worth a flush of its own
         self._publisher.require_layout()
-        self._told_at, self._told_phase = now_s, progress.phase
+        self._told_at, self._told_state = now_s, state
 
     def _count(self, batch: Batch) -> None:
         news = [fact for fact in batch.facts if FOREST_HEARD not in fact.attributes]  # how far was read is no change

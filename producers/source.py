@@ -50,6 +50,7 @@ class Progress:
 
     phase: "starting", "snapshot", "resync", or STREAMING.
     unread: kinds of entries that no reader knows, e.g. "adsync/6012" -> how many; bounded by the source.
+    unheard: parts that do not answer, though others do -> since when, by the monotonic clock.
     """
 
     phase: str = "starting"
@@ -57,6 +58,7 @@ class Progress:
     total: int | None = None
     notes: dict[str, str] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
+    unheard: dict[str, float] = field(default_factory=dict)
 
 
 class Source(Protocol):

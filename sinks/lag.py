@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -12,11 +12,14 @@ from kafka.errors import KafkaError
 
 from streams.contracts.errors import RetriableError
 from streams.contracts.topics import Topic
+from streams.runtime.clock import now_ms
 from streams.runtime.kafka import client_options, require_reachable
 from streams.runtime.kafka_ping import built
 from streams.runtime.settings import KafkaConnection
 
 _WITHIN_S = 10.0
+# Owners write the time into their partitions every second, or at least every ten while they are behind.
+_ASLEEP_S = 60.0
 _GLANCE_BYTES = 16 * 1024  # one batch per partition is enough: Kafka sends at least one
 
 
@@ -25,17 +28,20 @@ class Lag:
     """records: how many wait, None where not every end is known; oldest_ms: when the oldest waiting one was written.
 
     committed: whether the group has ever committed anything. lost: how many records went before it had read them, as
-    retention takes them from a topic that is not compacted; a worker that sees it has them told again.
+    retention takes them from a topic that is not compacted; a worker that sees it has them told again. asleep: how many
+    partitions of `ticking` nobody has given time for long.
     """
 
     records: int | None
     oldest_ms: int | None
     committed: bool
     lost: int = 0
+    asleep: int = 0
+    ticking: int = 0
 
 
-def group_lag(kafka: KafkaConnection, group: str, topics: Sequence[Topic]) -> Lag:
-    """How far `group` is behind the ends of `topics`.
+def group_lag(kafka: KafkaConnection, group: str, topics: Sequence[Topic], ticking: Sequence[Topic] = ()) -> Lag:
+    """How far `group` is behind the ends of `topics`. ticking: those of them that hold the ticks of their owners.
 
     The ends are what a fetch says, as in sinks.consumer. Raises RetriableError where Kafka cannot be read.
     """
@@ -57,8 +63,12 @@ def group_lag(kafka: KafkaConnection, group: str, topics: Sequence[Topic]) -> La
             for topic in topics
             for number in sorted(consumer.partitions_for_topic(topic.name) or ())
         ]
-        compacted = {topic.name for topic in topics if topic.compacted}
-        return _lag(consumer, partitions, compacted) if partitions else Lag(None, None, committed=False)
+        if not partitions:
+            return Lag(None, None, committed=False)
+        lag = _lag(consumer, partitions, {topic.name for topic in topics if topic.compacted})
+        names = {topic.name for topic in ticking}
+        ticked = [each for each in partitions if each.topic in names]
+        return replace(lag, asleep=_asleep(consumer, ticked, now_ms()), ticking=len(ticked))
     except (KafkaError, OSError) as error:
         raise RetriableError(f"the lag of group {group} cannot be read ({type(error).__name__}: {error})") from error
     finally:
@@ -92,6 +102,24 @@ def _lag(consumer: Any, partitions: list[TopicPartition], compacted: Collection[
     still = {each: record for each, record in waiting.items() if (offsets[each] or 0) <= record.offset}
     behind = sum(max(0, ends[each] - (offsets[each] or record.offset)) for each, record in still.items())
     return Lag(behind, min((record.timestamp for record in still.values()), default=None), begun, lost)
+
+
+def _asleep(consumer: Any, partitions: Sequence[TopicPartition], at_ms: int) -> int:
+    """How many of `partitions` hold no record of the last _ASLEEP_S, though each is given time every second."""
+    awake: set[TopicPartition] = set()
+    asked = {each for each in partitions if consumer.highwater(each)}
+    consumer.pause(*consumer.assignment())
+    consumer.resume(*asked)
+    for each in asked:
+        consumer.seek(each, consumer.highwater(each) - 1)
+    deadline = time.monotonic() + _WITHIN_S
+    while asked and time.monotonic() < deadline:
+        for partition, records in consumer.poll(timeout_ms=100, max_records=10_000).items():
+            asked.discard(partition)
+            if records[-1].timestamp >= at_ms - _ASLEEP_S * 1000:
+                awake.add(partition)
+        asked = {each for each in asked if not _is_at_its_end(consumer, each)}  # its last record went with time
+    return len(partitions) - len(awake)
 
 
 def _is_at_its_end(consumer: Any, partition: TopicPartition) -> bool:

@@ -121,6 +121,15 @@ or
         "many, or leave it as a reserve that takes over when the other falls silent.",
     ),
     _rule(
+        "SyncHealthNotToldAgain",
+        Severity.MEDIUM,
+        "max by (source) (synchealth_producer_ordered_readings_open) > 0",
+        "1h",
+        "{{ $labels.source }} has not told again what was ordered",
+        "{{ $value }} ordered readings of {{ $labels.source }} have not been done for an hour: findings that rest upon "
+        "what was lost are missing or old until then. synchealth resync says what they wait for.",
+    ),
+    _rule(
         "SyncHealthSourceResynced",
         Severity.LOW,
         "sum by (source, reason) (increase(synchealth_producer_resyncs_total[1h])) > 0",

@@ -137,6 +137,13 @@ class NamingContext:
         self.position.again = True
         return self._save(True)
 
+    @property
+    def full_pass(self) -> str | None:
+        """ "snapshot" until everything was read once, "resync" in later full passes, else None."""
+        if self._full is None:
+            return None if self.position.complete else "snapshot"
+        return "snapshot" if self._full.reason == "initial" else "resync"
+
     def changed(self) -> bool:
         """Whether `read` would probably bring something; about 1 ms. Never raises: reading will tell."""
         return self._sweep is not None or self._sweep_due() or self.contact.has_news()
@@ -180,7 +187,6 @@ class NamingContext:
 
     def _read_log(self, connection: DirectoryConnection, identity: ServerIdentity, highest_usn: int) -> Iterator[Batch]:
         """Everything since the cookie. Samba sends it in one response, Windows in several."""
-        self._progress.phase = "streaming"
         more = True
         sent: set[bytes] = set()
         while more:
@@ -212,7 +218,6 @@ class NamingContext:
         self, connection: DirectoryConnection, identity: ServerIdentity, full: FullPass, highest_usn: int
     ) -> Iterator[Batch]:
         """Everything there is; then what was known and not seen is looked for, one by one."""
-        self._progress.phase = "snapshot" if full.reason == "initial" else "resync"
         self._progress.total = len(self.known) or None
         more = True
         sent: set[bytes] = set()
@@ -246,7 +251,7 @@ class NamingContext:
         self._full = None
         self._arrived(identity, highest_usn)
         log.info("full pass done", source=self.source, naming_context=self.name, objects=len(self.known))
-        self._progress.phase, self._progress.total = "streaming", None
+        self._progress.total = None
         yield Batch(checkpoints=self._save(True), more=True)
 
     def _look_for_missed(self, connection: DirectoryConnection) -> Iterator[Batch]:

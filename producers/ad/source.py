@@ -16,7 +16,7 @@ from producers.ad.servers import Servers
 from producers.ad.wakeup import Wakeup
 from producers.metrics import ERRORS
 from producers.sequence import last_number
-from producers.source import WATERMARK_S, Batch, Progress
+from producers.source import STREAMING, WATERMARK_S, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
@@ -28,6 +28,7 @@ from streams.runtime.settings import ForestSettings
 _BREATH_S = 0.05  # between two passes over the log
 _TENANTS = "tenants"  # the part of the position that says to whom the forest was told
 _LOOK_AGAIN_S = 300.0  # for domains whose servers did not answer at the start
+_NOT_FOUND = "the domain of a domain controller that has not answered yet"
 
 log = get_logger(__name__)
 
@@ -98,6 +99,8 @@ class ActiveDirectorySource:
                 break
         if not more:
             facts += self._forest_facts()
+        passes = {context.full_pass for context in self._contexts.values()} - {None}
+        self.progress.phase = "snapshot" if "snapshot" in passes else "resync" if passes else STREAMING
         contacted = not any(context.contact.failures for context in self._contexts.values())
         if contacted and not more:
             facts += self._heard.facts(began_ms, self._sequence)
@@ -210,6 +213,10 @@ class ActiveDirectorySource:
         if not names:
             names, complete = self._servers.naming_contexts()
         self._look_at = float("inf") if complete else time.monotonic() + _LOOK_AGAIN_S
+        if complete:
+            self.progress.unheard.pop(_NOT_FOUND, None)
+        else:
+            self.progress.unheard.setdefault(_NOT_FOUND, time.monotonic())
         for name in names:
             if name in self._contexts:
                 continue

@@ -434,12 +434,13 @@ def dead_letter(item: Any, error: InvalidRecordError, ts_ms: int) -> DeadLetter:
         str(error),
         stage="source",
         ts_ms=ts_ms,
-        original=_written(item),
+        original=written(item),
         key=name if isinstance(name, str) else None,
     )
 
 
-def _written(item: Any) -> bytes:
+def written(item: Any) -> bytes:
+    """An item of Graph in bytes, whatever it is."""
     if isinstance(item, UnreadableItem):
         return item.raw
     try:

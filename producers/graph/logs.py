@@ -1,8 +1,9 @@
 """Follows a log of Entra: auditLogs/directoryAudits, auditLogs/provisioning of Cloud Sync, auditLogs/signIns.
 
 Rows become visible minutes after they happened, in any order, and nothing tells when a row arrived. So each round
-asks again for everything since the newest row less an overlap, and leaves out what it has told. Where that memory is
-cut (a restart, too many rows) a row is told twice, which does no harm: events are known by their id.
+asks again for everything since the newest row less an overlap, and leaves out what it has told, rows that cannot be
+read included. Where that memory is cut (a restart, too many rows) a row is told twice, which does no harm: events are
+known by their id.
 
 Source: Microsoft Graph, list directoryAudits (`ge`) and list provisioningObjectSummary (`gt` only); reports are
 throttled to 5 requests in 10 seconds per application and tenant.
@@ -18,7 +19,7 @@ from urllib.parse import quote
 
 from producers.graph.audit_mapping import audit_event
 from producers.graph.client import GraphClient, GraphError
-from producers.graph.delta import dead_letter
+from producers.graph.delta import dead_letter, written
 from producers.graph.page import UnreadableItem
 from producers.graph.provisioning_mapping import provisioning_event
 from producers.graph.task import Step
@@ -28,6 +29,7 @@ from producers.saved import past_ms
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.events import Event
+from streams.contracts.times import parse_rfc3339
 from streams.runtime.clock import Sequence, now_ms, rfc3339
 from streams.runtime.logs import get_logger
 
@@ -89,6 +91,7 @@ class LogTask:
         self._told: dict[str, int] = {}
         self._link: str | None = None
         self._round_ms = 0
+        self._refused = False  # since the position was saved
         self._trail = Trail(self.name)
 
     @property
@@ -165,7 +168,9 @@ class LogTask:
                 with refusing("the row"):
                     event = self._log.event(item, self._tenant, seen_ms)
             except InvalidRecordError as error:
-                step.rejected.append(dead_letter(item, error, seen_ms))
+                self._round_ms = max(self._round_ms, min(self._time_of(item), seen_ms))
+                if self._is_refused_first(row, seen_ms):
+                    step.rejected.append(dead_letter(item, error, seen_ms))
                 continue
             if event is None:
                 continue
@@ -175,7 +180,8 @@ class LogTask:
                 step.events.append(event)
         following = answer.get("@odata.nextLink")
         self._link = following if isinstance(following, str) else None
-        if self._link is None and (self._round_ms > self._newest_ms or self._again_ms):
+        if self._link is None and (self._round_ms > self._newest_ms or self._again_ms or self._refused):
+            self._refused = False
             self._newest_ms, self._again_ms = max(self._newest_ms, self._round_ms), 0
             self._forget()
             step.checkpoints.append(self._position(seen_ms))
@@ -210,6 +216,24 @@ class LogTask:
         self._told[name] = event.ts_ms
         return True
 
+    def _is_refused_first(self, row: Any, seen_ms: int) -> bool:
+        """Whether this row that cannot be read was not refused before; from now on it was. When it happened is not
+        always known, but that it lies before now: no later round asks for it once the newest row is younger.
+        """
+        name = f"!{_short(written(row))}"
+        if name in self._told:
+            return False
+        self._told[name], self._refused = seen_ms, True
+        return True
+
+    def _time_of(self, item: Any) -> int:
+        """When a row happened that cannot be read otherwise; 0 where that cannot be read either."""
+        said = item.get(self._log.time) if isinstance(item, dict) else None
+        try:
+            return parse_rfc3339(said) if isinstance(said, str) else 0
+        except (ValueError, OverflowError):
+            return 0
+
     def _without_others(self, row: Any) -> Any:
         if not self._log.kept or not isinstance(row, dict):
             return row
@@ -227,6 +251,7 @@ class LogTask:
         self._told = dict(sorted(kept, key=lambda entry: entry[1])[-_MOST_REMEMBERED:])
 
 
-def _short(name: str) -> str:
+def _short(name: str | bytes) -> str:
     """A few characters that tell ids of one window apart; the same for two would only leave an event out in 2^64."""
-    return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+    raw = name if isinstance(name, bytes) else name.encode("utf-8", "backslashreplace")
+    return hashlib.blake2b(raw, digest_size=8).hexdigest()

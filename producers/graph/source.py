@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -29,6 +30,7 @@ from producers.refusing import STUMBLES
 from producers.sequence import last_number
 from producers.source import STREAMING, WATERMARK_S, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import ObjectKind, Origin, Watermark
 from streams.contracts.orders import LOGS as LOGS_WORD
@@ -40,6 +42,7 @@ from streams.runtime.settings import TenantSettings
 # How long a read waits for an answer before the runner's loop may turn.
 _ANSWER_S = 2.0
 _STUMBLED_WAIT_S = 60.0
+_MOST_REFUSED = 50_000  # dead letters that are remembered, not to be written again
 
 log = get_logger(__name__)
 
@@ -118,6 +121,7 @@ class GraphSource:
         self._tenant.also_managers(lambda: max((delta.singles_since_ms for delta in self._deltas), default=0))
         tasks += [*self._deleted, *self._logs]
         self._turns = [_Turn(task) for task in tasks]
+        self._refused: dict[bytes, None] = {}
 
     def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
         """Go on above the last sequence number and where each task's position says."""
@@ -146,7 +150,7 @@ class GraphSource:
             tenants=[state for step in (told, *answered) for state in step.tenants],
             events=[event for step in answered for event in step.events],
             checkpoints=[checkpoint for step in (told, *answered) for checkpoint in step.checkpoints],
-            rejected=[letter for step in answered for letter in step.rejected],
+            rejected=[letter for step in answered for letter in step.rejected if self._is_news(letter)],
             watermarks=watermarks,
             more=self._tells_collected_next() or any(turn.call is not None for turn in self._turns),
             contacted=bool(answered),
@@ -250,7 +254,7 @@ class GraphSource:
         try:
             step = turn.task.apply(call.result())
         except RetriableError as error:
-            turn.failures += 1
+            self._failed(turn)
             delay_s = wait_s(turn.failures, error.retry_after_s)
             turn.due_at = self._clock() + delay_s
             metrics.ERRORS.labels(self.origin.name, "read", type(error).__name__).inc()
@@ -259,7 +263,7 @@ class GraphSource:
             )
             return None
         except STUMBLES as error:  # an answer of a shape that nothing has foreseen: this task's to wait, nobody's end
-            turn.failures += 1
+            self._failed(turn)
             turn.due_at = self._clock() + _STUMBLED_WAIT_S
             metrics.ERRORS.labels(self.origin.name, "read", type(error).__name__).inc()
             log.exception("an answer cannot be read", source=self.origin.name, task=turn.task.name)
@@ -267,8 +271,24 @@ class GraphSource:
         if self._writeback is not None:
             self._writeback.complete(step.facts)
         turn.failures = 0
+        self.progress.unheard.pop(turn.task.name, None)
         turn.due_at = self._clock() + turn.task.interval_s if turn.task.resting else 0.0
         return step
+
+    def _is_news(self, letter: DeadLetter) -> bool:
+        """Whether this was not refused before: lists are read whole each hour, and what is wrong in them stays."""
+        what = f"{letter.reason}\0{letter.key}\0{letter.original}\0{letter.original_sha256}"
+        name = hashlib.blake2b(what.encode(), digest_size=8).digest()
+        if name in self._refused:
+            return False
+        self._refused[name] = None
+        if len(self._refused) > _MOST_REFUSED:
+            self._refused.pop(next(iter(self._refused)))
+        return True
+
+    def _failed(self, turn: _Turn) -> None:
+        turn.failures += 1
+        self.progress.unheard.setdefault(turn.task.name, self._clock())
 
     def _tell_progress(self, steps: list[Step]) -> None:
         passes = {turn.task.name: turn.task.full_pass for turn in self._turns if turn.task.full_pass is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -36,19 +36,23 @@ def contact_word(
     phase: str,
     done: int,
     unread: Mapping[str, int] | None = None,
-    owes: bool = False,
+    unheard: Mapping[str, int] | None = None,
+    orders: Sequence[str] = (),
 ) -> Checkpoint:
     """A source's word on how fresh its knowledge is.
 
     contact_ms: when the other side last answered (0: not since the producer's start); phase and done: of
     producers.source.Progress; unread: kinds of entries that no reader knows -> how many, since the producer's start;
-    owes: it was ordered to tell again what may be lost, and has not yet.
+    unheard: parts of the source that do not answer, though others do -> for how many seconds; orders: scopes of ordered
+    readings (streams.contracts.orders) that are not done.
     """
     position: dict[str, Any] = {"contact_ms": contact_ms, "phase": phase, "done": done}
-    if owes:
-        position["owes"] = True
     if unread:
         position["unread"] = dict(unread)
+    if unheard:
+        position["unheard"] = dict(unheard)
+    if orders:
+        position["orders"] = list(orders)
     return Checkpoint(source=CONTACT, part=source, seq=0, ts_ms=ts_ms, position=position)
 
 

@@ -122,6 +122,11 @@ class Claim:
         return Checkpoint(source=WRITER, part=self.source, seq=self.epoch, ts_ms=self.ts_ms, position=position)
 
 
+def answered(order: Order, answer: Answer | None) -> bool:
+    """Whether `answer`, the last one of that scope, ends exactly this order."""
+    return answer is not None and answer.id == order.id and answer.state != "begun"
+
+
 def word_of(said: Checkpoint) -> Order | Answer | Claim | None:
     """The order, answer or claim that this record is; None for every other one. Raises InvalidRecordError."""
     if said.source == RESYNC:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from deploy.freshness import Freshness, SourceFreshness
-from deploy.freshness_source import WORKED_OFF, heard_of
+from deploy.freshness_source import WORKED_OFF, Words
 from sinks.lag import Lag
-from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode, encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.finding import Finding, FindingState
@@ -83,12 +82,12 @@ class Judge:
     def freshness(self) -> Freshness:
         """What `synchealth findings` would say above its answer."""
         now_ms = self._broker.loop.true_ms
-        words = self._broker.newest(CHECKPOINTS.name)
-        sources = []
-        for origin in self._history.origins:
-            word = words.get(f"contact#{origin.name}".encode())
-            heard = heard_of(decode(word.value, Checkpoint), word.timestamp) if word is not None else None
-            sources.append(SourceFreshness(origin.name, _POLL_S, heard))
+        words = Words()
+        for stored in self._broker.newest(CHECKPOINTS.name).values():
+            if stored.value is not None:
+                words.read(stored.value, stored.timestamp)
+        names = [origin.name for origin in self._history.origins]
+        sources = [SourceFreshness(name, _POLL_S, words.heard_of(name)) for name in names]
         waiting = self._broker.unread({topic.name for topic in WORKED_OFF})
         oldest_ms = min((records[0].timestamp for records in waiting.values()), default=None)
         lost = self._broker.lost({topic.name for topic in WORKED_OFF if not topic.compacted})

@@ -53,8 +53,8 @@ class BrokerLedger:
     def begun(self) -> Sequence[Answer]:
         return self._read_on().begun()
 
-    def owes(self) -> bool:
-        return self._read_on().owes()
+    def unfinished(self) -> Sequence[str]:
+        return self._read_on().unfinished()
 
     def begin(self, order: Order) -> Answer:
         return self._book.begin(order, now_ms())

@@ -73,8 +73,9 @@ class FakeLedger:
     def begun(self) -> list[Answer]:
         return self._book.begun()
 
-    def owes(self) -> bool:
-        return self._book.owes()
+    def unfinished(self) -> list[str]:
+        self.due()
+        return self._book.unfinished()
 
     def begin(self, order: Order) -> Answer:
         return self._book.begin(order, now_ms())

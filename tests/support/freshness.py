@@ -8,7 +8,8 @@ from kafka.structs import OffsetAndMetadata
 from deploy.freshness_source import WORKED_OFF
 from streams.contracts.checkpoint import contact_word
 from streams.contracts.codec import encode
-from streams.contracts.topics import CHECKPOINTS
+from streams.contracts.topics import CHECKPOINTS, VIEWS
+from streams.contracts.views import Tick
 from streams.runtime.clock import now_ms
 from tests.support.prometheus import until
 
@@ -26,7 +27,12 @@ def follow(bootstrap: str, *sources: str, ago_s: float = 0.0, phase: str = "stre
 
 
 def work_off(bootstrap: str) -> None:
-    """The workers' group commits the end of everything that it reads."""
+    """The workers' group gives its partitions the time, and commits the end of everything that it reads."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
+    for number in producer.partitions_for(VIEWS.name):
+        producer.send(VIEWS.name, key=b"tick", value=encode(Tick(now_ms=now_ms())), partition=number)
+    producer.flush()
+    producer.close()
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=GROUP, enable_auto_commit=False)
     partitions = [
         TopicPartition(topic.name, number)

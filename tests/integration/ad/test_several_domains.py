@@ -67,7 +67,29 @@ def test_a_domain_that_is_away_at_the_start_is_found_later(domains: tuple[LabDC,
     source = reading(corp, servers=[corp.ldaps_url, fabrikam.ldaps_url])
     source.drain()
     assert list(source.source._contexts) == [corp.base_dn]
+    assert [*source.source.progress.unheard] == ["the domain of a domain controller that has not answered yet"]
     fabrikam.start()
     source.source._look_at = 0.0
     source.drain()
+    assert not source.source.progress.unheard
     assert list(source.source._contexts) == [corp.base_dn, fabrikam.base_dn]
+
+
+def test_a_first_reading_is_one_until_every_domain_was_read(domains: tuple[LabDC, LabDC], reading: Make) -> None:
+    """The log of a domain that was read whole says nothing of the other's first reading."""
+    corp, fabrikam = domains
+    source = reading(corp, servers=[corp.ldaps_url, fabrikam.ldaps_url])
+    source.step()
+    contexts = source.source._contexts.values()
+    seen = set()
+    while not all(context.position.complete for context in contexts):
+        seen.add((sum(context.position.complete for context in contexts), source.source.progress.phase))
+        source.step()
+    source.step()
+    assert seen == {(0, "snapshot"), (1, "snapshot")}
+    assert source.source.progress.phase == "streaming"
+    source.source.resync(corp.base_dn)
+    source.step()
+    assert source.source.progress.phase == "resync"
+    source.drain()
+    assert source.source.progress.phase == "streaming"

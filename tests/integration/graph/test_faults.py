@@ -42,6 +42,20 @@ def test_a_passing_fault_loses_nothing(lab: GraphLab, fault: Fault) -> None:
     assert without_empty(mirror.objects) == expected(lab.tenant)
 
 
+def test_a_collection_that_does_not_answer_is_known_while_the_others_do(lab: GraphLab) -> None:
+    """Its silence is not seen in when the tenant was last heard."""
+    with lab.source() as source:
+        drain(source)
+        lab.faults.add(Fault("server_error", path="/users/delta", times=2))
+        lab.later(90)
+        batches = drain(source)
+        assert any(batch.contacted for batch in batches) and [*source.progress.unheard] == ["users"]
+        for _ in range(4):
+            lab.later(90)
+            drain(source)
+        assert not source.progress.unheard
+
+
 def test_a_named_wait_is_respected(lab: GraphLab) -> None:
     lab.faults.add(Fault("throttle", path="/users/delta", times=1, retry_after_s=30))
     with capture_logs() as logs, lab.source() as source:

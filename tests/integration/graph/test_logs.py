@@ -110,3 +110,21 @@ def test_every_sample_is_read(lab: GraphLab) -> None:
         assert event is not None, path.name
         assert event.name == event.name.lower() and event.ts_ms > 0
     assert AUDITS.permission == "AuditLog.Read.All"
+
+
+def test_rows_that_cannot_be_read_are_refused_once_and_do_not_hold_the_position(lab: GraphLab) -> None:
+    """A page of nothing else came back with every round, a hundred dead letters each, for ever."""
+    for number in range(5):
+        _add(lab, _row(40 - number, id=number))
+    saved = Saved()
+    with lab.source() as source:
+        batches = drain(source)
+        assert len([letter for batch in batches for letter in batch.rejected]) == 5
+        for batch in batches:
+            saved.save(batch.checkpoints)
+        lab.later(31)
+        assert not [letter for batch in drain(source) for letter in batch.rejected]
+    [position] = [part.position for part in saved.parts() if part.part == "directoryAudits"]
+    assert position["newest_ms"] > 0, "their times can be read"
+    with lab.source(saved.parts()) as source:
+        assert not [letter for batch in drain(source) for letter in batch.rejected], "nor after a restart"

@@ -101,18 +101,18 @@ def test_an_order_is_carried_out_once_and_the_next_one_waits_until_it_is_done_an
 
 def test_a_source_owes_what_is_ordered_until_it_is_told_or_refused() -> None:
     found = book()
-    assert not found.owes()
+    assert not found.unfinished()
     found.read(said(order(1).word()), 0.0)
-    assert found.owes(), "also while it waits"
+    assert found.unfinished(), "also while it waits"
     answer = found.begin(order(1), NOON_MS)
     found.note(answer)
-    assert found.owes(), "also while it is under way"
+    assert found.unfinished(), "also while it is under way"
     found.note(answer.done(NOON_MS + 1000))
-    assert not found.owes()
+    assert not found.unfinished()
     found.read(said(order(2).word()), 0.0)
-    assert found.owes()
+    assert found.unfinished()
     found.note(replace(found.begin(order(2), NOON_MS), state="refused"))
-    assert not found.owes()
+    assert not found.unfinished()
 
 
 def test_scopes_do_not_wait_for_each_other() -> None:

@@ -270,6 +270,18 @@ def test_a_reading_that_goes_on_is_not_said_to_be_done() -> None:
     ]  # fmt: skip
 
 
+def test_an_order_that_is_not_done_is_in_every_word_on_how_fresh_the_source_is() -> None:
+    kafka = FakeKafka()
+    kafka.orders.append(order(1, "users"))
+    run_with_orders(kafka, busy=True)
+    gauge, labels = "synchealth_producer_ordered_readings_open", {"source": "entra/orders"}
+    assert [word.position["orders"] for word in kafka.contacts] == [["entra/orders#users"]]
+    assert REGISTRY.get_sample_value(gauge, labels) == 1
+    run_with_orders(kafka)
+    assert "orders" not in kafka.contacts[-1].position, "told at once, not with the next word"
+    assert REGISTRY.get_sample_value(gauge, labels) == 0
+
+
 def test_an_order_for_what_there_is_not_is_refused_with_the_names_that_there_are() -> None:
     kafka = FakeKafka()
     kafka.orders += [order(1, "user"), order(2, "users")]
@@ -304,6 +316,8 @@ def test_a_replaced_writer_writes_nothing_more_stands_by_and_then_ends() -> None
     with pytest.raises(ReplacedError):
         run(source, publisher, kafka)
     assert not kafka.facts and not kafka.parts and source.closed and publisher.closed
+    gauge = "synchealth_producer_ordered_readings_open"
+    assert REGISTRY.get_sample_value(gauge, {"source": "entra/replaced"}) == 0, "the new writer's to tell"
 
 
 def test_how_long_ago_the_other_side_answered_is_told_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
