@@ -35,7 +35,8 @@ def contributor_of(state: ObjectState) -> str:
 
 
 def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
-    """View key -> body. The dead of AD, dead devices and what can be restored only speak to their own view.
+    """View key -> body. The dead of AD, dead devices and what can be restored only speak to their own view; a dead
+    principal of AD says to the view of its SID that it is dead, for as long as it is known: links to it are, too.
 
     scope: of the object's forest; of Entra objects: what of their tenant is written back.
     """
@@ -53,11 +54,13 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     if state.kind not in _WATCHED_KINDS:
         return {}
     own_view = object_view_key(state)
+    reference = own_reference_key(state)
     if not state.alive:
+        dead = {reference: {"dead_in": state.forest}} if reference is not None and state.side == "ad" else {}
         if own_view is None or (state.side != "ad" and not restorable(state)):
-            return {}
+            return dead
         said = deletion_attributes(state) if state.side == "entra" else {}
-        return {own_view: {"party": party_body(state, own_view, None), "attributes": said, "deleted": True}}
+        return dead | {own_view: {"party": party_body(state, own_view, None), "attributes": said, "deleted": True}}
     keys, half = joined_as(state, scope.users_joined_by)
     outside = scope.reason_outside(state) if state.side == "ad" else None
     party = party_body(state, own_view, outside, persons=keys, half=half)
@@ -69,7 +72,6 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
         bodies |= object_bodies(state, party, own_view)
     bodies.update((key, {"party": party, "value": value}) for key, value in held_values(state).items())
     bodies.update((key, {"party": party}) for key in person_views(state, keys, scope.users_joined_by))
-    reference = own_reference_key(state)
     if reference is not None:
         since_ms = stands_since_ms(state)
         named = party if state.side == "ad" else {**party, "created": state.text("createdDateTime")}

@@ -8,7 +8,8 @@ is in the cloud, told by its membership view, and findings that explain (streams
 
 Deleting a member in AD is silent for the group, so a referrer's word counts only while the principal lives;
 restoring it without the recycle bin does not bring its memberships back, so a link older than the principal's
-latest restoration does not count either.
+latest restoration does not count either. A cloned domain has the same SIDs: a reference leads to the principal of its
+own forest where that forest has one, or had one, which is why the dead go on saying so ("dead_in").
 
 Where both sides of the principal stand and a group has it on one side only, the view tells the group's; and the user's,
 whose manager it is on one side only.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Self
 
 from streams.contracts.facts import ObjectKind
@@ -83,6 +85,8 @@ class ReferenceView:
         Who is restored has groups that may not count; of who is not in the cloud, every referrer counts.
         """
         anchors, sides, kinds, ours, theirs, pointed = set(), [], set(), set(), set(), False
+        if any("dead_in" in entry.body for entry in entries.values()):
+            return True
         for contributor, entry in entries.items():
             body, kind = entry.body, contributor.partition("/")[0]
             if contributor.startswith((EXPLAINS, JOINED)):
@@ -114,7 +118,7 @@ class ReferenceView:
         entra: list[Party] = []
         referrers: list[Referrer] = []
         ad_changed_ms = since_ms = 0
-        restored: dict[str | None, int] = {}  # by forest: numbers of two sources do not compare
+        restored: dict[str | None, float] = {}  # by forest: numbers of two sources do not compare
         cloud, let_go, joined = Memberships(), Memberships(), False
         copies: list[tuple[str, str | None, int]] = []
         reports: dict[str, int] = {}
@@ -122,6 +126,9 @@ class ReferenceView:
             attribute = contributor.partition("/")[0]
             if contributor.startswith(JOINED):
                 joined = True
+                continue
+            if "dead_in" in entry.body:
+                restored.setdefault(entry.body["dead_in"], inf)
                 continue
             if attribute == "cloud":
                 cloud.take(contributor.rpartition("/")[2], entry.body)
@@ -146,7 +153,9 @@ class ReferenceView:
             elif attribute == "ad":
                 ad.append(party)
                 ad_changed_ms = max(ad_changed_ms, entry.changed_ms)
-                restored[party.forest] = max(restored.get(party.forest, 0), int(entry.body.get("restored_seq", 0)))
+                since_seq = int(entry.body.get("restored_seq", 0))
+                known = restored.get(party.forest, 0)  # of two of one SID in one forest, the living
+                restored[party.forest] = since_seq if known == inf else max(known, since_seq)
             else:
                 link_ms = int(entry.body.get("since_ms", 0))
                 referrers.append(Referrer(party, attribute, int(entry.body["seq"]), entry.changed_ms, link_ms))

@@ -105,9 +105,7 @@ class RandomDirectories:
                         revived_ms=item.revived_ms, vanished=item.vanished,
                     )  # fmt: skip
                     ours = objects if origin.side == "ad" else {}  # a group of the cloud is told of the dead
-                    alive = {far for far in item.links if far not in ours or self._stands(far, ours)}
-                    # Known to be wrong (DECISIONS T5, "Left"): of who is dead again nobody knows that it was restored.
-                    alive |= {far for far in item.stale if not ours[far].alive and self._stands(far, ours)}
+                    alive = {far for far in item.links if far not in ours or ours[far].alive}
                     far_ends = alive | item.links | item.link_ms.keys() | item.left_ms.keys()
                     end = {far: self._end(origin, far, item.kind) for far in far_ends}
                     found.append(
@@ -125,11 +123,6 @@ class RandomDirectories:
         if kind is ObjectKind.USER:
             return "manager", sid_of(far) if origin.side == "ad" else guid_of(far)
         return ("member", sid_of(far)) if origin.side == "ad" else ("members", guid_of(far))
-
-    def _stands(self, far: str, ours: dict[str, _Object]) -> bool:
-        """Whether a link leads anywhere: to a clone of a dead object, too, as a link names nothing but the SID."""
-        worlds = (ours,) if ours is self._entra else (self._ad, self._clones)
-        return any(far in world and world[far].alive for world in worlds)
 
     def _emit(self, origin: Origin, name: str, op: Operation, **rest: Any) -> None:
         self._seq += 1 << 12
@@ -170,15 +163,7 @@ class RandomDirectories:
             op = self._random.choice([Operation.CREATED, Operation.READ])  # before our eyes, or found there
             self._emit(AD, name, op, kind=kind, full=True, attributes=dict(attributes))
         elif not item.alive:
-            item.alive, item.links, item.stale, item.link_ms = True, set(), set(), {}
-            # Without the recycle bin, memberships do not come back with a restored object.
-            for other in self._ad.values():
-                if name in other.links:
-                    other.links.discard(name)
-                    other.stale.add(name)
-            emptied = {self._end(AD, name, item.kind)[0]: LinkChange(complete=True)}
-            self._emit(AD, name, Operation.RESTORED, links=emptied)
-            item.revived_ms = self.now_ms
+            self._restore(AD, name, item, self._ad)
         elif self.groups and item.kind is ObjectKind.GROUP and self._random.random() < 0.5:
             self._relink(AD, name, item, self._ad)
         elif chance < (0.04 if self.groups else 0.15):
@@ -209,6 +194,17 @@ class RandomDirectories:
                 value = self._random.choice([None, *ADDRESSES])
             self._set(AD, name, item, attribute, value)
 
+    def _restore(self, origin: Origin, name: str, item: _Object, objects: dict[str, _Object]) -> None:
+        """Without the recycle bin, memberships do not come back with a restored object."""
+        item.alive, item.links, item.stale, item.link_ms = True, set(), set(), {}
+        for other in objects.values():
+            if name in other.links:
+                other.links.discard(name)
+                other.stale.add(name)
+        emptied = {self._end(origin, name, item.kind)[0]: LinkChange(complete=True)}
+        self._emit(origin, name, Operation.RESTORED, links=emptied)
+        item.revived_ms = self.now_ms
+
     def _clone_step(self, name: str) -> None:
         """The copy of an object in the second forest: it comes, changes, goes, comes back."""
         chance, item, objects = self._random.random(), self._clones.get(name), self._clones
@@ -217,10 +213,8 @@ class RandomDirectories:
             item = objects[name] = _Object(ours.kind, dict(ours.attributes))
             self._emit(AD2, name, Operation.READ, kind=item.kind, full=True, attributes=dict(item.attributes))
         elif not item.alive:
-            item.alive = True
-            self._emit(AD2, name, Operation.RESTORED, links={"member": LinkChange(complete=True)})
-            item.revived_ms = self.now_ms
-        elif chance < 0.3 and not item.links and not any(name in other.links for other in objects.values()):
+            self._restore(AD2, name, item, objects)
+        elif chance < 0.3:
             item.alive = False
             self._emit(AD2, name, Operation.DELETED)
         elif chance < 0.6 and item.kind is ObjectKind.GROUP:

@@ -23,7 +23,8 @@ def test_a_source_whose_clock_is_wrong_is_as_silent_as_any(ahead_ms: int) -> Non
 
 def test_a_source_that_is_to_tell_again_what_was_lost_gives_no_all_clear() -> None:
     for owes in (True, False):
-        word = contact_word("ad/corp", contact_ms=NOW, ts_ms=NOW, phase="streaming", done=1, orders=["ad/corp"] if owes else ())
+        orders = ["ad/corp"] if owes else []
+        word = contact_word("ad/corp", contact_ms=NOW, ts_ms=NOW, phase="streaming", done=1, orders=orders)
         fault = SourceFreshness("ad/corp", 15.0, heard_of(word, NOW)).fault(NOW)
         assert (fault is not None and "tell everything again" in fault) is owes
 

@@ -104,6 +104,53 @@ def test_who_is_restored_in_one_forest_keeps_the_groups_of_the_other() -> None:
     assert [each.party.forest for each in view.referrers] == ["corp"]  # type: ignore[union-attr]
 
 
+def _referrers(bench: _Bench, name: str = "ann") -> list[str | None]:
+    key = f"reference/{TENANT}/{sid_of(name)}"
+    view = load_view(key, bench.view_rows).view(key)
+    return [each.party.forest for each in view.referrers]  # type: ignore[union-attr]
+
+
+def test_a_reference_leads_to_no_clone_of_the_dead() -> None:
+    """Nobody tells a group that its member was deleted; the laboratory has a living one of the same SID."""
+    bench = _Bench()
+    for origin in (AD, AD2):
+        bench.user(origin)
+        bench.group(origin, "ann")
+    assert _referrers(bench) == ["corp", "fabrikam"]
+    bench.say(AD, "d")
+    assert _referrers(bench) == ["fabrikam"]
+    bench.say(AD, "restore")
+    assert _referrers(bench) == ["fabrikam"], "memberships do not come back"
+    bench.say(AD, "d")
+    assert _referrers(bench) == ["fabrikam"], "dead again, it still was restored"
+    bench.say(AD, "restore")
+    bench.group(AD, "ann")
+    assert _referrers(bench) == ["corp", "fabrikam"]
+
+
+def test_a_reference_crosses_to_another_forest_where_its_own_never_had_one() -> None:
+    """As members from another forest do, who stand there as foreign principals."""
+    bench = _Bench()
+    bench.group(AD, "ann")
+    bench.user(AD2)
+    assert _referrers(bench) == ["corp"]
+    bench.say(AD2, "d")
+    bench.user(AD)
+    assert _referrers(bench) == ["corp"]
+
+
+def test_who_is_forgotten_leaves_nothing_in_the_view_of_its_sid() -> None:
+    bench = _Bench()
+    bench.user(AD)
+    bench.say(AD, "d")
+    key = f"reference/{TENANT}/{sid_of('ann')}"
+    assert bench.told(key) == [f"ad/{ANN}@corp"]
+    assert "party" not in load_view(key, bench.view_rows).entries[f"ad/{ANN}@corp"][2]  # type: ignore[operator]
+    bench.tick(START_MS + 181 * 86_400_000)
+    assert bench.forget(180 * 86_400_000) == [ANN]
+    assert bench.told(key) == []
+
+
 def test_links_of_namesakes_stand_in_rows_of_their_own() -> None:
     bench = _Bench()
     bench.group(AD, "ann", "bob")
