@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aiokafka
@@ -22,12 +22,14 @@ from producers.installation import Identity
 from producers.known import KnownIds
 from producers.ledger import KafkaLedger, ReplacedError
 from producers.publisher import KafkaPublisher
+from streams.agents.client import start_producer
+from streams.agents.layout import Layout
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.errors import FatalError, RetriableError, SettingsError
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin
 from streams.contracts.orders import Order
-from streams.contracts.topics import CHECKPOINTS, ENTRA_CHANGES, TOPICS
+from streams.contracts.topics import CHECKPOINTS, DEFAULT_INSTALLATION, ENTRA_CHANGES, TOPICS, belong_to
 from streams.runtime.settings import KafkaSettings
 from tests.support.brokers import require_kafka
 from tests.support.kafka_log import facts_in
@@ -209,6 +211,62 @@ def test_a_topic_with_the_wrong_cleanup_is_reported(apache: Broker) -> None:
         admin.close()
         topics.create(settings)
         assert [fault for fault in topics.check(settings) if "cleanup.policy is delete, not compact" in fault]
+
+
+@pytest.fixture
+def another_installation(apache: Broker) -> Iterator[KafkaSettings]:
+    """Topics of our own with two partitions, beside those of the others."""
+    belong_to(f"widened-{uuid.uuid4().hex[:8]}")
+    try:
+        settings = KafkaSettings(bootstrap_servers=[apache.bootstrap], partitions=2)
+        topics.create(settings)
+        yield settings
+    finally:
+        belong_to(DEFAULT_INSTALLATION)
+
+
+@pytest.mark.kafka
+def test_partitions_that_are_changed_while_we_run_end_producers_and_workers(
+    another_installation: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, name = another_installation, ENTRA_CHANGES.name
+    monkeypatch.setattr("producers.publisher._LAYOUT_MS", 500)
+    publisher = KafkaPublisher(settings, "test")
+    publisher.publish_facts(ORIGIN, facts(10))
+    publisher.flush()
+    publisher.require_layout()
+
+    def widen() -> None:
+        admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
+        admin.create_partitions({name: 3})
+        admin.close()
+
+    async def work() -> None:
+        producer = await start_producer(settings, delivery_timeout_s=10)
+        try:
+            layout = Layout(producer, settings)
+            await layout.require()
+            await layout.look()
+            await asyncio.to_thread(widen)
+            with pytest.raises(FatalError, match=f"{name} has 3 partitions, not 2"):
+                for _ in range(1200):  # two minutes
+                    await layout.look()
+                    await asyncio.sleep(0.1)
+            with pytest.raises(FatalError, match=f"{name} has 3 partitions, not 2"):
+                await Layout(producer, settings).require()
+        finally:
+            await producer.stop()
+
+    asyncio.run(work())
+    with pytest.raises(FatalError, match=f"{name} has 3 partitions, the configuration says 2"):
+        for _ in range(1200):
+            publisher.require_layout()
+            time.sleep(0.1)
+    publisher.close()
+    again = KafkaPublisher(settings, "test")
+    with pytest.raises(FatalError, match="the configuration says 2"):
+        again.publish_facts(ORIGIN, facts(10))
+    again.close()
 
 
 def test_the_embedded_broker_gets_its_topics_too(topics_on: KafkaSettings) -> None:
