@@ -42,13 +42,13 @@ class Names:
             or event.object_guid in self.ids
             or event.source_anchor in self.anchors
             or (event.user_principal_name or "").lower() in self.upns
-            or (self.server is not None and event.server == self.server)
+            or (self.server is not None and self.server in (event.server, f"{event.server}.{event.domain}"))
             or (self.engine and event.name in _ADMINISTRATION)
         )
 
     def needles(self) -> list[bytes]:
         """What a record must hold in lower case to be worth decoding."""
-        names = {*self.ids, *self.anchors, *self.upns, *([self.server] if self.server else ())}
+        names = {*self.ids, *self.anchors, *self.upns, *([self.server.partition(".")[0]] if self.server else ())}
         names |= _ADMINISTRATION if self.engine else frozenset()
         return sorted(name.lower().encode() for name in names)
 

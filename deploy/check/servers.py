@@ -55,7 +55,11 @@ def server_lines(area: str, records: Iterable[Shipped], now_ms: int) -> list[Lin
     """
     servers = _servers(records)
     clients = {name for name, server in servers.items() if set(server.providers) == {_CLIENTS}}
-    lines = [_line(area, name, servers[name], now_ms) for name in sorted(servers.keys() - clients)]
+    names = Counter(name.partition(".")[0] for name in servers)
+    lines = [
+        _line(area, short if names[short := name.partition(".")[0]] == 1 else name, servers[name], now_ms)
+        for name in sorted(servers.keys() - clients)
+    ]
     left_out = len(lines) - _MOST_SERVERS
     lines = lines[:_MOST_SERVERS]
     if left_out > 0:
@@ -94,7 +98,8 @@ def _servers(records: Iterable[Shipped]) -> dict[str, _Server]:
             continue
         read_ms = _read_ms(document)
         for event in events:
-            server = servers.setdefault(str(event.server), _Server())
+            name = f"{event.server}.{event.domain}" if event.domain else str(event.server)
+            server = servers.setdefault(name, _Server())
             server.last_ms = max(server.last_ms, event.ts_ms)
             server.providers[event.name.rpartition("/")[0]] += 1
             if record.appended_ms is not None:

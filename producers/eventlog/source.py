@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -26,7 +27,7 @@ from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter, dead_letter
 from streams.contracts.errors import InvalidRecordError
-from streams.contracts.events import Event
+from streams.contracts.events import UNKNOWN_SERVERS, Event, Log
 from streams.contracts.facts import Origin
 from streams.runtime.clock import Sequence, now_ms
 from streams.runtime.logs import get_logger
@@ -68,6 +69,7 @@ class EventLogSource:
         """
         name = f"eventlog/{settings.name}"
         self._format = settings.format
+        self._topics = settings.topics
         self.origin = Origin(name=name, side="entra", tenant=settings.tenant)
         self.progress = Progress()
         self._reader = reader or ShippedReader(
@@ -107,10 +109,14 @@ class EventLogSource:
         self.progress.done += len(records)
         self.progress.phase = self.progress.phase if more else STREAMING
         self._places |= {record.place for record in records}
+        missing = [f"topic {topic}" for topic in self._reader.missing]
+        silent, now_s = self.progress.unheard, time.monotonic()
+        self.progress.unheard = {topic: silent.get(topic, now_s) for topic in missing}
         self._retelling &= bool(records) or not self._reader.in_contact
         mapped = _Mapped()
         for record in records:
             self._map(record, mapped)
+        mapped.events += self._flood()
         return Batch(
             events=mapped.events,
             rejected=mapped.rejected,
@@ -165,13 +171,35 @@ class EventLogSource:
 
     def _admitted(self, events: list[Event], seen_ms: int) -> list[Event]:
         """All of them, or none. Raises InvalidRecordError("unknown_server") where that is worth a dead letter."""
-        server = next((event.server for event in events if event.name.startswith(SPEAKING)), None)
+        names = (f"{each.server}.{each.domain}" if each.domain else each.server for each in events
+                 if each.name.startswith(SPEAKING))  # fmt: skip
+        server = next(names, None)
         if self._speakers.admits(server, seen_ms):
             return events
         metrics.UNKNOWN_SERVER.labels(self.origin.name).inc(len(events))
-        if server is not None and self._speakers.reports(server, seen_ms):
+        if server is not None and self._speakers.refuse(server, len(events), seen_ms):
             raise InvalidRecordError("unknown_server", f"{server}: {self._speakers.advice}")
         return []
+
+    def _flood(self) -> list[Event]:
+        """That the topics speak for more new servers than may be learned, where there is news of it."""
+        now = self._clock()
+        said = self._speakers.flood(now)
+        if said is None:
+            return []
+        log.warning("events of new servers are refused", source=self.origin.name, servers=said["distinct"])
+        told = {"table": self.origin.name.partition("/")[2], "topics": self._topics, **said}
+        return [
+            Event(
+                id=f"{self.origin.name}/servers/{now}",
+                log=Log.WINDOWS,
+                name=UNKNOWN_SERVERS,
+                tenant=self.origin.tenant,
+                ts_ms=now,
+                seen_ms=now,
+                details=told,
+            )
+        ]
 
     def _count_unread(self, document: Any) -> None:
         """So that an installation shows what its servers write and we do not read."""

@@ -67,6 +67,9 @@ def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
     channel = _required(winlog.get("channel"), "winlog.channel")
     computer = _required(winlog.get("computer_name") or _inner(document, "host").get("name"), "winlog.computer_name")
     server, _, domain = computer.strip().lower().partition(".")
+    if not domain:  # host.name is that of whoever ships: of a collector, where events are forwarded
+        host, _, of_host = _text(_inner(document, "host").get("name"))[:_LONGEST_NAME].strip().lower().partition(".")
+        domain = of_host if host == server else ""
     if not server:
         _missing("winlog.computer_name")
     name = f"{provider}/{event_id}"

@@ -11,6 +11,10 @@ from typing import Any
 
 import msgspec
 
+UNKNOWN_SERVERS = "synchealth/unknown_servers"
+"""A word of our own: an event topic speaks for more new servers than may be learned. details: table, topics, since_ms,
+distinct (how many such servers; 0: it is over), servers (some of their names), refused (how many events)."""
+
 
 class Log(StrEnum):
     """Where an event was written down."""

@@ -22,7 +22,7 @@ from streams.views.events import EVENT, EXPORT_ERROR, events_in, is_event
 from streams.views.party import Party, party_from, people
 from streams.views.person import LINKED
 from streams.views.proposals import PROBE, answers
-from streams.views.refusals import ASKS, EXPORTED
+from streams.views.refusals import ASKS, EXPORTED, asker_body
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
 
@@ -207,7 +207,7 @@ class AddressView:
         told = answers(self.key, self.askers, (claimant.party for claimant in self.claimants))
         if self.refusal is not None and self.refusal.server is not None:
             server = f"server/{self.tenant}/{self.refusal.server}"
-            told.append(Derived(server, ASKS + self.key, {"asker": self.key}))
+            told.append(Derived(server, ASKS + self.key, asker_body(self.key, self.refusal)))
         user = self._signs_in() if self.steps else None
         if user is not None:
             told += [Derived(user, f"{EVENT}{event.id}", msgspec.to_builtins(event)) for event in self.steps]

@@ -13,7 +13,7 @@ from zlib import crc32
 
 import msgspec
 
-from streams.contracts.events import Event, Log, Result
+from streams.contracts.events import UNKNOWN_SERVERS, Event, Log, Result
 from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.identity import guid_of_immutable_id
 from streams.contracts.views import Contribution
@@ -97,20 +97,23 @@ def contributions_of_event(event: Event) -> list[Contribution]:
     if event.name.startswith(_SECURITY_LOG) and event.details.get("forest"):
         # Logged by a domain controller, which is no server of ours.
         return [_word(f"forest/{event.tenant}/{event.details['forest']}", f"{AUDIT}{event.name}", event)]
+    if event.name == UNKNOWN_SERVERS:
+        return [_word(f"tenant/{event.tenant}", f"{LATEST}{event.name}/{event.details.get('table')}", event)]
     if event.server is not None:
         joins = event.name.startswith(JOIN_LOG)
         # Computers of one name in two domains each keep their own latest.
-        of_computer = f"{slot_of(event)}@{event.domain}" if event.domain else slot_of(event)
-        kind, slot = ("host", of_computer) if joins else ("server", f"{LATEST}{_server_slot(event)}")
-        said.append(_word(f"{kind}/{event.tenant}/{event.server}", slot, event))
+        own = f"@{event.domain}" if event.domain else ""
+        kind, slot = ("host", slot_of(event)) if joins else ("server", f"{LATEST}{_server_slot(event)}")
+        said.append(_word(f"{kind}/{event.tenant}/{event.server}", f"{slot}{own}", event))
         # Not only the latest: was a fault before this cycle or in it, and do servers export in turns?
         if event.details.get("cycle") == "started":
-            said.append(_word(f"server/{event.tenant}/{event.server}", f"{CYCLE}{event.ts_ms // _ACTIVE_MS}", event))
+            slot = f"{CYCLE}{event.ts_ms // _ACTIVE_MS}{own}"
+            said.append(_word(f"server/{event.tenant}/{event.server}", slot, event))
         elif is_busy(event):  # for how long has it been so?
-            slot = f"{CYCLE}busy/{event.ts_ms // _BUSY_MS}"
+            slot = f"{CYCLE}busy/{event.ts_ms // _BUSY_MS}{own}"
             said.append(_word(f"server/{event.tenant}/{event.server}", slot, event))
         elif is_cloud_export(event):
-            slot = f"{CYCLE}export/{event.ts_ms // _ACTIVE_MS}"
+            slot = f"{CYCLE}export/{event.ts_ms // _ACTIVE_MS}{own}"
             said.append(_word(f"server/{event.tenant}/{event.server}", slot, event))
     if event.source_anchor is not None:
         said.append(_word(f"user/{event.tenant}/{event.source_anchor}", slot_of(event), event))

@@ -73,7 +73,8 @@ def trace_keys(event: Event) -> list[str]:
         return []
     around = (event.ts_ms,) if event.name == TRACE else (event.ts_ms - NEAR_MS, event.ts_ms, event.ts_ms + NEAR_MS)
     slots = dict.fromkeys(each // _SLOT_MS for each in around)
-    return [f"{KIND}/{event.tenant}/{event.server}/{slot}" for slot in slots]
+    server = f"{event.server}.{event.domain}" if event.domain else event.server
+    return [f"{KIND}/{event.tenant}/{server}/{slot}" for slot in slots]
 
 
 def is_unnamed_trace(event: Event) -> bool:

@@ -11,7 +11,7 @@ Source: Microsoft, "Troubleshoot errors during synchronization"; KB2647098 (the 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streams.contracts.events import Event, Result
 from streams.reference_data.export_attributes import IN_AD
@@ -81,8 +81,13 @@ def questions(view: ObjectView) -> list[Derived]:
     asked = [Derived(holders, PROBE + view.key, body) for holders in value_views(refusal)]
     if refusal.server is not None:
         server = f"server/{view.tenant}/{refusal.server}"
-        asked.append(Derived(server, ASKS + view.key, {"asker": view.key}))
+        asked.append(Derived(server, ASKS + view.key, asker_body(view.key, refusal)))
     return asked
+
+
+def asker_body(key: str, refusal: Event) -> dict[str, Any]:
+    """What the view `key` says to the server of the refusal. domain: which of several servers of that name is asked."""
+    return {"asker": key} | ({"domain": refusal.domain} if refusal.domain is not None else {})
 
 
 def answers(key: str, askers: Iterable[str], exported_ms: int) -> list[Derived]:

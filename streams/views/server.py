@@ -1,8 +1,11 @@
 """The server view: what the event logs of one Connect server or provisioning agent last said.
 
-Key: server/<tenant>/<name>. Contributors: "latest/<provider>/<event id>[/<connector>[/<run profile>]]", the newest
-event of each kind, so that heartbeats and run results are told apart by when they were last seen; "served/<tenant
-view>": since when other servers of the tenant do what this one did (a staging server took over).
+Key: server/<tenant>/<name>. Contributors: "latest/<provider>/<event id>[/<connector>[/<run profile>]][@<domain>]", the
+newest event of each kind, so that heartbeats and run results are told apart by when they were last seen;
+"served/<tenant view>": since when other servers of the tenant do what this one did (a staging server took over).
+
+The name is the short one. Where servers of one short name log in two domains, none of them may speak for the other: the
+view hands what each said to a view of its own, server/<tenant>/<name>.<domain>, and keeps what names no domain.
 
 Source: Microsoft, "Troubleshoot self-service password reset writeback" and "Troubleshoot password hash
 synchronization": the events of PasswordResetService, ADSync and Directory Synchronization.
@@ -12,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Self
 
 from streams.contracts.events import Event
 from streams.contracts.finding import Subject
-from streams.views.events import events_in
+from streams.views.events import events_in, is_event
 from streams.views.password_hash import UNNAMED, lives_ms
 from streams.views.refusals import ASKS, answers
 from streams.views.runs import ServerRuns, exporting_cycle
@@ -39,6 +43,7 @@ class ServerView:
     served_ms: forest -> when another server last synchronised its password hashes.
     askers:    views of objects that were refused.
     written_ms: when another server's password writeback last lived; 0: never.
+    namesakes: what is said of several servers of this short name, for their own views.
     """
 
     key: str
@@ -49,6 +54,7 @@ class ServerView:
     askers: tuple[str, ...] = ()
     served_ms: Mapping[str, int] = field(default_factory=dict)
     written_ms: int = 0
+    namesakes: tuple[Derived, ...] = ()
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -60,14 +66,16 @@ class ServerView:
         """The view of these contributions."""
         own = {name: entry for name, entry in entries.items() if not name.startswith(SERVED)}
         told = next((entry.body for name, entry in sorted(entries.items()) if name.startswith(SERVED)), {})
-        askers = tuple(sorted(name.removeprefix(ASKS) for name in own if name.startswith(ASKS)))
+        namesakes = _namesakes(key, own)
+        own = {name: entry for name, entry in own.items() if name not in namesakes}
         return cls(
             key=key,
             tenant=tenant_of(key),
             name=key.split("/", 2)[2],
-            events=events_in(own),
+            events=events_in(_newest(own)),
             changed_ms=latest(own),
-            askers=askers,
+            askers=tuple(sorted(name.removeprefix(ASKS) for name in own if name.startswith(ASKS))),
+            namesakes=tuple(namesakes.values()),
             served_ms={str(forest): int(at_ms) for forest, at_ms in told.get("forests", {}).items()},
             written_ms=int(told.get("writeback_ms", 0)),
         )
@@ -105,6 +113,7 @@ class ServerView:
         runs, lives = ServerRuns.of(self.events).told, self._lives()
         said = [Derived(tenant, f"{RUNS}{self.name}", runs)] if runs else []
         said += [Derived(tenant, f"{LIVES}{self.name}", lives)] if lives else []
+        said += self.namesakes
         exported = exporting_cycle(self.events) if self.askers else None
         return said + answers(self.key, self.askers, exported.begun_ms if exported is not None else 0)
 
@@ -114,6 +123,33 @@ class ServerView:
         if not forests and alive is None and not any(event.name.startswith(_ABOUT_PASSWORDS) for event in self.events):
             return {}
         return {"forests": forests, "writeback_ms": alive.ts_ms // _STEP_MS * _STEP_MS if alive is not None else 0}
+
+
+def short_name(server: str) -> str:
+    """As audit logs name a server: without its domain."""
+    return server.partition(".")[0]
+
+
+def _newest(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Of one slot the newest event, whether or not it names the domain: it is the same server."""
+    told = [(int(entry.body["ts_ms"]), name, entry) for name, entry in entries.items() if is_event(name)]
+    told.sort(key=itemgetter(0, 1))
+    return {name.removesuffix(f"@{entry.body.get('domain')}"): entry for _, name, entry in told}
+
+
+def _namesakes(key: str, entries: Mapping[str, Entry]) -> dict[str, Derived]:
+    """What servers of two domains said, and who asks for one of them: each to its own view. Nothing where there is one.
+
+    By contributor.
+    """
+    domains = {entry.body.get("domain") for name, entry in entries.items() if is_event(name)} - {None}
+    if len(domains) < 2:
+        return {}
+    return {
+        name: Derived(f"{key}.{entry.body['domain']}", name, dict(entry.body))
+        for name, entry in sorted(entries.items())
+        if entry.body.get("domain") in domains
+    }
 
 
 def served_by_others(tenant: str, lives: Mapping[str, Mapping[str, Any]]) -> list[Derived]:

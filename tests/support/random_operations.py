@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.contracts.events import Event, Log, Result
+from streams.contracts.events import UNKNOWN_SERVERS, Event, Log, Result
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin, TenantState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
@@ -56,6 +56,9 @@ class RandomOperations:
         self._people = self._random.choice([0, PEOPLE])
         # The cycles of a calm server break off nothing, and only the one of the beginning exports.
         self._calm = self._random.random() < 0.3
+        # Servers of one short name in two domains, and logs that do not always name the domain.
+        one, two = "corp.local", "fabrikam.local"
+        self._domains = self._random.choice([[None], [one], [one, None], [one, two], [one, two, None]])
         for number in range(self._people):
             self._add_person(f"u{number}")
 
@@ -63,7 +66,7 @@ class RandomOperations:
         """Let `steps` things happen within a few hours."""
         happenings: list[Callable[[], None]] = [
             *[self._password_event] * 3, *[self._run_goes_wrong] * 2, *[self._cycle_goes_on] * 4,
-            self._held_back, self._refused, self._certificate, self._audit, *[self._export] * 4,
+            self._held_back, self._flood, self._refused, self._certificate, self._audit, *[self._export] * 4,
             self._reading, self._someone_leaves, self._many_leave, self._password_changes, self._sso_account,
         ]  # fmt: skip
         if self._calm:
@@ -128,6 +131,8 @@ class RandomOperations:
     def _log(self, name: str, **said: Any) -> None:
         self.now_ms += 1
         filled = {"id": f"event-{len(self.told)}", "log": Log.WINDOWS, "ts_ms": self.now_ms, "seen_ms": self.now_ms}
+        if "server" in said:
+            filled["domain"] = self._random.choice(self._domains)
         self.told.append(Event(name=name, tenant=TENANT, **{**filled, **said}))
 
     def _server(self) -> str:
@@ -172,6 +177,11 @@ class RandomOperations:
     def _certificate(self) -> None:
         number, level = self._random.choice([(1011, "warning"), (1012, "error"), (1012, "information")])
         self._log(f"adsync/{number}", server=self._server(), details={"level": level})
+
+    def _flood(self) -> None:
+        distinct = self._random.choice([0, 3, 900])
+        details = {"table": self._random.choice("ab"), "topics": ["t"], "distinct": distinct, "servers": ["x"]}
+        self._log(UNKNOWN_SERVERS, details=details)
 
     def _held_back(self) -> None:
         details = {"pending_deletes": self._random.randrange(500, 900), "threshold": 500}

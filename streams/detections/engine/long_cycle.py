@@ -16,6 +16,7 @@ from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.engine.sync_stopped import usual_cycle_ms
 from streams.views.runs import ServerRuns
+from streams.views.server import short_name
 from streams.views.tenant import TenantView
 
 # In half cycles: symptoms are late after two cycles, so it must be known before.
@@ -148,9 +149,12 @@ def _lengths(servers: Mapping[str, ServerRuns]) -> dict[str, int]:
 def _synchronises(view: TenantView, name: str, since_ms: int) -> bool:
     """Whether this server exports to Entra ID: one in staging mode runs cycles as well, and means nothing.
 
-    What it wrote by the audit log proves it; else what its own log tells of an export, if no other server claims that.
+    What it wrote by the audit log proves it, which knows no domain; else what its own log tells of an export, if no
+    other server claims that.
     """
-    if any(ts_ms >= since_ms for ts_ms, server in view.exports if server == name):
+    wrote = short_name(name)
+    alone = [wrote] == [each for each in map(short_name, view.runs) if each == wrote]
+    if alone and any(ts_ms >= since_ms for ts_ms, server in view.exports if server == wrote):
         return True
     exporting = [server for server, runs in view.runs.items() if runs.exported_ms >= since_ms and not runs.stages]
     return exporting == [name]

@@ -157,7 +157,7 @@ def test_every_event_arrives_over_kills_and_restarts(
     assert len(told(own, topic)) == len(found), "and what was saved is not"
     saved = load_checkpoints(own, f"eventlog/{topic}")
     positions = {part.part: part.position for part in saved}
-    assert set(positions.pop(PART)["servers"]) == {f"aadc{number}" for number in range(5)}
+    assert set(positions.pop(PART)["servers"]) == {f"aadc{number}.corp.contoso.local" for number in range(5)}
     assert positions == {f"{topic}/0": {"offset": 650}, f"{topic}/1": {"offset": 650}}
 
 

@@ -164,6 +164,7 @@ class FakeReader:
 
     full = 100
     in_contact = True
+    missing: frozenset[str] = frozenset()
 
     def __init__(self, *values: bytes) -> None:
         self.values = values

@@ -28,6 +28,7 @@ class FakeReader:
 
     full = 3
     in_contact = False
+    missing: frozenset[str] = frozenset()
 
     def __init__(self, *polls: list[Shipped]) -> None:
         self.polls = list(polls)
@@ -76,7 +77,7 @@ def test_a_batch_carries_the_next_offset_of_each_partition() -> None:
     assert {part.part: part.position for part in batch.checkpoints} == {
         "winlogbeat/0": {"offset": 10},
         "with/slash/11": {"offset": 4},
-        "servers": {"servers": {"aadc01": 7}},
+        "servers": {"servers": {"aadc01.corp.contoso.local": 7}},
     }
     assert batch.more and batch.contacted and each.progress.phase == "snapshot"
     assert {part.source for part in batch.checkpoints} == {"eventlog/servers"} == {each.origin.name}

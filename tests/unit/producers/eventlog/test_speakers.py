@@ -15,6 +15,7 @@ from producers.eventlog.source import EventLogSource
 from producers.eventlog.speakers import PART
 from producers.metrics import UNKNOWN_SERVER
 from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.events import UNKNOWN_SERVERS
 from streams.runtime.settings import EventLogSettings, KafkaConnection
 from tests.unit.producers.eventlog.test_source import FakeReader
 
@@ -52,7 +53,11 @@ def flood(count: int, name: str = "EVIL") -> list[dict[str, Any]]:
 
 
 def servers(batch: Any) -> set[str]:
-    return {event.server for event in batch.events}
+    return {event.server for event in batch.events if event.server}
+
+
+def words(batch: Any) -> list[Any]:
+    return [event for event in batch.events if event.name == UNKNOWN_SERVERS]
 
 
 def test_a_topic_speaks_for_the_servers_of_its_table_alone() -> None:
@@ -73,13 +78,84 @@ def test_clients_are_thousands_and_no_servers_of_ours(named: bool) -> None:
     assert len(servers(batch)) == 300 and not batch.rejected
 
 
-def test_a_flood_of_invented_servers_is_a_few_servers_and_a_few_dead_letters() -> None:
+def test_a_flood_of_invented_servers_is_a_few_servers_and_one_word_of_ours() -> None:
     topic = Topic()
     first = topic.read(heartbeat("AADC01.x"), *flood(2_000))
     assert len(servers(first)) == 50 and "aadc01" in servers(first)
-    assert len(first.rejected) == 20
+    assert not first.rejected, "no dead letters: it is a finding"
+    [word] = words(first)
+    assert (word.log, word.tenant, word.details["topics"], word.details["table"]) == (
+        "windows", TENANT, ["t"], "servers",
+    )  # fmt: skip
+    assert (word.details["distinct"], word.details["refused"]) == (1951, 1951)
+    assert word.details["servers"][:2] == ["evil49.corp.contoso.local", "evil50.corp.contoso.local"]
+    assert len(word.details["servers"]) == 10
+    topic.now_ms += 1_000
     again = topic.read(heartbeat("AADC01.x"), *flood(2_000, "WORSE"))
-    assert servers(again) == {"aadc01"} and not again.rejected, "an alert of ours stands already"
+    assert servers(again) == {"aadc01"} and not again.rejected and not words(again), "once a minute"
+    topic.now_ms += 60_000
+    [later] = words(topic.read())
+    assert later.details["distinct"] == 3951, "what came last is told, whether or not more comes"
+    assert later.details["since_ms"] == word.details["since_ms"] and not words(topic.read())
+
+
+def test_a_flood_is_over_an_hour_after_the_last_refusal() -> None:
+    topic = Topic()
+    topic.read(*flood(60))
+    topic.now_ms += HOUR_MS - 1
+    assert not words(topic.read())
+    topic.now_ms += 1
+    [word] = words(topic.read())
+    assert word.details["distinct"] == 0 and not words(topic.read())
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_flood_is_over_at_once_where_the_servers_are_named_and_goes_on_over_a_restart(named: bool) -> None:
+    topic = Topic()
+    saved = topic.read(*flood(60)).checkpoints
+    after = Topic(servers=["AADC01"] if named else [])
+    after.source.restore(saved)
+    batch = after.read()
+    assert [word.details["distinct"] for word in words(batch)] == ([0] if named else [])
+    again = Topic(servers=["AADC01"])
+    again.source.restore(batch.checkpoints or saved)
+    assert len(words(again.read())) == (0 if named else 1), "said once"
+
+
+def test_names_of_a_flood_are_cut_and_whatever_they_hold_is_told_as_it_is() -> None:
+    topic = Topic()
+    name = "\x1b]0;PWNED\x07\u202eEVIL" + "X" * 250
+    [word] = words(topic.read(*flood(50), heartbeat(name)))
+    assert [len(each) for each in word.details["servers"]] == [100]
+
+
+@pytest.mark.parametrize("flood_ms", [2**70, -1, "x", True, [], 1.5])
+def test_a_poisoned_memory_of_a_flood_is_none(flood_ms: Any) -> None:
+    topic = Topic(servers=["AADC01"])
+    saved = Checkpoint(source="eventlog/servers", seq=1, ts_ms=1, part=PART, position={PART: {}, "flood_ms": flood_ms})
+    topic.source.restore([saved])
+    assert not words(topic.read())
+
+
+def test_of_two_servers_of_one_short_name_each_is_another() -> None:
+    """Else one learned name would let in as many servers as there are domains to invent."""
+    topic = Topic()
+    batch = topic.read(*(heartbeat(f"SYNC01.d{number}.local") for number in range(60)), heartbeat("SYNC01"))
+    assert len(batch.events) == 52 and words(batch)[0].details["distinct"] == 10, "SYNC01 alone is one that is known"
+    named = Topic(servers=["SYNC01.corp.contoso.local"])
+    batch = named.read(heartbeat("SYNC01.evil.local"), heartbeat("SYNC01.corp.contoso.local"), heartbeat("SYNC01"))
+    assert [event.domain for event in batch.events] == ["corp.contoso.local", None]
+    assert [letter.reason for letter in batch.rejected] == ["unknown_server"]
+
+
+def test_what_an_earlier_version_learned_without_a_domain_is_the_first_server_that_names_one() -> None:
+    topic = Topic()
+    saved = Checkpoint(source="eventlog/servers", seq=1, ts_ms=1, part=PART, position={PART: {"sync01": NOW_MS - 1}})
+    topic.source.restore([saved])
+    batch = topic.read(heartbeat("SYNC01.a.local"), heartbeat("SYNC01"), heartbeat("SYNC01.b.local"))
+    assert len(batch.events) == 3
+    [learned] = [part.position[PART] for part in batch.checkpoints if part.part == PART]
+    assert learned == {"sync01.a.local": NOW_MS - 1, "sync01.b.local": NOW_MS}
 
 
 def test_new_servers_are_learned_hour_by_hour_and_remembered_over_a_restart() -> None:
