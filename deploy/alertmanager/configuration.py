@@ -112,9 +112,10 @@ def _pipeline() -> Iterator[dict[str, Any]]:
         )
     of_workers = "SyncHealth(NoPartitions|WorkersLag|BacklogStuck|RuleFaults|PasswordMistakesWave)"
     yield _inhibit("StreamsDown", {"alertname": of_workers})
-    of_sources = "SyncHealthSource(Silent|Erroring|Stuck|Resynced)"
+    of_sources = "SyncHealth(Source(Silent|Erroring|Stuck|Resynced)|NotToldAgain)"
     yield _inhibit("ProducersDown", {"alertname": of_sources})
-    yield _inhibit("SourceSilent", {"alertname": "SyncHealth(SourceErroring|SourceStuck|ProcessDown)"}, "source")
+    of_one = "SyncHealth(SourceErroring|SourceStuck|NotToldAgain|ProcessDown)"
+    yield _inhibit("SourceSilent", {"alertname": of_one}, "source")
     # Kafka is away for everybody.
     yield _inhibit(
         "ExporterStale", {"alertname": "SyncHealth(NoPartitions|WorkersLag|BacklogStuck|SourceErroring|SourceStuck)"}

@@ -128,6 +128,7 @@ or
         "{{ $labels.source }} has not told again what was ordered",
         "{{ $value }} ordered readings of {{ $labels.source }} have not been done for an hour: findings that rest upon "
         "what was lost are missing or old until then. synchealth resync says what they wait for.",
+        keep="12m",
     ),
     _rule(
         "SyncHealthSourceResynced",
