@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from deploy.freshness import LETTERS_S, Freshness, Heard, SourceFreshness
 from sinks.consumer import TopicReader, read_to_end
-from sinks.lag import Lag, group_lag
+from sinks.lag import ASLEEP_S, Lag, group_lag
 from streams.contracts.checkpoint import CONTACT, Checkpoint, contacted_ms
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, RetriableError
@@ -43,7 +43,8 @@ def read_freshness(settings: Settings) -> Freshness:
     lag: Lag | None = None
     unknown = ""
     try:  # first: whoever goes on behind a gap has written an order before
-        lag = group_lag(settings.kafka, settings.consumer_group, WORKED_OFF, (VIEWS,))
+        asleep_s = max(ASLEEP_S, 3 * settings.streams.tick_interval_s)
+        lag = group_lag(settings.kafka, settings.consumer_group, WORKED_OFF, (VIEWS,), asleep_s)
     except RetriableError as error:
         unknown = str(error)
     words = _read_words(settings.kafka, _TAIL)

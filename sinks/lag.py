@@ -19,7 +19,7 @@ from streams.runtime.settings import KafkaConnection
 
 _WITHIN_S = 10.0
 # Owners write the time into their partitions every second, or at least every ten while they are behind.
-_ASLEEP_S = 60.0
+ASLEEP_S = 60.0
 _GLANCE_BYTES = 16 * 1024  # one batch per partition is enough: Kafka sends at least one
 
 
@@ -40,8 +40,15 @@ class Lag:
     ticking: int = 0
 
 
-def group_lag(kafka: KafkaConnection, group: str, topics: Sequence[Topic], ticking: Sequence[Topic] = ()) -> Lag:
-    """How far `group` is behind the ends of `topics`. ticking: those of them that hold the ticks of their owners.
+def group_lag(
+    kafka: KafkaConnection,
+    group: str,
+    topics: Sequence[Topic],
+    ticking: Sequence[Topic] = (),
+    asleep_s: float = ASLEEP_S,
+) -> Lag:
+    """How far `group` is behind the ends of `topics`. ticking: those of them that hold the ticks of their owners, and
+    that sleep without one for `asleep_s`.
 
     The ends are what a fetch says, as in sinks.consumer. Raises RetriableError where Kafka cannot be read.
     """
@@ -68,7 +75,7 @@ def group_lag(kafka: KafkaConnection, group: str, topics: Sequence[Topic], ticki
         lag = _lag(consumer, partitions, {topic.name for topic in topics if topic.compacted})
         names = {topic.name for topic in ticking}
         ticked = [each for each in partitions if each.topic in names]
-        return replace(lag, asleep=_asleep(consumer, ticked, now_ms()), ticking=len(ticked))
+        return replace(lag, asleep=_asleep(consumer, ticked, now_ms() - int(asleep_s * 1000)), ticking=len(ticked))
     except (KafkaError, OSError) as error:
         raise RetriableError(f"the lag of group {group} cannot be read ({type(error).__name__}: {error})") from error
     finally:
@@ -104,8 +111,8 @@ def _lag(consumer: Any, partitions: list[TopicPartition], compacted: Collection[
     return Lag(behind, min((record.timestamp for record in still.values()), default=None), begun, lost)
 
 
-def _asleep(consumer: Any, partitions: Sequence[TopicPartition], at_ms: int) -> int:
-    """How many of `partitions` hold no record of the last _ASLEEP_S, though each is given time every second."""
+def _asleep(consumer: Any, partitions: Sequence[TopicPartition], since_ms: int) -> int:
+    """How many of `partitions` hold no record since then, though each is given time again and again."""
     awake: set[TopicPartition] = set()
     asked = {each for each in partitions if consumer.highwater(each)}
     consumer.pause(*consumer.assignment())
@@ -116,7 +123,7 @@ def _asleep(consumer: Any, partitions: Sequence[TopicPartition], at_ms: int) -> 
     while asked and time.monotonic() < deadline:
         for partition, records in consumer.poll(timeout_ms=100, max_records=10_000).items():
             asked.discard(partition)
-            if records[-1].timestamp >= at_ms - _ASLEEP_S * 1000:
+            if records[-1].timestamp >= since_ms:
                 awake.add(partition)
         asked = {each for each in asked if not _is_at_its_end(consumer, each)}  # its last record went with time
     return len(partitions) - len(awake)

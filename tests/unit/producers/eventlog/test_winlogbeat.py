@@ -57,6 +57,22 @@ def success(event_id: int = 31002) -> str:
     return passwords.writeback_success(event_id, TRACKING.upper(), NAMED)
 
 
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("AADC01.corp.contoso.local", "corp.contoso.local"),
+        ("wec01.corp.contoso.local", None),  # a collector of forwarded events
+        ("aadc01", None),
+        (7, None),
+    ],
+)
+def test_a_short_name_takes_its_domain_from_the_host_that_ships_if_that_is_the_same(host: Any, domain: Any) -> None:
+    said = document(lab.DIRECTORY_SYNCHRONIZATION, 654, passwords.ping("corp.contoso.local"))
+    said["winlog"]["computer_name"], said["host"] = "AADC01", {"name": host}
+    [found] = winlogbeat_events(said, TENANT, AT_MS)
+    assert (found.server, found.domain, found.id) == ("aadc01", domain, "aadc01/Application/4711")
+
+
 def test_an_event_says_where_and_when_it_was_logged() -> None:
     found = event(lab.PASSWORD_RESET, 31019, "Service Bus connection is healthy.", level="Information")
     assert found == Event(
