@@ -32,7 +32,7 @@ DETECTION = Detection(
         "The first fifty invented servers of an hour are believed, where none are named.",
         "Beside a list of servers, other names are dead letters (`unknown_server`) and no finding.",
     ),
-    no_story="nobody invents servers in a rehearsal: tests/unit/producers/eventlog/test_speakers.py",
+    no_story="Nobody invents servers in a rehearsal; tests/unit/producers/eventlog/test_speakers.py does.",
 )
 
 
