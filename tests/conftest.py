@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 _FIRST = ("e2e", "integration", "contract", "unit")
-"""`slow` ones begin first, so that no process is left alone with one at the end; what waits, before what computes."""
+"""What waits for others begins before what computes, `slow` tests of each first: no process is left alone at the end."""
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("apart") is None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(item.config.rootpath).as_posix()))
-    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, _FIRST.index(_part(item))))
+    items.sort(key=lambda item: (_FIRST.index(_part(item)), item.get_closest_marker("slow") is None))
 
 
 def _part(item: pytest.Item) -> str:
