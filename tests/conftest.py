@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 _FIRST = ("e2e", "integration", "contract", "unit")
-"""What waits for others begins before what computes, `slow` tests of each first: no process is left alone at the end."""
+"""What waits for others begins before what computes, `slow` tests of each first: no process is alone at the end."""
 
 
 @pytest.fixture(autouse=True)

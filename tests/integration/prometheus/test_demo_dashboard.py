@@ -1,4 +1,4 @@
-"""The demo's own data on the dashboards: a real Prometheus watches the whole story, then every panel is asked."""
+"""The demo unattended, and on the dashboards: a real Prometheus watches the whole story, then every panel is asked."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 from deploy.prometheus.pipeline_rules import PIPELINE_RULES
 from grafana.build import dashboard_files
+from tests.e2e.test_demo import check, processes_about
 from tests.support.alerting import faster_rules
 from tests.support.prometheus import prometheus_server, until
 
@@ -46,6 +47,8 @@ def test_no_panel_is_empty_with_the_demos_data(tmp_path: Path, story: str) -> No
         "600",
         "--directory",
         str(stage),
+        "--json",
+        str(tmp_path / "report.json"),
     ]
     with (tmp_path / "demo.log").open("wb") as log:
         demo = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
@@ -67,7 +70,7 @@ def test_no_panel_is_empty_with_the_demos_data(tmp_path: Path, story: str) -> No
         }
         start_s = time.time()
         with prometheus_server(tmp_path, jobs, rules=faster_rules(tmp_path / "rules", FACTOR)) as server:
-            demo.wait(timeout=400)  # whether its story ends well is a test of its own
+            demo.wait(timeout=400)
             end_s = time.time()
             empty = set()
             pages = dashboard_files()
@@ -88,6 +91,9 @@ def test_no_panel_is_empty_with_the_demos_data(tmp_path: Path, story: str) -> No
             demo.terminate()
             demo.wait(60)
 
+    if story == "conflicts":  # the other one: test_hybrid_join_story.py
+        check(json.loads((tmp_path / "report.json").read_text()))
+    assert processes_about(str(tmp_path)) == []
     assert {title for _, title in empty} <= EMPTY_WHEN_WELL
     # What the story breaks may alert; of the pipeline nothing was down, nor long on its way to an alert.
     pipeline = {rule.name for rule in PIPELINE_RULES} - {"SyncHealthWatchdog"}
