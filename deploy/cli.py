@@ -117,7 +117,7 @@ def up(config: Path | None) -> None:
     from deploy.preflight import require_room
     from producers.topics import create
     from streams.runtime import service
-    from streams.runtime.logs import configure_logs
+    from streams.runtime.logs import configure_process
     from streams.runtime.settings import require_secrets
     from streams.runtime.settings_files import require_files
 
@@ -127,7 +127,7 @@ def up(config: Path | None) -> None:
     require_room(settings)
     for name in create(settings.kafka):
         click.echo(f"topic {name} created", err=True)
-    configure_logs(settings.log.level, json=settings.log.json_lines)
+    configure_process(settings.log.level, json=settings.log.json_lines)
     wanted = children(settings, config)
     on_a_terminal = sys.stderr.isatty() and not settings.log.json_lines
     if on_a_terminal:
@@ -183,13 +183,13 @@ def run_sinks(config: Path | None) -> None:
     from sinks.labels import KnownDetection
     from streams.detections.registry import all_detections
     from streams.runtime import service
-    from streams.runtime.logs import configure_logs
+    from streams.runtime.logs import configure_process
     from streams.runtime.settings import load_settings
     from streams.runtime.settings_files import require_files
 
     settings = load_settings(config)
     require_files(settings, sources=())
-    configure_logs(settings.log.level, json=settings.log.json_lines)
+    configure_process(settings.log.level, json=settings.log.json_lines)
     detections = [
         KnownDetection(one.id, one.family, one.severity, one.alert.for_s if one.alert else None)
         for one in (each.detection for each in all_detections())

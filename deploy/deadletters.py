@@ -11,7 +11,7 @@ import msgspec
 from rich.table import Table
 
 from deploy.filters import existing
-from deploy.freshness_source import read_freshness
+from deploy.freshness_source import WORKED_OFF, read_freshness
 from deploy.terminal import config_option, console, installation, say_freshness, show, write_json
 from producers.publisher import KafkaPublisher
 from sinks.consumer import TopicReader, read_at, read_to_end
@@ -88,11 +88,7 @@ def redrive(config: Path | None, reason: str | None, stage: str | None, dry_run:
     """
     kafka = installation(config).kafka
     letters = _chosen(kafka, reason, stage)
-    places = {
-        (letter.topic, letter.partition, letter.offset)
-        for letter in letters
-        if letter.topic is not None and letter.partition is not None and letter.offset is not None
-    }
+    places = {place for letter in letters if (place := place_of_record(letter)) is not None}
     publisher = KafkaPublisher(kafka, "synchealth-redrive")
     sent = 0
     try:
@@ -108,6 +104,18 @@ def redrive(config: Path | None, reason: str | None, stage: str | None, dry_run:
         f"{len(letters)} dead letter(s) of {len(places)} record(s): {sent} {'would be ' if dry_run else ''}sent again, "
         f"{len(places) - sent} no longer kept by Kafka"
     )
+
+
+def place_of_record(letter: DeadLetter) -> tuple[str, int, int] | None:
+    """Where the record stood that may be sent again.
+
+    Letters are anybody's who may write to their topic: an older finding or position that is sent again would win over
+    what followed it, so only what workers work off counts, where numbers decide.
+    """
+    topic, partition, offset = letter.topic, letter.partition, letter.offset
+    if topic is None or partition is None or offset is None or topic not in {each.name for each in WORKED_OFF}:
+        return None
+    return (topic, partition, offset) if 0 <= partition < 2**31 and 0 <= offset < 2**63 else None
 
 
 def _chosen(kafka: KafkaSettings, reason: str | None, stage: str | None) -> list[DeadLetter]:

@@ -17,7 +17,7 @@ from streams.contracts.errors import InvalidRecordError, SyncHealthError
 from streams.contracts.facts import Forget
 from streams.contracts.finding import FindingState
 from streams.contracts.identity import guid_of_immutable_id
-from streams.contracts.topics import AD_CHANGES, AD_OBJECTS, ENTRA_CHANGES, ENTRA_OBJECTS, TOPICS, VIEWS
+from streams.contracts.topics import AD_CHANGES, AD_OBJECTS, CHECKPOINTS, ENTRA_CHANGES, ENTRA_OBJECTS, TOPICS, VIEWS
 from streams.contracts.views import Control
 from streams.engine.forgetting import naming
 from streams.engine.object_row import OBJECT, load_objects
@@ -156,6 +156,6 @@ def _elsewhere() -> str:
     kept = [f"{name} until {day}" for name, day in until.items()]
     return (
         "Records in topics that only grow are deleted by their retention, at the latest: " + ", ".join(kept) + ". "
-        "The sources' positions (synchealth.checkpoints.v1) hold ids of objects; logs of the processes, Prometheus and "
+        f"The sources' positions ({CHECKPOINTS.name}) hold ids of objects; logs of the processes, Prometheus and "
         "backups are not touched: PRIVACY.md"
     )

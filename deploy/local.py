@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +26,8 @@ _HEALTHY_AFTER_S = 60.0
 _STOP_WITHIN_S = 20.0
 _LOOK_EVERY_S = 0.2
 _EXIT_SETTINGS = 2  # of every role: its configuration is at fault
+# A child that has spoken once and falls silent stands still: its own patience (streams.runtime.service) is over then.
+_SPEAKS_EVERY_S, _SILENT_S = 30, 300.0
 
 OnLine = Callable[[str, str], None]
 
@@ -118,13 +123,15 @@ class _Running:
         self._started_s = 0.0
         self._pause_s = _FIRST_PAUSE_S
         self._start_at_s: float | None = None
+        self._ear = _Ear()
 
     def start(self) -> None:
         self._start_at_s = None
+        self._ear.forget()
         self._started_s = time.monotonic()
         self._process = subprocess.Popen(
             list(self.child.command),
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.child.environment},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._ear.environment, **self.child.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -145,6 +152,7 @@ class _Running:
             return
         code = self._process.poll() if self._process else None
         if code is None:
+            self._end_if_silent(now)
             return
         if code == _EXIT_SETTINGS and not self.restarts:
             self.refuses = True  # it has said why; another start would end in the same way
@@ -154,6 +162,12 @@ class _Running:
         log.warning("child ended", child=self.child.name, exit_code=code, starts_again_in_s=self._pause_s)
         self._start_at_s = now + self._pause_s
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _end_if_silent(self, now: float) -> None:
+        if self._process is not None and self._ear.silent_s(now) > _SILENT_S:
+            log.error("child says nothing any more: killed", child=self.child.name, silent_s=round(_SILENT_S))
+            self._ear.forget()
+            self._process.kill()
 
     def signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -171,12 +185,47 @@ class _Running:
             self._process.wait()
         if self._reader is not None:
             self._reader.join(2.0)
+        self._ear.close()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         if process.stdout is not None:
             with process.stdout:
                 for line in process.stdout:
                     self._on_line(self.child.name, line.rstrip("\n"))
+
+
+class _Ear:
+    """Hears a child's signs of life as systemd would (streams.runtime.service); deaf where there is no such socket."""
+
+    def __init__(self) -> None:
+        self._heard_s: float | None = None
+        self._socket: socket.socket | None = None
+        self.environment: Mapping[str, str] = {}
+        if sys.platform != "linux":  # names without a file are Linux's
+            return
+        name = f"synchealth-{secrets.token_hex(8)}"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind(f"\0{name}")
+        self.environment = {"NOTIFY_SOCKET": f"@{name}", "WATCHDOG_USEC": str(_SPEAKS_EVERY_S * 2_000_000)}
+
+    def silent_s(self, now: float) -> float:
+        """How long it has said nothing; 0 for one that has not begun to."""
+        with contextlib.suppress(OSError):  # nothing more to hear
+            while self._socket is not None and self._socket.recv(100):
+                self._heard_s = now
+        return 0.0 if self._heard_s is None else now - self._heard_s
+
+    def forget(self) -> None:
+        """Another child speaks from now on."""
+        self.silent_s(0.0)
+        self._heard_s = None
+
+    def close(self) -> None:
+        """Hear no more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 def _synchealth(*arguments: str) -> list[str]:

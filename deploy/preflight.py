@@ -19,7 +19,7 @@ def require_room(settings: Settings) -> None:
     faults = [fault for name, port in settings.metrics_ports.items() if (fault := _port_fault(settings, name, port))]
     folder = settings.streams.data_dir.expanduser()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.write_bytes(b"\0" * 4096)
         probe.unlink()

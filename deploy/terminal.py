@@ -5,6 +5,7 @@ Whatever a command prints goes through here, because names in directories are a 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
@@ -141,4 +143,8 @@ def show(terminal: Console, page: RenderableType) -> None:
 
 def write_json(document: object) -> None:
     """One document per line, for machines; what a terminal would act on is escaped as JSON allows, in files, too."""
-    sys.stdout.buffer.write(printable_json(encode(document).decode()).encode() + b"\n")
+    try:
+        text = encode(document).decode()
+    except TypeError:  # a number beyond 64 bits, which only JSON itself allows
+        text = json.dumps(msgspec.to_builtins(document))
+    sys.stdout.buffer.write(printable_json(text).encode() + b"\n")

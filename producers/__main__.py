@@ -19,7 +19,7 @@ from producers.runner import Runner
 from producers.source import Source
 from streams.contracts.errors import SettingsError, SyncHealthError
 from streams.runtime import service
-from streams.runtime.logs import configure_logs, get_logger
+from streams.runtime.logs import configure_process, get_logger
 from streams.runtime.printable import printable_lines
 from streams.runtime.settings import Settings, load_settings, require_secrets
 from streams.runtime.settings_files import require_files
@@ -126,7 +126,7 @@ def start(sources: Sequence[str], file: Path | None) -> None:
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     settings = load_settings(file)
-    configure_logs(settings.log.level, json=settings.log.json_lines)
+    configure_process(settings.log.level, json=settings.log.json_lines)
     names = settings.sources if tuple(sources) == ("all",) else list(sources)
     require_secrets(settings, names)
     require_files(settings, names)

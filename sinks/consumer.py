@@ -225,6 +225,8 @@ def read_at(
         consumer = built(kafka, KafkaError, lambda: KafkaConsumer(**options))
         for topic, number, offset in sorted(set(places)):
             place = TopicPartition(topic, number)
+            if number not in (consumer.partitions_for_topic(topic) or ()):
+                continue
             consumer.assign([place])
             consumer.seek(place, offset)
             polled = consumer.poll(timeout_ms=int(within_s * 1000), max_records=1).get(place, [])

@@ -36,7 +36,7 @@ from streams.reference_data import tables
 from streams.runtime import service
 from streams.runtime.clock import now_ms
 from streams.runtime.listener import Listener
-from streams.runtime.logs import configure_logs, get_logger
+from streams.runtime.logs import configure_process, get_logger
 from streams.runtime.settings import KafkaSettings, Settings
 
 EXIT_FAILED = 70
@@ -54,7 +54,7 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
 
     worker: its number on this machine; it names the data folder and shifts the metrics port.
     """
-    configure_logs(settings.log.level, json=settings.log.json_lines)
+    configure_process(settings.log.level, json=settings.log.json_lines)
     logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
     outdated = tables.warning(now_ms())
     if outdated:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from deploy.check.line import Line, fault, gap, good
 from producers import acls, topics
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.topics import TOPICS
-from streams.runtime.section import FileSecret
+from streams.runtime.section import FileSecret, open_to_others
 from streams.runtime.settings import KafkaSettings, Settings
 
 
@@ -28,15 +29,22 @@ def check_rights(settings: Settings, roles: Sequence[acls.Role]) -> Iterator[Lin
 
 
 def check_secrets(settings: Settings) -> Iterator[Line]:
-    """A gap for every secret file that others than its owner may read."""
-    named = [("kafka", settings.kafka.sasl_password)]
-    named += [(forest.name, forest.bind_password) for forest in settings.forest]
-    named += [(tenant.id, tenant.client_secret) for tenant in settings.tenant]
-    named += [(table.name, table.sasl_password) for table in settings.eventlog]
-    for area, secret in named:
-        if isinstance(secret, FileSecret) and secret.readable_by_others():
-            advice = f"chmod 0400 {secret.file}, and give it to the user of the role that needs it"
-            yield gap(area, f"{secret.file} can be read by its group or by everybody", advice)
+    """A gap for every file with a secret or a private key that others than its owner may read or write."""
+    for area, file in sorted({(area, file) for area, file in _secrets(settings) if open_to_others(file)}):
+        advice = f"chmod 0400 {file}, and give it to the user of the role that needs it"
+        yield gap(area, f"{file} is open to its group or to everybody", advice)
+
+
+def _secrets(settings: Settings) -> Iterator[tuple[str, Path]]:
+    connections = [("kafka", settings.kafka), *((table.name, table) for table in settings.eventlog)]
+    secrets = [(area, connection.sasl_password) for area, connection in connections]
+    secrets += [(forest.name, forest.bind_password) for forest in settings.forest]
+    secrets += [(tenant.id, tenant.client_secret) for tenant in settings.tenant]
+    yield from ((area, secret.file) for area, secret in secrets if isinstance(secret, FileSecret))
+    keys = [(area, connection.key_file) for area, connection in connections]
+    for tenant in settings.tenant:
+        keys += [(tenant.id, tenant.private_key_file), (tenant.id, tenant.federated_token_file)]
+    yield from ((area, file) for area, file in keys if file is not None)
 
 
 def check_kafka(kafka: KafkaSettings) -> Iterator[Line]:

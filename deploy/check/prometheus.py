@@ -11,6 +11,8 @@ import yaml
 from deploy.check.line import Line, fault, gap, good
 from deploy.prometheus.build import rule_files
 from deploy.prometheus.installation import targets
+from producers.refusing import STUMBLES
+from streams.runtime.place import without_password
 from streams.runtime.settings import Settings
 
 _AREA = "prometheus"
@@ -21,16 +23,25 @@ _WRITE = "write its configuration again with `synchealth prometheus-config`, and
 def check_prometheus(url: str, settings: Settings) -> Iterator[Line]:
     """A line for each process that is not scraped, each rule that is missing, and for the Alertmanager."""
     try:
-        scraped = _ask(url, "targets?state=active")["activeTargets"]
-        rules = [rule for group in _ask(url, "rules?type=alert")["groups"] for rule in group["rules"]]
-        told = _ask(url, "alertmanagers")["activeAlertmanagers"]
-    except (requests.RequestException, KeyError, TypeError, ValueError) as error:
-        yield fault(_AREA, f"{url} cannot be asked ({type(error).__name__}: {error})", "check [prometheus] url")
-        return
+        found = [*_lines(url, settings)]
+    except (requests.RequestException, *STUMBLES) as error:
+        shown = without_password(url)
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        why = f"{type(error).__name__}: {f'HTTP {status}' if status else error if shown == url else 'not shown'}"
+        yield fault(_AREA, f"{shown} cannot be asked ({why})", "check [prometheus] url")
+    else:
+        yield from found
+
+
+def _lines(url: str, settings: Settings) -> Iterator[Line]:
+    scraped = _ask(url, "targets?state=active")["activeTargets"]
+    rules = [rule for group in _ask(url, "rules?type=alert")["groups"] for rule in group["rules"]]
+    told = _ask(url, "alertmanagers")["activeAlertmanagers"]
     yield from _check_targets(settings, scraped)
     yield from _check_rules(rules)
     if told:
-        yield good(_AREA, f"alerts go to {', '.join(sorted(str(each.get('url', '?')) for each in told))}")
+        addresses = sorted(without_password(str(each.get("url", "?"))) for each in told)
+        yield good(_AREA, f"alerts go to {', '.join(addresses)}")
     else:
         yield fault(_AREA, "no Alertmanager is known to it: alerts reach nobody", "set [prometheus] alertmanagers")
 

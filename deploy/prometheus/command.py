@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -43,8 +44,7 @@ def prometheus_config(config: Path | None, output: Path, host: str | None, runbo
     try:
         for name, text in files.items():
             (output / name).parent.mkdir(parents=True, exist_ok=True)
-            (output / name).write_text(text)
-        (output / "alertmanager.yml").chmod(0o640)  # whoever knows a webhook may post to it
+            _write(output / name, text)
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror}") from error
     click.echo("\n".join(f"{output / name}" for name in files))
@@ -54,6 +54,17 @@ def prometheus_config(config: Path | None, output: Path, host: str | None, runbo
         click.echo("[prometheus] watchdog_webhook is not set: nobody hears when alerts stop coming", err=True)
     if not links.runbook_base_url:
         click.echo("[prometheus] runbook_base_url is not set: alerts name paths, and `synchealth runbook`", err=True)
+
+
+def _write(file: Path, text: str) -> None:
+    """Whoever knows a webhook may post to it: the Alertmanager's is at no time everybody's to read."""
+    if file.name != "alertmanager.yml":
+        file.write_text(text)
+        return
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT, 0o640), "w") as out:  # noqa: PTH123 - Path takes no mode
+        os.fchmod(out.fileno(), 0o640)
+        out.truncate()
+        out.write(text)
 
 
 def _links(settings: Settings, runbook_base_url: str | None) -> Links:

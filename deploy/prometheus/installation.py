@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from deploy.prometheus.build import as_yaml
-from streams.contracts.errors import SettingsError
 from streams.runtime.settings import Settings
+from streams.runtime.web_configuration import read_web_configuration
 
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - recognised, not listened on
 
@@ -69,15 +67,15 @@ def configuration(settings: Settings, host: str | None = None) -> str:
 
 
 def _access(settings: Settings) -> dict[str, Any]:
-    """How Prometheus gets in, as far as the web configuration file says; passwords there are hashed."""
+    """How Prometheus gets in, as far as the web configuration file says; passwords there are hashed.
+
+    Raises SettingsError.
+    """
     file = settings.metrics.web_config_file
     if file is None:
         return {}
-    try:
-        web = yaml.safe_load(file.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingsError([f"metrics.web_config_file: {file} cannot be read ({error})"]) from error
-    found: dict[str, Any] = {"scheme": "https"} if web.get("tls_server_config") else {}
-    if users := sorted(web.get("basic_auth_users") or {}):
+    web = read_web_configuration(file)
+    found: dict[str, Any] = {"scheme": "https"} if web.tls_server_config is not None else {}
+    if users := sorted(web.basic_auth_users):
         found["basic_auth"] = {"username": users[0], "password_file": "synchealth.password"}
     return found

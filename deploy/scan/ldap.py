@@ -7,19 +7,15 @@ from dataclasses import dataclass
 
 from deploy.scan.ldif import text_of
 from deploy.scan.record import Record
-from producers.ad.connection import Control, DirectoryConnection, open_connection
+from producers.ad.connection import DirectoryConnection, open_connection
+from producers.ad.lookups import PAGE_SIZE, pages
 from producers.ad.naming import read_identity
-from producers.ad.refusals import SUCCESS, refusal
 from producers.ad.servers import address_of
-from producers.ad.wire import Entry, read_sequence, write_sequence
-from streams.contracts.errors import FatalError, InvalidRecordError
+from producers.ad.wire import Entry
+from streams.contracts.errors import InvalidRecordError
 from streams.hygiene.objects import DirectoryObject, canonical_name
 from streams.runtime.settings import ForestSettings
 
-PAGE_SIZE = 1000
-"""What a domain controller allows by default (MaxPageSize)."""
-
-_PAGED_RESULTS = "1.2.840.113556.1.4.319"
 _GLOBAL_CATALOGUE_PORTS = {3268, 3269}
 
 
@@ -45,38 +41,16 @@ def ldap_records(forest: ForestSettings, query: Query) -> Iterator[Record]:
         connection = open_connection(address, forest)
         try:
             for base in query.bases or [_whole(connection, address.port)]:
-                yield from _search(connection, base, query)
+                found = pages(
+                    connection, base, query.ldap_filter, query.attributes, size=query.page_size, must_exist=True
+                )
+                yield from (_record(entry) for page in found for entry in page)
         finally:
             connection.close()
 
 
 def _whole(connection: DirectoryConnection, port: int) -> str:
     return "" if port in _GLOBAL_CATALOGUE_PORTS else read_identity(connection).default_naming_context
-
-
-def _search(connection: DirectoryConnection, base: str, query: Query) -> Iterator[Record]:
-    cookie = b""
-    while True:
-        control = Control(_PAGED_RESULTS, write_sequence(query.page_size, cookie))
-        search = connection.search(base, query.ldap_filter, attributes=query.attributes, controls=[control])
-        for entry in search:
-            yield _record(entry)
-        result = search.result
-        if result is None or result.code != SUCCESS:
-            doing = f"{connection.server.url}: searching {base or 'the forest'} for {query.ldap_filter}"
-            if result is None:
-                raise FatalError(f"{doing}: no result")
-            raise refusal(result, doing)
-        cookie = _next_page(result.controls.get(_PAGED_RESULTS))
-        if not cookie:
-            return
-
-
-def _next_page(value: bytes | None) -> bytes:
-    if value is None:
-        return b""
-    cookie = read_sequence(value)[-1]
-    return cookie if isinstance(cookie, bytes) else b""
 
 
 def _record(entry: Entry) -> Record:

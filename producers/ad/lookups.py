@@ -20,9 +20,10 @@ from producers.ad.wire import Entry
 from streams.contracts.errors import RetriableError
 
 _PAGED = "1.2.840.113556.1.4.319"
-_PAGE_SIZE = 1000
+PAGE_SIZE = 1000  # what a domain controller allows by default (MaxPageSize)
 _MOST_PAGES = 100_000
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
+_MOST_VALUES = 5_000_000  # of one attribute: some half a gigabyte
 _GUIDS_PER_FILTER = 50
 _RANGED = frozenset({*LINKS, *FORWARD_OF_BACK})
 _DELETED_TOO = (Control(SHOW_DELETED), Control(SHOW_RECYCLED, critical=False))
@@ -75,19 +76,22 @@ def pages(
     search_filter: str,
     attributes: Sequence[str],
     controls: Sequence[Control] = (),
+    *,
+    size: int = PAGE_SIZE,
+    must_exist: bool = False,
 ) -> Iterator[list[Entry]]:
-    """As `paged`, a page (at most 1000 entries) at a time."""
+    """As `paged`, a page (at most `size` entries) at a time. must_exist: a missing base is a refusal, too."""
     cookie = b""
     seen: set[int] = set()
     while True:
-        control = Control(_PAGED, wire.write_sequence(_PAGE_SIZE, cookie))
+        control = Control(_PAGED, wire.write_sequence(size, cookie))
         search = connection.search(base, search_filter, attributes=attributes, controls=[control, *controls])
         page = list(search)
         result = search.result
-        if result is None or result.code == NO_SUCH_OBJECT:
+        if result is None or (result.code == NO_SUCH_OBJECT and not must_exist):
             return
         if result.code != SUCCESS:
-            raise refusal(result, f"{connection.server.url}: searching {base}")
+            raise refusal(result, f"{connection.server.url}: searching {base or 'the forest'} for {search_filter}")
         # Samba's cookie is the same for every page of a search: what may not come again is cookie and entries both.
         told = hash((cookie, *(entry.dn for entry in page)))
         if told in seen:
@@ -152,6 +156,8 @@ def _rest_of(connection: DirectoryConnection, entry: Entry, name: str, option: s
         if spelled is None or not parts[spelled]:
             break
         values += parts[spelled]
+        if len(values) > _MOST_VALUES:
+            raise RetriableError(f"{connection.server.url}: {name} of {entry.dn!r} has no end", retry_after_s=60)
         option = spelled.partition(";range=")[2]
         if not option.startswith(f"{start}-"):
             raise RetriableError(

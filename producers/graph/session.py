@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.utils import get_environ_proxies
 from urllib3.util import parse_url
 
 from streams.runtime.place import Place, place_of
@@ -63,10 +64,6 @@ class TimedSession(requests.Session):
         # Else ~/.netrc replaces the token, REQUESTS_CA_BUNDLE our ca_file, and HTTPS_PROXY sees where we go.
         self.trust_env = False
         self.verify = str(tenant.ca_file) if tenant.ca_file is not None else True
-        if tenant.proxy == "environment":
-            self.proxies.update(requests.utils.get_environ_proxies(tenant.graph_url))
-        elif tenant.proxy:
-            self.proxies.update(http=tenant.proxy, https=tenant.proxy)
         self._adapter = _Adapter()
         for scheme in ("https://", "http://"):
             self.mount(scheme, self._adapter)
@@ -82,7 +79,7 @@ class TimedSession(requests.Session):
         requests.RequestException.
         """
         require_place(request, self._places)
-        options.update(allow_redirects=False, stream=True)
+        options.update(allow_redirects=False, stream=True, proxies=self._proxies(request.url or ""))
         options["timeout"] = options.get("timeout") or (_CONNECT_S, _READ_S)
         late = threading.Event()
         alarm = threading.Timer(_ANSWER_S, self._cut_off, [late])
@@ -102,6 +99,14 @@ class TimedSession(requests.Session):
         if 300 <= answer.status_code < 400:
             raise RefusedRequestError(f"a redirect ({answer.status_code}) is not followed", request=request)
         return answer
+
+    def _proxies(self, url: str) -> dict[str, str]:
+        """A way for HTTPS alone: the endpoint of the machine's own identity hands out tokens in clear."""
+        if self._tenant.managed_identity and place_of(url) in token_places(self._tenant):
+            return {}
+        if self._tenant.proxy != "environment":
+            return {"https": self._tenant.proxy} if self._tenant.proxy else {}
+        return {name: way for name, way in get_environ_proxies(url).items() if name in ("https", "all")}
 
     def _cut_off(self, late: threading.Event) -> None:
         late.set()

@@ -44,15 +44,17 @@ class TokenSource:
                 return self._acquire()
             except (requests.RequestException, MsalServiceError) as error:
                 self._client = None
-                raise RetriableError(
-                    f"no token from {self._tenant.authority}: {type(error).__name__}: {error}"
-                ) from error
+                raise RetriableError(f"no token from {self._from}: {type(error).__name__}: {error}") from error
             except (ValueError, KeyError) as error:
                 self._client = None
+                check = "the machine's identity" if self._tenant.managed_identity else "authority, certificate and key"
                 raise RetriableError(
-                    f"no token from {self._tenant.authority}: {error}; check authority, certificate and key",
-                    retry_after_s=_REFUSED_WAIT_S,
+                    f"no token from {self._from}: {error}; check {check}", retry_after_s=_REFUSED_WAIT_S
                 ) from error
+
+    @property
+    def _from(self) -> str:
+        return "the endpoint of the managed identity" if self._tenant.managed_identity else self._tenant.authority
 
     def renew(self, refused: str) -> None:
         """Forget `refused`, which Graph no longer takes; the next `token` is a new one."""

@@ -144,6 +144,8 @@ class RocksStore:
         """The store is only a cache of its changelog: one that cannot be read is kept for a look, and built anew."""
         aside = self._path.with_name(f"{self._path.name}.corrupt")
         shutil.rmtree(aside, ignore_errors=True)
+        if aside.is_file():
+            aside.unlink()
         with contextlib.suppress(FileNotFoundError):
             self._path.rename(aside)
         self._marker.unlink(missing_ok=True)
@@ -188,8 +190,11 @@ class RocksStore:
         raw = self.get_many([_POSITION_KEY])[0]
         if raw is None:
             return None
-        next_offset, birth_offset, birth_id = raw.split(b" ", 2)
-        return Position(int(next_offset), int(birth_offset), birth_id)
+        try:
+            next_offset, birth_offset, birth_id = raw.split(b" ", 2)
+            return Position(int(next_offset), int(birth_offset), birth_id)
+        except ValueError:
+            raise self._broken(ValueError(f"Corruption: its position reads {raw[:50]!r}")) from None
 
     def apply(self, writes: Writes, position: Position) -> None:
         """See Store."""

@@ -99,6 +99,14 @@ class _Application:
         self._index = f"SyncHealth {role}: {_PAGES}\n".encode()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """What is raised is a line of our log; wsgiref would print it as it is."""
+        try:
+            return self._answer(environ, start_response)
+        except Exception:
+            log.exception("a page cannot be answered")
+            return _page(start_response, "500 Internal Server Error", b"see the log\n", [])
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         web: WebConfiguration | None = environ["synchealth.web"]
         headers = web.headers if web is not None else []
         if web is not None and not web.allows(*_credentials(environ.get("HTTP_AUTHORIZATION", ""))):
@@ -112,7 +120,8 @@ class _Application:
         if path in self._states:
             amiss = self._states[path]()
             if amiss is not None:
-                return _page(start_response, "503 Service Unavailable", amiss.encode() + b"\n", headers)
+                said = amiss.encode("utf-8", "replace") + b"\n"
+                return _page(start_response, "503 Service Unavailable", said, headers)
             return _page(start_response, "200 OK", b"ok\n", headers)
         return _page(start_response, "200 OK" if path == "/" else "404 Not Found", self._index, headers)
 
@@ -141,6 +150,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     def __init__(self, address: tuple[str, int], application: _Application, web: WebConfiguration | None) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.web = web
+        self._told = ""
         self._open: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
         super().__init__(address, _Handler)
@@ -178,7 +188,9 @@ class _Server(ThreadingMixIn, WSGIServer):
             try:
                 self.web = self.web.current()
             except SettingsError as error:
-                log.error("web configuration cannot be used; the former one goes on", error=str(error))
+                if str(error) != self._told:  # once, however many ask meanwhile
+                    self._told = str(error)
+                    log.error("web configuration cannot be used; the former one goes on", error=str(error))
         connection = request
         if self.web is not None and self.web.tls is not None:
             request.settimeout(_Handler.timeout)

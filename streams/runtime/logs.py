@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+import threading
+from types import TracebackType
 from typing import Any, cast
 
 import structlog
@@ -31,6 +34,7 @@ def configure_logs(level: str = "info", *, json: bool | None = None) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_secrets,
             *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -46,6 +50,7 @@ def configure_logs(level: str = "info", *, json: bool | None = None) -> None:
                 _of_library,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,
+                _without_secrets,
             ],
         )
     )
@@ -57,14 +62,36 @@ def configure_logs(level: str = "info", *, json: bool | None = None) -> None:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
 
 
+def configure_process(level: str = "info", *, json: bool | None = None) -> None:
+    """The same for a process that is ours alone: what Python itself would print on stderr is a line of the log, too."""
+    configure_logs(level, json=json)
+    logging.captureWarnings(True)
+    uncaught = logging.getLogger("python")
+
+    def of_main(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        uncaught.critical("uncaught", exc_info=(kind, error, trace))
+
+    def of_thread(said: threading.ExceptHookArgs) -> None:
+        if said.exc_value is not None:
+            name = said.thread.name if said.thread is not None else "thread"
+            uncaught.critical("uncaught in %s", name, exc_info=said.exc_value)
+
+    def of_nobody(said: sys.UnraisableHookArgs) -> None:
+        uncaught.error("unraisable: %s", said.err_msg or "", exc_info=said.exc_value)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = of_main, of_thread, of_nobody
+
+
 class _Stderr(logging.Handler):
     """Writes to what is standard error now."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             sys.stderr.write(f"{self.format(record)}\n")
-        except Exception:  # noqa: BLE001  as logging's own handlers: a log line ends no process
-            self.handleError(record)
+        except Exception as error:  # noqa: BLE001  a log line ends no process, and logging's own cry quotes it
+            with contextlib.suppress(OSError, ValueError):
+                said = {"component": record.name, "error": type(error).__name__}
+                structlog.get_logger().error("a line of a library cannot be written", **said)
 
 
 def _of_library(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -76,6 +103,14 @@ def _of_library(_logger: object, _name: str, event: structlog.typing.EventDict) 
         kind, error = record.exc_info[:2]
         said |= {"exc_info": None, "error": printable(redacted(f"{kind.__name__}: {error}"))}
     return said
+
+
+def _without_secrets(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What was raised may quote what was sent."""
+    return {
+        name: redacted(value) if name in ("error", "exception") and isinstance(value, str) else value
+        for name, value in event.items()
+    }
 
 
 def _for_people(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -20,6 +20,15 @@ _URL = re.compile(
 )
 
 
+def without_password(url: str) -> str:
+    """A text meant as a URL, as it may be shown: without what stands before an @, or behind a question mark.
+
+    >>> without_password("svc:pw@proxy:80"), without_password("https://a:b/c@x/y?sig=1")
+    ('…@proxy:80', 'https://…@x/y?…')
+    """
+    return re.sub(r"\?.*", "?…", re.sub(r"^(\w{1,10}://)?.*@", r"\1…@", url, flags=re.DOTALL), flags=re.DOTALL)
+
+
 class Place(NamedTuple):
     """A server as a client connects to it."""
 

@@ -25,7 +25,7 @@ def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
 FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
 Texts = Annotated[list[str], BeforeValidator(_one_or_many)]
 Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -63,18 +63,19 @@ class FileSecret(SecretStr):
             raise SettingsError([f"{self._name}_file {self.file} {wrong}"])
         return value
 
-    def readable_by_others(self) -> bool:
-        """Whether the group or everybody may read the file; False where there is none to look at."""
-        try:
-            return bool(self.file.stat().st_mode & 0o044)
-        except OSError:
-            return False
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FileSecret) and self.file == other.file
 
     def __hash__(self) -> int:
         return hash(self.file)
+
+
+def open_to_others(file: Path) -> bool:
+    """Whether the group or everybody may read or write a file; False where there is none to look at."""
+    try:
+        return bool(file.stat().st_mode & 0o066)
+    except OSError:
+        return False
 
 
 def secret_of(value: SecretStr | None, file: Path | None, name: str) -> SecretStr | None:

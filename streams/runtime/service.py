@@ -1,7 +1,7 @@
 """What a service manager wants to hear of a process: that it has started, and that it still turns.
 
 Source: sd_notify(3) and sd_watchdog_enabled(3) of systemd: datagrams to $NOTIFY_SOCKET; WATCHDOG=1 more often than
-every $WATCHDOG_USEC, or the process is ended and started again. Without systemd nothing happens here.
+every $WATCHDOG_USEC, by $WATCHDOG_PID, or the process is ended and started again. Without systemd nothing happens here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def started(healthy: Callable[[], str | None]) -> threading.Event:
     over = threading.Event()
     raise_file_limit()
     address = os.environ.pop("NOTIFY_SOCKET", "")
-    interval_s = int(os.environ.pop("WATCHDOG_USEC", "0")) / 2e6
+    asked, of_whom = os.environ.pop("WATCHDOG_USEC", ""), os.environ.pop("WATCHDOG_PID", "")
+    ours = not of_whom or of_whom == str(os.getpid())
+    interval_s = int(asked) / 2e6 if ours and asked.isdecimal() else 0.0
     if address:
         _tell(address, "READY=1")
     if address and interval_s:

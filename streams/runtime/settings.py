@@ -6,7 +6,6 @@ Every key stands, with its reason, in deploy/settings.example.toml (a test keeps
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -19,7 +18,7 @@ from streams.contracts.errors import SettingsError
 from streams.contracts.flows import JOIN_ATTRIBUTES, added_attributes, attribute_fault, property_fault, spelled
 from streams.contracts.topics import DEFAULT_INSTALLATION, belong_to
 from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
-from streams.runtime.place import Place, place_of
+from streams.runtime.place import Place, place_of, without_password
 from streams.runtime.section import FilePath, Port, Seconds, Section, Texts, secret_of
 
 __all__ = [
@@ -136,7 +135,8 @@ class ForestSettings(Section):
             except ValueError:
                 plain = False
             if not plain:
-                raise ValueError(f"server {_shown(server)!r} is not an ldap:// or ldaps:// URL of a host and a port")
+                shown = without_password(server)
+                raise ValueError(f"server {shown!r} is not an ldap:// or ldaps:// URL of a host and a port")
             if scheme.lower() == "ldap" and not self.start_tls:
                 raise ValueError(f"server {server!r} would send the password in clear: use ldaps:// or start_tls")
         return self
@@ -226,7 +226,7 @@ class TenantSettings(Section):
             object.__setattr__(self, "scope", f"{self.graph_url.rstrip('/')}/.default")
         for name, url in (("authority", self.authority), ("graph_url", self.graph_url)):
             if _place(name, url).scheme != "https" or "?" in url:
-                raise ValueError(f"{name} {url!r} must be an https:// URL")
+                raise ValueError(f"{name} {without_password(url)!r} must be an https:// URL")
         if self.proxy and self.proxy != "environment":
             _place("proxy", self.proxy)
         if self.users_joined_by and self.users_joined_by not in JOIN_ATTRIBUTES:
@@ -253,11 +253,7 @@ def _place(name: str, url: str) -> Place:
     try:
         return place_of(url)
     except ValueError as error:
-        raise ValueError(f"{name} {_shown(url)!r} is {error}") from None
-
-
-def _shown(url: str) -> str:
-    return re.sub(r"//.*@", "//…@", url)
+        raise ValueError(f"{name} {without_password(url)!r} is {error}") from None
 
 
 class MetricsSettings(Section):
@@ -266,7 +262,7 @@ class MetricsSettings(Section):
     web_config_file: TLS and authentication as Prometheus' own exporters are told of them, for every role.
     """
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"  # empty would be every address of the machine
     port: Port = 9464
     web_config_file: FilePath | None = None
 
@@ -285,18 +281,22 @@ class DeadLetterSettings(Section):
     keep_documents: bool = False
 
 
+Unshown = Annotated[str, Field(repr=False)]
+"""An address that may hold a password, or that whoever knows it may post to."""
+
+
 class PrometheusSettings(Section):
     """Who watches us: for `synchealth prometheus-config` and `check`; nothing here is needed to run."""
 
-    url: str = ""
+    url: Unshown = ""
     alertmanagers: Texts = Field(default=["127.0.0.1:9093"])
     runbook_base_url: str = ""
     grafana_url: str = ""
-    page_webhook: str = ""
-    urgent_webhook: str = ""
-    ticket_webhook: str = ""
-    digest_webhook: str = ""
-    watchdog_webhook: str = ""
+    page_webhook: Unshown = ""
+    urgent_webhook: Unshown = ""
+    ticket_webhook: Unshown = ""
+    digest_webhook: Unshown = ""
+    watchdog_webhook: Unshown = ""
 
 
 class LogSettings(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from deploy.cli import cli
 from deploy.prometheus.build import rule_files
 from deploy.prometheus.installation import configuration
+from streams.contracts.errors import SettingsError
 from streams.detections.registry import all_detections
 from streams.runtime.settings import load_settings
 from tests.support.installation import toml
@@ -65,13 +67,34 @@ def test_every_process_is_scraped_under_its_name(tmp_path: Path) -> None:
 
 def test_listeners_with_tls_and_passwords_are_scraped_so(tmp_path: Path) -> None:
     web = tmp_path / "web.yml"
-    web.write_text("tls_server_config: {cert_file: a, key_file: b}\nbasic_auth_users: {prometheus: $2b$12$x}\n")
+    hashed = f"$2b$12${'x' * 53}"
+    web.write_text(f"tls_server_config: {{cert_file: a, key_file: b}}\nbasic_auth_users: {{prometheus: {hashed}}}\n")
     file = settings_file(tmp_path)
     file.write_text(f"{file.read_text()}\n[metrics]\nhost = '::1'\nweb_config_file = '{web}'\n")
     job = yaml.safe_load(configuration(load_settings(file, {})))["scrape_configs"][0]
     assert job["scheme"] == "https"
     assert job["basic_auth"] == {"username": "prometheus", "password_file": "synchealth.password"}
     assert job["static_configs"][0]["targets"] == ["[::1]:9464"]
+
+
+def test_a_web_configuration_that_cannot_be_used_is_said_without_its_hashes(tmp_path: Path) -> None:
+    file = settings_file(tmp_path)
+    file.write_text(f"{file.read_text()}\n[metrics]\nweb_config_file = 'web.yml'\n")
+    for text in ("basic_auth_users: {ann: [$2y$10$thehash}", "- thehash", "basic_auth_users: {ann: thehash}"):
+        (tmp_path / "web.yml").write_text(text)
+        with pytest.raises(SettingsError) as raised:
+            configuration(load_settings(file, {}))
+        assert "thehash" not in str(raised.value)
+
+
+def test_the_webhooks_are_at_no_time_everybodys_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[int] = []
+    chmod = os.fchmod
+    monkeypatch.setattr(os, "fchmod", lambda file, mode: (modes.append(os.fstat(file).st_mode), chmod(file, mode)))
+    for _ in range(2):
+        out, _told = written(tmp_path, page_webhook="http://p/")
+    assert [mode & 0o007 for mode in modes] == [0, 0]
+    assert (out / "alertmanager.yml").stat().st_mode & 0o777 == 0o640
 
 
 def test_links_are_absolute_and_whoever_nobody_hears_is_named(tmp_path: Path) -> None:

@@ -15,21 +15,25 @@ import orjson
 import pytest
 
 import deploy
-from deploy import deadletters, findings_command, funnel_command, terminal
+from deploy import deadletters, findings_command, funnel_command, resync_command, terminal
 from deploy.check import command as check_command
 from deploy.check.line import Line, Mark
 from deploy.cli import main
+from deploy.deadletters import place_of_record
 from deploy.demo.screen import PlainScreen, Scene, render
 from deploy.findings_source import Explained, Findings
 from deploy.freshness import Freshness, SourceFreshness
 from deploy.funnel import Standing
 from deploy.spreadsheet import cell
 from deploy.terminal import SafeConsole
+from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError, SettingsError
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
+from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, FINDINGS, VIEW_STATES, VIEWS
 from streams.runtime.printable import printable, shown
 from streams.runtime.settings import Settings
 from tests.support.findings import START_MS, TENANT, finding
@@ -155,6 +159,45 @@ def test_scan_problems_of_ldif(what: str, tty: Screen, monkeypatch: pytest.Monke
     assert all(c.isprintable() or c == "\n" for c in text), ascii(text)
 
 
+@pytest.mark.parametrize("number", [2**70, -(2**70), 2**53, 10**17])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_numbers_that_no_calendar_has(
+    form: tuple[str, ...], number: int, tty: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write into a topic may write any number; nobody's command ends at it."""
+    said = msgspec.structs.replace(finding(), revision=number)
+    fact = Fact(op=Operation.UPDATED, object_id="a", seq=1, ts_ms=number, kind=ObjectKind.USER, attributes={"a": 1})
+    event = Event(id="e", log=Log.AUDIT, name="n", tenant=TENANT, ts_ms=number, seen_ms=number)
+    origin = Origin(name="ad/x", side="ad", tenant=TENANT, forest="x")
+    page = Explained(said, [said], [(origin, fact)], True, [event])
+    monkeypatch.setattr(findings_command, "explain", lambda *_: page)
+    letter = DeadLetter(reason="r", error="e", stage="s", ts_ms=number, original="", topic="t", partition=number)
+    monkeypatch.setattr(deadletters, "_read", lambda *_: [letter])
+    position = {"id": "i", "by": "b", "why": "w", "collection": ""}
+    order = Checkpoint(source="resync", part="ad/x", seq=0, ts_ms=number, position=position)
+    monkeypatch.setattr(resync_command, "_read", lambda _, into: into.read(b"resync#ad/x", encode(order)))
+    for words in (("explain", "1"), ("deadletters", "list"), ("resync",)):
+        text = run(tty, monkeypatch, *words, *form)
+        assert "Traceback" not in text and ("0001-01-01" in text or "9999-12-31" in text or form)
+
+
+@pytest.mark.parametrize(
+    ("topic", "partition", "offset"),
+    [*((name, 0, 0) for name in ("x", FINDINGS.name, CHECKPOINTS.name, VIEW_STATES.name, DEADLETTERS.name)),
+     (VIEWS.name, -1, 0), (VIEWS.name, 0, -1), (VIEWS.name, 2**70, 0), (VIEWS.name, 0, 2**70)],
+)  # fmt: skip
+def test_a_dead_letter_of_a_stranger_has_nothing_sent_again_that_would_win_over_what_followed(
+    topic: str, partition: int, offset: int
+) -> None:
+    letter = DeadLetter(
+        reason="r", error="e", stage="s", ts_ms=0, original="", topic=topic, partition=partition, offset=offset
+    )
+    assert place_of_record(letter) is None
+    assert place_of_record(msgspec.structs.replace(letter, topic=VIEWS.name, partition=1, offset=7)) == (
+        VIEWS.name, 1, 7,
+    )  # fmt: skip
+
+
 def test_the_demo(tty: Screen) -> None:
     scene = Scene(title=NAME, findings={"1": hostile()})
     scene.told.append(NAME)
@@ -218,7 +261,16 @@ def test_a_spreadsheet_runs_no_cell(formula: str) -> None:
     assert cell(formula) == f"'{printable(formula)}"
 
 
-@pytest.mark.parametrize("text", ["", "Ada Bo", "a=b", "ada@contoso.com", "CN=Ada,DC=corp", "1-2", "(=)"])
+@pytest.mark.parametrize("formula", [each for each in FORMULAS if each[0] != "'"])
+def test_nor_a_part_of_one_that_a_semicolon_makes_a_cell(formula: str) -> None:
+    """In most of Europe a spreadsheet parts cells at semicolons, whatever the file was meant to be."""
+    assert cell(f"x;{formula};y") == f"x;'{printable(formula)};y"
+    assert cell(cell(f"x;{formula}")) == cell(f"x;{formula}"), "once is enough"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Ada Bo", "a=b", "ada@contoso.com", "CN=Ada,DC=corp", "1-2", "(=)", "smtp:a@x;smtp:b-c@x"]
+)
 def test_other_cells_stay_as_they_are(text: str) -> None:
     assert cell(text) == text
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from deploy import local
 from deploy.local import Child, Supervisor, children
 from streams.runtime.settings import Settings
 
@@ -108,6 +109,29 @@ def test_children_have_the_environment_that_is_asked_for() -> None:
     until(lambda: bool(lines))
     supervisor.stop()
     assert lines[0] == ("c", "7")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of sockets without a file are Linux's")
+@pytest.mark.parametrize("speaks", [True, False])
+def test_a_child_that_stands_still_is_started_again(speaks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that never says anything is no child of ours, and is left alone."""
+    lines: list[tuple[str, str]] = []
+    monkeypatch.setattr(local, "_SILENT_S", 0.2)
+    monkeypatch.setattr(local, "_FIRST_PAUSE_S", 0.0)
+    say = "from streams.runtime import service; service.started(lambda: 'stands still'); " if speaks else ""
+    code = f"import time; {say}print('up', flush=True); time.sleep(600)"
+    supervisor = Supervisor([Child("c", python(code))], lambda *line: lines.append(line))
+    supervisor.start()
+    try:
+        until(lambda: bool(lines))
+        for _ in range(50 if not speaks else 6000):
+            supervisor.look()
+            if supervisor.restarts["c"]:
+                break
+            time.sleep(0.02)
+    finally:
+        supervisor.stop()
+    assert bool(supervisor.restarts["c"]) is speaks
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux's")

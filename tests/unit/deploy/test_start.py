@@ -39,6 +39,7 @@ def test_a_taken_port_and_a_folder_that_cannot_be_written_are_said_together(tmp_
 def test_where_there_is_room_nothing_is_said(tmp_path: Path) -> None:
     require_room(settings(tmp_path / "data"))
     assert list((tmp_path / "data").iterdir()) == []
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_child_that_refuses_its_configuration_ends_everything_and_is_not_started_again() -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import bcrypt
+import orjson
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,6 +23,7 @@ from deploy.lab.certificates import issue
 from streams.contracts.errors import FatalError, SettingsError
 from streams.runtime import listener as module
 from streams.runtime.listener import MOST_CONNECTIONS, Listener, State, well
+from streams.runtime.logs import configure_logs
 from streams.runtime.web_configuration import WebConfiguration
 
 SETTING = "[metrics] host and port"
@@ -209,6 +211,36 @@ def test_a_changed_password_counts_at_once_and_a_broken_file_changes_nothing(new
     assert get(url, "eve:secret", context)[0] == 200
 
 
+@pytest.mark.parametrize("left", ["", "{}", "TLS", "USERS", "NO CLIENTS"])
+def test_a_file_that_takes_a_lock_away_while_we_run_changes_nothing(new: New, tmp_path: Path, left: str) -> None:
+    """Whoever writes it anew without a temporary file leaves it empty for a moment."""
+    clients = "  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem\n"
+    file = secured(tmp_path, clients)
+    listener = new(web=file)
+    url, context = listener.url.replace("127.0.0.1", "localhost"), trusting(tmp_path)
+    whole = file.read_text()
+    tls, _, users = whole.partition("basic_auth_users")
+    less = {"TLS": tls, "USERS": f"basic_auth_users{users}", "NO CLIENTS": whole.replace(clients, "")}
+    file.write_text(less.get(left, left).replace("ann", "eve"))
+    assert get(url, None, context)[0] == 401
+    assert get(url, "ann:secret", context)[0] == 200
+    assert listener.url == url.replace("localhost", "127.0.0.1")
+
+
+@pytest.mark.parametrize("state", ["raises", "odd"])
+def test_a_page_that_fails_is_a_line_of_the_log(new: New, state: str, capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logs(json=True)
+
+    def ready() -> str:
+        if state == "odd":
+            return "\ud800"
+        raise ValueError("\x1b[31m\nforged")
+
+    expected = (503, "?\n") if state == "odd" else (500, "see the log\n")
+    assert get(page(new(ready=ready), "/-/ready")) == expected
+    assert all(orjson.loads(line)["level"] == "error" for line in capfd.readouterr().err.splitlines())
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -219,6 +251,7 @@ def test_a_changed_password_counts_at_once_and_a_broken_file_changes_nothing(new
         ("tls_server_config: {cert_file: a, key_file: b, client_auth_type: VerifyClientCertIfGiven}", "client_ca_file"),
         ("tls_server_config: {cert_file: a, key_file: b, cipher_suites: [x]}", "not supported"),
         ("rate_limit: {interval: 1s}", "not supported"),
+        ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nX: secret"}}', "X-Frame-Options"),
         ("basic_auth_users: [", "not valid YAML"),
         ("- a list", "the file"),
         ("[" * 2000, "not valid YAML"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import orjson
@@ -36,6 +38,48 @@ def test_json_where_json_is_asked_for(name: str, capfd: pytest.CaptureFixture[st
     assert (said["component"], said["level"]) == (name, "error")
     assert "forged" in said["event"] and "abcdefghijk" not in said["event"]
     assert "Traceback" in said["exception"]
+
+
+def test_what_is_raised_quotes_no_secret(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logs(json=True)
+    try:
+        raise ValueError("Authorization: Bearer abcdefghijklmnop0123456789")
+    except ValueError as error:
+        logging.getLogger("requests").exception("refused")
+        get_logger("ours").error("refused", error=str(error), exc_info=True)
+    said = capfd.readouterr().err
+    assert len(said.splitlines()) == 2 and "abcdefghijk" not in said
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["raise ValueError(FORGED)", "threading.Thread(target=int, args=[FORGED]).start()", "warnings.warn(FORGED)",
+     "Last()"],
+)  # fmt: skip
+def test_what_python_itself_says_of_a_process_is_a_line_of_the_log(what: str) -> None:
+    (line,), text = of_a_process(what)
+    assert line["component"] in ("python", "py.warnings")
+    assert "forged" in text and "abcdefghijk" not in text
+
+
+def test_a_line_that_cannot_be_written_is_said_and_not_quoted() -> None:
+    (line,), text = of_a_process("logging.getLogger('a.library').error('%d', FORGED)")
+    assert line["component"] == "a.library" and "forged" not in text
+
+
+def of_a_process(what: str) -> tuple[list[dict[str, str]], str]:
+    """What a process that does `what` leaves on stderr: as lines of JSON, and as it is."""
+    code = f"""
+import logging, threading, warnings
+from streams.runtime.logs import configure_process
+class Last:
+    def __del__(self): raise ValueError(FORGED)
+FORGED = {FORGED!r} + " Bearer abcdefghijklmnop0123456789"
+configure_process(json=True)
+{what}
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return [orjson.loads(line) for line in done.stderr.splitlines()], done.stderr
 
 
 def test_on_a_terminal_nothing_is_acted_on(capfd: pytest.CaptureFixture[str]) -> None:

@@ -47,6 +47,19 @@ def test_its_children_do_not_speak_for_it(manager: socket.socket) -> None:
     assert "NOTIFY_SOCKET" not in os.environ
 
 
+@pytest.mark.parametrize(("name", "value"), [("WATCHDOG_PID", "1"), ("WATCHDOG_USEC", "often"), ("WATCHDOG_USEC", "")])
+def test_a_watchdog_that_asks_somebody_else_or_nothing_is_not_fed(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    service.started(lambda: None).set()
+    assert manager.recv(100) == b"READY=1"
+    assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & os.environ.keys()
+    manager.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        manager.recv(100)
+
+
 def test_a_loop_that_stands_still_is_told_until_it_turns() -> None:
     pulse = service.Pulse(within_s=-1.0)
     assert "stands still" in (pulse.stuck() or "")

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from streams.contracts.errors import SettingsError
-from streams.runtime.section import FileSecret
+from streams.runtime.section import FileSecret, open_to_others
 from streams.runtime.settings import load_settings, require_secrets
 
 GOOD = """
@@ -56,7 +56,8 @@ def test_defaults_are_safe(tmp_path: Path) -> None:
 
 
 def test_secrets_do_not_show(tmp_path: Path) -> None:
-    assert "hunter2" not in repr(_load(tmp_path, GOOD))
+    hooks = '[prometheus]\nurl = "http://u:hunter2@x"\npage_webhook = "https://chat/hunter2"\n'
+    assert "hunter2" not in repr(_load(tmp_path, GOOD + hooks))
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
@@ -80,7 +81,13 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         (GOOD + 'authority = "https://login.example\\\\@evil.example/t1"\n', "authority"),
         (GOOD + 'graph_url = "https://someone:hunter2@graph.example"\n', "graph_url"),
         (GOOD + 'proxy = "http://someone:hunter2@proxy:3128"\n', "proxy"),
+        (GOOD + 'proxy = "someone:hunter2@proxy:3128"\n', "proxy"),
+        (GOOD + 'proxy = "http://someone:hun/hunter2\\n?@proxy:3128"\n', "proxy"),
+        (GOOD + 'authority = "https://login.example/t1?sig=hunter2"\n', "authority"),
         (GOOD.replace("ldaps://", "ldaps://someone:hunter2@"), "is not an ldap"),
+        (GOOD.replace("ldaps://", "someone:hunter2@"), "is not an ldap"),
+        (GOOD + '[metrics]\nhost = ""\n', "metrics.host"),  # would be every address of the machine
+        (GOOD + "[streams]\ntick_interval_s = inf\n", "streams.tick_interval_s"),
         (GOOD.replace('"hunter2-graph"', '""'), "client_secret is empty"),
         *((GOOD.replace("[kafka]", f"[kafka]\n{half}"), word) for half, word in HALVES),
         ("[kafka\n", "not valid TOML"),
@@ -179,4 +186,4 @@ def test_a_secret_that_others_may_read_is_told(tmp_path: Path, mode: int, told: 
     file = tmp_path / "secret"
     file.write_text("hunter2")
     file.chmod(mode)
-    assert FileSecret(file, "bind_password").readable_by_others() is told
+    assert open_to_others(file) is told
