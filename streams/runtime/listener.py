@@ -1,6 +1,8 @@
 """The HTTP listener of every role: /metrics, /-/healthy and /-/ready; on loopback unless told otherwise.
 
-It serves Prometheus and nobody else, so it is stingy: a handful of connections at a time, each for half a minute.
+It serves Prometheus and nobody else, so it is stingy: a handful of connections at a time, each for half a minute. A
+scrape takes milliseconds, so where all places are taken the oldest connection makes room: whoever holds them keeps
+nobody out.
 """
 
 from __future__ import annotations
@@ -28,7 +30,6 @@ from streams.runtime.web_configuration import WebConfiguration
 MOST_CONNECTIONS = 32
 LONGEST_CONNECTION_S = 30.0
 _PAGES = "/metrics, /-/healthy, /-/ready"
-_FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 log = get_logger(__name__)
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -168,18 +169,14 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """A thread for the connection, if there is room."""
+        """A thread for the connection; the oldest one ends where there are enough."""
         with self._lock:
-            full = len(self._open) >= MOST_CONNECTIONS
-            if not full:
-                self._open[request] = time.monotonic()
-        if full:
-            with contextlib.suppress(OSError):
-                request.setblocking(False)
-                if not self.encrypted:
-                    request.send(_FULL)
-            self.shutdown_request(request)
-            return
+            if len(self._open) >= MOST_CONNECTIONS:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)  # its own thread closes it
+            self._open[request] = time.monotonic()
         super().process_request(request, client_address)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
