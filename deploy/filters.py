@@ -11,9 +11,10 @@ import click
 from streams.contracts.finding import Finding
 from streams.contracts.times import parse_rfc3339
 from streams.detections.registry import all_detections
+from streams.runtime.printable import printable
 from streams.runtime.settings import Settings
 
-_SHOWN = 12
+_SHOWN, _LONGEST = 12, 100
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -24,7 +25,7 @@ def existing(option: str, value: str | None, known: Collection[str], *, prefix: 
     """
     if value is None or value in known or (prefix and value and any(name.startswith(value) for name in known)):
         return
-    names = sorted(known)
+    names = sorted(printable(name[:_LONGEST]) for name in known)  # a stranger's words, and an error has lines
     near = difflib.get_close_matches(value, names, n=3, cutoff=0.6)
     near = near or [name for name in names if name.partition(".")[2] == value or (value and value in name)][:3]
     if near:
@@ -91,7 +92,7 @@ def words_of(finding: Finding) -> str:
 def _open_s(finding: Finding, now_ms: int) -> float:
     try:
         return (now_ms - parse_rfc3339(finding.opened_at)) / 1000
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 

@@ -17,6 +17,7 @@ from streams.runtime.settings import KafkaSettings
 
 _READY_MS = 20_000
 _BOOTSTRAP_MS = 10_000
+_SIZE = "max.message.bytes"  # with less, a large row ends its worker, for ever
 # What would lose records that nobody has read yet.
 _COMPARED = ("cleanup.policy", "retention.ms", "retention.bytes", "message.timestamp.type")
 
@@ -93,8 +94,12 @@ def _configuration_faults(topic: Topic, found: dict[str, str] | None) -> list[st
         f"{topic.name}: {name} is {found.get(name)}, not {value}; "
         f"run kafka-configs --alter --topic {topic.name} --add-config {name}={value}"
         for name, value in topic.configuration().items()
-        if name in _COMPARED and found.get(name) != value
+        if (name in _COMPARED and found.get(name) != value) or (name == _SIZE and _smaller(found.get(name), value))
     ]
+
+
+def _smaller(found: str | None, wanted: str) -> bool:
+    return found is not None and found.isdecimal() and int(found) < int(wanted)
 
 
 def _configuration(admin: Any, topic: Topic) -> dict[str, str] | None:

@@ -9,8 +9,9 @@ from deploy.check.line import Line, fault, gap, good
 from producers import acls, topics
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.topics import TOPICS
+from streams.runtime.place import is_loopback
 from streams.runtime.section import FileSecret, open_to_others
-from streams.runtime.settings import KafkaSettings, Settings
+from streams.runtime.settings import KafkaConnection, KafkaSettings, Settings
 
 
 def check_rights(settings: Settings, roles: Sequence[acls.Role]) -> Iterator[Line]:
@@ -33,10 +34,21 @@ def check_secrets(settings: Settings) -> Iterator[Line]:
     for area, file in sorted({(area, file) for area, file in _secrets(settings) if open_to_others(file)}):
         advice = f"chmod 0400 {file}, and give it to the user of the role that needs it"
         yield gap(area, f"{file} is open to its group or to everybody", advice)
+    for area, connection in _connections(settings):
+        in_clear = connection.sasl_mechanism == "PLAIN" and connection.security_protocol == "SASL_PLAINTEXT"
+        hosts = {server.rpartition(":")[0] for server in connection.bootstrap_servers}
+        away = sorted(host for host in hosts if in_clear and not is_loopback(host))
+        if away:
+            advice = "say security_protocol = SASL_SSL, or a mechanism that shows no password (SCRAM-SHA-512)"
+            yield gap(area, f"the password goes to {', '.join(away)} in clear", advice)
+
+
+def _connections(settings: Settings) -> list[tuple[str, KafkaConnection]]:
+    return [("kafka", settings.kafka), *((table.name, table) for table in settings.eventlog)]
 
 
 def _secrets(settings: Settings) -> Iterator[tuple[str, Path]]:
-    connections = [("kafka", settings.kafka), *((table.name, table) for table in settings.eventlog)]
+    connections = _connections(settings)
     secrets = [(area, connection.sasl_password) for area, connection in connections]
     secrets += [(forest.name, forest.bind_password) for forest in settings.forest]
     secrets += [(tenant.id, tenant.client_secret) for tenant in settings.tenant]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 
 from deploy.check.line import Line, fault, gap, good
 from streams.contracts.errors import SettingsError
+from streams.runtime.place import is_loopback
 from streams.runtime.section import open_to_others
 from streams.runtime.settings import Settings
 from streams.runtime.web_configuration import WebConfiguration
@@ -28,16 +28,9 @@ def check_listeners(settings: Settings) -> Iterator[Line]:
         for each in filter(open_to_others, web.secrets):
             yield gap(_AREA, f"{each} is open to its group or to everybody", f"chmod 0400 {each}")
     own = (settings.metrics.host, settings.streams.metrics_host, settings.producers.metrics_host)
-    beyond = sorted({host for host in own if host and not _loopback(host)})
+    beyond = sorted({host for host in own if host and not is_loopback(host)})
     if beyond and not guarded:
         advice = "set [metrics] web_config_file: TLS, and a password or client certificates"
         yield gap(_AREA, f"whoever reaches {', '.join(beyond)} may read the metrics", advice)
     else:
         yield good(_AREA, "asked from this machine alone" if not beyond else "ask for a password or a certificate")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -190,11 +190,8 @@ class RocksStore:
         raw = self.get_many([_POSITION_KEY])[0]
         if raw is None:
             return None
-        try:
-            next_offset, birth_offset, birth_id = raw.split(b" ", 2)
-            return Position(int(next_offset), int(birth_offset), birth_id)
-        except ValueError:
-            raise self._broken(ValueError(f"Corruption: its position reads {raw[:50]!r}")) from None
+        next_offset, birth_offset, birth_id = raw.split(b" ", 2)
+        return Position(int(next_offset), int(birth_offset), birth_id)
 
     def apply(self, writes: Writes, position: Position) -> None:
         """See Store."""

@@ -29,6 +29,7 @@ from streams.runtime.web_configuration import WebConfiguration
 
 MOST_CONNECTIONS = 32
 LONGEST_CONNECTION_S = 30.0
+LARGEST_REQUEST = 32 * 1024  # bytes; http.server would take 6 MB of headers
 _PAGES = "/metrics, /-/healthy, /-/ready"
 log = get_logger(__name__)
 
@@ -227,9 +228,34 @@ class _Server(ThreadingMixIn, WSGIServer):
         log.debug("connection failed", exc_info=True)
 
 
+class _Request:
+    """What a peer sends, line by line, up to LARGEST_REQUEST."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._left = LARGEST_REQUEST
+
+    def readline(self, size: int) -> bytes:
+        """The next line. Raises ConnectionError where the whole is too long."""
+        line: bytes = self._raw.readline(min(size, self._left + 1))
+        self._left -= len(line)
+        if self._left < 0:
+            raise ConnectionError(f"a request of more than {LARGEST_REQUEST} bytes")
+        return line
+
+    def close(self) -> None:
+        """As a file."""
+        self._raw.close()
+
+
 class _Handler(WSGIRequestHandler):
     timeout = 10
     server: _Server
+
+    def setup(self) -> None:
+        """As the standard library's, with an end to what is read."""
+        super().setup()
+        self.rfile: Any = _Request(self.rfile)
 
     def get_environ(self) -> dict[str, Any]:
         """With the configuration as it stood when the request came."""

@@ -8,6 +8,7 @@ Source: RFC 3986 section 3.2 (authority); WHATWG URL, "special scheme" (a backsl
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import NamedTuple
 
@@ -27,6 +28,14 @@ def without_password(url: str) -> str:
     ('…@proxy:80', 'https://…@x/y?…')
     """
     return re.sub(r"\?.*", "?…", re.sub(r"^(\w{1,10}://)?.*@", r"\1…@", url, flags=re.DOTALL), flags=re.DOTALL)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address, or the one name that is always one, is this machine's own."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Place(NamedTuple):

@@ -128,6 +128,16 @@ def test_dead_letters(form: tuple[str, ...], tty: Screen, monkeypatch: pytest.Mo
     assert_harmless(run(tty, monkeypatch, "deadletters", "list", "--config", "x.toml", *form))
 
 
+@pytest.mark.parametrize("words", [("deadletters", "list", "--reason", "x"), ("findings", "--forest", "x")])
+def test_a_filter_that_fits_nothing_names_what_there_is(
+    words: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = DeadLetter(reason=NAME, error=NAME, stage=NAME, ts_ms=START_MS, original="", topic=NAME, key=NAME)
+    monkeypatch.setattr(deadletters, "_read", lambda *_: [letter])
+    monkeypatch.setattr(findings_command, "read_findings", lambda *_: Findings({"1": hostile()}))
+    assert_harmless(run(tty, monkeypatch, *words))
+
+
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_check(form: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_command, "lines", lambda *_: [Line(NAME, Mark.FAULT, NAME, NAME)])

@@ -31,7 +31,7 @@ def test_alone_on_this_machine(tmp_path: Path) -> None:
         assert [line.mark for line in lines(tmp_path, host=host)] == [Mark.GOOD]
 
 
-@pytest.mark.parametrize("web", [None, "", TLS, USERS])
+@pytest.mark.parametrize("web", [None, "", TLS, USERS], ids=["none", "empty", "TLS", "users"])
 def test_open_to_everybody(tmp_path: Path, web: str | None) -> None:
     for host in ("0.0.0.0", "::", "monitor.example"):
         (line,) = lines(tmp_path, web, host=host)
@@ -66,4 +66,21 @@ def test_private_keys_and_tokens_are_secrets_too(tmp_path: Path, mode: int, told
         {"id": "t3", "client_id": "a", "client_secret_file": str(file)},
     ]
     found = [*check_secrets(Settings.model_validate({"kafka": kafka, "tenant": tenants}))]
+    assert [line.mark for line in found] == [Mark.GAP] * told
+
+
+@pytest.mark.parametrize(
+    ("server", "protocol", "mechanism", "told"),
+    [
+        ("kafka.example:9092", "SASL_PLAINTEXT", "PLAIN", 1),
+        ("10.0.0.1:9092", "SASL_PLAINTEXT", "PLAIN", 1),
+        ("kafka.example:9092", "SASL_SSL", "PLAIN", 0),
+        ("kafka.example:9092", "SASL_PLAINTEXT", "SCRAM-SHA-512", 0),
+        ("127.0.0.1:9092", "SASL_PLAINTEXT", "PLAIN", 0),
+        ("[::1]:9092", "SASL_PLAINTEXT", "PLAIN", 0),
+    ],
+)
+def test_a_password_in_clear_is_told(server: str, protocol: str, mechanism: str, told: int) -> None:
+    kafka = {"bootstrap_servers": [server], "security_protocol": protocol, "sasl_mechanism": mechanism}
+    found = check_secrets(Settings.model_validate({"kafka": kafka | {"sasl_username": "u", "sasl_password": "p"}}))
     assert [line.mark for line in found] == [Mark.GAP] * told

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import urllib.error
@@ -21,7 +22,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from deploy.lab.certificates import issue
 from streams.contracts.errors import FatalError, SettingsError
 from streams.runtime import listener as module
-from streams.runtime.listener import MOST_CONNECTIONS, Listener, State, well
+from streams.runtime.listener import LARGEST_REQUEST, MOST_CONNECTIONS, Listener, State, well
 from streams.runtime.logs import configure_logs
 from streams.runtime.web_configuration import WebConfiguration
 
@@ -117,6 +118,17 @@ def test_silent_connections_are_bounded_in_number_and_in_time(
     monkeypatch.setattr(module, "LONGEST_CONNECTION_S", 30.0)
     assert get(listener.url)[0] == 200
     assert capfd.readouterr().err == ""
+
+
+def test_a_request_without_end_is_cut(new: New) -> None:
+    listener = new()
+    for head in (b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 90 + b"Z: "):
+        with socket.create_connection(("127.0.0.1", listener.port)) as peer:
+            peer.settimeout(10)
+            with contextlib.suppress(ConnectionError):
+                peer.sendall(head + b"x" * LARGEST_REQUEST)
+                assert peer.recv(4096) == b""
+    assert get(listener.url)[0] == 200
 
 
 def test_a_peer_that_drips_bytes_into_a_handshake_keeps_nobody_waiting(new: New, tmp_path: Path) -> None:
