@@ -7,6 +7,7 @@ refused, so that they can be replaced without a restart.
 
 from __future__ import annotations
 
+import re
 import threading
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,15 @@ import requests
 from msal.exceptions import MsalServiceError
 
 from producers.graph.session import TimedSession, token_places
+from producers.refusing import STUMBLES
 from streams.contracts.errors import RetriableError, SettingsError
+from streams.runtime.redaction import redacted
 from streams.runtime.settings import TenantSettings
 
 # A person has to act; meanwhile ask once a minute, so that the source heals by itself afterwards.
 _REFUSED_WAIT_S = 60.0
+_LONGEST_SAID = 500
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,100000}=*", re.ASCII)  # RFC 6750, 2.1: b64token
 
 
 class TokenSource:
@@ -45,7 +50,7 @@ class TokenSource:
             except (requests.RequestException, MsalServiceError) as error:
                 self._client = None
                 raise RetriableError(f"no token from {self._from}: {type(error).__name__}: {error}") from error
-            except (ValueError, KeyError) as error:
+            except STUMBLES as error:  # msal's over answers of any shape, and over keys that are none
                 self._client = None
                 check = "the machine's identity" if self._tenant.managed_identity else "authority, certificate and key"
                 raise RetriableError(
@@ -65,7 +70,7 @@ class TokenSource:
     def _acquire_quietly(self) -> str | None:
         try:
             return self._acquire()
-        except (RetriableError, requests.RequestException, MsalServiceError, ValueError, KeyError):
+        except (RetriableError, requests.RequestException, MsalServiceError, *STUMBLES):
             self._client = None
             return None
 
@@ -79,10 +84,12 @@ class TokenSource:
             self._client = None
             raise RetriableError(
                 f"Entra refuses application {self._tenant.client_id or 'managed identity'} a token: "
-                f"{answer.get('error')}: {_first_line(answer.get('error_description'))}; "
+                f"{_first_line(answer.get('error'))}: {_first_line(answer.get('error_description'))}; "
                 "check client_id and renew the secret or certificate",
                 retry_after_s=_REFUSED_WAIT_S,
             )
+        if _TOKEN.fullmatch(answer["access_token"]) is None:
+            raise ValueError("what it gives is no token")  # it becomes a header of ours
         return str(answer["access_token"])
 
     def _confidential(self) -> Any:
@@ -131,4 +138,5 @@ def _content(file: Path) -> str:
 
 
 def _first_line(text: object) -> str:
-    return str(text or "").partition("\r\n")[0].partition("\n")[0]
+    """Who refuses us may quote what we sent."""
+    return redacted(str(text or "").partition("\r\n")[0].partition("\n")[0][:_LONGEST_SAID])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.server
+import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -190,6 +191,58 @@ def test_neither_netrc_nor_proxies_of_the_environment(
     assert evil.heard == [] and "Basic" not in graph.credentials + authority.credentials
     [(_, headers, _)] = graph.heard
     assert headers["Authorization"] == "Bearer the-bearer-token"
+
+
+NO_TOKENS: list[Any] = [["x"], {"a": 1}, "a\r\nX-Evil: 1", "\ud83d", "", None, 123, "a b", "ä"]
+OF_NO_SHAPE = [b"[]", b"1", b'"x"', b"null", b"\xff", b"[" * 100_000, b'{"token_endpoint": ["x"]}', b'{"access_token":']
+
+
+@pytest.mark.parametrize("token", NO_TOKENS, ids=ascii)
+def test_what_is_no_token_becomes_no_header(parties: Any, certificates: Certificates, token: Any) -> None:
+    graph, authority, _ = parties
+    given = json.dumps({**documents("")[1], "access_token": token}).encode()
+    right = authority.answer
+    authority.answer = lambda path: (200, {}, given) if path.endswith("/token") else right(path)
+    client = GraphClient(settings(parties, certificates))
+    with pytest.raises(RetriableError):
+        client.get(client.url("/organization"))
+    assert graph.heard == []
+
+
+@pytest.mark.parametrize("where", ["/token", "/openid-configuration"])
+@pytest.mark.parametrize(
+    "answer", [*OF_NO_SHAPE, b'{"expires_in": [1]}', b'{"expires_in": null}'], ids=lambda each: ascii(each[:20])
+)
+def test_an_authority_that_answers_anything_ends_nothing(
+    parties: Any, certificates: Certificates, answer: bytes, where: str
+) -> None:
+    _, authority, _ = parties
+    right = authority.answer
+    if answer.startswith(b'{"expires_in"'):
+        answer = json.dumps({**documents("")[1], **json.loads(answer)}).encode()
+    authority.answer = lambda path: (200, {}, answer) if path.endswith(where) else right(path)
+    client = GraphClient(settings(parties, certificates))
+    with pytest.raises(RetriableError):
+        client.get(client.url("/organization"))
+
+
+def test_a_refusal_that_quotes_our_secret_shows_it_to_nobody(parties: Any, certificates: Certificates) -> None:
+    _, authority, _ = parties
+    right = authority.answer
+    said = orjson.dumps({"error": "no", "error_description": "you sent client_secret=the-client-secret"})
+    authority.answer = lambda path: (401, {}, said) if path.endswith("/token") else right(path)
+    with pytest.raises(RetriableError, match="you sent") as raised:
+        GraphClient(settings(parties, certificates)).get(f"{parties[0].url}/v1.0/organization")
+    assert "the-client-secret" not in str(raised.value)
+
+
+def test_nothing_is_kept_for_who_sets_cookies(parties: Any, certificates: Certificates) -> None:
+    graph, _, _ = parties
+    graph.answer = lambda _: (200, {"Set-Cookie": f"a{len(graph.heard)}=b; Path=/"}, b"{}")
+    client = GraphClient(settings(parties, certificates))
+    for _ in range(3):
+        client.get(client.url("/organization"))
+    assert [headers.get("Cookie") for _, headers, _ in graph.heard] == [None, None, None]
 
 
 def test_an_answer_that_unpacks_without_end(parties: Any, certificates: Certificates) -> None:
