@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import suppress
 
 from producers.ad.connection import DirectoryConnection
 from producers.ad.mapping import rfc3339_of_generalized_time
@@ -81,5 +82,6 @@ def _look(connection: DirectoryConnection, configuration: str) -> dict[str, obje
         attributes = entries[0].attributes
         found[FOREST_KEYWORDS] = sorted(value.decode("utf-8", "replace") for value in attributes.get("keywords", ()))
         if attributes.get("whenChanged"):
-            found["whenChanged"] = rfc3339_of_generalized_time(attributes["whenChanged"][0].decode())
+            with suppress(ValueError):  # what is no time is unknown
+                found["whenChanged"] = rfc3339_of_generalized_time(attributes["whenChanged"][0].decode())
     return found

@@ -16,6 +16,7 @@ from producers.ad.attributes import DEFAULT, SPELLING, SYNTAX, WATCHED, Syntax, 
 from producers.ad.certificate import certificate_line
 from producers.ad.extended_name import read_name
 from producers.ad.wire import Entry
+from producers.refusing import STUMBLES
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Link, LinkChange, ObjectKind
 from streams.contracts.flows import carried
@@ -55,8 +56,15 @@ def read_change(entry: Entry, watched: Watched = DEFAULT) -> Change:
     """What a DirSync entry, or one of a plain search, says about its object.
 
     A value that cannot be read is left out, and noted in `refused`: it costs itself and not its attribute or object.
-    Raises InvalidRecordError: "object_guid" (none, or malformed), "value" (the name is no text).
+    Raises InvalidRecordError: "object_guid" (none, or malformed), "value" (the name is no text), "wrong_shape".
     """
+    try:
+        return _change(entry)
+    except STUMBLES as error:
+        raise InvalidRecordError("wrong_shape", f"the entry has an unknown shape ({type(error).__name__})") from error
+
+
+def _change(entry: Entry) -> Change:
     name = read_name(entry.dn)
     raw_guid = entry.attributes.get("objectGUID")
     if raw_guid:
@@ -79,7 +87,7 @@ def read_change(entry: Entry, watched: Watched = DEFAULT) -> Change:
             continue
         try:
             attributes[attribute] = reader(values)
-        except (ValueError, InvalidRecordError) as error:
+        except (*STUMBLES, InvalidRecordError) as error:  # a reader is one for values that nobody has thought of, too
             if reader is _texts:
                 attributes[attribute] = _readable(change, entry.dn, spelled, values)
             else:

@@ -17,7 +17,7 @@ def changed_times(connection: DirectoryConnection, base: str, changes: list[Chan
     found: dict[str, int] = {}
     for entry in lookups.read_when_changed(connection, base, [change.object_id for change in changes]):
         raw_guid, raw_time = entry.attributes.get("objectGUID"), entry.attributes.get("whenChanged")
-        if raw_guid and raw_time:
+        if raw_guid and raw_time and len(raw_guid[0]) == 16:
             when_changed = raw_time[0].decode("ascii", "replace")
             found[guid_of_bytes(raw_guid[0])] = nearest(when_changed, read_ms, quiet_ms)
     return found
@@ -31,7 +31,7 @@ def nearest(when_changed: str, read_ms: int, quiet_ms: int = 0) -> int:
     """
     try:
         changed_ms = parse_rfc3339(rfc3339_of_generalized_time(when_changed))
-    except ValueError:
+    except (ValueError, OverflowError):
         return read_ms
     if changed_ms // 1000 >= read_ms // 1000:
         return read_ms

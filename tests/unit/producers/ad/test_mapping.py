@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import uuid
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.ad import mapping
 from producers.ad.assembly import Assembler
 from producers.ad.attributes import LINKS, NAMES, OBJECT_FILTER, WATCHED
 from producers.ad.extended_name import names_tombstone, read_name
-from producers.ad.mapping import kind_of, read_change, rfc3339_of_generalized_time
-from producers.ad.wire import Entry
+from producers.ad.forest import _look
+from producers.ad.mapping import Change, kind_of, read_change, rfc3339_of_generalized_time
+from producers.ad.times import changed_times
+from producers.ad.wire import Entry, Result
 from producers.graph.collections import COLLECTIONS
 from producers.known import IdSet
+from producers.refusing import STUMBLES
 from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError
-from streams.contracts.facts import ObjectKind, Operation
+from streams.contracts.facts import FOREST_KEYWORDS, ObjectKind, Operation
 from streams.runtime.clock import Sequence
 
 GUID = uuid.UUID("6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55")
@@ -32,6 +38,41 @@ def entry(dn: str = "CN=Ada,DC=corp", **attributes: list[bytes]) -> Entry:
 
 def far(guid: str = OTHER, sid: str = "S-1-5-21-1-1-1-500") -> bytes:
     return f"<GUID={guid}>;<SID={sid}>;CN=Far; and <away>,DC=corp".encode()
+
+
+@pytest.mark.parametrize("error", STUMBLES)
+def test_a_reader_that_stumbles_costs_its_value_and_the_rest_of_an_entry_itself(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setitem(mapping._PLAIN, "mail", ("mail", stumble))
+        change = read_change(entry(mail=[b"a@x"], displayName=[b"Ada"]))
+    assert change.attributes["displayName"] == "Ada" and "mail" not in change.attributes
+    assert [refusal.reason for refusal, _ in change.refused] == ["value"]
+    monkeypatch.setattr(mapping, "_classify", stumble)
+    with pytest.raises(InvalidRecordError, match="shape"):
+        read_change(entry())
+
+
+def test_times_and_ids_that_are_none_are_unknown() -> None:
+    answers = [
+        Entry("CN=a", {"objectGUID": [b"short"], "whenChanged": [b"20261122140509.0Z"]}),
+        Entry("CN=b", {"objectGUID": [GUID.bytes_le], "whenChanged": [b"00000000000000.0Z"]}),
+        Entry("CN=c", {"keywords": [b"\xff"], "whenChanged": [b"\xff"]}),
+    ]
+    connection = SimpleNamespace(
+        search=lambda *_, **__: Found(answers[:2]), read=lambda *_, **__: answers[2:], server=SimpleNamespace(url="x")
+    )
+    times = changed_times(cast(Any, connection), "DC=x", [Change(str(GUID), "CN=b")], 0)
+    assert times.keys() == {str(GUID)}
+    assert _look(cast(Any, connection), "CN=Configuration").keys() == {"distinguishedName", FOREST_KEYWORDS}
+
+
+class Found(list[Entry]):
+    result = Result(0)
 
 
 def test_attributes_become_what_their_syntax_says() -> None:
