@@ -12,6 +12,7 @@ from streams.contracts.events import Event, EventChunk
 from streams.contracts.finding import Finding
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.topics import ENTRA_AUDITS, SERVER_EVENTS
+from streams.runtime.printable import is_shallow
 from streams.runtime.settings import KafkaSettings
 
 # Who changed the engine's configuration, on whatever server: told with every finding about the engine.
@@ -105,7 +106,7 @@ def events_in_record(value: bytes | None, needles: list[bytes]) -> list[Event]:
     if not any(needle in folded for needle in needles):
         return []
     try:
-        return decode(value, EventChunk).events
+        return [event for event in decode(value, EventChunk).events if is_shallow(event.details)]
     except InvalidRecordError:
         return []
 

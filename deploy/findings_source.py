@@ -15,6 +15,7 @@ from streams.contracts.events import Event
 from streams.contracts.facts import Fact, FactChunk, Origin
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import AD_CHANGES, ENTRA_CHANGES, FINDINGS
+from streams.runtime.printable import is_shallow
 from streams.runtime.settings import KafkaSettings
 
 _PATIENCE_S = 15.0
@@ -31,7 +32,7 @@ class Findings:
     def take(self, record: Record) -> Finding | None:
         """Note a record; the finding if it says something about one. What cannot be read is passed over."""
         entry = entry_of(record)
-        if isinstance(entry, Finding):
+        if isinstance(entry, Finding) and is_shallow(entry.evidence):
             self.latest[entry.id] = entry
             return entry
         if isinstance(entry, Tombstone):
@@ -148,7 +149,7 @@ def read_facts(
                 continue
             for fact in chunk.facts:
                 named = {(chunk.origin.forest, fact.object_id), (None, fact.object_id)}
-                if chunk.origin.tenant == tenant and not named.isdisjoint(objects):
+                if chunk.origin.tenant == tenant and not named.isdisjoint(objects) and is_shallow(fact.attributes):
                     found[chunk.origin.name, fact.object_id, fact.seq] = (chunk.origin, fact)
     finally:
         reader.close()

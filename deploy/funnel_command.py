@@ -12,6 +12,7 @@ from deploy.freshness import EXIT_BLIND
 from deploy.freshness_source import read_freshness
 from deploy.funnel import GROUPS, Standing, funnel_table, funnels, standing_of, write_csv
 from deploy.terminal import console, installation, reading, say_freshness, show, where_kafka_is, write_json
+from producers.refusing import STUMBLES
 from sinks.consumer import TopicReader, read_to_end
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
@@ -108,6 +109,6 @@ def _standing(key: str, row: bytes | None, thresholds: Thresholds, at_ms: int) -
         return None
     try:
         view = decode(row, ViewRow).view(key)
-    except (InvalidRecordError, KeyError, TypeError, ValueError, AttributeError):
+        return standing_of(view, thresholds, at_ms) if isinstance(view, DeviceView) else None
+    except (InvalidRecordError, *STUMBLES):
         return None
-    return standing_of(view, thresholds, at_ms) if isinstance(view, DeviceView) else None

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Iterable
 
 from deploy.replay.reading import Read
+from producers.refusing import STUMBLES
+from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
@@ -44,7 +46,14 @@ class Rehearsal:
         self.last_ms = 0
 
     def take(self, said: Read) -> None:
-        """What one document says."""
+        """What one document says. What the engine stumbles over is a fault, as a worker would refuse it."""
+        try:
+            self._take(said)
+        except (InvalidRecordError, *STUMBLES) as error:
+            if len(self.faults) < _MOST_FAULTS:
+                self.faults.append(f"{said.kind} cannot be worked off: {type(error).__name__}: {error}")
+
+    def _take(self, said: Read) -> None:
         if said.tenant is not None:
             self._at(said.tenant.ts_ms)
             self._judge()

@@ -6,6 +6,7 @@ Source: ECMA-48 (control functions, 7-bit and 8-bit CSI); Unicode Standard Annex
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 T = TypeVar("T", bound=msgspec.Struct)
 # Of one text on a page, in characters; longer than any name, address or DN that a directory keeps.
 _MOST_SHOWN = 4_000
+_DEEPEST = 50
 
 
 def printable(text: str) -> str:
@@ -43,6 +45,22 @@ def printable_json(text: str) -> str:
 def _json_escape(character: str) -> str:
     units = character.encode("utf-16-be")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def is_shallow(value: Any) -> bool:
+    """Whether a free value of a record is nested no deeper than any of ours, so that a page can be made of it."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [part for each in level for part in _parts(each)]
+        if not level:
+            return True
+    return False
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def shown(record: T) -> T:

@@ -9,6 +9,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import orjson
@@ -21,20 +22,25 @@ from deploy.check.line import Line, Mark
 from deploy.cli import main
 from deploy.deadletters import place_of_record
 from deploy.demo.screen import PlainScreen, Scene, render
+from deploy.findings_events import events_in_record
 from deploy.findings_source import Explained, Findings
 from deploy.freshness import Freshness, SourceFreshness
 from deploy.funnel import Standing
 from deploy.spreadsheet import cell
 from deploy.terminal import SafeConsole
+from sinks.consumer import Record
+from sinks.sink import Meta
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError, SettingsError
-from streams.contracts.events import Event, Log, Result
+from streams.contracts.events import Event, EventChunk, Log, Result
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
 from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, FINDINGS, VIEW_STATES, VIEWS
-from streams.runtime.printable import printable, shown
+from streams.detections.detection import Thresholds
+from streams.engine.view_row import ViewRow
+from streams.runtime.printable import is_shallow, printable, shown
 from streams.runtime.settings import Settings
 from tests.support.findings import START_MS, TENANT, finding
 from tests.support.screen import Screen, acted_on, plain_terminal
@@ -189,6 +195,33 @@ def test_numbers_that_no_calendar_has(
     for words in (("explain", "1"), ("deadletters", "list"), ("resync",)):
         text = run(tty, monkeypatch, *words, *form)
         assert "Traceback" not in text and ("0001-01-01" in text or "9999-12-31" in text or form)
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_what_is_nested_without_end_is_passed_over(dictionary: bool) -> None:
+    deep: object = "x"
+    for _ in range(400):
+        deep = {"a": deep} if dictionary else [deep]
+    said = msgspec.structs.replace(finding(), evidence={"deep": deep})
+    found = Findings()
+    for each in (finding(), said):
+        record = Record(each.id.encode(), encode(each), Meta(FINDINGS.name, 0, 0, 0, live=False))
+        assert (found.take(record) is None) is (each is said)
+    assert found.latest == {finding().id: finding()}
+    event = Event(id="needle", log=Log.AUDIT, name="n", tenant=TENANT, ts_ms=0, seen_ms=0, details={"deep": deep})
+    assert events_in_record(encode(EventChunk(source="s", events=[event])), [b"needle"]) == []
+    assert is_shallow({"a": [{"b": [1, {}]}]})
+
+
+PARTY = {"side": "ad", "kind": "device", "id": "x", "tenant": "t"}
+
+
+@pytest.mark.parametrize("key", ["device/", "device/x", "device/x/y"])
+@pytest.mark.parametrize("body", [{}, {"party": 1}, {"party": PARTY, "attributes": [1]}, {"party": PARTY}])
+def test_a_row_of_a_stranger_ends_no_funnel(key: str, body: dict[str, Any]) -> None:
+    row = encode(ViewRow(entries={"ad/x": (1, 2**70, body, 0), "entra/y": (1, -1, body, 0), "": (0, 0, body, 0)}))
+    standing = funnel_command._standing(key, row, Thresholds(), START_MS)
+    assert standing is None or isinstance(standing, Standing)
 
 
 @pytest.mark.parametrize(
