@@ -59,12 +59,12 @@ def read_change(entry: Entry, watched: Watched = DEFAULT) -> Change:
     Raises InvalidRecordError: "object_guid" (none, or malformed), "value" (the name is no text), "wrong_shape".
     """
     try:
-        return _change(entry)
+        return _change(entry, watched)
     except STUMBLES as error:
         raise InvalidRecordError("wrong_shape", f"the entry has an unknown shape ({type(error).__name__})") from error
 
 
-def _change(entry: Entry) -> Change:
+def _change(entry: Entry, watched: Watched) -> Change:
     name = read_name(entry.dn)
     raw_guid = entry.attributes.get("objectGUID")
     if raw_guid:
