@@ -120,6 +120,7 @@ _SECRET = frozenset(name.lower() for name in (
 _RESTLESS = frozenset({"badpasswordtime", "badpwdcount", "lastlogon", "lastlogontimestamp", "logoncount", "usnchanged",
                        "whenchanged"})  # fmt: skip
 _SECRET_FAMILIES = ("mslaps-", "msds-managedpassword", "msfve-", "mspki")
+_SECRET_WORDS = ("password", "pwd", "secret", "credential", "pkcs12", "peklist")  # of extensions of the schema, too
 _PROPERTY = re.compile(r"[a-z][A-Za-z0-9]{1,63}|extension_[0-9a-f]{32}_\w{1,100}")
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 
@@ -151,6 +152,8 @@ def attribute_fault(name: str) -> str | None:
         return "changes all the time"
     if lowered in _OTHERWISE:
         return "is no text, or read for another purpose"
+    if any(word in lowered for word in _SECRET_WORDS):
+        return "may hold a secret and is never read"
     return None
 
 

@@ -50,6 +50,7 @@ def test_what_was_read_is_told_by_name() -> None:
     "name",
     [
         "unicodePwd", "UNICODEPWD", "msLAPS-Password", "ms-Mcs-AdmPwd", "description", "lastLogonTimestamp",
+        "userPKCS12", "pwdHistory", "msDS-ExecuteScriptPassword", "contosoLegacySecret",
         "objectSid", "proxyAddresses", "cost center", "x" * 70, "1a",
     ],
 )  # fmt: skip
