@@ -21,6 +21,7 @@ def scopes_of(settings: Settings) -> dict[str, Scope]:
                 hybrid_join=forest.hybrid_join and home,
                 home=home,
                 users_joined_by=joined_by.get(tenant, ""),
+                cloud_sync_ous=forest.cloud_sync_ous,
             )
     # What is written back is told by objects of the cloud, which belong to a tenant and to no forest.
     tenants = {

@@ -263,6 +263,7 @@ def options_of(settings: Settings) -> EvaluatorOptions:
                     other for forest in settings.forest if each.id in forest.tenants for other in forest.tenants
                 )
                 - {each.id},
+                engine_units=any(forest.cloud_sync_ous for forest in settings.forest if each.id in forest.tenants),
             )
             for each in settings.tenant
         },

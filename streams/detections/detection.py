@@ -9,6 +9,7 @@ from typing import Any
 
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Holder, Severity, Subject
+from streams.views.engines import CLOUD_SYNC, CONNECT, engines_of
 
 
 class Status(StrEnum):
@@ -88,7 +89,8 @@ class Verdict:
     explains_in: keys of the views (of objects, references and values) whose findings it may explain.
     suppressed_by: those of the detection's `suppressed_by` that may explain it as it stands; None: all.
     explains:   of a tenant-wide detection: whether it explains others away as it stands.
-    only:       of a tenant-wide detection: the properties that it is about, for rules that leave them out then.
+    only:       of a tenant-wide detection: the properties that it is about, for rules that leave them out then; or the
+        engine that it is about, whose objects alone it explains away.
     """
 
     summary: str
@@ -154,12 +156,14 @@ class Context:
     devices_collected: the same for its devices, which may be read later, or never where the right is missing.
     managers_since_ms: see TenantState.
     causes:         detection id -> finding id of every tenant-wide cause that is open now.
-    cause_only:     detection id -> the properties that this cause explains, where it is about some alone.
+    cause_only:     detection id -> the properties, or engines, that this cause is about, where it is about some alone.
     forests_read:   every forest of the settings that belongs to the tenant was read whole: absence in AD is absence.
     accept_orphans: the settings say that cloud objects without an AD side are faults one by one, however many.
     flows:          property -> attribute from which this tenant fills it, where its settings say so ("": none).
     elsewhere:      verified domains of the other tenants to which its forests are synchronised; None while unknown.
     job_kinds:      kinds of the tenant's Cloud Sync jobs, as far as we may read them.
+    engines:        engine -> how it is known (streams.views.engines).
+    engine_units:   the settings say which units Cloud Sync synchronises, so that objects tell their engine.
     learned_cycle_ms: the usual time between two synchronisations as seen lately; None while too few were seen.
     synchronised:   False where the tenant says that it is not, or was never, synchronised with a directory.
     """
@@ -181,14 +185,25 @@ class Context:
     accept_orphans: bool = False
     elsewhere: frozenset[str] | None = frozenset()
     job_kinds: frozenset[str] = frozenset()
+    engines: Mapping[str, str] = field(default_factory=dict)
+    engine_units: bool = False
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     learned_cycle_ms: int | None = None
     synchronised: bool = True
 
     @property
     def cycle_ms(self) -> int:
-        """One synchronisation cycle of this tenant: what lateness is counted in."""
-        return self.learned_cycle_ms or self.sync_interval_ms
+        """One synchronisation cycle of this tenant: what lateness is counted in.
+
+        Where Cloud Sync is one of its engines, the tenant's last synchronisation is that of whichever was last.
+        """
+        learned_ms = self.learned_cycle_ms or self.sync_interval_ms
+        return max(learned_ms, self.sync_interval_ms) if CLOUD_SYNC in self.engines else learned_ms
+
+    def cause_of(self, detection: str, engine: str | None) -> str | None:
+        """The open tenant-wide cause of this detection, if it concerns what `engine` (None: unknown) synchronises."""
+        about = {word for word in self.cause_only.get(detection, ()) if word in _ENGINES}
+        return self.causes.get(detection) if not about or engine in about else None
 
     def feature(self, name: str) -> bool | None:
         """A directory-synchronisation feature of the tenant; None while unknown."""
@@ -202,6 +217,7 @@ def unless_catching_up(verdict: Verdict | None, lags: bool, now_ms: int) -> Verd
     return replace(verdict, keep_open=True, open_at_ms=now_ms + _CATCHING_UP_MS)
 
 
+_ENGINES = frozenset({CONNECT, CLOUD_SYNC})
 _CATCHING_UP_MS = 60_000
 """When to look again; news of either side brings an earlier look."""
 
@@ -220,6 +236,7 @@ def context_of(
     forests_read: bool = False,
     accept_orphans: bool = False,
     elsewhere: frozenset[str] | None = frozenset(),
+    engine_units: bool = False,
 ) -> Context:
     """The context made of what is known of a tenant."""
     if state is None:
@@ -246,6 +263,8 @@ def context_of(
         accept_orphans=accept_orphans,
         elsewhere=elsewhere,
         job_kinds=frozenset(str(job["kind"]) for job in state.jobs or () if "kind" in job),
+        engines=engines_of(state),
+        engine_units=engine_units,
         learned_cycle_ms=learned_cycle_ms,
         synchronised=(state.organization or {}).get("onPremisesSyncEnabled", True) is True,
     )

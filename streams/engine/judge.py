@@ -24,6 +24,7 @@ from streams.engine.explaining import (
 from streams.engine.findings import resolved, transition
 from streams.engine.outcome import Outcome, RuleFault
 from streams.engine.view_row import ViewRow
+from streams.views.device import DeviceView
 from streams.views.directory_object import ObjectView
 from streams.views.explanations import Explanation
 from streams.views.reference import ReferenceView
@@ -70,7 +71,7 @@ class Judge:
             if verdict is not None or stored is not None:
                 by = None
                 if verdict is not None:
-                    by = self._explanation(detection, verdict, row, told, context, now_ms, wake_ms)
+                    by = self._explanation(detection, verdict, row, told, context, engine_in(view), now_ms, wake_ms)
                     by = by or _still_patient(verdict, stored, now_ms, wake_ms)
                 self._publish(detection, verdict, stored, row, context, outcome, now_ms, observed_ms, by)
             if verdict is not None and verdict.explains_in:
@@ -101,13 +102,14 @@ class Judge:
         row: ViewRow,
         told: Iterable[Explanation],
         context: Context,
+        engine: str | None,
         now_ms: int,
         wake_ms: list[int],
     ) -> str | None:
         """The finding that explains a verdict away: of the tenant, else of the view or of one that told it."""
-        for cause in verdict.suppressed_of(detection):
-            if cause in context.causes:
-                return context.causes[cause]
+        causing = (context.cause_of(cause, engine) for cause in verdict.suppressed_of(detection))
+        if (by := next(filter(None, causing), None)) is not None:
+            return by
         own = {
             cause: as_explanation(found)
             for cause in detection.explained_by
@@ -178,6 +180,15 @@ def causes_first(rules: Iterable[Registered]) -> list[Registered]:
         return 1 + max(map(depth, causes), default=-1)
 
     return sorted(rules, key=lambda registered: depth(registered.detection))
+
+
+def engine_in(view: AnyView) -> str | None:
+    """Which engine synchronises what the view is about; None where the settings do not say, or it is about several."""
+    sides = [side.party for side in (*view.ad, *view.gone)] if isinstance(view, ObjectView) else []
+    if isinstance(view, DeviceView):
+        sides = [each.party for each in (view.computer, view.computer_deleted) if each is not None]
+    engines = {party.engine for party in sides}
+    return engines.pop() if len(engines) == 1 else None
 
 
 def explanations_of(view: AnyView) -> tuple[Explanation, ...]:

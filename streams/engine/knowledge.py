@@ -25,13 +25,14 @@ from streams.views.tenant import cloud_source
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantOptions:
     """What the settings say of one tenant: see Context. forests: the names of those that belong to it; beside: the
-    other tenants to which these are synchronised.
+    other tenants to which these are synchronised; engine_units: one says which of its units Cloud Sync synchronises.
     """
 
     flows: Mapping[str, str] = field(default_factory=dict)
     forests: frozenset[str] = frozenset()
     accept_orphans: bool = False
     beside: frozenset[str] = frozenset()
+    engine_units: bool = False
 
 
 _NO_SETTINGS = TenantOptions()
@@ -142,6 +143,7 @@ class TenantKnowledge:
             bool(settings.forests) and all(f"ad/{forest}" in read for forest in settings.forests),
             settings.accept_orphans,
             domains_elsewhere(self._states.get(other) for other in settings.beside),
+            settings.engine_units,
         )
 
     def _as_worked_off(self, state: TenantState) -> TenantState:

@@ -23,7 +23,7 @@ from streams.detections.registry import Registered
 from streams.engine.census import count_of, counts_of
 from streams.engine.explaining import BETWEEN, Words, as_explanation, explains, known_to, words_from
 from streams.engine.findings import transition
-from streams.engine.judge import causes_first, explanations_of, opened, tells_at_ms
+from streams.engine.judge import causes_first, engine_in, explanations_of, opened, tells_at_ms
 from streams.engine.links import MEMBER
 from streams.views.contributions import contributions_of, contributor_of, left_body, referrer_body, remembered_ms
 from streams.views.device import device_view_key
@@ -129,8 +129,8 @@ def _look(view: AnyView, rules: Iterable[Registered], context: Context, now_ms: 
         verdict = evaluate(view, context, now_ms) if type(view) in detection.views else None
         if verdict is None or opened(verdict, detection.hold_s, now_ms, []) is None:
             continue
-        causing = (cause for cause in verdict.suppressed_of(detection) if cause in context.causes)
-        by = next((context.causes[cause] for cause in causing), None)
+        causing = (context.cause_of(cause, engine_in(view)) for cause in verdict.suppressed_of(detection))
+        by = next(filter(None, causing), None)
         if by is None:
             by = explains(detection, verdict, known_to(detection, here, explanations_of(view)), now_ms, [])
         finding = transition(detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms, suppressed_by=by)

@@ -114,6 +114,7 @@ class ForestSettings(Section):
     include_ous: list[str] = Field(default=[])
     exclude_ous: list[str] = Field(default=[])
     default_filters: bool = True
+    cloud_sync_ous: list[str] = Field(default=[])
     hybrid_join: bool = False
     group_writeback: bool = False
     device_writeback: bool = False

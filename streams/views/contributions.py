@@ -64,6 +64,9 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     keys, half = joined_as(state, scope.users_joined_by)
     outside = scope.reason_outside(state) if state.side == "ad" else None
     party = party_body(state, own_view, outside, persons=keys, half=half)
+    engine = scope.engine_of(state) if state.side == "ad" else None
+    if engine is not None:
+        party["engine"] = engine
     bodies: dict[str, dict[str, Any]] = {
         f"{ADDRESS}/{state.tenant}/{address}": {"party": party, "claims": claims}
         for address, claims in address_claims(state).items()

@@ -190,6 +190,8 @@ def device_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]
     }
     if ad and scope.hybrid_join:
         body["expected"] = True
+    if ad and (engine := scope.engine_of(state)) is not None:
+        body["party"]["engine"] = engine
     if is_autopilot(state):
         body["autopilot"] = True
     if not state.alive:

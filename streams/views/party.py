@@ -20,6 +20,7 @@ class Party:
     out_of_scope: why it is not synchronised (AD only); None if it is.
     synced:       onPremisesSyncEnabled (Entra only): True synced, False was, None never, or no longer by choice:
     cloud_managed: its source of authority was moved to the cloud (Entra only; streams.views.authority).
+    engine:       which one synchronises it, where the settings say (AD only; streams.views.engines).
     created:      whenCreated, RFC 3339; of an Entra object createdDateTime, in the view of its SID alone.
     guest:        userType Guest: somebody of another organisation (Entra only).
     persons:      by what it is the same person as objects of other forests (streams.views.person).
@@ -40,6 +41,7 @@ class Party:
     out_of_scope: str | None = None
     synced: bool | None = None
     cloud_managed: bool = False
+    engine: str | None = None
     created: str | None = None
     guest: bool = False
     persons: tuple[str, ...] = ()

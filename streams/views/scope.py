@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from streams.contracts.distinguished_name import normal
 from streams.contracts.facts import ObjectKind
 from streams.views.person import LINKED, is_linked_mailbox, lacks_key
+from streams.views.engines import CLOUD_SYNC, CONNECT
 from streams.views.state import ObjectState
 
 _RESERVED_ACCOUNT = re.compile(r"^(msol_|aad_|support_388945a0$|cas_.*\})", re.IGNORECASE)
@@ -29,6 +30,7 @@ class Scope:
 
     users_joined_by: how people of several forests become one: see streams.views.person; "": each is one of their own.
     hybrid_join: every supported computer in scope is meant to become a hybrid joined device.
+    cloud_sync_ous: what of the forest Cloud Sync synchronises, where Entra Connect does the rest; none: it is not told.
     home: False where another tenant of the forest has what only one may have: hybrid join, seamless single sign-on, and
         the groups and devices that are written back (`other_tenant`).
     group_writeback, device_writeback: Microsoft 365 groups that nobody marked otherwise, and devices, are written into
@@ -43,12 +45,22 @@ class Scope:
     device_writeback: bool = False
     home: bool = True
     users_joined_by: str = ""
+    cloud_sync_ous: Sequence[str] = ()
     _include: tuple[_Unit, ...] = field(init=False, repr=False)
     _exclude: tuple[_Unit, ...] = field(init=False, repr=False)
+    _cloud_sync: tuple[_Unit, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_include", tuple(normal(ou) for ou in self.include_ous))
         object.__setattr__(self, "_exclude", tuple(normal(ou) for ou in self.exclude_ous))
+        object.__setattr__(self, "_cloud_sync", tuple(normal(ou) for ou in self.cloud_sync_ous))
+
+    def engine_of(self, state: ObjectState) -> str | None:
+        """Which engine synchronises an AD object; None where the settings do not say."""
+        if not self._cloud_sync:
+            return None
+        found = _longest(normal(state.text("distinguishedName") or ""), self._cloud_sync)
+        return CONNECT if found is None else CLOUD_SYNC
 
     def reason_outside(self, state: ObjectState) -> str | None:
         """Why the object is not synchronised, as a short stable word; None if it is."""

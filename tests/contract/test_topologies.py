@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from streams.contracts.facts import Domain
+from streams.contracts.times import rfc3339
 from tests.support.cases import guid_of
 from tests.support.pipeline import TENANT
 from tests.support.small_world import World, settings_of, user
@@ -144,6 +145,112 @@ def test_a_tenant_may_have_a_scope_of_its_own() -> None:
     world.cloud("bob", "user", user("bob"), tenant=A, suffix="a")
     world.rest()
     assert {(each.tenant, each.detection) for each in world.pipeline.open().values()} == {(B, "flow.missing_in_cloud")}
+
+
+class Servers:
+    """Connect servers and a job of Cloud Sync at work on one tenant, half an hour after the other.
+
+    active, staging: servers; cycles: those that run cycles, alive: those that give signs of life, of the active ones.
+    """
+
+    def __init__(self, world: World, *, cloud_sync: bool = True) -> None:
+        self.world, self.active, self.staging = world, ["aadc01"], ["aadc02"]
+        self.ran_ms: int | None = world.now_ms if cloud_sync else None
+        self.synced_ms = world.now_ms
+        self.runs_job = cloud_sync
+        self.cycles, self.alive = {"aadc01", "aadc02"}, {"aadc01"}
+        world.says[TENANT] = self.said
+
+    def said(self, now_ms: int) -> dict[str, Any]:
+        if self.runs_job:
+            self.ran_ms = now_ms
+        said: dict[str, Any] = {"domains": domains("contoso")}
+        works = self.runs_job or not self.cycles.isdisjoint(self.active)
+        self.synced_ms = now_ms if works else self.synced_ms
+        said["organization"] = {"onPremisesLastSyncDateTime": rfc3339(self.synced_ms)}
+        if self.ran_ms is not None:
+            ran = rfc3339(self.ran_ms)
+            said["jobs"] = [{"id": "AD2AADProvisioning.1", "kind": "AD2AADProvisioning", "state": "Active",
+                             "code": "Active", "failures": 0, "last_run": ran, "last_success": ran}]  # fmt: skip
+        return said
+
+    def work(self, hours: float) -> None:
+        for _ in range(int(hours * 2)):
+            self.world.now_ms += 1_800_000
+            for server in self.active + self.staging:
+                if server in self.cycles:
+                    step = "contoso.onmicrosoft.com - AAD Export" if server in self.active else "corp Delta Import"
+                    self._log(server, "904", cycle="started", cycle_kind="delta")
+                    self._log(server, "904", step="finished", step_name=step)
+                    self._log(server, "904", cycle="completed", cycle_kind="delta")
+                if server in self.alive:
+                    self._log(server, "654", connector="corp")
+            self.world.hear()
+
+    def _log(self, server: str, number: str, **details: str) -> None:
+        name = f"directory synchronization/{number}"
+        self.world.log({"log": "windows", "name": name, "server": server, "details": details})
+
+    @property
+    def told(self) -> set[str]:
+        return {each.detection for each in self.world.pipeline.open().values()}
+
+
+def test_a_staging_server_is_no_second_one_and_its_death_is_no_stop() -> None:
+    world = World(settings_of({"name": "corp"}))
+    servers = Servers(world, cloud_sync=False)
+    world.both("ann", "user", user("ann"))
+    servers.work(6)
+    servers.cycles = {"aadc01"}  # the one in staging mode dies
+    servers.work(6)
+    assert servers.told == set()
+    assert world.told_in_vain() == set()
+    servers.cycles, servers.alive = set(), set()
+    servers.work(3)
+    assert servers.told == {"engine.sync_stopped"}
+    # It is made the active one, as in a disaster.
+    servers.active, servers.staging, servers.cycles, servers.alive = ["aadc02"], ["aadc01"], {"aadc02"}, {"aadc02"}
+    servers.work(3)
+    assert servers.told == set()
+
+
+def test_connect_and_cloud_sync_for_different_units_of_one_forest() -> None:
+    world = World(settings_of({"name": "corp", "cloud_sync_ous": ["OU=Pilot,DC=corp"]}))
+    servers = Servers(world)
+    world.both("ann", "user", user("ann"))
+    world.both("bob", "user", user("bob"), unit="Pilot")
+    servers.work(8)
+    assert world.open() == []
+    assert world.told_in_vain() == set()
+
+    def late() -> dict[str, str]:
+        late = [each for each in world.pipeline.findings.values() if each.family == "flow"]
+        return {each.subject.display_name or "": each.state.value for each in late if each.resolved_at is None}
+
+    # Connect stops: what it brings is explained by that, what Cloud Sync brings is not.
+    servers.cycles = {"aadc02"}
+    for name in ("ann", "bob"):
+        world.tell("ad", name, attributes={"displayName": f"New {name}"})
+    servers.work(2.5)
+    assert servers.told == {"engine.sync_stopped", "flow.export_overdue"}
+    assert late() == {"New ann": "suppressed", "New bob": "open"}
+    [stopped] = [each for each in world.pipeline.open().values() if each.family == "engine"]
+    assert (stopped.evidence["engine"], stopped.evidence["server"]) == ("connect", "aadc01")
+    for name in ("ann", "bob"):
+        world.tell("entra", f"{name}-c", attributes={"displayName": f"New {name}"})
+    servers.cycles = {"aadc01", "aadc02"}
+    servers.work(2)
+    assert servers.told == set()
+    # Cloud Sync stops: its job says so, and nothing of Connect's is kept quiet.
+    servers.runs_job = False
+    world.tell("ad", "ann", attributes={"displayName": "Ann"})
+    servers.work(2.5)
+    assert servers.told == {"engine.cloud_sync_job_failing", "flow.export_overdue"}
+    assert late() == {"Ann": "open"}
+    servers.runs_job = True
+    world.tell("entra", "ann-c", attributes={"displayName": "Ann"})
+    servers.work(2)
+    assert world.open() == []
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
         exclude_ous=case.get("exclude_ous", ()),
         hybrid_join=case.get("hybrid_join", False),
         users_joined_by=case.get("users_joined_by", ""),
+        cloud_sync_ous=case.get("cloud_sync_ous", ()),
     )
     tenant_scope = Scope(
         group_writeback=case.get("group_writeback", False),
@@ -75,7 +76,9 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
         users_joined_by=scope.users_joined_by,
     )
     options = TenantOptions(
-        forests=frozenset(case.get("forests", ())), accept_orphans=case.get("accept_orphans", False)
+        forests=frozenset(case.get("forests", ())),
+        accept_orphans=case.get("accept_orphans", False),
+        engine_units="cloud_sync_ous" in case,
     )
     other = Scope(users_joined_by=scope.users_joined_by)
     scopes = {"corp": scope, "fabrikam": other, scope_name(TENANT, None): tenant_scope}

@@ -6,7 +6,7 @@ Nothing happens by itself: `tell` changes a directory, `rest` lets hours pass in
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -49,7 +49,9 @@ def user(name: str, domain: str = "contoso.com", **more: Any) -> dict[str, Any]:
 
 
 class World:
-    """says: tenant -> fields of its TenantState, where they are others than those of a tenant at rest."""
+    """says: tenant -> fields of its TenantState, where they are others than those of a tenant at rest; or what makes
+    them, of the time (ms).
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -63,7 +65,7 @@ class World:
             for forest in settings.forest
         }
         self.tenants = [tenant.id for tenant in settings.tenant]
-        self.says: dict[str, dict[str, Any]] = {tenant: {} for tenant in self.tenants}
+        self.says: dict[str, dict[str, Any] | Callable[[int], dict[str, Any]]] = {tenant: {} for tenant in self.tenants}
         self.now_ms = START_MS
         self.events: list[Event] = []
         self._numbers = itertools.count(1)
@@ -140,7 +142,8 @@ class World:
             tenant=tenant, seq=(START_MS << 12) + next(self._numbers), ts_ms=self.now_ms, organization=organization,
             features={"passwordSyncEnabled": False}, collected=True, devices_collected=True,
         )  # fmt: skip
-        said = self.says[tenant]
+        told = self.says[tenant]
+        said = told(self.now_ms) if callable(told) else told
         return replace(at_rest, **{**said, "organization": organization | said.get("organization", {})})
 
     def hear(self) -> list[TenantState]:

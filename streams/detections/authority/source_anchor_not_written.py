@@ -9,10 +9,10 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict, unless_catching_up
 from streams.views.anchors import ANCHOR
+from streams.views.engines import JOB
 from streams.views.tenant import TenantView
 
 _FEWEST_WRITTEN = 10
-_CLOUD_SYNC = "AD2AADProvisioning"
 
 DETECTION = Detection(
     id="authority.source_anchor_not_written",
@@ -34,7 +34,7 @@ DETECTION = Detection(
             "Where not one user has it and the anchor attribute may not be read, the forest is taken to use "
             "objectGUID; `synchealth check` says whether the account of Connect has the right at all."
         ),
-        "Cloud Sync never writes the attribute: tenants that provision by it are not judged.",
+        "Cloud Sync never writes the attribute: tenants that provision by it are judged by cloud_sync_ous, or not.",
     ),
     no_story="It waits for hours by the clock on the wall, which no story compresses.",
 )
@@ -42,7 +42,7 @@ DETECTION = Detection(
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while users are in the cloud for two hours without it, in a forest where the others have theirs."""
-    if view.sync_enabled is False or _CLOUD_SYNC in context.job_kinds:
+    if view.sync_enabled is False or (JOB in context.job_kinds and not context.engine_units):
         return None
     known = view.synchronization.get("anchor_attribute")
     if known is not None and str(known).lower() != ANCHOR.lower():

@@ -9,10 +9,10 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.directory_object import GroupView
+from streams.views.engines import CONNECT, JOB, engine_said
 
 CONNECT_LIMIT, CLOUD_SYNC_LIMIT = 250_000, 50_000
 WARN_PERCENT = 80
-_CLOUD_SYNC = "AD2AADProvisioning"
 
 DETECTION = Detection(
     id="capacity.group_too_large",
@@ -41,7 +41,8 @@ def evaluate(view: GroupView, context: Context, now_ms: int) -> Verdict | None:
     if not groups:
         return None
     side = max(groups, key=lambda each: each.members or 0)
-    cloud_sync = any(kind.startswith(_CLOUD_SYNC) for kind in context.job_kinds)
+    cloud_sync = any(kind.startswith(JOB) for kind in context.job_kinds) and side.party.engine != CONNECT
+    engine = engine_said(context.engines, of_the_object=side.party.engine)
     members, limit = side.members or 0, CLOUD_SYNC_LIMIT if cloud_sync else CONNECT_LIMIT
     if members * 100 < limit * WARN_PERCENT:
         return None
@@ -52,5 +53,5 @@ def evaluate(view: GroupView, context: Context, now_ms: int) -> Verdict | None:
         severity=Severity.HIGH if members >= limit else Severity.MEDIUM,
         subject=side.party.subject(view.key),
         forest=side.party.forest,
-        evidence={"members": members, "limit": limit, "engine": "cloud sync" if cloud_sync else "connect"},
+        evidence={"members": members, "limit": limit, **engine},
     )

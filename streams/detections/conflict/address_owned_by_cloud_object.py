@@ -13,6 +13,7 @@ from streams.detections.conflict._of_address import REFUSED
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.address import AddressView, Claimant
+from streams.views.engines import engine_said
 
 DETECTION = Detection(
     id="conflict.address_owned_by_cloud_object",
@@ -34,6 +35,10 @@ DETECTION = Detection(
     known_gaps=(
         "Directory roles are known only where the application may read role assignments.",
         "Whether a guest of the same address is matched is documented nowhere: the forecast says guest.",
+        (
+            "The forecast is Entra Connect's. That Cloud Sync matches alike is documented for the anchor only; of a "
+            "user without mail a second one was once reported (azure-docs issue 74931). The evidence names the engine."
+        ),
         "Whether soft match on UPN is enabled is unknown to applications: the default of new tenants is assumed.",
     ),
 )
@@ -83,6 +88,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
             "forecast": forecast,
             "claimed_by": sorted(set(claimant.attributes)),
             "owner_anchor": owner.party.source_anchor,
+            **engine_said(context.engines, of_the_object=claimant.party.engine),
         },
         counterparts=view.holders(
             {

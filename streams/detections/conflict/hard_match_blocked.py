@@ -12,6 +12,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.directory_object import Side, UserView
+from streams.views.engines import engine_said, told_by_cloud_sync
 from streams.views.refusals import standing_refusal
 
 FEATURE = "blockCloudObjectTakeoverThroughHardMatchEnabled"
@@ -75,6 +76,7 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
             "feature": FEATURE,
             "was_synced": theirs.party.synced,
             "guest": theirs.party.guest,
+            **engine_said(context.engines, of_the_object=ours.party.engine, logged=told_by_cloud_sync(view.events)),
         }
         | ({"likely": likely, "waited_cycles": CYCLES} if cause is None else {}),
         counterparts=(ours.party.holder("blocked"), theirs.party.holder("keeps", ("onPremisesImmutableId",))),

@@ -1,4 +1,4 @@
-"""A Cloud Sync job fails run after run, or has dropped objects, and is not in quarantine yet.
+"""A Cloud Sync job fails run after run, does not run, or has dropped objects, and is not in quarantine yet.
 
 Source: Microsoft Graph, synchronizationStatus: countSuccessiveCompleteFailures, escrowsPruned. Quarantine is weighed
 from 5,000 failures on only, so a job may fail for weeks without it.
@@ -13,6 +13,7 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.engine._jobs import is_quarantined, said_of, time_of
 from streams.reference_data.product_names import ADMIN_CENTRE
+from streams.views.engines import in_use
 from streams.views.tenant import TenantView
 
 # A cycle is two minutes: three failures in a row are no hiccup of one.
@@ -39,19 +40,26 @@ DETECTION = Detection(
 
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires from three complete failures in a row on, an hour without success, or once escrows were pruned."""
-    jobs = [job for job in view.jobs or () if not is_quarantined(job) and _fails(job)]
+    """Fires from three complete failures in a row on, an hour without a run or success, or once escrows were pruned."""
+    jobs = [job for job in view.jobs or () if not is_quarantined(job) and (_fails(job) or _rests(job, view.read_ms))]
     if not jobs:
         return None
     kinds = sorted({str(job.get("kind") or job.get("id")) for job in jobs})
     succeeded = [ts_ms for ts_ms in (time_of(job, "last_success") for job in jobs) if ts_ms is not None]
+    says = "fails" if any(map(_fails, jobs)) else "does not run"
     return Verdict(
-        summary=f"Cloud Sync fails: {', '.join(kinds)}",
+        summary=f"Cloud Sync {says}: {', '.join(kinds)}",
         since_ms=min(succeeded, default=view.since_ms),
         open_at_ms=0,
         subject=view.subject(),
         evidence={"jobs": said_of(jobs)},
     )
+
+
+def _rests(job: Mapping[str, Any], read_ms: int | None) -> bool:
+    """Whether a job from AD that ought to run every two minutes had not for an hour when it was read."""
+    ran_ms = time_of(job, "last_run")
+    return in_use(job) and ran_ms is not None and read_ms is not None and read_ms - ran_ms >= _BEHIND_MS
 
 
 def _fails(job: Mapping[str, Any]) -> bool:

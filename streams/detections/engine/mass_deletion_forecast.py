@@ -9,6 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict, unless_catching_up
 from streams.detections.engine._deletions import leaving_of, told_threshold
+from streams.views.engines import CLOUD_SYNC, CONNECT, engine_said
 from streams.views.tenant import TenantView
 
 DEFAULT_THRESHOLD = 500
@@ -28,6 +29,7 @@ DETECTION = Detection(
     references=(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-prevent-accidental-deletes",
         "https://learn.microsoft.com/graph/api/resources/onpremisesaccidentaldeletionprevention",
+        "https://learn.microsoft.com/entra/identity/hybrid/cloud-sync/how-to-accidental-deletes",
     ),
     alert=Alert(for_s=60),
     tenant_wide=True,
@@ -36,7 +38,13 @@ DETECTION = Detection(
         "A planned clean-up.",
         "A scope in our settings that is narrower than the engine's: objects out of it look as if they would leave.",
     ),
-    known_gaps=("Users, groups and contacts are counted; deletions of devices are not.",),
+    known_gaps=(
+        "Users, groups and contacts are counted; deletions of devices are not.",
+        (
+            "Cloud Sync holds back each of its configurations by a threshold that applications may not read: where it "
+            "is the engine, that of Entra Connect is assumed. Beside Entra Connect both are counted together."
+        ),
+    ),
 )
 
 
@@ -49,10 +57,14 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     leaving = sum(number for counts in forests.values() for number in counts.values())
     if leaving < FEWEST or view.sync_enabled is False:
         return None
+    engine = _engine(view, context)
     prevention = view.synchronization.get("deletion_prevention")
-    threshold = view.synchronization.get("deletion_threshold")
+    threshold, known_by = view.synchronization.get("deletion_threshold"), "setting_of_the_tenant"
+    if engine["engine"] == CLOUD_SYNC:  # each of its configurations has one of its own, which no application may read
+        threshold = None
     if not isinstance(threshold, int) or threshold <= 0:
-        prevention, threshold = None, told_threshold(view) or DEFAULT_THRESHOLD
+        told = told_threshold(view) if engine["engine"] != CLOUD_SYNC else None
+        prevention, threshold, known_by = None, told or DEFAULT_THRESHOLD, "server_events" if told else "default"
     of_all = prevention == "enabledForPercentage"
     allowed = threshold * (leaving + view.counted("synced")) / 100 if of_all else threshold
     stops = leaving > allowed and prevention != "disabled"
@@ -72,8 +84,18 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
             "percent_of_threshold": percent,
             "stops_the_export": stops,
             "threshold": threshold,
+            "threshold_known_by": known_by,
+            **engine,
             "prevention": prevention,
             "forests": forests,
         },
     )
     return unless_catching_up(verdict, view.cloud_lags, now_ms)
+
+
+def _engine(view: TenantView, context: Context) -> dict[str, str]:
+    """Which engine would run that export: by the tenant, else by servers whose logs or writes are seen."""
+    engines = dict(context.engines)
+    if CONNECT not in engines and (view.runs or view.exports):
+        engines[CONNECT] = "server_events" if view.runs else "audits"
+    return engine_said(engines)
