@@ -1,6 +1,8 @@
 """What Graph says of the synchronisation itself, as TenantState carries it: settings of Connect, jobs of Cloud Sync.
 
 Source: Microsoft Graph v1.0 metadata (synchronizationJob, onPremisesDirectorySynchronization); beta for the version.
+Microsoft, "Understand the Microsoft Entra schema" shows the settings of a job of Cloud Sync: its forest, and after how
+many deletions it goes into quarantine.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 # Graph sends the year 1 for a time that was never set.
 _NEVER = "0001-01-01"
 _DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:\.\d{1,9})?S)?)?")
+_LONGEST_NUMBER = 10
 _SECONDS = (86_400, 3600, 60, 1)
 
 
@@ -34,6 +37,12 @@ def job_of(job: Mapping[str, Any], service_principal: str) -> dict[str, Any]:
     quarantine = _part(status, "quarantine")
     error = _part(quarantine, "error")
     name = str(job["id"])
+    pairs = job.get("synchronizationJobSettings")
+    settings = {
+        pair["name"].lower(): pair["value"]
+        for pair in (pairs if isinstance(pairs, list) else [])
+        if isinstance(pair, Mapping) and isinstance(pair.get("name"), str) and isinstance(pair.get("value"), str)
+    }
     return _told(
         id=name,
         kind=name.partition(".")[0],
@@ -47,7 +56,13 @@ def job_of(job: Mapping[str, Any], service_principal: str) -> dict[str, Any]:
         last_run=_time(_part(status, "lastExecution"), "timeEnded"),
         last_success=_time(_part(status, "lastSuccessfulExecution"), "timeEnded"),
         escrowed=status.get("escrowsPruned"),
+        deletion_threshold=_number(settings.get("quarantinetoomanydeletesthreshold")),
+        forest=(settings.get("forestfqdn") or "").lower() or None,
     )
+
+
+def _number(value: str | None) -> int | None:
+    return int(value) if value is not None and value.isdecimal() and len(value) < _LONGEST_NUMBER else None
 
 
 def _duration_s(value: object) -> int | None:

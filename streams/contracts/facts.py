@@ -174,7 +174,8 @@ class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", k
     synchronization: onPremisesSynchronization without its features: deletion_prevention, deletion_threshold,
         client_version, interval_s, anchor_attribute (beta), as far as they were told.
     jobs: the synchronization jobs of Cloud Sync, each {id, kind, service_principal, state, code, quarantine_reason,
-        quarantine_since, quarantine_error, failures, last_run, last_success, escrowed}; times RFC 3339, unset: absent.
+        quarantine_since, quarantine_error, failures, last_run, last_success, escrowed, deletion_threshold, forest};
+        times RFC 3339, unset: absent.
     refused: probe -> what Graph answered, for each part that we may not read.
     """
 

@@ -58,7 +58,11 @@ class CloudSync:
                     "progress": [],
                     "synchronizedEntryCountByType": [],
                 },
-                "synchronizationJobSettings": [],
+                "synchronizationJobSettings": [
+                    {"name": "DomainFQDN", "value": self.domain},
+                    {"name": "ForestFQDN", "value": self.domain},
+                    {"name": "QuarantineTooManyDeletesThreshold", "value": "500"},
+                ],
             }
         )
         return job_id

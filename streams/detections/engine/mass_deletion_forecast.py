@@ -9,7 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict, unless_catching_up
 from streams.detections.engine._deletions import leaving_of, told_threshold
-from streams.views.engines import CLOUD_SYNC, CONNECT, engine_said
+from streams.views.engines import CLOUD_SYNC, CONNECT, engine_said, in_use
 from streams.views.tenant import TenantView
 
 DEFAULT_THRESHOLD = 500
@@ -30,6 +30,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-prevent-accidental-deletes",
         "https://learn.microsoft.com/graph/api/resources/onpremisesaccidentaldeletionprevention",
         "https://learn.microsoft.com/entra/identity/hybrid/cloud-sync/how-to-accidental-deletes",
+        "https://learn.microsoft.com/entra/identity/hybrid/cloud-sync/concept-attributes",
     ),
     alert=Alert(for_s=60),
     tenant_wide=True,
@@ -41,8 +42,8 @@ DETECTION = Detection(
     known_gaps=(
         "Users, groups and contacts are counted; deletions of devices are not.",
         (
-            "Cloud Sync holds back each of its configurations by a threshold that applications may not read: where it "
-            "is the engine, that of Entra Connect is assumed. Beside Entra Connect both are counted together."
+            "Cloud Sync holds back each of its configurations by a threshold of its own: all deletions are compared "
+            "with the smallest. Beside Entra Connect both are counted together, by the threshold of Entra Connect."
         ),
     ),
 )
@@ -60,8 +61,8 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     engine = _engine(view, context)
     prevention = view.synchronization.get("deletion_prevention")
     threshold, known_by = view.synchronization.get("deletion_threshold"), "setting_of_the_tenant"
-    if engine["engine"] == CLOUD_SYNC:  # each of its configurations has one of its own, which no application may read
-        threshold = None
+    if engine["engine"] == CLOUD_SYNC:  # each of its configurations has one of its own
+        prevention, threshold, known_by = None, _least_of_jobs(view), "service_principal_job"
     if not isinstance(threshold, int) or threshold <= 0:
         told = told_threshold(view) if engine["engine"] != CLOUD_SYNC else None
         prevention, threshold, known_by = None, told or DEFAULT_THRESHOLD, "server_events" if told else "default"
@@ -91,6 +92,12 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         },
     )
     return unless_catching_up(verdict, view.cloud_lags, now_ms)
+
+
+def _least_of_jobs(view: TenantView) -> int | None:
+    """The smallest threshold of the jobs of Cloud Sync, as far as they tell."""
+    told = (job.get("deletion_threshold") for job in view.jobs or () if in_use(job))
+    return min((number for number in told if isinstance(number, int) and number > 0), default=None)
 
 
 def _engine(view: TenantView, context: Context) -> dict[str, str]:

@@ -137,6 +137,17 @@ def test_a_time_that_was_never_set_is_absent() -> None:
     assert job == {"id": "X.1", "kind": "X", "service_principal": "sp"}
 
 
+def test_a_job_tells_its_forest_and_its_deletion_threshold() -> None:
+    """As Microsoft shows it: "Understand the Microsoft Entra schema"."""
+    said = [("ForestFQDN", "Contoso.com"), ("QuarantineTooManyDeletesThreshold", "500"), ("Domain", "{}")]
+    settings: list[object] = [{"name": name, "value": value} for name, value in said]
+    job = job_of({"id": "AD2AADProvisioning.1", "synchronizationJobSettings": [*settings, "x", {"name": 1}]}, "sp")
+    assert (job["forest"], job["deletion_threshold"]) == ("contoso.com", 500)
+    for value in ("many", "9" * 40):
+        odd = {"name": "QuarantineTooManyDeletesThreshold", "value": value}
+        assert "deletion_threshold" not in job_of({"id": "X.1", "synchronizationJobSettings": [odd]}, "sp")
+
+
 def test_without_cloud_sync_there_are_no_jobs(lab: GraphLab) -> None:
     with lab.source() as source:
         assert states(lab, source)[-1].jobs == []
