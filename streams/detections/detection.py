@@ -9,7 +9,8 @@ from typing import Any
 
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Holder, Severity, Subject
-from streams.views.engines import CLOUD_SYNC, CONNECT, engines_of
+from streams.views.engines import CLOUD_SYNC, CONNECT, cloud_sync_forests, engines_of
+from streams.views.party import Party
 
 
 class Status(StrEnum):
@@ -163,6 +164,7 @@ class Context:
     elsewhere:      verified domains of the other tenants to which its forests are synchronised; None while unknown.
     job_kinds:      kinds of the tenant's Cloud Sync jobs, as far as we may read them.
     engines:        engine -> how it is known (streams.views.engines).
+    cloud_sync_forests: those that Cloud Sync's jobs name; None: unknown.
     engine_units:   the settings say which units Cloud Sync synchronises, so that objects tell their engine.
     learned_cycle_ms: the usual time between two synchronisations as seen lately; None while too few were seen.
     synchronised:   False where the tenant says that it is not, or was never, synchronised with a directory.
@@ -186,6 +188,7 @@ class Context:
     elsewhere: frozenset[str] | None = frozenset()
     job_kinds: frozenset[str] = frozenset()
     engines: Mapping[str, str] = field(default_factory=dict)
+    cloud_sync_forests: frozenset[str] | None = None
     engine_units: bool = False
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     learned_cycle_ms: int | None = None
@@ -199,6 +202,12 @@ class Context:
         """
         learned_ms = self.learned_cycle_ms or self.sync_interval_ms
         return max(learned_ms, self.sync_interval_ms) if CLOUD_SYNC in self.engines else learned_ms
+
+    def engine_of(self, party: Party) -> str | None:
+        """Which engine synchronises an AD object; None where nothing says so."""
+        if party.engine is None and self.cloud_sync_forests is not None and party.forest is not None:
+            return CONNECT if party.forest.lower() not in self.cloud_sync_forests else None
+        return party.engine
 
     def cause_of(self, detection: str, engine: str | None) -> str | None:
         """The open tenant-wide cause of this detection, if it concerns what `engine` (None: unknown) synchronises."""
@@ -264,6 +273,7 @@ def context_of(
         elsewhere=elsewhere,
         job_kinds=frozenset(str(job["kind"]) for job in state.jobs or () if "kind" in job),
         engines=engines_of(state),
+        cloud_sync_forests=cloud_sync_forests(state),
         engine_units=engine_units,
         learned_cycle_ms=learned_cycle_ms,
         synchronised=(state.organization or {}).get("onPremisesSyncEnabled", True) is True,

@@ -71,7 +71,7 @@ class Judge:
             if verdict is not None or stored is not None:
                 by = None
                 if verdict is not None:
-                    by = self._explanation(detection, verdict, row, told, context, engine_in(view), now_ms, wake_ms)
+                    by = self._explanation(detection, verdict, view, row, told, context, now_ms, wake_ms)
                     by = by or _still_patient(verdict, stored, now_ms, wake_ms)
                 self._publish(detection, verdict, stored, row, context, outcome, now_ms, observed_ms, by)
             if verdict is not None and verdict.explains_in:
@@ -99,14 +99,15 @@ class Judge:
         self,
         detection: Detection,
         verdict: Verdict,
+        view: AnyView,
         row: ViewRow,
         told: Iterable[Explanation],
         context: Context,
-        engine: str | None,
         now_ms: int,
         wake_ms: list[int],
     ) -> str | None:
         """The finding that explains a verdict away: of the tenant, else of the view or of one that told it."""
+        engine = engine_in(view, context) if context.causes else None
         causing = (context.cause_of(cause, engine) for cause in verdict.suppressed_of(detection))
         if (by := next(filter(None, causing), None)) is not None:
             return by
@@ -182,12 +183,12 @@ def causes_first(rules: Iterable[Registered]) -> list[Registered]:
     return sorted(rules, key=lambda registered: depth(registered.detection))
 
 
-def engine_in(view: AnyView) -> str | None:
-    """Which engine synchronises what the view is about; None where the settings do not say, or it is about several."""
+def engine_in(view: AnyView, context: Context) -> str | None:
+    """Which engine synchronises what the view is about; None where nothing says so, or it is about several."""
     sides = [side.party for side in (*view.ad, *view.gone)] if isinstance(view, ObjectView) else []
     if isinstance(view, DeviceView):
         sides = [each.party for each in (view.computer, view.computer_deleted) if each is not None]
-    engines = {party.engine for party in sides}
+    engines = {context.engine_of(party) for party in sides}
     return engines.pop() if len(engines) == 1 else None
 
 

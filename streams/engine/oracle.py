@@ -129,7 +129,7 @@ def _look(view: AnyView, rules: Iterable[Registered], context: Context, now_ms: 
         verdict = evaluate(view, context, now_ms) if type(view) in detection.views else None
         if verdict is None or opened(verdict, detection.hold_s, now_ms, []) is None:
             continue
-        causing = (context.cause_of(cause, engine_in(view)) for cause in verdict.suppressed_of(detection))
+        causing = (context.cause_of(cause, engine_in(view, context)) for cause in verdict.suppressed_of(detection))
         by = next(filter(None, causing), None)
         if by is None:
             by = explains(detection, verdict, known_to(detection, here, explanations_of(view)), now_ms, [])

@@ -5,7 +5,7 @@ Both may serve one forest, each other units of it: "an object should be in scope
 the deletion threshold (of the tenant; of each configuration), in groups (250,000 and 50,000 members), and in that
 Cloud Sync joins nobody across forests and writes no anchor to Active Directory ("Migrate from Microsoft Entra Connect
 to Cloud Sync: Decision Guide"). Which of the two brings an object no directory tells: the settings do
-(forest.cloud_sync_ous).
+(forest.cloud_sync_ous); a forest that no job of Cloud Sync names is Entra Connect's.
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ def engines_of(state: TenantState) -> dict[str, str]:
     if any(map(in_use, state.jobs or ())):
         found[CLOUD_SYNC] = "service_principal_job"
     return found
+
+
+def cloud_sync_forests(state: TenantState) -> frozenset[str] | None:
+    """The forests that jobs of Cloud Sync bring; None where jobs may not be read, or one does not tell."""
+    if state.jobs is None:
+        return None
+    forests = [job.get("forest") for job in state.jobs if in_use(job)]
+    return None if None in forests else frozenset(map(str, forests))
 
 
 def told_by_cloud_sync(events: Iterable[Event]) -> bool:

@@ -153,7 +153,8 @@ class Servers:
     active, staging: servers; cycles: those that run cycles, alive: those that give signs of life, of the active ones.
     """
 
-    def __init__(self, world: World, *, cloud_sync: bool = True) -> None:
+    def __init__(self, world: World, *, cloud_sync: bool = True, forest: str = "corp") -> None:
+        self.forest = forest  # of the job
         self.world, self.active, self.staging = world, ["aadc01"], ["aadc02"]
         self.ran_ms: int | None = world.now_ms if cloud_sync else None
         self.synced_ms = world.now_ms
@@ -169,9 +170,9 @@ class Servers:
         self.synced_ms = now_ms if works else self.synced_ms
         said["organization"] = {"onPremisesLastSyncDateTime": rfc3339(self.synced_ms)}
         if self.ran_ms is not None:
+            job = {"id": "AD2AADProvisioning.1", "kind": "AD2AADProvisioning", "state": "Active", "code": "Active"}
             ran = rfc3339(self.ran_ms)
-            said["jobs"] = [{"id": "AD2AADProvisioning.1", "kind": "AD2AADProvisioning", "state": "Active",
-                             "code": "Active", "failures": 0, "last_run": ran, "last_success": ran}]  # fmt: skip
+            said["jobs"] = [job | {"failures": 0, "forest": self.forest, "last_run": ran, "last_success": ran}]
         return said
 
     def work(self, hours: float) -> None:
@@ -251,6 +252,24 @@ def test_connect_and_cloud_sync_for_different_units_of_one_forest() -> None:
     world.tell("entra", "ann-c", attributes={"displayName": "Ann"})
     servers.work(2)
     assert world.open() == []
+
+
+def test_an_existing_forest_with_connect_and_a_new_one_with_cloud_sync() -> None:
+    """Its job names the new forest; nothing has to be set."""
+    world = World(settings_of({"name": "corp"}, {"name": "fabrikam"}))
+    servers = Servers(world, forest="fabrikam")
+    world.both("ann", "user", user("ann"))
+    world.both("bob", "user", user("bob"), forest="fabrikam")
+    servers.work(4)
+    assert world.open() == []
+    assert world.told_in_vain() == set()
+    servers.cycles = {"aadc02"}
+    world.tell("corp", "ann", attributes={"displayName": "Anna"})
+    world.tell("fabrikam", "bob", attributes={"displayName": "Robert"})
+    servers.work(2.5)
+    late = {each.forest: each.state.value for each in world.pipeline.findings.values() if each.family == "flow"}
+    assert late == {"corp": "suppressed", "fabrikam": "open"}
+    assert servers.told == {"engine.sync_stopped", "flow.export_overdue"}
 
 
 @pytest.mark.parametrize(
