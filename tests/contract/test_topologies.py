@@ -254,6 +254,23 @@ def test_connect_and_cloud_sync_for_different_units_of_one_forest() -> None:
     assert world.open() == []
 
 
+def test_cloud_sync_alone() -> None:
+    world = World(settings_of({"name": "corp"}, {"name": "fabrikam"}))
+    servers = Servers(world)
+    servers.active = servers.staging = []
+    world.both("ann", "user", user("ann"))
+    world.both("bob", "user", user("bob"), forest="fabrikam")
+    servers.work(4)
+    assert servers.told == set()
+    assert world.told_in_vain() == set()
+    servers.runs_job = False
+    servers.work(3)
+    assert servers.told == {"engine.sync_stopped"}
+    servers.runs_job = True
+    servers.work(1)
+    assert servers.told == set()
+
+
 def test_an_existing_forest_with_connect_and_a_new_one_with_cloud_sync() -> None:
     """Its job names the new forest; nothing has to be set."""
     world = World(settings_of({"name": "corp"}, {"name": "fabrikam"}))

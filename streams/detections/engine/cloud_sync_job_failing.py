@@ -41,7 +41,7 @@ DETECTION = Detection(
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires from three complete failures in a row on, an hour without a run or success, or once escrows were pruned."""
-    jobs = [job for job in view.jobs or () if not is_quarantined(job) and (_fails(job) or _rests(job, view.read_ms))]
+    jobs = [job for job in view.jobs or () if not is_quarantined(job) and (_fails(job) or _rests(job, view))]
     if not jobs:
         return None
     kinds = sorted({str(job.get("kind") or job.get("id")) for job in jobs})
@@ -56,10 +56,15 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     )
 
 
-def _rests(job: Mapping[str, Any], read_ms: int | None) -> bool:
-    """Whether a job from AD that ought to run every two minutes had not for an hour when it was read."""
-    ran_ms = time_of(job, "last_run")
-    return in_use(job) and ran_ms is not None and read_ms is not None and read_ms - ran_ms >= _BEHIND_MS
+def _rests(job: Mapping[str, Any], view: TenantView) -> bool:
+    """Whether a job from AD that ought to run every two minutes had not for an hour when it was read.
+
+    Where nothing else synchronises the tenant either, engine.sync_stopped tells it.
+    """
+    ran_ms, read_ms = time_of(job, "last_run"), view.read_ms
+    if ran_ms is None or read_ms is None or view.last_sync_ms is None or not in_use(job):
+        return False
+    return read_ms - ran_ms >= _BEHIND_MS > read_ms - view.last_sync_ms
 
 
 def _fails(job: Mapping[str, Any]) -> bool:
