@@ -52,7 +52,8 @@ def _server(connection: DirectoryConnection, forest: ForestSettings) -> Iterator
     for naming_context in forest.naming_contexts or [identity.default_naming_context]:
         yield from _replication(connection, forest, identity, naming_context)
         yield from check_anchors(connection, forest.name, naming_context)
-    for unit in (*forest.include_ous, *forest.exclude_ous):
+    scoped = [unit for own in forest.scope for unit in (*own.include_ous, *own.exclude_ous)]
+    for unit in dict.fromkeys([*forest.include_ous, *forest.exclude_ous, *forest.cloud_sync_ous, *scoped]):
         if not connection.read(unit, attributes=["objectClass"]):
             yield fault(
                 forest.name,

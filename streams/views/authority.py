@@ -35,7 +35,6 @@ _TRACES = (
     "onPremisesSecurityIdentifier",
     "onPremisesDistinguishedName",
     "onPremisesDomainName",
-    "onPremisesSamAccountName",
 )
 
 
