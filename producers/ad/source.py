@@ -167,7 +167,7 @@ class ActiveDirectorySource:
         told = next((saved.position.get("tenants") for saved in self._saved if saved.part == _TENANTS), None)
         if told is None and len(tenants) == 1:
             return
-        if not isinstance(told, list) or not set(tenants) <= set(told):
+        if not isinstance(told, list) or any(tenant not in told for tenant in tenants):
             lost = [saved for saved in self._saved if saved.part.startswith("position/")]
             self._saved = [saved for saved in self._saved if saved not in lost]
             self._first = [replace(saved, position={}) for saved in lost]

@@ -30,7 +30,7 @@ DETECTION = Detection(
     explained_by=SUFFIX_EXPLAINED_BY,
     false_positives=("Users who sign in by an alternate login ID: their UPN does not go to the cloud.",),
     known_gaps=(
-        "Silent while the application may not read the tenant's domains.",
+        "Silent while the application may not read the tenant's domains, or those of another tenant of its forest.",
         "Whether somebody holds the proposed name already is told by `synchealth scan` alone.",
     ),
 )

@@ -54,6 +54,12 @@ def test_a_tenant_that_is_new_hears_everything(monkeypatch: pytest.MonkeyPatch) 
     assert list(said(again).items()) == [("position/DC=x", {}), ("tenants", {"tenants": ["a", "b", "c"]})]
 
 
+@pytest.mark.parametrize("odd", ["a", 7, [["a"], {}], None])
+def test_a_word_that_cannot_be_read_is_none(monkeypatch: pytest.MonkeyPatch, odd: Any) -> None:
+    word = Checkpoint(source="ad/x", part="tenants", seq=9, ts_ms=1, position={"tenants": odd})
+    assert "position/DC=x" in said(first_batch(monkeypatch, [POSITION, word], "a", "b"))
+
+
 def test_who_has_heard_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(first_batch(monkeypatch, [POSITION, told("a", "b")], "a", "b")) == {}
     left = first_batch(monkeypatch, [POSITION, told("a", "b")], "a")
