@@ -18,6 +18,7 @@ from streams.contracts.events import Event, Result
 from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Holder, Subject
 from streams.views.addresses import Address, fold_address, fold_proxy_address
+from streams.views.authority import CLOUD_MANAGED, MOVED
 from streams.views.events import EVENT, EXPORT_ERROR, events_in, is_event
 from streams.views.party import Party, party_from, people
 from streams.views.person import LINKED
@@ -208,6 +209,11 @@ class AddressView:
         if self.refusal is not None and self.refusal.server is not None:
             server = f"server/{self.tenant}/{self.refusal.server}"
             told.append(Derived(server, ASKS + self.key, asker_body(self.key, self.refusal)))
+        told += [
+            Derived(claimant.party.view, f"{MOVED}{self.key}", {"cloud_managed": True})
+            for claimant in self.claimants
+            if claimant.party.view and claimant.party.kind == "contact" and claimant.party.out_of_scope == CLOUD_MANAGED
+        ]
         user = self._signs_in() if self.steps else None
         if user is not None:
             told += [Derived(user, f"{EVENT}{event.id}", msgspec.to_builtins(event)) for event in self.steps]

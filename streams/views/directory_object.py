@@ -14,7 +14,7 @@ from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
 from streams.views import refusals
 from streams.views.addresses import fold_address, fold_proxy_address
-from streams.views.authority import CLOUD_MANAGED
+from streams.views.authority import CLOUD_MANAGED, MOVED
 from streams.views.confirmation import HEARD
 from streams.views.confirmation import questions as questions_to_forest
 from streams.views.events import events_in, is_event
@@ -116,10 +116,13 @@ class ObjectView:
         parts: list[Mapping[str, Any]] = []
         managers: list[ManagerWord] = []
         heard_ms: int | None = None
-        exported_ms = 0
+        exported_ms, moved = 0, False
         joined: bool | None = None
         for contributor, entry in sorted(entries.items()):
             if is_event(contributor):
+                continue
+            if contributor.startswith(MOVED):
+                moved = True
                 continue
             if contributor.startswith("watch/"):
                 watchers.append(str(entry.body["watcher"]))
@@ -160,7 +163,7 @@ class ObjectView:
                 (gone if of_ad else recycled).append(side)
             else:
                 (ad if of_ad else entra).append(side)
-        if any(side.party.cloud_managed for side in (*entra, *recycled)):
+        if moved or any(side.party.cloud_managed for side in (*entra, *recycled)):
             ad = [replace(side, party=side.party.unexported()) for side in ad]
         return cls(
             key=key,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from streams.contracts.distinguished_name import normal
 from streams.contracts.facts import ObjectKind
-from streams.views.person import LINKED, is_linked_mailbox, lacks_key
 from streams.views.engines import CLOUD_SYNC, CONNECT
+from streams.views.person import LINKED, is_linked_mailbox, lacks_key
 from streams.views.state import ObjectState
 
 _RESERVED_ACCOUNT = re.compile(r"^(msol_|aad_|support_388945a0$|cas_.*\})", re.IGNORECASE)

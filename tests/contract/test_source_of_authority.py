@@ -76,6 +76,8 @@ def test_no_detection_says_a_word_of_what_the_cloud_manages() -> None:
     live_on(world)
     world.rest(48)
     assert world.open() == []
+    counted = {name for name, number in world.pipeline.partition.census.items() if number}
+    assert not [name for name in counted if "missing" in name or "leaving" in name]
     world.tell("ad", "mia", attributes={"distinguishedName": "CN=mia,OU=Out,DC=corp"})
     world.tell("ad", "crew", "d")
     world.tell("ad", "kim", "d")
