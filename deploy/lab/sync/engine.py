@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 from deploy.lab.events import ADSYNC
+from deploy.lab.sync.cloud_sync import go_on
 from deploy.lab.sync.devices import DeviceSync
 from deploy.lab.sync.event_log import EventLog
 from deploy.lab.sync.export import Exporter
@@ -100,6 +101,7 @@ class SyncEngine:
 
     def parts(self, number: int, *, full: bool = False) -> Parts:
         """One cycle that takes its time: a pause after the import, and between parts of the export, `number` in all."""
+        go_on(self.tenant.store)  # Cloud Sync, beside it
         if self.stopped:
             return CycleReport(number=self.cycles, full=False, exported=False)
         self.cycles += 1
