@@ -121,6 +121,8 @@ def test_jobs_of_cloud_sync(lab: GraphLab) -> None:
         "code": "NotRun",
         "failures": 0,
         "escrowed": False,
+        "forest": "corp.contoso.local",
+        "deletion_threshold": 500,
     }
     assert {name: jobs[held][name] for name in ("code", "quarantine_reason", "quarantine_error", "failures")} == {
         "code": "Quarantine",
