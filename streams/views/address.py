@@ -18,7 +18,7 @@ from streams.contracts.events import Event, Result
 from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Holder, Subject
 from streams.views.addresses import Address, fold_address, fold_proxy_address
-from streams.views.authority import CLOUD_MANAGED, MOVED
+from streams.views.authority import MOVED
 from streams.views.events import EVENT, EXPORT_ERROR, events_in, is_event
 from streams.views.party import Party, party_from, people
 from streams.views.person import LINKED
@@ -209,11 +209,7 @@ class AddressView:
         if self.refusal is not None and self.refusal.server is not None:
             server = f"server/{self.tenant}/{self.refusal.server}"
             told.append(Derived(server, ASKS + self.key, asker_body(self.key, self.refusal)))
-        told += [
-            Derived(claimant.party.view, f"{MOVED}{self.key}", {"cloud_managed": True})
-            for claimant in self.claimants
-            if claimant.party.view and claimant.party.kind == "contact" and claimant.party.out_of_scope == CLOUD_MANAGED
-        ]
+        told += self._moved()
         user = self._signs_in() if self.steps else None
         if user is not None:
             told += [Derived(user, f"{EVENT}{event.id}", msgspec.to_builtins(event)) for event in self.steps]
@@ -225,6 +221,16 @@ class AddressView:
         asked = {claimant.party.view for claimant in (*ad, *(each for each in self.entra if each.party.synced))}
         return told + [
             Derived(view, f"watch/{self.key}", {"watcher": self.key}) for view in sorted(filter(None, asked))
+        ]
+
+    def _moved(self) -> list[Derived]:
+        """To contacts of AD that their cloud objects have moved on: by who claims the address, never by answers."""
+        clouds = [claimant.party for claimant in self.entra if claimant.party.cloud_managed]
+        ours = [each.party for each in self.claimants if each.party.kind == "contact"] if clouds else []
+        return [
+            Derived(party.view, f"{MOVED}{self.key}", {"cloud_managed": True})
+            for party in ours
+            if party.view and party.exported_but_for_authority and any(_was_exported_as(party, each) for each in clouds)
         ]
 
     def _signs_in(self) -> str | None:

@@ -115,6 +115,20 @@ def test_who_is_given_back_is_judged_again(name: str) -> None:
     assert world.open() == []
 
 
+def test_a_contact_that_is_given_back_under_another_address_is_missed_again() -> None:
+    """What an address told a contact of AD ends with the cloud's contact there, whoever else asks about the address."""
+    world = build()
+    move(world)
+    live_on(world)
+    world.both("eve", "user", user("eve", proxyAddresses=["SMTP:eve@contoso.com", "smtp:kim@fabrikam.com"]))
+    world.rest()
+    missing = [name for name in world.pipeline.partition.census if "contact" in name and "missing" in name]
+    assert not [name for name in missing if world.pipeline.partition.census[name]]
+    world.tell("entra", "kim-c", "d")
+    world.rest()
+    assert [number for name, number in world.pipeline.partition.census.items() if "contact\tmissing" in name] == [1]
+
+
 def test_an_edit_is_told_where_the_conversion_was_seen() -> None:
     world = build()
     move(world)
