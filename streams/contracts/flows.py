@@ -90,9 +90,10 @@ _TEXTS = ("displayName", "mail", "mailNickname", "name", "sAMAccountName", "user
 READ_AS_TEXT = frozenset({*FLOW_ATTRIBUTES, *_TEXTS})
 """Attributes of AD that are read anyway, and as one text."""
 _BY_OTHER_RULES = frozenset({
-    "accountEnabled", "deletedDateTime", "id", "mail", "onPremisesDistinguishedName", "onPremisesDomainName",
-    "onPremisesImmutableId", "onPremisesSamAccountName", "onPremisesSecurityIdentifier", "onPremisesSyncEnabled",
-    "onPremisesUserPrincipalName", "proxyAddresses", "userPrincipalName", "userType",
+    "accountEnabled", "createdDateTime", "deletedDateTime", "id", "lastPasswordChangeDateTime", "mail",
+    "onPremisesDistinguishedName", "onPremisesDomainName", "onPremisesImmutableId", "onPremisesLastSyncDateTime",
+    "onPremisesSamAccountName", "onPremisesSecurityIdentifier", "onPremisesSyncEnabled", "onPremisesUserPrincipalName",
+    "proxyAddresses", "userPrincipalName", "userType",
 })  # fmt: skip
 _NO_TEXT = frozenset({
     "assignedLicenses", "assignedPlans", "authorizationInfo", "customSecurityAttributes", "employeeOrgData",
@@ -104,7 +105,8 @@ _NO_TEXT = frozenset({
 _READ_OTHERWISE = frozenset({
     "accountExpires", "adminDescription", "dNSHostName", "groupType", "isCriticalSystemObject", "isDeleted",
     "isRecycled", "manager", "member", "mS-DS-ConsistencyGuid", "msDS-DeviceID", "msDS-ExternalDirectoryObjectId",
-    "msDS-IsCompliant", "msDS-IsEnabled", "msExchRecipientTypeDetails", "objectClass", "objectGUID", "objectSid",
+    "msDS-IsCompliant", "msDS-IsEnabled", "msExchMasterAccountSid", "msExchRecipientTypeDetails", "objectClass",
+    "objectGUID", "objectSid",
     "operatingSystem", "operatingSystemVersion", "parentGUID", "proxyAddresses", "pwdLastSet", "targetAddress",
     "userAccountControl", "userCertificate", "whenCreated",
 })  # fmt: skip
@@ -135,7 +137,7 @@ def property_fault(name: str) -> str | None:
     if name in FILLED_BY_RULES:
         return None
     if name in _BY_OTHER_RULES:
-        return "is compared by a rule of its own"
+        return "is read anyway, for rules of its own"
     if name in _NO_TEXT:
         return "is no text"
     return None if _PROPERTY.fullmatch(name) else "is no name of a property in Microsoft Graph"

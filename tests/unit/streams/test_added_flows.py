@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from producers.ad.attributes import WATCHED, Syntax, Watched
-from producers.graph.collections import BOOLEANS, COLLECTIONS, OBJECT_LISTS, OBJECTS, TEXT_LISTS, USERS
+from producers.graph.collections import COLLECTIONS, USERS
 from streams.contracts.flows import (
     FILLED_BY_RULES,
     NOT_SELECTED,
@@ -88,8 +88,7 @@ def test_what_is_read_otherwise_is_refused() -> None:
     for each in WATCHED:
         assert each.name in READ_AS_TEXT or attribute_fault(each.name), each.name
     assert texts >= READ_AS_TEXT
-    selected = {name for each in COLLECTIONS for name in each.properties if each is USERS}
-    for name in selected & (BOOLEANS | TEXT_LISTS | OBJECTS | OBJECT_LISTS) - FILLED_BY_RULES:
+    for name in {*USERS.properties} - FILLED_BY_RULES:
         assert property_fault(name), name
 
 
