@@ -20,15 +20,19 @@ def attack(decoder: Decoder, seed: int) -> str | None:
     """Try one record; how the decoder broke its law, or None."""
     chance = random.Random(f"{decoder.name}/{seed}")
     record = decoder.make(chance.choice(decoder.samples), chance)
-    began = time.process_time()
-    try:
-        decoder.decode(record)
-    except decoder.errors:
-        pass
-    except Exception as error:
-        return f"{type(error).__name__}: {error!s:.200}, for {record!r:.500}"
-    took_s = time.process_time() - began
-    return f"took {took_s:.1f} s for {record!r:.500}" if took_s > LONGEST_S else None
+    # The clock of the process costs as much as many a record: it is asked only where the other one says "long".
+    for clock in (time.monotonic, time.process_time):
+        began = clock()
+        try:
+            decoder.decode(record)
+        except decoder.errors:
+            pass
+        except Exception as error:
+            return f"{type(error).__name__}: {error!s:.200}, for {record!r:.500}"
+        took_s = clock() - began
+        if took_s <= LONGEST_S:
+            return None
+    return f"took {took_s:.1f} s for {record!r:.500}"
 
 
 def main() -> int:

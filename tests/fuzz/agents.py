@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import Callable
 from typing import Any
 
@@ -71,7 +72,6 @@ def handler_of(topic: str, arrived_ms: int) -> Callable[[bytes], None]:
     async def take(raw: bytes) -> None:
         await handler([Record(f"synchealth.{topic}", 0, 0, b"k", raw, 1, arrived_ms)])
 
-    def work(raw: bytes) -> None:
-        asyncio.run(take(raw))
-
-    return work
+    loop = asyncio.new_event_loop()  # one for all records: a new one costs more than most of them
+    atexit.register(loop.close)
+    return lambda raw: loop.run_until_complete(take(raw))
