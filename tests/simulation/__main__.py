@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from collections import Counter
 
 
@@ -23,13 +24,17 @@ def main() -> int:
     parser.add_argument("--steps", type=int, help="so many steps of history; else the seed says how many")
     parser.add_argument("--verbose", action="store_true", help="tell the story")
     options = parser.parse_args()
-    from tests.simulation.play import play
+    from tests.simulation.play import Outcome, play
 
     first, _, last = options.seeds.partition("-")
     seeds = [options.seed] if options.seed is not None else range(int(first), int(last or first) + 1)
     failed, counts, began = [], Counter[str](), time.process_time()
     for number, seed in enumerate(seeds, start=1):
-        outcome = play(seed, options.steps)
+        try:
+            outcome = play(seed, options.steps)
+        except Exception as error:
+            traceback.print_exc()
+            outcome = Outcome(seed, [f"it broke off: {type(error).__name__}: {error}"], "")
         counts.update(outcome.counts)
         if options.verbose:
             print("\n".join(outcome.story))

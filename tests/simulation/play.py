@@ -317,7 +317,10 @@ class Simulation:
         """Whoever is dead is forgotten, as `synchealth forget` has it; a worker is killed over it."""
         ids = self._history.forget_the_dead()
         self.story(f"{len(ids)} dead objects are forgotten")
-        self.chance.choice([each for each in self._places.values() if each.alive])._left = self.chance.randrange(40)
+        self._supervise()
+        members = [each for each in self._places.values() if each.alive]
+        if members:
+            self.chance.choice(members)._left = self.chance.randrange(40)
         for topic in (AD_CHANGES, ENTRA_CHANGES):
             for partition in range(PARTITIONS):
                 self._broker.append(topic.name, partition, b"forget", encode(Forget(ids=ids)))
