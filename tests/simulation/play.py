@@ -297,7 +297,7 @@ class Simulation:
             self._note(self._judge.look())
         await self._come_to_rest()
         self._note(self._judge.end(self._loop.true_ms))
-        if self._history.kind in ("directories", "groups"):
+        if self._history.kind in ("directories", "groups") and self.chance.random() < 0.5:
             await self._forget_the_dead()
         self._note(self._judge.refused(self._refused))
 
