@@ -90,7 +90,7 @@ class Member:
         self.spawn(self._every(_COMMIT_S, 100.0, self.work.commit))
         self.spawn(self._every(_TICK_S, 1200.0, self.work.tick))
         watchdog = Watchdog(Reader(self.way), self._highwater, 2 * SESSION_S)  # type: ignore[arg-type]
-        self.spawn(self._every(_LOOK_S, SESSION_S, lambda: self._look(watchdog)))
+        self.spawn(self._every(_LOOK_S, 1.5 * SESSION_S, lambda: self._look(watchdog)))
         for topic in self.work.stages:
             self.spawn(functools.partial(self._consume, topic))
         self._group.wants_rebalance()

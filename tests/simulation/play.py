@@ -71,7 +71,7 @@ def play(seed: int, steps: int | None = None) -> Outcome:
             loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
             loop.close()
             del tasks
-            gc.collect()
+            gc.collect(0)  # all of this life, and nothing of what stays
             gc.enable()
     return Outcome(seed, simulation.faults, simulation.digest.hexdigest(), simulation.lines, simulation.counts)
 
