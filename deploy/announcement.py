@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from deploy.findings_source import read_findings
+from deploy.first_reading import faults_of, first_reading_of
 from deploy.freshness import Freshness
 from deploy.freshness_source import read_freshness
 from streams.contracts.errors import SyncHealthError
@@ -43,6 +45,38 @@ def announce(
     thread = threading.Thread(target=wait, name="announcement", daemon=True)
     thread.start()
     return thread
+
+
+@contextlib.contextmanager
+def telling_of_first_reading(settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell once during the body, from a thread of its own, what was found when the first reading is complete."""
+    over = threading.Event()
+
+    def wait() -> None:
+        looks = 0
+        while not over.wait(_LOOK_EVERY_S):
+            with contextlib.suppress(SyncHealthError):  # Kafka is away: the processes say so themselves
+                first = first_reading_of(read_freshness(settings), settings.detections.sync_interval_s)
+                looks = looks + 1 if first.complete else 0
+                if looks == 2:  # what was told between them is worked off, too
+                    faults = faults_of(read_findings(settings.kafka).latest.values(), first)
+                    tell(first_reading_line([fault.finding for fault in faults]))
+                    return
+
+    thread = threading.Thread(target=wait, name="first reading", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def first_reading_line(found: Sequence[Finding]) -> str:
+    """How much the first reading has found, by family, and how to see it."""
+    families = ", ".join(f"{name} {count:,}" for name, count in Counter(each.family for each in found).most_common())
+    so_far = f"{len(found):,} faults so far ({families})" if found else "no fault so far"
+    return f"the first reading is complete: {so_far}; what to repair first: synchealth report --first-reading"
 
 
 def all_heard(fresh: Freshness, started_ms: int) -> bool:

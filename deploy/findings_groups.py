@@ -66,11 +66,15 @@ def write_csv(findings: Sequence[Finding], file: IO[str], *, raw: bool = False) 
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
     for finding in findings:
-        subject = finding.subject
-        row = (
-            finding.id, finding.state.value, finding.severity.value, finding.detection, finding.opened_at,
-            finding.forest, finding.tenant, unit_of(finding), system_of(finding), subject.display_name,
-            subject.user_principal_name, subject.distinguished_name, subject.object_guid, subject.entra_id,
-            finding.summary,
-        )  # fmt: skip
-        writer.writerow([as_cell(value) for value in row])
+        writer.writerow([as_cell(value) for value in row_of(finding)])
+
+
+def row_of(finding: Finding) -> tuple[str | None, ...]:
+    """The finding's values for COLUMNS."""
+    subject = finding.subject
+    return (
+        finding.id, finding.state.value, finding.severity.value, finding.detection, finding.opened_at,
+        finding.forest, finding.tenant, unit_of(finding), system_of(finding), subject.display_name,
+        subject.user_principal_name, subject.distinguished_name, subject.object_guid, subject.entra_id,
+        finding.summary,
+    )  # fmt: skip

@@ -28,6 +28,7 @@ class Heard:
 
     unread: kinds of Windows events that no reader knows -> how many since then. unheard: parts of it that do not answer
     -> since when. orders: ordered readings that are not done, "" for everything.
+    whole_ms: when its first reading came to its end; 0: it has not.
     """
 
     contact_ms: int
@@ -36,6 +37,7 @@ class Heard:
     unread: Mapping[str, int] = field(default_factory=dict)
     unheard: Mapping[str, int] = field(default_factory=dict)
     orders: frozenset[str] = frozenset()
+    whole_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,7 @@ class Freshness:
         found = [fault for source in self.sources if (fault := source.fault(self.at_ms))]
         if not self.sources:
             found.append("no source has ever been read")
-        return [*found, *self._lag_faults()]
-
-    @property
-    def first_readings_done(self) -> bool:
-        """Whether every source has been read whole once and the workers have worked it off."""
-        read = (source.heard is not None and source.heard.phase not in _READING for source in self.sources)
-        return bool(self.sources) and all(read) and not self._lag_faults()
+        return [*found, *self.lag_faults()]
 
     def headline(self) -> Text:
         """What stands above every answer."""
@@ -117,7 +113,7 @@ class Freshness:
             fault = source.fault(self.at_ms)
             text.append(f"{source.name} {self._ago(source)}", style="yellow" if fault else "dim")
         text.append(" · " if self.sources else "", style="dim")
-        text.append(self._lag_words(), style="yellow" if self._lag_faults() else "dim")
+        text.append(self._lag_words(), style="yellow" if self.lag_faults() else "dim")
         for fault in self.faults:
             text.append(f"\nnot everything is known: {fault}", style="bold yellow")
         return text
@@ -161,7 +157,8 @@ class Freshness:
             return "workers have caught up"
         return f"workers are {age(oldest_s)} behind"
 
-    def _lag_faults(self) -> list[str]:
+    def lag_faults(self) -> list[str]:
+        """Why what the sources told is not all judged."""
         if self.lag is None or self.lag.records is None:
             return [self.lag_unknown or "how far the workers are behind cannot be read"]
         if not self.lag.committed:

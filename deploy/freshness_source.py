@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from deploy.freshness import LETTERS_S, Freshness, Heard, SourceFreshness
 from sinks.consumer import TopicReader, read_to_end
 from sinks.lag import ASLEEP_S, Lag, group_lag
-from streams.contracts.checkpoint import CONTACT, Checkpoint, contacted_ms
+from streams.contracts.checkpoint import CONTACT, Checkpoint, contacted_ms, read_whole_ms
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.finding import Finding, FindingState
@@ -129,4 +129,5 @@ def heard_of(word: Checkpoint, arrived_ms: int) -> Heard:
     silent = dict(said.get("unheard", {}))
     unheard = {str(part): arrived_ms - 1000 * max(0, int(for_s)) for part, for_s in silent.items()}
     orders = frozenset(str(scope).partition("#")[2] for scope in list(said.get("orders", ())))
-    return Heard(contacted_ms(word, arrived_ms), str(said["phase"]), int(said["done"]), unread, unheard, orders)
+    contact_ms, whole_ms = contacted_ms(word, arrived_ms), read_whole_ms(word, arrived_ms)
+    return Heard(contact_ms, str(said["phase"]), int(said["done"]), unread, unheard, orders, whole_ms)

@@ -7,6 +7,7 @@ is told by the epoch in its records; the newer one then starts afresh, to take t
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import uuid
@@ -17,7 +18,7 @@ from producers import metrics
 from producers.checkpoint import CheckpointLog, Said, positions_of
 from producers.installation import INSTALLATION, Identity
 from producers.publisher import Publisher, checkpoint_key
-from streams.contracts.checkpoint import CONTACT, Checkpoint
+from streams.contracts.checkpoint import CONTACT, Checkpoint, read_whole_ms
 from streams.contracts.codec import decode
 from streams.contracts.errors import FatalError, InvalidRecordError, RetriableError
 from streams.contracts.orders import EPOCHS, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Answer, Claim, Order, answered, word_of
@@ -53,6 +54,10 @@ class Ledger(Protocol):
     @property
     def claimed_ms(self) -> int | None:
         """When we became the writer, by the broker's clock; None where it tells no time, and before `take_over`."""
+
+    @property
+    def whole_ms(self) -> int:
+        """When the source's first reading came to its end, as it said in an earlier life; 0: it has not said so."""
 
     def require_writer(self) -> None:
         """Return if we write the source. Raises ReplacedError, FatalError, or RetriableError if nobody can know."""
@@ -91,6 +96,7 @@ class Book:
         self.late = False  # somebody else wrote to our position behind our claim
         self.installation: bytes | None = None
         self.heard = 0  # how many words of whoever writes the source were read
+        self.whole_ms = 0
         self._orders: dict[str, Order] = {}
         self._answers: dict[str, Answer] = {}
         self._since_s: dict[str, float] = {}
@@ -108,8 +114,14 @@ class Book:
             self.installation = said.value
         elif owner == CONTACT and part == self.source:
             self.heard += 1
+            self._contact(said)
         elif part.partition("#")[0] == self.source and said.value is not None:
             self._word(said, at_s)
+
+    def _contact(self, said: Said) -> None:
+        with contextlib.suppress(InvalidRecordError):
+            if said.value is not None:
+                self.whole_ms = read_whole_ms(decode(said.value, Checkpoint)) or self.whole_ms
 
     def _word(self, said: Said, at_s: float) -> None:
         try:
@@ -248,6 +260,11 @@ class KafkaLedger:
     def claimed_ms(self) -> int | None:
         """See Ledger."""
         return self._book.claimed_ms
+
+    @property
+    def whole_ms(self) -> int:
+        """See Ledger."""
+        return self._book.whole_ms
 
     def require_writer(self) -> None:
         """See Ledger."""

@@ -59,6 +59,8 @@ class Runner:
         self._contact_at: float | None = None
         self._told_at: float | None = None
         self._told_state: tuple[object, ...] = ()
+        self._marked = False
+        self._whole_ms = 0
 
     def run(self) -> None:
         """Run until `stop`. Raises FatalError, and whatever is a fault of ours; never a RetriableError.
@@ -69,6 +71,7 @@ class Runner:
         log.info("source starts", source=self._name)
         try:
             saved = self._retry("restore", lambda: self._ledger.take_over(self._publisher))
+            self._whole_ms = self._ledger.whole_ms
             self._source.restore(saved, self._ledger.claimed_ms)
             while not self._stop.is_set():
                 self._turn()
@@ -103,6 +106,7 @@ class Runner:
         if batch.facts or batch.tenants or batch.events or batch.rejected or batch.checkpoints or batch.watermarks:
             self._retry("deliver", lambda: self._deliver(batch))
             self._count(batch)
+            self._marked |= any(not mark.part for mark in batch.watermarks)
         self._retry("deliver", self._tell_contact)
         self._follow_orders()
         self._report()
@@ -155,6 +159,9 @@ class Runner:
         progress, now_s = self._source.progress, time.monotonic()
         orders = self._ledger.unfinished()[:_MOST_NAMED]
         metrics.ORDERS.labels(self._name).set(len(orders))
+        if self._marked and not self._whole_ms and progress.phase == STREAMING:
+            self._whole_ms = now_ms()
+            self._told_at = None
         due = self._told_at is None or now_s - self._told_at >= _CONTACT_EVERY_S
         state = (progress.phase, *orders)
         if not due and state == self._told_state:
@@ -170,6 +177,7 @@ class Runner:
             unread=progress.unread,
             unheard={name: int(now_s - at_s) for name, at_s in list(progress.unheard.items())[:_MOST_NAMED]},
             orders=orders,
+            whole_ms=self._whole_ms,
         )
         self._publisher.publish_contact(word)  # not worth a flush of its own
         self._publisher.require_layout()

@@ -14,14 +14,17 @@ from typing import Any
 
 import click
 
+from deploy.announcement import telling_of_first_reading
 from deploy.demo import report
 from deploy.demo.screen import LiveScreen, PlainScreen, Scene, Screen, cycle_line
 from deploy.demo.sources import source_states
 from deploy.demo.stage import Stage, Wishes, stage
 from deploy.demo.watcher import FindingsWatcher
 from deploy.freshness_source import read_freshness
+from deploy.lab.hybrid import HybridOrganisation
 from deploy.lab.stories import STORIES, WRITE_DEVICES
 from deploy.lab.stories.player import Player
+from deploy.lab.stories.story import Story
 from deploy.lab.sync.report import CycleReport
 from deploy.terminal import SafeConsole, settings_of_kafka
 from streams.contracts.errors import SyncHealthError
@@ -93,6 +96,7 @@ class _Performance:
         self._wishes, self._story, self._console = wishes, story, console
         self._scene = Scene(title=f"synchealth demo: {story}")
         self._screen: Screen = (LiveScreen if console.is_terminal else PlainScreen)(console, self._scene)
+        self._told: Story | None = None
         self._player: Player | None = None
         self._stop = threading.Event()
         self._started_ms = now_ms()
@@ -104,8 +108,12 @@ class _Performance:
             signal.signal(number, self._on_signal)
         with (
             self._screen,
-            stage(self._wishes, told=self._screen.tell, on_cycle=self._on_cycle, on_sweep=self._on_sweep) as built,
-        ):
+            stage(
+                self._wishes, told=self._screen.tell, on_cycle=self._on_cycle, on_sweep=self._on_sweep,
+                set_up=self._set_up,
+            ) as built,
+            telling_of_first_reading(built.settings, self._screen.tell),
+        ):  # fmt: skip
             player = self._player = self._new_player(built)
             with FindingsWatcher(built.settings.kafka, self._on_finding):
                 over = built.lab.run(player.play())
@@ -131,13 +139,15 @@ class _Performance:
         self._summary(player)
         return 1 if until_done and faults else 0
 
+    def _set_up(self, organisation: HybridOrganisation) -> None:
+        self._told = STORIES[self._story](organisation)
+
     def _new_player(self, built: Stage) -> Player:
         self._scene.metrics_url, self._scene.config = built.metrics_url, str(built.config)
         self._screen.tell(f"metrics at {built.metrics_url}, settings {built.config}")
-        with built.lab.held():  # a large story takes longer to set up than a cycle to come
-            story = STORIES[self._story](built.organisation)
+        assert self._told is not None
         player = Player(
-            story, built.lab.clock, built.lab.schedule, on_step=lambda step: self._screen.tell(f"» {step.told}")
+            self._told, built.lab.clock, built.lab.schedule, on_step=lambda step: self._screen.tell(f"» {step.told}")
         )
         self._scene.progress = player.progress
         return player

@@ -73,8 +73,11 @@ def stage(
     told: Callable[[str], None],
     on_cycle: OnCycle,
     on_sweep: OnSweep,
+    set_up: Callable[[HybridOrganisation], None] = lambda _: None,
 ) -> Iterator[Stage]:
     """Set everything up for the body; `told` hears of each step. Everything is taken down at the end.
+
+    set_up: what has happened to the organisation before anybody looks.
 
     Call it from the main thread: the kernel ends the child processes together with the calling thread.
     Raises SyncHealthError or BrokerError with what stands in the way.
@@ -92,6 +95,7 @@ def stage(
         stack.enter_context(_topics(kafka))
         organisation = build(wishes.objects, seed=wishes.seed, on_step=told)
         organisation.forests[0].device_writeback = wishes.device_writeback
+        set_up(organisation)
         lab = stack.enter_context(
             services(organisation, directory / "tls", speed=wishes.speed, on_cycle=on_cycle, on_sweep=on_sweep)
         )

@@ -38,15 +38,19 @@ def contact_word(
     unread: Mapping[str, int] | None = None,
     unheard: Mapping[str, int] | None = None,
     orders: Sequence[str] = (),
+    whole_ms: int = 0,
 ) -> Checkpoint:
     """A source's word on how fresh its knowledge is.
 
     contact_ms: when the other side last answered (0: not since the producer's start); phase and done: of
     producers.source.Progress; unread: kinds of entries that no reader knows -> how many, since the producer's start;
     unheard: parts of the source that do not answer, though others do -> for how many seconds; orders: scopes of ordered
-    readings (streams.contracts.orders) that are not done.
+    readings (streams.contracts.orders) that are not done; whole_ms: when its first reading came to its end (0: it has
+    not), which each word tells again.
     """
     position: dict[str, Any] = {"contact_ms": contact_ms, "phase": phase, "done": done}
+    if whole_ms:
+        position["whole_ms"] = whole_ms
     if unread:
         position["unread"] = dict(unread)
     if unheard:
@@ -62,5 +66,17 @@ def contacted_ms(word: Checkpoint, arrived_ms: int) -> int:
     How long ago that was is known to a source whose clock is wrong, too; one whose clock is ahead would be heard for
     hours after its death. Raises KeyError, TypeError, ValueError for a word that is none.
     """
-    said_ms = int(word.position["contact_ms"])
+    return _by_age(int(word.position["contact_ms"]), word, arrived_ms)
+
+
+def read_whole_ms(word: Checkpoint, arrived_ms: int | None = None) -> int:
+    """When the source's first reading came to its end, by the clock that says `arrived_ms` (None: by its own); 0: it
+    has not, or a version that did not say so has read it.
+    """
+    said = word.position.get("whole_ms", 0)
+    said_ms = said if isinstance(said, int) else 0
+    return said_ms if arrived_ms is None else _by_age(said_ms, word, arrived_ms)
+
+
+def _by_age(said_ms: int, word: Checkpoint, arrived_ms: int) -> int:
     return max(1, arrived_ms - max(0, word.ts_ms - said_ms)) if said_ms else 0

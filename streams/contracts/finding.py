@@ -50,7 +50,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Subject(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What the finding is about. `key` is the view key; `kind` its first part."""
+    """What the finding is about. `key` is the view key; `kind` its first part; `created`: when AD says that it was."""
 
     kind: str
     key: str
@@ -59,6 +59,7 @@ class Subject(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     display_name: str | None = None
     object_guid: str | None = None
     entra_id: str | None = None
+    created: str | None = None
 
 
 class Finding(msgspec.Struct, frozen=True, tag_field="type", tag="finding", kw_only=True):

@@ -15,6 +15,7 @@ from typing import Any
 from streams.contracts.certificate import Certificate, read_certificate
 from streams.reference_data.windows_builds import OLDEST_THAT_JOINS
 from streams.views.party import Party
+from streams.views.state import ObjectState
 from streams.views.view import Entry, time_in
 
 _DISABLED, _DOMAIN_CONTROLLER, _READ_ONLY_CONTROLLER = 0x2, 0x2000, 0x4000000
@@ -33,6 +34,7 @@ ATTRIBUTES = (
     "whenCreated",
 )
 """What an AD computer says to its device view."""
+_DECIDING = ("distinguishedName", "operatingSystem", "operatingSystemVersion", "userAccountControl", "userCertificate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Computer:
     enabled:         None while userAccountControl is unknown.
     password_set_ms: when it last changed its own password (every 30 days while it is in use).
     expected:        its forest is set up for hybrid join (forest.hybrid_join): a missing step is a gap.
+    moved_ms:        when we last saw it change in what lets it join, or come to life; 0: it was so before we came.
     """
 
     party: Party
@@ -55,6 +58,7 @@ class Computer:
     created_ms: int
     expected: bool
     changed_ms: int
+    moved_ms: int = 0
 
     @property
     def own_certificates(self) -> list[Certificate]:
@@ -73,6 +77,10 @@ class Computer:
         if certificate is None or not certificate.covers(now_ms):
             return self.created_ms
         return max(certificate.not_before_ms or 0, self.created_ms)
+
+    def waits_since_ms(self, now_ms: int) -> int:
+        """Since when it has been ready as it is now: what the directory dates, and what we saw change."""
+        return max(self.ready_since_ms(now_ms), self.moved_ms)
 
     def outside(self, now_ms: int, seen_within_ms: int) -> str | None:
         """Why it counts as no gap, as a short stable word; None if it ought to join.
@@ -114,7 +122,13 @@ def computer_from(entry: Entry, party: Party) -> Computer:
         created_ms=time_in(said, "whenCreated", entry.changed_ms),
         expected=bool(entry.body.get("expected")),
         changed_ms=entry.changed_ms,
+        moved_ms=entry.body.get("moved_ms", 0),
     )
+
+
+def moved_at_ms(state: ObjectState) -> int:
+    """When we last saw a computer change in what lets it join, or come to life (ms); 0: never."""
+    return max([state.created_ms, state.revived_ms, *(state.changed.get(name, 0) for name in _DECIDING)])
 
 
 def _text(value: object) -> str | None:

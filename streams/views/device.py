@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from streams.contracts.events import Event, Log
 from streams.contracts.facts import ObjectKind
-from streams.views.computer import ATTRIBUTES, Computer, computer_from
+from streams.views.computer import ATTRIBUTES, Computer, computer_from, moved_at_ms
 from streams.views.deleted import deletion_attributes, deletion_evidence
 from streams.views.events import events_in, is_event
 from streams.views.join_attempts import JoinFailure, audit_of, failure_of
@@ -60,6 +60,7 @@ class CloudDevice:
 
     signed_in_ms: its own coarse time (renewed after 14 days), or a later sign-in of the sign-in log.
     autopilot: it is, or carries, the computer's Windows Autopilot registration.
+    pending_ms: of one that is pending: since when at the latest, by the time of its last export or our first sight.
     deletion: of a deleted one, whether it can be restored, and since and until when (streams.views.deleted).
     """
 
@@ -71,6 +72,7 @@ class CloudDevice:
     managed: bool | None
     changed_ms: int
     autopilot: bool = False
+    pending_ms: int = 0
     deletion: Mapping[str, str | bool] = field(default_factory=dict)
 
     @property
@@ -162,9 +164,9 @@ class DeviceView:
         return Stage.CREATED, self.computer.created_ms
 
     def pending_since_ms(self, device: CloudDevice) -> int:
-        """Since when a pending device has been so: its audit "Add device", else when we saw it change (ms)."""
+        """Since when a pending device has been so, as far as is known: its audit "Add device" may know more (ms)."""
         added = audit_of(self.events, "add device", device.party.id)
-        return min(added.ts_ms, device.changed_ms) if added is not None else device.changed_ms
+        return min(added.ts_ms, device.pending_ms) if added is not None else device.pending_ms
 
     @property
     def join_failure(self) -> JoinFailure | None:
@@ -192,12 +194,25 @@ def device_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]
         body["expected"] = True
     if ad and (engine := scope.engine_of(state)) is not None:
         body["party"]["engine"] = engine
+    if ad and (moved_ms := moved_at_ms(state)):
+        body["moved_ms"] = moved_ms
+    if not ad and not state.text("registrationDateTime"):
+        body["pending_ms"] = pending_since_ms(state)
     if is_autopilot(state):
         body["autopilot"] = True
     if not state.alive:
         body["deleted"] = True
         body["attributes"] |= {} if ad else deletion_attributes(state)
     return {key: body}
+
+
+def pending_since_ms(state: ObjectState) -> int:
+    """Since when, at the latest, a device that never registered has been here (ms): Graph tells no time of creation.
+
+    Whatever synchronisation wrote last, it wrote to a pending device; one that comes back is another object.
+    """
+    seen_ms = state.first_ms or state.changed_ms
+    return min(seen_ms, time_in(state.attributes, "onPremisesLastSyncDateTime", seen_ms))
 
 
 def is_autopilot(state: ObjectState) -> bool:
@@ -232,5 +247,6 @@ def _cloud_device(entry: Entry, party: Party, signed_in_ms: int) -> CloudDevice:
         managed=said.get("isManaged"),
         changed_ms=entry.changed_ms,
         autopilot=bool(entry.body.get("autopilot")),
+        pending_ms=entry.body.get("pending_ms", entry.changed_ms),
         deletion=deletion_evidence(said) if entry.body.get("deleted") else {},
     )

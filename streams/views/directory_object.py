@@ -23,7 +23,7 @@ from streams.views.manager import TELLS, ManagerWord
 from streams.views.member_drift import PART, MemberDrift, member_drift_of
 from streams.views.party import Party, party_from, source_anchor
 from streams.views.person import JOINED
-from streams.views.proposals import HELD, HolderOfValue, questions
+from streams.views.proposals import HELD, PROBE, HolderOfValue, questions
 from streams.views.refusals import EXPORTED
 from streams.views.state import ObjectState
 from streams.views.view import Derived, Entry, latest, tenant_of
@@ -77,6 +77,8 @@ class ObjectView:
     joined: its AD side is one person with objects of other forests (streams.views.person): True: the account of that
         person, False: another half, which becomes no object of its own in the cloud; None: neither.
     heard_ms: until when its forest has been read (ms), where that is asked (streams.views.confirmation); None: unknown.
+    unclaimed_ms: of a synchronised contact without an AD side: since when the view of its address knows of nobody in AD
+        who has the address (ms); None: somebody has, or it has not told.
     """
 
     kind: ClassVar[str] = ""
@@ -94,6 +96,7 @@ class ObjectView:
     heard_ms: int | None = None
     drifting: MemberDrift | None = None
     exported_ms: int = 0
+    unclaimed_ms: int | None = None
     explanations: tuple[Explanation, ...] = ()
     managers: tuple[ManagerWord, ...] = ()
     joined: bool | None = None
@@ -118,6 +121,7 @@ class ObjectView:
         heard_ms: int | None = None
         exported_ms, moved = 0, False
         joined: bool | None = None
+        unclaimed_ms: int | None = None
         for contributor, entry in sorted(entries.items()):
             if is_event(contributor):
                 continue
@@ -128,9 +132,11 @@ class ObjectView:
                 watchers.append(str(entry.body["watcher"]))
                 continue
             if contributor.startswith(HELD):
-                held[contributor.removeprefix(HELD)] = tuple(
+                holders = held[contributor.removeprefix(HELD)] = tuple(
                     HolderOfValue(*map(str, holder)) for holder in entry.body["holders"]
                 )
+                if contributor == HELD + _address_view(key) and "ad" not in {each.side for each in holders}:
+                    unclaimed_ms = entry.changed_ms
                 continue
             if contributor.startswith(HEARD):
                 heard_ms = int(entry.body["heard_ms"])
@@ -181,6 +187,7 @@ class ObjectView:
             heard_ms=heard_ms,
             drifting=member_drift_of(parts),
             exported_ms=exported_ms,
+            unclaimed_ms=unclaimed_ms,
             explanations=explanations,
             managers=tuple(managers),
             joined=joined,
@@ -228,13 +235,31 @@ class ContactView(ObjectView):
     kind: ClassVar[str] = "contact"
     __slots__ = ()
 
+    def derived(self) -> Iterable[Derived]:
+        """As every object; without an AD side, ask who else has the address: another one may stand there as primary."""
+        told = list(super().derived())
+        asks = Derived(_address_view(self.key), PROBE + self.key, {"asker": self.key})
+        if _lacks_ad(self) and (asks.view, asks.contributor) not in {(each.view, each.contributor) for each in told}:
+            told.append(asks)
+        return told
+
+
+def _address_view(key: str) -> str:
+    """The view of the address that a contact's view goes by."""
+    return "address/" + key.partition("/")[2]
+
 
 def is_orphan(view: ObjectView) -> bool:
     """Whether a synchronised cloud object stands here without any AD side that we know, or knew lately.
 
-    Not of contacts: they are matched by their primary address, so a changed one would look like two halves.
+    Of contacts only where nobody in AD has the address: they are matched by the primary one, so a changed one looks
+    like two halves.
     """
-    if view.kind == "contact" or view.ad or view.gone:
+    return _lacks_ad(view) and (view.kind != "contact" or view.unclaimed_ms is not None)
+
+
+def _lacks_ad(view: ObjectView) -> bool:
+    if view.ad or view.gone:
         return False
     return any(side.party.synced is True for side in view.entra)
 

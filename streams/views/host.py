@@ -21,7 +21,7 @@ from streams.views.events import events_in, is_event, slot_of
 from streams.views.party import Party, party_body, party_from
 from streams.views.scope import Scope
 from streams.views.state import ObjectState
-from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 
 KIND = "host"
 
@@ -31,6 +31,7 @@ class NamedDevice:
     """A device in Entra: what kind of join it has (ServerAd, AzureAd, Workplace), and when it last signed in.
 
     autopilot: it is, or carries, a Windows Autopilot registration, which no clean-up may delete.
+    registered_ms: when it was registered; 0: it was not.
     """
 
     party: Party
@@ -40,6 +41,12 @@ class NamedDevice:
     managed: bool | None
     changed_ms: int
     autopilot: bool = False
+    registered_ms: int = 0
+
+    @property
+    def since_ms(self) -> int:
+        """Since when it has been there, as the directory says; else when we saw it change."""
+        return self.registered_ms or self.changed_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,8 @@ class HostView:
             device_id, trust = str(entry.body["device_id"]), str(entry.body["trust"])
             signed_in, managed = entry.body.get("signed_in"), entry.body.get("managed")
             autopilot = bool(entry.body.get("autopilot"))
-            devices.append(NamedDevice(party, device_id, trust, signed_in, managed, entry.changed_ms, autopilot))
+            said = (entry.changed_ms, autopilot, entry.body.get("registered_ms", 0))
+            devices.append(NamedDevice(party, device_id, trust, signed_in, managed, *said))
         name, events = key.split("/", 2)[2], events_in(entries)
         return cls(key, tenant_of(key), name, tuple(computers), tuple(devices), latest(entries), events)
 
@@ -119,6 +127,9 @@ def host_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
         if not (state.text("operatingSystem") or "").lower().startswith("windows"):
             return {}
         body |= {"device_id": device_id.lower(), "trust": trust}
+        registered_ms = time_in(state.attributes, "registrationDateTime", 0)
+        if registered_ms:
+            body["registered_ms"] = registered_ms
         if state.text("approximateLastSignInDateTime"):
             body["signed_in"] = state.text("approximateLastSignInDateTime")
         if isinstance(state.attributes.get("isManaged"), bool):

@@ -125,6 +125,7 @@ class Party:
             display_name=self.display_name,
             object_guid=self.id if self.side == "ad" else None,
             entra_id=self.id if self.side == "entra" else None,
+            created=self.created,
         )
 
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from deploy.broker import Broker
+from deploy.freshness import EXIT_BLIND
+from deploy.lab.entra.graph_time import DAY_MS, graph_time, wall_clock
+from deploy.lab.sync.devices import join_certificate
+from deploy.report_command import report
 from streams.contracts.finding import Finding
-from tests.support.graph_lab import certificates_in, graph_lab
+from tests.support.graph_lab import GraphLab, certificates_in, graph_lab
 from tests.support.installation import Installation, installation
 from tests.support.samba import SambaDC, samba_dc
 
 pytestmark = [pytest.mark.kafka, pytest.mark.samba, pytest.mark.slow]
 DUPLICATE = "conflict.duplicate_address"
 OWNED = "conflict.address_owned_by_cloud_object"
+PENDING = "hybrid_join.pending_stuck"
 
 
 def _forest(dc: SambaDC, tenant: str) -> dict[str, object]:
@@ -36,6 +45,7 @@ def test_a_conflict_in_samba_appears_in_metrics_and_clears(empty_kafka: Broker, 
         anna = dc.add_user("anna", proxyAddresses=["SMTP:anna@contoso.com"])
         bert = dc.add_user("bert", proxyAddresses=["SMTP:bert@contoso.com"])
         graph.tenant.upsert("user", None, {"userPrincipalName": "cloud@contoso.com", "displayName": "Cloud"})
+        _pending_for_weeks(dc, graph)
         settings = graph.settings()
         tenant = {
             "id": settings.id,
@@ -49,6 +59,7 @@ def test_a_conflict_in_samba_appears_in_metrics_and_clears(empty_kafka: Broker, 
         sources = [("[[forest]]", _forest(dc, settings.id)), ("[[tenant]]", tenant)]
         with installation(tmp_path / "up", empty_kafka.bootstrap, sources) as up:
             up.wait(lambda: up.open_count(DUPLICATE) == 0)
+            up.wait(lambda: up.open_count(PENDING) == 1)
             dc.ldapmodify(_replace(bert, "SMTP:bert@contoso.com", "smtp:Anna@Contoso.com"))
             up.wait(lambda: up.open_count(DUPLICATE) == 1)
             (finding,) = _conflicts(up)
@@ -65,6 +76,32 @@ def test_a_conflict_in_samba_appears_in_metrics_and_clears(empty_kafka: Broker, 
             assert {holder.side for holder in finding.counterparts} == {"ad", "entra"}
             dc.delete(bert)
             up.wait(lambda: up.open_count(OWNED) == 0)
+
+            up.wait(lambda: bool(_report(up)["complete"]), every_s=1.0)
+            ages = {each["detection"]: each["ages"] for each in _report(up)["groups"]}
+            assert ages[PENDING] == {"1 to 90 days": 1}
+            assert {DUPLICATE, OWNED}.isdisjoint(ages), "they came after the first reading"
+
+
+def _pending_for_weeks(dc: SambaDC, graph: GraphLab) -> None:
+    """A laptop that was exported a month before anybody looked, and has never registered."""
+    unit = f"OU=PCs,{dc.base_dn}"
+    dc.add(unit, "organizationalUnit")
+    computer = dc.add_computer("LT-PENDING", unit)
+    guid = uuid.UUID(bytes_le=dc.guid(computer))
+    dc.modify(computer, {"userCertificate": [join_certificate(guid)]})
+    graph.tenant.upsert("device", None, {
+        "deviceId": str(guid), "displayName": "LT-PENDING", "trustType": "ServerAd", "operatingSystem": "Windows",
+        "accountEnabled": True, "onPremisesSyncEnabled": True,
+        "onPremisesLastSyncDateTime": graph_time(wall_clock() - 30 * DAY_MS),
+    })  # fmt: skip
+
+
+def _report(up: Installation) -> dict[str, Any]:
+    asked = CliRunner().invoke(report, ["--first-reading", "--json", "--config", str(up.config)])
+    document: dict[str, Any] = json.loads(asked.stdout)
+    assert asked.exit_code == (0 if document["complete"] else EXIT_BLIND)
+    return document
 
 
 def _conflicts(up: Installation) -> list[Finding]:

@@ -43,6 +43,10 @@ class BrokerLedger:
     def claimed_ms(self) -> int | None:
         return self._book.claimed_ms
 
+    @property
+    def whole_ms(self) -> int:
+        return self._book.whole_ms
+
     def require_writer(self) -> None:
         if self._read_on().is_replaced:
             raise ReplacedError("another process writes it")

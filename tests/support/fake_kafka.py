@@ -53,6 +53,7 @@ class FakeLedger:
         self._pause = pause
         self._book = Book("", "me")
         self.claimed_ms: int | None = None
+        self.whole_ms = 0
 
     def take_over(self, publisher: Publisher) -> list[Checkpoint]:
         for answer in self._kafka.answers:

@@ -16,11 +16,15 @@ from tests.support.prometheus import until
 GROUP = "synchealth"
 
 
-def follow(bootstrap: str, *sources: str, ago_s: float = 0.0, phase: str = "streaming", done: int = 3) -> None:
-    """Each source says that it was in contact so long ago."""
+def follow(
+    bootstrap: str, *sources: str, ago_s: float = 0.0, phase: str = "streaming", done: int = 3, whole_ms: int = 0
+) -> None:
+    """Each source says that it was in contact so long ago, and when its first reading came to its end."""
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
     for source in sources:
-        word = contact_word(source, contact_ms=now_ms() - int(ago_s * 1000), ts_ms=now_ms(), phase=phase, done=done)
+        word = contact_word(
+            source, contact_ms=now_ms() - int(ago_s * 1000), ts_ms=now_ms(), phase=phase, done=done, whole_ms=whole_ms
+        )
         producer.send(CHECKPOINTS.name, key=f"contact#{source}".encode(), value=encode(word), partition=0)
     producer.flush()
     producer.close()

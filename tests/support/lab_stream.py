@@ -50,7 +50,7 @@ class LabStream:
         for key, state in found.items():
             before = self._states.get(key)
             if before is None or not before.alive or before.attributes != state.attributes:
-                self._states[key] = state
+                self._states[key] = _since(before, state, now_ms)
                 self._tell(state, Operation.READ)
         for key, state in list(self._states.items()):
             if key not in found and state.alive:
@@ -98,3 +98,15 @@ class LabStream:
 
     def _tenant(self, now_ms: int) -> TenantState:
         return msgspec.structs.replace(state_of_tenant(self._lab.tenant), ts_ms=now_ms)
+
+
+def _since(before: ObjectState | None, state: ObjectState, now_ms: int) -> ObjectState:
+    """The state with what was seen to change, which the oracle must be told."""
+    if before is None:
+        return msgspec.structs.replace(state, first_ms=now_ms)
+    names = before.attributes.keys() | state.attributes.keys()
+    news = {name: now_ms for name in names if before.attributes.get(name) != state.attributes.get(name)}
+    revived_ms = before.revived_ms if before.alive else now_ms
+    return msgspec.structs.replace(
+        state, first_ms=before.first_ms, changed=before.changed | news, revived_ms=revived_ms
+    )

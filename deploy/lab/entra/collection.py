@@ -89,14 +89,14 @@ class Collection:
         self.log.record(entry, seq)
         return seq
 
-    def soft_delete(self, entry: Entry) -> None:
+    def soft_delete(self, entry: Entry, at_ms: int) -> None:
         """Move a live object to the deleted items, where it keeps everything but its UPN's form."""
-        now, old = self._clock(), self.values(entry)
-        new = {**old, "deletedDateTime": graph_time(now)}
+        old = self.values(entry)
+        new = {**old, "deletedDateTime": graph_time(at_ms)}
         if old.get("userPrincipalName"):
             new["userPrincipalName"] = entry.id.replace("-", "") + old["userPrincipalName"]
         self._write(entry, old, new)
-        self.deleted_ms[entry.id] = now
+        self.deleted_ms[entry.id] = at_ms
         self._move(entry, SOFT_DELETED, ("deletedDateTime", "userPrincipalName"))
 
     def restore(self, entry: Entry) -> None:

@@ -69,10 +69,10 @@ class TenantStore:
         """
         return self.collections[kind].put(object_id, properties).id
 
-    def delete(self, kind: Kind, object_id: str) -> None:
+    def delete(self, kind: Kind, object_id: str, *, at_ms: int | None = None) -> None:
         """Delete as Entra does: users and groups stay restorable for 30 days, others are gone.
 
-        Devices stay, too, where `keeps_deleted_devices` is set.
+        Devices stay, too, where `keeps_deleted_devices` is set. `at_ms`: it was then; None: it is now.
 
         Raises:
             KeyError: no such live object.
@@ -82,7 +82,7 @@ class TenantStore:
         self.members.suspend(object_id, keep=keep)
         self.managers.drop(object_id)
         if keep:
-            collection.soft_delete(entry)
+            collection.soft_delete(entry, self.clock() if at_ms is None else at_ms)
         else:
             collection.hard_delete(entry)
 

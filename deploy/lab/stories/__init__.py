@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from deploy.lab.hybrid import HybridOrganisation
 from deploy.lab.stories import (
     conflicts,
+    day_one,
     engine,
     flow,
     hostile,
@@ -22,6 +23,7 @@ from deploy.lab.stories.story import Story
 
 STORIES: Mapping[str, Callable[[HybridOrganisation], Story]] = {
     "conflicts": conflicts.build,
+    "day_one": day_one.build,
     "engine": engine.build,
     "flow": flow.build,
     "hostile": hostile.build,

@@ -18,7 +18,7 @@ class Expectation:
     key:       key of the view it is about, e.g. "address/<tenant>/ada@contoso.com".
     condition: whether the fault stands in the directories now, where that is not decided by the step alone but by the
                sync engine (a quarantine appears with a cycle); None: it stands from the step to its repair.
-    outlives:  it ends by its age alone, later than the story: that it opens is all that is waited for.
+    outlives:  nothing in the story ends it: that it opens is all that is waited for.
     """
 
     detection: str

@@ -30,8 +30,7 @@ DETECTION = Detection(
     false_positives=(
         "Years of leavers that synchronisation never removed: they are counted here, not told one by one.",
     ),
-    known_gaps=("Contacts are not counted: they are matched by address.",),
-    no_story="It needs dozens of objects that are left behind: tests/unit/streams/engine/test_flows_otherwise.py.",
+    no_story="It hides what the story of day one tells one by one: tests/unit/streams/engine/test_orphans_in_bulk.py.",
 )
 
 

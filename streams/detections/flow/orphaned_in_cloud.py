@@ -41,7 +41,7 @@ DETECTION = Detection(
     false_positives=("include_ous or exclude_ous here that are narrower than the engine's own scope.",),
     known_gaps=(
         "Objects that no forest has, and none had lately, are told once every [[forest]] of the tenant was read whole.",
-        "Contacts are told only where we saw their AD side go: they are matched by address.",
+        "A contact whose address anybody in AD has is not told: it may stand there under another primary address.",
     ),
 )
 
@@ -70,6 +70,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
         evidence={
             "reason": first.party.out_of_scope if view.ad else "deleted",
             "enabled": synced[0].attributes.get("accountEnabled"),
+            "last_synced": synced[0].attributes.get("onPremisesLastSyncDateTime"),
         },
         counterparts=(
             *(side.party.holder("left") for side in left),
@@ -85,7 +86,7 @@ def _without_any(view: ObjectView, context: Context) -> Verdict | None:
         return None
     orphans = [side for side in view.entra if side.party.synced is True]
     first = orphans[0]
-    since_ms = max(side.first_ms or side.changed_ms for side in orphans)
+    since_ms = max([view.unclaimed_ms or 0, *(side.first_ms or side.changed_ms for side in orphans)])
     return Verdict(
         summary=f"{first.party.name} is synchronised in Entra ID, and no forest has it",
         since_ms=since_ms,
@@ -98,6 +99,7 @@ def _without_any(view: ObjectView, context: Context) -> Verdict | None:
             "reason": "no_ad_side",
             "enabled": first.attributes.get("accountEnabled"),
             "domain": first.attributes.get("onPremisesDomainName"),
+            "created": first.attributes.get("createdDateTime"),
             "last_synced": first.attributes.get("onPremisesLastSyncDateTime"),
         },
         counterparts=tuple(side.party.holder("orphaned") for side in orphans),

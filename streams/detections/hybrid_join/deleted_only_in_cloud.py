@@ -43,7 +43,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
     if not has_valid_certificate(computer, now_ms):
         return None
     deleted_by = sorted({by for each in view.deleted if (by := deleted_by_whom(view, each)) is not None})
-    since_ms = max(computer.changed_ms, *(each.changed_ms for each in view.deleted))
+    since_ms = max(computer.waits_since_ms(now_ms), *(each.changed_ms for each in view.deleted))
     return verdict(
         view,
         computer,

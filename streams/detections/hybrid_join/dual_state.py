@@ -28,13 +28,13 @@ DETECTION = Detection(
 
 
 def evaluate(view: HostView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires while a hybrid device and a registered (Workplace) one have gone by one name for pending_stuck_s."""
+    """Fires once a hybrid and a registered (Workplace) device of one name have both been there for pending_stuck_s."""
     hybrid, registered = view.of_trust(HYBRID), view.of_trust("Workplace")
     if not hybrid or not registered:
         return None
     computer = next(iter(view.computers), None)
     party = computer or hybrid[0].party
-    since_ms = max(each.changed_ms for each in (*hybrid, *registered))
+    since_ms = max(each.since_ms for each in (*hybrid, *registered))
     return Verdict(
         summary=f"{view.name} is hybrid joined and registered {len(registered)} time(s) as well",
         since_ms=since_ms,

@@ -31,7 +31,7 @@ DETECTION = Detection(
 
 
 def evaluate(view: HostView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires while joined devices of one name outnumber the living computers behind them, for two cycles."""
+    """Fires while joined devices of one name outnumber the living computers behind them, two cycles after the last."""
     joined = [each for each in view.of_trust(HYBRID, "AzureAd") if not each.autopilot or _is_current(each, view)]
     if len(joined) < 2 or not any(each.trust == HYBRID for each in joined):
         return None
@@ -40,7 +40,8 @@ def evaluate(view: HostView, context: Context, now_ms: int) -> Verdict | None:
         return None  # computers of one name in several forests
     current = [each for each in joined if _is_current(each, view)]
     computer = next(iter(view.computers), None)
-    since_ms = max(each.changed_ms for each in joined)
+    # Before every forest was read a computer may stand behind each.
+    since_ms = max(each.since_ms if context.forests_read else each.changed_ms for each in joined)
     party = computer or joined[0].party
     return Verdict(
         summary=f"{view.name} is in Entra ID {len(joined)} times, {len(left)} of them without a living computer",

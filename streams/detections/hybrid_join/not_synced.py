@@ -22,8 +22,10 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/how-to-hybrid-join-verify",),
     suppressed_by=("engine.long_cycle", "engine.sync_stopped"),
-    false_positives=("A filter of the engine that include_ous and exclude_ous do not repeat.",),
-    known_gaps=("Counted anew when the computer changes its password (every 30 days).",),
+    false_positives=(
+        "A filter of the engine that include_ous and exclude_ous do not repeat.",
+        "A computer that came into scope, or was enabled, in the last cycles before we first read the forest.",
+    ),
 )
 
 
@@ -34,14 +36,15 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         return None
     if not has_valid_certificate(computer, now_ms):
         return None
+    since_ms = computer.waits_since_ms(now_ms)
     return verdict(
         view,
         computer,
         context,
         now_ms,
         summary=f"{computer.party.name} has its join certificate and is not in Entra ID",
-        since_ms=computer.changed_ms,
-        open_at_ms=computer.changed_ms + CYCLES * context.cycle_ms,
+        since_ms=since_ms,
+        open_at_ms=since_ms + CYCLES * context.cycle_ms,
         keep_open=True,
         stage=Stage.CERTIFICATE,
         evidence={"waited_cycles": CYCLES},

@@ -6,10 +6,13 @@ its computer is; what remains blocks nothing and still opens the door of device 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from streams.contracts.finding import Severity
+from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hybrid_join._gap import CYCLES, holders
-from streams.views.device import DeviceView
+from streams.views.device import CloudDevice, DeviceView
 
 BULK = "engine.orphans_in_bulk"
 _CAUSES_OF_WAITING = ("engine.long_cycle", "engine.sync_stopped", "engine.deletion_threshold_reached")
@@ -55,6 +58,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
             "reason": "no_ad_side" if computer is None else "deleted",
             "waited_cycles": CYCLES,
             "enabled": devices[0].enabled,
+            **_times(devices),
             "autopilot": any(each.autopilot for each in devices),
         },
         counterparts=(
@@ -62,3 +66,12 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
             *holders(tuple((each, "left_behind") for each in devices)),
         ),
     )
+
+
+def _times(devices: Sequence[CloudDevice]) -> dict[str, str]:
+    """When the device, or the latest of several, was registered and last used."""
+    found = {
+        "registered": max(each.registered_ms or 0 for each in devices),
+        "last_sign_in": max(each.signed_in_ms or 0 for each in devices),
+    }
+    return {name: rfc3339(ms) for name, ms in found.items() if ms}

@@ -24,7 +24,7 @@ DETECTION = Detection(
     alert=None,
     false_positives=("A computer that has been off, or away from the network, since it was synchronised.",),
     known_gaps=(
-        "Without the audit log pending counts from when we saw the device, or saw it change: Graph tells no such time.",
+        "Without the audit log pending counts from the last export, or our first sight: Graph tells no better.",
         "The client's own error code needs its event log (User Device Registration) sent to us.",
     ),
 )

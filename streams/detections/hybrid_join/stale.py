@@ -24,6 +24,7 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/entra/identity/devices/manage-stale-devices",),
     alert=None,
+    explained_by=("hybrid_join.orphaned_cloud_device",),
     false_positives=("Computers in storage, on long leave, or used without any Entra sign-in.",),
     known_gaps=("A device without any time of sign-in is not judged: active ones may lack it.",),
 )

@@ -14,6 +14,7 @@ from deploy.deadletters import deadletters
 from deploy.findings_command import findings
 from deploy.freshness import EXIT_BLIND
 from deploy.funnel_command import funnel
+from deploy.report_command import report
 from streams.contracts.topics import AD_CHANGES
 from streams.runtime.clock import now_ms
 from tests.integration.prometheus.conftest import publisher, started
@@ -76,6 +77,28 @@ def test_a_list_says_how_old_it_is_in_every_form(embedded: Broker) -> None:
     fresh = json.loads(line)["freshness"]
     assert (fresh["complete"], fresh["faults"], fresh["lag_records"]) == (False, [why], 0)
     assert why in asked_with_settings(embedded, deadletters, "list").stdout
+
+
+def test_the_report_of_the_first_reading_says_what_is_still_being_read(embedded: Broker) -> None:
+    with publisher(embedded.bootstrap) as publish:
+        publish([finding(1), finding(2, "suppressed", cause=finding(1).id)])
+    read_ms = now_ms()
+    follow(embedded.bootstrap, AD, whole_ms=read_ms)
+    follow(embedded.bootstrap, ENTRA, phase="snapshot", done=1234)
+    work_off(embedded.bootstrap)
+    half = asked(embedded, report, "--first-reading")
+    assert half.exit_code == EXIT_BLIND
+    assert "this is not all" in half.stdout
+    assert f"{ENTRA}: its first reading is not complete (1,234 objects so far)" in half.stdout
+
+    follow(embedded.bootstrap, ENTRA, whole_ms=read_ms)
+    whole = asked(embedded, report, "--first-reading", "--json")
+    assert whole.exit_code == 0, whole.output
+    document = json.loads(whole.stdout)
+    assert (document["complete"], document["sources"].keys()) == (True, {AD, ENTRA})
+    assert [(each["finding"]["id"], each["explains"]) for each in document["findings"]] == [
+        (finding(1).id, 1), (finding(2).id, 0),
+    ]  # fmt: skip
 
 
 def asked_with_settings(broker: Broker, command: Any, *arguments: str) -> Result:

@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 import deploy
-from deploy import deadletters, findings_command, funnel_command, resync_command, terminal
+from deploy import deadletters, findings_command, funnel_command, report_command, resync_command, terminal
 from deploy.check import command as check_command
 from deploy.check.line import Line, Mark
 from deploy.cli import main
@@ -98,7 +98,7 @@ def run(tty: Screen, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
         monkeypatch.setattr(module, "load_settings", lambda *_: Settings())
         monkeypatch.setattr(module, "find_settings", lambda *_: Path("settings.toml"))
     monkeypatch.setattr(terminal, "require_answer", lambda *_: None)
-    for module in (findings_command, funnel_command, deadletters):
+    for module in (findings_command, funnel_command, report_command, deadletters):
         monkeypatch.setattr(module, "read_freshness", lambda *_: fresh)
     with contextlib.suppress(SystemExit):
         main()
@@ -108,15 +108,18 @@ def run(tty: Screen, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
 @pytest.mark.parametrize(
     "words",
     [("findings",), ("findings", "--all"), ("findings", "--json"), ("explain", "1"), ("explain", "1", "--json"),
+     ("report", "--first-reading"), ("report", "--first-reading", "--json"), ("report", "--first-reading", "--csv"),
      *(("findings", "--group-by", by) for by in ("ou", "forest"))],
 )  # fmt: skip
 def test_findings_and_explain(words: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(findings_command, "read_findings", lambda *_: Findings({"1": hostile()}))
+    monkeypatch.setattr(report_command, "read_findings", lambda *_: Findings({"1": hostile()}))
     monkeypatch.setattr(findings_command, "explain", explained)
     text = run(tty, monkeypatch, *words)
     assert_harmless(text)
     if "--json" in words:
         document = orjson.loads(text)
+        document = document["findings"][0] if "report" in words else document
         assert document.get("finding", document)["summary"] == hostile().summary, "JSON loses nothing"
 
 
@@ -328,10 +331,14 @@ def test_every_csv_is_quoted_and_raw_where_asked(
     people.write_bytes(orjson.dumps(person))
     said = msgspec.structs.replace(finding(), summary=formula)
     monkeypatch.setattr(findings_command, "read_findings", lambda *_: Findings({"1": said}))
+    monkeypatch.setattr(report_command, "read_findings", lambda *_: Findings({"1": said}))
     standing = Standing(TENANT, "f", formula, "s", "registered")
     monkeypatch.setattr(funnel_command, "read_standings", lambda *_: [standing])
     scanned = ("--format", "csv") if quoted else form
-    ways = (("findings", *form), ("funnel", "--by", "ou", *form), ("scan", "--input", str(people), *scanned))
+    ways = (
+        ("findings", *form), ("report", "--first-reading", *form), ("funnel", "--by", "ou", *form),
+        ("scan", "--input", str(people), *scanned),
+    )  # fmt: skip
     for words in ways:
         out = Screen()
         monkeypatch.setattr(sys, "stderr", Screen())

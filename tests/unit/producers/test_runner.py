@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable
 import pytest
 from prometheus_client import REGISTRY
 
-from producers.ledger import ReplacedError
+from producers.checkpoint import Said
+from producers.ledger import Book, ReplacedError
+from producers.publisher import checkpoint_key
 from producers.runner import Runner
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter, dead_letter
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import FOREST_HEARD, Fact, ObjectKind, Operation, Origin, Watermark
@@ -330,6 +333,26 @@ def test_how_long_ago_the_other_side_answered_is_told_whatever_the_clock_does(mo
     clock.update(mono=140.0, wall_ms=1_790_000_040_000 - 3_600_000)
     runner._turn()
     assert [word.ts_ms - word.position["contact_ms"] for word in kafka.contacts] == [0, 40_000]
+
+
+def test_the_end_of_the_first_reading_is_told_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = {"ms": 1_790_000_000_000}
+    monkeypatch.setattr("producers.runner.now_ms", lambda: clock["ms"])
+    kafka, mark = FakeKafka(), Watermark(origin=Origin(name="entra/t", side="entra", tenant="t"), read_ms=1)
+    devices = Watermark(origin=mark.origin, read_ms=1, part="devices")
+    source = Scripted("entra/t", [Batch(watermarks=[devices]), Batch(watermarks=[mark]), Batch(), Batch()])
+    runner = Runner(source, FakePublisher(kafka), kafka.ledger())
+    for phase in ("snapshot", "snapshot", STREAMING, "resync"):
+        source.progress.phase = phase
+        clock["ms"] += 20_000
+        runner._turn()
+    told = [word.position.get("whole_ms") for word in kafka.contacts]
+    assert told == [None, 1_790_000_060_000, 1_790_000_060_000], "not before every part of it was read"
+
+    book = Book("entra/t", "me")
+    for word in kafka.contacts:
+        book.read(Said(checkpoint_key(word), encode(word), None), 0.0)
+    assert book.whole_ms == 1_790_000_060_000, "the next life goes on telling it"
 
 
 def test_a_page_of_nothing_but_unusable_items_is_no_flood_of_dead_letters() -> None:
