@@ -321,6 +321,7 @@ def test_any_value_anywhere_is_read_or_refused(place: tuple[str, str | None], va
         assert all(encode(found) for found in winlogbeat_events(raw, TENANT, 1))
 
 
+@pytest.mark.slow
 def test_a_hostile_text_is_read_in_time_that_grows_with_its_length() -> None:
     for part in ("CN=", "Anchor : ", "Dn : ", "run profile ", "connector ", "threshold 1 ", "password", "exit code "):
         for provider, event_id in WATCHED:

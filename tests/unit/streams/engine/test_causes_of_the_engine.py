@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from streams.contracts.codec import convert
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, ObjectKind, Operation, TenantState
@@ -154,6 +156,7 @@ def test_deletions_that_are_held_back_are_one_finding() -> None:
     assert [each.detection for each in opened] == ["flow.orphaned_in_cloud"] * 2
 
 
+@pytest.mark.slow
 def test_a_forecast_explains_only_where_the_export_stops() -> None:
     """No log of the server is shipped: below the threshold an object that stays has no excuse."""
     for leaving, state in ((490, FindingState.OPEN), (510, FindingState.SUPPRESSED)):

@@ -205,6 +205,7 @@ def test_what_is_late_is_found_in_time(seed: int, steps: int, groups: bool, look
         assert not said or max(said.values()) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=40 * TIMES, deadline=None)
 @given(
     seed=st.integers(0, 2**32),

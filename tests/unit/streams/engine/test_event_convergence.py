@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def _deliver(pipeline: Pipeline, world: RandomOperations, chance: random.Random)
             pipeline.restart()
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 80))
 def test_shuffled_duplicated_and_restarted(seed: int, steps: int) -> None:

@@ -10,6 +10,7 @@ import random
 from collections import deque
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -194,6 +195,7 @@ def read_whole(cluster: Cluster, chance: random.Random) -> None:
     cluster.settle()
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32), partitions=st.integers(1, 4))
 def test_no_first_reading_opens_anything_that_counts_and_real_changes_do_afterwards(seed: int, partitions: int) -> None:
