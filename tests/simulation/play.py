@@ -348,6 +348,13 @@ class Simulation:
             self._supervise()
             await asyncio.sleep(SESSION_S)
         await self._pass(LONG_AFTER_S)
+        if any(runner._ledger.unfinished() for runner in self._runners.values()):
+            # A reading that had to rest: it tells the past once more, which explains things for a while (lingers_s).
+            for _ in range(4):
+                for name in self._tellers:
+                    self._tell(name)
+                await asyncio.sleep(SESSION_S)
+            await self._pass(LONG_AFTER_S)
         for name in self._tellers:
             self._tell(name)
         await asyncio.sleep(2 * SESSION_S)
