@@ -168,7 +168,7 @@ class _Performance:
             if over.done() and not self._scene.done:
                 over.result()  # a step that failed is an error of the lab
                 self._scene.done = True
-                self._screen.tell("the story is over: every expected finding opened and resolved")
+                self._screen.tell("the story is over: all expected findings opened, and resolved when repaired")
             if until_done and (now_s > deadline_s or (over.done() and self._is_quiet())):
                 return
 
@@ -209,4 +209,4 @@ class _Performance:
 
     def _summary(self, player: Player) -> None:
         done = sum(found.done for found in player.progress.values())
-        self._console.print(f"{done} of {len(player.progress)} expected findings opened and resolved")
+        self._console.print(f"{done} of {len(player.progress)} expected findings opened, and resolved when repaired")
