@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.samba, pytest.mark.slow]
 DUPLICATE = "conflict.duplicate_address"
 OWNED = "conflict.address_owned_by_cloud_object"
 PENDING = "hybrid_join.pending_stuck"
+ORPHANS = ("flow.orphaned_in_cloud", "hybrid_join.orphaned_cloud_device")
 
 
 def _forest(dc: SambaDC, tenant: str) -> dict[str, object]:
@@ -46,6 +49,7 @@ def test_a_conflict_in_samba_appears_in_metrics_and_clears(empty_kafka: Broker, 
         bert = dc.add_user("bert", proxyAddresses=["SMTP:bert@contoso.com"])
         graph.tenant.upsert("user", None, {"userPrincipalName": "cloud@contoso.com", "displayName": "Cloud"})
         _pending_for_weeks(dc, graph)
+        _years_of_faults(dc, graph)
         settings = graph.settings()
         tenant = {
             "id": settings.id,
@@ -57,30 +61,36 @@ def test_a_conflict_in_samba_appears_in_metrics_and_clears(empty_kafka: Broker, 
             "poll_interval_s": 0.5,
         }
         sources = [("[[forest]]", _forest(dc, settings.id)), ("[[tenant]]", tenant)]
-        with installation(tmp_path / "up", empty_kafka.bootstrap, sources) as up:
-            up.wait(lambda: up.open_count(DUPLICATE) == 0)
-            up.wait(lambda: up.open_count(PENDING) == 1)
+        with installation(tmp_path / "up", empty_kafka.bootstrap, sources, {"sync_interval_s": 5.0}) as up:
+            for detection in (DUPLICATE, OWNED, PENDING, *ORPHANS):
+                _stand(up, detection, 1)
+            before = {finding.id for finding in _conflicts(up)}
             dc.ldapmodify(_replace(bert, "SMTP:bert@contoso.com", "smtp:Anna@Contoso.com"))
-            up.wait(lambda: up.open_count(DUPLICATE) == 1)
-            (finding,) = _conflicts(up)
+            _stand(up, DUPLICATE, 2)
+            (finding,) = _conflicts(up, before)
             assert {holder.distinguished_name for holder in finding.counterparts} == {anna, bert}
             assert {holder.role for holder in finding.counterparts} == {"likely_keeps", "would_be_quarantined"}
             dc.ldapmodify(_replace(bert, "SMTP:bert@contoso.com"))
-            up.wait(lambda: up.open_count(DUPLICATE) == 0)
-            assert _conflicts(up) == []
+            _stand(up, DUPLICATE, 1)
+            assert _conflicts(up, before) == []
 
             dc.ldapmodify(_replace(bert, "SMTP:cloud@contoso.com"))
-            up.wait(lambda: up.open_count(OWNED) == 1)
-            (finding,) = _conflicts(up)
+            _stand(up, OWNED, 2)
+            (finding,) = _conflicts(up, before)
             assert finding.evidence["forecast"] == "soft_match"
             assert {holder.side for holder in finding.counterparts} == {"ad", "entra"}
             dc.delete(bert)
-            up.wait(lambda: up.open_count(OWNED) == 0)
+            _stand(up, OWNED, 1)
 
             up.wait(lambda: bool(_report(up)["complete"]), every_s=1.0)
             ages = {each["detection"]: each["ages"] for each in _report(up)["groups"]}
             assert ages[PENDING] == {"1 to 90 days": 1}
-            assert {DUPLICATE, OWNED}.isdisjoint(ages), "they came after the first reading"
+            counts = {detection: sum(ages[detection].values()) for detection in (DUPLICATE, OWNED, *ORPHANS)}
+            assert counts == dict.fromkeys(counts, 1), "what came after the first reading is not of it"
+
+
+def _stand(up: Installation, detection: str, number: int) -> None:
+    up.wait(lambda: up.open_count(detection) == number)
 
 
 def _pending_for_weeks(dc: SambaDC, graph: GraphLab) -> None:
@@ -97,6 +107,22 @@ def _pending_for_weeks(dc: SambaDC, graph: GraphLab) -> None:
     })  # fmt: skip
 
 
+def _years_of_faults(dc: SambaDC, graph: GraphLab) -> None:
+    """An old duplicate; people and a laptop whose AD side nobody here ever saw, and whose address somebody new has."""
+    for name in ("cora", "dora"):
+        dc.add_user(name, proxyAddresses=[f"SMTP:{name}@contoso.com", "smtp:sales@contoso.com"])
+    dc.add_user("newcomer", proxyAddresses=["SMTP:gone@contoso.com"])
+    synced = {"onPremisesSyncEnabled": True, "onPremisesLastSyncDateTime": graph_time(wall_clock() - 900 * DAY_MS)}
+    graph.tenant.upsert("user", None, {
+        "userPrincipalName": "gone@contoso.com", "displayName": "Gone", "mail": "gone@contoso.com",
+        "onPremisesImmutableId": base64.b64encode(uuid.uuid4().bytes_le).decode(), **synced,
+    })  # fmt: skip
+    graph.tenant.upsert("device", None, {
+        "deviceId": str(uuid.uuid4()), "displayName": "LT-GONE", "trustType": "ServerAd", "operatingSystem": "Windows",
+        "accountEnabled": True, "approximateLastSignInDateTime": graph_time(wall_clock() - 800 * DAY_MS), **synced,
+    })  # fmt: skip
+
+
 def _report(up: Installation) -> dict[str, Any]:
     asked = CliRunner().invoke(report, ["--first-reading", "--json", "--config", str(up.config)])
     document: dict[str, Any] = json.loads(asked.stdout)
@@ -104,8 +130,9 @@ def _report(up: Installation) -> dict[str, Any]:
     return document
 
 
-def _conflicts(up: Installation) -> list[Finding]:
-    return [finding for finding in up.findings().values() if finding.family == "conflict"]
+def _conflicts(up: Installation, beside: Collection[str] = ()) -> list[Finding]:
+    found = [finding for finding in up.findings().values() if finding.family == "conflict"]
+    return [finding for finding in found if finding.id not in beside]
 
 
 def _replace(dn: str, *addresses: str) -> str:
