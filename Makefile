@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for found in python3.11 python3.12 python3.13 python3; do command -v $$found && break; done)
 ARGS ?=
 # Tests wait as much as they work: more processes than cores.
-WORKERS ?= 6
+WORKERS ?= 4
 # Tests start hundreds of processes: what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 

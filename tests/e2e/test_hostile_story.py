@@ -47,6 +47,7 @@ CALLS: dict[str, list[str]] = {
         *(f"--group-by {by}" for by in ("ou", "os")),
     ],
     "explain": ["EACH", "SOME --json", "\x1b]0;x\x07"],
+    "report": [f"--first-reading{form}" for form in ("", " --json", " --csv", " --csv-raw")],
     "funnel": ["--by system", *(f"--by ou {form}" for form in ("", "--json", "--csv"))],
     "deadletters list": ["", "--json", "--reason \x1b[31m"],
     "deadletters redrive": ["--dry-run", ""],

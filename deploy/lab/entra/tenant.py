@@ -188,8 +188,15 @@ class TenantStore:
         collection.put(object_id, {"onPremisesProvisioningErrors": full})
 
     def set_cloud_managed(self, object_id: str, managed: bool) -> None:
-        """Move the source of authority of an object to the cloud, or back."""
+        """Move the source of authority of an object to the cloud, or back.
+
+        onPremisesSyncEnabled is null from then on; given back, until the engine takes the object over (Microsoft,
+        "Configure User Source of Authority").
+        """
         (self.cloud_managed.add if managed else self.cloud_managed.discard)(object_id)
+        for collection in self.collections.values():
+            if managed and collection.live(object_id) is not None:
+                collection.put(object_id, {"onPremisesSyncEnabled": None})
 
     def set_features(self, **flags: bool) -> None:
         """Switch synchronization features. Raises ValueError: no such feature."""

@@ -79,7 +79,8 @@ class _Department:
                 act=lambda: self._convert(to_cloud=True),
             ),
             Step(
-                name="edited", at_min=3, told=f"{self._cloudy.name} is renamed in AD, which is lost",
+                # AD tells times to the second: at the fastest an edit that soon after would look like one before.
+                name="edited", at_min=20, told=f"{self._cloudy.name} is renamed in AD, which is lost",
                 act=lambda: self._rename(self._cloudy, "Late"),
                 opens=[self._user("authority.edit_of_cloud_managed_object", self._cloudy)],
             ),

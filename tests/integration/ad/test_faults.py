@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from deploy.lab.directory.limits import Limits
 from producers.ad import context as context_module
 from producers.ad import lookups
+from producers.ad.attributes import Watched
 from producers.ad.wire import Entry
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Operation
@@ -156,10 +157,10 @@ def test_an_entry_without_object_guid_is_a_dead_letter(
     directory.add_user("sound.one")
     read = context_module.read_change
 
-    def garbled(entry: Entry) -> object:
+    def garbled(entry: Entry, watched: Watched) -> object:
         if "garbled" in entry.dn:
-            return read(Entry("CN=garbled.one", {"mail": [b"\xff\xfe"]}))
-        return read(entry)
+            return read(Entry("CN=garbled.one", {"mail": [b"\xff\xfe"]}), watched)
+        return read(entry, watched)
 
     monkeypatch.setattr(context_module, "read_change", garbled)
     facts = source.drain()
