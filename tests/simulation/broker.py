@@ -113,7 +113,6 @@ class Broker:
                 found[name] = rest
         return found
 
-
     def lost(self, topics: set[str]) -> int:
         """How many records retention took before the group had committed behind them."""
         begun = [(name, offset) for name, offset in self.committed.items() if name[0] in topics]

@@ -17,6 +17,7 @@ from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import parse_rfc3339
 from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, FINDINGS
 from streams.detections.registry import all_detections
+from streams.engine.explaining import as_explanation
 from streams.engine.oracle import expected_findings
 from tests.simulation.broker import Broker, Stored
 from tests.simulation.history import LOGS, History
@@ -28,6 +29,7 @@ _POLL_S = 15.0
 _WAITING_MS = 30_000
 """How long records may wait that Freshness does not speak of: the words of one step, and steps told at once, come one
 after another."""
+_LINGERS_MS = {each.detection.id: 1000 * each.detection.lingers_s for each in all_detections()}
 # A finding of these that is open stays so although the oracle, which has no history, waits anew (DECISIONS.md, 11).
 _PATIENT = ("flow.", "hybrid_join.", "engine.")
 
@@ -104,12 +106,14 @@ class Judge:
             return []
         late_ms = int(LATE_S * 1000)
         answers = self._answers_since(now_ms - late_ms)
-        found = {key: finding for key, finding in self.findings().items() if finding.state is FindingState.OPEN}
+        told = self.findings()
+        found = {key: finding for key, finding in told.items() if finding.state is FindingState.OPEN}
         always = set.intersection(*(set(answer) for answer in answers))
         ever = set.union(*(set(answer) for answer in answers))
         faults = [
             f"missed although all is said to be known: {_named(answers[-1][key])}"
             for key in sorted(always - found.keys())
+            if not _lingers(told.get(key), told, now_ms - late_ms)
         ]
         for key in sorted(found.keys() - ever):
             finding = found[key]
@@ -168,6 +172,13 @@ class Judge:
             }:
                 faults.append(f"a fault of ours: {letter.reason}: {letter.error}")
         return faults
+
+
+def _lingers(finding: Finding | None, told: Mapping[str, Finding], at_ms: int) -> bool:
+    """Whether it stays explained for a while by what has ended, which the oracle, without history, does not know."""
+    cause = told.get(finding.cause or "") if finding is not None and finding.state is FindingState.SUPPRESSED else None
+    ended_ms = as_explanation(cause).ended_ms if cause is not None else None
+    return finding is not None and ended_ms is not None and at_ms < ended_ms + _LINGERS_MS[finding.detection]
 
 
 def _named(finding: Finding) -> str:

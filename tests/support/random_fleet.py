@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streams.contracts.events import Event, Log, Result
@@ -26,7 +26,11 @@ class _Object:
     attributes: dict[str, Any]
     alive: bool = True
     changed_ms: int = START_MS
-    told: tuple[Any, ...] | None = None
+    first_ms: int = 0
+    created_ms: int = 0
+    revived_ms: int = 0
+    changed: dict[str, int] = field(default_factory=dict)
+    told: tuple[bool, dict[str, Any]] | None = None
 
 
 @dataclass
@@ -69,6 +73,8 @@ class RandomFleet:
                 ObjectState(
                     object_id=guid_of(name), side=item.origin.side, tenant=TENANT, forest=item.origin.forest,
                     kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=item.changed_ms,
+                    first_ms=item.first_ms, created_ms=item.created_ms, revived_ms=item.revived_ms,
+                    changed=item.changed,
                 )
             )
             for name, item in self._objects.items()
@@ -80,6 +86,12 @@ class RandomFleet:
         fact = Fact(op=op, object_id=guid_of(name), seq=self._seq, ts_ms=self.now_ms, **rest)
         item = self._objects[name]
         news = (item.alive, dict(item.attributes))
+        was_alive, was = item.told or news
+        item.first_ms = item.first_ms or self.now_ms
+        item.created_ms = self.now_ms if op is Operation.CREATED else item.created_ms
+        item.revived_ms = self.now_ms if item.alive and not was_alive else item.revived_ms
+        names = {*was, *item.attributes}
+        item.changed |= {name: self.now_ms for name in names if was.get(name) != item.attributes.get(name)}
         if news != item.told:
             item.changed_ms, item.told = self.now_ms, news
         self.facts.append((item.origin, fact))
@@ -196,7 +208,8 @@ class RandomFleet:
                 attributes["registrationDateTime"] = rfc3339(START_MS - DAY_MS)
                 ago = self._random.choice([1, 89.8, 400])
                 attributes["approximateLastSignInDateTime"] = rfc3339(int(START_MS - ago * DAY_MS))
-            self._objects[name] = _Object(ENTRA, ObjectKind.DEVICE, attributes)
+            item = item or _Object(ENTRA, ObjectKind.DEVICE, attributes)
+            self._objects[name] = replace(item, attributes=attributes, alive=True)
             self._tell_whole(name, Operation.READ)
         elif not item.alive or chance < 0.35:
             # Also again: the deleted items tell when, or that it is gone for good.
