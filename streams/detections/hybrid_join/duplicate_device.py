@@ -47,6 +47,7 @@ def evaluate(view: HostView, context: Context, now_ms: int) -> Verdict | None:
         summary=f"{view.name} is in Entra ID {len(joined)} times, {len(left)} of them without a living computer",
         since_ms=since_ms,
         open_at_ms=since_ms + CYCLES * context.cycle_ms,
+        keep_open=True,
         subject=party.subject(view.key),
         forest=computer.forest if computer is not None else None,
         evidence={
