@@ -147,6 +147,8 @@ class Teller:
         self.progress = Progress()
         self.step = -1
         """The latest step of which everything has been read."""
+        self.began = 0
+        """The first step of which the latest reading told."""
         self._history = history
         self._chance = chance
         self._next = 0
@@ -182,6 +184,7 @@ class Teller:
         while 0 < until < len(words) and words[until][0] == words[until - 1][0]:
             until += 1  # nobody can say what ought to be known of half a step
         batch = words[self._next : until]
+        self.began = batch[0][0] if batch else len(self._history.states)
         self._next = until
         self.step = words[until][0] - 1 if until < len(words) else len(self._history.states) - 1
         self.progress.phase = STREAMING

@@ -30,6 +30,8 @@ _WAITING_MS = 30_000
 """How long records may wait that Freshness does not speak of: the words of one step, and steps told at once, come one
 after another."""
 _LINGERS_MS = {each.detection.id: 1000 * each.detection.lingers_s for each in all_detections()}
+_CLOCKS_MS = 5 * 60_000
+"""How far the time at which a finding opened may be from the broker's (DECISIONS.md, R7)."""
 # A finding of these that is open stays so although the oracle, which has no history, waits anew (DECISIONS.md, 11).
 _PATIENT = ("flow.", "hybrid_join.", "engine.")
 
@@ -48,12 +50,19 @@ class Judge:
         self._history = history
         self._broker = broker
         self._moments: list[Moment] = []
+        self._passed: list[Moment] = []
         self._answers: dict[tuple[tuple[int, ...], int], dict[str, Finding]] = {}
 
     def told(self, steps: tuple[int, ...]) -> None:
         """The sources have told so much by now."""
         if not self._moments or self._moments[-1].steps != steps:
             self._moments.append(Moment(self._broker.loop.true_ms, steps))
+
+    def passed(self, source: int, began: int) -> None:
+        """On its way to where it is now, this source told of all steps from this one on: at once, or once more."""
+        since_ms, steps = self._broker.loop.true_ms, self._moments[-1].steps
+        for step in range(began, steps[source]):
+            self._passed.append(Moment(since_ms, (*steps[:source], step, *steps[source + 1 :])))
 
     def expected(self, steps: tuple[int, ...], now_ms: int) -> dict[str, Finding]:
         """The oracle's findings."""
@@ -120,11 +129,17 @@ class Judge:
             if parse_rfc3339(finding.opened_at) > now_ms - _WAITING_MS:
                 continue
             if finding.detection.startswith(_PATIENT):
-                answers = self._answers_since(parse_rfc3339(finding.opened_at) - late_ms)
-                if any(key in answer for answer in answers):
+                opened_ms = parse_rfc3339(finding.opened_at)
+                answers = self._answers_since(opened_ms - late_ms)
+                if any(key in answer for answer in answers) or self._was_passed(key, opened_ms):
                     continue
             faults.append(f"open although it was never so: {_named(finding)}")
         return faults
+
+    def _was_passed(self, key: str, opened_ms: int) -> bool:
+        """Whether a state that a source passed when it opened had stood for so long, for all that could be known."""
+        passed = [each for each in self._passed if abs(each.since_ms - opened_ms) <= _CLOCKS_MS]
+        return any(key in self.expected(each.steps, opened_ms) for each in passed)
 
     def _answers_since(self, from_ms: int) -> list[dict[str, Finding]]:
         """The oracle's findings as they changed from then on: when the sources told more, and now."""

@@ -178,6 +178,7 @@ class Simulation:
             self._obey(name)
         self._told[name] = max(self._told[name], self._tellers[name].step)
         self._judge.told(tuple(self._told.values()))
+        self._judge.passed(list(self._told).index(name), self._tellers[name].began)
 
     def _obey(self, name: str) -> None:
         if name in self._orders:

@@ -111,8 +111,12 @@ class RandomOperations:
         self.told.append((item.origin, fact))
 
     def _change(self, name: str, changes: dict[str, Any]) -> None:
-        self._objects[name].attributes.update(changes)
+        item = self._objects[name]
+        before_ms, news = item.changed_ms, item.attributes | changes != item.attributes
+        item.attributes.update(changes)
         self._tell(name, Operation.UPDATED, changes)
+        if not news:
+            item.changed_ms = before_ms  # views hear of news only, and nobody's patience begins anew
 
     def _add_person(self, name: str) -> None:
         upn, anchor = f"{name}@contoso.com", immutable_id_of_guid(guid_of(name))
