@@ -39,7 +39,6 @@ def evaluate(view: HostView, context: Context, now_ms: int) -> Verdict | None:
         summary=f"{view.name} is hybrid joined and registered {len(registered)} time(s) as well",
         since_ms=since_ms,
         open_at_ms=since_ms + context.thresholds.pending_stuck_ms,
-        keep_open=True,
         subject=party.subject(view.key),
         forest=computer.forest if computer is not None else None,
         evidence={
