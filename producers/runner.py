@@ -157,7 +157,7 @@ class Runner:
     def _tell_contact(self) -> None:
         """Tell in Kafka how fresh this source is: whoever reads findings without Prometheus must be able to know."""
         progress, now_s = self._source.progress, time.monotonic()
-        orders = self._ledger.unfinished()[:_MOST_NAMED]
+        orders = self._ledger.unfinished()
         metrics.ORDERS.labels(self._name).set(len(orders))
         if self._marked and not self._whole_ms and progress.phase == STREAMING:
             self._whole_ms = now_ms()
@@ -176,7 +176,7 @@ class Runner:
             done=progress.done,
             unread=progress.unread,
             unheard={name: int(now_s - at_s) for name, at_s in list(progress.unheard.items())[:_MOST_NAMED]},
-            orders=orders,
+            orders=orders[:_MOST_NAMED],
             whole_ms=self._whole_ms,
         )
         self._publisher.publish_contact(word)  # not worth a flush of its own
