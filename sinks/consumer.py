@@ -41,12 +41,10 @@ class Record:
 
 
 class TopicReader:
-    """Reads every partition of some topics. Not thread-safe.
+    """Reads every partition of some topics from the beginning at every start; nothing is committed. Not thread-safe.
 
-    group: None: from the beginning at every start, nothing is committed. A name: from the group's
-    committed offsets (the beginning where there are none), sharing the partitions with its members.
-    keys:  only the partitions where records with these keys stand (without a group).
-    tail:  at most about this many of the latest records of each partition (without a group).
+    keys: only the partitions where records with these keys stand.
+    tail: at most about this many of the latest records of each partition.
     """
 
     def __init__(
@@ -54,14 +52,12 @@ class TopicReader:
         kafka: KafkaSettings,
         topics: Sequence[Topic],
         *,
-        group: str | None = None,
         keys: Collection[str] | None = None,
         tail: int | None = None,
         max_records: int = 2000,
     ) -> None:
         self._kafka = kafka
         self._topics = [topic.name for topic in topics]
-        self._group = group
         self._keys = keys
         self._tail = tail
         self._max_records = max_records
@@ -100,15 +96,8 @@ class TopicReader:
                     behind += max(0, end - self._offset(partition))
         return Position(caught_up=self._caught_up, in_contact=self._in_contact, behind=behind)
 
-    def commit(self) -> None:
-        """Commit what `poll` has returned so far. Only with a group. Raises RetriableError."""
-        try:
-            self._consumer.commit()
-        except KafkaError as error:
-            raise RetriableError(f"offsets of group {self._group} cannot be committed: {error}") from error
-
     def close(self) -> None:
-        """Leave the group, if any, and drop the connections."""
+        """Drop the connections."""
         if self._consumer is not None:
             self._consumer.close(autocommit=False)
             self._consumer = None
@@ -116,7 +105,7 @@ class TopicReader:
     def _connect(self) -> None:
         if self._consumer is None:
             options = client_options(self._kafka, "synchealth-sink") | {
-                "group_id": self._group,
+                "group_id": None,
                 "auto_offset_reset": "earliest",
                 "enable_auto_commit": False,
                 "allow_auto_create_topics": False,
@@ -124,13 +113,10 @@ class TopicReader:
                 "max_partition_fetch_bytes": 8 * 1024 * 1024,
                 "reconnect_backoff_max_ms": 2000,
                 "bootstrap_timeout_ms": 10_000,
-                "session_timeout_ms": 10_000,
             }
             self._consumer = built(self._kafka, KafkaError, lambda: KafkaConsumer(**options))
-            if self._group is not None:
-                self._consumer.subscribe(self._topics)
         now = time.monotonic()
-        if self._group is None and (not self._known or now - self._looked_at > _PARTITIONS_EVERY_S):
+        if not self._known or now - self._looked_at > _PARTITIONS_EVERY_S:
             self._looked_at = now
             self._assign()
         if now - self._contact_at > _CONTACT_EVERY_S:

@@ -32,7 +32,6 @@ class PrometheusSink:
     """Keeps what /metrics shows; a scrape costs as much as there are series, however many findings are open."""
 
     topics: tuple[Topic, ...] = (FINDINGS, DEADLETTERS)
-    rebuilt = True
 
     def __init__(self, values: LabelValues, registry: CollectorRegistry) -> None:
         self._values = values

@@ -1,4 +1,4 @@
-"""The only loop of the sinks: consume -> add -> flush -> commit (the last only where the sink keeps state)."""
+"""The only loop of the sinks: consume -> add -> flush."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ class Reader(Protocol):
     def poll(self, wait_s: float) -> list[Record]: ...
     @property
     def position(self) -> Position: ...
-    def commit(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -56,8 +55,6 @@ def run(reader: Reader, sink: Sink, stop: Event, turned: Callable[[], None] = la
                         sink.add(entry, record.meta)
                     flushed = False
                 sink.flush(reader.position)
-                if records and not sink.rebuilt:
-                    reader.commit()
                 flushed = True
                 backoff_s = _FIRST_BACKOFF_S
             except RetriableError as error:

@@ -60,13 +60,11 @@ class Position:
 class Sink(Protocol):
     """One way out for findings. Called by one thread, in the order add* -> flush -> … -> close.
 
-    topics:  what it wants to read.
-    rebuilt: True: it keeps nothing, reads the topics from their beginning at every start and commits
-             nothing. False: what `flush` returned from is durable, and its offsets are committed.
+    topics: what it wants to read, from the beginning at every start. A sink that keeps what it took
+            keeps the offsets with it, in one transaction.
     """
 
     topics: tuple[Topic, ...]
-    rebuilt: bool
 
     def add(self, entry: Entry, meta: Meta) -> None:
         """Take one entry. The same entry may come again after a restart: it must do no harm."""

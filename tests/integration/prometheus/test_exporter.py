@@ -190,21 +190,3 @@ def test_a_tail_is_the_end_of_the_right_partitions(shared_broker: Broker) -> Non
     assert [int(record.value or b"") for record in records if record.key == b"one"][-1] == 399
     assert len(records) == 50
     assert len({record.meta.partition for record in records}) == 1
-
-
-def test_a_group_goes_on_where_it_committed(shared_broker: Broker) -> None:
-    settings = KafkaSettings(bootstrap_servers=[shared_broker.bootstrap])
-    with publisher(shared_broker.bootstrap) as publish:
-        publish([finding(number) for number in range(20)])
-        first = TopicReader(settings, [FINDINGS], group="history")
-        seen: list[str] = []
-        until(lambda: bool(seen.extend(r.meta.topic for r in first.poll(0.2))) or len(seen) == 20, "all are read")
-        first.commit()
-        first.close()
-        publish([finding(99)])
-        second = TopicReader(settings, [FINDINGS], group="history")
-        again: list[bytes | None] = []
-        until(lambda: bool(again.extend(r.key for r in second.poll(0.2))) or bool(again), "the new one is read")
-        second.close()
-
-    assert again == [finding(99).id.encode()]

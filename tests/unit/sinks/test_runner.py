@@ -35,9 +35,6 @@ class Script:
             raise answer
         return answer
 
-    def commit(self) -> None:
-        self.log.append("commit")
-
     def close(self) -> None:
         self.log.append("reader closed")
 
@@ -47,8 +44,8 @@ class Recording:
 
     topics: tuple[Topic, ...] = (FINDINGS,)
 
-    def __init__(self, log: list[str], *, rebuilt: bool, fail: int = 0) -> None:
-        self.log, self.rebuilt, self.fail = log, rebuilt, fail
+    def __init__(self, log: list[str], *, fail: int = 0) -> None:
+        self.log, self.fail = log, fail
 
     def add(self, entry: Entry, meta: Meta) -> None:
         self.log.append(f"add {meta.offset}")
@@ -70,26 +67,20 @@ def looped(answers: list[list[Record] | Exception], make: Callable[[list[str]], 
     return log
 
 
-def test_offsets_are_committed_only_after_a_flush_that_succeeded() -> None:
-    log = looped([[record(b"x", offset=0), record(b"y", offset=1)]], lambda log: Recording(log, rebuilt=False, fail=0))
+def test_what_was_polled_is_added_in_order_and_flushed() -> None:
+    log = looped([[record(b"x", offset=0), record(b"y", offset=1)]], lambda log: Recording(log))
 
-    assert log == ["poll", "add 0", "add 1", "flush", "commit", "sink closed", "reader closed"]
+    assert log == ["poll", "add 0", "add 1", "flush", "sink closed", "reader closed"]
 
 
 def test_a_flush_that_fails_is_repeated_without_reading_on_or_adding_twice() -> None:
-    log = looped([[record(b"x", offset=0)], []], lambda log: Recording(log, rebuilt=False, fail=2))
+    log = looped([[record(b"x", offset=0)], []], lambda log: Recording(log, fail=2))
 
-    assert log[:7] == ["poll", "add 0", "flush", "flush", "flush", "commit", "poll"]
-
-
-def test_a_sink_that_is_rebuilt_commits_nothing() -> None:
-    assert "commit" not in looped([[record(b"x")]], lambda log: Recording(log, rebuilt=True))
+    assert log[:6] == ["poll", "add 0", "flush", "flush", "flush", "poll"]
 
 
 def test_an_outage_of_the_reader_is_waited_out() -> None:
-    log = looped(
-        [RetriableError("away", retry_after_s=0.001), [record(b"x")]], lambda log: Recording(log, rebuilt=False)
-    )
+    log = looped([RetriableError("away", retry_after_s=0.001), [record(b"x")]], lambda log: Recording(log))
 
     assert log[:4] == ["poll", "poll", "add 0", "flush"]
 
@@ -99,7 +90,7 @@ def test_a_fatal_error_reaches_the_caller_and_everything_is_closed() -> None:
     reader = Script([FatalError("refused")], log)
 
     with pytest.raises(FatalError):
-        run(reader, Recording(log, rebuilt=True), reader.stop)
+        run(reader, Recording(log), reader.stop)
 
     assert log == ["poll", "sink closed", "reader closed"]
 
