@@ -39,7 +39,7 @@ soak: $(VENV)/.development parts ## What takes hours rather than minutes: lives,
 	$(BIN)/python -m tests.simulation --seeds 0-999
 	$(BIN)/python -m tests.fuzz --records 1000000
 	$(BIN)/python -m pytest -m soak $(ARGS)
-	SYNCHEALTH_EXAMPLES=20 $(BIN)/python -m pytest tests/unit/streams/engine/test_convergence.py $(ARGS)
+	SYNCHEALTH_EXAMPLES=20 $(BIN)/python -m pytest tests/laws/test_convergence.py $(ARGS)
 	SYNCHEALTH_REBALANCES=100 $(BIN)/python -m pytest tests/e2e/test_rebalances.py $(ARGS)
 
 lint: $(VENV)/.development ## Style, types, and the direction of imports

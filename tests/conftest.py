@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-_FIRST = ("e2e", "integration", "contract", "unit")
+_FIRST = ("e2e", "integration", "lab", "contract", "laws", "unit")
 """What waits for others begins before what computes, `slow` tests of each first: no process is alone at the end."""
 
 

@@ -1,7 +1,7 @@
 """The lab writes only texts that fit the skeleton of a golden sample; our own words played back prove nothing.
 
 Here each text is held against its sample word by word; that the lab writes nothing else is asked of every event that
-any test of the lab writes (tests/unit/deploy/lab/conftest.py), and no call may hand over a text of its own.
+any test of the lab writes (tests/support/lab_words.py), and no call may hand over a text of its own.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ _PROVIDERS = {
 
 
 def _numbers(node: ast.expr) -> set[int]:
-    """Of a variable, which the events themselves answer (tests/unit/deploy/lab/conftest.py), none."""
+    """Of a variable, which the events themselves answer (tests/support/lab_words.py), none."""
     return {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, int) else set()
 
 

@@ -14,9 +14,9 @@ from streams.contracts.facts import Fact, ObjectKind, Operation
 from streams.contracts.identity import immutable_id_of_guid
 from streams.engine.census import count_of
 from streams.engine.oracle import expected_census
+from tests.laws.test_writeback_convergence import DAY_MS, LATER_MS, RandomPasswords, disordered
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, TENANT, Pipeline
-from tests.unit.streams.engine.test_writeback_convergence import DAY_MS, LATER_MS, RandomPasswords, disordered
 
 MINUTE_MS = 60_000
 

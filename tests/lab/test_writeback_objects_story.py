@@ -22,9 +22,9 @@ from streams.detections.registry import all_detections
 from streams.engine.oracle import DirectoryObject, expected_findings
 from streams.views.scope import Scope, scope_name
 from streams.views.state import ObjectState, fold, new_state
+from tests.lab.test_hybrid_join_story import NoScheduler
 from tests.support.lab_oracle import objects_of_lab, state_of_tenant
 from tests.support.pipeline import Pipeline
-from tests.unit.deploy.lab.test_hybrid_join_story import NoScheduler
 
 pytestmark = pytest.mark.slow
 

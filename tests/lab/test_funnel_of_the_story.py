@@ -24,8 +24,8 @@ from streams.detections.registry import all_detections
 from streams.engine.census import JOINED, STAGES, count_of
 from streams.engine.view_row import load_view
 from streams.views.device import DeviceView
+from tests.lab.test_hybrid_join_story import CYCLE_MIN, LAST_MIN, NoScheduler
 from tests.support.lab_stream import LabStream
-from tests.unit.deploy.lab.test_hybrid_join_story import CYCLE_MIN, LAST_MIN, NoScheduler
 
 pytestmark = pytest.mark.slow
 
