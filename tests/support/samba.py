@@ -236,6 +236,7 @@ class SambaDC:
             (directory / name).mkdir(exist_ok=True)
         options = {
             "server services": "ldap",
+            "dsdb:schema update allowed": "yes",  # tests.support.exchange_schema; Samba's default is no
             "interfaces": f"{self.host}/8",
             "bind interfaces only": "yes",
             "pid directory": directory / "run",
