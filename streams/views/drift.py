@@ -319,3 +319,8 @@ SOURCES: dict[str, tuple[str, ...]] = {
     **{flow.property: (flow.attribute,) for flow in FLOWS},
 }
 """What of the cloud is compared -> the attributes of AD that decide it."""
+
+
+def sources_of(name: str, flows: Mapping[str, str]) -> tuple[str, ...]:
+    """The attributes of AD that decide a property where the settings say otherwise (`Domains.flows`)."""
+    return (flows[name],) if name in flows else SOURCES.get(name, ())

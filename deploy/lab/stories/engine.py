@@ -40,8 +40,8 @@ class _ServerRoom:
         self._tenant.profile.deletion_threshold = max(10, staff // 2)
         inside = (cast.person() for _ in range(1000))
         away = (person for person in inside if self._office not in person.store.get(person.guid).dn)
-        self._accented = next(away)
-        self._addresses = self._accented.values("proxyAddresses")
+        self._unheard = next(away)
+        self._addresses = self._unheard.values("proxyAddresses")
         self._movers = [next(away) for _ in range(_BUSY)]
         self._quota = self._tenant.profile.quota_total
         self._cloud_sync = CloudSync(lab.tenant, lab.forests[1].name)
@@ -78,19 +78,19 @@ class _ServerRoom:
 
     def drops(self) -> list[Step]:
         """A value that nobody refuses never arrives."""
-        anchor = immutable_id_of_bytes(self._store.get(self._accented.guid).raw("mS-DS-ConsistencyGuid")[0])
+        anchor = immutable_id_of_bytes(self._store.get(self._unheard.guid).raw("mS-DS-ConsistencyGuid")[0])
         user = f"user/{self._tenant.tenant_id}/{anchor}"
         return [
             Step(
-                name="dropped", at_min=2, told=f"{self._accented.name} gets an address with an accent: it is lost",
+                name="dropped", at_min=2, told=f"{self._unheard.name} gets another address: it is exported, and lost",
                 act=self._drop, opens=[Expectation("flow.silent_drop", user)],
             ),
             Step(
-                name="exported again", at_min=26, told=f"{self._accented.name} changes jobs, and is exported again",
-                act=lambda: self._accented.write(title="Adviser"),
+                name="exported again", at_min=26, told=f"{self._unheard.name} changes jobs, and is exported again",
+                act=lambda: self._unheard.write(title="Adviser"),
             ),
             Step(
-                name="arrives", at_min=110, told="The address is written without its accent",
+                name="arrives", at_min=110, told="The address is changed, and arrives this time",
                 act=self._let_arrive, repairs=["dropped"],
             ),
         ]  # fmt: skip
@@ -156,12 +156,12 @@ class _ServerRoom:
         self._cloud_sync.ran(self._job)
 
     def _drop(self) -> None:
-        self._engine.drop_silently.add((str(self._accented.guid), "proxyAddresses"))
-        self._accented.write(proxyAddresses=[*self._addresses, f"smtp:caf\u00e9@{self._domain}"])
+        self._engine.drop_silently.add((str(self._unheard.guid), "proxyAddresses"))
+        self._unheard.write(proxyAddresses=[*self._addresses, f"smtp:cafe@{self._domain}"])
 
     def _let_arrive(self) -> None:
         self._engine.drop_silently.clear()
-        self._accented.write(proxyAddresses=[*self._addresses, f"smtp:cafe@{self._domain}"])
+        self._unheard.write(proxyAddresses=[*self._addresses, f"smtp:coffee@{self._domain}"])
 
     def _run(self) -> None:
         self._engine.cycle()

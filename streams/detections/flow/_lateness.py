@@ -14,15 +14,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from streams.detections.conflict._of_address import contested, findings_about
+from streams.detections.conflict._of_address import OF_AN_ADDRESS, contested, findings_about
 from streams.detections.detection import Context, Verdict
 from streams.detections.domains import domains_of
+from streams.detections.hygiene._faults import OF_A_VALUE, not_taken
 from streams.views.addresses import fold_proxy_address
 from streams.views.directory_object import ObjectView
-from streams.views.drift import Difference, differences, partners
+from streams.views.drift import Difference, differences, partners, sources_of
 from streams.views.view import time_in
 
 FLOWS_OTHERWISE = "flow.attribute_flows_otherwise"
+OF_THE_VALUE = (*OF_AN_ADDRESS, *OF_A_VALUE)
+"""What explains a value that the cloud lacks: who else has it, or its form."""
 # One cycle may just have missed the change, the second one must bring it.
 CYCLES = 2
 # Later than this it is not late any more: nothing is on its way.
@@ -50,6 +53,7 @@ def drifts_at_ms(difference: Difference, context: Context) -> int:
 
 def verdict(
     view: ObjectView,
+    context: Context,
     found: Sequence[Difference],
     says: str,
     *,
@@ -78,19 +82,37 @@ def verdict(
             **(evidence or {}),
         },
         counterparts=(ad.party.holder("authority", names), cloud.party.holder("differs", names)),
-        explained_by=("flow.export_error", *_conflicts(view, found)),
+        explained_by=("flow.export_error", *_explained_by(view, found, context)),
     )
 
 
-def _conflicts(view: ObjectView, found: Sequence[Difference]) -> tuple[str, ...]:
-    """The findings about the addresses that the cloud lacks, where nothing else differs."""
-    lacking: set[str] = set()
+def _explained_by(view: ObjectView, found: Sequence[Difference], context: Context) -> tuple[str, ...]:
+    """The findings about the values that the cloud lacks, where each has one: contested addresses, faults of form."""
+    faults, told, lacking = list(not_taken(view, context)), set(), set()
     for each in found:
-        wanted = each.wanted if each.attribute == "proxyAddresses" else [each.wanted]
-        if each.attribute not in _ADDRESSES or (each.attribute == "proxyAddresses" and each.found):
+        several = each.attribute == "proxyAddresses"
+        if several and each.found:
             return ()
-        lacking |= {address.folded for value in wanted if (address := fold_proxy_address(str(value))) is not None}
-    return findings_about(view.tenant, lacking) if lacking <= contested(view) else ()
+        sources = sources_of(each.attribute, context.flows)
+        for value in each.wanted if several else [each.wanted]:
+            address = _folded(value) if each.attribute in _ADDRESSES else None
+            by = {
+                detection
+                for attribute, faulty, detection in faults
+                if (_folded(faulty) == address if several else attribute in sources)
+            }
+            if by:
+                told |= by
+            elif address is not None and address in contested(view):
+                lacking.add(address)
+            else:
+                return ()
+    return (*findings_about(view.tenant, lacking), *sorted(told))
+
+
+def _folded(value: object) -> str | None:
+    address = fold_proxy_address(str(value))
+    return address.folded if address is not None else None
 
 
 _ADDRESSES = frozenset({"userPrincipalName", "mail", "proxyAddresses"})

@@ -6,10 +6,9 @@ Source: Microsoft, "Attributes synchronized by Microsoft Entra Connect": what is
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.detections.conflict._of_address import OF_AN_ADDRESS
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.flow._lateness import drifts_at_ms, pending, verdict
+from streams.detections.flow._lateness import OF_THE_VALUE, drifts_at_ms, pending, verdict
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -27,7 +26,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",
     ),
     suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.verified_domain_change"),
-    explained_by=("flow.export_error", *OF_AN_ADDRESS),
+    explained_by=("flow.export_error", *OF_THE_VALUE),
     lingers_s=HEALS_WITHIN_S,
     false_positives=("A synchronisation rule of your own that fills the attribute from somewhere else.",),
     known_gaps=(
@@ -47,6 +46,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     standing = [each for each, at_ms in zip(found, times_ms, strict=True) if at_ms <= now_ms]
     return verdict(
         view,
+        context,
         standing or found,
         "differs between AD and Entra ID",
         open_at_ms=min(times_ms),

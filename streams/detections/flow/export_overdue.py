@@ -6,10 +6,9 @@ Source: Microsoft, "Microsoft Entra Connect Sync: Scheduler" (a delta cycle impo
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.detections.conflict._of_address import OF_AN_ADDRESS
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.flow._lateness import CYCLES, drifts_at_ms, pending, verdict
+from streams.detections.flow._lateness import CYCLES, OF_THE_VALUE, drifts_at_ms, pending, verdict
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -26,7 +25,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",
     ),
     suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
-    explained_by=("flow.export_error", *OF_AN_ADDRESS),
+    explained_by=("flow.export_error", *OF_THE_VALUE),
     lingers_s=HEALS_WITHIN_S,
     false_positives=("A synchronisation rule of your own that fills the attribute from somewhere else.",),
     known_gaps=(
@@ -43,6 +42,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
         return None
     return verdict(
         view,
+        context,
         late,
         "has not reached Entra ID",
         open_at_ms=min(each.since_ms for each in late) + CYCLES * context.cycle_ms,

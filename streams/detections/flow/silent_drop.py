@@ -8,10 +8,9 @@ Microsoft Graph, user.onPremisesLastSyncDateTime (when the object was last writt
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.detections.conflict._of_address import OF_AN_ADDRESS
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.flow._lateness import CYCLES, dropped, verdict
+from streams.detections.flow._lateness import CYCLES, OF_THE_VALUE, dropped, verdict
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -20,16 +19,16 @@ DETECTION = Detection(
     title="Exported, but one attribute did not arrive",
     severity=Severity.MEDIUM,
     remediation=(
-        "Nobody will try again: the engine takes the value for exported. Correct it in Active Directory (accents, "
-        "blanks and barred characters in addresses are left out without a word); if it is sound, change it and change "
-        "it back, or run a full synchronisation, and see whether a synchronisation rule of your own overrides it."
+        "Nobody will try again: the engine takes the value for exported. Change it in Active Directory and change it "
+        "back, or run a full synchronisation, and see whether a synchronisation rule of your own overrides it. What "
+        "Entra ID leaves out for its form, as accents and blanks in addresses, is a hygiene finding."
     ),
     references=(
         "https://learn.microsoft.com/troubleshoot/entra/entra-id/user-prov-sync/proxyaddresses-attribute-populate",
         "https://learn.microsoft.com/graph/api/resources/user",
     ),
     suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.verified_domain_change"),
-    explained_by=OF_AN_ADDRESS,
+    explained_by=OF_THE_VALUE,
     lingers_s=HEALS_WITHIN_S,
     false_positives=(
         "A synchronisation rule of your own that fills the attribute from somewhere else.",
@@ -48,6 +47,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     standing = [each for each, at_ms in zip(found, times_ms, strict=True) if at_ms <= now_ms]
     return verdict(
         view,
+        context,
         standing or found,
         "was exported without",
         open_at_ms=min(times_ms),

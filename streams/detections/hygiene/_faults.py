@@ -5,7 +5,7 @@ The rule book is the one of `synchealth scan`: the same object gets the same ver
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,7 @@ from streams.detections.conflict._of_address import OF_AN_ADDRESS, findings_abou
 from streams.detections.detection import Context, Verdict
 from streams.hygiene.check import check
 from streams.hygiene.entra.profile import entra_profile
-from streams.hygiene.faults import Breach, Fault
+from streams.hygiene.faults import Breach, Effect, ErrorName, Fault
 from streams.hygiene.tenant import TenantContext
 from streams.reference_data.export_errors import CONFLICTS
 from streams.views.addresses import fold_address
@@ -24,6 +24,17 @@ from streams.views.proposals import directory_object, faults_anywhere, view_of_v
 from streams.views.refusals import attribute_of, standing_refusal
 
 Wanted = Callable[[Fault, Breach], bool]
+
+TOLD_BY: dict[ErrorName, str] = {
+    ErrorName.CHARACTER: "hygiene.invalid_character",
+    ErrorName.FORMAT: "hygiene.invalid_format",
+    ErrorName.LOCAL_PART: "hygiene.invalid_format",
+    ErrorName.DOMAIN_PART: "hygiene.invalid_format",
+    ErrorName.PRIMARY_ADDRESS: "hygiene.invalid_format",
+    ErrorName.LENGTH: "hygiene.too_long",
+}
+"""What is wrong with a single value -> the detection that tells it."""
+OF_A_VALUE = tuple(dict.fromkeys(TOLD_BY.values()))
 
 _PROFILE = entra_profile()
 _MOST_LISTED = 20
@@ -67,6 +78,22 @@ def _judged_by_domain(side: Side, tenant: TenantContext) -> bool:
     if isinstance(name, str) and not tenant.domain(name.rpartition("@")[2]).verified:
         return True
     return not _MAILBOX.isdisjoint(side.attributes)
+
+
+def told_by(detection: str) -> Wanted:
+    """The breaches that one of OF_A_VALUE tells."""
+    errors = {error for error, each in TOLD_BY.items() if each == detection}
+    return lambda _fault, breach: not errors.isdisjoint(breach.errors)
+
+
+def not_taken(view: ObjectView, context: Context) -> Iterator[tuple[str, str, str]]:
+    """Attribute of AD, value and detection of each value that the service does not take as it is."""
+    for _, fault in faults_of(view, context):
+        for breach in fault.breaches:
+            if breach.effect is not Effect.WARNS and fault.value is not None:
+                yield from (
+                    (fault.attribute, fault.value, TOLD_BY[error]) for error in breach.errors if error in TOLD_BY
+                )
 
 
 def verdict_on(view: ObjectView, context: Context, wanted: Wanted, says: str) -> Verdict | None:

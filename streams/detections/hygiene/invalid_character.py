@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import verdict_on
-from streams.hygiene.faults import Breach, ErrorName, Fault
+from streams.detections.hygiene._faults import told_by, verdict_on
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -33,8 +32,4 @@ DETECTION = Detection(
 
 def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while a value in scope has a forbidden character."""
-    return verdict_on(view, context, _wanted, "has a character that Entra ID does not accept")
-
-
-def _wanted(_fault: Fault, breach: Breach) -> bool:
-    return ErrorName.CHARACTER in breach.errors
+    return verdict_on(view, context, told_by(DETECTION.id), "has a character that Entra ID does not accept")

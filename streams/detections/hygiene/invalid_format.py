@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import verdict_on
-from streams.hygiene.faults import Breach, ErrorName, Fault
+from streams.detections.hygiene._faults import told_by, verdict_on
 from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -31,11 +30,4 @@ DETECTION = Detection(
 
 def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while a value in scope is malformed, or an object has two primary addresses."""
-    return verdict_on(view, context, _wanted, "is malformed")
-
-
-def _wanted(_fault: Fault, breach: Breach) -> bool:
-    return not _OF_FORM.isdisjoint(breach.errors)
-
-
-_OF_FORM = frozenset({ErrorName.FORMAT, ErrorName.LOCAL_PART, ErrorName.DOMAIN_PART, ErrorName.PRIMARY_ADDRESS})
+    return verdict_on(view, context, told_by(DETECTION.id), "is malformed")

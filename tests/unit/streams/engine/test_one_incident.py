@@ -37,6 +37,7 @@ DRIFT, DROPPED, ORPHANED = "flow.attribute_drift", "flow.silent_drop", "flow.orp
 LEAVER = "authority.account_enabled_only_in_cloud"
 LOCAL, UNVERIFIED = "hygiene.non_routable_upn_suffix", "hygiene.unverified_upn_suffix"
 SAME_VALUE, TOO_LONG = "hygiene.duplicate", "hygiene.too_long"
+CHARACTER = "hygiene.invalid_character"
 Step = dict[str, Any]
 
 
@@ -266,6 +267,32 @@ INCIDENTS: dict[str, tuple[list[Step], set[str], dict[str, str]]] = {
         {REFUSED},
         {SAME_VALUE: REFUSED},
     ),
+    "an address with a blank is left out of the cloud": (
+        [ad("ann", op="r", userPrincipalName="ann@contoso.com", proxyAddresses=["smtp:a nn@contoso.com"]), ANN_SYNCED],
+        {CHARACTER},
+        {DRIFT: CHARACTER},
+    ),
+    "an address with a blank was exported, and left out": (
+        [ANN, cloud("ann-c", of="ann", userPrincipalName="ann@contoso.com",
+                    onPremisesLastSyncDateTime="2026-09-21T15:00:00Z"),
+         ad("ann", op="u", proxyAddresses=["smtp:a nn@contoso.com"])],
+        {CHARACTER},
+        {DROPPED: CHARACTER},
+    ),
+    "one address has a blank, and another is somebody else's": (
+        [ad("ann", op="r", userPrincipalName="ann@contoso.com",
+            proxyAddresses=["smtp:a nn@contoso.com", "smtp:bob@contoso.com"]), ANN_SYNCED,
+         ad("bob", userPrincipalName="bob@contoso.com"),
+         cloud("bob-c", of="bob", userPrincipalName="bob@contoso.com")],
+        {CHARACTER, DUPLICATE},
+        {DRIFT: DUPLICATE},
+    ),
+    "a given name too long for the cloud": (
+        [ad("ann", op="r", userPrincipalName="ann@contoso.com", givenName="x" * 65),
+         cloud("ann-c", of="ann", userPrincipalName="ann@contoso.com", givenName="Bee")],
+        {TOO_LONG},
+        {DRIFT: TOO_LONG},
+    ),
     "two contacts for one person": (
         [ad("c1", kind="contact", mail="eve@fabrikam.com", targetAddress="SMTP:eve@fabrikam.com"),
          ad("c2", kind="contact", mail="eve@fabrikam.com", targetAddress="SMTP:eve@fabrikam.com")],
@@ -315,6 +342,24 @@ TWO_CAUSES: dict[str, tuple[list[Step], set[str], dict[str, str]]] = {
          cloud("bob-c", of="bob", userPrincipalName="bob@contoso.com", displayName="Bob"),
          ad("bob", op="u", proxyAddresses=["smtp:ann@contoso.com"], displayName="Bobby")],
         {DUPLICATE, OVERDUE},
+        {},
+    ),
+    "an address with a blank, and another one that the cloud lacks": (
+        [ad("ann", op="r", userPrincipalName="ann@contoso.com",
+            proxyAddresses=["smtp:a nn@contoso.com", "smtp:a@contoso.com"]), ANN_SYNCED],
+        {CHARACTER, DRIFT},
+        {},
+    ),
+    "an address with a blank, and a name that differs": (
+        [ad("ann", op="r", userPrincipalName="ann@contoso.com", displayName="Anna",
+            proxyAddresses=["smtp:a nn@contoso.com"]), ANN_SYNCED],
+        {CHARACTER, DRIFT},
+        {},
+    ),
+    "an address with a blank, and one that the cloud has too much": (
+        [ad("ann", op="r", userPrincipalName="ann@contoso.com", proxyAddresses=["smtp:a nn@contoso.com"]),
+         cloud("ann-c", of="ann", userPrincipalName="ann@contoso.com", proxyAddresses=["smtp:old@contoso.com"])],
+        {CHARACTER, DRIFT},
         {},
     ),
     "a workload complains of another address, and of one that only ends like it": (
