@@ -61,7 +61,8 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
             return dead
         said = deletion_attributes(state) if state.side == "entra" else {}
         return dead | {own_view: {"party": party_body(state, own_view, None), "attributes": said, "deleted": True}}
-    keys, half = joined_as(state, scope.users_joined_by)
+    joined_by = scope.joined_by(state)
+    keys, half = joined_as(state, joined_by)
     outside = scope.reason_outside(state) if state.side == "ad" else None
     party = party_body(state, own_view, outside, persons=keys, half=half)
     engine = scope.engine_of(state) if state.side == "ad" else None
@@ -74,7 +75,7 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     if own_view is not None:
         bodies |= object_bodies(state, party, own_view)
     bodies.update((key, {"party": party, "value": value}) for key, value in held_values(state).items())
-    bodies.update((key, {"party": party}) for key in person_views(state, keys, scope.users_joined_by))
+    bodies.update((key, {"party": party}) for key in person_views(state, keys, joined_by))
     if reference is not None:
         since_ms = stands_since_ms(state)
         named = party if state.side == "ad" else {**party, "created": state.text("createdDateTime")}

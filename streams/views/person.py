@@ -7,7 +7,8 @@ names its account by msExchMasterAccountSid.
 
 Sources: Microsoft, "Custom installation of Microsoft Entra Connect" (the choices); "Microsoft Entra Connect Sync:
 Understanding Users, Groups, and Contacts" (who gives what; contacts are always joined by mail); the default
-synchronisation rules (of msExchRecipientTypeDetails 2 neither sourceAnchor nor sourceObjectType).
+synchronisation rules (of msExchRecipientTypeDetails 2 neither sourceAnchor nor sourceObjectType). Cloud Sync joins
+nobody across forests ("Microsoft Entra Cloud Sync supported topologies and scenarios").
 
 The view of a person: person/<tenant>/<key>, where a tenant joins by more than the SID of a linked mailbox.
 Contributors: "ad/<AD object>". It tells the views of those whom it joins.
@@ -80,8 +81,13 @@ class PersonView:
                 yield Derived(f"reference/{self.tenant}/{account.sid}", JOINED + self.key, {})
 
 
-def joined_as(state: ObjectState, joined_by: str) -> tuple[tuple[str, ...], bool]:
-    """By what an object is the same person as others, and whether somebody else's account may stand for it."""
+def joined_as(state: ObjectState, joined_by: str | None) -> tuple[tuple[str, ...], bool]:
+    """By what an object is the same person as others, and whether somebody else's account may stand for it.
+
+    joined_by: the choice of setup, "" for none; None: its engine joins nobody (Scope.joined_by).
+    """
+    if joined_by is None:
+        return (), False
     if not joined_by and "msExchRecipientTypeDetails" not in state.attributes and state.kind is not ObjectKind.CONTACT:
         return (), False
     return _keys(state, joined_by), _is_half(state, joined_by)
@@ -100,7 +106,7 @@ def _keys(state: ObjectState, joined_by: str) -> tuple[str, ...]:
     return tuple(sorted({key for key in found if key is not None}))
 
 
-def person_views(state: ObjectState, keys: Iterable[str], joined_by: str) -> list[str]:
+def person_views(state: ObjectState, keys: Iterable[str], joined_by: str | None) -> list[str]:
     """The views of persons that an AD object speaks to: only where the tenant says how people are joined."""
     if state.side != "ad" or not joined_by:
         return []
@@ -127,7 +133,7 @@ def linked_account(state: ObjectState) -> str | None:
     return sid if sid not in (None, _SELF, state.text("objectSid")) else None
 
 
-def lacks_key(state: ObjectState, joined_by: str) -> bool:
+def lacks_key(state: ObjectState, joined_by: str | None) -> bool:
     """Whether a user is not synchronised, as it has nothing under the attribute by which people are joined."""
     if state.kind is not ObjectKind.USER or not joined_by or joined_by in (SID, ACCOUNT):
         return False

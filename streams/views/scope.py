@@ -29,6 +29,7 @@ class Scope:
     """The scope of one forest. Empty `include_ous`: everything; the innermost unit that is named decides.
 
     users_joined_by: how people of several forests become one: see streams.views.person; "": each is one of their own.
+        Of what Cloud Sync synchronises nobody is joined ("Matching across forests doesn't occur with cloud sync").
     hybrid_join: every supported computer in scope is meant to become a hybrid joined device.
     cloud_sync_ous: what of the forest Cloud Sync synchronises, where Entra Connect does the rest; none: it is not told.
     home: False where another tenant of the forest has what only one may have: hybrid join, seamless single sign-on, and
@@ -62,6 +63,10 @@ class Scope:
         found = _longest(normal(state.text("distinguishedName") or ""), self._cloud_sync)
         return CONNECT if found is None else CLOUD_SYNC
 
+    def joined_by(self, state: ObjectState) -> str | None:
+        """By what users are joined where this object is synchronised; None: by nothing, Cloud Sync joins nobody."""
+        return None if self.engine_of(state) == CLOUD_SYNC else self.users_joined_by
+
     def reason_outside(self, state: ObjectState) -> str | None:
         """Why the object is not synchronised, as a short stable word; None if it is."""
         if self._include or self._exclude:
@@ -73,7 +78,7 @@ class Scope:
                 return "ou_not_included"
         if not self.home and state.kind is ObjectKind.DEVICE:
             return "other_tenant"
-        if lacks_key(state, self.users_joined_by):
+        if lacks_key(state, self.joined_by(state)):
             return "no_join_attribute"
         return _filtered(state) if self.default_filters else None
 

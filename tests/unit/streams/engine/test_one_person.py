@@ -28,9 +28,10 @@ MISSING, TWICE = "flow.missing_in_cloud", "conflict.duplicate_address"
 class Merger:
     """The account forest "corp" and the resource forest "fabrikam", of one tenant."""
 
-    def __init__(self, joined_by: str = "") -> None:
+    def __init__(self, joined_by: str = "", of_cloud_sync: str = "") -> None:
         scope = Scope(users_joined_by=joined_by)
-        self.scopes = {"corp": scope, "fabrikam": scope, scope_name(TENANT, None): scope}
+        theirs = Scope(users_joined_by=joined_by, cloud_sync_ous=[of_cloud_sync] if of_cloud_sync else ())
+        self.scopes = {"corp": scope, "fabrikam": theirs, scope_name(TENANT, None): scope}
         self.pipeline = Pipeline(self.scopes)
         domains = [Domain("contoso.onmicrosoft.com", is_initial=True), Domain("contoso.com")]
         self.tenant = TenantState(tenant=TENANT, seq=1, ts_ms=START_MS, collected=True, domains=domains)
@@ -123,6 +124,34 @@ def test_a_disabled_account_is_joined_as_the_tenant_says(
             assert "authority.account_enabled_only_in_cloud" in site.told(16 * HOUR_MS)
 
 
+@pytest.mark.parametrize(
+    ("of_cloud_sync", "unit", "joined"),
+    [
+        ("DC=fabrikam", "OU=Staff,DC=fabrikam", False),
+        ("OU=Merged,DC=fabrikam", "OU=Merged,DC=fabrikam", False),
+        ("OU=Merged,DC=fabrikam", "OU=Staff,DC=fabrikam", True),
+    ],
+)
+def test_cloud_sync_joins_nobody_across_forests(of_cloud_sync: str, unit: str, joined: bool) -> None:
+    """Neither users nor contacts; what Entra Connect brings of the same forest is joined."""
+    both = {"proxyAddresses": ["SMTP:ann@contoso.com"], "mail": "ann@contoso.com"}
+    site = Merger("mail", of_cloud_sync)
+    site.has(AD, "ann", **ANN, **both)
+    site.synced("ann", userPrincipalName="ann@contoso.com", **both)
+    site.has(AD2, "other", distinguishedName=f"CN=other,{unit}", userAccountControl=DISABLED, **both)
+    assert (TWICE in site.told()) is not joined
+    site = Merger("", of_cloud_sync)
+    for origin, name in ((AD, "CN=c1,DC=corp"), (AD2, f"CN=c2,{unit}")):
+        site.has(origin, name, ObjectKind.CONTACT, distinguishedName=name, mail="kim@partner.com")
+    assert (TWICE in site.told(0)) is not joined
+
+
+def test_who_lacks_the_attribute_is_synchronised_by_cloud_sync() -> None:
+    site = Merger("mail", "DC=fabrikam")
+    site.has(AD2, "bob", userPrincipalName="bob@contoso.com", userAccountControl=ENABLED)
+    assert site.told() == {MISSING}
+
+
 def test_two_active_accounts_are_two_people() -> None:
     site = Merger("mail")
     site.has(AD, "ann", **ANN, mail="ann@contoso.com")
@@ -171,9 +200,13 @@ def test_the_groups_of_a_half_are_no_surplus_of_the_account() -> None:
 
 
 @settings(max_examples=120, deadline=None)
-@given(seed=st.integers(0, 2**32), joined_by=st.sampled_from(["", "mail", "objectSid", "sAMAccountName", "department"]))
-def test_stream_and_oracle_agree(seed: int, joined_by: str) -> None:
-    chance, site = random.Random(seed), Merger(joined_by)
+@given(
+    seed=st.integers(0, 2**32),
+    joined_by=st.sampled_from(["", "mail", "objectSid", "sAMAccountName", "department"]),
+    of_cloud_sync=st.sampled_from(["", "DC=x"]),
+)
+def test_stream_and_oracle_agree(seed: int, joined_by: str, of_cloud_sync: str) -> None:
+    chance, site = random.Random(seed), Merger(joined_by, of_cloud_sync)
     told: list[tuple[Origin, Fact]] = []
     objects = []
     mails = ["a@contoso.com", "b@contoso.com"]
