@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
 
-_FIRST = ("e2e", "integration", "lab", "contract", "laws", "unit")
-"""What waits for others begins before what computes, `slow` tests of each first: no process is alone at the end."""
+# How long an example takes says nothing about it: others share the machine.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
+
+_WAITING = ("e2e", "integration")
+_COMPUTING = ("lab", "laws", "contract", "unit")
 
 
 @pytest.fixture(autouse=True)
@@ -50,19 +56,37 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file stays together, as its tests share brokers and directories; `apart` lets each test go its own way."""
-    if any(_part(item) != "unit" for item in items):
+    """A file stays together, as its tests share brokers and directories; `apart` lets each test go its own way.
+
+    What waits for others and what computes take turns, so that the cores are busy from beginning to end; `slow` ones
+    first, so that no process is alone at the end.
+    """
+    if any(_room(item) in {*_WAITING, "contract"} for item in items):
         from tests.support import java
 
         os.environ.setdefault("JDK_JAVA_OPTIONS", java.options())
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
+    groups: dict[str, list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("apart") is None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(item.config.rootpath).as_posix()))
-    items.sort(key=lambda item: (_FIRST.index(_part(item)), item.get_closest_marker("slow") is None))
+        marker = item.get_closest_marker("xdist_group")
+        groups.setdefault(marker.args[0] if marker else item.nodeid, []).append(item)
+    queues = [_slow_first(rooms, groups.values()) for rooms in (_WAITING, _COMPUTING)]
+    items[:] = [item for pair in itertools.zip_longest(*queues, fillvalue=[]) for group in pair for item in group]
 
 
-def _part(item: pytest.Item) -> str:
+def _slow_first(rooms: tuple[str, ...], groups: Iterable[list[pytest.Item]]) -> list[list[pytest.Item]]:
+    """The groups of these rooms: those with a `slow` test, then the others; each room by room."""
+    found = [group for group in groups if _room(group[0]) in rooms]
+    return sorted(found, key=lambda group: (not any(map(_is_slow, group)), rooms.index(_room(group[0]))))
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
+
+
+def _room(item: pytest.Item) -> str:
     """The folder below `tests`."""
     return item.path.relative_to(item.config.rootpath).parts[1]

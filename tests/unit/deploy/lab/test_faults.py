@@ -1,15 +1,13 @@
-"""Faults on order: each can be broken and repaired; orders reach a running lab and nobody else."""
+"""Faults on order: each can be broken and repaired. How orders reach a lab: tests/integration/lab/test_control.py."""
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from deploy.lab.__main__ import lab
-from deploy.lab.control import obey, order
 from deploy.lab.faults import NAMES, faults
 from deploy.lab.hybrid import build
 from streams.detections.registry import all_detections
@@ -25,21 +23,6 @@ def test_each_fault_changes_the_lab_and_is_undone() -> None:
         assert fault.opens in ids
         fault.break_()
         fault.repair()
-
-
-def test_orders_are_answered_while_the_lab_runs(tmp_path: Path) -> None:
-    assert order(tmp_path / "control", "list", within_s=0.1) is None
-    stop = threading.Event()
-    thread = threading.Thread(target=obey, args=(tmp_path / "control", lambda text: f"done: {text}", stop))
-    thread.start()
-    try:
-        while not (tmp_path / "control" / "running").exists():
-            stop.wait(0.01)
-        assert order(tmp_path / "control", "break duplicate") == "done: break duplicate"
-    finally:
-        stop.set()
-        thread.join(120)
-    assert order(tmp_path / "control", "list", within_s=0.1) is None
 
 
 @pytest.mark.parametrize(("arguments", "code", "said"), [
