@@ -48,7 +48,8 @@ FLOW = {
     "authority.account_enabled_only_in_cloud", "authority.source_anchor_changed",
     "authority.edit_of_cloud_managed_object", "conflict.reference_to_unsynced_object", "flow.export_overdue",
     "flow.missing_in_cloud", "flow.orphaned_in_cloud", "flow.attribute_drift", "flow.membership_drift",
-    "flow.export_error", "engine.export_run_errors", "engine.long_cycle",
+    "flow.export_error", "engine.export_run_errors", "engine.long_cycle", "flow.attribute_flows_otherwise",
+    "engine.orphans_in_bulk",
 }  # fmt: skip
 
 TENANT = {

@@ -13,6 +13,7 @@ from deploy.lab.hybrid import HybridOrganisation
 from streams.contracts.facts import Fact, Link, LinkChange, Operation, Origin, TenantState
 from streams.contracts.finding import Finding
 from streams.contracts.views import Contribution
+from streams.engine.knowledge import TenantOptions
 from streams.engine.oracle import DirectoryObject
 from streams.engine.outcome import Outcome
 from streams.engine.waiting import Measure
@@ -33,7 +34,10 @@ class LabPipeline(Pipeline):
         self._events: set[str] = set()
         self._seq = 0
         self.measures: list[tuple[int, Measure]] = []
-        super().__init__({forest.name: Scope(list(forest.scope.include)) for forest in lab.forests})
+        self._unsaid: list[tuple[Origin, str]] | None = []  # of the first look: that a source was read whole comes last
+        scopes = {forest.name: Scope(list(forest.scope.include)) for forest in lab.forests}
+        options = TenantOptions(forests=frozenset(scopes))
+        super().__init__(scopes, tenants={lab.tenant.tenant_id: options})
 
     def look(self, tenant: TenantState, now_ms: int) -> dict[str, Finding]:
         """Tell what has changed since the last look; the findings that are open then."""
@@ -49,12 +53,22 @@ class LabPipeline(Pipeline):
         for key in self._known.keys() - now.keys():
             self._say(self._known[key], Operation.DELETED, now_ms)
         self._known = now
+        unsaid, self._unsaid = self._unsaid or (), None
+        for origin, part in unsaid:
+            self.worked_off(origin, part)
         told = [event for event in self._logs.read() if event.id not in self._events]
         self._events |= {event.id for event in told}
         self.log(told, now_ms=now_ms)
         self.tell(tenant)
         self.tick(now_ms)
         return self.open()
+
+    def worked_off(self, origin: Origin, part: str = "") -> None:
+        """As its base; after everything that the first look tells."""
+        if self._unsaid is None:
+            super().worked_off(origin, part)
+        else:
+            self._unsaid.append((origin, part))
 
     def _take(self, outcome: Outcome) -> list[Contribution]:
         self.measures += [(self.partition.now_ms, measure) for measure in outcome.measures]

@@ -1,12 +1,14 @@
 """The flow story: single objects that do not arrive, or not whole, or not in time, and who decides over them.
 
 Sources: Microsoft, "Troubleshoot an object that is not synchronizing with Microsoft Entra ID"; "Configure source of
-authority"; "Microsoft Entra Connect Sync: Scheduler" (accountExpires is not synchronised; a full cycle takes hours).
+authority"; "Microsoft Entra Connect Sync: Scheduler" (accountExpires is not synchronised; a full cycle takes hours);
+"Make a change to the default configuration"; "Topologies for Microsoft Entra Connect" (several forests, one tenant).
 """
 
 from __future__ import annotations
 
 import uuid
+from itertools import islice
 
 from deploy.lab.directory.object import DirectoryObject
 from deploy.lab.hybrid import HybridOrganisation
@@ -16,6 +18,7 @@ from deploy.lab.stories.story import Act, Expectation, Step, Story
 from streams.contracts.identity import immutable_id_of_bytes, immutable_id_of_guid
 
 _BUSY = 24
+_MANY, _STRANGERS = 25, 60
 _OFFICE = "Cairo"
 _SLOW_S = 80 * 60.0
 _EPOCH_OFFSET_S = 11_644_473_600
@@ -24,7 +27,10 @@ _EPOCH_OFFSET_S = 11_644_473_600
 def build(lab: HybridOrganisation) -> Story:
     """The story over `lab`."""
     department = _Department(lab)
-    steps = [*department.authority(), *department.refusals(), *department.drift(), *department.slow_cycle()]
+    steps = [
+        *department.authority(), *department.refusals(), *department.drift(), *department.in_bulk(),
+        *department.slow_cycle(),
+    ]  # fmt: skip
     return Story(
         name="flow",
         summary="Changes arrive late, in part or never; accounts obey the wrong directory; a cycle takes its time",
@@ -55,6 +61,10 @@ class _Department:
         team = self._team.targets("member")
         idle = (each for each in staff if each not in self._busy and each.guid not in team)
         self._joining, self._moved, self._colleague = next(idle), next(idle), next(idle)
+        self._many = max(_MANY, len(staff) // _MANY)  # a rule from 20 on that are 1 % of all
+        self._former = {str(self._engine.space.cloud_id(str(each.guid))): "" for each in islice(idle, self._many)}
+        self._strangers = max(_STRANGERS, len(staff) // 8)  # in bulk from 51 on that are more than 5 % of all
+        self._unread: list[str] = []
 
     def authority(self) -> list[Step]:
         """The wrong directory decides."""
@@ -173,6 +183,30 @@ class _Department:
             ),
         ]  # fmt: skip
 
+    def in_bulk(self) -> list[Step]:
+        """What is one finding, however many objects it concerns: a rule of the organisation, a forest not read."""
+        tenant = f"tenant/{self._tenant.tenant_id}"
+        return [
+            Step(
+                name="custom rule", at_min=100,
+                told=f"A rule of one's own fills the department of {self._many} people from somewhere else",
+                act=self._fill_otherwise, opens=[Expectation("flow.attribute_flows_otherwise", tenant)],
+            ),
+            Step(
+                name="default rule", at_min=140, told="The rule is removed; a full synchronisation brings AD's values back",
+                act=self._fill_by_default, repairs=["custom rule"],
+            ),
+            Step(
+                name="unread forest", at_min=145,
+                told=f"{self._strangers} people of a forest that nobody reads here are synchronised, too",
+                act=self._acquire, opens=[Expectation("engine.orphans_in_bulk", tenant)],
+            ),
+            Step(
+                name="forest taken out", at_min=185, told="That forest is taken out of the synchronisation again",
+                act=self._part, repairs=["unread forest"],
+            ),
+        ]  # fmt: skip
+
     def slow_cycle(self) -> list[Step]:
         """A full synchronisation while people work."""
         return [
@@ -240,6 +274,31 @@ class _Department:
 
     def _manage_again(self) -> None:
         self._engine.drop_silently.clear()
+
+    def _fill_otherwise(self) -> None:
+        for cloud_id in self._former:
+            self._former[cloud_id] = str((self._tenant.get("user", cloud_id) or {})["department"])
+            self._tenant.upsert("user", cloud_id, {"department": "Contoso Holding"})
+
+    def _fill_by_default(self) -> None:
+        for cloud_id, department in self._former.items():
+            self._tenant.upsert("user", cloud_id, {"department": department})
+
+    def _acquire(self) -> None:
+        domain = self._cast.main.layout.domain
+        self._unread = [
+            self._tenant.upsert("user", None, {
+                "displayName": f"Acquired {number}", "userPrincipalName": f"acquired{number}@{domain}",
+                "accountEnabled": True, "userType": "Member", "onPremisesSyncEnabled": True,
+                "onPremisesDomainName": "acquired.example",
+                "onPremisesImmutableId": immutable_id_of_guid(str(uuid.uuid4())),
+            })
+            for number in range(self._strangers)
+        ]  # fmt: skip
+
+    def _part(self) -> None:
+        for cloud_id in self._unread:
+            self._tenant.delete("user", cloud_id)
 
     def _refuse(self, person: Person, act: Act) -> None:
         self._engine.refused.add(str(person.guid))

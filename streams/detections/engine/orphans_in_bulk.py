@@ -30,7 +30,6 @@ DETECTION = Detection(
     false_positives=(
         "Years of leavers that synchronisation never removed: they are counted here, not told one by one.",
     ),
-    no_story="It hides what the story of day one tells one by one: tests/unit/streams/engine/test_orphans_in_bulk.py.",
 )
 
 

@@ -43,7 +43,6 @@ DETECTION = Detection(
         f"Fewer than {FEWEST} are told one by one, unless half of their forest; in a large tenant up to {ALWAYS}.",
         "A rule for one organisational unit explains the property everywhere.",
     ),
-    no_story="It needs dozens of objects that differ: tests/unit/streams/engine/test_flows_otherwise.py.",
 )
 
 
