@@ -193,7 +193,7 @@ class _Department:
                 act=self._fill_otherwise, opens=[Expectation("flow.attribute_flows_otherwise", tenant)],
             ),
             Step(
-                name="default rule", at_min=140, told="The rule is removed; a full synchronisation brings AD's values back",
+                name="default rule", at_min=140, told="The rule goes; a full synchronisation brings AD's values back",
                 act=self._fill_by_default, repairs=["custom rule"],
             ),
             Step(
