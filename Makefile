@@ -52,22 +52,22 @@ bench: $(VENV)/.development parts ## Print figures and ratios; asserts nothing
 
 new-detection: $(VENV)/.development ## The three files of a detection, to write yours over: D=conflict.my_rule
 	@[[ -n "$(D)" ]] || { echo "which one? make new-detection D=conflict.my_rule"; exit 2; }
-	$(BIN)/python -m deploy.new_detection $(D)
+	$(BIN)/python -m deploy.generate.new_detection $(D)
 
 generate: $(VENV)/.development ## Write what derives from the detections: alert rules, dashboards
 	$(BIN)/python -m deploy.prometheus.build
 	$(BIN)/python -m deploy.alertmanager.build
 	$(BIN)/python -m grafana.build
-	$(BIN)/python -m deploy.catalogue
+	$(BIN)/python -m deploy.generate.catalogue
 
 lock: $(VENV)/.development ## Resolve the locked packages again, list their licences. ARGS=--upgrade takes newer ones
-	$(BIN)/python -m deploy.lock $(ARGS)
+	$(BIN)/python -m deploy.generate.lock $(ARGS)
 	$(MAKE) --no-print-directory $(VENV)/.development
-	$(BIN)/python -m deploy.licences
+	$(BIN)/python -m deploy.generate.licences
 
 dist: $(VENV)/.development ## The wheel and its bill of materials (CycloneDX), in dist/
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
-	$(BIN)/python -m deploy.sbom
+	$(BIN)/python -m deploy.generate.sbom
 
 parts: $(VENV)/.development ## Install Samba, Prometheus and Kafka for the tests (apt as root, Maven)
 	@PYTHON=$(BIN)/python .ci/parts

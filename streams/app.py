@@ -21,14 +21,14 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
-from streams.agents.client import connection_options, new_reader
-from streams.agents.lanes import Record
-from streams.agents.lease import Lease
+from streams.agents.delivery.client import connection_options, new_reader
+from streams.agents.delivery.lanes import Record
+from streams.agents.delivery.lease import Lease
+from streams.agents.delivery.positions import first_available
+from streams.agents.delivery.transport import LeasedTransport
+from streams.agents.delivery.watchdog import Watchdog
 from streams.agents.metrics import REGISTRY
-from streams.agents.positions import first_available
 from streams.agents.scopes import scopes_of
-from streams.agents.transport import LeasedTransport
-from streams.agents.watchdog import Watchdog
 from streams.agents.worker import Worker
 from streams.contracts.errors import SyncHealthError
 from streams.detections.registry import all_detections

@@ -9,10 +9,10 @@ import click
 
 from deploy.alertmanager.build import text as alertmanager_text
 from deploy.alertmanager.configuration import Webhooks
+from deploy.cli.terminal import config_option
 from deploy.prometheus.alert_rule import Links
 from deploy.prometheus.build import rule_files
 from deploy.prometheus.installation import configuration
-from deploy.terminal import config_option
 from streams.runtime.settings import Settings, load_settings
 from streams.runtime.settings_path import find_settings
 

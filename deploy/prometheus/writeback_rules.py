@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.prometheus.alert_rule import AlertRule
 from streams.contracts.finding import Severity
-from streams.views.writeback_errors import USERS_OWN
+from streams.views.password.errors import USERS_OWN
 
 LEAST_USERS = 10
 TIMES_USUAL = 3

@@ -11,9 +11,9 @@ import time
 import uuid
 from contextlib import suppress
 
-from producers.ad.connection import DirectoryConnection
+from producers.ad.ldap.connection import DirectoryConnection
+from producers.ad.ldap.refusals import BindRefusedError
 from producers.ad.mapping import rfc3339_of_generalized_time
-from producers.ad.refusals import BindRefusedError
 from producers.ad.servers import Servers
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.facts import FOREST_KEYWORDS, Fact, ObjectKind, Operation

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 from producers.ad.attributes import DEFAULT, SPELLING, SYNTAX, WATCHED, Syntax, Watched
 from producers.ad.certificate import certificate_line
-from producers.ad.extended_name import read_name
-from producers.ad.wire import Entry
+from producers.ad.ldap.extended_name import read_name
+from producers.ad.ldap.wire import Entry
 from producers.refusing import STUMBLES
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Link, LinkChange, ObjectKind

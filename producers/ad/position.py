@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from producers.ad.attributes import DEFAULT
-from producers.ad.naming import ServerIdentity
+from producers.ad.root_dse import ServerIdentity
 from producers.saved import past_ms
 
 

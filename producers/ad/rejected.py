@@ -6,7 +6,7 @@ import base64
 
 import orjson
 
-from producers.ad.wire import Entry
+from producers.ad.ldap.wire import Entry
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.deadletter import dead_letter as refusal
 from streams.contracts.errors import InvalidRecordError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from producers.ad.connection import DirectoryConnection, ServerAddress, open_connection
-from producers.ad.naming import ServerIdentity, read_identity
-from producers.ad.refusals import BindRefusedError
+from producers.ad.ldap.connection import DirectoryConnection, ServerAddress, open_connection
+from producers.ad.ldap.refusals import BindRefusedError
+from producers.ad.root_dse import ServerIdentity, read_identity
 from streams.contracts.errors import FatalError, RetriableError
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings

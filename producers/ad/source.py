@@ -9,11 +9,11 @@ from functools import partial
 from msgspec.structs import replace
 
 from producers.ad.attributes import Watched
-from producers.ad.context import NamingContext
 from producers.ad.forest import ForestWatch
-from producers.ad.heard import Heard
+from producers.ad.naming_context import NamingContext
+from producers.ad.notifications import Wakeup
 from producers.ad.servers import Servers
-from producers.ad.wakeup import Wakeup
+from producers.ad.watermark import Heard
 from producers.metrics import ERRORS
 from producers.sequence import last_number
 from producers.source import STREAMING, WATERMARK_S, Batch, Progress

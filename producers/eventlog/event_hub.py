@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from producers.eventlog.graph_shape import audit_item, provisioning_item
-from producers.graph.audit_mapping import audit_event
-from producers.graph.provisioning_mapping import provisioning_event
+from producers.graph.mapping.audits import audit_event
+from producers.graph.mapping.provisioning import provisioning_event
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event
 

@@ -18,7 +18,7 @@ from producers.graph.client import GraphClient, GraphError
 from producers.graph.collections import DEVICES, GROUPS, USERS, Collection
 from producers.graph.delta import DeltaTask, dead_letter
 from producers.graph.listing import Listing
-from producers.graph.mapping import attributes_of, object_id
+from producers.graph.mapping.objects import attributes_of, object_id
 from producers.graph.task import Step
 from producers.refusing import refusing
 from streams.contracts.errors import InvalidRecordError

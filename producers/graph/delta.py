@@ -22,11 +22,11 @@ from producers import metrics
 from producers.graph.client import GraphClient, GraphError
 from producers.graph.collections import Collection
 from producers.graph.errors_seen import ErrorsSeen
-from producers.graph.mapping import facts_of_item, is_removed, names_of, object_id, readable
+from producers.graph.mapping.objects import facts_of_item, is_removed, names_of, object_id, readable
 from producers.graph.page import UnreadableItem
 from producers.graph.task import Step
 from producers.graph.trail import Trail
-from producers.known import GoneIds, KnownIds
+from producers.id_set import GoneIds, KnownIds
 from producers.refusing import refusing
 from producers.saved import guids_of, past_ms
 from streams.contracts.checkpoint import Checkpoint

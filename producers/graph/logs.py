@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from producers.graph.audit_mapping import audit_event
 from producers.graph.client import GraphClient, GraphError
 from producers.graph.delta import dead_letter, written
+from producers.graph.mapping.audits import audit_event
+from producers.graph.mapping.provisioning import provisioning_event
 from producers.graph.page import UnreadableItem
-from producers.graph.provisioning_mapping import provisioning_event
 from producers.graph.task import Step
 from producers.graph.trail import Trail
 from producers.refusing import refusing

@@ -13,14 +13,14 @@ from typing import Any
 
 from producers import metrics
 from producers.backoff import wait_s
-from producers.graph.audit_mapping import audit_event
 from producers.graph.client import GraphClient
 from producers.graph.collections import COLLECTIONS, ERRORS, Collection
 from producers.graph.deleted import DELETED_PERMISSIONS, DeletedTask
 from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.logs import AUDITS, LOGS, LogOfEntra, LogPace, LogTask
-from producers.graph.sign_ins import SignInTask
+from producers.graph.mapping.audits import audit_event
+from producers.graph.mapping.sign_ins import SignInTask
 from producers.graph.sweep import SweepTask
 from producers.graph.task import Step, Task
 from producers.graph.tenant import TenantTask

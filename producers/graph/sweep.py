@@ -15,7 +15,7 @@ from producers.graph.client import GraphClient, GraphError
 from producers.graph.collections import ERRORS, Collection
 from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
-from producers.graph.mapping import attributes_of, object_id
+from producers.graph.mapping.objects import attributes_of, object_id
 from producers.graph.task import Step
 from producers.graph.trail import Trail
 from producers.refusing import refusing

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from producers.graph.audit_mapping import guid
 from producers.graph.client import GraphClient, GraphError
+from producers.graph.mapping.audits import guid
+from producers.graph.mapping.synchronization import job_of, settings_of
 from producers.graph.page import UnreadableItem
-from producers.graph.synchronization_mapping import job_of, settings_of
 from producers.graph.task import Step
 from producers.graph.trail import Trail
 from streams.contracts.checkpoint import Checkpoint

@@ -14,10 +14,10 @@ from typing import Any
 
 from producers.graph.client import GraphClient, GraphError
 from producers.graph.delta import DeltaTask, dead_letter
-from producers.graph.mapping import object_id
+from producers.graph.mapping.objects import object_id
 from producers.graph.task import Step
 from producers.graph.trail import Trail
-from producers.known import IdSet
+from producers.id_set import IdSet
 from producers.refusing import refusing
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import InvalidRecordError, RetriableError

@@ -14,7 +14,7 @@ from typing import Any
 from producers.graph.client import GraphClient
 from producers.graph.delta import DeltaTask
 from producers.graph.listing import Listing
-from producers.graph.mapping import object_id
+from producers.graph.mapping.objects import object_id
 from producers.graph.task import Step
 from producers.refusing import refusing
 from streams.contracts.errors import InvalidRecordError

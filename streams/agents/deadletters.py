@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from streams.agents.lanes import Record
+from streams.agents.delivery.lanes import Record
 from streams.agents.metrics import DEAD_LETTERS
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.deadletter import dead_letter as refusal

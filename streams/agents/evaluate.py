@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec.structs import replace
 
 from streams.agents.deadletters import TRACEBACKS, Fuse, dead_letter
-from streams.agents.lanes import Record
+from streams.agents.delivery.lanes import Record
+from streams.agents.delivery.outbox import Outbox
 from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS, WAITS
-from streams.agents.outbox import Outbox
 from streams.agents.plausible import arrival_ms, record_in_time
-from streams.agents.rows import PartitionRows
 from streams.agents.soundness import partition_is_sound
+from streams.agents.tables.rows import PartitionRows
 from streams.contracts.codec import decode, encode
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.views import Contribution, ContributionChunk, Tick, ViewRecord
-from streams.engine.evaluator import EvaluatorOptions, ViewPartition
-from streams.engine.outcome import Outcome
+from streams.evaluation.outcome import Outcome
+from streams.evaluation.partition import EvaluatorOptions, ViewPartition
 from streams.runtime.clock import CLOCK_SKEW_MS, now_ms
 from streams.runtime.clock import Sequence as HybridClock
 from streams.runtime.logs import get_logger
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 STAGE = "evaluate"
 _ITEMS_AT_ONCE = 100
@@ -66,7 +66,7 @@ class EvaluatePartition:
 
     @property
     def census(self) -> Counter[str]:
-        """What this partition counts (streams.engine.census)."""
+        """What this partition counts (streams.measures.counts)."""
         return self._views.census
 
     @property

@@ -10,8 +10,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from streams.engine.census import SUBJECTS, count_of
-from streams.views.tenant import TenantView
+from streams.measures.counts import SUBJECTS, count_of
+from streams.views.installation.tenant_view import TenantView
 
 REGISTRY = CollectorRegistry()
 

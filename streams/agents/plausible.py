@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from streams.agents.lanes import Record
+from streams.agents.delivery.lanes import Record
 from streams.agents.metrics import CLAMPED_TIMES
 from streams.contracts.certificate import read_certificate
 from streams.contracts.events import Event, Log
@@ -31,7 +31,7 @@ from streams.contracts.views import (
     WatermarkUpdate,
 )
 from streams.runtime.clock import CLOCK_SKEW_MS, now_ms
-from streams.views.computer import FILETIME_EPOCH_MS, filetime_ms
+from streams.views.device.computer import FILETIME_EPOCH_MS, filetime_ms
 from streams.views.events import LOG_REMEMBERED_MS, LONGEST_REMEMBERED_MS, is_past
 
 HELD_MS = 86_400_000

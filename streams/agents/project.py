@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 import orjson
 
 from streams.agents.deadletters import TRACEBACKS, Fuse, dead_letter
-from streams.agents.lanes import Record
+from streams.agents.delivery.lanes import Record
+from streams.agents.delivery.outbox import Outbox
 from streams.agents.metrics import EVENTS, FACTS
-from streams.agents.outbox import Outbox
 from streams.agents.plausible import (
     arrival_ms,
     event_in_time,
@@ -21,19 +21,19 @@ from streams.agents.plausible import (
     tenant_in_time,
     watermark_in_time,
 )
-from streams.agents.rows import PartitionRows
 from streams.agents.soundness import projector_is_sound
+from streams.agents.tables.rows import PartitionRows
 from streams.contracts.codec import convert, decode, encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.events import EventChunk
 from streams.contracts.facts import Fact, FactChunk, Forget, Origin, TenantState, Watermark
 from streams.contracts.topics import DAY_MS
-from streams.engine.forgetting import Sweep
-from streams.engine.projector import Projector
+from streams.evaluation.forgetting import Sweep
+from streams.evaluation.projector import Projector
 from streams.runtime.logs import get_logger
 from streams.views.events import contributions_of_event, fact_of_event
-from streams.views.tenant import tenant_contributions
+from streams.views.installation.tenant_view import tenant_contributions
 
 STAGE = "project"
 _BREATHE_EVERY = 100

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from streams.directory.scope import Scope, scope_name
 from streams.runtime.settings import Settings
-from streams.views.scope import Scope, scope_name
 
 
 def scopes_of(settings: Settings) -> dict[str, Scope]:
-    """By their names (streams.views.scope.scope_of)."""
+    """By their names (streams.directory.scope.scope_of)."""
     joined_by = {tenant.id: tenant.users_joined_by for tenant in settings.tenant}
     forests: dict[str, Scope] = {}
     for forest in settings.forest:

@@ -11,10 +11,10 @@ from functools import lru_cache
 
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin, TenantState
 from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk
-from streams.engine.evaluator import EvaluatorOptions, ViewPartition
-from streams.engine.projector import Projector
-from streams.engine.rows import MemoryRows
-from streams.views.tenant import tenant_contributions
+from streams.directory.rows import MemoryRows
+from streams.evaluation.partition import EvaluatorOptions, ViewPartition
+from streams.evaluation.projector import Projector
+from streams.views.installation.tenant_view import tenant_contributions
 
 _TENANT = "00000000-0000-0000-0000-000000000001"
 _ORIGINS = (

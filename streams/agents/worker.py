@@ -11,18 +11,18 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 
 from streams.agents import metrics
-from streams.agents.client import start_producer
 from streams.agents.deadletters import Fuse
+from streams.agents.delivery.client import start_producer
+from streams.agents.delivery.lanes import Handler, Positions, Record, Stage
+from streams.agents.delivery.layout import Layout
+from streams.agents.delivery.lease import Lease
+from streams.agents.delivery.outbox import Outbox
 from streams.agents.evaluate import EvaluatePartition
-from streams.agents.lanes import Handler, Positions, Record, Stage
-from streams.agents.layout import Layout
-from streams.agents.lease import Lease
 from streams.agents.orders import order_again
-from streams.agents.outbox import Outbox
 from streams.agents.project import ContextPartition, EventPartition, ProjectPartition
-from streams.agents.rows import PartitionRows
-from streams.agents.store import MemoryStore, RocksStore, Store
-from streams.agents.table import Table
+from streams.agents.tables.rows import PartitionRows
+from streams.agents.tables.store import MemoryStore, RocksStore, Store
+from streams.agents.tables.table import Table
 from streams.agents.ticks import Ticker
 from streams.contracts.codec import encode
 from streams.contracts.facts import Forget
@@ -39,12 +39,12 @@ from streams.contracts.topics import (
 )
 from streams.detections.detection import Thresholds
 from streams.detections.registry import Registered
-from streams.engine.evaluator import EvaluatorOptions, ViewPartition
-from streams.engine.knowledge import TenantOptions
-from streams.engine.projector import Projector
+from streams.directory.scope import Scope
+from streams.evaluation.knowledge import TenantOptions
+from streams.evaluation.partition import EvaluatorOptions, ViewPartition
+from streams.evaluation.projector import Projector
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import Settings
-from streams.views.scope import Scope
 
 Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
 _SWEEP_EVERY_S = 3600.0

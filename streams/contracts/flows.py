@@ -1,9 +1,9 @@
 """Which attribute of Active Directory becomes which property in Entra ID, where nothing but blanks changes on the way.
 
 The attributes whose flow has rules of its own (displayName, userPrincipalName, mail, proxyAddresses, accountEnabled,
-names of accounts) are compared in `streams.views.drift`; all others stand here, one row each, and are read, carried
-and compared by this table alone. `description` of groups flows as well and is not collected: people write passwords
-into it.
+names of accounts) are compared in `streams.views.identity.expected_export`; all others stand here, one row each, and
+are read, carried and compared by this table alone. `description` of groups flows as well and is not collected: people
+write passwords into it.
 
 Source: the default synchronisation rules of Entra Connect as microsoft/AADConnectConfigDocumenter exports them (Trim()
 of one value each); Microsoft, "Microsoft Entra Connect Sync: Attributes synchronized to Microsoft Entra ID";

@@ -9,8 +9,8 @@ from typing import Any
 
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Holder, Severity, Subject
-from streams.views.engines import CLOUD_SYNC, CONNECT, cloud_sync_forests, engines_of
-from streams.views.party import Party
+from streams.directory.engines import CLOUD_SYNC, CONNECT, cloud_sync_forests, engines_of
+from streams.directory.object_ref import Party
 
 
 class Status(StrEnum):
@@ -163,7 +163,7 @@ class Context:
     flows:          property -> attribute from which this tenant fills it, where its settings say so ("": none).
     elsewhere:      verified domains of the other tenants to which its forests are synchronised; None while unknown.
     job_kinds:      kinds of the tenant's Cloud Sync jobs, as far as we may read them.
-    engines:        engine -> how it is known (streams.views.engines).
+    engines:        engine -> how it is known (streams.directory.engines).
     cloud_sync_forests: those that Cloud Sync's jobs name; None: unknown.
     engine_units:   the settings say which units Cloud Sync synchronises, so that objects tell their engine.
     learned_cycle_ms: the usual time between two synchronisations as seen lately; None while too few were seen.

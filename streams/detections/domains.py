@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.detections.detection import Context
-from streams.views.drift import Domains
+from streams.views.identity.expected_export import Domains
 
 _UPN_FLOWS = "synchronizeUpnForManagedUsersEnabled"
 

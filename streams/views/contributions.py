@@ -8,23 +8,23 @@ from __future__ import annotations
 from typing import Any
 
 from streams.contracts.facts import ObjectKind
-from streams.views.address import KIND as ADDRESS
-from streams.views.address import address_claims
-from streams.views.deleted import deletion_attributes, restorable
-from streams.views.device import REMEMBERED_MS as DEVICE_REMEMBERED_MS
-from streams.views.device import device_bodies
-from streams.views.directory_object import REMEMBERED_MS, object_bodies, object_view_key
-from streams.views.forest import forest_bodies, is_sso_account, sso_bodies
-from streams.views.host import host_bodies
-from streams.views.member_drift import written_name
-from streams.views.membership import membership_view_key
-from streams.views.party import party_body
-from streams.views.person import joined_as, person_views
-from streams.views.reference import own_reference_key, stands_since_ms
-from streams.views.scope import Scope
-from streams.views.state import ObjectState
-from streams.views.unique_value import held_values
-from streams.views.writeback import original_of, written_bodies
+from streams.directory.object_ref import party_body
+from streams.directory.person import joined_as, person_views
+from streams.directory.scope import Scope
+from streams.directory.soft_deletion import deletion_attributes, restorable
+from streams.directory.state import ObjectState
+from streams.views.address.address_view import KIND as ADDRESS
+from streams.views.address.address_view import address_claims
+from streams.views.address.unique_value_view import held_values
+from streams.views.device.device_view import REMEMBERED_MS as DEVICE_REMEMBERED_MS
+from streams.views.device.device_view import device_bodies
+from streams.views.device.host_view import host_bodies
+from streams.views.identity.object_view import REMEMBERED_MS, object_bodies, object_view_key
+from streams.views.installation.forest_view import forest_bodies, is_sso_account, sso_bodies
+from streams.views.membership.member_drift_view import written_name
+from streams.views.membership.membership_view import membership_view_key
+from streams.views.membership.reference_view import own_reference_key, stands_since_ms
+from streams.views.writeback.writeback_view import original_of, written_bodies
 
 _WATCHED_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)
 

@@ -17,10 +17,10 @@ from streams.contracts.events import UNKNOWN_SERVERS, Event, Log, Result
 from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.identity import guid_of_immutable_id
 from streams.contracts.views import Contribution
-from streams.views.addresses import fold_address, fold_proxy_address
-from streams.views.export_steps import is_cloud_export
-from streams.views.password_hash_codes import is_busy
-from streams.views.password_trace import REFUSAL, is_unnamed_trace, refusal_body, trace_keys
+from streams.directory.addresses import fold_address, fold_proxy_address
+from streams.views.installation.export_steps import is_cloud_export
+from streams.views.password.hash_sync_codes import is_busy
+from streams.views.password.traces import REFUSAL, is_unnamed_trace, refusal_body, trace_keys
 from streams.views.view import Entry
 
 EVENT = "event/"

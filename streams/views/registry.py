@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from streams.views.address import AddressView
-from streams.views.device import DeviceView
-from streams.views.directory_object import ContactView, GroupView, UserView
-from streams.views.forest import ForestView
-from streams.views.host import HostView
-from streams.views.member_drift import MemberDriftView
-from streams.views.membership import MembershipView
-from streams.views.password_trace import PasswordTraceView
-from streams.views.person import PersonView
-from streams.views.reference import ReferenceView
-from streams.views.server import ServerView
-from streams.views.tenant import TenantView
-from streams.views.unique_value import UniqueValueView
-from streams.views.writeback import WrittenDeviceView, WrittenGroupView
+from streams.directory.person import PersonView
+from streams.views.address.address_view import AddressView
+from streams.views.address.unique_value_view import UniqueValueView
+from streams.views.device.device_view import DeviceView
+from streams.views.device.host_view import HostView
+from streams.views.identity.object_view import ContactView, GroupView, UserView
+from streams.views.installation.forest_view import ForestView
+from streams.views.installation.server_view import ServerView
+from streams.views.installation.tenant_view import TenantView
+from streams.views.membership.member_drift_view import MemberDriftView
+from streams.views.membership.membership_view import MembershipView
+from streams.views.membership.reference_view import ReferenceView
+from streams.views.password.traces import PasswordTraceView
+from streams.views.writeback.writeback_view import WrittenDeviceView, WrittenGroupView
 
 AnyView = (
     AddressView

@@ -30,15 +30,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from deploy.funnel import Funnel, percent
+from deploy.cli.funnel.funnel import Funnel, percent
 from producers.ad.certificate import certificate_line
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin, TenantState
 from streams.contracts.times import rfc3339
 from streams.contracts.views import Control, Tick
-from streams.engine.census import count_of
-from streams.engine.rows import MemoryRows
-from streams.views.scope import Scope
+from streams.directory.rows import MemoryRows
+from streams.directory.scope import Scope
+from streams.measures.counts import count_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 NOW_MS, DAY_MS, MINUTE_MS = 1_790_000_000_000, 86_400_000, 60_000

@@ -25,7 +25,7 @@ from deploy.lab.directory.limits import Limits
 from deploy.lab.directory.server import DirectoryServer, in_thread
 from deploy.lab.directory.store import DirectoryStore
 from producers.ad.attributes import NAMES, OBJECT_FILTER
-from producers.ad.dirsync import DirSyncRequest
+from producers.ad.ldap.dirsync import DirSyncRequest
 from producers.ad.servers import Servers
 from producers.ad.source import ActiveDirectorySource
 from streams.runtime.logs import configure_logs

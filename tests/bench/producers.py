@@ -21,7 +21,7 @@ import structlog
 from deploy.broker import Broker, kafka, tansu
 from producers import topics
 from producers.graph.source import GraphSource
-from producers.known import IdSet
+from producers.id_set import IdSet
 from producers.publisher import KafkaPublisher, Publisher
 from producers.runner import Runner
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin

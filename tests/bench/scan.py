@@ -18,9 +18,9 @@ from pathlib import Path
 
 import orjson
 
-from deploy.scan.inputs import FileInput
-from deploy.scan.run import run_scan
-from deploy.scan.writers import JsonLinesWriter
+from deploy.cli.scan.inputs import FileInput
+from deploy.cli.scan.run import run_scan
+from deploy.cli.scan.writers import JsonLinesWriter
 from streams.hygiene.entra.profile import entra_profile
 from streams.hygiene.idfix.profile import idfix_profile
 from streams.hygiene.objects import DirectoryObject

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from deploy.cli import cli
+from deploy.cli.main import cli
 from deploy.prometheus.build import rule_files
 from deploy.prometheus.installation import configuration
 from streams.contracts.errors import SettingsError

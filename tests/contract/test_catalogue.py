@@ -1,6 +1,6 @@
 """The catalogue of detections is what the metadata say."""
 
-from deploy.catalogue import FILE, render
+from deploy.generate.catalogue import FILE, render
 
 
 def test_the_catalogue_is_fresh() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SEAMS = {
-    "ldap3": {"producers/ad/connection.py"},
+    "ldap3": {"producers/ad/ldap/connection.py"},
     "msal": {"producers/graph/token.py"},
-    "rocksdict": {"streams/agents/store.py"},
-    "faust": {"streams/app.py", "streams/agents/transport.py"},
+    "rocksdict": {"streams/agents/tables/store.py"},
+    "faust": {"streams/app.py", "streams/agents/delivery/transport.py"},
 }
 
 

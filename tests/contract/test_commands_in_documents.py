@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from deploy.cli import cli
+from deploy.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(

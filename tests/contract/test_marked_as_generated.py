@@ -5,9 +5,9 @@ from __future__ import annotations
 from fnmatch import fnmatch
 
 from deploy.alertmanager.build import FILE as ROUTES
-from deploy.catalogue import FILE as CATALOGUE
-from deploy.licences import TABLE
-from deploy.lock import DEVELOPMENT, LAB, PRODUCTION, ROOT
+from deploy.generate.catalogue import FILE as CATALOGUE
+from deploy.generate.licences import TABLE
+from deploy.generate.lock import DEVELOPMENT, LAB, PRODUCTION, ROOT
 from deploy.prometheus.build import FOLDER as RULES
 from deploy.prometheus.build import rule_files
 from grafana.build import FOLDER as DASHBOARDS

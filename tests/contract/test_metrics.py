@@ -22,7 +22,7 @@ from streams.agents.metrics import WAITS
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.finding import FindingState, Severity, Subject
 from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS
-from streams.engine.census import SUBJECTS
+from streams.measures.counts import SUBJECTS
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 from tests.support.prometheus import promtool
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.new_detection import write
+from deploy.generate.new_detection import write
 
 ROOT = Path(__file__).parents[2]
 NEW = "capacity.thrown_away"
-GENERATORS = ("deploy.prometheus.build", "deploy.alertmanager.build", "grafana.build", "deploy.catalogue")
+GENERATORS = ("deploy.prometheus.build", "deploy.alertmanager.build", "grafana.build", "deploy.generate.catalogue")
 
 
 @pytest.mark.slow
@@ -28,7 +28,7 @@ def test_a_new_one_passes_and_is_wired_everywhere(tmp_path: Path) -> None:
             shutil.copyfile(ROOT / name, tmp_path / name)
     before = {path: path.read_bytes() for path in (tmp_path / "streams").rglob("*.py")}
 
-    run(tmp_path, "deploy.new_detection", NEW)
+    run(tmp_path, "deploy.generate.new_detection", NEW)
     for generator in GENERATORS:
         run(tmp_path, generator)
     run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "tests/contract/test_detections.py", "-k", "thrown_away")

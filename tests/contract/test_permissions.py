@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from deploy.check import tenant
-from deploy.check.tenant import permissions
+from deploy.cli.check import tenant
+from deploy.cli.check.tenant import permissions
 
 ROOT = Path(__file__).parents[2]
 _PERMISSION = re.compile(r"\b[A-Z][A-Za-z-]+\.(?:Read|ReadWrite)\.[A-Z][A-Za-z]+\b")

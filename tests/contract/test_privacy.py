@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from deploy.forget import _elsewhere
+from deploy.cli.forget import _elsewhere
 from streams.contracts.topics import DAY_MS, TOPICS
 from streams.runtime.settings import DeadLetterSettings, DetectionSettings, StreamsSettings
-from streams.views.device import REMEMBERED_MS as DEVICES_REMEMBERED_MS
-from streams.views.directory_object import REMEMBERED_MS
+from streams.views.device.device_view import REMEMBERED_MS as DEVICES_REMEMBERED_MS
 from streams.views.events import LOG_REMEMBERED_MS, LONGEST_REMEMBERED_MS
+from streams.views.identity.object_view import REMEMBERED_MS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "PRIVACY.md").read_text("utf-8")

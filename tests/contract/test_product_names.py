@@ -21,7 +21,7 @@ _OUTDATED = re.compile(
 _LITERAL = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 _RULES = sorted(_ROOT.glob("streams/detections/**/*.py"))
 _PAGES = sorted([*_ROOT.glob("streams/detections/**/*.md"), *_ROOT.glob("deploy/**/*.md"), *_ROOT.glob("*.md")])
-_CHECKS = sorted([*_ROOT.glob("deploy/check/*.py"), *_ROOT.glob("grafana/*.py")])
+_CHECKS = sorted([*_ROOT.glob("deploy/cli/check/*.py"), *_ROOT.glob("grafana/*.py")])
 
 
 def outdated(text: str) -> list[str]:

@@ -14,12 +14,12 @@ import pytest
 
 from producers.ad.attributes import LINKS, NAMES
 from producers.graph.collections import COLLECTIONS
-from producers.graph.mapping import names_of
+from producers.graph.mapping.objects import names_of
 from streams.contracts.codec import encode
 from streams.contracts.facts import Fact
 from streams.contracts.flows import FLOWS
 from streams.contracts.views import Contribution
-from streams.engine.outcome import Outcome
+from streams.evaluation.outcome import Outcome
 from tests.support import cases
 from tests.support.pipeline import Pipeline
 

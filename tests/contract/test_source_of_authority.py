@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from streams.contracts.facts import ObjectKind
-from streams.views.authority import cloud_managed
-from streams.views.state import ObjectState
+from streams.directory.authority import cloud_managed
+from streams.directory.state import ObjectState
 from tests.support.cases import START_MS, event_of, guid_of
 from tests.support.pipeline import TENANT
 from tests.support.small_world import DAY_MS, World, settings_of, user

@@ -9,12 +9,12 @@ from streams.contracts.facts import Domain, TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES
 from streams.detections.registry import all_detections
-from streams.engine.object_row import load_objects, state_key
-from streams.engine.oracle import expected_findings
-from streams.engine.view_row import ViewRow
+from streams.directory.object_row import load_objects, state_key
+from streams.directory.scope import Scope
+from streams.evaluation.oracle import expected_findings
+from streams.evaluation.view_row import ViewRow
 from streams.runtime.clock import now_ms
 from streams.views.contributions import contributions_of, contributor_of
-from streams.views.scope import Scope
 from tests.e2e.worker_rig import WorkerRig, wait_until
 from tests.support.findings import told_or_lingering
 from tests.support.pipeline import TENANT

@@ -14,10 +14,10 @@ import pytest
 
 from deploy.broker import kafka
 from deploy.broker.process import die_with_parent, free_block, free_port
+from deploy.cli.supervisor import children
 from deploy.lab.hybrid import build
 from deploy.lab.services import LabServices, services
 from deploy.lab.settings_file import write_settings
-from deploy.local import children
 from producers.topics import create
 from streams.runtime.settings import Settings, load_settings
 from tests.support.alerting import Receiver, alertmanager, faster_rules, receiving

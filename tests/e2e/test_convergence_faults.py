@@ -105,7 +105,7 @@ def test_the_fuse_stops_a_worker_whose_code_is_broken(new_rig: Callable[..., Wor
     A projector that raises on everything stops the worker, and what it could not use is not committed.
     """
     world = world_of_today(14).run(400, names=20)
-    broken = "from streams.engine.projector import Projector as P\nP.apply = lambda *_: 1 / 0\n"
+    broken = "from streams.evaluation.projector import Projector as P\nP.apply = lambda *_: 1 / 0\n"
     with new_rig() as rig:
         rig.start(0, prelude=broken)
         rig.tell(tenant_of(world))

@@ -23,7 +23,7 @@ from streams.contracts.topics import TOPICS
 from streams.detections.registry import all_detections
 
 pytestmark = [pytest.mark.apart, pytest.mark.slow, pytest.mark.timeout(900)]
-COMMAND = [sys.executable, "-m", "deploy.cli", "demo", "--objects", "600"]
+COMMAND = [sys.executable, "-m", "deploy.cli.main", "demo", "--objects", "600"]
 UNATTENDED = ["--speed", "240", "--until-done", "--timeout", "600"]
 
 
@@ -73,7 +73,7 @@ def check(report: dict[str, Any]) -> None:
 def test_an_installations_kafka_is_refused_and_left_alone(empty_kafka: Broker, tmp_path: Path) -> None:
     config = tmp_path / "settings.toml"
     config.write_text(f'[kafka]\nbootstrap_servers = ["{empty_kafka.bootstrap}"]\n')
-    synchealth = [sys.executable, "-m", "deploy.cli"]
+    synchealth = [sys.executable, "-m", "deploy.cli.main"]
     subprocess.run([*synchealth, "topics", "create", "--config", str(config)], check=True)
     done = subprocess.run([*COMMAND, "--kafka", empty_kafka.bootstrap], capture_output=True, text=True, check=False)
     assert done.returncode == 1

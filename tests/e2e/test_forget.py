@@ -22,7 +22,8 @@ KIM, CLOUD, OLAF = guid_of("kim"), guid_of("kim-cloud"), guid_of("olaf")
 
 
 def forget(rig: WorkerRig, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "deploy.cli", "forget", "novak@c.com", "--config", str(rig.config), *arguments]
+    command = [sys.executable, "-m", "deploy.cli.main", "forget", "novak@c.com"]
+    command += ["--config", str(rig.config), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 

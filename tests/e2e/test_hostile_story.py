@@ -18,15 +18,15 @@ import pytest
 from kafka import KafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.cli import cli
-from deploy.demo.screen import PlainScreen, Scene, render
-from deploy.demo.stage import Stage, Wishes, stage
-from deploy.demo.watcher import FindingsWatcher
+from deploy.cli.main import cli
+from deploy.cli.spreadsheet import cell
+from deploy.cli.terminal import SafeConsole
+from deploy.lab.demo.screen import PlainScreen, Scene, render
+from deploy.lab.demo.stage import Stage, Wishes, stage
+from deploy.lab.demo.watcher import FindingsWatcher
 from deploy.lab.stories import STORIES
 from deploy.lab.stories.hostile import TEXTS
 from deploy.lab.stories.player import Player
-from deploy.spreadsheet import cell
-from deploy.terminal import SafeConsole
 from streams.contracts.codec import encode
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, FINDINGS, VIEW_STATES, VIEWS

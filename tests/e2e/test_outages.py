@@ -25,9 +25,9 @@ from deploy.lab.settings_file import forest_tables, tenant_table
 from streams.contracts.errors import RetriableError
 from streams.contracts.finding import FindingState
 from streams.detections.registry import all_detections
-from streams.engine.oracle import expected_findings
+from streams.directory.scope import Scope
+from streams.evaluation.oracle import expected_findings
 from streams.runtime.clock import now_ms
-from streams.views.scope import Scope
 from tests.support.findings import told_or_lingering
 from tests.support.installation import Installation, installation
 from tests.support.lab_oracle import objects_of_lab, state_of_tenant

@@ -133,7 +133,7 @@ def _expected(*faults: tuple[str, str]) -> dict[str, int]:
 
 
 def _funnel(up: Installation) -> dict[str, Any]:
-    command = [sys.executable, "-m", "deploy.cli", "funnel", "--json", "--config", str(up.config)]
+    command = [sys.executable, "-m", "deploy.cli.main", "funnel", "--json", "--config", str(up.config)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lines) <= 1

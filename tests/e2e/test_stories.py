@@ -12,8 +12,8 @@ import pytest
 from kafka import KafkaConsumer
 
 from deploy.broker import Broker
-from deploy.demo.stage import Wishes, stage
-from deploy.demo.watcher import FindingsWatcher
+from deploy.lab.demo.stage import Wishes, stage
+from deploy.lab.demo.watcher import FindingsWatcher
 from deploy.lab.stories import STORIES
 from deploy.lab.stories.player import Player
 from deploy.lab.sync.winlogbeat import TOPIC as WINLOGBEAT
@@ -21,7 +21,7 @@ from deploy.lab.sync.writeback import LabTarget
 from deploy.lab.sync.writeback_audit import WritebackUser
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import FINDINGS, TOPICS
-from streams.views.writeback_errors import ErrorClass
+from streams.views.password.errors import ErrorClass
 from tests.e2e.test_demo import run_demo
 from tests.support.kafka_log import records
 

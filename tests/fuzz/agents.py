@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from streams.agents.deadletters import Fuse
+from streams.agents.delivery.lanes import Handler, Record
+from streams.agents.delivery.outbox import Outbox
 from streams.agents.evaluate import EvaluatePartition
-from streams.agents.lanes import Handler, Record
-from streams.agents.outbox import Outbox
 from streams.agents.project import ContextPartition, EventPartition, ProjectPartition
 from streams.detections.registry import all_detections
-from streams.engine.evaluator import EvaluatorOptions, ViewPartition
-from streams.engine.projector import Projector
-from streams.engine.rows import MemoryRows
+from streams.directory.rows import MemoryRows
+from streams.evaluation.partition import EvaluatorOptions, ViewPartition
+from streams.evaluation.projector import Projector
 
 PARTITIONS = 2
 

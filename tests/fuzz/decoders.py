@@ -14,19 +14,19 @@ from typing import Any
 import orjson
 
 from producers.ad.certificate import certificate_line
-from producers.ad.extended_name import names_tombstone, read_name
+from producers.ad.ldap.extended_name import names_tombstone, read_name
+from producers.ad.ldap.wire import Entry, MessageReader, read_entry, read_result, read_sequence, write_sequence
 from producers.ad.mapping import read_change, rfc3339_of_generalized_time
 from producers.ad.position import Position
-from producers.ad.wire import Entry, MessageReader, read_entry, read_result, read_sequence, write_sequence
 from producers.eventlog.event_hub import records_of
 from producers.eventlog.winlogbeat import unread, winlogbeat_events
-from producers.graph.audit_mapping import audit_event
 from producers.graph.collections import COLLECTIONS
-from producers.graph.mapping import facts_of_item
+from producers.graph.mapping.audits import audit_event
+from producers.graph.mapping.objects import facts_of_item
+from producers.graph.mapping.provisioning import provisioning_event
+from producers.graph.mapping.sign_ins import sign_in_event
+from producers.graph.mapping.synchronization import job_of, settings_of
 from producers.graph.page import UnreadableItem, read_page
-from producers.graph.provisioning_mapping import provisioning_event
-from producers.graph.sign_ins import sign_in_event
-from producers.graph.synchronization_mapping import job_of, settings_of
 from producers.refusing import refusing
 from producers.sequence import last_number
 from streams.agents.plausible import event_in_time, fact_in_time, record_in_time, tenant_in_time
@@ -41,10 +41,10 @@ from streams.contracts.finding import Finding
 from streams.contracts.identity import guid_of_bytes, guid_of_immutable_id, sid_of_bytes
 from streams.contracts.times import parse_rfc3339
 from streams.contracts.views import ViewRecord
+from streams.directory.addresses import fold_address, fold_proxy_address
 from streams.runtime.clock import Sequence as Numbers
 from streams.runtime.settings import Settings, load_settings
 from streams.runtime.web_configuration import WebConfiguration
-from streams.views.addresses import fold_address, fold_proxy_address
 from tests.fuzz.agents import handler_of
 from tests.fuzz.mutation import ODD, broken, text_of, worse
 

@@ -11,8 +11,8 @@ from deploy.lab.sync.clock import LabClock
 from streams.contracts.facts import Domain, TenantState
 from streams.contracts.finding import Finding
 from streams.detections.registry import all_detections
-from streams.engine.oracle import expected_findings
-from streams.views.scope import Scope
+from streams.directory.scope import Scope
+from streams.evaluation.oracle import expected_findings
 from tests.support.lab_oracle import objects_of_lab
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from deploy.first_reading import UNDATED, FirstReading, faults_of, groups_of
+from deploy.cli.report.first_reading import UNDATED, FirstReading, faults_of, groups_of
 from deploy.lab.entra import graph_time
 from deploy.lab.hybrid import HybridOrganisation, build
 from deploy.lab.stories import STORIES
@@ -18,9 +18,9 @@ from deploy.lab.stories.story import Story
 from streams.contracts.facts import Fact, Link, LinkChange, Operation, Origin, TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.detections.registry import all_detections
-from streams.engine.knowledge import TenantOptions
-from streams.engine.oracle import DirectoryObject, expected_findings
-from streams.views.scope import Scope
+from streams.directory.scope import Scope
+from streams.evaluation.knowledge import TenantOptions
+from streams.evaluation.oracle import DirectoryObject, expected_findings
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects, forest_of_directory, state_of_tenant
 from tests.support.pipeline import Pipeline

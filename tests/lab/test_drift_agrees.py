@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from deploy.lab.sync.mapping import desired_of
 from deploy.lab.sync.objects import AdObject, TenantRules, primary_of
-from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
-from streams.views.drift import Domains, differences
-from streams.views.party import Party
+from streams.directory.object_ref import Party
+from streams.views.identity.expected_export import Domains, differences
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, Side, UserView
 
 INITIAL = "contoso.onmicrosoft.com"
 VERIFIED = frozenset({"contoso.com", "fabrikam.com", INITIAL})

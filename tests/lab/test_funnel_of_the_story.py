@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from deploy.funnel import Funnel, Standing, funnels, percent, standing_of, total
+from deploy.cli.funnel.funnel import Funnel, Standing, funnels, percent, standing_of, total
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra import graph_time
 from deploy.lab.hybrid import HybridOrganisation, build
@@ -21,9 +21,9 @@ from deploy.lab.sync.clock import LabClock
 from deploy.lab.sync.devices import join_certificate
 from streams.detections.detection import DEFAULT_THRESHOLDS
 from streams.detections.registry import all_detections
-from streams.engine.census import JOINED, STAGES, count_of
-from streams.engine.view_row import load_view
-from streams.views.device import DeviceView
+from streams.evaluation.view_row import load_view
+from streams.measures.counts import JOINED, STAGES, count_of
+from streams.views.device.device_view import DeviceView
 from tests.lab.test_hybrid_join_story import CYCLE_MIN, LAST_MIN, NoScheduler
 from tests.support.lab_stream import LabStream
 

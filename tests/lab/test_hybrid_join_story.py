@@ -16,9 +16,9 @@ from streams.contracts.facts import Domain, ObjectKind, TenantState
 from streams.contracts.finding import Finding
 from streams.detections.detection import Thresholds
 from streams.detections.registry import all_detections
-from streams.engine.oracle import DirectoryObject, expected_findings
+from streams.directory.scope import Scope
+from streams.evaluation.oracle import DirectoryObject, expected_findings
 from streams.runtime.clock import now_ms
-from streams.views.scope import Scope
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects, forest_of_directory
 

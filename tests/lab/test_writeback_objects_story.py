@@ -14,14 +14,14 @@ from deploy.lab.hybrid import build
 from deploy.lab.stories import STORIES
 from deploy.lab.stories.player import Player
 from deploy.lab.sync.clock import CYCLE_S, LabClock
-from producers.graph.provisioning_mapping import provisioning_event
+from producers.graph.mapping.provisioning import provisioning_event
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
 from streams.detections.registry import all_detections
-from streams.engine.oracle import DirectoryObject, expected_findings
-from streams.views.scope import Scope, scope_name
-from streams.views.state import ObjectState, fold, new_state
+from streams.directory.scope import Scope, scope_name
+from streams.directory.state import ObjectState, fold, new_state
+from streams.evaluation.oracle import DirectoryObject, expected_findings
 from tests.lab.test_hybrid_join_story import NoScheduler
 from tests.support.lab_oracle import objects_of_lab, state_of_tenant
 from tests.support.pipeline import Pipeline

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.contracts.finding import Severity
-from streams.views.writeback_errors import USERS_OWN, ErrorClass
+from streams.views.password.errors import USERS_OWN, ErrorClass
 from tests.support.rehearsal import Rehearsal
 
 pytestmark = pytest.mark.slow

@@ -18,10 +18,10 @@ from streams.contracts.facts import Domain, Fact, Origin, TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.registry import all_detections
-from streams.engine.knowledge import TenantOptions
-from streams.engine.object_row import OBJECT, load_objects
-from streams.engine.oracle import expected_findings
-from streams.views.scope import Scope
+from streams.directory.object_row import OBJECT, load_objects
+from streams.directory.scope import Scope
+from streams.evaluation.knowledge import TenantOptions
+from streams.evaluation.oracle import expected_findings
 from tests.support.cases import AD2, START_MS, guid_of
 from tests.support.pipeline import AD, TENANT, Pipeline
 from tests.support.random_directory import ADDRESSES, RandomDirectories

@@ -21,10 +21,10 @@ from streams.contracts.identity import immutable_id_of_guid, partition_of
 from streams.contracts.times import rfc3339
 from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick, ViewRecord, WatermarkUpdate
 from streams.detections.registry import all_detections
-from streams.engine.evaluator import EvaluatorOptions, ViewPartition
-from streams.engine.projector import Projector
-from streams.engine.rows import MemoryRows
-from streams.views.tenant import tenant_contributions
+from streams.directory.rows import MemoryRows
+from streams.evaluation.partition import EvaluatorOptions, ViewPartition
+from streams.evaluation.projector import Projector
+from streams.views.installation.tenant_view import tenant_contributions
 from tests.support.cases import START_MS, guid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 

@@ -16,8 +16,8 @@ from streams.contracts.events import Event
 from streams.contracts.facts import Domain, Fact, Origin, TenantState
 from streams.contracts.finding import Finding
 from streams.detections.registry import all_detections
-from streams.engine.oracle import expected_findings
-from streams.views.scope import Scope
+from streams.directory.scope import Scope
+from streams.evaluation.oracle import expected_findings
 from tests.support.pipeline import TENANT, Pipeline
 from tests.support.random_fleet import DAY_MS, RandomFleet
 

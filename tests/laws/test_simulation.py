@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from streams.agents.outbox import Outbox
+from streams.agents.delivery.outbox import Outbox
 from streams.contracts.views import Contribution
 from tests.simulation.play import play
 

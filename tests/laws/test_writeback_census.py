@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from streams.contracts.events import Event, Log
 from streams.contracts.facts import Fact, ObjectKind, Operation
 from streams.contracts.identity import immutable_id_of_guid
-from streams.engine.census import count_of
-from streams.engine.oracle import expected_census
+from streams.evaluation.oracle import expected_census
+from streams.measures.counts import count_of
 from tests.laws.test_writeback_convergence import DAY_MS, LATER_MS, RandomPasswords, disordered
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, TENANT, Pipeline

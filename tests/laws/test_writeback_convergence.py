@@ -15,8 +15,8 @@ from streams.contracts.finding import Finding
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
 from streams.detections.registry import all_detections
-from streams.engine.oracle import DirectoryObject, expected_findings
-from streams.views.state import ObjectState
+from streams.directory.state import ObjectState
+from streams.evaluation.oracle import DirectoryObject, expected_findings
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 

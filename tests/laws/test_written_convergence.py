@@ -13,10 +13,10 @@ from streams.contracts.events import Event
 from streams.contracts.facts import Domain, TenantState
 from streams.contracts.finding import Finding
 from streams.detections.registry import all_detections
-from streams.engine.oracle import expected_findings
+from streams.directory.scope import Scope, scope_name
+from streams.evaluation.oracle import expected_findings
 from streams.views.registry import VIEW_CLASSES
-from streams.views.scope import Scope, scope_name
-from streams.views.writeback import DEVICE_KIND, GROUP_KIND
+from streams.views.writeback.writeback_view import DEVICE_KIND, GROUP_KIND
 from tests.support.pipeline import TENANT, Pipeline
 from tests.support.random_writeback import RandomWriteback
 

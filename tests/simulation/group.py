@@ -11,16 +11,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from streams.agents.lanes import Record
-from streams.agents.lease import Lease
-from streams.agents.positions import first_available
-from streams.agents.store import MemoryStore
-from streams.agents.watchdog import Watchdog
+from streams.agents.delivery.lanes import Record
+from streams.agents.delivery.lease import Lease
+from streams.agents.delivery.positions import first_available
+from streams.agents.delivery.watchdog import Watchdog
+from streams.agents.tables.store import MemoryStore
 from streams.agents.worker import Worker
 from streams.contracts.facts import Origin
 from streams.detections.registry import all_detections
+from streams.directory.scope import Scope
 from streams.runtime.settings import ForestSettings, Settings, TenantSettings
-from streams.views.scope import Scope
 from tests.simulation.broker import NUMBER, Broker, Connection, Reader
 from tests.support.pipeline import TENANT
 

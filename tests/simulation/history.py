@@ -16,10 +16,10 @@ from producers.source import STREAMING, WATERMARK_S, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.events import Event, Log
 from streams.contracts.facts import Domain, Fact, Origin, TenantState, Watermark
-from streams.engine.oracle import DirectoryObject
+from streams.directory.scope import Scope
+from streams.evaluation.oracle import DirectoryObject
 from streams.runtime.clock import Sequence as Numbers
 from streams.runtime.clock import now_ms
-from streams.views.scope import Scope
 from tests.support.cases import AD2, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 from tests.support.random_directory import RandomDirectories

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from deploy.freshness import Freshness, SourceFreshness
-from deploy.freshness_source import WORKED_OFF, Words
+from deploy.cli.freshness import Freshness, SourceFreshness
+from deploy.cli.freshness_source import WORKED_OFF, Words
 from sinks.lag import Lag
 from streams.contracts.codec import decode, encode
 from streams.contracts.deadletter import DeadLetter
@@ -17,8 +17,8 @@ from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import parse_rfc3339
 from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, FINDINGS
 from streams.detections.registry import all_detections
-from streams.engine.explaining import as_explanation
-from streams.engine.oracle import expected_findings
+from streams.evaluation.explaining import as_explanation
+from streams.evaluation.oracle import expected_findings
 from tests.simulation.broker import Broker, Stored
 from tests.simulation.history import LOGS, History
 from tests.support.pipeline import ENTRA, TENANT

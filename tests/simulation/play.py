@@ -15,12 +15,14 @@ from unittest import mock
 
 import structlog
 
-from deploy.freshness_source import WORKED_OFF
+from deploy.cli.freshness_source import WORKED_OFF
 from producers import publisher as publishing
 from producers.publisher import KafkaPublisher
 from producers.runner import Runner
-from streams.agents import positions, recovery, worker
-from streams.agents.store import MemoryStore
+from streams.agents import worker
+from streams.agents.delivery import positions
+from streams.agents.tables import recovery
+from streams.agents.tables.store import MemoryStore
 from streams.contracts.codec import encode
 from streams.contracts.facts import Forget
 from streams.contracts.orders import RESYNC, Order

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from streams.agents.deadletters import Fuse
+from streams.agents.delivery.lanes import Record
+from streams.agents.delivery.outbox import Outbox
 from streams.agents.evaluate import EvaluatePartition
-from streams.agents.lanes import Record
-from streams.agents.outbox import Outbox
 from streams.agents.project import ContextPartition, EventPartition, ProjectPartition
 from streams.contracts.codec import decode, encode
 from streams.contracts.events import EventChunk
@@ -38,9 +38,9 @@ from streams.contracts.topics import (
 )  # fmt: skip
 from streams.contracts.views import Tick
 from streams.detections.registry import all_detections
-from streams.engine.evaluator import EvaluatorOptions, ViewPartition
-from streams.engine.projector import Projector
-from streams.engine.rows import MemoryRows
+from streams.directory.rows import MemoryRows
+from streams.evaluation.partition import EvaluatorOptions, ViewPartition
+from streams.evaluation.projector import Projector
 from streams.runtime import clock
 
 _COMPACTED = frozenset(topic.name for topic in TOPICS if topic.compacted)

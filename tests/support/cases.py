@@ -10,7 +10,7 @@ A step is one of
         that name, "device": the AD computer of that name, "anchor": the AD object whose objectGUID makes the source
         anchor, "ago_s": it happened so long ago;
   {"tenant": {...}}: fields of TenantState;
-  {"census": {"objects/corp/user/missing": 600, …}}: another partition counts so many (streams.engine.census);
+  {"census": {"objects/corp/user/missing": 600, …}}: another partition counts so many (streams.measures.counts);
   a case's "forests": ["corp"] are those of the tenant's settings, read whole with their first fact, or a census;
   its "users_joined_by" is the tenant's;
   {"after_s": seconds}: a tick that much later;
@@ -30,9 +30,9 @@ from streams.contracts.facts import Fact, Origin, TenantState, Watermark
 from streams.contracts.finding import FindingState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.views import Contribution
-from streams.engine.knowledge import TenantOptions
-from streams.views.scope import Scope, scope_name
-from streams.views.tenant import CENSUS, tenant_view_key
+from streams.directory.scope import Scope, scope_name
+from streams.evaluation.knowledge import TenantOptions
+from streams.views.installation.tenant_view import CENSUS, tenant_view_key
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 START_MS = 1_790_000_000_000

@@ -16,9 +16,9 @@ import orjson
 from producers.eventlog.event_hub import records_of
 from producers.eventlog.text import clean
 from producers.eventlog.winlogbeat import winlogbeat_events
-from producers.graph.audit_mapping import audit_event
 from producers.graph.collections import DEVICES, USERS
-from producers.graph.mapping import attributes_of
+from producers.graph.mapping.audits import audit_event
+from producers.graph.mapping.objects import attributes_of
 from streams.contracts.events import Event
 
 SAMPLES = Path(__file__).parents[1] / "contract" / "golden" / "events"

@@ -17,7 +17,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.broker.process import die_with_parent, free_block
-from deploy.findings_source import read_findings
+from deploy.cli.findings.source import read_findings
 from streams.contracts.finding import Finding, FindingState
 from streams.runtime.settings import load_settings
 
@@ -113,7 +113,7 @@ def installation(
             ]
         )
     )  # fmt: skip
-    command = [sys.executable, "-m", "deploy.cli"]
+    command = [sys.executable, "-m", "deploy.cli.main"]
     subprocess.run([*command, "topics", "create", "--config", str(config)], check=True, timeout=120)
     log_file = directory / "up.log"
     with log_file.open("wb") as log:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.lab.hybrid import HybridOrganisation
 from producers.eventlog.winlogbeat import winlogbeat_events
-from producers.graph.audit_mapping import audit_event
+from producers.graph.mapping.audits import audit_event
 from streams.contracts.events import Event
 
 

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Iterator
 from deploy.lab.directory.results import DirectoryError
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra.tenant import TenantStore
-from producers.ad.assembly import WANTED
 from producers.ad.attributes import NAMES
+from producers.ad.facts import WANTED
 from producers.ad.forest import SCP
+from producers.ad.ldap.wire import Entry
 from producers.ad.mapping import read_change, rfc3339_of_generalized_time
-from producers.ad.wire import Entry
 from producers.graph.collections import COLLECTIONS
-from producers.graph.mapping import attributes_of
+from producers.graph.mapping.objects import attributes_of
 from streams.contracts.facts import FOREST_KEYWORDS, WRITEBACK_ENABLED, Domain, ObjectKind, TenantState
-from streams.engine.oracle import DirectoryObject
+from streams.directory.scope import Scope, scope_name
+from streams.directory.state import ObjectState
+from streams.evaluation.oracle import DirectoryObject
 from streams.runtime.settings import Settings
-from streams.views.scope import Scope, scope_name
-from streams.views.state import ObjectState
 
 
 def objects_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> Iterator[DirectoryObject]:

@@ -13,11 +13,11 @@ from deploy.lab.hybrid import HybridOrganisation
 from streams.contracts.facts import Fact, Link, LinkChange, Operation, Origin, TenantState
 from streams.contracts.finding import Finding
 from streams.contracts.views import Contribution
-from streams.engine.knowledge import TenantOptions
-from streams.engine.oracle import DirectoryObject
-from streams.engine.outcome import Outcome
-from streams.engine.waiting import Measure
-from streams.views.scope import Scope
+from streams.directory.scope import Scope
+from streams.evaluation.knowledge import TenantOptions
+from streams.evaluation.oracle import DirectoryObject
+from streams.evaluation.outcome import Outcome
+from streams.measures.durations import Measure
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects
 from tests.support.pipeline import Pipeline

@@ -14,9 +14,9 @@ from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Operation, Origin, TenantState
 from streams.contracts.finding import Finding
 from streams.detections.registry import Registered
-from streams.engine.oracle import DirectoryObject, expected_census, expected_findings
-from streams.views.scope import Scope
-from streams.views.state import ObjectState
+from streams.directory.scope import Scope
+from streams.directory.state import ObjectState
+from streams.evaluation.oracle import DirectoryObject, expected_census, expected_findings
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects, forest_of_directory, state_of_tenant
 from tests.support.pipeline import Pipeline

@@ -11,14 +11,14 @@ from streams.contracts.facts import Fact, Origin, TenantState, Watermark
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick, WatermarkUpdate
 from streams.detections.registry import all_detections
-from streams.engine.evaluator import EvaluatorOptions, ViewPartition
-from streams.engine.forgetting import Sweep
-from streams.engine.outcome import Outcome
-from streams.engine.projector import Projector
-from streams.engine.rows import MemoryRows
+from streams.directory.rows import MemoryRows
+from streams.directory.scope import Scope
+from streams.evaluation.forgetting import Sweep
+from streams.evaluation.outcome import Outcome
+from streams.evaluation.partition import EvaluatorOptions, ViewPartition
+from streams.evaluation.projector import Projector
 from streams.views.events import contributions_of_event, fact_of_event
-from streams.views.scope import Scope
-from streams.views.tenant import tenant_contributions
+from streams.views.installation.tenant_view import tenant_contributions
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 AD = Origin(name="ad/corp", side="ad", tenant=TENANT, forest="corp")

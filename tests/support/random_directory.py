@@ -14,8 +14,8 @@ from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operatio
 from streams.contracts.flows import FLOW_ATTRIBUTES, READ_BY, VERSION
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
-from streams.engine.oracle import DirectoryObject
-from streams.views.state import ObjectState, Vanished
+from streams.directory.state import ObjectState, Vanished
+from streams.evaluation.oracle import DirectoryObject
 from tests.support.cases import AD2, START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA
 

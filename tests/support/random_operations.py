@@ -15,8 +15,8 @@ from streams.contracts.events import UNKNOWN_SERVERS, Event, Log, Result
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin, TenantState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
-from streams.engine.oracle import DirectoryObject
-from streams.views.state import ObjectState
+from streams.directory.state import ObjectState
+from streams.evaluation.oracle import DirectoryObject
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 

@@ -18,13 +18,13 @@ from deploy.lab.stories.player import Player
 from deploy.lab.sync.clock import CYCLE_S, PASSWORDS_S, WRITEBACK_S, LabClock
 from deploy.lab.sync.engine import Parts
 from deploy.lab.sync.schedule import PARTS
-from producers.graph.synchronization_mapping import job_of
+from producers.graph.mapping.synchronization import job_of
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.detections.engine.source_refused import PERMISSIONS
 from streams.detections.registry import Registered, all_detections
-from streams.engine.oracle import expected_findings
-from streams.views.scope import Scope
+from streams.directory.scope import Scope
+from streams.evaluation.oracle import expected_findings
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects, state_of_tenant
 from tests.support.lab_pipeline import LabPipeline, at

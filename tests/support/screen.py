@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.cli import main
+from deploy.cli.main import main
 
 
 class Screen(io.TextIOWrapper):

@@ -17,9 +17,9 @@ from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Link, LinkChange, Operation, Origin, TenantState
 from streams.contracts.times import rfc3339
 from streams.detections.registry import all_detections
-from streams.engine.links import standing_links
-from streams.engine.object_row import load_objects, state_key
-from streams.engine.oracle import DirectoryObject, expected_findings
+from streams.directory.links import standing_links
+from streams.directory.object_row import load_objects, state_key
+from streams.evaluation.oracle import DirectoryObject, expected_findings
 from streams.runtime.settings import Settings
 from tests.support.cases import START_MS, event_of, fact_of
 from tests.support.pipeline import TENANT, Pipeline

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.directory_object import Side, UserView
+from streams.views.identity.object_view import Side, UserView
 
 CYCLES = 2
 _DISABLED = 0x2

@@ -11,9 +11,9 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.authority import GIVEN_BACK, latest_move
-from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
-from streams.views.drift import SOURCES
+from streams.directory.authority import GIVEN_BACK, latest_move
+from streams.views.identity.expected_export import SOURCES
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, Side, UserView
 from streams.views.view import time_in
 
 _FLOWING = frozenset(name for names in SOURCES.values() for name in names)

@@ -11,7 +11,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.identity import guid_of_immutable_id, immutable_id_of_guid
 from streams.detections.conflict.duplicate_sid import given_twice
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.reference import ReferenceView
+from streams.views.membership.reference_view import ReferenceView
 
 DETECTION = Detection(
     id="authority.source_anchor_changed",

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict, unless_catching_up
-from streams.views.anchors import ANCHOR
-from streams.views.engines import JOB
-from streams.views.tenant import TenantView
+from streams.directory.engines import JOB
+from streams.views.identity.anchors import ANCHOR
+from streams.views.installation.tenant_view import TenantView
 
 _FEWEST_WRITTEN = 10
 

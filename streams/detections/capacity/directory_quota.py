@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity, Subject
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 WARN_PERCENT, HIGH_PERCENT, CRITICAL_PERCENT = 80, 90, 97
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.directory_object import GroupView
-from streams.views.engines import CONNECT, JOB, engine_said
+from streams.directory.engines import CONNECT, JOB, engine_said
+from streams.views.identity.object_view import GroupView
 
 CONNECT_LIMIT, CLOUD_SYNC_LIMIT = 250_000, 50_000
 WARN_PERCENT = 80

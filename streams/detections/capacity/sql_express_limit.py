@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 LIMIT = 100_000
 WARN_PERCENT = 80

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict, unless_catching_up
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 BURST, PER_HOUR = 7_000, 84_000
 _WAITING = ("missing", "late", "leaving_deleted", "leaving_scope")

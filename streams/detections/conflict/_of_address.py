@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from streams.contracts.facts import ObjectKind
 from streams.contracts.identity import finding_id
-from streams.views.address import KIND, address_claims
-from streams.views.directory_object import ObjectView, Side
-from streams.views.state import ObjectState
+from streams.directory.state import ObjectState
+from streams.views.address.address_view import KIND, address_claims
+from streams.views.identity.object_view import ObjectView, Side
 
 CLAIMED = ("conflict.duplicate_address", "conflict.address_owned_by_cloud_object")
 OF_AN_ADDRESS = (*CLAIMED, "conflict.upn_quarantined", "conflict.address_quarantined")

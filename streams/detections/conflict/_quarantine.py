@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from streams.views.directory_object import ObjectView, Side
+from streams.views.identity.object_view import ObjectView, Side
 
 HEALS_WITHIN_S = 5400
 """How long a quarantine may outlive its conflict: the cycle that exports the repair, and the service's hour."""

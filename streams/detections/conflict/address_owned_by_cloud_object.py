@@ -12,8 +12,8 @@ from streams.contracts.finding import Severity
 from streams.detections.conflict._of_address import REFUSED
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.address import AddressView, Claimant
-from streams.views.engines import engine_said
+from streams.directory.engines import engine_said
+from streams.views.address.address_view import AddressView, Claimant
 
 DETECTION = Detection(
     id="conflict.address_owned_by_cloud_object",

@@ -11,8 +11,8 @@ from typing import Any
 from streams.contracts.finding import Severity
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S, errors_without_value
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.address import AddressView, Claimant
-from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.address.address_view import AddressView, Claimant
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 from streams.views.view import time_in
 
 DETECTION = Detection(

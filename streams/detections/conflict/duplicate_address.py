@@ -9,8 +9,8 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.conflict._of_address import REFUSED
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.address import AddressView, Claimant
-from streams.views.party import people
+from streams.directory.object_ref import people
+from streams.views.address.address_view import AddressView, Claimant
 
 DETECTION = Detection(
     id="conflict.duplicate_address",

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from streams.contracts.finding import Severity
 from streams.contracts.identity import guid_of_immutable_id
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.party import Party
-from streams.views.reference import ReferenceView
+from streams.directory.object_ref import Party
+from streams.views.membership.reference_view import ReferenceView
 
 DETECTION = Detection(
     id="conflict.duplicate_sid",

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from streams.contracts.finding import Holder, Severity
 from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.device import DeviceView
-from streams.views.directory_object import GroupView, UserView
-from streams.views.party import Party
+from streams.directory.object_ref import Party
+from streams.views.device.device_view import DeviceView
+from streams.views.identity.object_view import GroupView, UserView
 
 DETECTION = Detection(
     id="conflict.duplicate_source_anchor",

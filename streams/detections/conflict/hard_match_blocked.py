@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.directory_object import Side, UserView
-from streams.views.engines import engine_said, told_by_cloud_sync
-from streams.views.refusals import standing_refusal
+from streams.directory.engines import engine_said, told_by_cloud_sync
+from streams.views.identity.object_view import Side, UserView
+from streams.views.identity.refusals import standing_refusal
 
 FEATURE = "blockCloudObjectTakeoverThroughHardMatchEnabled"
 _REMAPPING = "allowOnPremUpdateOfOnPremisesObjectIdentifierEnabled"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.person import LINKED
-from streams.views.reference import ReferenceView
+from streams.directory.person import LINKED
+from streams.views.membership.reference_view import ReferenceView
 
 DETECTION = Detection(
     id="conflict.reference_to_unsynced_object",

@@ -13,9 +13,9 @@ from streams.contracts.finding import Severity
 from streams.detections.conflict._of_address import OF_AN_ADDRESS, contested, findings_about
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.address import KIND as ADDRESS
-from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
-from streams.views.refusals import standing_refusal, value_views
+from streams.views.address.address_view import KIND as ADDRESS
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, Side, UserView
+from streams.views.identity.refusals import standing_refusal, value_views
 from streams.views.view import time_in
 
 DETECTION = Detection(

@@ -9,8 +9,8 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.address import AddressView, Claimant
-from streams.views.addresses import is_placeholder_upn
+from streams.directory.addresses import is_placeholder_upn
+from streams.views.address.address_view import AddressView, Claimant
 from streams.views.view import time_in
 
 DETECTION = Detection(

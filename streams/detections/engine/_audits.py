@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.contracts.events import Event, Result
 from streams.contracts.times import rfc3339
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 
 def lately(view: TenantView, names: Iterable[str], within_ms: int, now_ms: int) -> list[Event]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 _CAUSES = {"deleted": "leaving_deleted", "out_of_scope": "leaving_scope"}
 

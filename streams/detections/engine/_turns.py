@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 
 def turns(writes: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict, unless_catching_up
 from streams.detections.engine import deletion_threshold_reached, sync_stopped
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 FEWEST, SHARE_PERCENT = 500, 10
 

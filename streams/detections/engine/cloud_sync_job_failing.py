@@ -12,9 +12,9 @@ from typing import Any
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.engine._jobs import is_quarantined, said_of, time_of
+from streams.directory.engines import in_use
 from streams.reference_data.product_names import ADMIN_CENTRE
-from streams.views.engines import in_use
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 # A cycle is two minutes: three failures in a row are no hiccup of one.
 FAILURES = 3

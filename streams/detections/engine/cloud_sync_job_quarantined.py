@@ -9,7 +9,7 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.engine._jobs import is_quarantined, said_of, time_of
 from streams.reference_data.product_names import ADMIN_CENTRE
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 # Somebody has to decide before anything goes on, or to repair credentials.
 _CRITICAL = frozenset({"toomanydeletes", "encounteredquarantineexception"})

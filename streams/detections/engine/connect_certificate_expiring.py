@@ -9,7 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.server import ServerView
+from streams.views.installation.server_view import ServerView
 
 # How often the server repeats itself is documented nowhere; a server's view remembers as long (streams.views.events).
 REMEMBERED_MS = 7 * 86_400_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.reference_data.connect_versions import TABLE, Fault, Standing, newest, standing_of
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 DETECTION = Detection(
     id="engine.connect_version_unsupported",

@@ -10,8 +10,8 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.engine._deletions import leaving_of
-from streams.views.runs import ServerRuns
-from streams.views.tenant import TenantView
+from streams.views.installation.runs import ServerRuns
+from streams.views.installation.tenant_view import TenantView
 
 # Every cycle tells of it anew: when the tenant was synchronised so many cycles after the last word, it is over.
 SILENT_CYCLES = 3

@@ -10,8 +10,8 @@ from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.runs import connector_of, is_broken_off, profile_of, standing_faults, status_of
-from streams.views.server import ServerView
+from streams.views.installation.runs import connector_of, is_broken_off, profile_of, standing_faults, status_of
+from streams.views.installation.server_view import ServerView
 
 _WORST = (Severity.HIGH, Severity.MEDIUM)
 _COUNTERS = ("export_errors", "synchronization_errors", "discovery_errors", "metaverse_retry_errors")

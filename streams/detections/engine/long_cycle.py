@@ -15,9 +15,9 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.engine.sync_stopped import usual_cycle_ms
-from streams.views.runs import ServerRuns
-from streams.views.server import short_name
-from streams.views.tenant import TenantView
+from streams.views.installation.runs import ServerRuns
+from streams.views.installation.server_view import short_name
+from streams.views.installation.tenant_view import TenantView
 
 # In half cycles: symptoms are late after two cycles, so it must be known before.
 LONG_HALVES = 3

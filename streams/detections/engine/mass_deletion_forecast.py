@@ -9,8 +9,8 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict, unless_catching_up
 from streams.detections.engine._deletions import leaving_of, told_threshold
-from streams.views.engines import CLOUD_SYNC, CONNECT, engine_said, in_use
-from streams.views.tenant import TenantView
+from streams.directory.engines import CLOUD_SYNC, CONNECT, engine_said, in_use
+from streams.views.installation.tenant_view import TenantView
 
 DEFAULT_THRESHOLD = 500
 FEWEST = 10

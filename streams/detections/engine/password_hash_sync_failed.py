@@ -10,8 +10,8 @@ from streams.contracts.events import Result
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.computer import filetime_ms
-from streams.views.directory_object import UserView
+from streams.views.device.computer import filetime_ms
+from streams.views.identity.object_view import UserView
 from streams.views.view import time_in
 
 _RESULT = "directory synchronization/657"

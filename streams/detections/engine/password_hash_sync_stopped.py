@@ -11,11 +11,11 @@ from streams.contracts.events import Event, Result
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.password_hash import LOG, UNNAMED, forest_of_domain, lives_ms
-from streams.views.password_hash_codes import ADVICE, HashError, hash_error, is_busy, meaning_of
-from streams.views.runs import ended_cycle, is_staged
-from streams.views.server import ServerView
-from streams.views.tenant import TenantView
+from streams.views.installation.runs import ended_cycle, is_staged
+from streams.views.installation.server_view import ServerView
+from streams.views.installation.tenant_view import TenantView
+from streams.views.password.hash_sync import LOG, UNNAMED, forest_of_domain, lives_ms
+from streams.views.password.hash_sync_codes import ADVICE, HashError, hash_error, is_busy, meaning_of
 
 SILENT_MS = 65 * 60_000
 TENANT_SILENT_MS = 72 * 3_600_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict, unless_catching_up
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 SHARE_PERCENT, FEWEST = 5, 20
 

@@ -11,7 +11,7 @@ from typing import Any
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.forest import ForestView
+from streams.views.installation.forest_view import ForestView
 
 _DAY_MS = 86_400_000
 WARN_MS, HIGH_MS = 30 * _DAY_MS, 60 * _DAY_MS

@@ -9,7 +9,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.engine._turns import turns
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 DETECTION = Detection(
     id="engine.staging_takeover",

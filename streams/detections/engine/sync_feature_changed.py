@@ -8,7 +8,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.engine._audits import lately, said_of
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 WITHIN_MS = 86_400_000
 _FEATURE, _SWITCH, _THRESHOLD = "set dirsync feature", "set dirsyncenabled flag", "set accidental deletion threshold"

@@ -12,9 +12,9 @@ from typing import Any
 from streams.contracts.finding import Severity, Subject
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.directory.engines import CLOUD_SYNC, CONNECT
 from streams.reference_data.product_names import ADMIN_CENTRE
-from streams.views.engines import CLOUD_SYNC, CONNECT
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 MISSED_CYCLES = 3
 

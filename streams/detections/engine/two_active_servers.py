@@ -14,7 +14,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.engine._turns import logged_exports, turns
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 # A, B, A, B: a server that takes over, and one that takes back, is no second one.
 FEWEST_TURNS = 4

@@ -10,7 +10,7 @@ from streams.contracts.events import UNKNOWN_SERVERS, Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 _OVER_MS = 3_600_000
 """As long as the number of new servers is counted."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.engine._audits import lately, said_of
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 CYCLES = 2
 _ACTIVITIES = ("verify domain", "remove verified domain")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.tenant import FAILING, TenantView
+from streams.views.installation.tenant_view import FAILING, TenantView
 
 DETECTION = Detection(
     id="engine.view_failing",

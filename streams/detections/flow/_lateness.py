@@ -18,9 +18,9 @@ from streams.detections.conflict._of_address import OF_AN_ADDRESS, contested, fi
 from streams.detections.detection import Context, Verdict
 from streams.detections.domains import domains_of
 from streams.detections.hygiene._faults import OF_A_VALUE, not_taken
-from streams.views.addresses import fold_proxy_address
-from streams.views.directory_object import ObjectView
-from streams.views.drift import Difference, differences, partners, sources_of
+from streams.directory.addresses import fold_proxy_address
+from streams.views.identity.expected_export import Difference, differences, partners, sources_of
+from streams.views.identity.object_view import ObjectView
 from streams.views.view import time_in
 
 FLOWS_OTHERWISE = "flow.attribute_flows_otherwise"

@@ -14,7 +14,7 @@ from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Severity
 from streams.contracts.flows import BY_PROPERTY
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 FEWEST, SHARE = 20, 0.01
 ALWAYS = 200

@@ -18,11 +18,11 @@ from streams.detections.conflict._of_address import OF_AN_ADDRESS
 from streams.detections.conflict._quarantine import errors_without_value
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.reference_data.export_errors import ADVICE, CONFLICTS
-from streams.views.address import AddressView
-from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
-from streams.views.proposals import HolderOfValue
-from streams.views.refusals import as_in_ad, attribute_of, standing_refusal, value_views
-from streams.views.unique_value import KIND as VALUE
+from streams.views.address.address_view import AddressView
+from streams.views.address.unique_value_view import KIND as VALUE
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, Side, UserView
+from streams.views.identity.proposals import HolderOfValue
+from streams.views.identity.refusals import as_in_ad, attribute_of, standing_refusal, value_views
 
 _SAID = 300
 # What explains it, the cause before what follows from it. Faults of the object's values are explained by it: hygiene.

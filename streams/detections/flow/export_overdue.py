@@ -9,7 +9,7 @@ from streams.contracts.finding import Severity
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import CYCLES, OF_THE_VALUE, drifts_at_ms, pending, verdict
-from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
     id="flow.export_overdue",

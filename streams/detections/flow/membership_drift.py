@@ -9,9 +9,9 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import CYCLES, drifts_at_ms, pending
-from streams.views.directory_object import GroupView, Side
-from streams.views.drift import partners
-from streams.views.member_drift import gather_ms
+from streams.views.identity.expected_export import partners
+from streams.views.identity.object_view import GroupView, Side
+from streams.views.membership.member_drift_view import gather_ms
 
 DETECTION = Detection(
     id="flow.membership_drift",

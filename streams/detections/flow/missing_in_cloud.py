@@ -9,8 +9,8 @@ from streams.contracts.finding import Severity
 from streams.detections.conflict._of_address import CLAIMED, deciding, findings_about
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.deleted import deletion_evidence, newest_deletion
-from streams.views.directory_object import GroupView, ObjectView, UserView
+from streams.directory.soft_deletion import deletion_evidence, newest_deletion
+from streams.views.identity.object_view import GroupView, ObjectView, UserView
 
 CYCLES = 2
 # A refusal is certain; the others keep an object out before any export was tried.

@@ -10,8 +10,8 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import CYCLES
 from streams.reference_data.export_errors import CONFLICTS
-from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView, is_orphan
-from streams.views.refusals import standing_refusal
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView, is_orphan
+from streams.views.identity.refusals import standing_refusal
 
 BULK = "engine.orphans_in_bulk"
 _CAUSES_OF_WAITING = (

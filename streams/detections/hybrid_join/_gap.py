@@ -7,10 +7,10 @@ from typing import Any
 from streams.contracts.finding import Holder
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Verdict
-from streams.views.computer import Computer
-from streams.views.device import CloudDevice, DeviceView, Stage
-from streams.views.join_attempts import audit_of
-from streams.views.join_errors import Course
+from streams.views.device.computer import Computer
+from streams.views.device.device_view import CloudDevice, DeviceView, Stage
+from streams.views.device.join_attempts import audit_of
+from streams.views.device.join_errors import Course
 
 # One cycle may just have missed the change, the second one must bring it.
 CYCLES = 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hybrid_join._gap import counted, verdict
-from streams.views.device import DeviceView
+from streams.views.device.device_view import DeviceView
 
 LIMIT = 15
 

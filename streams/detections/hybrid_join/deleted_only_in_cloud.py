@@ -9,8 +9,8 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hybrid_join._gap import CYCLES, counted, deleted_by_whom, has_valid_certificate, verdict
-from streams.views.deleted import newest_deletion
-from streams.views.device import DeviceView, Stage
+from streams.directory.soft_deletion import newest_deletion
+from streams.views.device.device_view import DeviceView, Stage
 
 DETECTION = Detection(
     id="hybrid_join.deleted_only_in_cloud",

@@ -10,8 +10,8 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hybrid_join._gap import CYCLES
-from streams.views.device import HYBRID
-from streams.views.host import HostView, NamedDevice
+from streams.views.device.device_view import HYBRID
+from streams.views.device.host_view import HostView, NamedDevice
 
 DETECTION = Detection(
     id="hybrid_join.duplicate_device",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hybrid_join._gap import CYCLES, verdict
-from streams.views.device import DeviceView
+from streams.views.device.device_view import DeviceView
 
 DETECTION = Detection(
     id="hybrid_join.enabled_state_mismatch",

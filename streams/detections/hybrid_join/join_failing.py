@@ -1,7 +1,7 @@
 """A computer's own log says that its join fails, for a reason that will not pass by itself.
 
 Source: Microsoft, "Troubleshoot Microsoft Entra hybrid joined devices": phases, codes and what repairs them
-(streams.views.join_errors).
+(streams.views.device.join_errors).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hybrid_join._gap import counted, verdict
-from streams.views.device import DeviceView
-from streams.views.join_errors import Course, join_error
+from streams.views.device.device_view import DeviceView
+from streams.views.device.join_errors import Course, join_error
 
 _NO_SCP = 0x801C001D
 

@@ -12,7 +12,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hybrid_join._gap import CYCLES, holders
-from streams.views.device import CloudDevice, DeviceView
+from streams.views.device.device_view import CloudDevice, DeviceView
 
 BULK = "engine.orphans_in_bulk"
 _CAUSES_OF_WAITING = ("engine.long_cycle", "engine.sync_stopped", "engine.deletion_threshold_reached")

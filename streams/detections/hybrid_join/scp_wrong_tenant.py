@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.forest import ForestView
+from streams.views.installation.forest_view import ForestView
 
 DETECTION = Detection(
     id="hybrid_join.scp_wrong_tenant",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.device import DeviceView
+from streams.views.device.device_view import DeviceView
 
 LEAST_MS = 21 * 86_400_000
 

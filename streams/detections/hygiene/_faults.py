@@ -13,15 +13,15 @@ from typing import Any
 from streams.contracts.finding import Holder
 from streams.detections.conflict._of_address import OF_AN_ADDRESS, findings_about
 from streams.detections.detection import Context, Verdict
+from streams.directory.addresses import fold_address
 from streams.hygiene.check import check
 from streams.hygiene.entra.profile import entra_profile
 from streams.hygiene.faults import Breach, Effect, ErrorName, Fault
 from streams.hygiene.tenant import TenantContext
 from streams.reference_data.export_errors import CONFLICTS
-from streams.views.addresses import fold_address
-from streams.views.directory_object import ObjectView, Side
-from streams.views.proposals import directory_object, faults_anywhere, view_of_value
-from streams.views.refusals import attribute_of, standing_refusal
+from streams.views.identity.object_view import ObjectView, Side
+from streams.views.identity.proposals import directory_object, faults_anywhere, view_of_value
+from streams.views.identity.refusals import attribute_of, standing_refusal
 
 Wanted = Callable[[Fault, Breach], bool]
 

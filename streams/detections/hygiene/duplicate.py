@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.party import people
-from streams.views.unique_value import UniqueValueView
+from streams.directory.object_ref import people
+from streams.views.address.unique_value_view import UniqueValueView
 
 DETECTION = Detection(
     id="hygiene.duplicate",

@@ -10,7 +10,7 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hygiene._faults import verdict_on
 from streams.hygiene.faults import Breach, ErrorName, Fault
-from streams.views.directory_object import ContactView, GroupView, ObjectView, UserView
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
     id="hygiene.large_object",

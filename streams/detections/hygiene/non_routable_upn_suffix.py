@@ -10,7 +10,7 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hygiene._faults import SUFFIX_EXPLAINED_BY, of_the_suffix, verdict_on
 from streams.hygiene.faults import Breach, ErrorName, Fault
-from streams.views.directory_object import UserView
+from streams.views.identity.object_view import UserView
 
 DETECTION = Detection(
     id="hygiene.non_routable_upn_suffix",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hygiene._faults import SUFFIX_EXPLAINED_BY, of_the_suffix, verdict_on
+from streams.directory.addresses import domain_of
 from streams.hygiene.faults import Breach, ErrorName, Fault
-from streams.views.addresses import domain_of
-from streams.views.directory_object import UserView
+from streams.views.identity.object_view import UserView
 
 DETECTION = Detection(
     id="hygiene.unverified_upn_suffix",

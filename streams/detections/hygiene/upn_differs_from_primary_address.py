@@ -9,7 +9,7 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.hygiene._faults import verdict_on
 from streams.hygiene.faults import Breach, ErrorName, Fault
-from streams.views.directory_object import UserView
+from streams.views.identity.object_view import UserView
 
 DETECTION = Detection(
     id="hygiene.upn_differs_from_primary_address",

@@ -7,8 +7,8 @@ from typing import Any
 from streams.contracts.events import Event
 from streams.contracts.finding import Subject
 from streams.contracts.times import rfc3339
-from streams.views.directory_object import UserView
-from streams.views.operations import PasswordOperation
+from streams.views.identity.object_view import UserView
+from streams.views.password.operations import PasswordOperation
 
 TEXT_CHARACTERS = 300
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.writeback import WrittenDeviceView
+from streams.views.writeback.writeback_view import WrittenDeviceView
 
 DETECTION = Detection(
     id="writeback.device_writeback_missing",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from streams.contracts.facts import WRITEBACK_ENABLED
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.writeback import NAMES_ORIGINAL, WrittenGroupView
+from streams.views.writeback.writeback_view import NAMES_ORIGINAL, WrittenGroupView
 
 CYCLES = 2
 

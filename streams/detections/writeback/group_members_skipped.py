@@ -9,8 +9,8 @@ from __future__ import annotations
 from streams.contracts.facts import WRITEBACK_ENABLED
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.member_drift import gather_ms
-from streams.views.writeback import HAS_MEMBERS, NAMES_ORIGINAL, WrittenGroupView
+from streams.views.membership.member_drift_view import gather_ms
+from streams.views.writeback.writeback_view import HAS_MEMBERS, NAMES_ORIGINAL, WrittenGroupView
 
 CYCLES = 2
 _NAMED = 20

@@ -9,7 +9,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.writeback import WrittenGroupView
+from streams.views.writeback.writeback_view import WrittenGroupView
 
 _TOLD = ("error_code", "category", "failed_step", "job_id", "target_name")
 

@@ -13,7 +13,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.events import GROUP_PROVISIONING
-from streams.views.writeback import WrittenGroupView
+from streams.views.writeback.writeback_view import WrittenGroupView
 
 CYCLES = 2
 _FEATURES = ("unifiedGroupWritebackEnabled", "groupWriteBackEnabled")

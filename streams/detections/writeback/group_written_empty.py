@@ -13,7 +13,7 @@ from streams.contracts.facts import WRITEBACK_ENABLED
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.writeback import HAS_MEMBERS, WrittenGroupView
+from streams.views.writeback.writeback_view import HAS_MEMBERS, WrittenGroupView
 
 CYCLES = 2
 

@@ -10,7 +10,7 @@ from streams.contracts.events import Event, Result
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
-from streams.views.tenant import TenantView
+from streams.views.installation.tenant_view import TenantView
 
 _OFF, _ON = "disable password writeback for directory", "enable password writeback for directory"
 

@@ -11,9 +11,9 @@ from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.writeback._advice import advice_of
 from streams.detections.writeback._passwords import forest_of, name_of, story_of, subject_of
 from streams.reference_data.writeback_errors import RESERVED_CHARACTER, ErrorClass
-from streams.views.directory_object import UserView
-from streams.views.operations import latest_failure, offending_unit, operations_of
-from streams.views.writeback_errors import USERS_OWN
+from streams.views.identity.object_view import UserView
+from streams.views.password.errors import USERS_OWN
+from streams.views.password.operations import latest_failure, offending_unit, operations_of
 
 _DONT_EXPIRE_PASSWORD = 0x10000
 

@@ -11,9 +11,9 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.detections.writeback._passwords import forest_of, name_of, story_of, subject_of
-from streams.views.confirmation import unshown
-from streams.views.directory_object import UserView
-from streams.views.operations import must_change, set_ms
+from streams.views.identity.object_view import UserView
+from streams.views.password.confirmation import unshown
+from streams.views.password.operations import must_change, set_ms
 
 ANSWER_MS = 5_000
 """So long a forest takes to say how far it has been read."""

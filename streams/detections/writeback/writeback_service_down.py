@@ -11,8 +11,8 @@ from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
-from streams.views.runs import ended_cycle, is_staged
-from streams.views.server import ServerView
+from streams.views.installation.runs import ended_cycle, is_staged
+from streams.views.installation.server_view import ServerView
 
 MISSED_HEARTBEATS = 3
 RESTART_MS = 2 * 60_000

@@ -12,9 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from streams.agents.client import start_producer
-from streams.agents.store import MemoryStore, RocksStore, Store
-from streams.agents.table import Table
+from streams.agents.delivery.client import start_producer
+from streams.agents.tables.store import MemoryStore, RocksStore, Store
+from streams.agents.tables.table import Table
 from streams.runtime.settings import KafkaSettings
 from tests.bench.ground.rig import broker, create
 

@@ -3,7 +3,7 @@
     python -m tests.bench.ground.stock kafka 6000           (broker, objects of about 600 bytes)
 
 stock:   one record per object, faust.Table (in memory), one send per object.
-ours:    chunks of 250 objects, streams.agents.table (in memory), consumed and sent by the same client.
+ours:    chunks of 250 objects, streams.agents.tables.table (in memory), consumed and sent by the same client.
 plain:   the chunks, consumed and decoded, nothing kept.
 """
 
@@ -17,9 +17,9 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka import KafkaConsumer, KafkaProducer
 
-from streams.agents.client import start_producer
-from streams.agents.store import MemoryStore
-from streams.agents.table import Table
+from streams.agents.delivery.client import start_producer
+from streams.agents.tables.store import MemoryStore
+from streams.agents.tables.table import Table
 from streams.runtime.settings import KafkaSettings
 from tests.bench.ground.rig import Workers, broker, create
 

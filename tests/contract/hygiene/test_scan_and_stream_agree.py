@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from deploy.scan.command import scan
+from deploy.cli.scan.command import scan
 from streams.contracts.facts import Domain, Fact, ObjectKind, Operation, TenantState
 from streams.contracts.finding import Finding, FindingState
-from streams.views.scope import Scope
+from streams.directory.scope import Scope
 from tests.support.cases import START_MS, guid_of
 from tests.support.pipeline import AD, TENANT, Pipeline
 

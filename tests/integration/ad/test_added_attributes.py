@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deploy.check.forest import check_forest
-from deploy.check.line import Mark
+from deploy.cli.check.forest import check_forest
+from deploy.cli.check.line import Mark
 from producers.ad.source import ActiveDirectorySource
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.facts import Fact

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.check.access import writers_below
-from deploy.check.anchors import CONSISTENCY_GUID
-from deploy.check.forest import check_forest
-from deploy.check.line import Line, Mark
+from deploy.cli.check.access import writers_below
+from deploy.cli.check.anchors import CONSISTENCY_GUID
+from deploy.cli.check.forest import check_forest
+from deploy.cli.check.line import Line, Mark
 from tests.integration.ad.conftest import forest_of
 from tests.support.samba import SambaDC, samba_dc
 

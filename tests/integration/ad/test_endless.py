@@ -13,14 +13,15 @@ from typing import Any, cast
 
 import pytest
 
-from producers.ad import connection as connections
-from producers.ad import lookups, wire
-from producers.ad.assembly import Assembler
-from producers.ad.connection import DirectoryConnection, ServerAddress, open_connection
-from producers.ad.context import FullPass, NamingContext
+from producers.ad.facts import Assembler
+from producers.ad.ldap import connection as connections
+from producers.ad.ldap import searches as lookups
+from producers.ad.ldap import wire
+from producers.ad.ldap.connection import DirectoryConnection, ServerAddress, open_connection
+from producers.ad.ldap.wire import Entry, Result
 from producers.ad.mapping import Change
-from producers.ad.wire import Entry, Result
-from producers.known import IdSet
+from producers.ad.naming_context import FullPass, NamingContext
+from producers.id_set import IdSet
 from producers.source import Progress
 from streams.contracts.errors import RetriableError, SyncHealthError
 from streams.runtime.clock import Sequence

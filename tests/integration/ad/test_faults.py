@@ -14,10 +14,10 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from deploy.lab.directory.limits import Limits
-from producers.ad import context as context_module
-from producers.ad import lookups
+from producers.ad import naming_context as context_module
 from producers.ad.attributes import Watched
-from producers.ad.wire import Entry
+from producers.ad.ldap import searches as lookups
+from producers.ad.ldap.wire import Entry
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Operation
 from streams.contracts.identity import sid_of_bytes

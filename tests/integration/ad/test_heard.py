@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from producers.ad import heard
+from producers.ad import watermark as heard
 from streams.contracts.facts import FOREST_HEARD, ObjectKind
 from streams.contracts.times import parse_rfc3339
 from streams.runtime.clock import now_ms

@@ -19,8 +19,8 @@ from streams.contracts.facts import Domain, Fact, ObjectKind, Operation, TenantS
 from streams.contracts.finding import Holder, Subject
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
+from streams.directory.scope import Scope, scope_name
 from streams.runtime.clock import now_ms
-from streams.views.scope import Scope, scope_name
 from tests.integration.ad.conftest import Reading
 from tests.support.exchange_schema import extend_schema
 from tests.support.pipeline import ENTRA, TENANT, Pipeline

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from deploy.cli import cli
+from deploy.cli.main import cli
 
 
 def synchealth(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "deploy.cli", *arguments]
+    command = [sys.executable, "-m", "deploy.cli.main", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -41,7 +41,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 
 def test_version_and_help_need_no_heavy_import() -> None:
     code = (
-        "import sys\nfrom deploy.cli import cli\n"
+        "import sys\nfrom deploy.cli.main import cli\n"
         "cli.main(['--help'], standalone_mode=False)\n"
         "print(sorted(set(sys.modules) & {'kafka', 'faust', 'ldap3', 'msal', 'aiohttp', 'rich.live'}))"
     )

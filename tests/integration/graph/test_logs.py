@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from producers.graph.audit_mapping import audit_event
 from producers.graph.logs import AUDITS
+from producers.graph.mapping.audits import audit_event
 from producers.source import Batch
 from streams.contracts.events import Event, Log, Result
 from tests.support.graph_lab import TENANT, GraphLab, Saved, drain

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from producers.graph.sign_ins import sign_in_event
+from producers.graph.mapping.sign_ins import sign_in_event
 from producers.source import Batch
 from streams.contracts.codec import encode
 from streams.contracts.events import Event, Log

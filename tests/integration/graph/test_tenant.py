@@ -10,7 +10,7 @@ import pytest
 from deploy.lab.entra.faults import Fault
 from deploy.lab.sync.cloud_sync import CloudSync
 from producers.graph.client import GraphClient, GraphError
-from producers.graph.synchronization_mapping import job_of
+from producers.graph.mapping.synchronization import job_of
 from producers.graph.tenant import TenantTask
 from streams.contracts.facts import TenantState
 from streams.runtime.clock import Sequence

@@ -14,11 +14,11 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
 from deploy.broker import Broker, tansu
-from deploy.check.command import lines as all_lines
-from deploy.check.eventlog import check_eventlog, eventlog_lines
-from deploy.check.forest import check_forest
-from deploy.check.line import Line, Mark, skew
-from deploy.check.tenant import check_tenant
+from deploy.cli.check.command import lines as all_lines
+from deploy.cli.check.eventlog import check_eventlog, eventlog_lines
+from deploy.cli.check.forest import check_forest
+from deploy.cli.check.line import Line, Mark, skew
+from deploy.cli.check.tenant import check_tenant
 from deploy.lab.certificates import issue
 from deploy.lab.entra.faults import Fault
 from deploy.lab.events import winlogbeat_document
@@ -157,7 +157,7 @@ def test_throttling_is_no_missing_permission(tenant: TenantSettings, lab: LabSer
 
 
 def test_the_command_tells_every_line_as_json_and_fails_for_the_missing_kafka(config: Path) -> None:
-    command = [sys.executable, "-m", "deploy.cli", "check", "--config", str(config), "--json"]
+    command = [sys.executable, "-m", "deploy.cli.main", "check", "--config", str(config), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     lines = [orjson.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1, done.stderr

@@ -56,7 +56,7 @@ def config(tmp_path: Path):
 
 
 def deadletters(*arguments: str) -> str:
-    command = [sys.executable, "-m", "deploy.cli", "deadletters", *arguments]
+    command = [sys.executable, "-m", "deploy.cli.main", "deadletters", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 

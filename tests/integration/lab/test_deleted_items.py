@@ -13,10 +13,10 @@ from producers.graph.source import GraphSource
 from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.finding import Finding
 from streams.detections.registry import all_detections
-from streams.engine.oracle import expected_findings
+from streams.directory.scope import Scope
+from streams.evaluation.oracle import expected_findings
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import load_settings
-from streams.views.scope import Scope
 from tests.support.graph_lab import Clock, drain, facts_of
 from tests.support.lab_oracle import objects_of_directory, objects_of_lab, state_of_tenant
 from tests.support.pipeline import Pipeline

@@ -18,12 +18,12 @@ from structlog.testing import capture_logs
 from deploy.broker import Broker, kafka
 from producers import topics
 from producers.checkpoint import load_checkpoints
+from producers.id_set import KnownIds
 from producers.installation import Identity
-from producers.known import KnownIds
 from producers.ledger import KafkaLedger, ReplacedError
 from producers.publisher import KafkaPublisher
-from streams.agents.client import start_producer
-from streams.agents.layout import Layout
+from streams.agents.delivery.client import start_producer
+from streams.agents.delivery.layout import Layout
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.errors import FatalError, RetriableError, SettingsError

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer
 
-from deploy.check.kafka import check_kafka, check_rights
-from deploy.check.line import Mark
+from deploy.cli.check.kafka import check_kafka, check_rights
+from deploy.cli.check.line import Mark
 from producers import acls, topics
 from producers.acls import Role, grants
 from producers.checkpoint import load_checkpoints
@@ -188,7 +188,7 @@ def worker(secured: SecuredKafka, folder: Path) -> Iterator[Path]:
         bind_password_file = "/nowhere/ad.secret"
         """
     )
-    command = [sys.executable, "-m", "deploy.cli", "run", "streams", "--config", str(file)]
+    command = [sys.executable, "-m", "deploy.cli.main", "run", "streams", "--config", str(file)]
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out)
         try:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from deploy.broker.process import free_block, free_port
-from deploy.check.line import Line, Mark
-from deploy.check.prometheus import check_prometheus
+from deploy.cli.check.line import Line, Mark
+from deploy.cli.check.prometheus import check_prometheus
 from deploy.prometheus.build import FOLDER
 from deploy.prometheus.installation import targets
 from streams.runtime.settings import Settings

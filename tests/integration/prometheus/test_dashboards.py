@@ -17,7 +17,7 @@ from grafana.build import dashboard_files
 from producers import metrics as producers
 from streams.agents import metrics as streams
 from streams.contracts.finding import Severity
-from streams.engine.census import AGES, Count
+from streams.measures.counts import AGES, Count
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import Settings
 from tests.integration.prometheus.conftest import caught_up, following, publisher

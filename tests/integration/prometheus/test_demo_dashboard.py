@@ -38,7 +38,7 @@ def test_no_panel_is_empty_with_the_demos_data(tmp_path: Path, story: str) -> No
     command = [
         sys.executable,
         "-m",
-        "deploy.cli",
+        "deploy.cli.main",
         "demo",
         "--story",
         story,

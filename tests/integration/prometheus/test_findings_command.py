@@ -15,7 +15,7 @@ from kafka import KafkaProducer
 from msgspec.structs import replace
 
 from deploy.broker import Broker
-from deploy.findings_command import explain_command, findings
+from deploy.cli.findings.command import explain_command, findings
 from streams.contracts.codec import encode
 from streams.contracts.events import Event, EventChunk, Log
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin
@@ -109,7 +109,7 @@ def test_an_id_that_fits_none_or_several_is_an_error_in_words(run: Run) -> None:
 
 
 def test_watching_tells_every_change_as_it_comes(embedded: Broker) -> None:
-    program = "from deploy.findings_command import findings; findings()"
+    program = "from deploy.cli.findings.command import findings; findings()"
     arguments = ["--watch", "--json", "--severity", "high", "--kafka", embedded.bootstrap]
     with publisher(embedded.bootstrap) as publish:
         publish([finding(1)])

@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 from kafka import KafkaProducer
 
 from deploy.broker import Broker
-from deploy.deadletters import deadletters
-from deploy.findings_command import findings
-from deploy.freshness import EXIT_BLIND
-from deploy.funnel_command import funnel
-from deploy.report_command import report
+from deploy.cli.deadletters import deadletters
+from deploy.cli.findings.command import findings
+from deploy.cli.freshness import EXIT_BLIND
+from deploy.cli.funnel.command import funnel
+from deploy.cli.report.command import report
 from streams.contracts.topics import AD_CHANGES
 from streams.runtime.clock import now_ms
 from tests.integration.prometheus.conftest import publisher, started

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from kafka import KafkaProducer
 
-from deploy import funnel_command
 from deploy.broker import Broker
+from deploy.cli.funnel import command as funnel_command
 from streams.contracts.topics import VIEW_STATES
-from streams.engine.census import count_of
-from streams.engine.oracle import expected_census
-from streams.views.scope import Scope
+from streams.directory.scope import Scope
+from streams.evaluation.oracle import expected_census
+from streams.measures.counts import count_of
 from tests.support.pipeline import Pipeline
 from tests.support.random_fleet import RandomFleet
 

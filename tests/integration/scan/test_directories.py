@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from deploy.scan.command import scan
-from deploy.scan.json_lines import encode_object
-from deploy.scan.ldap import Query, ldap_records
+from deploy.cli.scan.command import scan
+from deploy.cli.scan.json_lines import encode_object
+from deploy.cli.scan.ldap import Query, ldap_records
 from producers.ad.source import ActiveDirectorySource
 from streams.contracts.facts import Domain, TenantState
 from streams.hygiene.check import check

@@ -14,10 +14,10 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from deploy.broker import Broker
-from streams.agents.client import start_producer
-from streams.agents.recovery import BIRTH_KEY
-from streams.agents.store import MemoryStore, Position, RocksStore, Store
-from streams.agents.table import Table
+from streams.agents.delivery.client import start_producer
+from streams.agents.tables.recovery import BIRTH_KEY
+from streams.agents.tables.store import MemoryStore, Position, RocksStore, Store
+from streams.agents.tables.table import Table
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.runtime.settings import KafkaSettings
 
@@ -240,7 +240,7 @@ async def test_a_flush_after_losing_the_lease_changes_nothing(rig: Rig) -> None:
 
 
 async def test_recovery_refuses_to_start_on_half_a_table(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    from streams.agents import recovery
+    from streams.agents.tables import recovery
 
     async def never(*_: object) -> bool:
         return False

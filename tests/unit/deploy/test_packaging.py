@@ -11,7 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from deploy.cli import cli
+from deploy.cli.main import cli
 
 ROOT = Path(__file__).parents[3]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))

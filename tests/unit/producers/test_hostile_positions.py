@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers.ad.context import NamingContext
-from producers.ad.naming import ServerIdentity
+from producers.ad.naming_context import NamingContext
 from producers.ad.position import Position
+from producers.ad.root_dse import ServerIdentity
 from producers.checkpoint import _decoded
 from producers.eventlog.consumer import Place
 from producers.eventlog.source import EventLogSource
 from producers.graph.source import GraphSource
-from producers.known import KnownIds
+from producers.id_set import KnownIds
 from producers.publisher import checkpoint_key
 from producers.sequence import last_number
 from producers.source import Progress

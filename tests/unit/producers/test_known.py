@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.known import GoneIds, IdSet, KnownIds
+from producers.id_set import GoneIds, IdSet, KnownIds
 from streams.contracts.checkpoint import Checkpoint
 
 SOURCE = "entra/tenant"
@@ -41,7 +41,7 @@ class Topic:
 
 @pytest.fixture(autouse=True)
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.known._SEGMENT_ENTRIES", 4)
+    monkeypatch.setattr("producers.id_set._SEGMENT_ENTRIES", 4)
 
 
 @given(steps=st.lists(st.tuples(st.booleans(), ids)))
@@ -147,7 +147,7 @@ def test_a_long_history_does_not_grow_the_log_without_end() -> None:
 
 
 def test_a_small_change_writes_a_small_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.known._SEGMENT_ENTRIES", 1024)
+    monkeypatch.setattr("producers.id_set._SEGMENT_ENTRIES", 1024)
     known = KnownIds(SOURCE, "users/known")
     for number in range(20_000):
         known.add(str(uuid.UUID(int=number * 7919)))

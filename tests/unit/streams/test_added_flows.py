@@ -21,10 +21,10 @@ from streams.contracts.flows import (
     property_fault,
     read_by,
 )
+from streams.directory.object_ref import Party
 from streams.runtime.settings import FlowSettings, TenantSettings
-from streams.views.directory_object import Side, UserView
-from streams.views.drift import Domains, differences
-from streams.views.party import Party
+from streams.views.identity.expected_export import Domains, differences
+from streams.views.identity.object_view import Side, UserView
 
 EXTENSION = "extension_0123456789abcdef0123456789abcdef_costCenter"
 FLOWS = {"department": "extensionAttribute3", "employeeType": "division", EXTENSION: "costCenter", "city": ""}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from deploy.lab.hybrid import build
 from streams.detections.registry import all_detections
-from streams.engine.oracle import expected_findings
-from streams.views.anchors import ANCHOR, WRITTEN_WITHIN_MS
+from streams.evaluation.oracle import expected_findings
+from streams.views.identity.anchors import ANCHOR, WRITTEN_WITHIN_MS
 from tests.support.lab_oracle import objects_of_lab, state_of_tenant
 
 DETECTION = "authority.source_anchor_not_written"

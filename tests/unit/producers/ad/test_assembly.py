@@ -7,10 +7,10 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.ad.assembly import LINKS_PER_FACT, Assembler
+from producers.ad.facts import LINKS_PER_FACT, Assembler
+from producers.ad.follow_up import outermost
 from producers.ad.mapping import Change
-from producers.ad.second_look import outermost
-from producers.known import IdSet
+from producers.id_set import IdSet
 from streams.contracts.facts import Link, LinkChange, ObjectKind, Operation
 from streams.runtime.clock import Sequence
 

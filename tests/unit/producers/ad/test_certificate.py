@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from producers.ad.certificate import certificate_line
+from producers.ad.ldap.wire import Entry
 from producers.ad.mapping import read_change
-from producers.ad.wire import Entry
 from streams.contracts.certificate import Certificate, read_certificate
 from streams.contracts.times import rfc3339
 

@@ -14,12 +14,12 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.ad.naming import ServerIdentity
+from producers.ad.ldap.refusals import refusal
+from producers.ad.ldap.times import nearest
+from producers.ad.ldap.tls import VerifiedNames, check_names
+from producers.ad.ldap.wire import Result
 from producers.ad.position import Position
-from producers.ad.refusals import refusal
-from producers.ad.times import nearest
-from producers.ad.tls import VerifiedNames, check_names
-from producers.ad.wire import Result
+from producers.ad.root_dse import ServerIdentity
 from streams.contracts.errors import CheckpointLostError, FatalError, RetriableError
 from streams.runtime.clock import parse_rfc3339
 

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.ad import mapping
-from producers.ad.assembly import Assembler
 from producers.ad.attributes import LINKS, NAMES, OBJECT_FILTER, WATCHED
-from producers.ad.extended_name import names_tombstone, read_name
+from producers.ad.facts import Assembler
 from producers.ad.forest import _look
+from producers.ad.ldap.extended_name import names_tombstone, read_name
+from producers.ad.ldap.times import changed_times
+from producers.ad.ldap.wire import Entry, Result
 from producers.ad.mapping import Change, kind_of, read_change, rfc3339_of_generalized_time
-from producers.ad.times import changed_times
-from producers.ad.wire import Entry, Result
 from producers.graph.collections import COLLECTIONS
-from producers.known import IdSet
+from producers.id_set import IdSet
 from producers.refusing import STUMBLES
 from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError

@@ -10,15 +10,16 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from producers.ad import lookups, servers
-from producers.ad.assembly import Assembler
-from producers.ad.connection import DirectoryConnection, ServerAddress
-from producers.ad.missing import Missing
-from producers.ad.naming import ServerIdentity
-from producers.ad.refusals import BindRefusedError
+from producers.ad import servers
+from producers.ad.deletions import Missing
+from producers.ad.facts import Assembler
+from producers.ad.ldap import searches as lookups
+from producers.ad.ldap.connection import DirectoryConnection, ServerAddress
+from producers.ad.ldap.refusals import BindRefusedError
+from producers.ad.ldap.wire import Entry, Result
+from producers.ad.root_dse import ServerIdentity
 from producers.ad.servers import Servers
-from producers.ad.wire import Entry, Result
-from producers.known import IdSet
+from producers.id_set import IdSet
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Operation
 from streams.runtime.clock import Sequence

@@ -28,7 +28,7 @@ from ldap3.protocol.rfc4511 import (
 )
 from ldap3.utils.asn1 import encode
 
-from producers.ad import wire
+from producers.ad.ldap import wire
 from streams.contracts.errors import RetriableError
 
 values = st.lists(st.binary(max_size=300), max_size=4)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from producers.eventlog.consumer import Place, Shipped
 from producers.eventlog.event_hub import records_of
 from producers.eventlog.source import EventLogSource
-from producers.graph.audit_mapping import audit_event
-from producers.graph.provisioning_mapping import provisioning_event
+from producers.graph.mapping.audits import audit_event
+from producers.graph.mapping.provisioning import provisioning_event
 from producers.source import Batch
 from sinks.labels import REASONS
 from streams.contracts.codec import decode, encode

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.eventlog.graph_shape import audit_item, provisioning_item
-from producers.graph.provisioning_mapping import provisioning_event
+from producers.graph.mapping.provisioning import provisioning_event
 from streams.contracts.errors import InvalidRecordError
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.graph.audit_mapping import audit_event, sync_server
-from producers.graph.provisioning_mapping import provisioning_event
+from producers.graph.mapping.audits import audit_event, sync_server
+from producers.graph.mapping.provisioning import provisioning_event
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event, Result
 from streams.views.events import contributions_of_event

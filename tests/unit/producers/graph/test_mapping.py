@@ -20,7 +20,7 @@ from producers.graph.collections import (
     USERS,
     Collection,
 )
-from producers.graph.mapping import LINKS_PER_FACT, attributes_of, facts_of_item, names_of, object_id
+from producers.graph.mapping.objects import LINKS_PER_FACT, attributes_of, facts_of_item, names_of, object_id
 from streams.contracts.codec import decode, encode
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin
@@ -149,7 +149,7 @@ def test_members_in_parts_come_to_the_same_group(
     for name, joins in members:
         (expected.add if joins else expected.discard)(name)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("producers.graph.mapping.LINKS_PER_FACT", per_fact)
+        patch.setattr("producers.graph.mapping.objects.LINKS_PER_FACT", per_fact)
         facts = mapped(item, GROUPS, full=complete)
     found = set(before)
     for fact in sorted(facts, key=lambda fact: fact.seq):

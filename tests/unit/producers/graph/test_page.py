@@ -17,8 +17,8 @@ from producers.graph.collections import GROUPS, USERS
 from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.logs import AUDITS, LogPace, LogTask
+from producers.graph.mapping.provisioning import provisioning_event
 from producers.graph.page import UnreadableItem, read_page
-from producers.graph.provisioning_mapping import provisioning_event
 from producers.graph.tenant import TenantTask
 from producers.graph.trail import Trail
 from streams.contracts.codec import encode

@@ -8,8 +8,8 @@ import pytest
 
 from producers.graph.client import GraphClient
 from producers.graph.logs import AUDITS, LogPace, LogTask
+from producers.graph.mapping.sign_ins import SignInTask
 from producers.graph.page import UnreadableItem
-from producers.graph.sign_ins import SignInTask
 from streams.runtime.clock import Sequence
 
 PACE = LogPace(interval_s=30, overlap_s=900, lookback_s=86_400)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from producers.graph.audit_mapping import audit_event
+from producers.graph.mapping.audits import audit_event
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, ObjectKind, Operation
 from streams.contracts.finding import Severity

@@ -157,7 +157,7 @@ def test_a_living_object_is_forgotten_only_by_force(organisation: Organisation) 
 def test_a_sweep_is_bounded_and_the_next_goes_on(
     organisation: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.engine.forgetting.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("streams.evaluation.forgetting.MOST_AT_ONCE", 1)
     organisation.leaves()
     organisation.agents.pass_time(181 * DAY_MS)
     assert ENTRA_OBJECTS.name in organisation.left(), "one object of two"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams.agents.metrics import GROWING, MOST_VALUES, OTHER, Census
-from streams.engine.census import SUBJECTS, Count
+from streams.measures.counts import SUBJECTS, Count
 
 
 def shown(subject: str, labels: Any) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from streams.agents.lanes import MAX_BATCH_BYTES, Handler, Lane, Record, Stage
+from streams.agents.delivery.lanes import MAX_BATCH_BYTES, Handler, Lane, Record, Stage
 from streams.agents.metrics import REGISTRY
 from streams.contracts.errors import FatalError
 

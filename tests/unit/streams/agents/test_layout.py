@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.agents.layout import Layout
+from streams.agents.delivery.layout import Layout
 from streams.contracts.errors import FatalError
 from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, TOPICS, VIEWS
 from streams.runtime.settings import KafkaSettings

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import pytest
 from aiokafka import TopicPartition
 
-from streams.agents import watchdog as watchdog_module
 from streams.agents.deadletters import Fuse
-from streams.agents.lanes import Handler, Record, Stage
-from streams.agents.lease import Lease
-from streams.agents.watchdog import Watchdog
+from streams.agents.delivery import watchdog as watchdog_module
+from streams.agents.delivery.lanes import Handler, Record, Stage
+from streams.agents.delivery.lease import Lease
+from streams.agents.delivery.watchdog import Watchdog
 from streams.contracts.errors import FatalError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from streams.agents.lanes import Record, note_lost
+from streams.agents.delivery.lanes import Record, note_lost
 from streams.agents.metrics import LOST_RECORDS
 from streams.agents.plausible import (
     event_in_time,
@@ -18,8 +18,8 @@ from streams.contracts.events import Event, Log
 from streams.contracts.facts import Fact, Operation, Origin, TenantState, Watermark
 from streams.contracts.topics import AD_CHANGES, ENTRA_TENANT, TOPICS
 from streams.contracts.views import CauseUpdate, ContextUpdate, ContributionChunk, Control, Tick, ViewRecord
-from streams.engine.evaluator import EvaluatorOptions, ViewPartition
-from streams.engine.rows import MemoryRows
+from streams.directory.rows import MemoryRows
+from streams.evaluation.partition import EvaluatorOptions, ViewPartition
 from streams.runtime.clock import CLOCK_SKEW_MS
 from tests.support.cases import guid_of
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from streams.agents.client import MAX_RECORD_BYTES
 from streams.agents.deadletters import Fuse
+from streams.agents.delivery.client import MAX_RECORD_BYTES
+from streams.agents.delivery.lanes import Record
+from streams.agents.delivery.outbox import Outbox
 from streams.agents.evaluate import EvaluatePartition
-from streams.agents.lanes import Record
-from streams.agents.outbox import Outbox
 from streams.agents.project import ContextPartition, EventPartition, ProjectPartition
 from streams.contracts.codec import decode, encode
 from streams.contracts.deadletter import DeadLetter
@@ -21,9 +21,9 @@ from streams.contracts.events import Event, EventChunk, Log
 from streams.contracts.facts import Fact, FactChunk, ObjectKind, Operation, TenantState
 from streams.contracts.topics import DEADLETTERS
 from streams.contracts.views import CauseUpdate, ContextUpdate
-from streams.engine.evaluator import EvaluatorOptions, ViewPartition
-from streams.engine.projector import Projector
-from streams.engine.rows import MemoryRows
+from streams.directory.rows import MemoryRows
+from streams.evaluation.partition import EvaluatorOptions, ViewPartition
+from streams.evaluation.projector import Projector
 from tests.support.cases import guid_of
 from tests.support.pipeline import AD, TENANT
 

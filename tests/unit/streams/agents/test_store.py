@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.agents.store import Position, RocksStore
+from streams.agents.tables.store import Position, RocksStore
 from streams.contracts.errors import FatalError
 
 HERE = Position(7, 0, b"birth")

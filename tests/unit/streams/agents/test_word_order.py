@@ -10,12 +10,12 @@ import pytest
 
 from streams.agents import evaluate
 from streams.agents.deadletters import Fuse
+from streams.agents.delivery.lanes import Record
+from streams.agents.delivery.outbox import Outbox
 from streams.agents.evaluate import EvaluatePartition
-from streams.agents.lanes import Record
-from streams.agents.outbox import Outbox
 from streams.contracts.codec import decode, encode
 from streams.contracts.views import Contribution, ContributionChunk, Tick
-from streams.engine.outcome import Outcome
+from streams.evaluation.outcome import Outcome
 from streams.runtime import clock
 
 NOW = 1_790_000_000_000

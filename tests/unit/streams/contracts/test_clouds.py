@@ -11,10 +11,10 @@ import producers
 import streams
 from streams.contracts import clouds
 from streams.contracts.clouds import INITIAL_DOMAINS, OWN_DOMAINS
+from streams.directory.addresses import is_placeholder_upn
+from streams.directory.proxy_addresses import exported_proxies
 from streams.hygiene.tenant import tenant_of_domains
-from streams.views.addresses import is_placeholder_upn
-from streams.views.export_steps import is_cloud
-from streams.views.proxies import exported_proxies
+from streams.views.installation.export_steps import is_cloud
 from tests.support.source_text import told
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.directory.addresses import fold_address, fold_proxy_address
 from streams.hygiene.entra.addresses import ADDRESS, claim_address, claim_proxy
-from streams.views.addresses import fold_address, fold_proxy_address
 
 _texts = st.lists(
     st.sampled_from(["smtp:", "SMTP:", "sip:", "X500:", "a", "B", "@contoso.com", " ", "/o=", "\u00fc", "\u0130", ":"]),

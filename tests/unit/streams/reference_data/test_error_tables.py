@@ -19,7 +19,7 @@ from streams.reference_data.password_advice import advice_on
 from streams.reference_data.password_hash_errors import HashError
 from streams.reference_data.table import Row, read
 from streams.reference_data.writeback_errors import ADMIN_ACTION, RESERVED_CHARACTER, ErrorClass, WritebackError
-from streams.views.writeback_errors import normalised
+from streams.views.password.errors import normalised
 
 _NOTHING_TO_DO = {ErrorClass.SPLIT, ErrorClass.NOT_OFFERED}
 # What the readers of the engine's traces tell, producers/eventlog/password_set.py.

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import streams
-from deploy.check.command import check_tables
-from deploy.check.line import Mark
+from deploy.cli.check.command import check_tables
+from deploy.cli.check.line import Mark
 from streams.contracts.times import parse_rfc3339
 from streams.reference_data import connect_versions, tables
 from streams.reference_data.connect_versions import Fault, standing_of

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.clouds import INITIAL_DOMAINS
-from streams.views.addresses import (
+from streams.directory.addresses import (
     Address,
     domain_of,
     fold_address,
     fold_proxy_address,
     is_placeholder_upn,
 )
-from streams.views.proxies import exported_proxies
+from streams.directory.proxy_addresses import exported_proxies
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ import pytest
 
 from streams.contracts.facts import FOREST_KEYWORDS, Fact, ObjectKind, Operation
 from streams.contracts.times import rfc3339
-from streams.views.computer import supported_system
+from streams.directory.scope import Scope
+from streams.directory.state import ObjectState
 from streams.views.contributions import contributions_of, contributor_of
-from streams.views.device import DeviceView, Stage
-from streams.views.forest import ForestView
-from streams.views.host import HostView
-from streams.views.scope import Scope
-from streams.views.state import ObjectState
+from streams.views.device.computer import supported_system
+from streams.views.device.device_view import DeviceView, Stage
+from streams.views.device.host_view import HostView
+from streams.views.installation.forest_view import ForestView
 from streams.views.view import Entry
 from tests.support.pipeline import AD, Pipeline
 

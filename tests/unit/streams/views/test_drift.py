@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from streams.views.directory_object import ContactView, ObjectView, Side, UserView
-from streams.views.drift import Difference, Domains, differences
-from streams.views.party import Party
+from streams.directory.object_ref import Party
+from streams.views.identity.expected_export import Difference, Domains, differences
+from streams.views.identity.object_view import ContactView, ObjectView, Side, UserView
 
 KNOWN = Domains(frozenset({"contoso.com", "contoso.onmicrosoft.com"}), "contoso.onmicrosoft.com")
 UNKNOWN = Domains(None, None)

@@ -14,9 +14,9 @@ import pytest
 
 from producers.graph.collections import CONTACTS, GROUPS, USERS
 from streams.contracts.flows import EXTENSIONS, FLOWS, READ_BY, VERSION
-from streams.views.directory_object import ContactView, GroupView, ObjectView, Side, UserView
-from streams.views.drift import SOURCES, Domains, differences
-from streams.views.party import Party
+from streams.directory.object_ref import Party
+from streams.views.identity.expected_export import SOURCES, Domains, differences
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, Side, UserView
 
 _PERSON = {
     "city", "companyName", "country", "department", "displayName", "faxNumber", "givenName", "jobTitle", "mail",

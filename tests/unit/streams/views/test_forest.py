@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from streams.contracts.facts import FOREST_HEARD, FOREST_KEYWORDS, ObjectKind
+from streams.directory.scope import Scope
+from streams.directory.state import ObjectState
 from streams.views.contributions import contributions_of
-from streams.views.forest import ForestView
-from streams.views.scope import Scope
-from streams.views.state import ObjectState
+from streams.views.installation.forest_view import ForestView
 from streams.views.view import Entry
 from tests.support.cases import guid_of, sid_of
 from tests.support.pipeline import TENANT

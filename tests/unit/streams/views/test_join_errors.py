@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.views.join_errors import JOIN_ERRORS, Course, JoinError, code_of, course_of, join_error, symbol_of
+from streams.views.device.join_errors import JOIN_ERRORS, Course, JoinError, code_of, course_of, join_error, symbol_of
 
 each = pytest.mark.parametrize("error", JOIN_ERRORS.values(), ids=[error.symbol for error in JOIN_ERRORS.values()])
 

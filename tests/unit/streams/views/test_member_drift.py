@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.views.member_drift import MemberDriftView, member_drift_of
-from streams.views.membership import MembershipView
-from streams.views.reference import ReferenceView
+from streams.views.membership.member_drift_view import MemberDriftView, member_drift_of
+from streams.views.membership.membership_view import MembershipView
+from streams.views.membership.reference_view import ReferenceView
 from streams.views.view import Entry
 
 SID, STAFF, SALES = "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-600", "S-1-5-21-1-2-3-700"

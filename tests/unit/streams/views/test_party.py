@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from streams.contracts.facts import ObjectKind
-from streams.views.party import party_body, party_from
-from streams.views.state import ObjectState
+from streams.directory.object_ref import party_body, party_from
+from streams.directory.state import ObjectState
 
 GUID = "79ee7436-17f2-4d54-9265-4a7b97bb8126"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.events import Event, Log, Result
-from streams.views.runs import ServerRuns, ended_cycle, is_staged, standing_faults
+from streams.views.installation.runs import ServerRuns, ended_cycle, is_staged, standing_faults
 
 AAD, FOREST = "contoso.onmicrosoft.com - AAD", "corp.local"
 CYCLE = "directory synchronization/904"

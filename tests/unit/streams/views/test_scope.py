@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from streams.contracts.facts import ObjectKind
-from streams.views.scope import Scope
-from streams.views.state import ObjectState
+from streams.directory.scope import Scope
+from streams.directory.state import ObjectState
 
 
 def _object(kind: ObjectKind = ObjectKind.USER, **attributes: Any) -> ObjectState:

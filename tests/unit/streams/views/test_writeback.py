@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from streams.contracts.facts import WRITEBACK_ENABLED, ObjectKind
-from streams.views.scope import Scope
-from streams.views.state import ObjectState
-from streams.views.writeback import written_bodies
+from streams.directory.scope import Scope
+from streams.directory.state import ObjectState
+from streams.views.writeback.writeback_view import written_bodies
 
 ID = "e5b8c201-9f4a-4736-b0d1-27a6f8c93e15"
 OTHER = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.views.writeback_errors import BY_NUMBER, USERS_OWN, ErrorClass, classify, detail_of
+from streams.views.password.errors import BY_NUMBER, USERS_OWN, ErrorClass, classify, detail_of
 
 NUMBERS = {
     31016: "connectivity", 31034: "connectivity", 31044: "connectivity", 32000: "other", 32001: "connectivity",

@@ -1,5 +1,0 @@
-"""`synchealth check`: before the first start, is everything reachable, and may we read it?"""
-
-from deploy.check.command import check
-
-__all__ = ["check"]

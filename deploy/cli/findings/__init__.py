@@ -1,0 +1,1 @@
+"""`synchealth findings` and `synchealth explain`."""

@@ -1,0 +1,157 @@
+"""Findings, their history, and the facts and events behind them, read from Kafka for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from deploy.cli.findings.events import names_of, read_events
+from sinks.consumer import Record, TopicReader, read_to_end
+from sinks.runner import entry_of
+from sinks.sink import Tombstone
+from streams.contracts.codec import decode
+from streams.contracts.errors import InvalidRecordError, SyncHealthError
+from streams.contracts.events import Event
+from streams.contracts.facts import Fact, FactChunk, Origin
+from streams.contracts.finding import Finding, FindingState
+from streams.contracts.topics import AD_CHANGES, ENTRA_CHANGES, FINDINGS
+from streams.runtime.printable import is_shallow
+from streams.runtime.settings import KafkaSettings
+
+_PATIENCE_S = 15.0
+# The bound of the scan for facts: so many of the latest records per partition.
+FACT_RECORDS = 20_000
+
+
+@dataclass
+class Findings:
+    """The findings topic as far as it has been read: the last word on each id."""
+
+    latest: dict[str, Finding] = field(default_factory=dict)
+
+    def take(self, record: Record) -> Finding | None:
+        """Note a record; the finding if it says something about one. What cannot be read is passed over."""
+        entry = entry_of(record)
+        if isinstance(entry, Finding) and is_shallow(entry.evidence):
+            self.latest[entry.id] = entry
+            return entry
+        if isinstance(entry, Tombstone):
+            self.latest.pop(entry.finding_id, None)
+        return None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One finding, every record of it that the topic still holds (oldest first), the facts and the events found.
+
+    consequences: findings that stand and name it as their cause.
+    """
+
+    finding: Finding
+    history: list[Finding]
+    facts: list[tuple[Origin, Fact]]
+    facts_are_all: bool
+    events: list[Event] = field(default_factory=list)
+    events_are_all: bool = True
+    consequences: list[Finding] = field(default_factory=list)
+
+
+def read_findings(kafka: KafkaSettings) -> Findings:
+    """Every finding the topic knows. Raises RetriableError where Kafka or the topic cannot be read."""
+    findings = Findings()
+    reader = TopicReader(kafka, [FINDINGS])
+    try:
+        for record in read_to_end(reader, within_s=_PATIENCE_S):
+            findings.take(record)
+    finally:
+        reader.close()
+    return findings
+
+
+def explain(kafka: KafkaSettings, prefix: str) -> Explained:
+    """The finding whose id starts with `prefix`, with what led to it.
+
+    Raises SyncHealthError where no finding or more than one fits, RetriableError where Kafka cannot be read.
+    """
+    history: dict[str, list[Finding]] = {}
+    findings, others = Findings(), Findings()
+    start, names = prefix.encode(), f'"cause":"{prefix}'.encode()
+    reader = TopicReader(kafka, [FINDINGS])
+    try:
+        for record in read_to_end(reader, within_s=_PATIENCE_S):
+            if record.key is not None and record.key.startswith(start):
+                finding = findings.take(record)
+                if finding is not None:
+                    history.setdefault(finding.id, []).append(finding)
+            elif record.value is None or names in record.value or _text(record.key) in others.latest:
+                others.take(record)
+    finally:
+        reader.close()
+    if not findings.latest:
+        raise SyncHealthError(f"no finding has an id that starts with {prefix!r}: see `synchealth findings --all`")
+    if len(findings.latest) > 1:
+        raise SyncHealthError(
+            f"{prefix!r} is the start of {len(findings.latest)} ids, such as {', '.join(sorted(findings.latest)[:3])}"
+        )
+    [finding] = findings.latest.values()
+    facts, complete = read_facts(kafka, finding.tenant, objects_of(finding))
+    events, every_event = read_events(kafka, names_of(finding))
+    consequences = [
+        each
+        for each in others.latest.values()
+        if each.cause == finding.id and each.state is not FindingState.RESOLVED
+    ]
+    return Explained(finding, history[finding.id], facts, complete, events, every_event, consequences)
+
+
+def _text(key: bytes | None) -> str:
+    return (key or b"").decode(errors="replace")  # whoever may write to the topic may write any key
+
+
+def objects_of(finding: Finding) -> frozenset[tuple[str | None, str]]:
+    """The directory objects a finding speaks of: (forest, objectGUID), and (None, id) of Entra's.
+
+    Of an AD object whose forest the finding does not tell, too: of whatever forest.
+    """
+    known = {(holder.forest, holder.id) for holder in finding.counterparts}
+    subject = finding.subject
+    if subject.object_guid and subject.object_guid not in {id_ for _, id_ in known}:
+        known.add((finding.forest, subject.object_guid))
+    if subject.entra_id:
+        known.add((None, subject.entra_id))
+    return frozenset(known)
+
+
+def read_facts(
+    kafka: KafkaSettings, tenant: str, objects: Collection[tuple[str | None, str]]
+) -> tuple[list[tuple[Origin, Fact]], bool]:
+    """The facts about these objects (forest, id), oldest first, from the latest records of their partitions.
+
+    Also whether that was every record there is. Raises RetriableError where Kafka cannot be read.
+    """
+    ids = {id_ for _, id_ in objects}
+    if not ids:
+        return [], True
+    wanted = [id_.encode() for id_ in ids]
+    found: dict[tuple[str, str, int], tuple[Origin, Fact]] = {}
+    read: dict[tuple[str, int], int] = {}
+    reader = TopicReader(kafka, [AD_CHANGES, ENTRA_CHANGES], keys=ids, tail=FACT_RECORDS)
+    try:
+        for record in read_to_end(reader, within_s=_PATIENCE_S):
+            where = (record.meta.topic, record.meta.partition)
+            read[where] = read.get(where, 0) + 1
+            value = record.value
+            if value is None or not any(id_ in value for id_ in wanted):
+                continue
+            try:
+                chunk = decode(value, FactChunk)
+            except InvalidRecordError:
+                continue
+            for fact in chunk.facts:
+                named = {(chunk.origin.forest, fact.object_id), (None, fact.object_id)}
+                if chunk.origin.tenant == tenant and not named.isdisjoint(objects) and is_shallow(fact.attributes):
+                    found[chunk.origin.name, fact.object_id, fact.seq] = (chunk.origin, fact)
+    finally:
+        reader.close()
+    facts = sorted(found.values(), key=lambda pair: pair[1].changed_ms or pair[1].ts_ms)
+    return facts, all(count < FACT_RECORDS for count in read.values())

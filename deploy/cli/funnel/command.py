@@ -1,0 +1,114 @@
+"""`synchealth funnel`: how far the computers are on their way to hybrid join."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from deploy.cli.filters import existing_tenant
+from deploy.cli.freshness import EXIT_BLIND
+from deploy.cli.freshness_source import read_freshness
+from deploy.cli.funnel.funnel import GROUPS, Standing, funnel_table, funnels, standing_of, write_csv
+from deploy.cli.terminal import console, installation, reading, say_freshness, show, where_kafka_is, write_json
+from producers.refusing import STUMBLES
+from sinks.consumer import TopicReader, read_to_end
+from streams.contracts.codec import decode
+from streams.contracts.errors import InvalidRecordError, SyncHealthError
+from streams.contracts.topics import VIEW_STATES
+from streams.detections.detection import Thresholds
+from streams.evaluation.view_row import ViewRow
+from streams.runtime.clock import now_ms
+from streams.runtime.settings import DetectionSettings, KafkaSettings
+from streams.views.device.device_view import KIND, DeviceView
+
+_PATIENCE_S = 15.0
+_PREFIX = f"{KIND}/".encode()
+
+
+@click.command()
+@click.option("--by", type=click.Choice(sorted(GROUPS)), default="forest", show_default=True, help="One line for each.")
+@click.option("--tenant", help="Only this tenant; the start of its id is enough.")
+@click.option("--json", "as_json", is_flag=True, help="One group per line.")
+@click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet.")
+@click.option("--csv-raw", is_flag=True, help="CSV with every value as it is: for machines, never for a spreadsheet.")
+@where_kafka_is
+def funnel(
+    by: str,
+    tenant: str | None,
+    as_json: bool,
+    as_csv: bool,
+    csv_raw: bool,
+    config: Path | None,
+    kafka: str | None,
+) -> None:
+    """Count computers by stage of hybrid join; those that need not join are counted apart.
+
+    The worker's own view of each computer is read from Kafka, so that the numbers are those of the dashboard.
+    Exit 3: no computer is known, and not everything has been read.
+    """
+    as_csv |= csv_raw
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    settings = installation(config, kafka)
+    try:
+        with reading():
+            fresh = read_freshness(settings)
+            standings = read_standings(settings.kafka, thresholds_of(settings.detections), now_ms())
+    except SyncHealthError as error:
+        raise click.ClickException(str(error)) from error
+    existing_tenant(settings, tenant, {standing.tenant for standing in standings})
+    groups = funnels((each for each in standings if tenant is None or each.tenant.startswith(tenant)), by)
+    if as_csv:
+        say_freshness(fresh)
+        write_csv(groups, by, sys.stdout, raw=csv_raw)
+    elif as_json:
+        if not groups and fresh.faults:
+            say_freshness(fresh)  # no line carries it
+        for name, found in groups.items():
+            write_json({by: name, **found.document(), "freshness": fresh.document()})
+    else:
+        terminal = console()
+        say_freshness(fresh, terminal)
+        show(terminal, funnel_table(groups, by))
+    if not groups and fresh.faults:
+        sys.exit(EXIT_BLIND)
+
+
+def read_standings(kafka: KafkaSettings, thresholds: Thresholds, at_ms: int) -> list[Standing]:
+    """Where every computer stands, from the changelog of the workers' views.
+
+    Raises RetriableError where Kafka or the topic cannot be read. A row that this version cannot read is left out.
+    """
+    found: dict[bytes, Standing] = {}
+    reader = TopicReader(kafka, [VIEW_STATES])
+    try:
+        for record in read_to_end(reader, within_s=_PATIENCE_S):
+            if record.key is None or not record.key.startswith(_PREFIX):
+                continue
+            standing = _standing(record.key.decode(errors="replace"), record.value, thresholds, at_ms)
+            if standing is None:
+                found.pop(record.key, None)
+            else:
+                found[record.key] = standing
+    finally:
+        reader.close()
+    return list(found.values())
+
+
+def thresholds_of(rules: DetectionSettings) -> Thresholds:
+    """The limits that decide where a computer stands."""
+    return Thresholds(
+        device_stale_ms=int(rules.device_stale_s * 1000), computer_seen_ms=int(rules.computer_seen_s * 1000)
+    )
+
+
+def _standing(key: str, row: bytes | None, thresholds: Thresholds, at_ms: int) -> Standing | None:
+    if row is None:
+        return None
+    try:
+        view = decode(row, ViewRow).view(key)
+        return standing_of(view, thresholds, at_ms) if isinstance(view, DeviceView) else None
+    except (InvalidRecordError, *STUMBLES):
+        return None

@@ -1,0 +1,367 @@
+"""`synchealth`: the command line. Commands are imported when they are called: the start stays quick."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from streams.contracts.errors import SettingsError, SyncHealthError
+
+if TYPE_CHECKING:
+    from streams.runtime.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+EXIT_FAILED, EXIT_SETTINGS = 1, 2
+
+# Commands that live in modules of their own, as "module:attribute".
+_ELSEWHERE = {
+    "demo": "deploy.lab.demo:demo",
+    "check": "deploy.cli.check:check",
+    "lab": "deploy.lab.__main__:lab",
+    "findings": "deploy.cli.findings.command:findings",
+    "explain": "deploy.cli.findings.command:explain_command",
+    "funnel": "deploy.cli.funnel.command:funnel",
+    "report": "deploy.cli.report.command:report",
+    "scan": "deploy.cli.scan.command:scan",
+    "deadletters": "deploy.cli.deadletters:deadletters",
+    "forget": "deploy.cli.forget:forget",
+    "prometheus-config": "deploy.prometheus.command:prometheus_config",
+    "runbook": "deploy.prometheus.runbook_command:runbook",
+    "replay": "deploy.cli.replay.command:replay",
+    "resync": "deploy.cli.resync:resync",
+}
+_HELP = {
+    "demo": "A hybrid organisation in a box: watch conflicts arise, be found and be repaired.",
+    "check": "Before the first start: is everything reachable, and may we read it?",
+    "lab": "Run the lab alone and write a settings file for `up`.",
+    "findings": "What is wrong now.",
+    "explain": "Everything about one finding: who is involved, what to do, how it came about.",
+    "report": "What was wrong before anybody looked: what the first reading found, and what to repair first.",
+    "funnel": "How far the computers are on their way to hybrid join.",
+    "scan": "Scan attributes once, as IdFix does, unattended.",
+    "replay": "Try the readers on files from a real server: what is recognised, what it would open.",
+    "resync": "Have a source tell everything again, and see how far it has come.",
+    "deadletters": "Records that could not be used: list them, or send them again.",
+    "forget": "Forget PERSON, known by UPN, address, objectGUID, Entra object id, SID or source anchor.",
+    "prometheus-config": "Scrape configuration, alert rules and Alertmanager configuration for this installation.",
+    "runbook": "What an alert or a detection means, and what to do.",
+}
+
+
+class _Commands(click.Group):
+    """A group whose foreign commands are imported on use; one whose module is absent is not offered."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *(name for name in _ELSEWHERE if _exists(name))])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _ELSEWHERE and _exists(cmd_name):
+            module, _, attribute = _ELSEWHERE[cmd_name].partition(":")
+            try:
+                command = getattr(importlib.import_module(module), attribute)
+            except ModuleNotFoundError as error:
+                raise click.ClickException(f"{cmd_name} needs {error.name}: pip install 'synchealth[lab]'") from error
+            assert isinstance(command, click.Command)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            own = super().get_command(ctx, name)
+            rows.append((name, _HELP.get(name) or (own.get_short_help_str(90) if own else "")))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _exists(name: str) -> bool:
+    return importlib.util.find_spec(_ELSEWHERE[name].partition(":")[0]) is not None
+
+
+def _config() -> Callable[[F], F]:
+    return click.option(
+        "--config",
+        "config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        callback=_found,
+        help="The settings file. Default: SYNCHEALTH_CONFIG, ./settings.toml, /etc/synchealth/settings.toml.",
+    )
+
+
+def _found(_context: click.Context, _parameter: click.Parameter, named: Path | None) -> Path | None:
+    from streams.runtime.settings_path import find_settings
+
+    return find_settings(named)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="synchealth", prog_name="synchealth")
+def cli() -> None:
+    """Event-driven health of directory synchronisation between Active Directory and Microsoft Entra ID."""
+
+
+@cli.command()
+@_config()
+def up(config: Path | None) -> None:
+    """Run everything on this node, supervised: sources, workers, exporter."""
+    from deploy.cli.announcement import announce
+    from deploy.cli.preflight import require_room
+    from deploy.cli.supervisor import Supervisor, children
+    from producers.topics import create
+    from streams.runtime import service
+    from streams.runtime.logs import configure_process
+    from streams.runtime.settings import require_secrets
+    from streams.runtime.settings_files import require_files
+
+    settings = _reachable(config)
+    require_secrets(settings)
+    require_files(settings)
+    require_room(settings)
+    for name in create(settings.kafka):
+        click.echo(f"topic {name} created", err=True)
+    configure_process(settings.log.level, json=settings.log.json_lines)
+    wanted = children(settings, config)
+    on_a_terminal = sys.stderr.isatty() and not settings.log.json_lines
+    if on_a_terminal:
+        wanted = [child.with_environment(SYNCHEALTH_LOG__JSON_LINES="false") for child in wanted]
+    click.echo(f"{len(wanted)} processes: {', '.join(child.name for child in wanted)}", err=True)
+    stop = _stop_signal()
+    announce(settings, config, len(wanted), lambda line: click.echo(line, err=True), stop)
+    supervisor = Supervisor(wanted, _prefixed if on_a_terminal else _as_it_came)
+    service.started(supervisor.pulse.stuck)
+    supervisor.run(stop)
+    if supervisor.refused is not None:
+        stop.set()
+        click.echo(f"synchealth: {supervisor.refused} does not start with this configuration: see its lines", err=True)
+        sys.exit(EXIT_SETTINGS)
+
+
+@cli.group()
+def run() -> None:
+    """Run one role, for a cluster; `up` runs them all."""
+
+
+@run.command(name="producers")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@_config()
+def run_producers(sources: tuple[str, ...], config: Path | None) -> None:
+    """Read each SOURCE (ad:FOREST, graph:TENANT; all of them if none is named) and send its facts to Kafka."""
+    from producers.__main__ import start
+
+    start(sources or ("all",), config)
+
+
+@run.command(name="streams")
+@_config()
+@click.option("--worker", default=0, show_default=True, help="Its number on this machine: data folder, metrics port.")
+def run_streams(config: Path | None, worker: int) -> None:
+    """One correlating worker; start more of them with the same configuration to share the load."""
+    from producers.installation import require_ours
+    from streams.app import run as run_worker
+    from streams.runtime.settings import load_settings
+    from streams.runtime.settings_files import require_files
+
+    settings = load_settings(config)
+    require_files(settings, sources=())
+    require_ours(settings)
+    run_worker(settings, worker)
+
+
+@run.command(name="sinks")
+@_config()
+def run_sinks(config: Path | None) -> None:
+    """The Prometheus exporter."""
+    from sinks.exporter import Exporter
+    from sinks.labels import KnownDetection
+    from streams.detections.registry import all_detections
+    from streams.runtime import service
+    from streams.runtime.logs import configure_process
+    from streams.runtime.settings import load_settings
+    from streams.runtime.settings_files import require_files
+
+    settings = load_settings(config)
+    require_files(settings, sources=())
+    configure_process(settings.log.level, json=settings.log.json_lines)
+    detections = [
+        KnownDetection(one.id, one.family, one.severity, one.alert.for_s if one.alert else None)
+        for one in (each.detection for each in all_detections())
+    ]
+    with Exporter(settings, detections, version=version()) as exporter:
+        service.started(exporter.pulse.stuck)
+        exporter.run(_stop_signal())
+
+
+@cli.group()
+def topics() -> None:
+    """Kafka's topics: create them before the first start, check them any time."""
+
+
+@topics.command(name="create")
+@_config()
+def topics_create(config: Path | None) -> None:
+    """Create the topics that do not exist yet."""
+    from producers.topics import create
+
+    created = create(_reachable(config).kafka)
+    click.echo("\n".join(f"created {name}" for name in created) or "all topics exist")
+
+
+@topics.command(name="acls")
+@_config()
+@click.option("--principal", help="The user to grant to; unset: INSTALLATION-ROLE, as synchealth-worker.")
+@click.option("--role", "roles", multiple=True, help="producer, worker, exporter, reader or admin; unset: all of them.")
+def topics_acls(config: Path | None, principal: str | None, roles: tuple[str, ...]) -> None:
+    """Print the commands of Kafka's own tool that grant each role what it needs, and no more."""
+    from producers.acls import ROLES, command, event_topics, grants
+    from streams.runtime.printable import printable
+    from streams.runtime.settings import load_settings
+
+    unknown = set(roles) - set(ROLES)
+    if unknown:
+        raise click.UsageError(f"no role {', '.join(sorted(unknown))}: there are {', '.join(ROLES)}")
+    settings = load_settings(config)
+    for role in [each for each in ROLES if not roles or each in roles]:
+        click.echo(f"# {role}")
+        for grant in grants(role, settings.consumer_group, event_topics(settings)):
+            click.echo(printable(command(grant, principal or f"{settings.installation.name}-{role}", settings.kafka)))
+
+
+@topics.command(name="adopt")
+@_config()
+def topics_adopt(config: Path | None) -> None:
+    """Say that the topics are this configuration's, where its directories were exchanged for others."""
+    from producers.installation import adopt
+
+    click.echo(f"the topics are now those of {adopt(_reachable(config))}")
+
+
+@topics.command(name="check")
+@_config()
+def topics_check(config: Path | None) -> None:
+    """Say what is wrong with the topics; exit 1 if anything is."""
+    from producers.topics import check
+
+    faults = check(_reachable(config).kafka)
+    click.echo("\n".join(faults) or "all topics are as they must be")
+    sys.exit(EXIT_FAILED if faults else 0)
+
+
+@cli.command()
+@_config()
+def reevaluate(config: Path | None) -> None:
+    """Apply every rule to every view again, for instance after rules were changed."""
+    from producers.publisher import KafkaPublisher
+    from streams.contracts.codec import encode
+    from streams.contracts.topics import VIEWS
+    from streams.contracts.views import Control
+    from streams.runtime.clock import now_ms
+
+    kafka = _reachable(config).kafka
+    publisher = KafkaPublisher(kafka, "synchealth-reevaluate")
+    try:
+        publisher.publish_to_all(VIEWS, encode(Control(sent_ms=now_ms(), action="reevaluate")))
+        publisher.flush()
+    finally:
+        publisher.close()
+    click.echo(f"asked all {kafka.partitions} partitions; watch `synchealth findings --watch`")
+
+
+def _reachable(config: Path | None) -> Settings:
+    """The settings, once their Kafka has answered. Raises SettingsError, KafkaUnreachableError."""
+    from streams.runtime.kafka_ping import require_answer
+    from streams.runtime.settings import load_settings
+    from streams.runtime.settings_files import require_files
+
+    settings = load_settings(config)
+    require_files(settings, sources=())
+    require_answer(settings.kafka)
+    return settings
+
+
+def _prefixed(child: str, line: str) -> None:
+    from streams.runtime.printable import printable
+
+    click.echo(f"{click.style(f'{child:<24.24}', dim=True)} {printable(line)}", err=True)
+
+
+def _as_it_came(_child: str, line: str) -> None:
+    from streams.runtime.printable import printable
+
+    click.echo(printable(line), err=True)  # JSON lines name their component themselves, and are ASCII
+
+
+def version() -> str:
+    """The installed version; "unknown" when run from a tree that is not installed."""
+    try:
+        return importlib.metadata.version("synchealth")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _stop_signal() -> threading.Event:
+    """An event that SIGINT and SIGTERM set; the second one ends the process at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    return stop
+
+
+def main() -> None:
+    """Run the command; every error is a sentence on stderr. Exit: 0 well, 1 failed, 2 usage or configuration."""
+    from deploy.broker.process import BrokerError
+    from streams.runtime.kafka_ping import KafkaUnreachableError
+    from streams.runtime.printable import printable, printable_lines
+
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.ClickException as error:
+        # Only usage and settings have lines of their own; whatever else is said may quote a stranger.
+        has_lines = error.exit_code == EXIT_SETTINGS
+        error.message = (printable_lines if has_lines else printable)(error.message)
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except SettingsError as error:
+        from deploy.cli.terminal import faults_of
+
+        click.echo(f"synchealth: {faults_of(error)}", err=True)
+        sys.exit(EXIT_SETTINGS)
+    except KafkaUnreachableError as error:
+        click.echo(f"synchealth: {printable(str(error))}", err=True)
+        sys.exit(EXIT_SETTINGS)
+    except SyncHealthError as error:
+        click.echo(f"synchealth: {printable(str(error))}", err=True)
+        sys.exit(EXIT_FAILED)
+    except BrokerError as error:  # quotes the lines of a log
+        click.echo(f"synchealth: {printable_lines(str(error))}", err=True)
+        sys.exit(EXIT_FAILED)
+    except BrokenPipeError:
+        sys.exit(EXIT_FAILED)  # whoever read us has enough
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        click.echo(printable(f"synchealth: {what}{error.strerror or error}"), err=True)
+        sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

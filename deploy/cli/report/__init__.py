@@ -1,0 +1,1 @@
+"""`synchealth report`."""

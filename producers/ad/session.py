@@ -1,0 +1,97 @@
+"""The line to the domain controller that a naming context is read from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from producers.ad.ldap.connection import DirectoryConnection
+from producers.ad.notifications import Bell
+from producers.ad.root_dse import ServerIdentity, read_highest_usn, read_object_guid
+from producers.ad.servers import Servers
+from producers.backoff import LONGEST_S
+from streams.contracts.errors import RetriableError
+from streams.runtime.clock import now_ms
+
+
+class Contact:
+    """A connection that is there when it is wanted, and what is known of the server behind it.
+
+    on_connect: called with every fresh connection before it is used.
+    highest_usn: up to where the log of this server was read; -1 after every new connection.
+    quiet_ms:    when the log was last known to hold nothing new.
+    failures:    in a row, while other naming contexts answer.
+    """
+
+    def __init__(
+        self, naming_context: str, servers: Servers, on_connect: Callable[[DirectoryConnection, ServerIdentity], None]
+    ) -> None:
+        self.bell = Bell(naming_context, lambda: servers.connect(naming_context)[0])
+        self.domain_guid = ""
+        self.highest_usn = -1
+        self.quiet_ms = 0
+        self.failures = 0
+        self._naming_context = naming_context
+        self._servers = servers
+        self._on_connect = on_connect
+        self._connection: DirectoryConnection | None = None
+        self._identity: ServerIdentity | None = None
+        self._due_at = 0.0
+
+    def make(self) -> tuple[DirectoryConnection, ServerIdentity, int]:
+        """A connection that has just answered, whose it is, and its highestCommittedUSN.
+
+        One that died while idle is replaced at once. Raises RetriableError, FatalError as Servers.connect.
+        """
+        if self._connection is not None:
+            try:
+                connection, identity = self._connected()
+                return connection, identity, read_highest_usn(connection)
+            except RetriableError:
+                self._connection.close()
+        connection, identity = self._connected()
+        return connection, identity, read_highest_usn(connection)
+
+    def has_news(self) -> bool:
+        """Whether the server has changed since `highest_usn`; about 1 ms. Never raises: reading will tell."""
+        if self._connection is None:
+            return True
+        asked_ms = now_ms()
+        try:
+            if read_highest_usn(self._connection) != self.highest_usn:
+                return True
+        except RetriableError:
+            return True
+        self.quiet_ms = asked_ms
+        return False
+
+    @property
+    def is_due(self) -> bool:
+        """False while it is put off."""
+        return time.monotonic() >= self._due_at
+
+    def put_off(self, asked_s: float | None) -> float:
+        """After a failure: leave it alone for `asked_s`, or longer with each failure. Returns the seconds."""
+        self.failures += 1
+        wait_s = asked_s if asked_s is not None else min(2.0 ** (self.failures - 1), LONGEST_S)
+        self._due_at = time.monotonic() + wait_s
+        return wait_s
+
+    def came_back(self) -> None:
+        """After a success."""
+        self.failures, self._due_at = 0, 0.0
+
+    def close(self) -> None:
+        """Hang up."""
+        self.bell.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> tuple[DirectoryConnection, ServerIdentity]:
+        if self._connection is None or self._identity is None or not self._connection.is_open:
+            self._connection, self._identity = self._servers.connect(self._naming_context)
+            self.domain_guid = read_object_guid(self._connection, self._naming_context)
+            self._on_connect(self._connection, self._identity)
+            self.highest_usn = -1
+        return self._connection, self._identity

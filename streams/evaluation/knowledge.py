@@ -1,0 +1,156 @@
+"""What one partition knows of its tenants: their states, cycles and open causes, and the context made of them.
+
+Rows: "~context/<tenant>" the state; "~syncs/<tenant>" when it was last synchronised, the latest times;
+"~cause/<tenant>/<detection>" a tenant-wide cause; "~read/…" see `streams.evaluation.readings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec.structs import replace
+
+from streams.contracts.codec import decode, encode
+from streams.contracts.facts import TenantState
+from streams.contracts.views import CauseUpdate, WatermarkUpdate
+from streams.detections.detection import Context, Thresholds, context_of, domains_elsewhere
+from streams.directory.rows import Rows
+from streams.evaluation.cadence import learned_cycle_ms, with_reading
+from streams.evaluation.readings import Readings
+from streams.views.installation.tenant_view import cloud_source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantOptions:
+    """What the settings say of one tenant: see Context. forests: the names of those that belong to it; beside: the
+    other tenants to which these are synchronised; engine_units: one says which of its units Cloud Sync synchronises.
+    """
+
+    flows: Mapping[str, str] = field(default_factory=dict)
+    forests: frozenset[str] = frozenset()
+    accept_orphans: bool = False
+    beside: frozenset[str] = frozenset()
+    engine_units: bool = False
+
+
+_NO_SETTINGS = TenantOptions()
+
+
+class TenantKnowledge:
+    """Rows first, memory last: what cannot be understood or stored leaves both as they were."""
+
+    def __init__(
+        self, sync_interval_ms: int, thresholds: Thresholds, settings: Mapping[str, TenantOptions] | None = None
+    ) -> None:
+        """settings: by tenant."""
+        self._sync_interval_ms = sync_interval_ms
+        self._thresholds = thresholds
+        self._settings = settings or {}
+        self._states: dict[str, TenantState] = {}
+        self._syncs_ms: dict[str, tuple[int, ...]] = {}
+        self._causes: dict[str, dict[str, CauseUpdate]] = {}
+        self._readings = Readings()
+        self._contexts: dict[str, Context] = {}
+
+    def restore(self, rows: Rows) -> None:
+        """Take up where the rows stand."""
+        self._states = {key.removeprefix("~context/"): decode(raw, TenantState) for key, raw in rows.items("~context/")}
+        self._syncs_ms = {
+            key.removeprefix("~syncs/"): tuple(int(each) for each in raw.split(b","))
+            for key, raw in rows.items("~syncs/")
+        }
+        self._readings.restore(rows)
+        self._causes, self._contexts = {}, {}
+        for _, raw in rows.items("~cause/"):
+            cause = decode(raw, CauseUpdate)
+            self._causes.setdefault(cause.tenant, {})[cause.detection] = cause
+
+    @property
+    def tenants(self) -> list[str]:
+        """The tenants that were read."""
+        return list(self._states)
+
+    def take_state(self, state: TenantState, rows: Rows) -> bool:
+        """Take in a reading. Returns whether what rules may read of the tenant has changed."""
+        tenant = state.tenant
+        known = self._states.get(tenant)
+        if known is not None and state.seq < known.seq:
+            return False
+        known_ms = self._syncs_ms.get(tenant, ())
+        syncs_ms = with_reading(known_ms, state)
+        after = self._context_of(tenant, state, syncs_ms, self._causes.get(tenant, {}))
+        changed = after != self.context(tenant)
+        rows.put(f"~context/{tenant}", encode(state))
+        if syncs_ms != known_ms:
+            rows.put(f"~syncs/{tenant}", b",".join(b"%d" % each for each in syncs_ms))
+            self._syncs_ms[tenant] = syncs_ms
+        self._states[tenant], self._contexts[tenant] = state, after
+        return changed
+
+    def take_cause(self, cause: CauseUpdate, rows: Rows) -> bool:
+        """Take in that a cause began or ended. Returns whether what rules may read of the tenant has changed."""
+        tenant, known = cause.tenant, self._causes.get(cause.tenant, {})
+        if cause.detection in known and cause.seq < known[cause.detection].seq:
+            return False
+        causes = known | {cause.detection: cause}
+        after = self._context_of(tenant, self._states.get(tenant), self._syncs_ms.get(tenant, ()), causes)
+        changed = after != self.context(tenant)
+        rows.put(f"~cause/{tenant}/{cause.detection}", encode(cause))
+        self._causes[tenant], self._contexts[tenant] = causes, after
+        return changed
+
+    def take_watermark(self, update: WatermarkUpdate, rows: Rows) -> bool:
+        """Take in how far a source is worked off. Returns whether what rules may read of the tenant has changed."""
+        tenant = update.tenant
+        before = self.context(tenant)
+        self._readings.take(update, rows)
+        del self._contexts[tenant]
+        return self.context(tenant) != before
+
+    @property
+    def heard_of(self) -> list[str]:
+        """The tenants whose sources have been heard of."""
+        return self._readings.tenants
+
+    def read(self, tenant: str) -> dict[str, int]:
+        """Source -> until when (ms) it is worked off here."""
+        return self._readings.of(tenant)
+
+    def context(self, tenant: str) -> Context:
+        """What rules may read of a tenant."""
+        context = self._contexts.get(tenant)
+        if context is None:
+            context = self._contexts[tenant] = self._context_of(
+                tenant, self._states.get(tenant), self._syncs_ms.get(tenant, ()), self._causes.get(tenant, {})
+            )
+        return context
+
+    def _context_of(
+        self, tenant: str, state: TenantState | None, syncs_ms: Sequence[int], causes: Mapping[str, CauseUpdate]
+    ) -> Context:
+        settings, read = self._settings.get(tenant, _NO_SETTINGS), self._readings.of(tenant)
+        return context_of(
+            tenant,
+            self._as_worked_off(state) if state is not None else None,
+            self._sync_interval_ms,
+            {name: cause.finding for name, cause in causes.items() if cause.finding},
+            self._thresholds,
+            learned_cycle_ms(syncs_ms, self._sync_interval_ms),
+            {name: frozenset(cause.only) for name, cause in causes.items() if cause.finding and cause.only},
+            settings.flows,
+            bool(settings.forests) and all(f"ad/{forest}" in read for forest in settings.forests),
+            settings.accept_orphans,
+            domains_elsewhere(self._states.get(other) for other in settings.beside),
+            settings.engine_units,
+        )
+
+    def _as_worked_off(self, state: TenantState) -> TenantState:
+        """The tenant's state; it was collected for us when all that it had has come by, and not when that was sent."""
+        read = self._readings.of(state.tenant)
+        here: dict[str, Any] = {
+            "collected": state.collected and cloud_source(state.tenant) in read,
+            "devices_collected": state.devices_collected and cloud_source(state.tenant, "devices") in read,
+        }
+        return replace(state, **here)

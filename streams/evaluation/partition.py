@@ -1,0 +1,316 @@
+"""Contributions, ticks and context in; findings out. One `ViewPartition` per partition of the views topic.
+
+Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~clock" the partition's time;
+"~backlog" while every view is being evaluated again; "~census/<name>" how many views count under that name; and those
+of `streams.evaluation.knowledge` and `streams.evaluation.failing`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from streams.contracts.codec import encode
+from streams.contracts.errors import FatalError, InvalidRecordError
+from streams.contracts.finding import FindingState
+from streams.contracts.views import (
+    CauseUpdate,
+    ContextUpdate,
+    Contribution,
+    ContributionChunk,
+    Control,
+    Tick,
+    ViewRecord,
+    WatermarkUpdate,
+)
+from streams.detections.detection import DEFAULT_THRESHOLDS, Context, Thresholds
+from streams.detections.registry import Registered
+from streams.directory.rows import Rows
+from streams.evaluation.failing import FailingViews
+from streams.evaluation.forgetting import naming
+from streams.evaluation.knowledge import TenantKnowledge, TenantOptions
+from streams.evaluation.outcome import Outcome, RuleFault
+from streams.evaluation.rules import Judge
+from streams.evaluation.view_evaluation import ViewEvaluation, evaluate_view
+from streams.evaluation.view_row import load_view, view_keys
+from streams.measures.counts import count_of
+from streams.views.events import is_past
+from streams.views.installation.tenant_view import CENSUS, TenantView, tenant_view_key
+from streams.views.view import tenant_of
+
+# Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
+BACKLOG_PER_RECORD = 1_000
+DUE_PER_RECORD = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatorOptions:
+    """Settings the engine needs, in its own units."""
+
+    sync_interval_ms: int = 1_800_000
+    resolved_retention_ms: int = 7 * 86_400_000
+    runbook_base_url: str = ""
+    disabled: frozenset[str] = frozenset()
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
+    tenants: Mapping[str, TenantOptions] = field(default_factory=dict, hash=False)
+
+
+class ViewPartition:
+    """The correlating state of one partition. `restore` first, then `apply` record by record."""
+
+    def __init__(
+        self, detections: Iterable[Registered], options: EvaluatorOptions, number: int = 0, partitions: int = 1
+    ) -> None:
+        """`number` of the partition, one of `partitions`: the name under which it tells what it counts."""
+        self._number, self._partitions = number, partitions
+        self._judge = Judge(
+            [registered for registered in detections if registered.detection.id not in options.disabled],
+            retention_ms=options.resolved_retention_ms,
+            runbook_base_url=options.runbook_base_url,
+        )
+        self.now_ms = 0
+        self._known = TenantKnowledge(options.sync_interval_ms, options.thresholds, options.tenants)
+        self._due: list[tuple[int, str]] = []
+        self._failing = FailingViews()
+        self._backlog: list[str] = []
+        self.tenant_views: dict[str, TenantView] = {}
+        self.census: Counter[str] = Counter()
+        self._recounted: set[str] = set()
+        self._uncounted = True
+
+    def restore(self, rows: Rows, latest_ms: int | None = None) -> None:
+        """Take up where this partition's rows stand. Time never runs backwards.
+
+        latest_ms: a stored clock that is later was never the time, and is not taken up.
+        """
+        clock_ms = int(rows.get("~clock") or 0)
+        self.now_ms = max(self.now_ms, clock_ms if latest_ms is None or clock_ms <= latest_ms else 0)
+        self._known.restore(rows)
+        self._due = [(int(raw), key.removeprefix("~due/")) for key, raw in rows.items("~due/")]
+        self._due += self._failing.restore(rows)
+        heapq.heapify(self._due)
+        self._backlog = view_keys(rows) if rows.get("~backlog") else []
+        self.census = Counter({key.removeprefix("~census/"): int(raw) for key, raw in rows.items("~census/")})
+        self.tenant_views = {}
+        for tenant in self._known.tenants:
+            key = tenant_view_key(tenant)
+            with contextlib.suppress(InvalidRecordError, KeyError, TypeError, ValueError, AttributeError):
+                view = load_view(key, rows).view(key)  # one that fails is told of when it is looked at
+                if isinstance(view, TenantView) and view.read_ms is not None:
+                    self.tenant_views[tenant] = view
+        self._uncounted = True  # told once more: whoever had the partition may have died over it
+
+    @property
+    def failing(self) -> int:
+        """Views that stand failing."""
+        return len(self._failing)
+
+    @property
+    def pending(self) -> int:
+        """Views still to be evaluated again (re-evaluation or a changed context)."""
+        return len(self._backlog)
+
+    def row_keys(self, record: ViewRecord) -> list[str]:
+        """The rows that `apply` will surely read, for one bulk read beforehand."""
+        return [item.view for item in record.items] if isinstance(record, ContributionChunk) else []
+
+    def apply(self, record: ViewRecord, rows: Rows) -> Outcome:
+        """Take in one record and evaluate what it touches, what is due, and a part of the backlog.
+
+        What fails within one view is a fault in the outcome. Raises what is wrong with the record itself: the caller
+        drops the rows, and restores this partition from them.
+        """
+        self._recounted.clear()
+        outcome, changed = Outcome(), False
+        sent_ms = record.now_ms if isinstance(record, Tick) else record.sent_ms
+        if sent_ms > self.now_ms:
+            self.now_ms = sent_ms
+            if not isinstance(record, Tick):
+                rows.put("~clock", b"%d" % sent_ms)
+        if isinstance(record, ContributionChunk):
+            self._take_in(record.items, rows, outcome)
+        elif isinstance(record, ContextUpdate):
+            changed = self._known.take_state(record.tenant, rows)
+        elif isinstance(record, CauseUpdate):
+            changed = self._known.take_cause(record, rows)
+        elif isinstance(record, WatermarkUpdate):
+            read = self._known.read(record.tenant)
+            changed = self._known.take_watermark(record, rows)
+            self._uncounted |= self._known.read(record.tenant) != read
+        elif isinstance(record, Control):
+            changed = record.action == "reevaluate"
+            if record.action == "forget":
+                self._forget(naming(record.words), rows, outcome)
+        if changed:
+            self._start_backlog(rows)
+        self._evaluate_due(rows, outcome)
+        self._evaluate_backlog(rows, outcome)
+        for name in self._recounted:
+            rows.put(f"~census/{name}", b"%d" % self.census[name])  # a zero stays: it must be told after a restart
+        self._uncounted |= bool(self._recounted)
+        if isinstance(record, Tick) and self._uncounted:
+            self._tell_census(outcome)
+        return outcome
+
+    def _tell_census(self, outcome: Outcome) -> None:
+        """With a tick, not with every change: a snapshot changes every count thousands of times."""
+        counts: dict[str, dict[str, int]] = {tenant_view_key(tenant): {} for tenant in self._known.heard_of}
+        for name, number in self.census.items():
+            count = count_of(name)
+            if count.toward:
+                counts.setdefault(count.toward, {})["/".join((count.subject, *count.labels))] = number
+        self._uncounted = False
+        outcome.contributions += [
+            Contribution(
+                view=view,
+                contributor=f"{CENSUS}{self._number}",
+                seq=self.now_ms,
+                changed_ms=self.now_ms,
+                body={"counts": counted, "read": self._known.read(tenant_of(view)), "partitions": self._partitions},
+            )
+            for view, counted in counts.items()
+        ]
+
+    def _count(self, before: Iterable[str], after: Iterable[str]) -> None:
+        changes = Counter(after)
+        changes.subtract(before)
+        for name, change in changes.items():
+            if change:
+                self.census[name] += change
+                self._recounted.add(name)
+
+    def _take_in(self, items: Iterable[Contribution], rows: Rows, outcome: Outcome) -> None:
+        by_view: dict[str, list[Contribution]] = {}
+        for item in items:
+            by_view.setdefault(item.view, []).append(item)
+        for key, words in by_view.items():
+            self._look(key, rows, outcome, words)
+
+    def _forget(self, names: Callable[[str], bool], rows: Rows, outcome: Outcome) -> None:
+        """Drop what views remember of the past of whom `names` tells: events, and findings that are resolved."""
+        for key in [key for key, raw in rows.items("") if not key.startswith("~") and names(f"{key} {raw.decode()}")]:
+            row = load_view(key, rows)
+            row.entries = {
+                name: entry for name, entry in row.entries.items() if not (is_past(name) and names(f"{name} {entry}"))
+            }
+            rows.put(key, encode(row))
+            self._look(key, rows, outcome)
+            row = load_view(key, rows)
+            for detection, finding in list(row.findings.items()):
+                if finding.state is FindingState.RESOLVED and names(encode(finding).decode()):
+                    del row.findings[detection]
+                    outcome.findings[finding.id] = None
+            rows.put(key, None if row.is_empty else encode(row))
+            if row.is_empty:
+                rows.put(f"~due/{key}", None)
+
+    def _start_backlog(self, rows: Rows) -> None:
+        self._backlog = view_keys(rows)
+        rows.put("~backlog", b"1" if self._backlog else None)
+
+    def _evaluate_due(self, rows: Rows, outcome: Outcome) -> None:
+        for _ in range(DUE_PER_RECORD):
+            if not self._due or self._due[0][0] > self.now_ms:
+                return
+            due_ms, key = heapq.heappop(self._due)
+            self._look(key, rows, outcome, due_ms=due_ms)
+
+    def _evaluate_backlog(self, rows: Rows, outcome: Outcome) -> None:
+        if not self._backlog:
+            return
+        keys = self._backlog[-BACKLOG_PER_RECORD:]
+        del self._backlog[-BACKLOG_PER_RECORD:]
+        for key in keys:
+            if rows.get(key) is not None:
+                self._look(key, rows, outcome)
+        if not self._backlog:
+            rows.put("~backlog", None)
+
+    def _look(
+        self,
+        key: str,
+        rows: Rows,
+        outcome: Outcome,
+        items: Sequence[Contribution] = (),
+        due_ms: int | None = None,
+    ) -> None:
+        """Look at one view, as one transaction over rows and memory; a view that fails harms no other.
+
+        items:  what it was told. due_ms: look only if this is the time at which it wanted, or is tried again.
+        """
+        try:
+            row = load_view(key, rows)
+            if due_ms is not None and due_ms != row.due_ms and not self._failing.is_due(key, due_ms):
+                return
+            changed_ms = [item.changed_ms for item in items if row.take(item, self.now_ms)]
+            observed_ms = max(0, *changed_ms) if changed_ms else self.now_ms
+            now_ms = self.now_ms
+            seen = evaluate_view(key, row, self._judge, self._context, now_ms=now_ms, observed_ms=observed_ms)
+            rows.put(key, seen.value)
+        except FatalError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this view's
+            self._failed(key, items, error, rows, outcome)
+        else:
+            self._take_over(key, seen, items, rows, outcome)
+
+    def _take_over(
+        self, key: str, seen: ViewEvaluation, items: Sequence[Contribution], rows: Rows, outcome: Outcome
+    ) -> None:
+        """The look went well and its row is stored: the rest follows, and nothing of it can fail."""
+        due_ms, found = seen.due_ms, seen.outcome
+        if due_ms != seen.was_due_ms:
+            rows.put(f"~due/{key}", None if due_ms is None else b"%d" % due_ms)
+            if due_ms is not None:
+                heapq.heappush(self._due, (due_ms, key))
+        if seen.counts != seen.counted:
+            self._count(seen.counted, seen.counts)
+        if isinstance(seen.view, TenantView):
+            self.tenant_views[seen.view.tenant] = seen.view
+        outcome.evaluated += 1
+        outcome.findings.update(found.findings)
+        outcome.contributions += found.contributions
+        outcome.causes += found.causes
+        outcome.measures += found.measures
+        if found.faults:
+            outcome.faults += [replace(fault, items=tuple(items)) for fault in found.faults]
+            self._again(key, rows)
+        elif key in self._failing:
+            name = self._failing.mended(key, rows)
+            self._count([name] if name else [], [])
+
+    def _failed(
+        self, key: str, items: Sequence[Contribution], error: Exception, rows: Rows, outcome: Outcome
+    ) -> None:
+        """What the view said stays as it was; what it was told is kept for the next look, if it can be."""
+        outcome.evaluated += 1
+        lost = False
+        if items:
+            try:
+                row = load_view(key, rows)
+                for item in items:
+                    row.take(item, self.now_ms)
+                rows.put(key, encode(row))
+            except FatalError:
+                raise
+            except Exception:  # noqa: BLE001  the first error says why
+                lost = True
+        reason = error.reason if isinstance(error, InvalidRecordError) else "view_failed"
+        text = f"{type(error).__name__}: {error}"
+        outcome.faults.append(RuleFault("view", key, text, reason, tuple(items), lost))
+        self._again(key, rows)
+
+    def _again(self, key: str, rows: Rows) -> None:
+        known = key in self._failing
+        failing = self._failing.failed(key, rows, self.now_ms, self._known.tenants)
+        if failing is None:
+            return
+        heapq.heappush(self._due, (failing.due_ms, key))
+        if not known:
+            self._count([], [failing.count])
+
+    def _context(self, tenant: str) -> Context:
+        return self._known.context(tenant)

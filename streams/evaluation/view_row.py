@@ -1,0 +1,117 @@
+"""A view as a row: its contributions as they stand, its findings, what it told others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from streams.contracts.codec import decode
+from streams.contracts.finding import Finding
+from streams.contracts.views import Contribution
+from streams.directory.rows import Rows
+from streams.views.registry import AnyView, view_class
+from streams.views.view import Entry
+
+# How long a retraction is remembered, so that a word overtaken by it on the way cannot come back.
+RETRACTION_MEMORY_MS = 600_000
+
+_OF_AD = ("ad/", "member/", "manager/")
+"""How contributors begin that are named by an AD object."""
+
+
+class ViewRow(msgspec.Struct, omit_defaults=True):
+    """A view as stored.
+
+    entries:  contributor -> [seq, changed_ms, body, expires_ms]; body None: a retraction, remembered for a while.
+    findings: detection id -> the finding as last published.
+    derived:  "<view>\\0<contributor>" -> body, as last told to other views; `told` counts the tellings.
+    due_ms:   when to look again; None: when something changes.
+    counts:   the names under which the partition's census counts it (streams.measures.counts).
+    waiting:  what it waits for, and since when (streams.measures.durations).
+    """
+
+    entries: dict[str, tuple[int, int, dict[str, Any] | None, int]] = {}
+    findings: dict[str, Finding] = {}
+    derived: dict[str, dict[str, Any]] = {}
+    told: int = 0
+    due_ms: int | None = None
+    counts: list[str] = []
+    waiting: dict[str, int] = {}
+
+    def take(self, item: Contribution, now_ms: int) -> bool:
+        """Let a contributor have its word; False if a newer one of its own stands."""
+        name = self._name(item)
+        before = self.entries.get(name)
+        if before is not None and item.seq < before[0]:
+            return False
+        if item.body is not None:
+            self.entries[name] = (item.seq, item.changed_ms, item.body, item.expires_ms)
+        elif before is None or before[2] is not None:
+            self.entries[name] = (item.seq, item.changed_ms, None, now_ms + RETRACTION_MEMORY_MS)
+        return True
+
+    def _name(self, item: Contribution) -> str:
+        """The contributor. Older versions named objects of AD without their forest: such a word, stored here or on its
+        way, is of the forest that stands in it.
+        """
+        if not item.contributor.startswith(_OF_AD):
+            return item.contributor
+        plain, _, forest = item.contributor.partition("@")
+        forest = forest or _forest_in(item.body)
+        if not forest:
+            return item.contributor
+        name, stored = f"{plain}@{forest}", self.entries.get(plain)
+        if stored is not None and _forest_in(stored[2]) in ("", forest):
+            del self.entries[plain]
+            self.entries.setdefault(name, stored)
+        return name
+
+    def expire(self, now_ms: int) -> list[int]:
+        """Drop what has expired (events, retractions). Returns when the rest will (ms)."""
+        later = []
+        for contributor, (_, _, _, expires_ms) in list(self.entries.items()):
+            if 0 < expires_ms <= now_ms:
+                del self.entries[contributor]
+            elif expires_ms:
+                later.append(expires_ms)
+        return later
+
+    def view(self, key: str) -> AnyView | None:
+        """The view; None where there is nothing to judge, nothing to resolve and nothing to take back.
+
+        Raises ValueError for a kind this version does not know, KeyError and the like for malformed bodies.
+        """
+        shape = view_class(key)
+        if shape is None:
+            raise ValueError("this version knows no view of this kind")
+        entries = {
+            contributor: Entry(changed_ms, body)
+            for contributor, (_, changed_ms, body, _) in self.entries.items()
+            if body is not None
+        }
+        if not (self.findings or self.derived or self.counts or shape.contested(entries)):
+            return None
+        return shape.build(key, entries)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left to remember."""
+        return not (self.entries or self.findings or self.derived or self.counts)
+
+
+def _forest_in(body: dict[str, Any] | None) -> str:
+    """The forest of the party in a contribution's body; "" where it names none."""
+    party = (body or {}).get("party")
+    return str(party.get("forest", "")) if isinstance(party, dict) else ""
+
+
+def load_view(key: str, rows: Rows) -> ViewRow:
+    """The row of a view; an empty one if there is none."""
+    raw = rows.get(key)
+    return decode(raw, ViewRow) if raw else ViewRow()
+
+
+def view_keys(rows: Rows) -> list[str]:
+    """The keys of every view of the partition."""
+    return [key for key, _ in rows.items("") if not key.startswith("~")]

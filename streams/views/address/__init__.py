@@ -1,0 +1,1 @@
+"""The views of values that must be unique: addresses first."""

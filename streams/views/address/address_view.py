@@ -1,0 +1,300 @@
+"""The address view: who claims one address, on either side.
+
+Key: address/<tenant>/<folded address>. Contributors: "ad/<AD object>", "entra/<object id>", and
+"link/<object view>" for contested addresses: whether an AD claimant has a cloud counterpart yet; and
+"probe/<object view>" of object views that might propose the address; "event/<id>" of steps of a password operation
+that name their user by nothing but the address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import msgspec
+
+from streams.contracts.events import Event, Result
+from streams.contracts.facts import ObjectKind
+from streams.contracts.finding import Holder, Subject
+from streams.directory.addresses import Address, fold_address, fold_proxy_address
+from streams.directory.authority import MOVED
+from streams.directory.object_ref import Party, party_from, people
+from streams.directory.person import LINKED
+from streams.directory.state import ObjectState
+from streams.views.events import EVENT, EXPORT_ERROR, events_in, is_event
+from streams.views.identity.proposals import PROBE, answers
+from streams.views.identity.refusals import ASKS, EXPORTED, asker_body
+from streams.views.view import Derived, Entry, latest, tenant_of
+
+KIND = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One way a party claims the address.
+
+    primary: by userPrincipalName or the primary SMTP address: what soft match looks at.
+    wanted:  the cloud object should hold it and does not: its UPN was replaced or the value quarantined.
+    error:   the onPremisesProvisioningError behind `wanted`, if the service recorded one.
+    """
+
+    attribute: str
+    value: str
+    primary: bool = False
+    wanted: bool = False
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """A party and its claims on this address."""
+
+    party: Party
+    claims: tuple[Claim, ...]
+    changed_ms: int
+
+    @property
+    def attributes(self) -> list[str]:
+        """The attributes that hold, or should hold, the address."""
+        return [claim.attribute for claim in self.claims]
+
+    @property
+    def holds(self) -> bool:
+        """Whether it has the address now (an AD object always does)."""
+        return any(not claim.wanted for claim in self.claims)
+
+    @property
+    def primary(self) -> bool:
+        """Whether soft match would look at its claim."""
+        return any(claim.primary and not claim.wanted for claim in self.claims)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressView:
+    """Everyone who claims one address.
+
+    counterparts: object view -> ids of its Entra objects; only for claimants and owners that were asked about.
+    moved_ms:     the same -> when its AD side last changed, left or died (ms); None: it has, and lately had, none.
+    askers:       object views that might propose this address to somebody, or whose object was refused with it;
+    refused:      those of them whose refusal stands (streams.views.identity.refusals).
+    refusal:      the newest export error about the address that names no object (ADSync 6941 without a DN).
+    exported_ms:  when a cycle that has exported and ended began (ms), asked while there is such an error.
+    steps:        what logs tell of whoever signs in by this address.
+    """
+
+    key: str
+    tenant: str
+    address: Address
+    claimants: tuple[Claimant, ...]
+    counterparts: Mapping[str, tuple[str, ...]]
+    askers: tuple[str, ...]
+    changed_ms: int
+    refusal: Event | None = None
+    exported_ms: int = 0
+    steps: tuple[Event, ...] = ()
+    refused: frozenset[str] = frozenset()
+    moved_ms: Mapping[str, int | None] = field(default_factory=dict)
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Two contributors, or one cloud object that should hold the address and does not."""
+        return len(entries) > 1 or any(
+            "wanted" in claim for entry in entries.values() for claim in entry.body.get("claims", ())
+        )
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        claimants, counterparts, askers, refused = [], {}, [], set()
+        moved_ms: dict[str, int | None] = {}
+        cloud_managed: set[str | None] = set()
+        exported_ms = 0
+        for contributor, entry in sorted(entries.items()):
+            if contributor.startswith("link/"):
+                asked = contributor.removeprefix("link/")
+                counterparts[asked] = tuple(entry.body["entra"])
+                if entry.body.get("cloud_managed"):
+                    cloud_managed.add(asked)
+                if "ad_ms" in entry.body:  # a word of an older version does not say
+                    moved_ms[asked] = entry.body["ad_ms"] or None
+            elif contributor.startswith(PROBE):
+                askers.append(contributor.removeprefix(PROBE))
+                if entry.body.get("refused"):
+                    refused.add(askers[-1])
+            elif contributor.startswith(EXPORTED):
+                exported_ms = max(exported_ms, int(entry.body["began_ms"]))
+            elif not is_event(contributor):
+                claims = tuple(Claim(**claim) for claim in entry.body["claims"])
+                claimants.append(Claimant(party_from(entry.body["party"]), claims, entry.changed_ms))
+        theirs = [each.party for each in claimants if each.party.cloud_managed]
+        claimants = [
+            replace(each, party=each.party.unexported())
+            if each.party.view in cloud_managed or any(_was_exported_as(each.party, cloud) for cloud in theirs)
+            else each
+            for each in claimants
+        ]
+        address = Address(key.split("/", 2)[2])
+        events = events_in(entries)
+        refusals = [event for event in events if event.name == EXPORT_ERROR and event.result is Result.FAILURE]
+        return cls(
+            key,
+            tenant_of(key),
+            address,
+            tuple(claimants),
+            counterparts,
+            tuple(askers),
+            latest({name: entry for name, entry in entries.items() if not name.startswith(EVENT)}),
+            refusals[-1] if refusals else None,
+            exported_ms,
+            tuple(event for event in events if event.name != EXPORT_ERROR),
+            frozenset(refused),
+            moved_ms,
+        )
+
+    @property
+    def standing_refusal(self) -> Event | None:
+        """The export error that names no object, unless a later export has told of it no more."""
+        return self.refusal if self.refusal is not None and self.exported_ms <= self.refusal.ts_ms else None
+
+    @property
+    def ad(self) -> list[Claimant]:
+        """AD objects in scope that claim the address, and linked mailboxes whose account stands here, too."""
+        return [each for each in self.claimants if each.party.in_scope or self._stands_for(each.party)]
+
+    def _stands_for(self, party: Party) -> bool:
+        return party.out_of_scope == LINKED and any(
+            other.party.is_one_person_with(party)
+            for other in self.claimants
+            if other.party.in_scope or other.party.side == "entra"
+        )
+
+    @property
+    def entra(self) -> list[Claimant]:
+        """Entra objects that hold the address or should."""
+        return [claimant for claimant in self.claimants if claimant.party.side == "entra"]
+
+    def cloud_side(self, claimant: Claimant) -> Claimant | None:
+        """The claimant's own Entra object, if that has a say on this address too."""
+        return next((other for other in self.entra if claimant.party.matches(other.party)), None)
+
+    def forest_of(self, claimant: Claimant) -> str | None:
+        """The forest of a claimant; of an Entra object that of its own AD side, else of any AD claimant."""
+        own = [other for other in self.ad if other.party.matches(claimant.party)]
+        return claimant.party.forest or next((other.party.forest for other in own or self.ad), None)
+
+    def holders(self, roles: Mapping[str, str]) -> tuple[Holder, ...]:
+        """Everyone on either side, with the role that a rule gives them by identity."""
+        return tuple(
+            claimant.party.holder(roles.get(claimant.party.identity), claimant.attributes)
+            for claimant in self.claimants
+        )
+
+    def object_views(self, claimants: Iterable[Claimant]) -> tuple[str, ...]:
+        """The views of these objects; what is out of scope has nothing in the cloud that could suffer."""
+        parties = (claimant.party for claimant in claimants)
+        return tuple(sorted({party.view for party in parties if party.view and party.out_of_scope is None}))
+
+    def subject(self, claimant: Claimant) -> Subject:
+        """This address as a finding's subject, with the object that suffers."""
+        return claimant.party.subject(self.key)
+
+    def derived(self) -> Iterable[Derived]:
+        """Ask the object views of AD claimants and synchronised owners for both sides, if there is anything to settle.
+
+        Object views that think of proposing the address are told who has it; the user who signs in by it, what logs
+        tell of its owner.
+        """
+        told = answers(self.key, self.askers, (claimant.party for claimant in self.claimants))
+        if self.refusal is not None and self.refusal.server is not None:
+            server = f"server/{self.tenant}/{self.refusal.server}"
+            told.append(Derived(server, ASKS + self.key, asker_body(self.key, self.refusal)))
+        told += self._moved()
+        user = self._signs_in() if self.steps else None
+        if user is not None:
+            told += [Derived(user, f"{EVENT}{event.id}", msgspec.to_builtins(event)) for event in self.steps]
+        # Not dependent on the answers, else they would take themselves back.
+        ad = [claimant for claimant in self.claimants if claimant.party.exported_but_for_authority]
+        parties = {claimant.party.identity for claimant in (*ad, *self.entra)}
+        if not ad or len(parties) < 2 or (len(people(each.party for each in ad)) == 1 and self._settled(ad)):
+            return told
+        asked = {claimant.party.view for claimant in (*ad, *(each for each in self.entra if each.party.synced))}
+        return told + [
+            Derived(view, f"watch/{self.key}", {"watcher": self.key}) for view in sorted(filter(None, asked))
+        ]
+
+    def _moved(self) -> list[Derived]:
+        """To contacts of AD that their cloud objects have moved on: by who claims the address, never by answers."""
+        clouds = [claimant.party for claimant in self.entra if claimant.party.cloud_managed]
+        ours = [each.party for each in self.claimants if each.party.kind == "contact"] if clouds else []
+        return [
+            Derived(party.view, f"{MOVED}{self.key}", {"cloud_managed": True})
+            for party in ours
+            if party.view and party.exported_but_for_authority and any(_was_exported_as(party, each) for each in clouds)
+        ]
+
+    def _signs_in(self) -> str | None:
+        """The view of the one user who signs in by the address: as the cloud has it, else as AD has it."""
+        for claimants in (self.entra, [each for each in self.claimants if each.party.side == "ad"]):
+            views = {
+                claimant.party.view
+                for claimant in claimants
+                if any(claim.attribute == "userPrincipalName" for claim in claimant.claims)
+            }
+            if views:
+                return views.pop() if len(views) == 1 else None
+        return None
+
+    def _settled(self, claimants: Sequence[Claimant]) -> bool:
+        """Whether one Entra object is theirs, and nobody else's has a say."""
+        theirs = all(any(each.party.matches(cloud.party) for each in claimants) for cloud in self.entra)
+        return theirs and len(self.entra) < 2
+
+
+def _was_exported_as(ours: Party, cloud: Party) -> bool:
+    """Whether the cloud manages what this AD object was once exported as; of contacts, which have no anchor, by this
+    address, for the cloud may have given it another primary one.
+    """
+    return ours.matches(cloud) or ours.kind == cloud.kind == "contact"
+
+
+def address_claims(state: ObjectState) -> dict[str, list[dict[str, Any]]]:
+    """Folded address -> the claims `state` makes on it, as contributions carry them."""
+    claims: dict[str, list[dict[str, Any]]] = {}
+    for address, claim in _claims(state):
+        if address is not None:
+            claims.setdefault(address.folded, []).append(claim)
+    return claims
+
+
+def _claims(state: ObjectState) -> Iterator[tuple[Address | None, dict[str, Any]]]:
+    if state.kind not in (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT):
+        return
+    upn = state.text("userPrincipalName") if state.kind is ObjectKind.USER else None
+    if upn:
+        yield fold_address(upn), {"attribute": "userPrincipalName", "value": upn, "primary": True}
+    proxies = [(fold_proxy_address(value), value) for value in state.texts("proxyAddresses")]
+    has_primary = any(address is not None and address.primary for address, _ in proxies)
+    mail = state.text("mail")
+    if mail:
+        # Without a primary proxy address, Entra makes mail the primary one.
+        claim = {"attribute": "mail", "value": mail}
+        yield fold_address(mail), claim if has_primary else {**claim, "primary": True}
+    for address, value in proxies:
+        claim = {"attribute": "proxyAddresses", "value": value}
+        yield address, {**claim, "primary": True} if address is not None and address.primary else claim
+    if state.side == "entra" and state.attributes.get("onPremisesSyncEnabled") is True:
+        yield from _wanted(state, upn)
+
+
+def _wanted(state: ObjectState, upn: str | None) -> Iterator[tuple[Address | None, dict[str, Any]]]:
+    """What a synchronised Entra object should hold and does not."""
+    ours = state.text("onPremisesUserPrincipalName")
+    if ours and upn and ours.lower() != upn.lower():
+        yield fold_address(ours), {"attribute": "onPremisesUserPrincipalName", "value": ours, "wanted": True}
+    errors = state.attributes.get("onPremisesProvisioningErrors")
+    for error in errors if isinstance(errors, list) else ():
+        value = error.get("value") if isinstance(error, dict) else None
+        if isinstance(value, str):
+            attribute = str(error.get("propertyCausingError") or "unknown")
+            yield fold_proxy_address(value), {"attribute": attribute, "value": value, "wanted": True, "error": error}

@@ -1,0 +1,85 @@
+"""The unique-value view: which AD objects hold one value of an attribute that must be unique, and is no address.
+
+Key: value/<tenant>/<attribute>/<folded value>, for mailNickname, targetAddress, and the sAMAccountName of users
+without userPrincipalName (who sign in by it). Contributors: "ad/<AD object>", "probe/<object view>" of object views
+that might propose the value, and findings that explain (streams.views.explanations).
+Source: Microsoft, "Prepare for directory synchronization to Microsoft 365", section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from streams.contracts.facts import ObjectKind
+from streams.directory.addresses import fold_proxy_address
+from streams.directory.object_ref import Party, party_from
+from streams.directory.state import ObjectState
+from streams.views.explanations import Explanation, heard
+from streams.views.identity.proposals import PROBE, answers
+from streams.views.view import Derived, Entry, latest, tenant_of
+
+KIND = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueHolder:
+    """An AD object and the value as it stores it."""
+
+    party: Party
+    value: str
+    changed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueValueView:
+    """Everyone in AD who holds one value of `attribute`; `folded` is the value as it is compared."""
+
+    key: str
+    tenant: str
+    attribute: str
+    folded: str
+    holders: tuple[ValueHolder, ...]
+    askers: tuple[str, ...]
+    changed_ms: int
+    explanations: tuple[Explanation, ...] = ()
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Two holders, or one and somebody who asks."""
+        return len(entries) > 1
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        entries, explanations = heard(entries)
+        holders = tuple(
+            ValueHolder(party_from(entry.body["party"]), str(entry.body["value"]), entry.changed_ms)
+            for contributor, entry in sorted(entries.items())
+            if not contributor.startswith(PROBE)
+        )
+        askers = tuple(sorted(name.removeprefix(PROBE) for name in entries if name.startswith(PROBE)))
+        attribute, _, folded = key.split("/", 2)[2].partition("/")
+        return cls(key, tenant_of(key), attribute, folded, holders, askers, latest(entries), explanations)
+
+    def derived(self) -> Iterable[Derived]:
+        """Tell object views that think of proposing this value who holds it."""
+        return answers(self.key, self.askers, (holder.party for holder in self.holders))
+
+
+def held_values(state: ObjectState) -> dict[str, str]:
+    """View key -> the value that `state` stores; nothing for Entra objects, whose uniqueness Entra sees to."""
+    if state.side != "ad":
+        return {}
+    held: dict[str, str] = {}
+    nickname, target = state.text("mailNickname"), state.text("targetAddress")
+    if nickname and nickname.strip():
+        held[f"{KIND}/{state.tenant}/mailNickname/{nickname.strip().lower()}"] = nickname
+    if target and (address := fold_proxy_address(target)) is not None:
+        held[f"{KIND}/{state.tenant}/targetAddress/{address.folded}"] = target
+    if state.kind is ObjectKind.USER and not state.text("userPrincipalName"):
+        account = state.text("sAMAccountName")
+        if account:
+            held[f"{KIND}/{state.tenant}/sAMAccountName/{account.strip().lower()}"] = account
+    return held

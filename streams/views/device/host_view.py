@@ -1,0 +1,139 @@
+"""The host view: every Windows device in Entra that goes by one name, and the AD computers of that name.
+
+Key: host/<tenant>/<folded name>. Contributors: "ad/<AD object>", "entra/<object id>", and the events of the
+computer's own log. Telephones are left out:
+thousands are called "iPhone".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import msgspec
+
+from streams.contracts.distinguished_name import dns_domain
+from streams.contracts.events import Event
+from streams.contracts.facts import ObjectKind
+from streams.directory.object_ref import Party, party_body, party_from
+from streams.directory.scope import Scope
+from streams.directory.state import ObjectState
+from streams.views.device.device_view import is_autopilot
+from streams.views.events import events_in, is_event, slot_of
+from streams.views.view import Derived, Entry, latest, tenant_of, time_in
+
+KIND = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDevice:
+    """A device in Entra: what kind of join it has (ServerAd, AzureAd, Workplace), and when it last signed in.
+
+    autopilot: it is, or carries, a Windows Autopilot registration, which no clean-up may delete.
+    registered_ms: when it was registered; 0: it was not.
+    """
+
+    party: Party
+    device_id: str
+    trust: str
+    signed_in: str | None
+    managed: bool | None
+    changed_ms: int
+    autopilot: bool = False
+    registered_ms: int = 0
+
+    @property
+    def since_ms(self) -> int:
+        """Since when it has been there, as the directory says; else when we saw it change."""
+        return self.registered_ms or self.changed_ms
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """Everything that goes by one name."""
+
+    key: str
+    tenant: str
+    name: str
+    computers: tuple[Party, ...]
+    devices: tuple[NamedDevice, ...]
+    changed_ms: int
+    events: tuple[Event, ...] = ()
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Two of one name (one computer and its device are told apart by the rules), or a log has something to say."""
+        return len(entries) > 1 or any(map(is_event, entries))
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        computers: list[Party] = []
+        devices: list[NamedDevice] = []
+        for contributor, entry in sorted(entries.items()):
+            if is_event(contributor):
+                continue
+            party = party_from(entry.body["party"])
+            if party.side == "ad":
+                computers.append(party)
+                continue
+            device_id, trust = str(entry.body["device_id"]), str(entry.body["trust"])
+            signed_in, managed = entry.body.get("signed_in"), entry.body.get("managed")
+            autopilot = bool(entry.body.get("autopilot"))
+            said = (entry.changed_ms, autopilot, entry.body.get("registered_ms", 0))
+            devices.append(NamedDevice(party, device_id, trust, signed_in, managed, *said))
+        name, events = key.split("/", 2)[2], events_in(entries)
+        return cls(key, tenant_of(key), name, tuple(computers), tuple(devices), latest(entries), events)
+
+    def of_trust(self, *trusts: str) -> list[NamedDevice]:
+        """The devices with one of these kinds of join."""
+        return [device for device in self.devices if device.trust in trusts]
+
+    def derived(self) -> Iterable[Derived]:
+        """Tell each computer's own view what its join task logged: the log knows only the computer's name."""
+        return [
+            Derived(f"device/{self.tenant}/{computer.id}", slot_of(event), msgspec.to_builtins(event))
+            for event in self.events
+            for computer in self._logged_by(event)
+        ]
+
+    def _logged_by(self, event: Event) -> Sequence[Party]:
+        """Of several computers of one name that of the event's domain; where none is, nobody: a guess would tell the
+        fault of one machine of another.
+        """
+        if len(self.computers) < 2 or event.domain is None:
+            return self.computers
+        return [
+            computer
+            for computer in self.computers
+            if dns_domain(computer.distinguished_name or "") == event.domain
+        ]
+
+
+def host_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+    """What a living computer or Windows device says to the view of its name."""
+    if state.kind is not ObjectKind.DEVICE or not state.alive:
+        return {}
+    ad = state.side == "ad"
+    name = state.text("name") if ad else state.text("displayName")
+    if name is None:
+        return {}
+    body: dict[str, Any] = {"party": party_body(state, None, scope.reason_outside(state) if ad else None)}
+    if not ad:
+        device_id, trust = state.text("deviceId"), state.text("trustType")
+        if device_id is None or trust is None:
+            return {}
+        if not (state.text("operatingSystem") or "").lower().startswith("windows"):
+            return {}
+        body |= {"device_id": device_id.lower(), "trust": trust}
+        registered_ms = time_in(state.attributes, "registrationDateTime", 0)
+        if registered_ms:
+            body["registered_ms"] = registered_ms
+        if state.text("approximateLastSignInDateTime"):
+            body["signed_in"] = state.text("approximateLastSignInDateTime")
+        if isinstance(state.attributes.get("isManaged"), bool):
+            body["managed"] = state.attributes["isManaged"]
+        if is_autopilot(state):
+            body["autopilot"] = True
+    return {f"{KIND}/{state.tenant}/{name.strip().lower()}": body}

@@ -1,0 +1,306 @@
+"""The object views: what AD and what Entra say about one user, group or contact.
+
+Keys: user/<tenant>/<immutableId>, group/<tenant>/<objectSid>, contact/<tenant>/<primary address>: the pairs
+of attributes by which Entra Connect matches, so that both sides arrive under one key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+from streams.contracts.events import Event
+from streams.contracts.facts import ObjectKind
+from streams.directory.addresses import fold_address, fold_proxy_address
+from streams.directory.authority import CLOUD_MANAGED, MOVED
+from streams.directory.object_ref import Party, party_from, source_anchor
+from streams.directory.person import JOINED
+from streams.directory.state import ObjectState
+from streams.views.events import events_in, is_event
+from streams.views.explanations import Explanation, heard
+from streams.views.identity import refusals
+from streams.views.identity.proposals import HELD, PROBE, HolderOfValue, questions
+from streams.views.identity.refusals import EXPORTED
+from streams.views.membership.manager import TELLS, ManagerWord
+from streams.views.membership.member_drift_view import PART, MemberDrift, member_drift_of
+from streams.views.password.confirmation import HEARD
+from streams.views.password.confirmation import questions as questions_to_forest
+from streams.views.view import Derived, Entry, latest, tenant_of
+
+MEMBERS_TOLD_FROM, _MEMBERS_STEP = 40_000, 1_000
+"""A group tells how many members it has from here on, in whole steps: the rest would only be news without use."""
+
+REMEMBERED_MS = 30 * 86_400_000
+"""How long a deleted AD object goes on speaking to its view, as long as Entra keeps what it deletes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One directory's object: who it is and every attribute we read.
+
+    changed:    attribute -> when we saw its value change (ms); not there: it has been so since `first_ms`.
+    created_ms: when it was created before our eyes; 0: it was there before.
+    members:    of an AD group with MEMBERS_TOLD_FROM members or more: how many, in whole thousands; else None.
+    revived_ms: when it came back from death before our eyes; 0: never.
+    cleared:    of an AD object, attribute that flows and has none -> the last value, where AD said that it was removed.
+    """
+
+    party: Party
+    attributes: Mapping[str, Any]
+    changed_ms: int
+    changed: Mapping[str, int] = field(default_factory=dict)
+    first_ms: int = 0
+    created_ms: int = 0
+    members: int | None = None
+    revived_ms: int = 0
+    cleared: Mapping[str, str] = field(default_factory=dict)
+
+    def since_ms(self, *attributes: str) -> int:
+        """Since when the values of these attributes are what they are (ms)."""
+        changed = [self.changed[name] for name in attributes if name in self.changed]
+        return max([self.first_ms or self.changed_ms, *changed])
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectView:
+    """Both sides of one object. More than one AD side: two objects share the matching key.
+
+    gone: AD objects that were deleted lately (REMEMBERED_MS): what the next export deletes in the cloud.
+    recycled: Entra objects that are deleted and can be restored; attributes: streams.directory.soft_deletion.
+    events: what logs tell of it, the oldest first.
+    held: view of a value that a rule proposes for the object, or that Entra refused -> those who hold it already.
+    drifting: of a group: members whose membership has stood on one side only for two cycles; None: there are none.
+    managers: of a user: who is the manager on one side only.
+    exported_ms: when a cycle that has exported and ended began (ms), where that is asked (see refusals).
+    explanations: findings of other views that explain those of this one.
+    joined: its AD side is one person with objects of other forests (see person): True: the account of that
+        person, False: another half, which becomes no object of its own in the cloud; None: neither.
+    heard_ms: until when its forest has been read (ms), where that is asked (password.confirmation); None: unknown.
+    unclaimed_ms: of a synchronised contact without an AD side: since when the view of its address knows of nobody in AD
+        who has the address (ms); None: somebody has, or it has not told.
+    """
+
+    kind: ClassVar[str] = ""
+
+    key: str
+    tenant: str
+    ad: tuple[Side, ...]
+    entra: tuple[Side, ...]
+    watchers: tuple[str, ...]
+    held: Mapping[str, tuple[HolderOfValue, ...]]
+    changed_ms: int
+    gone: tuple[Side, ...] = ()
+    recycled: tuple[Side, ...] = ()
+    events: tuple[Event, ...] = ()
+    heard_ms: int | None = None
+    drifting: MemberDrift | None = None
+    exported_ms: int = 0
+    unclaimed_ms: int | None = None
+    explanations: tuple[Explanation, ...] = ()
+    managers: tuple[ManagerWord, ...] = ()
+    joined: bool | None = None
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Always: rules judge single objects too."""
+        return True
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        entries, explanations = heard(entries)
+        ad: list[Side] = []
+        entra: list[Side] = []
+        gone: list[Side] = []
+        recycled: list[Side] = []
+        watchers: list[str] = []
+        held: dict[str, tuple[HolderOfValue, ...]] = {}
+        parts: list[Mapping[str, Any]] = []
+        managers: list[ManagerWord] = []
+        heard_ms: int | None = None
+        exported_ms, moved = 0, False
+        joined: bool | None = None
+        unclaimed_ms: int | None = None
+        for contributor, entry in sorted(entries.items()):
+            if is_event(contributor):
+                continue
+            if contributor.startswith(MOVED):
+                moved = True
+                continue
+            if contributor.startswith("watch/"):
+                watchers.append(str(entry.body["watcher"]))
+                continue
+            if contributor.startswith(HELD):
+                holders = held[contributor.removeprefix(HELD)] = tuple(
+                    HolderOfValue(*map(str, holder)) for holder in entry.body["holders"]
+                )
+                if contributor == HELD + _address_view(key) and "ad" not in {each.side for each in holders}:
+                    unclaimed_ms = entry.changed_ms
+                continue
+            if contributor.startswith(HEARD):
+                heard_ms = int(entry.body["heard_ms"])
+                continue
+            if contributor.startswith(EXPORTED):
+                exported_ms = max(exported_ms, int(entry.body["began_ms"]))
+                continue
+            if contributor.startswith(TELLS):
+                managers.append(ManagerWord.of(entry.body))
+                continue
+            if contributor.startswith(JOINED):
+                joined = bool(entry.body["account"]) or bool(joined)
+                continue
+            if contributor.startswith(PART):
+                parts.append(entry.body)
+                continue
+            side = Side(
+                party_from(entry.body["party"]),
+                entry.body["attributes"],
+                entry.changed_ms,
+                entry.body.get("changed", {}),
+                entry.body.get("first_ms", 0),
+                entry.body.get("created_ms", 0),
+                entry.body.get("members"),
+                entry.body.get("revived_ms", 0),
+                entry.body.get("cleared", {}),
+            )
+            of_ad = side.party.side == "ad"
+            if entry.body.get("deleted"):
+                (gone if of_ad else recycled).append(side)
+            else:
+                (ad if of_ad else entra).append(side)
+        if moved or any(side.party.cloud_managed for side in (*entra, *recycled)):
+            ad = [replace(side, party=side.party.unexported()) for side in ad]
+        return cls(
+            key=key,
+            tenant=tenant_of(key),
+            ad=tuple(ad),
+            entra=tuple(entra),
+            watchers=tuple(watchers),
+            held=held,
+            changed_ms=latest(
+                {name: entry for name, entry in entries.items() if not name.startswith((HEARD, EXPORTED))}
+            ),
+            gone=tuple(gone),
+            recycled=tuple(recycled),
+            events=events_in(entries),
+            heard_ms=heard_ms,
+            drifting=member_drift_of(parts),
+            exported_ms=exported_ms,
+            unclaimed_ms=unclaimed_ms,
+            explanations=explanations,
+            managers=tuple(managers),
+            joined=joined,
+        )
+
+    def references(self) -> tuple[str, ...]:
+        """The views of those who refer to its AD objects (streams.views.membership.reference_view)."""
+        return tuple(sorted({f"reference/{self.tenant}/{side.party.sid}" for side in self.ad if side.party.sid}))
+
+    def derived(self) -> Iterable[Derived]:
+        """Tell the contested addresses that asked who stands under this key on either side; ask about proposals."""
+        entra = sorted(side.party.id for side in self.entra)
+        moved_ms = max((side.changed_ms for side in (*self.ad, *self.gone)), default=0)
+        link: dict[str, Any] = {"entra": entra, "ad_ms": moved_ms}
+        if any(side.party.out_of_scope == CLOUD_MANAGED for side in self.ad):
+            link["cloud_managed"] = True
+        told = [Derived(watcher, f"link/{self.key}", link) for watcher in self.watchers]
+        told += refusals.questions(self)
+        asked = {(each.view, each.contributor) for each in told}
+        proposed = questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))
+        return told + [each for each in proposed if (each.view, each.contributor) not in asked]
+
+
+class UserView(ObjectView):
+    """A user, matched by source anchor."""
+
+    kind: ClassVar[str] = "user"
+    __slots__ = ()
+
+    def derived(self) -> Iterable[Derived]:
+        """As every object; and ask the forest until when it has been read, while a password does not show."""
+        return [*super().derived(), *questions_to_forest(self)]
+
+
+class GroupView(ObjectView):
+    """A group, matched by SID."""
+
+    kind: ClassVar[str] = "group"
+    __slots__ = ()
+
+
+class ContactView(ObjectView):
+    """A contact, matched by primary address."""
+
+    kind: ClassVar[str] = "contact"
+    __slots__ = ()
+
+    def derived(self) -> Iterable[Derived]:
+        """As every object; without an AD side, ask who else has the address: another one may stand there as primary."""
+        told = list(super().derived())
+        asks = Derived(_address_view(self.key), PROBE + self.key, {"asker": self.key})
+        if _lacks_ad(self) and (asks.view, asks.contributor) not in {(each.view, each.contributor) for each in told}:
+            told.append(asks)
+        return told
+
+
+def _address_view(key: str) -> str:
+    """The view of the address that a contact's view goes by."""
+    return "address/" + key.partition("/")[2]
+
+
+def is_orphan(view: ObjectView) -> bool:
+    """Whether a synchronised cloud object stands here without any AD side that we know, or knew lately.
+
+    Of contacts only where nobody in AD has the address: they are matched by the primary one, so a changed one looks
+    like two halves.
+    """
+    return _lacks_ad(view) and (view.kind != "contact" or view.unclaimed_ms is not None)
+
+
+def _lacks_ad(view: ObjectView) -> bool:
+    if view.ad or view.gone:
+        return False
+    return any(side.party.synced is True for side in view.entra)
+
+
+def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[str, Any]:
+    """What a living object says to its own view `key`."""
+    body: dict[str, Any] = {"party": party, "attributes": state.attributes, "first_ms": state.first_ms}
+    if state.changed:
+        body["changed"] = state.changed
+    if state.created_ms:
+        body["created_ms"] = state.created_ms
+    if state.revived_ms:
+        body["revived_ms"] = state.revived_ms
+    if state.vanished:
+        cleared = {name: word.value for name, word in state.vanished.items() if word.cleared}
+        body |= {"cleared": cleared} if cleared else {}
+    members = sum(state.member_counts.values())
+    if members >= MEMBERS_TOLD_FROM:
+        body["members"] = members // _MEMBERS_STEP * _MEMBERS_STEP
+    return {key: body}
+
+
+def object_view_key(state: ObjectState) -> str | None:
+    """The key of the object's own view; None if nothing on the other side could ever match it."""
+    if state.kind is ObjectKind.USER:
+        anchor = source_anchor(state)
+        return f"user/{state.tenant}/{anchor}" if anchor else None
+    if state.kind is ObjectKind.GROUP:
+        sid = state.text("objectSid" if state.side == "ad" else "onPremisesSecurityIdentifier")
+        return f"group/{state.tenant}/{sid}" if sid else None
+    if state.kind is ObjectKind.CONTACT:
+        primary = primary_address(state)
+        return f"contact/{state.tenant}/{primary}" if primary else None
+    return None
+
+
+def primary_address(state: ObjectState) -> str | None:
+    """The folded primary SMTP address: of proxyAddresses, else mail."""
+    for value in state.texts("proxyAddresses"):
+        address = fold_proxy_address(value)
+        if address is not None and address.primary:
+            return address.folded
+    mail = fold_address(state.text("mail") or "")
+    return mail.folded if mail else None

@@ -1,0 +1,1 @@
+"""The views of what synchronises: tenants, forests, servers and their runs."""

@@ -1,0 +1,169 @@
+"""The server view: what the event logs of one Connect server or provisioning agent last said.
+
+Key: server/<tenant>/<name>. Contributors: "latest/<provider>/<event id>[/<connector>[/<run profile>]][@<domain>]", the
+newest event of each kind, so that heartbeats and run results are told apart by when they were last seen;
+"served/<tenant view>": since when other servers of the tenant do what this one did (a staging server took over).
+
+The name is the short one. Where servers of one short name log in two domains, none of them may speak for the other: the
+view hands what each said to a view of its own, server/<tenant>/<name>.<domain>, and keeps what names no domain.
+
+Source: Microsoft, "Troubleshoot self-service password reset writeback" and "Troubleshoot password hash
+synchronization": the events of PasswordResetService, ADSync and Directory Synchronization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any, Self
+
+from streams.contracts.events import Event
+from streams.contracts.finding import Subject
+from streams.views.events import events_in, is_event
+from streams.views.identity.refusals import ASKS, answers
+from streams.views.installation.runs import ServerRuns, exporting_cycle
+from streams.views.password.hash_sync import UNNAMED, lives_ms
+from streams.views.view import Derived, Entry, latest, tenant_of
+
+KIND = "server"
+RUNS = "runs/"
+LIVES, SERVED = "lives/", "served/"
+_WRITEBACK_LIVES = ("passwordresetservice/31015", "passwordresetservice/31019")
+_ABOUT_PASSWORDS = ("directory synchronization/", "passwordresetservice/", "adsync/6900")
+_STEP_MS = 600_000
+"""A sign of life is told in whole steps: every single one would be news without use."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """One server.
+
+    events:    the newest of each kind, the oldest first.
+    served_ms: forest -> when another server last synchronised its password hashes.
+    askers:    views of objects that were refused.
+    written_ms: when another server's password writeback last lived; 0: never.
+    namesakes: what is said of several servers of this short name, for their own views.
+    """
+
+    key: str
+    tenant: str
+    name: str
+    events: tuple[Event, ...]
+    changed_ms: int
+    askers: tuple[str, ...] = ()
+    served_ms: Mapping[str, int] = field(default_factory=dict)
+    written_ms: int = 0
+    namesakes: tuple[Derived, ...] = ()
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Always: a server stands alone."""
+        return True
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        own = {name: entry for name, entry in entries.items() if not name.startswith(SERVED)}
+        told = next((entry.body for name, entry in sorted(entries.items()) if name.startswith(SERVED)), {})
+        namesakes = _namesakes(key, own)
+        own = {name: entry for name, entry in own.items() if name not in namesakes}
+        return cls(
+            key=key,
+            tenant=tenant_of(key),
+            name=key.split("/", 2)[2],
+            events=events_in(_newest(own)),
+            changed_ms=latest(own),
+            askers=tuple(sorted(name.removeprefix(ASKS) for name in own if name.startswith(ASKS))),
+            namesakes=tuple(namesakes.values()),
+            served_ms={str(forest): int(at_ms) for forest, at_ms in told.get("forests", {}).items()},
+            written_ms=int(told.get("writeback_ms", 0)),
+        )
+
+    @property
+    def seen_ms(self) -> int | None:
+        """When it last logged anything; None if nothing is remembered."""
+        return self.events[-1].ts_ms if self.events else None
+
+    def latest(self, *names: str) -> Event | None:
+        """The newest event of these names, e.g. "passwordresetservice/31019"."""
+        return next((event for event in reversed(self.events) if event.name in names), None)
+
+    def of(self, *names: str) -> list[Event]:
+        """The newest event of each connector and run profile, of these names, the oldest first."""
+        return [event for event in self.events if event.name in names]
+
+    def served_elsewhere_ms(self, forest: str, forests: int) -> int:
+        """When another server last served a forest; who names none vouches only for a server of one. 0: never."""
+        told = self.served_ms.get(forest, 0)
+        if forest == UNNAMED:
+            return max(self.served_ms.values(), default=0) if len(self.served_ms) == 1 else told
+        return max(told, self.served_ms.get(UNNAMED, 0)) if forests == 1 else told
+
+    def subject(self) -> Subject:
+        """This server as a finding's subject."""
+        return Subject(kind=KIND, key=self.key, display_name=self.name)
+
+    def derived(self) -> Iterable[Derived]:
+        """To its tenant: its runs (is a cycle under way, are exports held back?), and what of it lives, if anything.
+
+        Objects that it was refused hear when it last exported.
+        """
+        tenant = f"tenant/{self.tenant}"
+        runs, lives = ServerRuns.of(self.events).told, self._lives()
+        said = [Derived(tenant, f"{RUNS}{self.name}", runs)] if runs else []
+        said += [Derived(tenant, f"{LIVES}{self.name}", lives)] if lives else []
+        said += self.namesakes
+        exported = exporting_cycle(self.events) if self.askers else None
+        return said + answers(self.key, self.askers, exported.begun_ms if exported is not None else 0)
+
+    def _lives(self) -> dict[str, Any]:
+        forests = {forest: at_ms // _STEP_MS * _STEP_MS for forest, at_ms in sorted(lives_ms(self.events).items())}
+        alive = self.latest(*_WRITEBACK_LIVES)
+        if not forests and alive is None and not any(event.name.startswith(_ABOUT_PASSWORDS) for event in self.events):
+            return {}
+        return {"forests": forests, "writeback_ms": alive.ts_ms // _STEP_MS * _STEP_MS if alive is not None else 0}
+
+
+def short_name(server: str) -> str:
+    """As audit logs name a server: without its domain."""
+    return server.partition(".")[0]
+
+
+def _newest(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Of one slot the newest event, whether or not it names the domain: it is the same server."""
+    told = [(int(entry.body["ts_ms"]), name, entry) for name, entry in entries.items() if is_event(name)]
+    told.sort(key=itemgetter(0, 1))
+    return {name.removesuffix(f"@{entry.body.get('domain')}"): entry for _, name, entry in told}
+
+
+def _namesakes(key: str, entries: Mapping[str, Entry]) -> dict[str, Derived]:
+    """What servers of two domains said, and who asks for one of them: each to its own view. Nothing where there is one.
+
+    By contributor.
+    """
+    domains = {entry.body.get("domain") for name, entry in entries.items() if is_event(name)} - {None}
+    if len(domains) < 2:
+        return {}
+    return {
+        name: Derived(f"{key}.{entry.body['domain']}", name, dict(entry.body))
+        for name, entry in sorted(entries.items())
+        if entry.body.get("domain") in domains
+    }
+
+
+def served_by_others(tenant: str, lives: Mapping[str, Mapping[str, Any]]) -> list[Derived]:
+    """What a tenant tells each of its servers: what lives on the others. `lives`: server -> what it tells itself."""
+    said = []
+    for server in lives:
+        others = [body for name, body in lives.items() if name != server]
+        forests: dict[str, int] = {}
+        for body in others:
+            for forest, at_ms in body.get("forests", {}).items():
+                forests[forest] = max(forests.get(forest, 0), int(at_ms))
+        writeback_ms = max((int(body.get("writeback_ms", 0)) for body in others), default=0)
+        told = {"forests": dict(sorted(forests.items())), "writeback_ms": writeback_ms}
+        told = {name: value for name, value in told.items() if value}
+        if told:
+            said.append(Derived(f"{KIND}/{tenant}/{server}", f"{SERVED}tenant/{tenant}", told))
+    return said

@@ -1,0 +1,276 @@
+"""The tenant view: is synchronisation itself running, and how near are the limits?
+
+Key: tenant/<tenant id>. Contributors: "entra/state" (the latest reading); "sync/<time>" for each distinct
+onPremisesLastSyncDateTime of the last day: the cycles as the data show them, so that lateness is counted in
+missed cycles of this tenant and not in fixed minutes; "audit/<activity>", "active/<server>/<when>" from the audit
+log; "runs/<server>", "lives/<server>": the runs of a Connect server, and what of it lives, told by its view;
+"census/<partition>": what that partition of the views counts toward the tenant, and how far it has worked off each
+source.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+from typing import Any, Self
+
+from streams.contracts.events import Event
+from streams.contracts.facts import TenantState
+from streams.contracts.finding import Subject
+from streams.contracts.views import Contribution
+from streams.views.events import ACTIVE, events_in
+from streams.views.installation.runs import ServerRuns
+from streams.views.installation.server_view import LIVES, RUNS, served_by_others
+from streams.views.view import Derived, Entry, latest, tenant_of, time_in
+
+KIND = "tenant"
+CENSUS = "census/"
+FAILING = "failing/"
+_CYCLES_REMEMBERED_MS = 86_400_000
+CYCLES_LOOKED_AT = 20
+_CYCLES_NEEDED = 4
+APART_MS = 600_000
+"""Both directories are read every minute or so; further apart than this, one of them is being caught up with."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantView:
+    """One tenant as last read.
+
+    read_ms:      when the organization was last read; None: never. What follows was true then.
+    sync_enabled: onPremisesSyncEnabled: True synchronised, False was, None never.
+    syncs_ms:     the times of the synchronisations seen lately, ascending.
+    synchronization, jobs, refused, features: see streams.contracts.facts.TenantState.
+    events:       changes of its configuration in the audit log, the latest of each kind, the oldest first.
+    exports:      (time, server) of writes by sync servers in the last hours, ascending, passwords included.
+    writes_ms:    when they wrote something else than a password, as only a cycle does, ascending.
+    runs:         server -> its runs.
+    lives:        server -> what of it lives (server_view); each server is told of the others.
+    read:         source -> until when (ms) every partition has worked it off (streams.evaluation.readings); no others.
+    counts:       what streams.measures.counts counts toward the tenant, over every partition; of forests that are read
+                  whole and worked off, once the cloud is: half a directory is no number.
+    """
+
+    key: str
+    tenant: str
+    read_ms: int | None
+    sync_enabled: bool | None
+    last_sync_ms: int | None
+    last_password_sync_ms: int | None
+    quota_used: int | None
+    quota_total: int | None
+    display_name: str | None
+    syncs_ms: tuple[int, ...]
+    changed_ms: int
+    synchronization: Mapping[str, Any] = field(default_factory=dict)
+    jobs: tuple[Mapping[str, Any], ...] | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    features: Mapping[str, bool | None] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    exports: tuple[tuple[int, str], ...] = ()
+    writes_ms: tuple[int, ...] = ()
+    runs: Mapping[str, ServerRuns] = field(default_factory=dict)
+    lives: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    read: Mapping[str, int] = field(default_factory=dict)
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Always."""
+        return True
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        state = entries.get("entra/state")
+        body: Mapping[str, Any] = state.body if state is not None else {}
+        organization: Mapping[str, Any] = body.get("organization") or {}
+        quota = organization.get("directorySizeQuota")
+        quota = quota if isinstance(quota, dict) else {}
+        census = [entry.body for name, entry in entries.items() if name.startswith(CENSUS)]
+        read = _read_everywhere(census)
+        return cls(
+            key=key,
+            tenant=tenant_of(key),
+            read_ms=time_in(organization, "readDateTime", 0) or None,
+            sync_enabled=organization.get("onPremisesSyncEnabled"),
+            last_sync_ms=time_in(organization, "onPremisesLastSyncDateTime", 0) or None,
+            last_password_sync_ms=time_in(organization, "onPremisesLastPasswordSyncDateTime", 0) or None,
+            quota_used=_count(quota.get("used")),
+            quota_total=_count(quota.get("total")),
+            display_name=organization.get("displayName"),
+            syncs_ms=tuple(
+                sorted(
+                    int(contributor.removeprefix("sync/")) for contributor in entries if contributor.startswith("sync/")
+                )
+            ),
+            changed_ms=latest({name: entry for name, entry in entries.items() if not name.startswith(LIVES)}),
+            synchronization=body.get("synchronization") or {},
+            jobs=tuple(body["jobs"]) if isinstance(body.get("jobs"), list) else None,
+            refused=body.get("refused") or {},
+            features=body.get("features") or {},
+            events=events_in(entries),
+            exports=tuple(
+                sorted(
+                    (int(entry.body["ts_ms"]), str(entry.body["server"]))
+                    for contributor, entry in entries.items()
+                    if contributor.startswith(ACTIVE)
+                )
+            ),
+            writes_ms=tuple(
+                sorted(
+                    int(entry.body["ts_ms"])
+                    for contributor, entry in entries.items()
+                    if contributor.startswith(ACTIVE) and not entry.body.get("password")
+                )
+            ),
+            runs={
+                contributor.removeprefix(RUNS): ServerRuns.read(entry.body)
+                for contributor, entry in sorted(entries.items())
+                if contributor.startswith(RUNS)
+            },
+            lives={
+                contributor.removeprefix(LIVES): entry.body
+                for contributor, entry in sorted(entries.items())
+                if contributor.startswith(LIVES)
+            },
+            counts=_whole(_summed(census), tenant_of(key), read),
+            read=read,
+        )
+
+    def cadence_ms(self, otherwise_ms: int) -> int:
+        """The usual time between two synchronisations, from the last day's; `otherwise_ms` while too few are known."""
+        return usual_cycle_ms(self.syncs_ms) or otherwise_ms
+
+    @property
+    def since_ms(self) -> int:
+        """The time to name where nothing tells since when something is so: the last synchronisation, else a reading."""
+        return self.last_sync_ms or self.read_ms or self.changed_ms
+
+    def counted(self, *states: str) -> int:
+        """How many objects, of all forests and kinds, stand in one of these states (streams.measures.counts)."""
+        return sum(self.counted_by_forest(*states).values())
+
+    def counted_by_forest(self, *states: str) -> dict[str, int]:
+        """The same by forest; forests without any are left out."""
+        by_forest: Counter[str] = Counter()
+        for name, number in self.counts.items():
+            subject, _, labels = name.partition("/")
+            if subject == "objects" and labels.rpartition("/")[2] in states:
+                by_forest[labels.rsplit("/", 2)[0]] += number
+        return dict(sorted(by_forest.items()))
+
+    @property
+    def cloud_lags(self) -> bool:
+        """Whether the cloud is known up to a time well before what is known of a forest: after an outage of ours, what
+        was exported meanwhile looks as if it waited.
+        """
+        cloud_ms = self.read.get(cloud_source(self.tenant))
+        return cloud_ms is not None and any(
+            read_ms > cloud_ms + APART_MS for source, read_ms in self.read.items() if source.startswith("ad/")
+        )
+
+    def lags(self, forest: str) -> bool:
+        """Whether a forest is known up to a time well before what is known of the cloud."""
+        read_ms, cloud_ms = self.read.get(f"ad/{forest}"), self.read.get(cloud_source(self.tenant))
+        return read_ms is not None and cloud_ms is not None and cloud_ms > read_ms + APART_MS
+
+    def subject(self) -> Subject:
+        """This tenant as a finding's subject."""
+        return Subject(kind=KIND, key=self.key, display_name=self.display_name or self.tenant)
+
+    def derived(self) -> Iterable[Derived]:
+        """To each server what others do; what else is needed of the tenant is in the context."""
+        return served_by_others(self.tenant, self.lives) if len(self.lives) > 1 else ()
+
+
+def usual_cycle_ms(syncs_ms: Sequence[int]) -> int | None:
+    """The median time between the latest of these synchronisations (ascending); None while too few are known."""
+    recent = syncs_ms[-CYCLES_LOOKED_AT:]
+    if len(recent) < _CYCLES_NEEDED:
+        return None
+    return int(median(later - earlier for earlier, later in pairwise(recent)))
+
+
+def last_sync_ms(state: TenantState) -> int:
+    """When the tenant was last synchronised as of this reading (ms); 0 if it does not tell."""
+    return time_in(state.organization or {}, "onPremisesLastSyncDateTime", 0)
+
+
+def tenant_view_key(tenant: str) -> str:
+    """The key of a tenant's view."""
+    return f"{KIND}/{tenant}"
+
+
+def tenant_contributions(state: TenantState) -> list[Contribution]:
+    """What a reading of the tenant says to its view; nothing while the organization is neither known nor refused."""
+    if state.organization is None and not state.refused:
+        return []
+    key = tenant_view_key(state.tenant)
+    said = [
+        Contribution(
+            view=key,
+            contributor="entra/state",
+            seq=state.seq,
+            changed_ms=state.ts_ms,
+            body={
+                "organization": state.organization,
+                "synchronization": state.synchronization,
+                "jobs": state.jobs,
+                "refused": state.refused,
+                "features": state.features,
+            },
+        )
+    ]
+    synced_ms = last_sync_ms(state)
+    if synced_ms:
+        said.append(
+            Contribution(
+                view=key,
+                contributor=f"sync/{synced_ms}",
+                seq=synced_ms,
+                changed_ms=synced_ms,
+                body={},
+                expires_ms=synced_ms + _CYCLES_REMEMBERED_MS,
+            )
+        )
+    return said
+
+
+def cloud_source(tenant: str, part: str = "") -> str:
+    """The name of the cloud among the sources that are read (streams.contracts.facts.Watermark)."""
+    return f"entra/{tenant}" + (f"/{part}" if part else "")
+
+
+def _summed(bodies: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for body in bodies:
+        total.update({name: int(number) for name, number in body.get("counts", {}).items()})
+    return {name: number for name, number in sorted(total.items()) if number}
+
+
+def _read_everywhere(bodies: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """What every partition has worked off; nothing while one of them has not told."""
+    if not bodies or len(bodies) < max(int(body.get("partitions", 0)) for body in bodies):
+        return {}
+    read = [body.get("read", {}) for body in bodies]
+    return {source: min(int(each[source]) for each in read) for source in sorted(set.intersection(*map(set, read)))}
+
+
+def _whole(counts: Mapping[str, int], tenant: str, read: Mapping[str, int]) -> dict[str, int]:
+    """The counts of forests that are read; the label after the subject is the forest, "none" for none.
+
+    What fails of ours is told from the start: it says nothing of a directory.
+    """
+    failing = {name: number for name, number in counts.items() if name.startswith(FAILING)}
+    if cloud_source(tenant) not in read:
+        return failing
+    forests = {"none"} | {source.removeprefix("ad/") for source in read if source.startswith("ad/")}
+    return failing | {name: number for name, number in counts.items() if name.split("/", 2)[1] in forests}
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,1 @@
+"""The views of links: members, managers, and whom AD refers to."""

@@ -1,0 +1,130 @@
+"""The membership view: one object of the cloud, the synchronised groups that hold it there, and whose manager it is.
+
+Key: membership/<tenant>/<Entra object id>: all that Graph tells of a member is its id. Contributors: "entra/<id>", the
+member itself, which knows its SID; "members/<group id>" of each group that holds it, or has let it go: synchronised
+ones are named by their SID, those that the cloud writes into AD by `written_name`; "manager/<user id>" of each
+synchronised user whose manager it is.
+
+The view only translates: what it hears it tells the reference view of the member's SID, where AD's word is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from streams.contracts.facts import ObjectKind
+from streams.directory.authority import cloud_managed
+from streams.directory.state import ObjectState
+from streams.views.membership.member_drift_view import written_name
+from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.views.writeback.writeback_view import written_back
+
+KIND = "membership"
+MANAGER = "manager"
+GROUP_LINKS = ("member", "members")
+"""The links of a group to its members, in AD and in the cloud."""
+
+REPORT = "report"
+"""How contributors of a reference view begin that tell whose manager the cloud says it is."""
+
+LEFT_REMEMBERED_MS = 7 * 86_400_000
+"""How long it is known when a member left a group: longer than anybody waits for the other side to follow."""
+
+_NEVER_SYNCED = "Unified"
+
+
+@dataclass(slots=True)
+class Memberships:
+    """Synchronised groups by SID -> since when they hold an object, or when they let it go (ms)."""
+
+    held: dict[str, int] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
+
+    def take(self, sid: str, body: Mapping[str, Any]) -> None:
+        """Note the word of the group `sid`; of two groups with one SID the later says since when."""
+        times_ms, said_ms = (self.left, body["left_ms"]) if "left_ms" in body else (self.held, body["since_ms"])
+        times_ms[sid] = max(times_ms.get(sid, 0), int(said_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipView:
+    """A member in the cloud. sid: its own; None where it is not synchronised, or not read.
+
+    reports: view of the user whose manager it is -> since when (ms).
+    """
+
+    key: str
+    tenant: str
+    sid: str | None
+    groups: Memberships
+    changed_ms: int
+    reports: Mapping[str, int] = field(default_factory=dict)
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """There are both: a SID to tell of, and groups."""
+        return len(entries) > 1 and any(contributor.startswith("entra/") for contributor in entries)
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        sid, groups = None, Memberships()
+        reports: dict[str, int] = {}
+        for contributor, entry in sorted(entries.items()):
+            if contributor.startswith("entra/"):
+                sid = str(entry.body["sid"])
+            elif "view" in entry.body:  # a user; what else it may link to is nobody's business here
+                if contributor.startswith(f"{MANAGER}/"):
+                    view, since_ms = str(entry.body["view"]), int(entry.body["since_ms"])
+                    reports[view] = max(reports.get(view, 0), since_ms)
+            elif not contributor.startswith(f"{MANAGER}/"):
+                groups.take(entry.body["sid"], entry.body)
+        return cls(key, tenant_of(key), sid, groups, latest(entries), reports)
+
+    def derived(self) -> Iterable[Derived]:
+        """Tell the principal which groups hold it in the cloud, each by itself: one change is one word."""
+        if self.sid is None:
+            return
+        principal, member = f"reference/{self.tenant}/{self.sid}", self.key.rpartition("/")[2]
+        for sid, since_ms in sorted(self.groups.held.items()):
+            yield Derived(principal, f"cloud/{member}/{sid}", {"since_ms": since_ms})
+        for sid, left_ms in sorted(self.groups.left.items()):
+            if sid not in self.groups.held:
+                yield Derived(principal, f"cloud/{member}/{sid}", {"left_ms": left_ms})
+        for view, since_ms in sorted(self.reports.items()):
+            yield Derived(principal, f"{REPORT}/{member}/{view}", {"since_ms": since_ms})
+
+
+def membership_view_key(tenant: str, entra_id: str) -> str:
+    """The key of the membership view of an object in the cloud."""
+    return f"{KIND}/{tenant}/{entra_id}"
+
+
+def cloud_link_body(state: ObjectState) -> dict[str, Any] | None:
+    """What a group in the cloud says to its members, or a user to the manager; None while the links do not count."""
+    if not state.alive:
+        return None
+    if state.kind is ObjectKind.USER:
+        return _report_body(state)
+    if state.kind is not ObjectKind.GROUP:
+        return None
+    if written_back(state) and not never_synced(state):
+        return {"sid": written_name(state.object_id)}
+    if state.attributes.get("onPremisesSyncEnabled") is not True or cloud_managed(state):
+        return None
+    sid = state.text("onPremisesSecurityIdentifier")
+    return {"sid": sid} if sid else None
+
+
+def _report_body(state: ObjectState) -> dict[str, Any] | None:
+    if state.attributes.get("onPremisesSyncEnabled") is not True or cloud_managed(state):
+        return None
+    anchor = state.text("onPremisesImmutableId")
+    return {"view": f"user/{state.tenant}/{anchor}"} if anchor else None
+
+
+def never_synced(state: ObjectState) -> bool:
+    """A Microsoft 365 group: no group of AD ever becomes one, so nobody needs to remember its members."""
+    return state.side == "entra" and _NEVER_SYNCED in state.texts("groupTypes")

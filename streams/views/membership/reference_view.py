@@ -1,0 +1,255 @@
+"""The reference view: one security principal, who in AD points at it (member, manager), and which groups of the cloud
+hold it.
+
+Key: reference/<tenant>/<SID>: the one name that a link's far end, the AD object and the Entra object all know.
+Contributors: "ad/<AD object>" and "entra/<id>" of the principal itself, "<attribute>/<AD object>" of referrers and of
+groups that have let it go, "cloud/<id>/<SID>" of synchronised groups and "report/<id>/<view>" of users whose manager it
+is in the cloud, told by its membership view, and findings that explain (streams.views.explanations).
+
+Deleting a member in AD is silent for the group, so a referrer's word counts only while the principal lives;
+restoring it without the recycle bin does not bring its memberships back, so a link older than the principal's
+latest restoration does not count either. A cloned domain has the same SIDs: a reference leads to the principal of its
+own forest where that forest has one, or had one, which is why the dead go on saying so ("dead_in").
+
+Where both sides of the principal stand and a group has it on one side only, the view tells the group's; and the user's,
+whose manager it is on one side only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import inf
+from typing import Self
+
+from streams.contracts.facts import ObjectKind
+from streams.directory.authority import cloud_managed
+from streams.directory.object_ref import Party, party_from
+from streams.directory.person import JOINED
+from streams.directory.state import ObjectState
+from streams.views.explanations import EXPLAINS, Explanation, heard
+from streams.views.membership.manager import manager_word
+from streams.views.membership.member_drift_view import DriftingMember, drift_word, is_written, left_out_word
+from streams.views.membership.membership_view import MANAGER, REPORT, Memberships
+from streams.views.view import Derived, Entry, latest, tenant_of
+
+KIND = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """An AD object that points here by `attribute`; `seq` of the fact that set the link; since_ms: it stands since."""
+
+    party: Party
+    attribute: str
+    seq: int
+    changed_ms: int
+    since_ms: int = 0
+
+    @property
+    def group(self) -> str | None:
+        """The SID of the group, if it is one that the principal is a member of."""
+        return self.party.sid if self.attribute == "member" and self.party.kind == "group" else None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceView:
+    """A principal on both sides, and its referrers.
+
+    since_ms: since when its sides stand as they do, the youngest.
+    reports:  view of the user whose manager it is in the cloud -> since when (ms).
+    cloud:    the groups that hold it in the cloud; let_go: of AD's groups those that hold it no longer.
+    joined:   it is an account that stands for objects of other forests, too, whose groups and reports are its.
+    copies:   of the groups that the cloud writes into AD those whose copy holds it, by `written_name`.
+    """
+
+    key: str
+    tenant: str
+    ad: tuple[Party, ...]
+    entra: tuple[Party, ...]
+    referrers: tuple[Referrer, ...]
+    ad_changed_ms: int
+    changed_ms: int
+    since_ms: int = 0
+    cloud: Memberships = field(default_factory=Memberships)
+    let_go: Memberships = field(default_factory=Memberships)
+    copies: frozenset[str] = frozenset()
+    explanations: tuple[Explanation, ...] = ()
+    reports: Mapping[str, int] = field(default_factory=dict)
+    joined: bool = False
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """Its sides do not name one anchor, two objects have it, or AD's groups and reports and the cloud's differ.
+
+        Who is restored has groups that may not count; of who is not in the cloud, every referrer counts.
+        """
+        anchors, sides, kinds, ours, theirs, pointed = set(), [], set(), set(), set(), False
+        if any("dead_in" in entry.body for entry in entries.values()):
+            return True
+        for contributor, entry in entries.items():
+            body, kind = entry.body, contributor.partition("/")[0]
+            if contributor.startswith((EXPLAINS, JOINED)):
+                continue
+            if kind in ("ad", "entra"):
+                anchors.add(body["party"].get("source_anchor"))
+                sides.append(kind)
+                kinds.add(body["party"]["kind"])
+                if body.get("restored_seq"):
+                    return True
+            elif kind == "cloud":
+                theirs.add(contributor.rpartition("/")[2] if "left_ms" not in body else None)
+            elif kind == REPORT:
+                theirs.add(_view_in(contributor))
+            elif "copy_of" in body:
+                ours.add(body["copy_of"])
+            elif "left_ms" not in body:
+                pointed = True
+                ours.add(body["party"].get("sid" if kind == "member" else "view"))
+        if len(anchors) > 1 or len(kinds) > 1 or sides.count("ad") > 1 or (pointed and "entra" not in sides):
+            return True
+        return bool((ours ^ theirs) - {None})
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        entries, explanations = heard(entries)
+        ad: list[Party] = []
+        entra: list[Party] = []
+        referrers: list[Referrer] = []
+        ad_changed_ms = since_ms = 0
+        restored: dict[str | None, float] = {}  # by forest: numbers of two sources do not compare
+        cloud, let_go, joined = Memberships(), Memberships(), False
+        copies: list[tuple[str, str | None, int]] = []
+        reports: dict[str, int] = {}
+        for contributor, entry in sorted(entries.items()):
+            attribute = contributor.partition("/")[0]
+            if contributor.startswith(JOINED):
+                joined = True
+                continue
+            if "dead_in" in entry.body:
+                restored.setdefault(entry.body["dead_in"], inf)
+                continue
+            if attribute == "cloud":
+                cloud.take(contributor.rpartition("/")[2], entry.body)
+                continue
+            if attribute == REPORT:
+                view = _view_in(contributor)
+                reports[view] = max(reports.get(view, 0), int(entry.body["since_ms"]))
+                continue
+            if "left_ms" in entry.body:
+                let_go.take(entry.body["sid"], entry.body)
+                continue
+            if "copy_of" in entry.body:
+                if attribute == "member":
+                    forest = entry.body["party"].get("forest")
+                    copies.append((entry.body["copy_of"], forest, int(entry.body["seq"])))
+                continue
+            party = party_from(entry.body["party"])
+            if attribute in ("ad", "entra"):
+                since_ms = max(since_ms, int(entry.body.get("since_ms", 0)))
+            if attribute == "entra":
+                entra.append(party)
+            elif attribute == "ad":
+                ad.append(party)
+                ad_changed_ms = max(ad_changed_ms, entry.changed_ms)
+                since_seq = int(entry.body.get("restored_seq", 0))
+                known = restored.get(party.forest, 0)  # of two of one SID in one forest, the living
+                restored[party.forest] = since_seq if known == inf else max(known, since_seq)
+            else:
+                link_ms = int(entry.body.get("since_ms", 0))
+                referrers.append(Referrer(party, attribute, int(entry.body["seq"]), entry.changed_ms, link_ms))
+        if any(party.cloud_managed for party in entra):
+            ad = [party.unexported() for party in ad]
+        referrers = [each for each in referrers if each.seq > restored.get(each.party.forest, 0)]
+        return cls(
+            key=key,
+            tenant=tenant_of(key),
+            ad=tuple(ad),
+            entra=tuple(entra),
+            referrers=tuple(referrers),
+            ad_changed_ms=ad_changed_ms,
+            changed_ms=latest(entries),
+            since_ms=since_ms,
+            cloud=cloud,
+            let_go=let_go,
+            copies=frozenset(name for name, forest, seq in copies if seq > restored.get(forest, 0)),
+            explanations=explanations,
+            reports=reports,
+            joined=joined,
+        )
+
+    @property
+    def principal(self) -> Party | None:
+        """The AD object behind the SID; of several (a cloned domain has the same) the only one in scope, else None."""
+        chosen = [party for party in self.ad if party.in_scope] if len(self.ad) > 1 else self.ad
+        return chosen[0] if len(chosen) == 1 else None
+
+    def derived(self) -> Iterable[Derived]:
+        """Tell each group that has the principal on one side only, and each user whose manager it is on one side only;
+        both sides of the principal must stand.
+        """
+        member = self.principal
+        if member is None or len(self.entra) != 1:
+            return
+        if not member.in_scope or member.kind != self.entra[0].kind:
+            return
+        # Of two groups of one SID, as two copies of a domain have them, the one of the member's own forest.
+        referrers = sorted(self.referrers, key=lambda referrer: referrer.party.forest == member.forest)
+        ours = {referrer.group: referrer for referrer in referrers if referrer.group is not None}
+        for sid, referrer in sorted(ours.items()):
+            # A member from another forest stands there as a foreign principal: how engines treat it differs.
+            if sid not in self.cloud.held and referrer.party.forest == member.forest:
+                yield self._drifts(member, sid, True, referrer.since_ms, self.cloud.left.get(sid, 0))
+        for sid, since_ms in sorted(self.cloud.held.items()):
+            if is_written(sid):
+                if sid not in self.copies:
+                    lacks = self._member(member, False, since_ms, self.let_go.left.get(sid, 0))
+                    yield left_out_word(self.tenant, sid, member.forest, lacks)
+            elif sid not in ours and not self.joined:
+                yield self._drifts(member, sid, False, since_ms, self.let_go.left.get(sid, 0))
+        own, reporting = self.key.rpartition("/")[2], {}
+        for referrer in referrers:
+            if referrer.attribute == MANAGER and referrer.party.kind == "user" and referrer.party.view:
+                reporting[referrer.party.view] = referrer
+        for view, referrer in sorted(reporting.items()):
+            if view not in self.reports and referrer.party.forest == member.forest:
+                yield manager_word(view, own, member.name, True, self.since_ms, referrer.since_ms)
+        for view, since_ms in sorted(self.reports.items()):
+            if view not in reporting and not self.joined:
+                yield manager_word(view, own, member.name, False, self.since_ms, since_ms)
+
+    def _drifts(self, member: Party, group: str, lacking: bool, *times_ms: int) -> Derived:
+        return drift_word(self.tenant, group, self._member(member, lacking, *times_ms))
+
+    def _member(self, member: Party, lacking: bool, *times_ms: int) -> DriftingMember:
+        return DriftingMember(self.key.rpartition("/")[2], member.name, lacking, max(self.since_ms, *times_ms))
+
+
+def _view_in(contributor: str) -> str:
+    """The user's view in "report/<id>/<view>"."""
+    return contributor.split("/", 2)[2]
+
+
+def reference_view_key(tenant: str, sid: str) -> str:
+    """The key of the reference view of a SID."""
+    return f"{KIND}/{tenant}/{sid}"
+
+
+def own_reference_key(state: ObjectState) -> str | None:
+    """The reference view that `state` is the principal of; None for what has no SID or is not synchronised."""
+    if state.kind not in (ObjectKind.USER, ObjectKind.GROUP):
+        return None
+    if state.side == "entra" and state.attributes.get("onPremisesSyncEnabled") is not True and not cloud_managed(state):
+        return None
+    sid = state.text("objectSid" if state.side == "ad" else "onPremisesSecurityIdentifier")
+    return reference_view_key(state.tenant, sid) if sid else None
+
+
+def stands_since_ms(state: ObjectState) -> int:
+    """Since when a principal takes part in synchronisation on its side, as far as we saw (ms)."""
+    names = ("distinguishedName", "objectSid") if state.side == "ad" else _JOINED_BY
+    return max(state.first_ms, state.revived_ms, *(state.changed.get(name, 0) for name in names))
+
+
+_JOINED_BY = ("onPremisesSyncEnabled", "onPremisesSecurityIdentifier")

@@ -1,0 +1,1 @@
+"""Passwords: operations of the cloud put together from events, and password hash synchronisation."""

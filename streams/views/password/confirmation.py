@@ -1,0 +1,75 @@
+"""A password that the cloud has written, or a server begun to write, and AD does not show: is AD's silence news?
+
+Only as far as AD has been read. The user's view asks its forest until when that is ("asks/<user view>" in the forest's
+view) for as long as such an operation stands; the forest answers ("heard/<forest view>") with every word of its source,
+and not at all where the source never says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from streams.contracts.events import Result
+from streams.views.password.operations import PasswordOperation, latest_password, must_change, operations_of, set_ms
+from streams.views.password.operations_events import UNLOCK
+from streams.views.password.operations_groups import TOGETHER_MS
+from streams.views.view import Derived
+
+if TYPE_CHECKING:
+    from streams.views.identity.object_view import UserView  # which asks by us
+
+ASKS, HEARD = "asks/", "heard/"
+
+
+def forest_view_key(tenant: str, forest: str) -> str:
+    """The key of a forest's view."""
+    return f"forest/{tenant}/{forest}"
+
+
+def unshown(view: UserView) -> PasswordOperation | None:
+    """The latest password operation, if AD ought to show it by now and does not.
+
+    Either an on-premises agent wrote it by the cloud's word, or a server began it and nobody has told of its end.
+    """
+    if not view.events or len(view.ad) != 1:
+        return None
+    side = view.ad[0]
+    if set_ms(side) is None and not must_change(side):
+        return None  # not readable
+    operations = operations_of(view)
+    latest = latest_password(operations)
+    begun = _begun_last(operations)
+    if begun is not None and (latest is None or latest.started_ms < begun.started_ms):
+        latest = begun
+    if latest is None or latest.landed_ms is not None or latest.split:
+        return None
+    if must_change(side) and latest.may_leave_zero:
+        return None  # a forced change leaves what was there before: nothing can be told
+    if latest.only_began:
+        return latest
+    if latest.audit is None or latest.audit.result is not Result.SUCCESS or latest.result is not Result.SUCCESS:
+        return None
+    return latest if latest.audit.details.get("agent") else None
+
+
+def _begun_last(operations: Sequence[PasswordOperation]) -> PasswordOperation | None:
+    """The last that only began; not one beside an unlock, which sets no password and begins with the same event."""
+    begun = next((each for each in reversed(operations) if each.only_began and each.kind != UNLOCK), None)
+    unlocks = [each.started_ms for each in operations if each.kind == UNLOCK]
+    if begun is None or any(abs(at_ms - begun.started_ms) <= TOGETHER_MS for at_ms in unlocks):
+        return None
+    return begun
+
+
+def questions(view: UserView) -> list[Derived]:
+    """What the view of a user asks its forest."""
+    forest = view.ad[0].party.forest if len(view.ad) == 1 else None
+    if forest is None or unshown(view) is None:
+        return []
+    return [Derived(forest_view_key(view.tenant, forest), ASKS + view.key, {"asker": view.key})]
+
+
+def answers(key: str, askers: Iterable[str], heard_ms: int | None) -> list[Derived]:
+    """What the view of a forest tells those who ask."""
+    return [Derived(asker, HEARD + key, {"heard_ms": heard_ms}) for asker in askers] if heard_ms is not None else []

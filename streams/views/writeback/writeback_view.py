@@ -1,0 +1,252 @@
+"""What the cloud writes back into AD: one group or one device, and its copy there.
+
+Keys: written_group/<tenant>/<Entra object id>, written_device/<tenant>/<deviceId>. Contributors: "ad/<AD object>" of
+each copy (it names its original), "entra/<id>" of the original, provisioning events of Cloud Sync about a group,
+and "member_drift/<forest>/<part>": who is in the original and not in the copy.
+
+Ordinary objects cost nothing: of the cloud's groups only those speak that are marked, or deleted, or told of by Cloud
+Sync's log, or written back by default (scope.group_writeback); of its devices none unless scope.device_writeback is
+set, for a device cannot know.
+
+Sources: Microsoft, "Plan for Microsoft Entra Connect group writeback", "Provision groups to Active Directory using
+Microsoft Entra Cloud Sync", "Enable device writeback" and the attributes that Connect writes back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from streams.contracts.events import Event, Result
+from streams.contracts.facts import WRITEBACK_ENABLED, ObjectKind
+from streams.contracts.finding import Subject
+from streams.directory.object_ref import party_body, party_from
+from streams.directory.scope import Scope
+from streams.directory.state import ObjectState
+from streams.views.events import GROUP_PROVISIONING, events_in, is_event
+from streams.views.identity.object_view import Side, object_view_key
+from streams.views.membership.member_drift_view import PART, MemberDrift, member_drift_of
+from streams.views.view import Derived, Entry, latest, tenant_of
+
+GROUP_KIND = "written_group"
+DEVICE_KIND = "written_device"
+NAMES_ORIGINAL = ("msDS-ExternalDirectoryObjectId", "adminDescription")
+"""Where a group in AD names its original: Cloud Sync uses the first, Connect the second, both as "Group_<id>"."""
+
+_ORIGINAL = re.compile(r"group_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
+HAS_MEMBERS = "@members"
+"""Among a group's attributes: whether it has members; absent where that is unknown."""
+
+_CLOUD_GROUP = (WRITEBACK_ENABLED, "@removed")
+_CLOUD_DEVICE = ("accountEnabled", "isCompliant", "registrationDateTime", "trustType")
+_COPIED_DEVICE = ("msDS-DeviceID", "msDS-IsEnabled", "msDS-IsCompliant")
+_WRITES = frozenset({"create", "update"})
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenView:
+    """An original in the cloud and its copies in AD.
+
+    original: the living object in Entra, where it speaks here at all; deleted: the same after its end.
+    copies:   AD objects that name it; gone: those that were deleted lately.
+    expected: nobody has marked the original, but those like it are written back.
+    events:   what Cloud Sync's log tells of it, the latest of each action, the oldest first.
+    left_out: forest -> members of a group that have an account there and are not in its copy.
+    """
+
+    key: str
+    tenant: str
+    original: Side | None
+    deleted: Side | None
+    copies: tuple[Side, ...]
+    gone: tuple[Side, ...]
+    expected: bool
+    events: tuple[Event, ...]
+    changed_ms: int
+    left_out: Mapping[str, MemberDrift] = field(default_factory=dict)
+
+    @staticmethod
+    def contested(entries: Mapping[str, Entry]) -> bool:
+        """A copy alone says nothing; an original or an event may."""
+        return any(not contributor.startswith("ad/") for contributor in entries)
+
+    @classmethod
+    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
+        """The view of these contributions."""
+        sides: dict[tuple[str, bool], list[Side]] = {}
+        expected = False
+        parts: dict[str, list[Mapping[str, Any]]] = {}
+        for contributor, entry in sorted(entries.items()):
+            if is_event(contributor):
+                continue
+            body = entry.body
+            if contributor.startswith(PART):
+                parts.setdefault(contributor.removeprefix(PART).partition("/")[0], []).append(body)
+                continue
+            side = Side(
+                party=party_from(body["party"]),
+                attributes=body["attributes"],
+                changed_ms=entry.changed_ms,
+                changed=body.get("changed", {}),
+                first_ms=body.get("first_ms", 0),
+            )
+            sides.setdefault((side.party.side, bool(body.get("deleted"))), []).append(side)
+            expected = expected or bool(body.get("expected"))
+        return cls(
+            key=key,
+            tenant=tenant_of(key),
+            original=next(iter(sides.get(("entra", False), ())), None),
+            deleted=next(iter(sides.get(("entra", True), ())), None),
+            copies=tuple(sides.get(("ad", False), ())),
+            gone=tuple(sides.get(("ad", True), ())),
+            expected=expected,
+            events=events_in(entries),
+            changed_ms=latest(entries),
+            left_out={forest: found for forest, said in parts.items() if (found := member_drift_of(said)) is not None},
+        )
+
+    @property
+    def last_event(self) -> Event | None:
+        """The latest that Cloud Sync's log tells of it."""
+        return self.events[-1] if self.events else None
+
+    @property
+    def writer(self) -> str | None:
+        """What has written the first copy, by where it names its original; None: there is no copy."""
+        if not self.copies:
+            return None
+        cloud_sync, _ = NAMES_ORIGINAL
+        return "cloud_sync" if self.copies[0].attributes.get(cloud_sync) else "connect"
+
+    def derived(self) -> Iterable[Derived]:
+        """Nothing: others need not know."""
+        return ()
+
+
+class WrittenGroupView(WrittenView):
+    """A group of the cloud that is, was or ought to be written into AD."""
+
+    __slots__ = ()
+
+    @property
+    def failure(self) -> Event | None:
+        """The last attempt of Cloud Sync to write the group, if it failed."""
+        last = self.last_event
+        return last if last is not None and last.result is Result.FAILURE else None
+
+    @property
+    def success(self) -> Event | None:
+        """The last attempt of Cloud Sync to write the group, if it went well; a deletion is none."""
+        last = self.last_event
+        written = last is not None and last.result is Result.SUCCESS and last.name in _WRITES
+        return last if written else None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        for side in (self.original, self.deleted, *self.copies):
+            if side is not None and side.party.display_name:
+                return side.party.name
+        named = next((str(event.details["source_name"]) for event in self.events if "source_name" in event.details), "")
+        return named or self.key.rpartition("/")[2]
+
+    def subject(self) -> Subject:
+        """The group as the subject of a finding, whichever side speaks."""
+        copy = next(iter(self.copies), None)
+        return Subject(
+            kind=GROUP_KIND,
+            key=self.key,
+            distinguished_name=copy.party.distinguished_name if copy is not None else None,
+            display_name=self.name,
+            object_guid=copy.party.id if copy is not None else None,
+            entra_id=self.key.rpartition("/")[2],
+        )
+
+
+class WrittenDeviceView(WrittenView):
+    """A device of the cloud that is or ought to be written into AD."""
+
+    __slots__ = ()
+
+
+def written_group_key(tenant: str, entra_id: str) -> str:
+    """The key of the view of a group that is written back."""
+    return f"{GROUP_KIND}/{tenant}/{entra_id}"
+
+
+def original_of(state: ObjectState) -> str | None:
+    """The Entra id of the group of which this AD group is a copy; None for any other."""
+    for name in NAMES_ORIGINAL:
+        found = _ORIGINAL.fullmatch(state.text(name) or "")
+        if found:
+            return found[1].lower()
+    return None
+
+
+def written_back(state: ObjectState) -> bool:
+    """Whether a group of the cloud is known to be written into AD, by its mark or by Cloud Sync's log."""
+    if state.side != "entra" or state.attributes.get("onPremisesSyncEnabled") is True:
+        return False
+    return state.attributes.get(WRITEBACK_ENABLED) is True or _provisioned(state)
+
+
+def written_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+    """What an object says to the views of writeback; {} for nearly all objects."""
+    if not scope.home:
+        return {}
+    if state.kind is ObjectKind.GROUP:
+        return _group_copy(state, scope) if state.side == "ad" else _cloud_group(state, scope)
+    if state.kind is ObjectKind.REGISTERED_DEVICE and state.side == "ad":
+        device_id = state.text("msDS-DeviceID")
+        if device_id is None:
+            return {}
+        return _body(state, f"{DEVICE_KIND}/{state.tenant}/{device_id.lower()}", scope, _COPIED_DEVICE)
+    if state.kind is ObjectKind.DEVICE and state.side == "entra" and state.alive and scope.device_writeback:
+        device_id = state.text("deviceId")
+        if device_id is None:
+            return {}
+        return _body(state, f"{DEVICE_KIND}/{state.tenant}/{device_id.lower()}", scope, _CLOUD_DEVICE)
+    return {}
+
+
+def _group_copy(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+    original = original_of(state)
+    return _body(state, written_group_key(state.tenant, original), scope, NAMES_ORIGINAL) if original else {}
+
+
+def _cloud_group(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+    if state.attributes.get("onPremisesSyncEnabled") is True:  # AD is its master: nothing to write back
+        return {}
+    marked = state.attributes.get(WRITEBACK_ENABLED)
+    by_default = scope.group_writeback and "Unified" in state.texts("groupTypes")
+    if state.alive and marked is None and not by_default and not _provisioned(state):
+        return {}
+    said = _body(state, written_group_key(state.tenant, state.object_id), scope, _CLOUD_GROUP)
+    if marked is None and by_default:
+        for body in said.values():
+            body["expected"] = True
+    return said
+
+
+def _provisioned(state: ObjectState) -> bool:
+    return any(slot.endswith(f"/{GROUP_PROVISIONING}") for slot in state.events)
+
+
+def _body(state: ObjectState, key: str, scope: Scope, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    outside = scope.reason_outside(state) if state.side == "ad" and state.alive else None
+    attributes = {name: state.attributes[name] for name in names if name in state.attributes}
+    if state.has_members is not None:
+        attributes[HAS_MEMBERS] = state.has_members
+    body: dict[str, Any] = {
+        "party": party_body(state, object_view_key(state), outside),
+        "attributes": attributes,
+        "first_ms": state.first_ms,
+    }
+    changed = {name: state.changed[name] for name in names if name in state.changed}
+    if changed:
+        body["changed"] = changed
+    if not state.alive:
+        body["deleted"] = True
+    return {key: body}
