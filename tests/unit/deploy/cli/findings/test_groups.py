@@ -56,5 +56,5 @@ def test_csv_reads_back_and_is_no_formula(name: str) -> None:
     assert tuple(row) == COLUMNS
     assert row["organisational_unit"] == PILOT
     assert row["summary"] == "'=1+1"
-    assert row["display_name"] in {printable(name), f"'{printable(name)}"}
+    assert row["display_name"].replace("'", "") == printable(name).replace("'", "")  # also behind a semicolon
     assert row["display_name"][:1] not in {*"=+-@\t\r\n"}
