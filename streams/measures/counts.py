@@ -21,7 +21,7 @@ from streams.detections.domains import domains_of
 from streams.views.device.device_view import DeviceView, Stage
 from streams.views.device.join_errors import symbol_of
 from streams.views.identity.anchors import WRITTEN_WITHIN_MS, unwritten_since_ms
-from streams.views.identity.expected_export import differences
+from streams.views.identity.expected_export import differences, partners
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView, is_orphan
 from streams.views.installation.tenant_view import tenant_view_key
 from streams.views.membership.membership_view import MANAGER
@@ -127,12 +127,13 @@ def _objects(view: ObjectView, context: Context, now_ms: int) -> Iterator[str]:
         yield _object_name(view.tenant, _forest(view), view.kind, state)
     if is_orphan(view):
         yield _orphan(view.tenant, view.kind)
-    if state == "synced":
+    pair = partners(view) if state == "synced" else None
+    if pair is not None:
         for each in differences(view, domains_of(context)):
             # Of a manager two views speak, one after the other: what is not drift yet may be on its way.
             early = each.attribute == MANAGER and now_ms < each.since_ms + PATIENCE_CYCLES * context.cycle_ms
             if not each.seen and each.attribute in FILLED_BY_RULES and not early:
-                labels = (_forest(view), each.attribute)
+                labels = (pair[0].party.forest or "none", each.attribute)
                 yield Count("flows", view.tenant, labels, tenant_view_key(view.tenant)).name
 
 

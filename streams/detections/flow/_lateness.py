@@ -4,8 +4,8 @@ dropped:  the object was exported after AD changed the attribute, and the cloud 
 overdue:  we saw AD change it, nothing was exported since, and fewer than DRIFT_CYCLES have passed.
 drifted:  nothing was exported since, and either more cycles have passed or it differed when we first looked.
 
-A property that differs for many since we first looked has a finding of its own, flow.attribute_flows_otherwise, and is
-left out here. Accounts that are disabled in AD alone have a rule of their own, authority.account_enabled_only_in_cloud.
+A property that differs for many of its forest since we first looked has a finding, flow.attribute_flows_otherwise, and
+is left out here. Accounts disabled in AD alone have a rule of their own, authority.account_enabled_only_in_cloud.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Any
 from streams.detections.conflict._of_address import OF_AN_ADDRESS, contested, findings_about
 from streams.detections.detection import Context, Verdict
 from streams.detections.domains import domains_of
+from streams.detections.flow.attribute_flows_otherwise import DETECTION as FLOWS_OTHERWISE
+from streams.detections.flow.attribute_flows_otherwise import in_forest
 from streams.detections.hygiene._faults import OF_A_VALUE, not_taken
 from streams.directory.addresses import fold_proxy_address
 from streams.views.identity.expected_export import Difference, differences, partners, sources_of
 from streams.views.identity.object_view import ObjectView
 from streams.views.view import time_in
 
-FLOWS_OTHERWISE = "flow.attribute_flows_otherwise"
 OF_THE_VALUE = (*OF_AN_ADDRESS, *OF_A_VALUE)
 """What explains a value that the cloud lacks: who else has it, or its form."""
 # One cycle may just have missed the change, the second one must bring it.
@@ -119,15 +120,19 @@ _ADDRESSES = frozenset({"userPrincipalName", "mail", "proxyAddresses"})
 
 
 def _differences(view: ObjectView, context: Context) -> list[Difference]:
-    otherwise = context.cause_only.get(FLOWS_OTHERWISE, ())
+    pair = partners(view)
+    if pair is None:
+        return []
+    otherwise = context.cause_only.get(FLOWS_OTHERWISE.id, frozenset())
     found = [
         each
         for each in differences(view, domains_of(context))
-        if (each.attribute != "accountEnabled" or each.wanted is True) and each.attribute not in otherwise
+        if (each.attribute != "accountEnabled" or each.wanted is True)
+        # The property alone: a cause that an older version has told.
+        and otherwise.isdisjoint((each.attribute, in_forest(each.attribute, pair[0].party.forest)))
     ]
     # An object that has just come into scope brings along what changed while nobody exported it.
-    pair = partners(view) if found else None
-    moved_ms = pair[0].changed.get("distinguishedName", 0) if pair is not None else 0
+    moved_ms = pair[0].changed.get("distinguishedName", 0)
     return [replace(each, since_ms=moved_ms) if moved_ms > each.since_ms else each for each in found]
 
 

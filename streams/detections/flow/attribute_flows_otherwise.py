@@ -1,9 +1,10 @@
 """One property differs for so many objects, since we first looked, that it is filled from somewhere else here.
 
 An organisation may give a property a source or a form of its own by a synchronisation rule. Then each of its objects
-differs from what the default rules would write, and none of them is a fault.
+differs from what the default rules would write, and none of them is a fault. An inbound rule is of one connected
+system, a forest: another one, of which but few objects differ, has no such rule.
 
-Source: Microsoft, "Microsoft Entra Connect Sync: Make a change to the default configuration".
+Source: Microsoft, "Microsoft Entra Connect Sync: Make a change to the default configuration" (Connected System).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from streams.views.installation.tenant_view import TenantView
 FEWEST, SHARE = 20, 0.01
 ALWAYS = 200
 FEWEST_OF_A_FOREST, SHARE_OF_A_FOREST = 5, 0.5
-"""So many objects of one property are a rule: 20 that are 1 % of all, or 200, or 5 that are half of their forest."""
+"""So many objects of one property are a rule of their forest: 20 that are 1 % of it, or 200, or 5 that are half of it.
+Where they are so many of all forests together, and of none, it is a rule of all.
+"""
 
 DETECTION = Detection(
     id="flow.attribute_flows_otherwise",
@@ -40,8 +43,8 @@ DETECTION = Detection(
     false_positives=("A change in bulk that was on its way when we first looked: it ends with the next cycles.",),
     known_gaps=(
         "While it is open, no single object is told for the property: one that really drifts is counted here.",
-        f"Fewer than {FEWEST} are told one by one, unless half of their forest; in a large tenant up to {ALWAYS}.",
-        "A rule for one organisational unit explains the property everywhere.",
+        f"Fewer than {FEWEST} are told one by one, unless half of their forest; in a large forest up to {ALWAYS}.",
+        "A rule for one organisational unit explains the property in all of its forest.",
     ),
 )
 
@@ -58,7 +61,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         elif subject == "objects" and labels.endswith("/synced"):
             forest, kind, _ = labels.rsplit("/", 2)
             synced.setdefault(kind, Counter())[forest] += number
-    found = {which: forests for which, forests in sorted(by_property.items()) if _is_rule(which, forests, synced)}
+    found = {which: rule for which, differ in sorted(by_property.items()) if (rule := _rule(which, differ, synced))}
     if not found:
         return None
     told = ", ".join(f"{which} ({forests.total():,})" for which, forests in found.items())
@@ -68,19 +71,29 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         open_at_ms=0,
         subject=view.subject(),
         evidence={"properties": {which: dict(sorted(forests.items())) for which, forests in found.items()}},
-        only=tuple(found),
+        only=tuple(in_forest(which, forest) for which, forests in found.items() for forest in sorted(forests)),
     )
 
 
-def _is_rule(which: str, differ: Counter[str], synced: dict[str, Counter[str]]) -> bool:
+def in_forest(which: str, forest: str | None) -> str:
+    """The word for a property of one forest's objects."""
+    return f"{forest or 'none'}/{which}"
+
+
+def _rule(which: str, differ: Counter[str], synced: dict[str, Counter[str]]) -> Counter[str]:
+    """The forests in which a property has a rule of its own -> how many of their objects differ."""
     kinds = BY_PROPERTY[which].kinds if which in BY_PROPERTY else _KINDS
     of_all = sum((synced.get(kind, Counter()) for kind in kinds), Counter[str]())
-    if differ.total() >= min(ALWAYS, max(FEWEST, SHARE * of_all.total())):
-        return True
-    return any(
-        number >= max(FEWEST_OF_A_FOREST, SHARE_OF_A_FOREST * of_all[forest]) and of_all[forest]
-        for forest, number in differ.items()
-    )
+    alone = {forest: number for forest, number in differ.items() if of_all[forest] and _many(number, of_all[forest])}
+    return Counter(alone) or (differ if differ.total() >= _fewest(of_all.total()) else Counter())
+
+
+def _many(number: int, of_all: int) -> bool:
+    return number >= min(_fewest(of_all), max(FEWEST_OF_A_FOREST, SHARE_OF_A_FOREST * of_all))
+
+
+def _fewest(of_all: int) -> float:
+    return min(ALWAYS, max(FEWEST, SHARE * of_all))
 
 
 _KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)

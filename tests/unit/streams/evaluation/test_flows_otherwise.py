@@ -14,7 +14,7 @@ from streams.detections.registry import all_detections
 from streams.directory.state import ObjectState, fold, new_state
 from streams.evaluation.knowledge import TenantOptions
 from streams.evaluation.oracle import DirectoryObject, expected_findings
-from tests.support.cases import START_MS, guid_of, sid_of
+from tests.support.cases import AD2, START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 OTHERWISE, DRIFT, DROPPED = "flow.attribute_flows_otherwise", "flow.attribute_drift", "flow.silent_drop"
@@ -23,9 +23,11 @@ DAY_MS = 86_400_000
 
 class Organisation:
     """Users of whom the cloud shows another department than AD has; `exported`: after we first looked; and some who
-    `agree`."""
+    `agree`. `elsewhere`: of another forest, (users, who agree)."""
 
-    def __init__(self, users: int, *, exported: bool = False, agree: int = 0, **options: Any) -> None:
+    def __init__(
+        self, users: int, *, exported: bool = False, agree: int = 0, elsewhere: tuple[int, int] = (0, 0), **options: Any
+    ) -> None:
         self.pipeline = Pipeline(**options)
         self.states: dict[tuple[str, str], ObjectState] = {}
         self.tenant = TenantState(
@@ -35,24 +37,27 @@ class Organisation:
         )  # fmt: skip
         self.pipeline.tell(self.tenant)
         self._seq = START_MS << 12
-        for number in range(users + agree):
-            self.tell("ad", f"u{number}", department="Sales", extensionAttribute3="4711", sAMAccountName=f"u{number}",
-                      userPrincipalName=f"u{number}@contoso.com", objectSid=sid_of(f"u{number}"),
-                      distinguishedName=f"CN=u{number},OU=People,DC=corp,DC=local")  # fmt: skip
-            written = {"onPremisesLastSyncDateTime": "2026-09-21T15:00:00Z"} if exported else {}
-            department = "4711" if number < users else "Sales"
-            self.tell("entra", f"u{number}", department=department, userPrincipalName=f"u{number}@contoso.com",
-                      extensionAttribute3="4711", onPremisesSyncEnabled=True,
-                      onPremisesImmutableId=immutable_id_of_guid(guid_of(f"u{number}")),
-                      onPremisesSecurityIdentifier=sid_of(f"u{number}"), **written)  # fmt: skip
+        written = {"onPremisesLastSyncDateTime": "2026-09-21T15:00:00Z"} if exported else {}
+        people = [("u", "ad", number, number < users) for number in range(users + agree)]
+        people += [("v", "ad2", number, number < elsewhere[0]) for number in range(sum(elsewhere))]
+        for letter, side, number, differs in people:
+            name = f"{letter}{number}"
+            self.tell(side, name, department="Sales", extensionAttribute3="4711", sAMAccountName=name,
+                      userPrincipalName=f"{name}@contoso.com", objectSid=sid_of(name),
+                      distinguishedName=f"CN={name},OU=People,DC=corp,DC=local")  # fmt: skip
+            self.tell("entra", name, department="4711" if differs else "Sales",
+                      userPrincipalName=f"{name}@contoso.com", extensionAttribute3="4711", onPremisesSyncEnabled=True,
+                      onPremisesImmutableId=immutable_id_of_guid(guid_of(name)),
+                      onPremisesSecurityIdentifier=sid_of(name), **written)  # fmt: skip
 
     def tell(self, side: str, name: str, *, whole: bool = True, **attributes: Any) -> None:
-        origin = AD if side == "ad" else ENTRA
+        origin = {"ad": AD, "ad2": AD2, "entra": ENTRA}[side]
         self._seq += 1 << 12
         read_by = {READ_BY: VERSION} if whole else {}
         fact = Fact(
             op=Operation.READ if whole else Operation.UPDATED, seq=self._seq, ts_ms=START_MS, kind=ObjectKind.USER,
-            object_id=guid_of(name if side == "ad" else f"cloud-{name}"), full=whole, attributes=attributes | read_by,
+            object_id=guid_of(f"cloud-{name}" if side == "entra" else name), full=whole,
+            attributes=attributes | read_by,
         )  # fmt: skip
         known = self.states.get((side, name)) or new_state(origin, fact.object_id)
         self.states[side, name] = fold(known, fact)
@@ -80,6 +85,20 @@ def test_many_are_one_finding_whether_exported_since_or_not(exported: bool) -> N
 @pytest.mark.parametrize(("exported", "each"), [(False, DRIFT), (True, DROPPED)])
 def test_few_are_told_one_by_one(exported: bool, each: str) -> None:
     assert Organisation(FEWEST - 1, exported=exported, agree=FEWEST).open(DAY_MS) == {each: FEWEST - 1}
+
+
+@pytest.mark.parametrize(
+    ("here", "elsewhere", "found"),
+    [
+        ((FEWEST, 0), (3, 40), {OTHERWISE: 1, DRIFT: 3}),  # a rule of this forest explains nothing in the other
+        ((FEWEST, 0), (FEWEST, 0), {OTHERWISE: 1}),
+        ((FEWEST - 9, 40), (FEWEST - 9, 40), {OTHERWISE: 1}),  # so many of both, and of neither: a rule of both
+        ((9, 40), (9, 40), {DRIFT: 18}),
+    ],
+)
+def test_a_rule_is_of_a_forest(here: tuple[int, int], elsewhere: tuple[int, int], found: dict[str, int]) -> None:
+    world = Organisation(here[0], agree=here[1], elsewhere=elsewhere)
+    assert world.open(DAY_MS) == found
 
 
 def test_one_that_is_mended_brings_the_others_back() -> None:
