@@ -12,12 +12,41 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from deploy.broker import Broker, kafka
+from tests.support import java
+from tests.support.brokers import delete_topics, require_kafka
+
 # How long an example takes says nothing about it: others share the machine.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
 _WAITING = ("e2e", "integration")
 _COMPUTING = ("lab", "laws", "contract", "unit")
+
+
+@pytest.fixture(scope="session")
+def kafka_broker() -> Iterator[Broker]:
+    """One Apache Kafka for all tests of a process; compaction is made eager, so that tests see it happen.
+
+    Who needs topics takes an emptied one: `empty_kafka`, or `kafka_of_file` for all tests of a file.
+    """
+    require_kafka()
+    with kafka(overrides={"log.cleaner.backoff.ms": "200", "log.cleaner.min.cleanable.ratio": "0.01"}) as broker:
+        yield broker
+
+
+@pytest.fixture
+def empty_kafka(kafka_broker: Broker) -> Broker:
+    """Apache Kafka without any topic of ours."""
+    delete_topics(kafka_broker.bootstrap)
+    return kafka_broker
+
+
+@pytest.fixture(scope="module")
+def kafka_of_file(kafka_broker: Broker) -> Broker:
+    """Apache Kafka, without any topic of ours when the file begins."""
+    delete_topics(kafka_broker.bootstrap)
+    return kafka_broker
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +91,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     first, so that no process is alone at the end.
     """
     if any(_room(item) in {*_WAITING, "contract"} for item in items):
-        from tests.support import java
-
         os.environ.setdefault("JDK_JAVA_OPTIONS", java.options())
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return

@@ -1,30 +1,14 @@
-"""Brokers for tests of whole processes."""
+"""Workers on a broker."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from deploy.broker import Broker, kafka
+from deploy.broker import Broker
 from tests.e2e.worker_rig import WorkerRig
-from tests.support.brokers import delete_topics, require_kafka
-
-
-@pytest.fixture(scope="session")
-def kafka_broker() -> Iterator[Broker]:
-    """Apache Kafka, one node."""
-    require_kafka()
-    with kafka() as broker:
-        yield broker
-
-
-@pytest.fixture
-def empty_kafka(kafka_broker: Broker) -> Broker:
-    """Apache Kafka without any topic of ours."""
-    delete_topics(kafka_broker.bootstrap)
-    return kafka_broker
 
 
 @pytest.fixture

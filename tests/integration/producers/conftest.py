@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.broker import Broker, kafka, tansu
+from deploy.broker import Broker, tansu
 from producers import topics
 from streams.runtime.settings import KafkaSettings
-from tests.support.brokers import require_kafka
 from tests.support.graph_lab import GraphLab, certificates_in, graph_lab
 
 
@@ -25,23 +24,16 @@ def sockets_of_refused_connections() -> Iterator[None]:
         sys.unraisablehook = hook
 
 
-@pytest.fixture(scope="session")
-def apache() -> Iterator[Broker]:
-    require_kafka()
-    with kafka() as broker:
-        yield broker
-
-
-@pytest.fixture(scope="session", params=["tansu", pytest.param("kafka", marks=pytest.mark.kafka)])
+@pytest.fixture(scope="module", params=["tansu", pytest.param("kafka", marks=pytest.mark.kafka)])
 def any_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     if request.param == "kafka":
-        yield request.getfixturevalue("apache")
+        yield request.getfixturevalue("kafka_of_file")
         return
     with tansu() as broker:
         yield broker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def topics_on(any_broker: Broker) -> KafkaSettings:
     """Settings for a broker on which all topics exist."""
     settings = KafkaSettings(bootstrap_servers=[any_broker.bootstrap], partitions=3)

@@ -43,8 +43,8 @@ AT_MS = 1_772_443_867_551
 
 
 @pytest.fixture(scope="module")
-def own(apache: Broker) -> KafkaSettings:
-    settings = KafkaSettings(bootstrap_servers=[apache.bootstrap], partitions=PARTITIONS)
+def own(kafka_of_file: Broker) -> KafkaSettings:
+    settings = KafkaSettings(bootstrap_servers=[kafka_of_file.bootstrap], partitions=PARTITIONS)
     topics.create(settings)
     return settings
 

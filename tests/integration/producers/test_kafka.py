@@ -12,7 +12,6 @@ from pathlib import Path
 import aiokafka
 import pytest
 from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
 from structlog.testing import capture_logs
 
 from deploy.broker import Broker, kafka
@@ -29,7 +28,7 @@ from streams.contracts.codec import decode
 from streams.contracts.errors import FatalError, RetriableError, SettingsError
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin
 from streams.contracts.orders import Order
-from streams.contracts.topics import CHECKPOINTS, DEFAULT_INSTALLATION, ENTRA_CHANGES, TOPICS, belong_to
+from streams.contracts.topics import CHECKPOINTS, DEFAULT_INSTALLATION, ENTRA_CHANGES, belong_to
 from streams.runtime.settings import KafkaSettings
 from tests.support.brokers import require_kafka
 from tests.support.kafka_log import facts_in
@@ -187,38 +186,12 @@ def test_a_second_installation_of_the_same_name_is_refused(topics_on: KafkaSetti
         each.close()
 
 
-@pytest.mark.kafka
-def test_topics_are_created_once_and_checked(apache: Broker) -> None:
-    with kafka() as fresh:
-        settings = KafkaSettings(bootstrap_servers=[fresh.bootstrap], partitions=3)
-        faults = topics.check(settings)
-        assert len(faults) == len(TOPICS) and all("topics create" in fault for fault in faults)
-        assert topics.create(settings) == [topic.name for topic in TOPICS]
-        assert topics.create(settings) == [] and topics.check(settings) == []
-
-        wider = KafkaSettings(bootstrap_servers=[fresh.bootstrap], partitions=5, replication_factor=2)
-        faults = topics.check(wider)
-        assert any("has 3 partitions, not 5" in fault for fault in faults)
-        assert any("has 1 replicas, not 2" in fault for fault in faults)
-
-
-@pytest.mark.kafka
-def test_a_topic_with_the_wrong_cleanup_is_reported(apache: Broker) -> None:
-    with kafka() as fresh:
-        settings = KafkaSettings(bootstrap_servers=[fresh.bootstrap], partitions=3)
-        admin = KafkaAdminClient(bootstrap_servers=fresh.bootstrap)
-        admin.create_topics([NewTopic(CHECKPOINTS.name, 1, 1)])
-        admin.close()
-        topics.create(settings)
-        assert [fault for fault in topics.check(settings) if "cleanup.policy is delete, not compact" in fault]
-
-
 @pytest.fixture
-def another_installation(apache: Broker) -> Iterator[KafkaSettings]:
+def another_installation(kafka_broker: Broker) -> Iterator[KafkaSettings]:
     """Topics of our own with two partitions, beside those of the others."""
     belong_to(f"widened-{uuid.uuid4().hex[:8]}")
     try:
-        settings = KafkaSettings(bootstrap_servers=[apache.bootstrap], partitions=2)
+        settings = KafkaSettings(bootstrap_servers=[kafka_broker.bootstrap], partitions=2)
         topics.create(settings)
         yield settings
     finally:

@@ -97,12 +97,10 @@ def producer(tmp_path: Path, lab: GraphLab) -> Iterator[list[Producer]]:
 
 
 @pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[Broker]:
+def own_kafka(empty_kafka: Broker) -> Broker:
     """Apache Kafka whose topics hold nothing yet."""
-    require_kafka()
-    with kafka(tmp_path / "kafka") as broker:
-        topics.create(KafkaSettings(bootstrap_servers=[broker.bootstrap], partitions=PARTITIONS))
-        yield broker
+    topics.create(KafkaSettings(bootstrap_servers=[empty_kafka.bootstrap], partitions=PARTITIONS))
+    return empty_kafka
 
 
 def agrees(bootstrap: str, lab: GraphLab) -> bool:

@@ -8,7 +8,6 @@ import logging
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Event, Thread
 
@@ -16,7 +15,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
-from deploy.broker import Broker, kafka, tansu
+from deploy.broker import Broker, tansu
 from sinks.exporter import Exporter
 from sinks.labels import KnownDetection
 from streams.contracts.codec import encode
@@ -24,7 +23,7 @@ from streams.contracts.finding import Finding
 from streams.contracts.topics import FINDINGS, TOPICS
 from streams.detections.registry import all_detections
 from streams.runtime.settings import Settings
-from tests.support.brokers import require_kafka
+from tests.support.brokers import delete_topics
 from tests.support.findings import FOREST, TENANT
 from tests.support.prometheus import until
 
@@ -51,34 +50,35 @@ def left_sockets(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def started(name: str) -> Iterator[Broker]:
-    """One of the brokers, with our topics; skipped, or failed where all parts are required, if it cannot run here."""
-    starts: dict[str, Callable[[], AbstractContextManager[Broker]]] = {"tansu": tansu, "kafka": kafka}
-    if name == "kafka":
-        require_kafka()
-    with starts[name]() as running:
+def embedded_broker() -> Iterator[Broker]:
+    """The embedded broker, with our topics."""
+    with tansu() as running:
         create_topics(running.bootstrap)
         yield running
 
 
+def _either(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """One of the brokers, with our topics, which are empty."""
+    if request.param == "tansu":
+        with embedded_broker() as running:
+            yield running
+        return
+    apache = request.getfixturevalue("kafka_broker")
+    delete_topics(apache.bootstrap)
+    create_topics(apache.bootstrap)
+    yield apache
+
+
 @pytest.fixture(params=["tansu", "kafka"])
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """Each of the brokers, fresh."""
-    with started(request.param) as running:
-        yield running
-
-
-@pytest.fixture(params=["tansu", "kafka"], scope="module")
-def shared_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """Each of the brokers, for tests that do not share a topic."""
-    with started(request.param) as running:
-        yield running
+    """Each of the brokers, as new."""
+    yield from _either(request)
 
 
 @pytest.fixture
 def embedded() -> Iterator[Broker]:
     """The embedded broker, with our topics."""
-    with started("tansu") as running:
+    with embedded_broker() as running:
         yield running
 
 

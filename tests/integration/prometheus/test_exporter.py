@@ -81,35 +81,34 @@ def test_replicas_agree_whenever_they_start(broker: Broker, settings_of: Setting
 
 
 @pytest.mark.kafka
-def test_a_replica_that_starts_after_compaction_agrees(settings_of: SettingsOf) -> None:
+def test_a_replica_that_starts_after_compaction_agrees(empty_kafka: Broker, settings_of: SettingsOf) -> None:
     quick = {"segment.ms": "200", "min.cleanable.dirty.ratio": "0.001", "delete.retention.ms": "0"}
-    with kafka(overrides={"log.cleaner.backoff.ms": "200"}) as broker:
-        admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
-        compacted = {"cleanup.policy": "compact", **quick}
-        admin.create_topics([NewTopic(FINDINGS.name, 2, 1, topic_configs=compacted), NewTopic(DEADLETTERS.name, 1, 1)])
-        admin.close()
-        settings = settings_of(broker)
-        with publisher(broker.bootstrap) as publish, following(settings) as first:
-            caught_up(first)
-            written = 0
+    admin = KafkaAdminClient(bootstrap_servers=empty_kafka.bootstrap)
+    compacted = {"cleanup.policy": "compact", **quick}
+    admin.create_topics([NewTopic(FINDINGS.name, 2, 1, topic_configs=compacted), NewTopic(DEADLETTERS.name, 1, 1)])
+    admin.close()
+    settings = settings_of(empty_kafka)
+    with publisher(empty_kafka.bootstrap) as publish, following(settings) as first:
+        caught_up(first)
+        written = 0
 
-            def compaction_has_happened() -> bool:
-                nonlocal written
-                revision = written // 100 + 1
-                states = ["open", "resolved", "suppressed"]
-                publish([finding(n, states[(n + revision) % 3], revision=revision) for n in range(100)])
-                written += 100
-                reader = TopicReader(settings.kafka, [FINDINGS])
-                left = sum(1 for _ in read_to_end(reader, within_s=120))
-                reader.close()
-                return left < written
+        def compaction_has_happened() -> bool:
+            nonlocal written
+            revision = written // 100 + 1
+            states = ["open", "resolved", "suppressed"]
+            publish([finding(n, states[(n + revision) % 3], revision=revision) for n in range(100)])
+            written += 100
+            reader = TopicReader(settings.kafka, [FINDINGS])
+            left = sum(1 for _ in read_to_end(reader, within_s=120))
+            reader.close()
+            return left < written
 
-            until(compaction_has_happened, "Kafka has compacted")
-            with following(settings) as second:
-                caught_up(second)
-                until(lambda: findings_lines(first) == findings_lines(second), "both agree")
+        until(compaction_has_happened, "Kafka has compacted")
+        with following(settings) as second:
+            caught_up(second)
+            until(lambda: findings_lines(first) == findings_lines(second), "both agree")
 
-                assert findings_lines(second)
+            assert findings_lines(second)
 
 
 def test_what_happens_while_it_follows_is_counted_and_measured(embedded: Broker, settings_of: SettingsOf) -> None:
@@ -176,13 +175,13 @@ def test_kafka_may_go_away_and_come_back(tmp_path: Path, settings_of: SettingsOf
         exporter.close()
 
 
-def test_a_tail_is_the_end_of_the_right_partitions(shared_broker: Broker) -> None:
-    producer = KafkaProducer(bootstrap_servers=shared_broker.bootstrap, acks="all", linger_ms=20)
+def test_a_tail_is_the_end_of_the_right_partitions(broker: Broker) -> None:
+    producer = KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all", linger_ms=20)
     for number in range(400):
         producer.send(AD_CHANGES.name, key=b"one" if number % 2 else b"two", value=str(number).encode())
     producer.flush()
     producer.close()
-    settings = KafkaSettings(bootstrap_servers=[shared_broker.bootstrap])
+    settings = KafkaSettings(bootstrap_servers=[broker.bootstrap])
     reader = TopicReader(settings, [AD_CHANGES], keys={"one"}, tail=50)
     records = list(read_to_end(reader, within_s=120))
     reader.close()

@@ -17,7 +17,7 @@ from deploy.cli.funnel.command import funnel
 from deploy.cli.report.command import report
 from streams.contracts.topics import AD_CHANGES
 from streams.runtime.clock import now_ms
-from tests.integration.prometheus.conftest import publisher, started
+from tests.integration.prometheus.conftest import embedded_broker, publisher
 from tests.support.findings import TENANT, finding
 from tests.support.freshness import follow, work_off
 
@@ -144,8 +144,7 @@ def test_people_are_found_by_what_they_are_called(shared_one: Broker) -> None:
 @pytest.fixture(scope="module")
 def shared_one() -> Any:
     """A broker with one finding, up to date."""
-
-    with started("tansu") as running:
+    with embedded_broker() as running:
         with publisher(running.bootstrap) as publish:
             publish([finding(1)])
         follow(running.bootstrap, AD, ENTRA)

@@ -1,4 +1,4 @@
-"""Brokers for the worker's tests: one Apache Kafka and one Tansu per run."""
+"""The embedded broker for the worker's tests."""
 
 from __future__ import annotations
 
@@ -6,17 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.broker import Broker, kafka, tansu
-from tests.support.brokers import require_kafka
-
-
-@pytest.fixture(scope="session")
-def kafka_broker() -> Iterator[Broker]:
-    """Apache Kafka. Compaction is made eager, so that tests see it happen."""
-    require_kafka()
-    overrides = {"log.cleaner.backoff.ms": "200", "log.cleaner.min.cleanable.ratio": "0.01"}
-    with kafka(overrides=overrides) as broker:
-        yield broker
+from deploy.broker import Broker, tansu
 
 
 @pytest.fixture(scope="session")
