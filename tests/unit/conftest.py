@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import tldextract  # noqa: F401  its first import binds a socket, to see whether this machine has IPv6 (urllib3)
 
 _NOT_HERE = {"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "socket.bind"}
 _judged = False

@@ -39,8 +39,8 @@ DETECTION = Detection(
     false_positives=("A filter of the engine that include_ous and exclude_ous do not repeat.",),
     known_gaps=(
         (
-            "The switch and onPremisesObjectIdentifier cannot be read in every tenant, roles that an account is "
-            "eligible for in none: what they refuse is told after two cycles, as likely."
+            "The switch and onPremisesObjectIdentifier cannot be read in every tenant, and roles that an account is "
+            "eligible for are read in none: what they refuse is told after two cycles, as likely."
         ),
         (
             "A user that synchronisation deleted and somebody restored may look like one whose source of authority was "

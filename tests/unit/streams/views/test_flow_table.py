@@ -41,8 +41,8 @@ OTHERWISE = {
     (UserView, "manager"): "a reference, compared where both names of the manager meet",
     (GroupView, "onPremisesSecurityIdentifier"): "joins the two sides",
     (GroupView, "members"): "references: flow.membership_drift",
-    (GroupView, "description"): "people write passwords into it: not collected",
-    (ContactView, "manager"): "Graph's delta tells it of users only",
+    (GroupView, "description"): "people write passwords into it, and a digest hides no short text: not collected",
+    (ContactView, "manager"): "Graph's delta selects a manager of users only ('Use delta query to track changes')",
 }
 
 _AD: dict[str, Any] = {
