@@ -8,19 +8,20 @@ last value.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from producers.graph.client import GraphClient, GraphError
 from producers.graph.mapping.audits import guid
-from producers.graph.mapping.synchronization import job_of, settings_of
+from producers.graph.mapping.synchronization import groups_of, job_of, settings_of
 from producers.graph.page import UnreadableItem
 from producers.graph.task import Step
 from producers.graph.trail import Trail
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
-from streams.contracts.facts import Domain, TenantState
+from streams.contracts.facts import CLOUD_SYNC_JOB, Domain, TenantState
 from streams.runtime.clock import Sequence, now_ms, rfc3339
 from streams.runtime.logs import get_logger
 
@@ -51,6 +52,7 @@ _GONE = 404
 # What differs from answer to answer: a refusal that repeats must read the same.
 _PASSING = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\d{4}-\d\d-\d\d[T ][\d:.]+Z?")
 _LONGEST_REFUSAL = 200
+_SCHEMA_S = 3600.0
 
 log = get_logger(__name__)
 
@@ -83,6 +85,7 @@ class TenantTask:
         self._more_refused: Callable[[], dict[str, str]] = dict
         self._managers_since_ms: Callable[[], int] = int
         self._beta_settings: dict[str, Any] = {}
+        self._scopes: dict[str, tuple[float, dict[str, Any]]] = {}
         # One request may answer several parts.
         self._probes: dict[tuple[str, ...], Callable[[], dict[str, Any]]] = {
             ("organization",): lambda: {"organization": self._organization()},
@@ -257,8 +260,25 @@ class TenantTask:
                 if error.status != _GONE:
                     raise
                 continue  # removed since it was listed
-            jobs += [job_of(job, name) for job in found if isinstance(job.get("id"), str)]
+            jobs += [job_of(job, name) | self._scope_of(job, name) for job in found if isinstance(job.get("id"), str)]
         return sorted(jobs, key=lambda job: str(job["id"]))
+
+    def _scope_of(self, job: dict[str, Any], principal: str) -> dict[str, Any]:
+        """The groups by which a job from AD is scoped, read once an hour, for a schema is large; unknown: nothing."""
+        name = str(job["id"])
+        if not name.startswith(CLOUD_SYNC_JOB):
+            return {}
+        read_at, told = self._scopes.get(name, (-_SCHEMA_S, {}))
+        if time.monotonic() < read_at + _SCHEMA_S:
+            return told
+        try:
+            groups = groups_of(self._client.get(self._client.url(f"{jobs_path(principal)}/{quote(name)}/schema")))
+        except (GraphError, RetriableError) as error:
+            log.debug("unknown", source=self._source, part="synchronization schema", error=str(error))
+            return told
+        told = {} if groups is None else {"groups": groups}
+        self._scopes[name] = time.monotonic(), told
+        return told
 
     def _privileged_ids(self) -> list[str]:
         found = self._items(self._client.url("/roleManagement/directory/roleAssignments?$select=principalId"))

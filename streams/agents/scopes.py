@@ -6,6 +6,15 @@ from streams.directory.scope import Scope, scope_name
 from streams.runtime.settings import Settings
 
 
+def scope_groups_of(settings: Settings, tenant: str) -> dict[str, tuple[str, ...] | None]:
+    """Forest of the tenant -> DNs of the groups that decide who is synchronised; None: nothing is said of groups."""
+    found: dict[str, tuple[str, ...] | None] = {}
+    for forest in (each for each in settings.forest if tenant in each.tenants):
+        own = next((each.scope_groups for each in forest.scope if each.tenant == tenant), forest.scope_groups)
+        found[forest.name] = None if own is None else tuple(own)
+    return found
+
+
 def scopes_of(settings: Settings) -> dict[str, Scope]:
     """By their names (streams.directory.scope.scope_of)."""
     joined_by = {tenant.id: tenant.users_joined_by for tenant in settings.tenant}
@@ -22,6 +31,7 @@ def scopes_of(settings: Settings) -> dict[str, Scope]:
                 home=home,
                 users_joined_by=joined_by.get(tenant, ""),
                 cloud_sync_ous=forest.cloud_sync_ous,
+                scope_groups=said.scope_groups or (),
             )
     # What is written back is told by objects of the cloud, which belong to a tenant and to no forest.
     tenants = {

@@ -20,6 +20,7 @@ from streams.agents.delivery.outbox import Outbox
 from streams.agents.evaluate import EvaluatePartition
 from streams.agents.orders import order_again
 from streams.agents.project import ContextPartition, EventPartition, ProjectPartition
+from streams.agents.scopes import scope_groups_of
 from streams.agents.tables.rows import PartitionRows
 from streams.agents.tables.store import MemoryStore, RocksStore, Store
 from streams.agents.tables.table import Table
@@ -264,6 +265,7 @@ def options_of(settings: Settings) -> EvaluatorOptions:
                 )
                 - {each.id},
                 engine_units=any(forest.cloud_sync_ous for forest in settings.forest if each.id in forest.tenants),
+                scope_groups=scope_groups_of(settings, each.id),
             )
             for each in settings.tenant
         },

@@ -150,6 +150,10 @@ class Forget(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", 
     schema_version: int = 1
 
 
+CLOUD_SYNC_JOB = "AD2AADProvisioning"
+"""How the kinds of Cloud Sync's jobs from Active Directory begin."""
+
+
 class Domain(msgspec.Struct, frozen=True, omit_defaults=True):
     """A domain of the tenant; `name` in lower case."""
 
@@ -174,8 +178,8 @@ class TenantState(msgspec.Struct, frozen=True, tag_field="type", tag="tenant", k
     synchronization: onPremisesSynchronization without its features: deletion_prevention, deletion_threshold,
         client_version, interval_s, anchor_attribute (beta), as far as they were told.
     jobs: the synchronization jobs of Cloud Sync, each {id, kind, service_principal, state, code, quarantine_reason,
-        quarantine_since, quarantine_error, failures, last_run, last_success, escrowed, deletion_threshold, forest};
-        times RFC 3339, unset: absent.
+        quarantine_since, quarantine_error, failures, last_run, last_success, escrowed, deletion_threshold, forest,
+        groups (by whose members it is scoped)}; times RFC 3339, unset: absent.
     refused: probe -> what Graph answered, for each part that we may not read.
     """
 

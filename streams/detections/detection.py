@@ -9,7 +9,7 @@ from typing import Any
 
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Holder, Severity, Subject
-from streams.directory.engines import CLOUD_SYNC, CONNECT, cloud_sync_forests, engines_of
+from streams.directory.engines import CLOUD_SYNC, CONNECT, cloud_sync_forests, cloud_sync_groups, engines_of
 from streams.directory.object_ref import Party
 
 
@@ -91,7 +91,7 @@ class Verdict:
     suppressed_by: those of the detection's `suppressed_by` that may explain it as it stands; None: all.
     explains:   of a tenant-wide detection: whether it explains others away as it stands.
     only:       of a tenant-wide detection: the properties that it is about, for rules that leave them out then; or the
-        engine that it is about, whose objects alone it explains away.
+        engine or the forests (OF_FOREST) that it is about, whose objects alone it explains away.
     """
 
     summary: str
@@ -157,7 +157,7 @@ class Context:
     devices_collected: the same for its devices, which may be read later, or never where the right is missing.
     managers_since_ms: see TenantState.
     causes:         detection id -> finding id of every tenant-wide cause that is open now.
-    cause_only:     detection id -> the properties, or engines, that this cause is about, where it is about some alone.
+    cause_only:     detection id -> the properties, engines or forests that it is about, where it is about some alone.
     forests_read:   every forest of the settings that belongs to the tenant was read whole: absence in AD is absence.
     accept_orphans: the settings say that cloud objects without an AD side are faults one by one, however many.
     flows:          property -> attribute from which this tenant fills it, where its settings say so ("": none).
@@ -166,6 +166,9 @@ class Context:
     engines:        engine -> how it is known (streams.directory.engines).
     cloud_sync_forests: those that Cloud Sync's jobs name; None: unknown.
     engine_units:   the settings say which units Cloud Sync synchronises, so that objects tell their engine.
+    scope_groups:   forest -> DNs of the groups whose members alone are synchronised, by the settings; (): none decides;
+                    None: they say nothing of groups.
+    cloud_sync_groups: forest -> DNs of the groups by which Cloud Sync's jobs are scoped, as far as they tell.
     learned_cycle_ms: the usual time between two synchronisations as seen lately; None while too few were seen.
     synchronised:   False where the tenant says that it is not, or was never, synchronised with a directory.
     """
@@ -190,6 +193,8 @@ class Context:
     engines: Mapping[str, str] = field(default_factory=dict)
     cloud_sync_forests: frozenset[str] | None = None
     engine_units: bool = False
+    scope_groups: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    cloud_sync_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     learned_cycle_ms: int | None = None
     synchronised: bool = True
@@ -209,10 +214,15 @@ class Context:
             return CONNECT if party.forest.lower() not in self.cloud_sync_forests else None
         return party.engine
 
-    def cause_of(self, detection: str, engine: str | None) -> str | None:
-        """The open tenant-wide cause of this detection, if it concerns what `engine` (None: unknown) synchronises."""
-        about = {word for word in self.cause_only.get(detection, ()) if word in _ENGINES}
-        return self.causes.get(detection) if not about or engine in about else None
+    def cause_of(self, detection: str, engine: str | None, forest: str | None) -> str | None:
+        """The open tenant-wide cause of this detection, if it concerns an object of this forest that `engine`
+        synchronises (None: unknown).
+        """
+        only = self.cause_only.get(detection, frozenset())
+        engines, forests = only & _ENGINES, {word for word in only if word.startswith(OF_FOREST)}
+        if (engines and engine not in engines) or (forests and f"{OF_FOREST}{forest}" not in forests):
+            return None
+        return self.causes.get(detection)
 
     def feature(self, name: str) -> bool | None:
         """A directory-synchronisation feature of the tenant; None while unknown."""
@@ -225,6 +235,9 @@ def unless_catching_up(verdict: Verdict | None, lags: bool, now_ms: int) -> Verd
         return verdict
     return replace(verdict, keep_open=True, open_at_ms=now_ms + _CATCHING_UP_MS)
 
+
+OF_FOREST = "forest/"
+"""How what a cause is about begins where it is a forest."""
 
 _ENGINES = frozenset({CONNECT, CLOUD_SYNC})
 _CATCHING_UP_MS = 60_000
@@ -246,6 +259,7 @@ def context_of(
     accept_orphans: bool = False,
     elsewhere: frozenset[str] | None = frozenset(),
     engine_units: bool = False,
+    scope_groups: Mapping[str, tuple[str, ...] | None] | None = None,
 ) -> Context:
     """The context made of what is known of a tenant."""
     if state is None:
@@ -275,6 +289,8 @@ def context_of(
         engines=engines_of(state),
         cloud_sync_forests=cloud_sync_forests(state),
         engine_units=engine_units,
+        scope_groups=scope_groups or {},
+        cloud_sync_groups=cloud_sync_groups(state),
         learned_cycle_ms=learned_cycle_ms,
         synchronised=(state.organization or {}).get("onPremisesSyncEnabled", True) is True,
     )

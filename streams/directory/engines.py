@@ -14,12 +14,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from streams.contracts.events import Event, Log
-from streams.contracts.facts import TenantState
+from streams.contracts.facts import CLOUD_SYNC_JOB, TenantState
 
 CONNECT, CLOUD_SYNC = "connect", "cloud_sync"
 EITHER = "connect_or_cloud_sync"
-JOB = "AD2AADProvisioning"
-"""How the kinds of Cloud Sync's jobs from Active Directory begin."""
+JOB = CLOUD_SYNC_JOB
 
 _OUT_OF_USE = frozenset({"notconfigured", "notrun"})
 
@@ -47,6 +46,18 @@ def cloud_sync_forests(state: TenantState) -> frozenset[str] | None:
         return None
     forests = [job.get("forest") for job in state.jobs if in_use(job)]
     return None if None in forests else frozenset(map(str, forests))
+
+
+def cloud_sync_groups(state: TenantState) -> dict[str, tuple[str, ...]]:
+    """Forest -> DNs of the groups by which its jobs are scoped, all of them together; (): none is, as far as they tell.
+
+    Source: Microsoft Graph, groupFilter ("for Active Directory groups, use the distinguished names").
+    """
+    found: dict[str, set[str]] = {}
+    for job in filter(in_use, state.jobs or ()):
+        if isinstance(job.get("forest"), str) and isinstance(job.get("groups"), list):
+            found.setdefault(job["forest"], set()).update(map(str, job["groups"]))
+    return {forest: tuple(sorted(groups)) for forest, groups in found.items()}
 
 
 def told_by_cloud_sync(events: Iterable[Event]) -> bool:

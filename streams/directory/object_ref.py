@@ -11,6 +11,9 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.directory.authority import CLOUD_MANAGED, cloud_managed
 from streams.directory.state import ObjectState, identity_of
 
+MEMBERSHIP_UNKNOWN = "membership_unknown"
+"""Why an AD object is not known to be in scope: its memberships decide (streams.views.membership.scoping_view), and nobody told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Party:
@@ -51,6 +54,11 @@ class Party:
     def in_scope(self) -> bool:
         """An AD object that synchronisation exports."""
         return self.side == "ad" and self.out_of_scope is None
+
+    @property
+    def may_be_in_scope(self) -> bool:
+        """In scope, or not known to be out of it."""
+        return self.side == "ad" and self.out_of_scope in (None, MEMBERSHIP_UNKNOWN)
 
     @property
     def exported_but_for_authority(self) -> bool:

@@ -3,6 +3,7 @@
 An object out of scope claims nothing in the cloud, and still shows as a holder. The default filters follow
 Microsoft, "Microsoft Entra Connect Sync: Understanding the default configuration" (out-of-box rules
 "In from AD – User Join / Contact Join / Group Join"); Cloud Sync: critical and replication-victim objects.
+Both engines may also be told to bring the direct members of groups alone: see streams.views.membership.scoping_view.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from streams.contracts.distinguished_name import normal
 from streams.contracts.facts import ObjectKind
 from streams.directory.engines import CLOUD_SYNC, CONNECT
+from streams.directory.object_ref import MEMBERSHIP_UNKNOWN
 from streams.directory.person import LINKED, is_linked_mailbox, lacks_key
 from streams.directory.state import ObjectState
 
@@ -32,6 +34,8 @@ class Scope:
         Of what Cloud Sync synchronises nobody is joined ("Matching across forests doesn't occur with cloud sync").
     hybrid_join: every supported computer in scope is meant to become a hybrid joined device.
     cloud_sync_ous: what of the forest Cloud Sync synchronises, where Entra Connect does the rest; none: it is not told.
+    scope_groups: DNs of the groups whose direct members alone are synchronised; none: memberships decide nothing. They
+        do not decide of `cloud_sync_ous`: a configuration of Cloud Sync is scoped by units or by groups, never by both.
     home: False where another tenant of the forest has what only one may have: hybrid join, seamless single sign-on, and
         the groups and devices that are written back (`other_tenant`).
     group_writeback, device_writeback: Microsoft 365 groups that nobody marked otherwise, and devices, are written into
@@ -47,14 +51,17 @@ class Scope:
     home: bool = True
     users_joined_by: str = ""
     cloud_sync_ous: Sequence[str] = ()
+    scope_groups: Sequence[str] = ()
     _include: tuple[_Unit, ...] = field(init=False, repr=False)
     _exclude: tuple[_Unit, ...] = field(init=False, repr=False)
     _cloud_sync: tuple[_Unit, ...] = field(init=False, repr=False)
+    _groups: frozenset[_Unit] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_include", tuple(normal(ou) for ou in self.include_ous))
         object.__setattr__(self, "_exclude", tuple(normal(ou) for ou in self.exclude_ous))
         object.__setattr__(self, "_cloud_sync", tuple(normal(ou) for ou in self.cloud_sync_ous))
+        object.__setattr__(self, "_groups", frozenset(normal(group) for group in self.scope_groups))
 
     def engine_of(self, state: ObjectState) -> str | None:
         """Which engine synchronises an AD object; None where the settings do not say."""
@@ -68,7 +75,10 @@ class Scope:
         return None if self.engine_of(state) == CLOUD_SYNC else self.users_joined_by
 
     def reason_outside(self, state: ObjectState) -> str | None:
-        """Why the object is not synchronised, as a short stable word; None if it is."""
+        """Why the object is not synchronised, as a short stable word; None if it is.
+
+        MEMBERSHIP_UNKNOWN where that hangs on groups: views that hear of its memberships know more.
+        """
         if self._include or self._exclude:
             dn = normal(state.text("distinguishedName") or "")
             included, excluded = _longest(dn, self._include), _longest(dn, self._exclude)
@@ -80,7 +90,16 @@ class Scope:
             return "other_tenant"
         if lacks_key(state, self.joined_by(state)):
             return "no_join_attribute"
-        return _filtered(state) if self.default_filters else None
+        filtered = _filtered(state) if self.default_filters else None
+        if filtered is None and self._groups and self.engine_of(state) != CLOUD_SYNC:
+            return MEMBERSHIP_UNKNOWN
+        return filtered
+
+    def scopes(self, state: ObjectState) -> bool:
+        """Whether this is one of the groups whose members are synchronised."""
+        if not self._groups or state.kind is not ObjectKind.GROUP or state.side != "ad":
+            return False
+        return normal(state.text("distinguishedName") or "") in self._groups
 
 
 def scope_of(scopes: Mapping[str, Scope], tenant: str, forest: str | None) -> Scope:

@@ -21,6 +21,7 @@ from streams.views.contributions import remembered_ms
 from streams.views.events import is_remembered
 from streams.views.membership.membership_view import membership_view_key
 from streams.views.membership.reference_view import reference_view_key
+from streams.views.membership.scoping_view import scoping_view_key
 
 LINK = "link/"
 SHORTEST_WORD = 5
@@ -117,10 +118,12 @@ def _without_events(known: Iterable[ObjectState], drops: Callable[[str, Event], 
     return found
 
 
-def forget_links_to(ids: Collection[str], rows: Rows) -> list[Contribution]:
+def forget_links_to(
+    ids: Collection[str], rows: Rows, scopes: Callable[[ObjectState], bool]
+) -> list[Contribution]:
     """Drop every link of this partition's objects to these far ends; what takes back that they were told of.
 
-    A directory drops the links to what it deletes and tells nobody.
+    A directory drops the links to what it deletes and tells nobody. scopes: whether a group decides who is in scope.
     """
     said: list[Contribution] = []
     buckets = {object_id[:2] for object_id in ids}
@@ -146,14 +149,16 @@ def forget_links_to(ids: Collection[str], rows: Rows) -> list[Contribution]:
             owners[place] = replace(owner, member_counts=counts)
             rows.put(owner_key, object_row(owners))
         for attribute, far_end, link in found:
-            view = None
+            views = []
             if owner.side == "entra":
-                view = membership_view_key(owner.tenant, far_end)
-            elif link.sid:
-                view = reference_view_key(owner.tenant, link.sid)
-            if view is not None:
-                contributor = f"{attribute}/{owner.identity}"
-                said.append(
-                    Contribution(view=view, contributor=contributor, seq=owner.seq, changed_ms=owner.changed_ms)
-                )
+                views.append(membership_view_key(owner.tenant, far_end))
+            elif attribute == MEMBER and scopes(owner):
+                views.append(scoping_view_key(owner.tenant, far_end, owner.forest))
+            if owner.side == "ad" and link.sid:
+                views.append(reference_view_key(owner.tenant, link.sid))
+            contributor = f"{attribute}/{owner.identity}"
+            said += [
+                Contribution(view=view, contributor=contributor, seq=owner.seq, changed_ms=owner.changed_ms)
+                for view in views
+            ]
     return said

@@ -26,6 +26,7 @@ from streams.views.installation.tenant_view import cloud_source
 class TenantOptions:
     """What the settings say of one tenant: see Context. forests: the names of those that belong to it; beside: the
     other tenants to which these are synchronised; engine_units: one says which of its units Cloud Sync synchronises.
+    scope_groups: of which forest memberships decide who is synchronised: see Context.
     """
 
     flows: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class TenantOptions:
     accept_orphans: bool = False
     beside: frozenset[str] = frozenset()
     engine_units: bool = False
+    scope_groups: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
 
 
 _NO_SETTINGS = TenantOptions()
@@ -144,6 +146,7 @@ class TenantKnowledge:
             settings.accept_orphans,
             domains_elsewhere(self._states.get(other) for other in settings.beside),
             settings.engine_units,
+            settings.scope_groups,
         )
 
     def _as_worked_off(self, state: TenantState) -> TenantState:

@@ -28,7 +28,14 @@ from streams.evaluation.findings import transition
 from streams.evaluation.rules import causes_first, engine_in, explanations_of, opened, tells_at_ms
 from streams.measures.counts import count_of, counts_of
 from streams.views.address.unique_value_view import UniqueValueView
-from streams.views.contributions import contributions_of, contributor_of, left_body, referrer_body, remembered_ms
+from streams.views.contributions import (
+    contributions_of,
+    contributor_of,
+    left_body,
+    referrer_body,
+    remembered_ms,
+    scoping_body,
+)
 from streams.views.device.device_view import device_view_key
 from streams.views.events import contributions_of_event, fact_of_event, order_of, remembered, words_of
 from streams.views.explanations import Explanation, explanation_of
@@ -36,6 +43,7 @@ from streams.views.identity.object_view import ObjectView, object_view_key
 from streams.views.installation.tenant_view import TenantView, tenant_contributions
 from streams.views.membership.membership_view import LEFT_REMEMBERED_MS, cloud_link_body, membership_view_key
 from streams.views.membership.reference_view import ReferenceView, reference_view_key
+from streams.views.membership.scoping_view import scoped, scoping_view_key
 from streams.views.registry import AnyView, view_class
 from streams.views.view import Entry, tenant_of
 
@@ -47,12 +55,14 @@ class DirectoryObject:
     links:   (attribute, far end): its SID in AD, its object id in Entra.
     link_ms: since when links stand, and left_ms when those ended that stand no longer; what is not there is as old as
         the object's latest change, or forgotten.
+    ids:     of links of AD, ended ones too, the objectGUID of the far end, where groups decide who is in scope.
     """
 
     state: ObjectState
     links: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     link_ms: Mapping[tuple[str, str], int] = field(default_factory=dict)
     left_ms: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    ids: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def expected_findings(
@@ -67,6 +77,7 @@ def expected_findings(
     explained: bool = False,
     forests_read: bool = False,
     beside: Mapping[str, Iterable[str]] = MappingProxyType({}),
+    scope_groups: Mapping[str, Mapping[str, tuple[str, ...] | None]] = MappingProxyType({}),
 ) -> dict[str, Finding]:
     """Finding id -> finding, for everything that is wrong at `now_ms` in this state of the directories.
 
@@ -74,10 +85,11 @@ def expected_findings(
     forests_read: every forest of each tenant is among `objects`, whole, the dead that views remember included
         (Context.forests_read).
     beside: tenant -> the other tenants to which its forests are synchronised.
+    scope_groups: tenant -> Context.scope_groups.
     events: everything that logs tell; those about an Entra object need its id and the object among `objects`.
     Only identity and content are meaningful; opened_at and the like are `now_ms`.
     """
-    views = _views(objects, scopes, tenants, events, now_ms, sync_interval_ms)
+    views = _views(objects, scopes, tenants, events, now_ms, sync_interval_ms, forests_read=forests_read)
     _count(views, tenants, now_ms)
     rules = causes_first(list(detections))
     causes: dict[str, dict[str, str]] = defaultdict(dict)
@@ -96,6 +108,7 @@ def expected_findings(
                 cause_only=cause_only[tenant],
                 forests_read=forests_read,
                 elsewhere=domains_elsewhere(tenants.get(other) for other in beside.get(tenant, ())),
+                scope_groups=scope_groups.get(tenant),
             )
         return list(_look(view, chosen, contexts[tenant], now_ms))
 
@@ -129,7 +142,8 @@ def _look(view: AnyView, rules: Iterable[Registered], context: Context, now_ms: 
         verdict = evaluate(view, context, now_ms) if type(view) in detection.views else None
         if verdict is None or opened(verdict, detection.hold_s, now_ms, []) is None:
             continue
-        causing = (context.cause_of(cause, engine_in(view, context)) for cause in verdict.suppressed_of(detection))
+        engine = engine_in(view, context)
+        causing = (context.cause_of(cause, engine, verdict.forest) for cause in verdict.suppressed_of(detection))
         by = next(filter(None, causing), None)
         if by is None:
             by = explains(detection, verdict, known_to(detection, here, explanations_of(view)), now_ms, [])
@@ -210,6 +224,8 @@ def _views(
     events: Iterable[Event],
     now_ms: int,
     sync_interval_ms: int,
+    *,
+    forests_read: bool = False,
 ) -> dict[str, AnyView]:
     entries: dict[str, dict[str, Entry]] = defaultdict(dict)
     for tenant in tenants.values():
@@ -238,7 +254,10 @@ def _views(
         _link(item, state, scope, entries, now_ms)
     views = _build(entries, entries)
     # What views tell each other: questions and their answers; from a member in the cloud to its group.
-    contexts = {tenant: context_of(tenant, known, sync_interval_ms) for tenant, known in tenants.items()}
+    contexts = {
+        tenant: context_of(tenant, known, sync_interval_ms, forests_read=forests_read)
+        for tenant, known in tenants.items()
+    }
     told: dict[str, dict[str, Entry]] = {}
     for _ in range(_ROUNDS):
         before, told = told, defaultdict(dict)
@@ -254,8 +273,8 @@ def _views(
 
 
 _NEWEST = 1 << 62
-_ROUNDS = 4
-"""As many as the longest chain of views: membership, reference, member_drift, group; and none is told twice over."""
+_ROUNDS = 5
+"""As many as the longest chain of views: scoping, address, object, address, object; and none is told twice over."""
 
 
 def _link(
@@ -263,6 +282,8 @@ def _link(
 ) -> None:
     """What the far ends of an object's links hear."""
     ad = state.side == "ad"
+    if ad and scoping_body(state, scope) is not None:
+        _scope(item, state, entries, now_ms)
     body = referrer_body(state, scope) if ad else cloud_link_body(state)
     if body is None:
         return
@@ -274,6 +295,23 @@ def _link(
     for link in item.links:
         word = {**body, "since_ms": item.link_ms.get(link, state.changed_ms)} | ({"seq": _NEWEST} if ad else {})
         entries[key_of(state.tenant, link[1])][f"{link[0]}/{state.identity}"] = Entry(state.changed_ms, word)
+
+
+def _scope(
+    item: DirectoryObject, state: ObjectState, entries: dict[str, dict[str, Entry]], now_ms: int
+) -> None:
+    """What a group that decides who is in scope says to its members, and to those it has let go."""
+    words = {
+        link: {"left_ms": left_ms} for link, left_ms in item.left_ms.items() if left_ms + LEFT_REMEMBERED_MS > now_ms
+    }
+    words |= {
+        link: {"seq": _NEWEST, "since_ms": item.link_ms.get(link, state.changed_ms)}
+        for link in item.links
+    }
+    for link, word in words.items():
+        if link[0] == MEMBER:
+            key = scoping_view_key(state.tenant, item.ids[link], state.forest)
+            entries[key][f"{MEMBER}/{state.identity}"] = Entry(state.changed_ms, word)
 
 
 def _note(said: Iterable[Contribution], entries: dict[str, dict[str, Entry]], now_ms: int) -> None:
@@ -289,5 +327,5 @@ def _build(keys: Iterable[str], entries: Mapping[str, Mapping[str, Entry]]) -> d
     for key in keys:
         shape = view_class(key)
         if shape is not None:
-            built[key] = shape.build(key, entries[key])
+            built[key] = shape.build(key, scoped(entries[key]))
     return built

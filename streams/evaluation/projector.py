@@ -14,13 +14,20 @@ from msgspec.structs import replace
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.views import Contribution
 from streams.directory.authority import cloud_managed
-from streams.directory.links import fold_links, row_key, standing_links
+from streams.directory.links import MEMBER, fold_links, row_key, standing_links
 from streams.directory.object_row import load_objects, object_row, state_key
 from streams.directory.rows import Rows
 from streams.directory.scope import Scope, scope_of
 from streams.directory.state import ObjectState, fold, new_state
 from streams.evaluation.forgetting import forget_events_of, forget_links_to, naming
-from streams.views.contributions import contributions_of, contributor_of, left_body, referrer_body, remembered_ms
+from streams.views.contributions import (
+    contributions_of,
+    contributor_of,
+    left_body,
+    referrer_body,
+    remembered_ms,
+    scoping_body,
+)
 from streams.views.device.device_view import device_view_key
 from streams.views.events import words_of
 from streams.views.identity.object_view import object_view_key
@@ -31,7 +38,12 @@ from streams.views.membership.membership_view import (
     membership_view_key,
     never_synced,
 )
+from streams.views.membership.membership_view import KIND as MEMBERSHIP
+from streams.views.membership.reference_view import KIND as REFERENCE
 from streams.views.membership.reference_view import reference_view_key
+from streams.views.membership.scoping_view import KIND as SCOPING
+from streams.views.membership.scoping_view import scoping_view_key
+from streams.views.view import kind_of
 
 
 class Projector:
@@ -99,15 +111,18 @@ class Projector:
                 rows.put(state_key(object_id), object_row(kept))
         if words:
             forget_events_of(naming(words), rows)
-        return said + forget_links_to(dead, rows), found
+        return said + forget_links_to(dead, rows, self._decides), found
+
+    def _decides(self, group: ObjectState) -> bool:
+        """Whether memberships in this group decide who is in scope."""
+        return scope_of(self._scopes, group.tenant, group.forest).scopes(group)
 
     def _taken_back(self, state: ObjectState, rows: Rows) -> list[Contribution]:
         """Everything that an object has said, as its retraction."""
         scope = scope_of(self._scopes, state.tenant, state.forest)
         told = [(view, contributor_of(state)) for view in contributions_of(state, scope)]
-        if _link_body(state, scope) is not None:
-            linked = _words(state, state.link_buckets, rows)
-            told += [(view, f"{attribute}/{state.identity}") for view, attribute in linked]
+        linked = _words(state, _link_bodies(state, scope), state.link_buckets, rows)
+        told += [(view, f"{attribute}/{state.identity}") for view, attribute in linked]
         return [
             Contribution(view=view, contributor=contributor, seq=state.seq, changed_ms=state.changed_ms)
             for view, contributor in told
@@ -145,27 +160,27 @@ def _link_contributions(
     """What the far ends of the object's links get to hear; the rows, and what `after` knows of them, follow."""
     if not before.link_buckets and (not fact.links or never_synced(after)):
         return []
-    told, telling = _link_body(before, scope), _link_body(after, scope)
+    told, telling = _link_bodies(before, scope), _link_bodies(after, scope)
     if not fact.links and not (fact.full and before.link_buckets) and told == telling:
         return []
     # Who is told depends on the rows before and after; only rows that may change are read.
     affected = {link.id[:2] for change in fact.links.values() for link in (*change.added, *change.removed)}
     everything = told != telling or fact.full or any(change.complete for change in fact.links.values())
     known = before.link_buckets if everything else [bucket for bucket in before.link_buckets if bucket in affected]
-    old = _words(after, known, rows) if told is not None else {}
+    old = _words(after, told, known, rows)
     after.link_buckets, after.member_counts = fold_links(after, before.link_buckets, fact, rows)
     again = after.link_buckets if everything else sorted(affected)
-    new = _words(after, again, rows) if telling is not None else {}
-    gone = left_body(after, telling, fact.changed_ms or fact.ts_ms)
+    new = _words(after, telling, again, rows)
     said: list[Contribution] = []
     for (view, attribute), word in {**old, **new}.items():
-        body, expires_ms = None, 0
-        if telling is not None and (view, attribute) in new:
+        body, expires_ms, kind = None, 0, kind_of(view)
+        if (view, attribute) in new:
             if told == telling and old.get((view, attribute)) == word and not _again(fact):
                 continue
-            body = telling | word
-        elif gone is not None and attribute in GROUP_LINKS:
-            body, expires_ms = gone, gone["left_ms"] + LEFT_REMEMBERED_MS
+            body = telling[kind] | word
+        elif kind in telling and attribute in GROUP_LINKS:
+            body = left_body(after, telling[kind], fact.changed_ms or fact.ts_ms)
+            expires_ms = body["left_ms"] + LEFT_REMEMBERED_MS if body is not None else 0
         said.append(
             Contribution(
                 view=view,
@@ -179,19 +194,32 @@ def _link_contributions(
     return said
 
 
-def _link_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
-    return referrer_body(state, scope) if state.side == "ad" else cloud_link_body(state)
+_Bodies = Mapping[str, dict[str, Any]]
 
 
-def _words(state: ObjectState, buckets: Iterable[str], rows: Rows) -> dict[tuple[str, str], dict[str, int]]:
-    """(view of the far end, attribute) -> what is said there of this one link."""
+def _link_bodies(state: ObjectState, scope: Scope) -> _Bodies:
+    """Kind of view -> what the object says to its far ends there; without those where its links do not count."""
+    if state.side == "ad":
+        said = {REFERENCE: referrer_body(state, scope), SCOPING: scoping_body(state, scope)}
+    else:
+        said = {MEMBERSHIP: cloud_link_body(state)}
+    return {kind: body for kind, body in said.items() if body is not None}
+
+
+def _words(
+    state: ObjectState, bodies: _Bodies, buckets: Iterable[str], rows: Rows
+) -> dict[tuple[str, str], dict[str, int]]:
+    """(view of the far end, attribute) -> what is said there of this one link; bodies: the kinds of views that hear."""
     found: dict[tuple[str, str], dict[str, int]] = {}
-    for link in standing_links(state, buckets, rows):
-        if state.side == "entra":
+    for link in standing_links(state, buckets if bodies else (), rows):
+        if MEMBERSHIP in bodies:
             found[membership_view_key(state.tenant, link.far_end), link.attribute] = {"since_ms": link.since_ms}
-        elif link.sid:
-            word = {"seq": link.seq, "since_ms": link.since_ms}
+            continue
+        word = {"seq": link.seq, "since_ms": link.since_ms}
+        if REFERENCE in bodies and link.sid:
             found[reference_view_key(state.tenant, link.sid), link.attribute] = word
+        if SCOPING in bodies and link.attribute == MEMBER:
+            found[scoping_view_key(state.tenant, link.far_end, state.forest), link.attribute] = word
     return found
 
 

@@ -108,7 +108,7 @@ class Judge:
     ) -> str | None:
         """The finding that explains a verdict away: of the tenant, else of the view or of one that told it."""
         engine = engine_in(view, context) if context.causes else None
-        causing = (context.cause_of(cause, engine) for cause in verdict.suppressed_of(detection))
+        causing = (context.cause_of(cause, engine, verdict.forest) for cause in verdict.suppressed_of(detection))
         if (by := next(filter(None, causing), None)) is not None:
             return by
         own = {
@@ -255,7 +255,9 @@ def derive(
 
 
 def tells_at_ms(item: Derived, context: Context) -> int | None:
-    """From when on a view tells this (ms); None: not before the tenant was read whole."""
+    """From when on a view tells this (ms); None: not before the tenant, or AD, was read whole."""
+    if item.once_read:
+        return 0 if context.forests_read else None
     if item.absent_since_ms is None:
         return 0
     return item.absent_since_ms + PATIENCE_CYCLES * context.cycle_ms if context.collected else None

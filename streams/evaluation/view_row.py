@@ -10,6 +10,7 @@ from streams.contracts.codec import decode
 from streams.contracts.finding import Finding
 from streams.contracts.views import Contribution
 from streams.directory.rows import Rows
+from streams.views.membership.scoping_view import scoped
 from streams.views.registry import AnyView, view_class
 from streams.views.view import Entry
 
@@ -85,11 +86,13 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
         shape = view_class(key)
         if shape is None:
             raise ValueError("this version knows no view of this kind")
-        entries = {
-            contributor: Entry(changed_ms, body)
-            for contributor, (_, changed_ms, body, _) in self.entries.items()
-            if body is not None
-        }
+        entries = scoped(
+            {
+                contributor: Entry(changed_ms, body)
+                for contributor, (_, changed_ms, body, _) in self.entries.items()
+                if body is not None
+            }
+        )
         if not (self.findings or self.derived or self.counts or shape.contested(entries)):
             return None
         return shape.build(key, entries)

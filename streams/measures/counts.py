@@ -152,6 +152,8 @@ def standing(view: ObjectView) -> str | None:
         return None  # somebody else's account stands for it
     in_scope = any(side.party.in_scope for side in view.ad)
     synced = any(side.party.synced is True for side in view.entra)
+    if not in_scope and any(side.party.may_be_in_scope for side in view.ad):
+        return None  # nobody has told
     if in_scope:
         return "synced" if view.entra else "missing"
     if synced and view.ad:

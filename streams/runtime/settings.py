@@ -89,6 +89,7 @@ class ScopeSettings(Section):
     tenant: str
     include_ous: list[str] = Field(default=[])
     exclude_ous: list[str] = Field(default=[])
+    scope_groups: list[str] | None = None
     default_filters: bool = True
 
 
@@ -96,6 +97,7 @@ class ForestSettings(Section):
     """One Active Directory forest: where it is, who reads it, what of it is in sync scope.
 
     tenants: those to which it is synchronised; tenant: of several the one that has what only one may have.
+    scope_groups: None: nothing is said of groups; []: none decides who is synchronised.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
@@ -113,6 +115,7 @@ class ForestSettings(Section):
     object_security: bool = False
     include_ous: list[str] = Field(default=[])
     exclude_ous: list[str] = Field(default=[])
+    scope_groups: list[str] | None = None
     default_filters: bool = True
     cloud_sync_ous: list[str] = Field(default=[])
     hybrid_join: bool = False

@@ -5,10 +5,11 @@ Pure and shared: the streaming projector diffs two of these, the oracle collects
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from streams.contracts.facts import ObjectKind
-from streams.directory.object_ref import party_body
+from streams.directory.object_ref import MEMBERSHIP_UNKNOWN, party_body
 from streams.directory.person import joined_as, person_views
 from streams.directory.scope import Scope
 from streams.directory.soft_deletion import deletion_attributes, restorable
@@ -20,10 +21,11 @@ from streams.views.device.device_view import REMEMBERED_MS as DEVICE_REMEMBERED_
 from streams.views.device.device_view import device_bodies
 from streams.views.device.host_view import host_bodies
 from streams.views.identity.object_view import REMEMBERED_MS, object_bodies, object_view_key
-from streams.views.installation.forest_view import forest_bodies, is_sso_account, sso_bodies
+from streams.views.installation.forest_view import forest_bodies, is_sso_account, scope_group_bodies, sso_bodies
 from streams.views.membership.member_drift_view import written_name
 from streams.views.membership.membership_view import membership_view_key
 from streams.views.membership.reference_view import own_reference_key, stands_since_ms
+from streams.views.membership.scoping_view import scoping_view_key
 from streams.views.writeback.writeback_view import original_of, written_bodies
 
 _WATCHED_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)
@@ -41,7 +43,26 @@ def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, An
     scope: of the object's forest; of Entra objects: what of their tenant is written back.
     """
     bodies, written = _bodies(state, scope), written_bodies(state, scope)
-    return bodies | written if written else bodies
+    if written:
+        bodies = bodies | written
+    if state.side == "ad" and scope.scope_groups and state.alive:
+        bodies = bodies | _asking_its_groups(state, scope, bodies) | scope_group_bodies(state, scope)
+    return bodies
+
+
+def _asking_its_groups(
+    state: ObjectState, scope: Scope, bodies: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """What an object whose memberships decide says to the view that hears of them."""
+    undecided = [
+        view for view, body in bodies.items() if body.get("party", {}).get("out_of_scope") == MEMBERSHIP_UNKNOWN
+    ]
+    if not undecided:
+        return {}
+    said: dict[str, Any] = {"views": sorted(undecided), "restored_seq": state.restored_seq}
+    if scope.scopes(state):
+        said["is_one"] = True
+    return {scoping_view_key(state.tenant, state.object_id, state.forest): said}
 
 
 def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
@@ -97,14 +118,22 @@ def referrer_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
     original = original_of(state) if state.kind is ObjectKind.GROUP and scope.home else None
     if original is not None:  # the cloud masters it, in scope or not
         return {"party": party_body(state, object_view_key(state), None), "copy_of": written_name(original)}
-    if scope.reason_outside(state) is not None:
+    outside = scope.reason_outside(state)
+    if outside not in (None, MEMBERSHIP_UNKNOWN):
         return None
-    return {"party": party_body(state, object_view_key(state), None)}
+    return {"party": party_body(state, object_view_key(state), outside)}
+
+
+def scoping_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
+    """What a group says to its members of their scope; None where memberships in it decide nothing."""
+    return {} if state.alive and scope.scopes(state) else None
 
 
 def left_body(state: ObjectState, telling: dict[str, Any] | None, moment_ms: int) -> dict[str, Any] | None:
     """What a group says, for a while, to a member that it no longer has; `telling`: what it says to those it has."""
     if telling is None or state.kind is not ObjectKind.GROUP:
         return None
+    if not telling:  # to the view of the member's scope, which asks for no name
+        return {"left_ms": moment_ms}
     sid = telling.get("copy_of") or telling["party"].get("sid") if state.side == "ad" else telling["sid"]
     return {"sid": sid, "left_ms": moment_ms} if sid else None

@@ -14,6 +14,7 @@ from streams.views.installation.tenant_view import TenantView
 from streams.views.membership.member_drift_view import MemberDriftView
 from streams.views.membership.membership_view import MembershipView
 from streams.views.membership.reference_view import ReferenceView
+from streams.views.membership.scoping_view import GroupScopeView
 from streams.views.password.traces import PasswordTraceView
 from streams.views.writeback.writeback_view import WrittenDeviceView, WrittenGroupView
 
@@ -24,6 +25,7 @@ AnyView = (
     | ContactView
     | DeviceView
     | ForestView
+    | GroupScopeView
     | HostView
     | MemberDriftView
     | MembershipView
@@ -49,6 +51,7 @@ VIEW_CLASSES: dict[str, type[AnyView]] = {
     "membership": MembershipView,
     "person": PersonView,
     "reference": ReferenceView,
+    "scoping": GroupScopeView,
     "server": ServerView,
     "tenant": TenantView,
     "trace": PasswordTraceView,

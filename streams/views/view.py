@@ -23,12 +23,14 @@ class Derived:
 
     absent_since_ms: it says that something has been missing since then. It is told once the tenant was read whole and
         PATIENCE_CYCLES of its cycles have passed: nearly everything that is missing is on its way. What was told stays.
+    once_read: it says that nobody in AD has said something, and is told once every forest was read whole.
     """
 
     view: str
     contributor: str
     body: dict[str, Any]
     absent_since_ms: int | None = None
+    once_read: bool = False
 
 
 PATIENCE_CYCLES = 2
@@ -54,6 +56,11 @@ class View(Protocol):
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self: ...
 
     def derived(self) -> Iterable[Derived]: ...
+
+
+def kind_of(key: str) -> str:
+    """The kind in a view key "<kind>/<tenant>/<rest>"."""
+    return key.partition("/")[0]
 
 
 def tenant_of(key: str) -> str:

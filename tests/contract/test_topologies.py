@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from streams.contracts.facts import Domain
+from streams.contracts.finding import FindingState
 from streams.contracts.times import rfc3339
 from tests.support.cases import guid_of
 from tests.support.pipeline import TENANT
@@ -159,6 +160,7 @@ class Servers:
         self.ran_ms: int | None = world.now_ms if cloud_sync else None
         self.synced_ms = world.now_ms
         self.runs_job = cloud_sync
+        self.groups: list[str] = []
         self.cycles, self.alive = {"aadc01", "aadc02"}, {"aadc01"}
         world.says[TENANT] = self.said
 
@@ -172,7 +174,8 @@ class Servers:
         if self.ran_ms is not None:
             job = {"id": "AD2AADProvisioning.1", "kind": "AD2AADProvisioning", "state": "Active", "code": "Active"}
             ran = rfc3339(self.ran_ms)
-            said["jobs"] = [job | {"failures": 0, "forest": self.forest, "last_run": ran, "last_success": ran}]
+            told = {"failures": 0, "forest": self.forest, "last_run": ran, "last_success": ran, "groups": self.groups}
+            said["jobs"] = [job | told]
         return said
 
     def work(self, hours: float) -> None:
@@ -269,6 +272,79 @@ def test_cloud_sync_alone() -> None:
     servers.runs_job = True
     servers.work(1)
     assert servers.told == set()
+
+
+PILOT = "CN=pilot,OU=People,DC=corp"
+
+
+def piloted(engine: str) -> tuple[World, Servers]:
+    """Of a forest the direct members of one group are synchronised, by either engine: Ann, a computer and a contact."""
+    world = World(settings_of({"name": "corp", "scope_groups": [PILOT], "hybrid_join": True}))
+    servers = Servers(world, cloud_sync=engine == "cloud_sync")
+    if engine == "cloud_sync":
+        servers.active = servers.staging = []
+        servers.groups = [PILOT]
+    world.tell("ad", "forest", "r", "forest", attributes={"serviceConnectionPointKeywords": [f"azureADId:{TENANT}"]})
+    world.both("ann", "user", user("ann"))
+    world.tell("ad", "bob", "r", "user", attributes=user("bob"))
+    card = {"displayName": "Kim", "mail": "kim@fabrikam.com", "proxyAddresses": ["SMTP:kim@fabrikam.com"]}
+    world.both("kim", "contact", card)
+    world.tell("ad", "tom", "r", "contact", attributes=card | {"mail": "tom@fabrikam.com", "proxyAddresses": []})
+    for name in ("pc1", "pc2"):
+        world.tell("ad", name, "r", "device", attributes={"pwdLastSet": 134_500_000_000_000_000})
+    joined = {"displayName": "pc1", "trustType": "ServerAd", "deviceId": guid_of("pc1"), "accountEnabled": True,
+              "registrationDateTime": "2026-09-10T00:00:00Z", "operatingSystem": "Windows"}  # fmt: skip
+    world.tell("entra", "pc1-c", "r", "device", attributes=joined)
+    world.tell("ad", "crew", "r", "group", attributes=STAFF, links={"member": {"added": ["bob"], "complete": True}})
+    members = {"member": {"added": ["ann", "kim", "pc1"], "complete": True}}
+    world.tell("ad", "pilot", "r", "group", attributes=STAFF | {"displayName": "Pilot"}, links=members)
+    return world, servers
+
+
+@pytest.mark.parametrize("engine", ["connect", "cloud_sync"])
+def test_whom_a_scoping_group_leaves_out_is_not_missed(engine: str) -> None:
+    world, servers = piloted(engine)
+    servers.work(30)
+    assert world.open() == []
+    assert world.told_in_vain() == set()
+    # Who comes in is waited for from then on, and one who stands outside claims nothing of what she has.
+    world.tell("ad", "bob", attributes={"mailNickname": "ann", "proxyAddresses": ["SMTP:ann@contoso.com"]})
+    world.tell("ad", "ann", attributes={"mailNickname": "ann"})
+    servers.work(6)
+    assert world.open() == []
+    world.tell("ad", "pilot", links={"member": {"added": ["bob"]}})
+    servers.work(6)
+    assert {"conflict.duplicate_address", "hygiene.duplicate"} <= set(world.open())
+    world.tell("ad", "bob", attributes={"mailNickname": "bob", "proxyAddresses": ["SMTP:bob@contoso.com"]})
+    servers.work(6)
+    assert world.open() == ["flow.missing_in_cloud"]
+    world.cloud("bob", "user", user("bob", proxyAddresses=["SMTP:bob@contoso.com"]))
+    assert world.open() == []
+    # A member of a member is none.
+    world.tell("ad", "pilot", links={"member": {"added": ["crew"], "removed": ["bob"]}})
+    world.cloud("crew", "group", STAFF)
+    servers.work(6)
+    assert world.open() == ["flow.orphaned_in_cloud"]
+    world.tell("entra", "bob-c", "d")
+    servers.work(6)
+    assert world.open() == []
+
+
+def test_what_is_not_known_of_a_scoping_group_is_one_finding() -> None:
+    world, servers = piloted("cloud_sync")
+    servers.work(30)
+    world.tell("ad", "pilot", attributes={"distinguishedName": "CN=pilot 2,OU=People,DC=corp"})
+    servers.work(30)
+    assert world.open() == ["engine.scope_unknown"]
+    told = {each.detection for _, each in world.pipeline.published if each and each.state is FindingState.OPEN}
+    assert told == {"engine.scope_unknown"}
+    world.tell("ad", "pilot", attributes={"distinguishedName": PILOT})
+    servers.groups = ["CN=other,DC=corp"]
+    servers.work(1)
+    assert world.open() == ["engine.scope_unknown"]
+    servers.groups = [PILOT.lower()]
+    servers.work(1)
+    assert world.open() == []
 
 
 def test_an_existing_forest_with_connect_and_a_new_one_with_cloud_sync() -> None:

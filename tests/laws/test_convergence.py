@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -14,23 +15,28 @@ from hypothesis import strategies as st
 
 from streams.contracts.codec import encode
 from streams.contracts.events import Event, Log, Result
-from streams.contracts.facts import Domain, Fact, Origin, TenantState
+from streams.contracts.facts import Domain, Fact, ObjectKind, Operation, Origin, TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.registry import all_detections
 from streams.directory.object_row import OBJECT, load_objects
 from streams.directory.scope import Scope
+from streams.directory.state import fold, new_state
 from streams.evaluation.knowledge import TenantOptions
-from streams.evaluation.oracle import expected_findings
+from streams.evaluation.oracle import DirectoryObject, expected_findings
 from tests.support.cases import AD2, START_MS, guid_of
 from tests.support.findings import told_or_lingering
 from tests.support.pipeline import AD, TENANT, Pipeline
-from tests.support.random_directory import ADDRESSES, RandomDirectories
+from tests.support.random_directory import ADDRESSES, OUS, RandomDirectories
 
 pytestmark = pytest.mark.apart
 # `make soak` looks at so many times the histories.
 TIMES = int(os.environ.get("SYNCHEALTH_EXAMPLES", "1"))
 SCOPES = {"corp": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"])}
+FOREST = Fact(
+    op=Operation.READ, object_id=guid_of("forest"), seq=START_MS << 12, ts_ms=START_MS, kind=ObjectKind.FOREST,
+    attributes={"distinguishedName": "DC=corp,DC=local"}, full=True,
+)  # fmt: skip
 FAMILIES = {"conflict", "flow"}
 # After every wait of two cycles, and before what is late is drift; and after that.
 SOON_AFTER_MS, LONG_AFTER_MS = 90 * 60_000, 12 * 3_600_000
@@ -60,19 +66,22 @@ def _check(
     events: Sequence[Event] = (),
     *,
     forests_read: bool = False,
+    scopes: Mapping[str, Scope] = MappingProxyType(SCOPES),
+    also: Sequence[DirectoryObject] = (),
 ) -> None:
     now_ms = world.now_ms + after_ms
     pipeline.tick(now_ms)
     tenants = {TENANT: _tenant(world.now_ms)}
     standing = expected_findings(
-        world.final(),
+        [*world.final(), *also],
         tenants,
-        SCOPES,
+        scopes,
         all_detections(),
         now_ms=now_ms,
         events=events,
         explained=True,
         forests_read=forests_read,
+        scope_groups={TENANT: {forest: tuple(scope.scope_groups) for forest, scope in scopes.items()}},
     )
     explained = {key: each.cause for key, each in standing.items() if each.state is FindingState.SUPPRESSED}
     suppressed = [each for each in pipeline.findings.values() if each.state is FindingState.SUPPRESSED]
@@ -122,6 +131,34 @@ def test_shuffled_duplicated_and_restarted(seed: int, steps: int, groups: bool) 
         if chance.random() < 0.1:
             pipeline.restart()
     _check(pipeline, world)
+
+
+@settings(max_examples=120 * TIMES, deadline=None)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 60), shuffled=st.booleans())
+def test_groups_decide_who_is_in_scope(seed: int, steps: int, shuffled: bool) -> None:
+    """Half of the names may be such groups: they come, are moved, take members in, let them go, die and come back."""
+    world = RandomDirectories(seed, groups=True).run(steps)
+    groups = [f"CN=n{number},{OUS[0]}" for number in range(3)]
+    scopes = {"corp": Scope(exclude_ous=[OUS[1]], scope_groups=groups)}
+    said = {forest: tuple(scope.scope_groups) for forest, scope in scopes.items()}
+    options = TenantOptions(forests=frozenset({"corp", "fabrikam"}), scope_groups=said)
+    of_forest = DirectoryObject(fold(new_state(AD, FOREST.object_id), FOREST))
+    pipeline = Pipeline(scopes, tenants={TENANT: options})
+    pipeline.tell(_tenant(world.now_ms))
+    chance, facts = random.Random(seed + 1), list(world.facts)
+    pipeline.feed(AD, [FOREST])
+    if shuffled:
+        facts += chance.sample(facts, chance.randrange(len(facts) + 1))
+        chance.shuffle(facts)
+    for origin, fact in facts:
+        pipeline.feed(origin, [fact])
+        if shuffled and chance.random() < 0.1:
+            pipeline.restart()
+    for forest in (AD, AD2):
+        pipeline.worked_off(forest)
+    if not shuffled:
+        _check(pipeline, world, SOON_AFTER_MS, forests_read=True, scopes=scopes, also=[of_forest])
+    _check(pipeline, world, forests_read=True, scopes=scopes, also=[of_forest])
 
 
 def _refusals(world: RandomDirectories, chance: random.Random) -> list[Event]:

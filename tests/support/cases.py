@@ -69,6 +69,7 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
         hybrid_join=case.get("hybrid_join", False),
         users_joined_by=case.get("users_joined_by", ""),
         cloud_sync_ous=case.get("cloud_sync_ous", ()),
+        scope_groups=case.get("scope_groups", ()),
     )
     tenant_scope = Scope(
         group_writeback=case.get("group_writeback", False),
@@ -79,6 +80,7 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
         forests=frozenset(case.get("forests", ())),
         accept_orphans=case.get("accept_orphans", False),
         engine_units="cloud_sync_ous" in case,
+        scope_groups={"corp": tuple(case["scope_groups"]) if "scope_groups" in case else None},
     )
     other = Scope(users_joined_by=scope.users_joined_by)
     scopes = {"corp": scope, "fabrikam": other, scope_name(TENANT, None): tenant_scope}

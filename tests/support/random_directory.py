@@ -114,6 +114,7 @@ class RandomDirectories:
                             frozenset(end[far] for far in alive),
                             {end[far]: moment_ms for far, moment_ms in item.link_ms.items()},
                             {end[far]: moment_ms for far, moment_ms in item.left_ms.items()},
+                            {end[far]: guid_of(far) for far in far_ends},
                         )
                     )
         return found

@@ -186,7 +186,8 @@ class World:
                     (each.attribute, (each.sid or "") if state.side == "ad" else each.far_end): each for each in links
                 }
                 since_ms = {name: each.since_ms for name, each in ends.items()}
-                objects.append(DirectoryObject(state, frozenset(ends), since_ms))
+                ids = {name: each.far_end for name, each in ends.items()}
+                objects.append(DirectoryObject(state, frozenset(ends), since_ms, ids=ids))
         return expected_findings(
             objects,
             {state.tenant: state for state in states},
@@ -196,6 +197,7 @@ class World:
             events=self.events,
             forests_read=True,
             beside={tenant: options.beside for tenant, options in self.options.tenants.items()},
+            scope_groups={tenant: options.scope_groups for tenant, options in self.options.tenants.items()},
         )
 
     def told_in_vain(self) -> set[str]:

@@ -53,6 +53,14 @@ def _server(connection: DirectoryConnection, forest: ForestSettings) -> Iterator
         yield from _replication(connection, forest, identity, naming_context)
         yield from check_anchors(connection, forest.name, naming_context)
     scoped = [unit for own in forest.scope for unit in (*own.include_ous, *own.exclude_ous)]
+    groups = [group for said in (forest, *forest.scope) for group in said.scope_groups or ()]
+    for group in dict.fromkeys(groups):
+        if not connection.read(group, "(objectClass=group)", attributes=["objectClass"]):
+            yield fault(
+                forest.name,
+                f"{group} is no group, or {forest.bind_user} may not see it",
+                "correct scope_groups: they must be the groups by which your sync engine is scoped",
+            )
     for unit in dict.fromkeys([*forest.include_ous, *forest.exclude_ous, *forest.cloud_sync_ous, *scoped]):
         if not connection.read(unit, attributes=["objectClass"]):
             yield fault(

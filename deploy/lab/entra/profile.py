@@ -83,6 +83,7 @@ class TenantProfile:
     domains: dict[str, Domain] = field(default_factory=dict)
     roles: list[RoleAssignment] = field(default_factory=list)
     jobs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
     principals: dict[str, str] = field(default_factory=dict)
     features: dict[str, bool] = field(default_factory=lambda: {name: name in _ON_BY_DEFAULT for name in FEATURES})
     sync_enabled: bool | None = True

@@ -68,6 +68,16 @@ def synchronization_jobs(service: GraphService, call: Call, groups: tuple[str, .
     return _one_or_all(call, f"servicePrincipals('{principal}')/synchronization/jobs", jobs, tuple(wanted))
 
 
+def synchronization_schema(service: GraphService, call: Call, groups: tuple[str, ...]) -> Answer:
+    """`GET /servicePrincipals/{id}/synchronization/jobs/{job}/schema`: its rules, without their attribute mappings."""
+    principal, job_id = groups
+    if all(job["id"] != job_id for job in call.tenant.profile.jobs.get(principal, ())):
+        not_found(job_id)
+    schema = call.tenant.profile.schemas.get(job_id, {"synchronizationRules": []})
+    context = f"servicePrincipals('{principal}')/synchronization/jobs('{job_id}')/schema/$entity"
+    return answer({"@odata.context": call.context(context), **schema})
+
+
 def deleted_items(service: GraphService, call: Call, groups: tuple[str, ...]) -> Answer:
     """`GET /directory/deletedItems/microsoft.graph.user` (group, and in the beta device), oldest deletion first."""
     kind = _kind(groups[0], beta=call.beta)

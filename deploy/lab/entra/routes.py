@@ -107,6 +107,11 @@ _SINGLE: Final = [
         _JOBS,
         read_tenant.synchronization_jobs,
     ),
+    Route(
+        re.compile(r"/servicePrincipals/([^/]+)/synchronization/jobs/([^/]+)/schema"),
+        _JOBS,
+        read_tenant.synchronization_schema,
+    ),
     Route(re.compile(r"/auditLogs/(directoryAudits|signIns)"), _AUDITS, read_logs.list_log, "reports"),
     Route(re.compile(r"/auditLogs/(provisioning)"), _PROVISIONING, read_logs.list_log, "reports"),
     Route(re.compile(r"/auditLogs/(directoryAudits|signIns)/([^/]+)"), _AUDITS, read_logs.get_row, "reports"),

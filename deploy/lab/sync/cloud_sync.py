@@ -78,6 +78,16 @@ class CloudSync:
         )
         return job_id
 
+    def scope(self, job_id: str, *groups: str) -> None:
+        """Name the groups, by DN, whose direct members alone the job brings; none: everybody."""
+        rule = {
+            "id": "5c1f3a7e-4b2d-4e0a-9d43-0f6e2b7c8a91", "name": "AD to Entra ID", "priority": 1, "editable": True,
+            "sourceDirectoryName": "Active Directory", "targetDirectoryName": "Microsoft Entra ID",
+            "groupFilter": {"includedGroups": list(groups)}, "containerFilter": {"includedContainers": []},
+            "objectMappings": [], "metadata": [],
+        }  # fmt: skip
+        self._store.profile.schemas[job_id] = {"synchronizationRules": [rule]}
+
     def ran(self, job_id: str, *, exported: int = 0, escrowed: int = 0) -> None:
         """A run that ended well; `escrowed`: objects that failed and are kept for another try."""
         status = self._status(job_id)

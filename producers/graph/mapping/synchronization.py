@@ -15,6 +15,7 @@ from typing import Any
 _NEVER = "0001-01-01"
 _DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:\.\d{1,9})?S)?)?")
 _LONGEST_NUMBER = 10
+_MOST_GROUPS = 100  # a configuration takes 59
 _SECONDS = (86_400, 3600, 60, 1)
 
 
@@ -59,6 +60,21 @@ def job_of(job: Mapping[str, Any], service_principal: str) -> dict[str, Any]:
         deletion_threshold=_number(settings.get("quarantinetoomanydeletesthreshold")),
         forest=(settings.get("forestfqdn") or "").lower() or None,
     )
+
+
+def groups_of(schema: Mapping[str, Any]) -> list[str] | None:
+    """The distinguished names of the groups by which a job's synchronizationSchema is scoped; [] where none does, None
+    where it does not tell.
+
+    Source: Microsoft Graph, groupFilter: includedGroups of a synchronizationRule, "an empty list means no group
+    filtering is configured".
+    """
+    rules = schema.get("synchronizationRules")
+    if not isinstance(rules, list):
+        return None
+    named = (_part(rule, "groupFilter").get("includedGroups") for rule in rules if isinstance(rule, Mapping))
+    found = {name for names in named if isinstance(names, list) for name in names if isinstance(name, str)}
+    return sorted(found)[:_MOST_GROUPS]
 
 
 def _number(value: str | None) -> int | None:

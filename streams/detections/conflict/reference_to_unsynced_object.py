@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.directory.object_ref import MEMBERSHIP_UNKNOWN
 from streams.directory.person import LINKED
 from streams.views.membership.reference_view import ReferenceView
 
@@ -22,25 +23,30 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-endpoint-api-v2",),
     alert=None,
+    suppressed_by=("engine.scope_unknown",),
     explained_by=(
         "conflict.duplicate_source_anchor", "conflict.hard_match_blocked", "flow.export_error", "flow.missing_in_cloud",
     ),
     false_positives=("Nested administrative groups that are kept out of the cloud on purpose.",),
-    known_gaps=("Contacts have no SID: a reference to a contact is not judged.",),
+    known_gaps=(
+        "Contacts have no SID: a reference to a contact is not judged.",
+        "Where groups decide who is synchronised (scope_groups), it is not known here whether who refers is.",
+    ),
 )
 
 # Built-in principals are never synchronised, and everybody is a member of some.
 # A linked mailbox is there as its account.
-_EXPECTED = frozenset({"critical_system_object", LINKED})
+_EXPECTED = frozenset({"critical_system_object", LINKED, MEMBERSHIP_UNKNOWN})
 _NAMED = 50
 
 
 def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while a referenced AD object is out of scope, or in scope and absent for two sync cycles."""
     target = view.principal
-    if not view.referrers or target is None or view.entra or target.out_of_scope in _EXPECTED or target.half:
+    referrers = [each for each in view.referrers if each.party.in_scope]
+    if not referrers or target is None or view.entra or target.out_of_scope in _EXPECTED or target.half:
         return None
-    since_ms = max(view.ad_changed_ms, min(referrer.changed_ms for referrer in view.referrers))
+    since_ms = max(view.ad_changed_ms, min(referrer.changed_ms for referrer in referrers))
     open_at_ms = since_ms
     if target.out_of_scope is None:
         if not context.collected or not context.synchronised:
@@ -48,19 +54,19 @@ def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | No
         open_at_ms = since_ms + 2 * context.cycle_ms
     reason = target.out_of_scope or "not_in_entra"
     return Verdict(
-        summary=f"{target.name} is not synchronised ({reason}) but {len(view.referrers)} object(s) refer to it",
+        summary=f"{target.name} is not synchronised ({reason}) but {len(referrers)} object(s) refer to it",
         since_ms=since_ms,
         open_at_ms=open_at_ms,
         subject=target.subject(view.key),
         forest=target.forest,
         evidence={
             "reason": reason,
-            "referrers": len(view.referrers),
-            "attributes": sorted({referrer.attribute for referrer in view.referrers}),
+            "referrers": len(referrers),
+            "attributes": sorted({referrer.attribute for referrer in referrers}),
         },
         counterparts=(
             target.holder("not_synchronised"),
-            *(referrer.party.holder("refers", (referrer.attribute,)) for referrer in view.referrers[:_NAMED]),
+            *(referrer.party.holder("refers", (referrer.attribute,)) for referrer in referrers[:_NAMED]),
         ),
         explained_by=() if target.out_of_scope else None,
     )

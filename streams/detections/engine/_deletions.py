@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from streams.detections.detection import OF_FOREST, Context
 from streams.views.installation.tenant_view import TenantView
 
 _CAUSES = {"deleted": "leaving_deleted", "out_of_scope": "leaving_scope"}
 
 
-def leaving_of(view: TenantView) -> dict[str, dict[str, Any]]:
-    """forest -> {"deleted": n, "out_of_scope": n}: objects that AD, or the scope, has lost and the cloud has not."""
+def leaving_of(view: TenantView, context: Context) -> dict[str, dict[str, Any]]:
+    """forest -> {"deleted": n, "out_of_scope": n}: objects that AD, or the scope, has lost and the cloud has not; of
+    forests whose scope is known.
+    """
     forests: dict[str, dict[str, Any]] = {}
     for cause, state in _CAUSES.items():
-        for forest, number in view.counted_by_forest(state).items():
+        for forest, number in known_scopes(view.counted_by_forest(state), context).items():
             forests.setdefault(forest, {})[cause] = number
     return dict(sorted(forests.items()))
+
+
+def known_scopes(by_forest: Mapping[str, int], context: Context) -> dict[str, int]:
+    """The counts of forests of which it is known who is in scope (engine.scope_unknown)."""
+    unknown = context.cause_only.get("engine.scope_unknown", frozenset())
+    return {forest: number for forest, number in by_forest.items() if f"{OF_FOREST}{forest}" not in unknown}
 
 
 def told_threshold(view: TenantView) -> int | None:

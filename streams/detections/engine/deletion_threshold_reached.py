@@ -61,7 +61,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
             "pending_deletes": pending,
             "threshold": threshold,
             "last_held_back": rfc3339(since_ms),
-            "forests": leaving_of(view),
+            "forests": leaving_of(view, context),
         },
     )
 

@@ -54,7 +54,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
 
     Where it stops the export, it explains why those objects stay; below, nothing holds their deletion back.
     """
-    forests = leaving_of(view)
+    forests = leaving_of(view, context)
     leaving = sum(number for counts in forests.values() for number in counts.values())
     if leaving < FEWEST or view.sync_enabled is False:
         return None

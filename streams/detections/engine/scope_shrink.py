@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict, unless_catching_up
+from streams.detections.engine._deletions import known_scopes
 from streams.views.installation.tenant_view import TenantView
 
 SHARE_PERCENT, FEWEST = 5, 20
@@ -31,7 +32,7 @@ DETECTION = Detection(
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while at least 20 objects, and 5 % of all that are synchronised, are about to leave."""
-    forests = view.counted_by_forest("leaving_scope")
+    forests = known_scopes(view.counted_by_forest("leaving_scope"), context)
     leaving = sum(forests.values())
     before = leaving + view.counted("synced")
     if leaving < FEWEST or 100 * leaving < SHARE_PERCENT * before or view.sync_enabled is False:

@@ -132,7 +132,7 @@ def _differences(view: ObjectView, context: Context) -> list[Difference]:
         and otherwise.isdisjoint((each.attribute, in_forest(each.attribute, pair[0].party.forest)))
     ]
     # An object that has just come into scope brings along what changed while nobody exported it.
-    moved_ms = pair[0].changed.get("distinguishedName", 0)
+    moved_ms = max(pair[0].changed.get("distinguishedName", 0), pair[0].scoped_ms)
     return [replace(each, since_ms=moved_ms) if moved_ms > each.since_ms else each for each in found]
 
 

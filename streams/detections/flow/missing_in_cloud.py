@@ -35,11 +35,17 @@ DETECTION = Detection(
         "object is out of scope on purpose, add its organisational unit or filter to the forest's scope here."
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",),
-    suppressed_by=("engine.long_cycle", "engine.sync_stopped", "engine.bulk_change", "engine.verified_domain_change"),
+    suppressed_by=(
+        "engine.long_cycle",
+        "engine.sync_stopped",
+        "engine.bulk_change",
+        "engine.verified_domain_change",
+        "engine.scope_unknown",
+    ),
     explained_by=(*_OF_THE_OBJECT, *CLAIMED),
     lingers_s=HEALS_WITHIN_S,
     false_positives=(
-        "A filter of the engine that include_ous and exclude_ous do not repeat.",
+        "A filter of the engine that include_ous, exclude_ous and scope_groups do not repeat.",
         "A disabled account that is joined with another forest's, unless [[tenant]] users_joined_by says so.",
     ),
     known_gaps=("Contacts are matched by primary address: a changed one would look missing, so they are not judged.",),

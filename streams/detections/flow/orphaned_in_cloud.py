@@ -20,6 +20,7 @@ _CAUSES_OF_WAITING = (
     "engine.deletion_threshold_reached",
     "engine.mass_deletion_forecast",
     "engine.bulk_change",
+    "engine.scope_unknown",
 )
 
 DETECTION = Detection(
@@ -52,7 +53,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
         return _without_any(view, context)
     synced = [side for side in view.entra if side.party.synced is True]
     left = view.ad or view.gone
-    if not synced or not left or any(side.party.in_scope for side in view.ad):
+    if not synced or not left or any(side.party.may_be_in_scope for side in view.ad):
         return None
     reason = "left the scope" if view.ad else "was deleted"
     since_ms = max(side.changed_ms for side in left)

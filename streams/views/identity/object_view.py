@@ -44,6 +44,7 @@ class Side:
     members:    of an AD group with MEMBERS_TOLD_FROM members or more: how many, in whole thousands; else None.
     revived_ms: when it came back from death before our eyes; 0: never.
     cleared:    of an AD object, attribute that flows and has none -> the last value, where AD said that it was removed.
+    scoped_ms:  since when a group has it in scope, where memberships decide that; else 0.
     """
 
     party: Party
@@ -55,6 +56,7 @@ class Side:
     members: int | None = None
     revived_ms: int = 0
     cleared: Mapping[str, str] = field(default_factory=dict)
+    scoped_ms: int = 0
 
     def since_ms(self, *attributes: str) -> int:
         """Since when the values of these attributes are what they are (ms)."""
@@ -163,6 +165,7 @@ class ObjectView:
                 entry.body.get("members"),
                 entry.body.get("revived_ms", 0),
                 entry.body.get("cleared", {}),
+                entry.body.get("scoped_ms", 0),
             )
             of_ad = side.party.side == "ad"
             if entry.body.get("deleted"):

@@ -2,9 +2,10 @@
 
 Key: forest/<tenant>/<dns name>. Contributors "ad/<id>": the AD source's own facts about the service connection
 point (SCP) below the configuration naming context, from which devices read tenant id and name, and about how far it
-has read ({"heard_ms": ...}); and the computer account of seamless single sign-on, whose word is {"sso": {...}}.
-"audit/<event>": changes of the SCP that a domain controller logged. "asks/<view>": views of users that want to know
-how far the forest has been read (streams.views.password.confirmation).
+has read ({"heard_ms": ...}); the computer account of seamless single sign-on, whose word is {"sso": {...}}; and groups
+that scope the synchronisation, {"scope_group": {...}}. "audit/<event>": changes of the SCP that a domain controller
+logged. "asks/<view>": views of users that want to know how far the forest has been read
+(streams.views.password.confirmation).
 
 Source: Microsoft, "Configure Microsoft Entra hybrid join manually", service connection point; "Microsoft Entra
 seamless single sign-on: Technical deep dive".
@@ -13,12 +14,14 @@ seamless single sign-on: Technical deep dive".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
+from streams.contracts.distinguished_name import normal
 from streams.contracts.events import Event
 from streams.contracts.facts import FOREST_HEARD, FOREST_KEYWORDS, ObjectKind
 from streams.contracts.finding import Subject
+from streams.directory.object_ref import Party, party_body, party_from
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.views.device.computer import filetime_ms
@@ -29,7 +32,7 @@ from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 KIND = "forest"
 SSO_ACCOUNT = "azureadssoacc$"
 _DISABLED = 0x2
-_PASSING = frozenset({"heard_ms", "asker"})
+_PASSING = frozenset({"heard_ms", "asker", "scope_group"})
 """Words that say nothing of what stands in the forest."""
 
 
@@ -60,6 +63,7 @@ class ForestView:
     sso:         None: the forest has, and had, no such account.
     heard_ms:    until when its source has read every change; None: it does not say so.
     askers:      views that want to know.
+    scope_groups: the groups that scope the synchronisation and are there, by their normal DNs.
     events:      what domain controllers log of changes of the SCP, the oldest first.
     """
 
@@ -77,6 +81,7 @@ class ForestView:
     heard_ms: int | None = None
     askers: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    scope_groups: Mapping[tuple[str, ...], Party] = field(default_factory=dict)
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -89,6 +94,7 @@ class ForestView:
         askers = tuple(str(entry.body["asker"]) for name, entry in sorted(entries.items()) if name.startswith(ASKS))
         heard_ms = [int(entry.body["heard_ms"]) for entry in entries.values() if "heard_ms" in entry.body]
         events = events_in(entries)
+        groups = [party_from(entry.body["scope_group"]) for entry in entries.values() if "scope_group" in entry.body]
         entries = {
             name: entry
             for name, entry in entries.items()
@@ -113,6 +119,7 @@ class ForestView:
             heard_ms=max(heard_ms, default=None),
             askers=askers,
             events=events,
+            scope_groups={normal(party.distinguished_name or ""): party for party in groups},
         )
 
     @property
@@ -152,6 +159,13 @@ def forest_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]
     if scope.hybrid_join:
         body["expected"] = True
     return {key: body}
+
+
+def scope_group_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+    """What a group that scopes the synchronisation says to its forest."""
+    if state.forest is None or not scope.scopes(state):
+        return {}
+    return {forest_view_key(state.tenant, state.forest): {"scope_group": party_body(state, None, None)}}
 
 
 def is_sso_account(state: ObjectState) -> bool:

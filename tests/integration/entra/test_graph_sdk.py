@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.lab.entra.generate import fill
+from deploy.lab.sync.cloud_sync import CloudSync
 from tests.integration.entra.conftest import Lab
 
 pytestmark = [
@@ -240,6 +241,17 @@ async def test_objects_by_ids_of_several_kinds(lab: Lab, graph: Any) -> None:
     body = GetByIdsPostRequestBody(ids=[user, group, "0d94c3b8-7e15-4f62-b1a9-5c8e2f607d34"])
     found = {item.id: type(item) for item in (await graph.directory_objects.get_by_ids.post(body)).value}
     assert found == {user: User, group: Group}
+
+
+async def test_the_groups_by_which_a_job_is_scoped_are_parsed(lab: Lab, graph: Any) -> None:
+    cloud = CloudSync(lab.tenant, "corp.contoso.local")
+    job_id = cloud.add("AD2AADProvisioning")
+    cloud.scope(job_id, "CN=Pilot,DC=corp")
+    jobs = graph.service_principals.by_service_principal_id(cloud.principal_id).synchronization.jobs
+    schema = await jobs.by_synchronization_job_id(job_id).schema.get()
+    [rule] = schema.synchronization_rules
+    assert (rule.group_filter.included_groups, rule.container_filter.included_containers) == (["CN=Pilot,DC=corp"], [])
+    assert unmodelled(schema) == set()
 
 
 async def test_synchronization_jobs_are_parsed(lab: Lab, graph: Any) -> None:

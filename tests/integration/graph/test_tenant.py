@@ -10,7 +10,7 @@ import pytest
 from deploy.lab.entra.faults import Fault
 from deploy.lab.sync.cloud_sync import CloudSync
 from producers.graph.client import GraphClient, GraphError
-from producers.graph.mapping.synchronization import job_of
+from producers.graph.mapping.synchronization import groups_of, job_of
 from producers.graph.tenant import TenantTask
 from streams.contracts.facts import TenantState
 from streams.runtime.clock import Sequence
@@ -131,6 +131,40 @@ def test_jobs_of_cloud_sync(lab: GraphLab) -> None:
         "failures": 1,
     }
     assert jobs[held]["quarantine_since"] and jobs[held]["last_run"] and jobs[held]["last_success"]
+
+
+@pytest.mark.parametrize("groups", [["CN=B,DC=corp", "CN=A,DC=corp"], []])
+def test_a_job_tells_by_which_groups_it_is_scoped(lab: GraphLab, groups: list[str]) -> None:
+    cloud = CloudSync(lab.tenant, "corp.contoso.local")
+    scoped = cloud.add("AD2AADProvisioning")
+    cloud.scope(scoped, *groups)
+    with lab.source() as source:
+        [job] = states(lab, source)[-1].jobs or []
+    assert job["groups"] == sorted(groups)
+
+
+def test_where_its_schema_is_refused_the_job_is_told_all_the_same(lab: GraphLab) -> None:
+    CloudSync(lab.tenant, "corp.contoso.local").add("AD2AADProvisioning")
+    lab.app.delegated = True
+    lab.faults.add(Fault("forbidden", path="/schema$", times=None))
+    with lab.source() as source:
+        state = states(lab, source)[-1]
+    [job] = state.jobs or []
+    assert job["forest"] == "corp.contoso.local" and "groups" not in job
+    assert state.refused == {}
+
+
+@pytest.mark.parametrize(
+    ("rules", "groups"),
+    [
+        ([{"groupFilter": {"includedGroups": ["CN=B", 1, "CN=A"]}}, {"groupFilter": None}, "x"], ["CN=A", "CN=B"]),
+        ([{"name": "rule"}, {"groupFilter": {"includedGroups": "CN=A"}}], []),
+        ("many", None),
+        (None, None),
+    ],
+)
+def test_what_a_schema_says_of_groups(rules: object, groups: list[str] | None) -> None:
+    assert groups_of({"synchronizationRules": rules}) == groups
 
 
 def test_a_time_that_was_never_set_is_absent() -> None:
