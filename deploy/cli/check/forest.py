@@ -53,8 +53,8 @@ def _server(connection: DirectoryConnection, forest: ForestSettings) -> Iterator
         yield from _replication(connection, forest, identity, naming_context)
         yield from check_anchors(connection, forest.name, naming_context)
     scoped = [unit for own in forest.scope for unit in (*own.include_ous, *own.exclude_ous)]
-    groups = [group for said in (forest, *forest.scope) for group in said.scope_groups or ()]
-    for group in dict.fromkeys(groups):
+    of_tenants = [group for own in forest.scope for group in own.scope_groups or ()]
+    for group in dict.fromkeys([*(forest.scope_groups or ()), *of_tenants]):
         if not connection.read(group, "(objectClass=group)", attributes=["objectClass"]):
             yield fault(
                 forest.name,
