@@ -12,7 +12,7 @@ from streams.directory.authority import CLOUD_MANAGED, cloud_managed
 from streams.directory.state import ObjectState, identity_of
 
 MEMBERSHIP_UNKNOWN = "membership_unknown"
-"""Why an AD object is not known to be in scope: groups decide (streams.views.membership.scoping_view), and none told."""
+"""Why an AD object is not known to be in scope: groups decide (streams.views.membership.scoping_view), none told."""
 
 
 @dataclass(frozen=True, slots=True)
