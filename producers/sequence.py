@@ -8,7 +8,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.runtime.clock import CLOCK_SKEW_MS, now_ms
 from streams.runtime.logs import get_logger
 
-# Numbers are milliseconds shifted by 12 bits (streams.runtime.clock.Sequence).
+# Numbers are milliseconds shifted by 12 bits (streams.runtime.clock.HybridClock).
 _HOUR = 3600 * 1000 << 12
 _DAY_MS = 24 * 3600 * 1000
 

@@ -10,7 +10,7 @@ from producers.ad.mapping import Change
 from producers.id_set import IdSet
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
 from streams.contracts.flows import COMPARED_KINDS, READ_BY
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import HybridClock, now_ms
 
 WANTED = frozenset(
     {ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT, ObjectKind.DEVICE, ObjectKind.REGISTERED_DEVICE}
@@ -32,7 +32,7 @@ class Assembler:
         self,
         known: IdSet,
         containers: IdSet,
-        sequence: Sequence,
+        sequence: HybridClock,
         elsewhere: Callable[[str], bool] = lambda _: False,
         note_gone: Callable[[str], None] = lambda _: None,
         watched: Watched = DEFAULT,

@@ -17,7 +17,7 @@ from producers.ad.mapping import rfc3339_of_generalized_time
 from producers.ad.servers import Servers
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.facts import FOREST_KEYWORDS, Fact, ObjectKind, Operation
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import HybridClock, now_ms
 from streams.runtime.logs import get_logger
 
 SCP = "CN=62a0ff2e-97b9-4513-943f-0d221bd30080,CN=Device Registration Configuration,CN=Services"
@@ -28,7 +28,7 @@ log = get_logger(__name__)
 class ForestWatch:
     """Looks at the service connection point every `interval_s` and tells what changed; first of all what it found."""
 
-    def __init__(self, forest: str, servers: Servers, sequence: Sequence, interval_s: float) -> None:
+    def __init__(self, forest: str, servers: Servers, sequence: HybridClock, interval_s: float) -> None:
         self._forest = forest
         self._servers = servers
         self._sequence = sequence

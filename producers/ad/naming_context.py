@@ -30,7 +30,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import CheckpointLostError, InvalidRecordError, RetriableError, SyncHealthError
 from streams.contracts.facts import Fact
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import HybridClock, now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
 
@@ -71,7 +71,7 @@ class NamingContext:
         source: str,
         forest: ForestSettings,
         servers: Servers,
-        sequence: Sequence,
+        sequence: HybridClock,
         progress: Progress,
         elsewhere: Callable[[str], bool],
         watched: Watched = DEFAULT,

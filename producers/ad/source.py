@@ -21,7 +21,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import Fact, Origin, Watermark
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import HybridClock, now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
 
@@ -49,7 +49,7 @@ class ActiveDirectorySource:
         self._forest = forest
         self._watched = Watched(added)
         self._servers = Servers(forest)
-        self._sequence = Sequence()
+        self._sequence = HybridClock()
         self._watch: ForestWatch | None = None
         self._heard = Heard(forest.name)
         self._marked_at = -WATERMARK_S
@@ -64,7 +64,7 @@ class ActiveDirectorySource:
     def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
         """Take back every saved part; the sequence goes on above the highest number that was given out."""
         self._saved = list(checkpoints)
-        self._sequence = Sequence(last_number(self._saved, claimed_ms))
+        self._sequence = HybridClock(last_number(self._saved, claimed_ms))
         self._tell_new_tenants()
 
     def read(self) -> Batch:

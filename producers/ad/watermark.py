@@ -8,7 +8,7 @@ import uuid
 
 from streams.contracts.facts import FOREST_HEARD, Fact, ObjectKind, Operation
 from streams.contracts.times import rfc3339
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import HybridClock, now_ms
 
 HEARD_S = 15.0
 
@@ -20,7 +20,7 @@ class Heard:
         self._object_id = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"heard.{forest}"))
         self._due_at = time.monotonic() + HEARD_S
 
-    def facts(self, began_ms: int, sequence: Sequence) -> list[Fact]:
+    def facts(self, began_ms: int, sequence: HybridClock) -> list[Fact]:
         """The word, if it is due. `began_ms`: when the pass began that has read everything."""
         if time.monotonic() < self._due_at:
             return []

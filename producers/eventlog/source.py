@@ -29,7 +29,7 @@ from streams.contracts.deadletter import DeadLetter, dead_letter
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import UNKNOWN_SERVERS, Event, Log
 from streams.contracts.facts import Origin
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import HybridClock, now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import EventLogSettings, KafkaConnection
 
@@ -78,7 +78,7 @@ class EventLogSource:
         self._clock = clock
         self._applications = {name.lower(): server.lower() for name, server in applications.items()}
         self._speakers = Speakers(settings.servers)
-        self._sequence = Sequence()
+        self._sequence = HybridClock()
         self._stopped = threading.Event()
         self._places: set[Place] = set()
         self._retelling = True  # until the end of what is retained was seen

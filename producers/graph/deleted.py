@@ -24,7 +24,7 @@ from producers.refusing import refusing
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, Operation
 from streams.contracts.times import parse_rfc3339
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import HybridClock, now_ms
 
 DELETED_PERMISSIONS = {
     USERS.name: "User.Read.All",
@@ -55,7 +55,7 @@ class DeletedTask(Listing[str]):
         collection: Collection,
         client: GraphClient,
         source: str,
-        sequence: Sequence,
+        sequence: HybridClock,
         delta: DeltaTask,
         interval_s: float,
     ) -> None:

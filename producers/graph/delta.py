@@ -36,7 +36,7 @@ from streams.contracts.deadletter import dead_letter as refusal
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.facts import Fact, Operation
 from streams.contracts.flows import NOT_SELECTED
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import HybridClock, now_ms
 from streams.runtime.logs import get_logger
 
 _REFUSED_WAIT_S = 60.0
@@ -102,7 +102,7 @@ class DeltaTask:
         collection: Collection,
         client: GraphClient,
         source: str,
-        sequence: Sequence,
+        sequence: HybridClock,
         errors: ErrorsSeen,
         interval_s: float,
     ) -> None:

@@ -14,7 +14,7 @@ from producers.graph.trail import Trail
 from producers.saved import guids_of
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 from streams.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -36,7 +36,7 @@ class Listing(ABC, Generic[T]):
         name: str,
         client: GraphClient,
         source: str,
-        sequence: Sequence,
+        sequence: HybridClock,
         interval_s: float,
         *,
         refused: frozenset[int],

@@ -30,7 +30,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.events import Event
 from streams.contracts.times import parse_rfc3339
-from streams.runtime.clock import Sequence, now_ms, rfc3339
+from streams.runtime.clock import HybridClock, now_ms, rfc3339
 from streams.runtime.logs import get_logger
 
 _PAGE = 1000
@@ -77,7 +77,7 @@ class LogTask:
     """One log of one tenant. `refusal`: what Graph answered where we may not read it; None while we may."""
 
     def __init__(
-        self, of: LogOfEntra, client: GraphClient, tenant: str, source: str, sequence: Sequence, pace: LogPace
+        self, of: LogOfEntra, client: GraphClient, tenant: str, source: str, sequence: HybridClock, pace: LogPace
     ) -> None:
         self.name = of.name
         self.refusal: str | None = None

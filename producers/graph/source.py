@@ -35,7 +35,7 @@ from streams.contracts.errors import RetriableError
 from streams.contracts.facts import ObjectKind, Origin, Watermark
 from streams.contracts.orders import LOGS as LOGS_WORD
 from streams.contracts.orders import OBJECTS
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import TenantSettings
 
@@ -78,7 +78,7 @@ class GraphSource:
     ) -> None:
         self.origin = Origin(name=f"entra/{tenant.id}", side="entra", tenant=tenant.id)
         self.progress = Progress()
-        self._sequence = Sequence()
+        self._sequence = HybridClock()
         self._clock = clock
         self._wake = threading.Event()
         self._pool = ThreadPoolExecutor(tenant.max_concurrency, thread_name_prefix=f"graph-{tenant.id}")

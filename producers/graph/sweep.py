@@ -22,7 +22,7 @@ from producers.refusing import refusing
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.facts import Fact, Operation
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import HybridClock, now_ms
 from streams.runtime.logs import get_logger
 
 # Advanced queries: documented operators of each property (Microsoft Graph, user/group/orgContact resources).
@@ -53,7 +53,7 @@ class SweepTask:
         self,
         collection: Collection,
         client: GraphClient,
-        sequence: Sequence,
+        sequence: HybridClock,
         errors: ErrorsSeen,
         after: DeltaTask,
         interval_s: float,

@@ -22,7 +22,7 @@ from producers.graph.trail import Trail
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import CLOUD_SYNC_JOB, Domain, TenantState
-from streams.runtime.clock import Sequence, now_ms, rfc3339
+from streams.runtime.clock import HybridClock, now_ms, rfc3339
 from streams.runtime.logs import get_logger
 
 # What rules may use; addresses and telephone numbers of the organization stay where they are.
@@ -71,7 +71,7 @@ class TenantTask:
 
     name = "tenant"
 
-    def __init__(self, client: GraphClient, tenant: str, source: str, sequence: Sequence, interval_s: float) -> None:
+    def __init__(self, client: GraphClient, tenant: str, source: str, sequence: HybridClock, interval_s: float) -> None:
         self.interval_s = interval_s
         self._client = client
         self._tenant = tenant

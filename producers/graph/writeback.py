@@ -19,7 +19,7 @@ from producers.graph.task import Step
 from producers.refusing import refusing
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import WRITEBACK_ENABLED, Fact, ObjectKind, Operation
-from streams.runtime.clock import Sequence, now_ms
+from streams.runtime.clock import HybridClock, now_ms
 from streams.runtime.logs import get_logger
 
 _PATH = "/groups?$select=id,writebackConfiguration&$top=999"
@@ -32,7 +32,7 @@ class WritebackTask(Listing[bool]):
     """Tells marks that differ from what was told. A refusal is no finding of its own: marks are the beta's."""
 
     def __init__(
-        self, client: GraphClient, source: str, sequence: Sequence, after: DeltaTask, interval_s: float
+        self, client: GraphClient, source: str, sequence: HybridClock, after: DeltaTask, interval_s: float
     ) -> None:
         super().__init__(
             "groups writeback", client, source, sequence, interval_s, refused=_REFUSED, says=bool, bucket_characters=1

@@ -20,8 +20,7 @@ from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.views import Contribution, ContributionChunk, Tick, ViewRecord
 from streams.evaluation.outcome import Outcome
 from streams.evaluation.partition import EvaluatorOptions, ViewPartition
-from streams.runtime.clock import CLOCK_SKEW_MS, now_ms
-from streams.runtime.clock import Sequence as HybridClock
+from streams.runtime.clock import CLOCK_SKEW_MS, HybridClock, now_ms
 from streams.runtime.logs import get_logger
 from streams.views.installation.tenant_view import TenantView
 

@@ -6,7 +6,7 @@ import time
 
 from streams.contracts.times import parse_rfc3339, rfc3339
 
-__all__ = ["CLOCK_SKEW_MS", "Sequence", "now_ms", "parse_rfc3339", "rfc3339"]
+__all__ = ["CLOCK_SKEW_MS", "HybridClock", "now_ms", "parse_rfc3339", "rfc3339"]
 
 CLOCK_SKEW_MS = 300_000
 """Kerberos allows as much. Source: Microsoft, "Maximum tolerance for computer clock synchronization" (5 minutes)."""
@@ -17,7 +17,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Sequence:
+class HybridClock:
     """A hybrid clock: strictly increasing, never behind the wall clock by more than the burst it gave out.
 
     `last`: the highest number handed out before a restart, from the checkpoint.

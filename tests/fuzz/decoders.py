@@ -42,7 +42,7 @@ from streams.contracts.identity import guid_of_bytes, guid_of_immutable_id, sid_
 from streams.contracts.times import parse_rfc3339
 from streams.contracts.views import ViewRecord
 from streams.directory.addresses import fold_address, fold_proxy_address
-from streams.runtime.clock import Sequence as Numbers
+from streams.runtime.clock import HybridClock
 from streams.runtime.settings import Settings, load_settings
 from streams.runtime.web_configuration import WebConfiguration
 from tests.fuzz.agents import handler_of
@@ -157,7 +157,7 @@ def _graph_item(item: Any) -> None:
     for collection in COLLECTIONS:
         try:
             with refusing("the item"):
-                for fact in facts_of_item(item, collection, Operation.READ, Numbers(), NOW_MS, full=True):
+                for fact in facts_of_item(item, collection, Operation.READ, HybridClock(), NOW_MS, full=True):
                     encode(fact)
         except InvalidRecordError:
             continue

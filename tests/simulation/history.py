@@ -18,8 +18,7 @@ from streams.contracts.events import Event, Log
 from streams.contracts.facts import Domain, Fact, Origin, TenantState, Watermark
 from streams.directory.scope import Scope
 from streams.evaluation.oracle import DirectoryObject
-from streams.runtime.clock import Sequence as Numbers
-from streams.runtime.clock import now_ms
+from streams.runtime.clock import HybridClock, now_ms
 from tests.support.cases import AD2, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 from tests.support.random_directory import RandomDirectories
@@ -152,12 +151,12 @@ class Teller:
         self._history = history
         self._chance = chance
         self._next = 0
-        self._sequence = Numbers()
+        self._sequence = HybridClock()
         self._marked_s = -WATERMARK_S
 
     def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
         saved = list(checkpoints)
-        self._sequence = Numbers(last_number(saved, claimed_ms))
+        self._sequence = HybridClock(last_number(saved, claimed_ms))
         self._next = max((int(part.position["next"]) for part in saved), default=0)
 
     def again(self) -> None:

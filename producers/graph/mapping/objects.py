@@ -25,7 +25,7 @@ from producers.graph.page import UnreadableItem
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, Link, LinkChange, Operation
 from streams.contracts.flows import CARRIED_SHORT, COMPARED_KINDS, EXTENSIONS, READ_BY, carried, read_by
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 
 # A fact of a big group stays far below the size of a record; more members follow in further facts.
 LINKS_PER_FACT = 1000
@@ -50,7 +50,7 @@ def is_removed(item: Mapping[str, Any]) -> bool:
 
 
 def facts_of_item(
-    item: Mapping[str, Any], collection: Collection, op: Operation, sequence: Sequence, ts_ms: int, *, full: bool
+    item: Mapping[str, Any], collection: Collection, op: Operation, sequence: HybridClock, ts_ms: int, *, full: bool
 ) -> Iterator[Fact]:
     """The fact of one item, and further ones where it has more members than one fact carries.
 

@@ -19,7 +19,7 @@ from producers.graph.mapping.audits import event_id, event_time, guid
 from producers.graph.task import Step
 from producers.id_set import IdSet
 from streams.contracts.events import Event, Log
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 
 _SUCCEEDED = "status/errorCode eq 0"
 _WINDOWS = "startswith(deviceDetail/operatingSystem,'Windows')"
@@ -66,7 +66,7 @@ SIGN_INS = LogOfEntra(
 class SignInTask(LogTask):
     """The sign-ins of one tenant. A device that was told today is not told again; a restart may tell it once more."""
 
-    def __init__(self, client: GraphClient, tenant: str, source: str, sequence: Sequence, pace: LogPace) -> None:
+    def __init__(self, client: GraphClient, tenant: str, source: str, sequence: HybridClock, pace: LogPace) -> None:
         super().__init__(SIGN_INS, client, tenant, source, sequence, pace)
         self._days: dict[int, IdSet] = {}
         self._narrowed = True

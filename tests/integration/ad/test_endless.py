@@ -24,7 +24,7 @@ from producers.ad.naming_context import FullPass, NamingContext
 from producers.id_set import IdSet
 from producers.source import Progress
 from streams.contracts.errors import RetriableError, SyncHealthError
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 from streams.runtime.settings import ForestSettings
 
 ID = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
@@ -94,7 +94,7 @@ def test_more_behind_a_cookie_that_was_sent_before_ends(full: bool, cookies: lis
         def __iter__(self) -> Iterator[Entry]:
             return iter(())
 
-    each = NamingContext("DC=x", "ad/x", FOREST, cast(Any, None), Sequence(), Progress(), lambda _: False)
+    each = NamingContext("DC=x", "ad/x", FOREST, cast(Any, None), HybridClock(), Progress(), lambda _: False)
     each.position.cookie = b"" if full else cookies[0]
     each._request = lambda _, cookie: Request(cookie)  # type: ignore[method-assign,assignment,return-value]
     reading = each._read_all(cast(Any, None), cast(Any, None), FullPass("initial"), 1)
@@ -106,7 +106,7 @@ def test_more_behind_a_cookie_that_was_sent_before_ends(full: bool, cookies: lis
 
 
 def test_a_name_that_looks_deleted_is_a_hint_to_look_and_no_deletion() -> None:
-    assembler = Assembler(IdSet([ID]), IdSet(), Sequence())
+    assembler = Assembler(IdSet([ID]), IdSet(), HybridClock())
     assert assembler.stream(Change(ID, f"CN=a\\0ADEL:{ID},CN=Deleted Objects,DC=x")) == []
     assert assembler.take_notes()[0] == [ID] and ID in assembler.known
 

@@ -13,7 +13,7 @@ from producers.graph.client import GraphClient, GraphError
 from producers.graph.mapping.synchronization import groups_of, job_of
 from producers.graph.tenant import TenantTask
 from streams.contracts.facts import TenantState
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 from tests.support.graph_lab import TENANT, GraphLab, drain
 
 
@@ -225,7 +225,7 @@ def test_what_does_not_exist_is_unknown_and_no_refusal() -> None:
 
 def test_refusals_of_other_tasks_are_told_too_and_end_with_them() -> None:
     more = {"audits": "403 Denied"}
-    task = TenantTask(Answers({}), TENANT, "entra", Sequence(), 100)
+    task = TenantTask(Answers({}), TENANT, "entra", HybridClock(), 100)
     task.also_refused(lambda: more)
     (first,) = task.apply(task.fetch()).tenants
     assert first.refused == {"audits": "403 Denied"}
@@ -250,7 +250,7 @@ class Answers(GraphClient):
 
 
 def told_by(refusals: dict[str, int]) -> TenantState:
-    task = TenantTask(Answers(refusals), TENANT, "entra", Sequence(), 100)
+    task = TenantTask(Answers(refusals), TENANT, "entra", HybridClock(), 100)
     (state,) = task.apply(task.fetch()).tenants
     return state
 

@@ -24,7 +24,7 @@ from producers.sequence import last_number
 from producers.source import Progress
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
-from streams.runtime.clock import CLOCK_SKEW_MS, Sequence, now_ms
+from streams.runtime.clock import CLOCK_SKEW_MS, HybridClock, now_ms
 from streams.runtime.settings import EventLogSettings, ForestSettings, KafkaSettings, TenantSettings
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
@@ -124,7 +124,7 @@ def test_graph_restores_from_anything(parts: list[tuple[str, dict[str, Any]]]) -
 
 def context() -> NamingContext:
     forest = ForestSettings(name="x", tenant="t", servers=["ldaps://dc"], bind_user="u", bind_password="p")
-    return NamingContext("DC=x", "ad/x", forest, None, Sequence(), Progress(), lambda _: False)  # type: ignore[arg-type]
+    return NamingContext("DC=x", "ad/x", forest, None, HybridClock(), Progress(), lambda _: False)  # type: ignore[arg-type]
 
 
 @settings(max_examples=400, deadline=None)

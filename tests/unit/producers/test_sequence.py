@@ -6,7 +6,7 @@ from producers.sequence import last_number
 from streams.agents.plausible import fact_in_time
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.facts import Fact, Operation
-from streams.runtime.clock import CLOCK_SKEW_MS, Sequence, now_ms
+from streams.runtime.clock import CLOCK_SKEW_MS, HybridClock, now_ms
 
 
 def saved(seq: int, ts_ms: int) -> Checkpoint:
@@ -23,7 +23,7 @@ def test_a_clock_that_was_set_back_leaves_room_for_facts_nobody_remembers(monkey
     unsaved = (now_ms() + 60_000) << 12  # published a minute later, then killed
     for module in ("producers.sequence", "streams.runtime.clock"):
         monkeypatch.setattr(f"{module}.now_ms", lambda: position.ts_ms - 300_000)
-    assert Sequence(last_number([position])).next() > unsaved
+    assert HybridClock(last_number([position])).next() > unsaved
 
 
 @pytest.mark.parametrize("ahead_ms", [-86_400_000, -20_000, 0, 200_000, CLOCK_SKEW_MS, 3_600_000, 3 * 86_400_000])
@@ -39,13 +39,13 @@ def test_whatever_clocks_did_what_follows_a_claim_counts_above_what_arrived_befo
         monkeypatch.setattr(f"{module}.now_ms", lambda: wall[0])
     position = saved((true_ms + ahead_ms + 3_600_000) << 12, true_ms + ahead_ms)
 
-    def counted(numbers: Sequence, arrived_ms: int) -> int:
+    def counted(numbers: HybridClock, arrived_ms: int) -> int:
         told = Fact(op=Operation.READ, object_id="a", seq=numbers.next(), ts_ms=arrived_ms)
         return fact_in_time(told, arrived_ms, by_broker=True).seq
 
-    earlier = counted(Sequence(), true_ms)
+    earlier = counted(HybridClock(), true_ms)
     wall[0] = true_ms + then_ahead_ms
-    again = Sequence(last_number([position] if saved_before else [], true_ms + 1))
+    again = HybridClock(last_number([position] if saved_before else [], true_ms + 1))
     later = [counted(again, true_ms + 2 + at) for at in range(3)]
     assert earlier < later[0] < later[1] < later[2]
 

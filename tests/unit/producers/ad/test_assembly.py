@@ -12,13 +12,13 @@ from producers.ad.follow_up import outermost
 from producers.ad.mapping import Change
 from producers.id_set import IdSet
 from streams.contracts.facts import Link, LinkChange, ObjectKind, Operation
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 
 ID = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
 
 
 def assembler(*known: str, containers: tuple[str, ...] = (), elsewhere: bool = False) -> Assembler:
-    return Assembler(IdSet(known), IdSet(containers), Sequence(), lambda _: elsewhere)
+    return Assembler(IdSet(known), IdSet(containers), HybridClock(), lambda _: elsewhere)
 
 
 def links(count: int) -> list[Link]:

@@ -24,7 +24,7 @@ from producers.refusing import STUMBLES
 from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import FOREST_KEYWORDS, ObjectKind, Operation
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 
 GUID = uuid.UUID("6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55")
 OTHER = "0f0e0d0c-0b0a-0908-0706-050403020100"
@@ -225,7 +225,7 @@ def test_any_entry_is_a_change_or_invalid(attributes: dict[str, list[bytes]], dn
     except InvalidRecordError:
         return
     assert uuid.UUID(change.object_id)
-    assert encode(Assembler(IdSet(), IdSet(), Sequence()).whole(change, Operation.READ))
+    assert encode(Assembler(IdSet(), IdSet(), HybridClock()).whole(change, Operation.READ))
     assert set(change.links) <= set(LINKS)
     assert not set(change.attributes) & set(LINKS)
 

@@ -22,7 +22,7 @@ from producers.ad.servers import Servers
 from producers.id_set import IdSet
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Operation
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 from streams.runtime.settings import ForestSettings
 
 ID = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
@@ -98,7 +98,7 @@ def test_an_object_that_vanishes_between_two_ranges_ends_the_list() -> None:
 
 
 def missing(*, sees_deleted: bool, object_security: bool = False) -> tuple[Missing, Assembler]:
-    assembler = Assembler(IdSet([ID]), IdSet(), Sequence())
+    assembler = Assembler(IdSet([ID]), IdSet(), HybridClock())
     judge = Missing("ad/corp", assembler, object_security=object_security)
     judge.sees_deleted = sees_deleted
     return judge, assembler

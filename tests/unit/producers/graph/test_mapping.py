@@ -25,7 +25,7 @@ from streams.contracts.codec import decode, encode
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin
 from streams.contracts.flows import CARRIED_SHORT, EXTENSIONS, READ_BY, VERSION, carried
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 
 guids = st.uuids().map(str)
 json_values = st.recursive(
@@ -57,7 +57,7 @@ def items(collection: Collection) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def mapped(item: Any, collection: Collection = USERS, *, full: bool = False) -> list[Fact]:
-    return list(facts_of_item(item, collection, Operation.UPDATED, Sequence(), 1, full=full))
+    return list(facts_of_item(item, collection, Operation.UPDATED, HybridClock(), 1, full=full))
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda collection: collection.name)

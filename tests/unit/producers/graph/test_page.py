@@ -24,7 +24,7 @@ from producers.graph.trail import Trail
 from streams.contracts.codec import encode
 from streams.contracts.errors import RetriableError
 from streams.contracts.facts import FactChunk, Origin
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 from streams.runtime.settings import TenantSettings
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
@@ -107,7 +107,7 @@ class Told(GraphClient):
 
 
 def delta(answer: Callable[[str], Any]) -> DeltaTask:
-    return DeltaTask(USERS, Told(answer), "entra/x", Sequence(), ErrorsSeen("entra/x", "users/errors"), 1.0)
+    return DeltaTask(USERS, Told(answer), "entra/x", HybridClock(), ErrorsSeen("entra/x", "users/errors"), 1.0)
 
 
 @pytest.mark.parametrize("bad", UNREADABLE, ids=lambda bad: bad[:12])
@@ -125,7 +125,8 @@ def test_one_member_of_30000_costs_itself_and_not_its_group() -> None:
     members = [{"id": str(uuid.UUID(int=number))} for number in range(30_000)]
     item = {"id": IDS[0], "displayName": "All", "members@delta": [*members[:9], {"id": 5}, *members[9:]]}
     answer = {"value": [item], "@odata.deltaLink": f"{GRAPH}/d"}
-    task = DeltaTask(GROUPS, Told(lambda _: answer), "entra/x", Sequence(), ErrorsSeen("entra/x", "groups/errors"), 1.0)
+    errors = ErrorsSeen("entra/x", "groups/errors")
+    task = DeltaTask(GROUPS, Told(lambda _: answer), "entra/x", HybridClock(), errors, 1.0)
     step = task.apply(task.fetch())
     told = {link.id for fact in step.facts for change in fact.links.values() for link in change.added}
     assert told == {member["id"] for member in members}
@@ -192,7 +193,7 @@ def test_a_log_goes_on_with_a_dead_letter() -> None:
             Told(lambda _, c=content: c),  # type: ignore[misc]
             TENANT,
             "entra/x",
-            Sequence(),
+            HybridClock(),
             LogPace(interval_s=1, overlap_s=1, lookback_s=1),
         )
         assert "not_json" in {letter.reason for letter in task.apply(task.fetch()).rejected}
@@ -215,7 +216,7 @@ def test_service_principals_of_any_shape(principal: Any) -> None:
         assert "/../" not in url and "x?y" not in url
         return {"value": [principal]}
 
-    task = TenantTask(Told(answer), TENANT, "entra/x", Sequence(), 1.0)
+    task = TenantTask(Told(answer), TENANT, "entra/x", HybridClock(), 1.0)
     [state] = task.apply(task.fetch()).tenants
     assert encode(state)
 
@@ -250,5 +251,5 @@ def test_probes_of_the_tenant_have_an_end() -> None:
     numbers = iter(range(10**9))
     client = Told(lambda _: {"value": [], "@odata.nextLink": f"{GRAPH}/{next(numbers)}"})
     with pytest.raises(RetriableError):
-        TenantTask(client, TENANT, "entra/x", Sequence(), 1.0).fetch()
+        TenantTask(client, TENANT, "entra/x", HybridClock(), 1.0).fetch()
     assert client.asked < 20_000

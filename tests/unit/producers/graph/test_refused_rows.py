@@ -10,7 +10,7 @@ from producers.graph.client import GraphClient
 from producers.graph.logs import AUDITS, LogPace, LogTask
 from producers.graph.mapping.sign_ins import SignInTask
 from producers.graph.page import UnreadableItem
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 
 PACE = LogPace(interval_s=30, overlap_s=900, lookback_s=86_400)
 CLIENT: Any = object.__new__(GraphClient)
@@ -27,8 +27,8 @@ ROWS: list[Any] = [
 
 def tasks() -> list[LogTask]:
     return [
-        LogTask(AUDITS, CLIENT, "t", "entra/t", Sequence(), PACE),
-        SignInTask(CLIENT, "t", "entra/t", Sequence(), PACE),
+        LogTask(AUDITS, CLIENT, "t", "entra/t", HybridClock(), PACE),
+        SignInTask(CLIENT, "t", "entra/t", HybridClock(), PACE),
     ]
 
 
@@ -39,7 +39,7 @@ def test_each_is_told_once_by_what_it_holds_over_restarts_too(task: LogTask) -> 
     assert not task.apply({"value": ROWS}).rejected and not task.apply({"value": ROWS}).checkpoints
     assert len(task.apply({"value": [*ROWS, UnreadableItem(b'{"id": "c", "x": NaN}', "NaN")]}).rejected) == 1
     [saved] = first.checkpoints
-    again = type(task)(*((AUDITS,) if type(task) is LogTask else ()), CLIENT, "t", "entra/t", Sequence(), PACE)
+    again = type(task)(*((AUDITS,) if type(task) is LogTask else ()), CLIENT, "t", "entra/t", HybridClock(), PACE)
     again.restore([saved])
     assert not again.apply({"value": ROWS}).rejected
 

@@ -10,14 +10,14 @@ from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.task import Step
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.facts import Operation
-from streams.runtime.clock import Sequence
+from streams.runtime.clock import HybridClock
 
 SOURCE = "entra/t"
 LEAVER, STAYS = (f"6e1a2c90-5b7d-4f38-9c21-00000000000{number}" for number in (1, 2))
 
 
 def task(saved: list[Checkpoint]) -> DeltaTask:
-    made = DeltaTask(CONTACTS, cast(Any, None), SOURCE, Sequence(), ErrorsSeen(SOURCE, "contacts/errors"), 1.0)
+    made = DeltaTask(CONTACTS, cast(Any, None), SOURCE, HybridClock(), ErrorsSeen(SOURCE, "contacts/errors"), 1.0)
     made.restore(saved)
     return made
 
