@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from streams.contracts.facts import ObjectKind
+from streams.contracts.finding import Finding, FindingState
 from streams.directory.authority import cloud_managed
 from streams.directory.state import ObjectState
+from streams.measures.counts import count_of
 from tests.support.cases import START_MS, event_of, guid_of
 from tests.support.pipeline import TENANT
 from tests.support.small_world import DAY_MS, World, settings_of, user
@@ -98,6 +100,93 @@ def test_nor_does_any_where_it_was_so_before_we_came(first: str) -> None:
         world.read(told, side)
     world.rest()
     assert world.open() == []  # a duplicate within AD is told before the cloud was read, and taken back then
+
+
+def _give_back(world: World, *names: str) -> None:
+    for name in names:
+        world.tell("entra", f"{name}-c", attributes={"onPremisesSyncEnabled": True})
+
+
+@pytest.mark.parametrize(
+    "value", [{"mailNickname": "mia"}, {"targetAddress": "SMTP:mia@fabrikam.com"}], ids=lambda value: next(iter(value))
+)
+def test_a_value_that_one_who_moved_still_has_in_ad_is_free(value: dict[str, Any]) -> None:
+    """It is no duplicate beside one who did not move; given back, it is, and of two who did not move it always was."""
+    world = build()
+    world.tell("ad", "mia", attributes=value)
+    world.cloud("mia", "user", user("mia"))
+    move(world)
+    world.both("new", "user", user("new", **value))
+    world.rest()
+    assert world.open() == []
+    assert world.told_in_vain() == set()
+    world.tell("ad", "max", attributes=value)
+    assert world.open() == ["hygiene.duplicate"]
+    [told] = world.pipeline.open().values()
+    assert {each.id: each.role for each in told.counterparts}[guid_of("mia")] == "out_of_scope"
+    world.tell("ad", "max", attributes=dict.fromkeys(value))
+    assert world.open() == []
+    _give_back(world, "mia")
+    assert world.open() == ["hygiene.duplicate"]
+
+
+def test_accounts_of_one_name_of_whom_one_moved() -> None:
+    """Who has no userPrincipalName signs in by the account name."""
+    world = build()
+    nameless = {"userPrincipalName": None, "sAMAccountName": "new", "proxyAddresses": None, "mail": None}
+    world.tell("ad", "mia", attributes=nameless)
+    move(world)
+    world.both("new", "user", user("new") | nameless)
+    world.rest()
+    assert world.open() == []
+    _give_back(world, "mia")
+    assert "hygiene.duplicate" in world.open()
+
+
+@pytest.mark.parametrize("unsynced", ["outside", "missing"])
+def test_references_of_what_moved_need_nobody(unsynced: str) -> None:
+    """Members and managers of AD that the cloud lacks are missed by those alone who did not move."""
+    world = build()
+    move(world)
+    unit = "Out" if unsynced == "outside" else "People"
+    world.tell("ad", "svc", "r", "user", attributes=user("svc"), unit=unit)
+    if unsynced == "missing":
+        world.log({"log": "windows", "name": "adsync/6941", "server": "aadc01", "result": "failure",
+                   "anchor": "svc", "details": {"error_name": "BrandNew"}})  # fmt: skip
+    world.tell("ad", "crew", links={"member": {"added": ["svc"]}})
+    world.tell("ad", "lea", links={"manager": {"added": ["svc"], "complete": True}})
+    world.rest()
+    referred = "conflict.reference_to_unsynced_object"
+    assert not _told_of(world, referred)
+    world.tell("ad", "staff", links={"member": {"added": ["svc"]}})
+    world.rest()
+    [told] = _told_of(world, referred)
+    assert told.evidence["referrers"] == 1 and guid_of("staff") in {each.id for each in told.counterparts}
+    _give_back(world, "crew", "lea")
+    world.rest()
+    [told] = _told_of(world, referred)
+    assert (told.evidence["referrers"], told.evidence["attributes"]) == (3, ["manager", "member"])
+    world.open()
+
+
+def _told_of(world: World, detection: str) -> list[Finding]:
+    findings = world.pipeline.findings.values()
+    return [each for each in findings if each.detection == detection and each.state is not FindingState.RESOLVED]
+
+
+def test_what_moved_counts_nowhere() -> None:
+    """The counts are those of a directory without it, and nothing that waits is measured of it."""
+    world = build()
+    move(world)
+    live_on(world)
+    world.rest(48)
+    assert world.open() == []
+    counts = {count_of(name): number for name, number in world.pipeline.partition.census.items() if number}
+    assert {(each.subject, *each.labels[1:]): number for each, number in counts.items()} == {
+        ("objects", "user", "synced"): 2,  # max, new
+        ("objects", "group", "synced"): 1,  # staff
+        ("objects", "contact", "outside"): 1,  # kim, whose contact in the cloud goes by another address now
+    }
 
 
 @pytest.mark.parametrize("name", ["mia", "crew", "kim"])

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.directory.object_ref import MEMBERSHIP_UNKNOWN
-from streams.directory.person import LINKED
 from streams.views.membership.reference_view import ReferenceView
 
 DETECTION = Detection(
@@ -34,17 +32,13 @@ DETECTION = Detection(
     ),
 )
 
-# Built-in principals are never synchronised, and everybody is a member of some.
-# A linked mailbox is there as its account.
-_EXPECTED = frozenset({"critical_system_object", LINKED, MEMBERSHIP_UNKNOWN})
 _NAMED = 50
 
 
 def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while a referenced AD object is out of scope, or in scope and absent for two sync cycles."""
-    target = view.principal
-    referrers = [each for each in view.referrers if each.party.in_scope]
-    if not referrers or target is None or view.entra or target.out_of_scope in _EXPECTED or target.half:
+    target, referrers = view.missed, [each for each in view.referrers if each.party.in_scope]
+    if target is None or not referrers:
         return None
     since_ms = max(view.ad_changed_ms, min(referrer.changed_ms for referrer in referrers))
     open_at_ms = since_ms

@@ -44,7 +44,9 @@ def evaluate(view: UniqueValueView, context: Context, now_ms: int) -> Verdict | 
             "rule": _RULES[view.attribute],
             "holders": len(holders),
         },
-        counterparts=tuple(holder.party.holder("holds", (view.attribute,)) for holder in view.holders),
+        counterparts=tuple(
+            each.party.holder("holds" if each.party.in_scope else None, (view.attribute,)) for each in view.holders
+        ),
         # Words of this value are about whoever holds it, too: the refused object, those that share the address.
         explained_by=tuple(
             each.finding

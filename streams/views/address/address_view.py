@@ -25,6 +25,7 @@ from streams.directory.state import ObjectState
 from streams.views.events import EVENT, EXPORT_ERROR, events_in, is_event
 from streams.views.identity.proposals import PROBE, answers
 from streams.views.identity.refusals import ASKS, EXPORTED, asker_body
+from streams.views.sides import ANSWER, watch
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "address"
@@ -111,8 +112,8 @@ class AddressView:
         cloud_managed: set[str | None] = set()
         exported_ms = 0
         for contributor, entry in sorted(entries.items()):
-            if contributor.startswith("link/"):
-                asked = contributor.removeprefix("link/")
+            if contributor.startswith(ANSWER):
+                asked = contributor.removeprefix(ANSWER)
                 counterparts[asked] = tuple(entry.body["entra"])
                 if entry.body.get("cloud_managed"):
                     cloud_managed.add(asked)
@@ -219,9 +220,7 @@ class AddressView:
         if not ad or len(parties) < 2 or (len(people(each.party for each in ad)) == 1 and self._settled(ad)):
             return told
         asked = {claimant.party.view for claimant in (*ad, *(each for each in self.entra if each.party.synced))}
-        return told + [
-            Derived(view, f"watch/{self.key}", {"watcher": self.key}) for view in sorted(filter(None, asked))
-        ]
+        return told + [watch(view, self.key) for view in sorted(filter(None, asked))]
 
     def _moved(self) -> list[Derived]:
         """To contacts of AD that their cloud objects have moved on: by who claims the address, never by answers."""

@@ -2,22 +2,24 @@
 
 Key: value/<tenant>/<attribute>/<folded value>, for mailNickname, targetAddress, and the sAMAccountName of users
 without userPrincipalName (who sign in by it). Contributors: "ad/<AD object>", "probe/<object view>" of object views
-that might propose the value, and findings that explain (streams.views.explanations).
+that might propose the value, "link/<object view>" of holders' (streams.views.sides), and findings that explain
+(streams.views.explanations).
 Source: Microsoft, "Prepare for directory synchronization to Microsoft 365", section 2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from streams.contracts.facts import ObjectKind
 from streams.directory.addresses import fold_proxy_address
-from streams.directory.object_ref import Party, party_from
+from streams.directory.object_ref import Party, party_from, people
 from streams.directory.state import ObjectState
 from streams.views.explanations import Explanation, heard
 from streams.views.identity.proposals import PROBE, answers
+from streams.views.sides import ANSWER, moved, watch
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "value"
@@ -54,18 +56,28 @@ class UniqueValueView:
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         entries, explanations = heard(entries)
-        holders = tuple(
+        holders = [
             ValueHolder(party_from(entry.body["party"]), str(entry.body["value"]), entry.changed_ms)
             for contributor, entry in sorted(entries.items())
-            if not contributor.startswith(PROBE)
-        )
+            if not contributor.startswith((PROBE, ANSWER))
+        ]
+        gone = moved(entries)
+        holders = [
+            replace(each, party=each.party.unexported()) if each.party.view in gone else each for each in holders
+        ]
         askers = tuple(sorted(name.removeprefix(PROBE) for name in entries if name.startswith(PROBE)))
         attribute, _, folded = key.split("/", 2)[2].partition("/")
-        return cls(key, tenant_of(key), attribute, folded, holders, askers, latest(entries), explanations)
+        return cls(key, tenant_of(key), attribute, folded, tuple(holders), askers, latest(entries), explanations)
 
     def derived(self) -> Iterable[Derived]:
-        """Tell object views that think of proposing this value who holds it."""
-        return answers(self.key, self.askers, (holder.party for holder in self.holders))
+        """Tell object views that think of proposing this value who holds it; ask those of several holders whether the
+        cloud has the say over them, so that AD's value goes nowhere.
+        """
+        told = answers(self.key, self.askers, (holder.party for holder in self.holders))
+        ours = [holder.party for holder in self.holders if holder.party.exported_but_for_authority]
+        if len(people(ours)) < 2:
+            return told
+        return told + [watch(view, self.key) for view in sorted({party.view for party in ours if party.view})]
 
 
 def held_values(state: ObjectState) -> dict[str, str]:

@@ -26,6 +26,7 @@ from streams.views.membership.manager import TELLS, ManagerWord
 from streams.views.membership.member_drift_view import PART, MemberDrift, member_drift_of
 from streams.views.password.confirmation import HEARD
 from streams.views.password.confirmation import questions as questions_to_forest
+from streams.views.sides import ANSWER, WATCH
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 MEMBERS_TOLD_FROM, _MEMBERS_STEP = 40_000, 1_000
@@ -130,7 +131,7 @@ class ObjectView:
             if contributor.startswith(MOVED):
                 moved = True
                 continue
-            if contributor.startswith("watch/"):
+            if contributor.startswith(WATCH):
                 watchers.append(str(entry.body["watcher"]))
                 continue
             if contributor.startswith(HELD):
@@ -207,7 +208,7 @@ class ObjectView:
         link: dict[str, Any] = {"entra": entra, "ad_ms": moved_ms}
         if any(side.party.out_of_scope == CLOUD_MANAGED for side in self.ad):
             link["cloud_managed"] = True
-        told = [Derived(watcher, f"link/{self.key}", link) for watcher in self.watchers]
+        told = [Derived(watcher, f"{ANSWER}{self.key}", link) for watcher in self.watchers]
         told += refusals.questions(self)
         asked = {(each.view, each.contributor) for each in told}
         proposed = questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))

@@ -2,8 +2,9 @@
 
 Key: member_drift/<tenant>/<SID of the group>/<part>; of a group that the cloud writes into AD its `written_name` and
 the forest of the members stand for the SID. Contributors: the SIDs of drifting members, told by their
-reference views. The view adds up its part for the group's own view, so that the members of a group of 250,000 are
-never one value.
+reference views, and "asks/<reference view>" of members that the cloud lacks; "link/<group view>" of the group. The view
+adds up its part for the group's own view, and passes on what that says of itself, so that the members of a group of
+250,000 are never one value.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 from zlib import crc32
 
+from streams.views.sides import ANSWER, moved, watch
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "member_drift"
 PART = f"{KIND}/"
 """How contributors of this kind begin in a group's view."""
 
+_ASKS = "asks/"
 _PARTS = 256
 _WRITTEN = "Group_"
 _OF_FOREST = "@"
@@ -46,12 +49,16 @@ class DriftingMember:
 
 @dataclass(frozen=True, slots=True)
 class MemberDriftView:
-    """A part of the drifting members of a group, by SID."""
+    """A part of the drifting members of a group, by SID; askers: views of members that want to know whether the cloud
+    has the say over the group; moved: it has.
+    """
 
     key: str
     tenant: str
     members: tuple[DriftingMember, ...]
     changed_ms: int
+    askers: tuple[str, ...] = ()
+    moved: bool = False
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -64,16 +71,23 @@ class MemberDriftView:
         members = tuple(
             DriftingMember(sid, str(entry.body["name"]), bool(entry.body["lacking"]), int(entry.body["since_ms"]))
             for sid, entry in sorted(entries.items())
+            if not sid.startswith((_ASKS, ANSWER))
         )
-        return cls(key, tenant_of(key), members, latest(entries))
+        askers = tuple(sorted(name.removeprefix(_ASKS) for name in entries if name.startswith(_ASKS)))
+        return cls(key, tenant_of(key), members, latest(entries), askers, bool(moved(entries)))
 
     def derived(self) -> Iterable[Derived]:
-        """Tell the group how many they are, and some of them by name."""
+        """Tell the group how many they are, and some of them by name; ask it for those who ask, and pass it on."""
+        _, tenant, sid, part = self.key.split("/")
+        group = f"group/{tenant}/{sid}"
+        if self.askers:
+            yield watch(group, self.key)
+        if self.moved:
+            yield from (Derived(asker, f"{ANSWER}{group}", {"cloud_managed": True}) for asker in self.askers)
         if not self.members:
             return
-        _, tenant, sid, part = self.key.split("/")
         lacking = sum(member.lacking for member in self.members)
-        view, contributor = f"group/{tenant}/{sid}", f"{PART}{part}"
+        view, contributor = group, f"{PART}{part}"
         if is_written(sid):
             name, _, forest = sid.partition(_OF_FOREST)
             view = f"written_group/{tenant}/{name.removeprefix(_WRITTEN)}"
@@ -117,9 +131,19 @@ def left_out_word(tenant: str, group: str, forest: str | None, member: DriftingM
 
 def drift_word(tenant: str, group: str, member: DriftingMember) -> Derived:
     """What the reference view of a member tells of the group with this SID."""
-    part = f"{crc32(member.sid.encode()) % _PARTS:02x}"
     body = {"name": member.name, "lacking": member.lacking, "since_ms": member.since_ms}
-    return Derived(f"{PART}{tenant}/{group}/{part}", member.sid, body, absent_since_ms=member.since_ms)
+    return Derived(_part(tenant, group, member.sid), member.sid, body, absent_since_ms=member.since_ms)
+
+
+def question(tenant: str, group: str, member_sid: str, asker: str) -> Derived:
+    """What the reference view `asker` of a member that the cloud lacks asks of the group with this SID: who has the say
+    over it?
+    """
+    return Derived(_part(tenant, group, member_sid), f"{_ASKS}{asker}", {"asker": asker})
+
+
+def _part(tenant: str, group: str, member_sid: str) -> str:
+    return f"{PART}{tenant}/{group}/{crc32(member_sid.encode()) % _PARTS:02x}"
 
 
 def member_drift_of(parts: Iterable[Mapping[str, Any]]) -> MemberDrift | None:

@@ -4,7 +4,8 @@ hold it.
 Key: reference/<tenant>/<SID>: the one name that a link's far end, the AD object and the Entra object all know.
 Contributors: "ad/<AD object>" and "entra/<id>" of the principal itself, "<attribute>/<AD object>" of referrers and of
 groups that have let it go, "cloud/<id>/<SID>" of synchronised groups and "report/<id>/<view>" of users whose manager it
-is in the cloud, told by its membership view, and findings that explain (streams.views.explanations).
+is in the cloud, told by its membership view, "link/<view>" of referrers (streams.views.sides), and findings that
+explain (streams.views.explanations).
 
 Deleting a member in AD is silent for the group, so a referrer's word counts only while the principal lives;
 restoring it without the recycle bin does not bring its memberships back, so a link older than the principal's
@@ -18,22 +19,26 @@ whose manager it is on one side only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Self
 
 from streams.contracts.facts import ObjectKind
 from streams.directory.authority import cloud_managed
-from streams.directory.object_ref import Party, party_from
-from streams.directory.person import JOINED
+from streams.directory.object_ref import MEMBERSHIP_UNKNOWN, Party, party_from
+from streams.directory.person import JOINED, LINKED
 from streams.directory.state import ObjectState
 from streams.views.explanations import EXPLAINS, Explanation, heard
 from streams.views.membership.manager import manager_word
-from streams.views.membership.member_drift_view import DriftingMember, drift_word, is_written, left_out_word
+from streams.views.membership.member_drift_view import DriftingMember, drift_word, is_written, left_out_word, question
 from streams.views.membership.membership_view import MANAGER, REPORT, Memberships
+from streams.views.sides import ANSWER, moved, watch
 from streams.views.view import Derived, Entry, latest, tenant_of
 
 KIND = "reference"
+# Built-in principals are never synchronised, and everybody is a member of some.
+# A linked mailbox is there as its account.
+_NEVER_SYNCED = frozenset({"critical_system_object", LINKED, MEMBERSHIP_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class ReferenceView:
             return True
         for contributor, entry in entries.items():
             body, kind = entry.body, contributor.partition("/")[0]
-            if contributor.startswith((EXPLAINS, JOINED)):
+            if contributor.startswith((EXPLAINS, JOINED, ANSWER)):
                 continue
             if kind in ("ad", "entra"):
                 anchors.add(body["party"].get("source_anchor"))
@@ -127,6 +132,8 @@ class ReferenceView:
             if contributor.startswith(JOINED):
                 joined = True
                 continue
+            if contributor.startswith(ANSWER):
+                continue
             if "dead_in" in entry.body:
                 restored.setdefault(entry.body["dead_in"], inf)
                 continue
@@ -162,6 +169,10 @@ class ReferenceView:
         if any(party.cloud_managed for party in entra):
             ad = [party.unexported() for party in ad]
         referrers = [each for each in referrers if each.seq > restored.get(each.party.forest, 0)]
+        gone = moved(entries)
+        referrers = [
+            replace(each, party=each.party.unexported()) if each.party.view in gone else each for each in referrers
+        ]
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -185,11 +196,26 @@ class ReferenceView:
         chosen = [party for party in self.ad if party.in_scope] if len(self.ad) > 1 else self.ad
         return chosen[0] if len(chosen) == 1 else None
 
+    @property
+    def missed(self) -> Party | None:
+        """The principal that is not in the cloud, where that is no matter of course."""
+        target = self.principal
+        if target is None or self.entra or target.half or target.out_of_scope in _NEVER_SYNCED:
+            return None
+        return target
+
     def derived(self) -> Iterable[Derived]:
         """Tell each group that has the principal on one side only, and each user whose manager it is on one side only;
-        both sides of the principal must stand.
+        both sides of the principal must stand. Of a principal that the cloud lacks ask who refers to it whether the
+        cloud has the say over them: then they miss nothing.
         """
         member = self.principal
+        if self.missed is not None:
+            own = self.key.rpartition("/")[2]
+            for view in sorted({each.party.view for each in self.referrers if each.party.view and not each.group}):
+                yield watch(view, self.key)
+            for group in sorted({each.group for each in self.referrers if each.group}):
+                yield question(self.tenant, group, own, self.key)
         if member is None or len(self.entra) != 1:
             return
         if not member.in_scope or member.kind != self.entra[0].kind:

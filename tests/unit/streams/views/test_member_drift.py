@@ -32,7 +32,7 @@ BOTH = {"ad/1": _person("ad"), "entra/1": _person("entra")}
 
 def _drifts(entries: dict[str, Entry]) -> list[tuple[str, bool, int | None]]:
     """(group, whether the cloud lacks the member, since when)."""
-    told = ReferenceView.build(KEY, entries).derived()
+    told = [word for word in ReferenceView.build(KEY, entries).derived() if "asker" not in word.body]
     return [(word.view.split("/")[2], word.body["lacking"], word.absent_since_ms) for word in told]
 
 
@@ -90,6 +90,25 @@ def test_a_member_in_the_cloud_translates_its_groups() -> None:
     assert not MembershipView.contested(unknown)
     assert not MembershipView.contested({"entra/e1": entries["entra/e1"]})
     assert list(MembershipView.build(key, unknown).derived()) == []
+
+
+def test_who_the_cloud_lacks_asks_groups_by_parts_and_others_themselves_who_has_the_say() -> None:
+    report = {"side": "ad", "kind": "user", "id": "m", "tenant": "t", "forest": "corp", "view": "user/t/n"}
+    said = {"member/g": _group(STAFF), "manager/m": Entry(1, {"party": report, "seq": 1, "since_ms": 20})}
+    entries = {"ad/1": _person("ad"), **said}
+    manager, member = ReferenceView.build(KEY, entries).derived()
+    assert (manager.view, manager.contributor) == ("user/t/n", f"watch/{KEY}")
+    assert member.view.startswith(f"member_drift/t/{STAFF}/")
+    assert [word.view for word in ReferenceView.build(KEY, {**BOTH, **said}).derived()] == [member.view, "user/t/n"]
+    # The part asks the group once for all, and tells them only that it has moved.
+    part = {member.contributor: Entry(1, member.body)}
+    [question] = MemberDriftView.build(member.view, part).derived()
+    assert (question.view, question.body) == (f"group/t/{STAFF}", {"watcher": member.view})
+    here = {f"link/group/t/{STAFF}": Entry(1, {"entra": [], "ad_ms": 1})}
+    assert list(MemberDriftView.build(member.view, part | here).derived()) == [question]
+    gone = {f"link/group/t/{STAFF}": Entry(1, {"entra": [], "ad_ms": 1, "cloud_managed": True})}
+    asked, answer = MemberDriftView.build(member.view, part | gone).derived()
+    assert (asked, answer.view, answer.body) == (question, KEY, {"cloud_managed": True})
 
 
 def test_ten_thousand_members_are_a_few_short_words_to_their_group() -> None:
