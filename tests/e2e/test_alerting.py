@@ -161,7 +161,7 @@ def test_all_is_well_and_nobody_is_told_and_nobody_who_is_blind_says_all_is_well
         assert receiver.watchdogs > 0
 
         who, before = collide(lab, 0)
-        until(lambda: (CONFLICT, "firing") in server.alerts(), "the conflict alerts", within_s=90)
+        until(lambda: (CONFLICT, "firing") in server.alerts(), "the conflict alerts")
         until(lambda: bool(receiver.messages), "and is told")
         told = len(receiver.messages)
         for name in ("sinks", "streams", *node.kinds_of_sources):

@@ -255,7 +255,7 @@ def test_what_the_processes_say(hostile: Hostile) -> None:
 def test_metrics_hold_no_text_of_theirs_and_parse(hostile: Hostile) -> None:
     settings = hostile.built.settings
     for port in (settings.metrics.port, settings.streams.metrics_port, *hostile.built.producer_ports.values()):
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=120) as answer:
             text = answer.read().decode()
         families = list(text_string_to_metric_families(text))
         assert families and all(family.name.startswith(("synchealth_", "process_", "python_")) for family in families)

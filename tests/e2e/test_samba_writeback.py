@@ -194,7 +194,7 @@ class Desk:
 def _landings(up: Installation) -> tuple[float, float]:
     """How many passwords the workers have seen land, and the seconds that all of them took."""
     port = tomllib.loads(up.config.read_text())["streams"]["metrics_port"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=120) as answer:
         families = text_string_to_metric_families(answer.read().decode())
         samples = [sample for family in families for sample in family.samples]
     return tuple(  # type: ignore[return-value]

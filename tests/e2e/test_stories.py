@@ -157,7 +157,7 @@ def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
 
 
 def scraped(port: int) -> bytes:
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=120) as answer:
         text: bytes = answer.read()
     return text
 

@@ -130,12 +130,12 @@ class Prometheus:
 
     def alerts(self) -> set[tuple[str, str]]:
         """(name, "pending" or "firing") of every alert that is active now."""
-        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=120) as answer:
             return {(one["labels"]["alertname"], one["state"]) for one in json.load(answer)["data"]["alerts"]}
 
     def descriptions(self, alert: str) -> list[str]:
         """What the firing alerts of this name say."""
-        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=120) as answer:
             alerts = json.load(answer)["data"]["alerts"]
         return [one["annotations"]["description"] for one in alerts if one["labels"]["alertname"] == alert]
 
@@ -150,7 +150,7 @@ class Prometheus:
     def _ask(self, what: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         body = urllib.parse.urlencode(parameters).encode()
         try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/{what}", data=body, timeout=30) as answer:
+            with urllib.request.urlopen(f"{self.url}/api/v1/{what}", data=body, timeout=120) as answer:
                 return list(json.load(answer)["data"]["result"])
         except urllib.error.HTTPError as error:
             with error:

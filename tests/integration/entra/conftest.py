@@ -93,7 +93,7 @@ class Lab:
             "scope": "https://graph.microsoft.com/.default",
             **form,
         }
-        return self.http.post(f"{self.authority}/oauth2/v2.0/token", data=wanted, timeout=10)
+        return self.http.post(f"{self.authority}/oauth2/v2.0/token", data=wanted, timeout=120)
 
     def headers(self, **more: str) -> dict[str, str]:
         """Return the headers of an authorized call."""
@@ -103,7 +103,7 @@ class Lab:
     def get(self, path: str, **headers: str) -> requests.Response:
         """GET a path below v1.0, or an absolute link, with a fresh token."""
         url = path if path.startswith("https://") else f"{self.url}/v1.0{path}"
-        return self.http.get(url, headers=self.headers(**headers), timeout=10)
+        return self.http.get(url, headers=self.headers(**headers), timeout=120)
 
     def pages(self, path: str, **headers: str) -> tuple[list[dict[str, Any]], str]:
         """Follow nextLinks from `path`; return every item and the deltaLink (or '')."""

@@ -28,11 +28,11 @@ def test_it_serves_made_up_objects_until_interrupted(tmp_path: Path) -> None:
                 "grant_type": "client_credentials",
                 "scope": f"{says['graph_url']}/.default",
             }
-            token = http.post(f"{says['authority']}/oauth2/v2.0/token", data=form, timeout=30).json()
+            token = http.post(f"{says['authority']}/oauth2/v2.0/token", data=form, timeout=120).json()
             headers = {"Authorization": f"Bearer {token['access_token']}"}
-            users = http.get(f"{says['graph_url']}/v1.0/users?$top=999", headers=headers, timeout=30).json()
+            users = http.get(f"{says['graph_url']}/v1.0/users?$top=999", headers=headers, timeout=120).json()
             assert len(users["value"]) == 16
-            assert http.delete(f"{says['graph_url']}/lab/admin/faults", timeout=30).status_code == 404
+            assert http.delete(f"{says['graph_url']}/lab/admin/faults", timeout=120).status_code == 404
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 0
 

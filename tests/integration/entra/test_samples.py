@@ -345,7 +345,7 @@ def test_refusals_look_like_the_samples(lab: Lab, name: str) -> None:
 
 
 def test_discovery_and_tokens(lab: Lab) -> None:
-    got = lab.http.get(f"{lab.authority}/v2.0/.well-known/openid-configuration", timeout=10).json()
+    got = lab.http.get(f"{lab.authority}/v2.0/.well-known/openid-configuration", timeout=120).json()
     wanted = sample("openid_configuration")
     for name in ("token_endpoint", "authorization_endpoint", "issuer", "jwks_uri", "end_session_endpoint"):
         assert got[name] == wanted[name].replace("https://login.microsoftonline.com", lab.url)
@@ -365,5 +365,5 @@ def test_batch_answer(lab: Lab) -> None:
     base = "/users/{}?$select=id,onPremisesProvisioningErrors"
     users = {"1": "8c2f5d1e-94b7-4c0a-8b3f-6a1d20e57c91", "2": "b71e60a4-2d3c-49f8-a5e0-93c4d7f81b26"}
     items = [{"id": number, "method": "GET", "url": base.format(user)} for number, user in users.items()]
-    got = lab.http.post(f"{lab.url}/v1.0/$batch", json={"requests": items}, headers=lab.headers(), timeout=10).json()
+    got = lab.http.post(f"{lab.url}/v1.0/$batch", json={"requests": items}, headers=lab.headers(), timeout=120).json()
     assert unlike(wanted, got) == []

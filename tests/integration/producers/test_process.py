@@ -207,7 +207,7 @@ def test_its_metrics_can_be_scraped_and_a_stop_ends_it(tmp_path: Path, lab: Grap
         until_agrees(broker.bootstrap, lab)
         log = process.log.read_text()
         address = log.partition('"metrics": "')[2].partition('"')[0]
-        with urllib.request.urlopen(address, timeout=10) as answer:
+        with urllib.request.urlopen(address, timeout=120) as answer:
             text = answer.read().decode()
         assert f'synchealth_producer_facts_published_total{{op="r",source="entra/{TENANT}"}}' in text
         assert f'synchealth_producer_last_contact_timestamp_seconds{{source="entra/{TENANT}"}}' in text

@@ -128,7 +128,7 @@ def following(settings: Settings, detections: Sequence[KnownDetection] = DETECTI
 def get(exporter: Exporter, path: str) -> tuple[int, str]:
     """Status and body of one of the exporter's pages."""
     try:
-        with urllib.request.urlopen(exporter.url.replace("/metrics", path), timeout=10) as answer:
+        with urllib.request.urlopen(exporter.url.replace("/metrics", path), timeout=120) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import time
 import tomllib
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from deploy.prometheus.pipeline_rules import PIPELINE_RULES
 from grafana.build import dashboard_files
-from tests.e2e.test_demo import check, processes_about
+from tests.e2e.test_demo import COMMAND, check, processes_about
 from tests.support.alerting import faster_rules
 from tests.support.prometheus import prometheus_server, until
 
@@ -36,20 +35,9 @@ STANDS_S = 40
 def test_no_panel_is_empty_with_the_demos_data(tmp_path: Path, story: str) -> None:
     stage = tmp_path / "demo"
     command = [
-        sys.executable,
-        "-m",
-        "deploy.cli.main",
-        "demo",
-        "--story",
-        story,
-        "--until-done",
-        "--objects",
-        "600",
-        "--directory",
-        str(stage),
-        "--json",
-        str(tmp_path / "report.json"),
-    ]
+        *COMMAND, "--story", story, "--until-done", "--speed", "240", "--directory", str(stage),
+        "--json", str(tmp_path / "report.json"),
+    ]  # fmt: skip
     with (tmp_path / "demo.log").open("wb") as log:
         demo = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     try:
@@ -89,7 +77,7 @@ def test_no_panel_is_empty_with_the_demos_data(tmp_path: Path, story: str) -> No
     finally:
         if demo.poll() is None:
             demo.terminate()
-            demo.wait(60)
+            demo.wait(120)
 
     if story == "conflicts":  # the other one: test_hybrid_join_story.py
         check(json.loads((tmp_path / "report.json").read_text()))

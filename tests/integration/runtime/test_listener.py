@@ -55,7 +55,7 @@ def get(
     headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"} if user is not None else {}
     request = urllib.request.Request(url, headers=headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=120, context=context) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
