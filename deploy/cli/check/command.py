@@ -82,7 +82,8 @@ def lines(
     for forest in settings.forest:
         yield from _of_any_shape(forest.name, check_forest(forest, settings.added_attributes(forest)))
     for tenant in settings.tenant:
-        yield from _of_any_shape(tenant.id, check_tenant(tenant))
+        forests = [forest for forest in settings.forest if tenant.id in forest.tenants]
+        yield from _of_any_shape(tenant.id, check_tenant(tenant, forests))
     for table in settings.eventlog:
         yield from _of_any_shape(table.name, _eventlog(table, settings))
     yield from check_pipeline(settings)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 
@@ -14,12 +16,13 @@ from producers.graph.client import GraphClient, GraphError
 from producers.graph.collections import COLLECTIONS, DEVICES
 from producers.graph.deleted import DELETED_PERMISSIONS, NOT_IN_V1, deleted_path
 from producers.graph.mapping.sign_ins import SIGN_INS
+from producers.graph.mapping.synchronization import job_of
 from producers.graph.session import TimedSession
 from producers.graph.tenant import CLOUD_SYNC_PRINCIPALS, jobs_path
 from producers.graph.token import TokenSource
 from streams.contracts.errors import RetriableError
 from streams.contracts.flows import added_properties
-from streams.runtime.settings import TenantSettings
+from streams.runtime.settings import ForestSettings, TenantSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,11 @@ def permissions() -> set[str]:
     return {need.permission for need in (*_NEEDS, _SIGN_INS)} | set(_CLOUD_SYNC)
 
 
-def check_tenant(tenant: TenantSettings) -> Iterator[Line]:
-    """Lines for the token, each permission and the clock; without a token there is only that line."""
+def check_tenant(tenant: TenantSettings, forests: Sequence[ForestSettings] = ()) -> Iterator[Line]:
+    """Lines for the token, each permission and the clock; without a token there is only that line.
+
+    forests: those that are synchronised to it.
+    """
     try:
         tokens = TokenSource(tenant, TimedSession(tenant))
         tokens.token()
@@ -104,7 +110,7 @@ def check_tenant(tenant: TenantSettings) -> Iterator[Line]:
     for need in (*_NEEDS, *([_SIGN_INS] if tenant.sign_ins else ())):
         yield _permission(client, need, tenant)
     yield from _added(client, tenant)
-    yield from _cloud_sync(client, tenant)
+    yield from _cloud_sync(client, tenant, forests)
     yield from _clock(tenant)
 
 
@@ -121,7 +127,7 @@ def _added(client: GraphClient, tenant: TenantSettings) -> Iterator[Line]:
             yield good(tenant.id, f"{name} of users is read, too: [[tenant.flow]] names it")
 
 
-def _cloud_sync(client: GraphClient, tenant: TenantSettings) -> Iterator[Line]:
+def _cloud_sync(client: GraphClient, tenant: TenantSettings, forests: Sequence[ForestSettings]) -> Iterator[Line]:
     """Whether the jobs of Cloud Sync can be read; where it is not used, there is no job to try it with."""
     lost = "the jobs of Cloud Sync are unknown, so a quarantine or a failing job is not seen"
     yield (listed := _permission(client, _Need(CLOUD_SYNC_PRINCIPALS, _CLOUD_SYNC[0], lost), tenant))
@@ -134,8 +140,27 @@ def _cloud_sync(client: GraphClient, tenant: TenantSettings) -> Iterator[Line]:
         return
     for principal in found[:1]:
         yield _permission(client, _Need(jobs_path(str(principal.get("id"))), "Synchronization.Read.All", lost), tenant)
+    if tenant.users_joined_by:
+        yield from _joined(client, tenant, found, [each.name for each in forests if not each.cloud_sync_ous])
     if not found:
         yield good(tenant.id, f"{_CLOUD_SYNC[1]}: not tried, no configuration of Cloud Sync is there")
+
+
+def _joined(
+    client: GraphClient, tenant: TenantSettings, principals: Iterable[dict[str, Any]], unnamed: Iterable[str]
+) -> Iterator[Line]:
+    """Cloud Sync joins nobody across forests: the settings say what it synchronises, or people are joined in vain."""
+    brought = set()
+    for principal in principals:
+        with contextlib.suppress(GraphError, RetriableError):  # told above
+            jobs = client.get(client.url(jobs_path(str(principal.get("id"))))).get("value") or []
+            brought |= {job_of(job, "").get("forest") for job in jobs}
+    for name in sorted(name for name in unnamed if name.lower() in brought):
+        yield gap(
+            tenant.id,
+            f"Cloud Sync synchronises {name} and joins nobody; users_joined_by is applied to it all the same",
+            f"name what it synchronises in cloud_sync_ous of [[forest]] {name}: its domains, where that is all",
+        )
 
 
 def _permission(client: GraphClient, need: _Need, tenant: TenantSettings) -> Line:

@@ -137,6 +137,18 @@ def test_each_missing_permission_is_named(tenant: TenantSettings, lab: LabServic
     assert {line.mark for line in lines if "/deletedItems/" in line.what} <= {Mark.GAP}
 
 
+def test_a_forest_of_cloud_sync_whose_people_would_be_joined_is_named(
+    tenant: TenantSettings, forest: ForestSettings, lab: LabServices
+) -> None:
+    CloudSync(lab.organisation.tenant, forest.name).add("AD2AADProvisioning")
+    joined = tenant.model_copy(update={"users_joined_by": "mail"})
+    [line] = faults(list(check_tenant(joined, [forest])))
+    assert line.mark is Mark.GAP and forest.name in line.what and "cloud_sync_ous" in line.advice
+    named = changed(forest, cloud_sync_ous=["DC=corp,DC=contoso,DC=local"])
+    for settings, of_it in ((tenant, forest), (joined, named)):
+        assert faults(list(check_tenant(settings, [of_it]))) == []
+
+
 def test_sign_ins_are_tried_only_where_they_are_read(tenant: TenantSettings, lab: LabServices) -> None:
     lab.organisation.tenant.profile.premium = False
     assert faults(list(check_tenant(tenant))) == []
