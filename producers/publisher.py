@@ -17,6 +17,7 @@ from kafka.errors import (
 )
 from msgspec.structs import replace
 
+from producers.watermark import SourceWatermark, fact_of
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter, dead_letter, without_document
@@ -57,6 +58,8 @@ class Publisher(Protocol):
     """Where a runner sends what its source said. Nothing counts as sent before `flush` has returned."""
 
     def publish_facts(self, origin: Origin, facts: Sequence[Fact]) -> None: ...
+
+    def publish_read_until(self, origin: Origin, mark: SourceWatermark) -> None: ...
 
     def publish_watermark(self, mark: Watermark) -> None: ...
 
@@ -127,6 +130,10 @@ class KafkaPublisher:
             for start in range(0, len(group), self._chunk_facts):
                 for key, value in self._records(origin, group[start : start + self._chunk_facts]):
                     self._send(topic, key, value, partition)
+
+    def publish_read_until(self, origin: Origin, mark: SourceWatermark) -> None:
+        """Send how far the forest of `origin` was read, to its forest view alone."""
+        self.publish_facts(origin, [fact_of(origin, mark)])
 
     def publish_watermark(self, mark: Watermark) -> None:
         """Send how far a source is told, behind its facts in every partition."""

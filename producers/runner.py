@@ -28,7 +28,6 @@ from producers.source import STREAMING, Batch, Source
 from streams.contracts.checkpoint import Checkpoint, contact_word
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
-from streams.contracts.facts import FOREST_HEARD
 from streams.contracts.orders import Answer
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
@@ -103,7 +102,7 @@ class Runner:
         if batch.contacted:
             metrics.LAST_CONTACT.labels(self._name).set_to_current_time()
             self._contact_at = time.monotonic()
-        if batch.facts or batch.tenants or batch.events or batch.rejected or batch.checkpoints or batch.watermarks:
+        if _has_content(batch):
             self._retry("deliver", lambda: self._deliver(batch))
             self._count(batch)
             self._marked |= any(not mark.part for mark in batch.watermarks)
@@ -119,6 +118,9 @@ class Runner:
             if batch.facts:
                 for origin in (self._source.origin, *batch.beside):
                     self._publisher.publish_facts(origin, batch.facts)
+            if batch.read_until is not None:
+                for origin in (self._source.origin, *batch.beside):
+                    self._publisher.publish_read_until(origin, batch.read_until)
             for mark in batch.watermarks:
                 self._publisher.publish_watermark(mark)
             for state in batch.tenants:
@@ -184,14 +186,13 @@ class Runner:
         self._told_at, self._told_state = now_s, state
 
     def _count(self, batch: Batch) -> None:
-        news = [fact for fact in batch.facts if FOREST_HEARD not in fact.attributes]  # how far was read is no change
-        for op, number in Counter(fact.op for fact in news).items():
+        for op, number in Counter(fact.op for fact in batch.facts).items():
             metrics.FACTS.labels(self._name, op.value).inc(number)
         for name, number in Counter(event.log for event in batch.events).items():
             metrics.EVENTS.labels(self._name, name.value).inc(number)
         for letter in batch.rejected:
             metrics.REJECTED.labels(self._name, letter.reason).inc()
-        if news or batch.events:  # the tenant's state is told with every reading, changed or not
+        if batch.facts or batch.events:  # the tenant's state is told with every reading, changed or not
             metrics.LAST_CHANGE.labels(self._name).set_to_current_time()
         if batch.checkpoints:
             metrics.CHECKPOINT_SAVED.labels(self._name).set_to_current_time()
@@ -222,6 +223,12 @@ class Runner:
             log.warning("trying again", source=self._name, stage=stage, error=str(error), wait_s=round(wait_s, 1))
 
         return retrying(self._stop, before_sleep=before_sleep)(step)
+
+
+def _has_content(batch: Batch) -> bool:
+    """Whether there is anything to write."""
+    parts = (batch.facts, batch.tenants, batch.events, batch.rejected, batch.checkpoints, batch.watermarks)
+    return any(parts) or batch.read_until is not None
 
 
 def _bounded(rejected: Sequence[DeadLetter]) -> Sequence[DeadLetter]:

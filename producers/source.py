@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from producers.watermark import SourceWatermark
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.events import Event
@@ -21,6 +22,7 @@ class Batch:
                  A restart repeats what came after them.
     more:        read again at once (a snapshot or resync is under way), do not wait for a wake-up.
     rejected:    entries the source delivered and we could not map, with their reason.
+    read_until:  how far the directory of a forest was read, while it is not behind; for its forest view.
     watermarks:  the source was read whole, and is told up to then: facts that are in Kafka, or in this batch.
     beside:      other origins for whom the same facts count: further tenants of a forest.
     contacted:   the other side answered; False where nothing was due, so nobody was asked.
@@ -32,6 +34,7 @@ class Batch:
     checkpoints: Sequence[Checkpoint] = ()
     rejected: Sequence[DeadLetter] = ()
     watermarks: Sequence[Watermark] = ()
+    read_until: SourceWatermark | None = None
     beside: Sequence[Origin] = ()
     more: bool = False
     contacted: bool = True

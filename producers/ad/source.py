@@ -13,10 +13,10 @@ from producers.ad.forest import ForestWatch
 from producers.ad.naming_context import NamingContext
 from producers.ad.notifications import Wakeup
 from producers.ad.servers import Servers
-from producers.ad.watermark import Heard
 from producers.metrics import ERRORS
 from producers.sequence import last_number
 from producers.source import STREAMING, WATERMARK_S, Batch, Progress
+from producers.watermark import SourceWatermark
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
@@ -25,6 +25,7 @@ from streams.runtime.clock import HybridClock, now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
 
+READ_UNTIL_S = 15.0  # between two watermarks of the forest: views that wait for a change ask how far was read
 _BREATH_S = 0.05  # between two passes over the log
 _TENANTS = "tenants"  # the part of the position that says to whom the forest was told
 _LOOK_AGAIN_S = 300.0  # for domains whose servers did not answer at the start
@@ -51,8 +52,8 @@ class ActiveDirectorySource:
         self._servers = Servers(forest)
         self._sequence = HybridClock()
         self._watch: ForestWatch | None = None
-        self._heard = Heard(forest.name)
         self._marked_at = -WATERMARK_S
+        self._read_until_at = time.monotonic()
         self._saved: list[Checkpoint] = []
         self._first: list[Checkpoint] = []  # what the first batch saves
         self._contexts: dict[str, NamingContext] = {}
@@ -102,14 +103,13 @@ class ActiveDirectorySource:
         passes = {context.full_pass for context in self._contexts.values()} - {None}
         self.progress.phase = "snapshot" if "snapshot" in passes else "resync" if passes else STREAMING
         contacted = not any(context.contact.failures for context in self._contexts.values())
-        if contacted and not more:
-            facts += self._heard.facts(began_ms, self._sequence)
         whole = contacted and not more and self._look_at == float("inf")  # every domain was found, and answers
         watermarks = self._watermarks(began_ms) if whole else []
+        read_until = self._read_until(began_ms) if contacted and not more else None
         self._first = []
         return Batch(
-            facts=facts, rejected=rejected, checkpoints=checkpoints, watermarks=watermarks, more=more,
-            contacted=contacted, beside=self._origins[1:],
+            facts=facts, rejected=rejected, checkpoints=checkpoints, watermarks=watermarks, read_until=read_until,
+            more=more, contacted=contacted, beside=self._origins[1:],
         )  # fmt: skip
 
     def wait(self, timeout_s: float) -> None:
@@ -193,6 +193,14 @@ class ActiveDirectorySource:
             return []
         self._marked_at = now
         return [Watermark(origin=origin, read_ms=began_ms) for origin in self._origins]
+
+    def _read_until(self, began_ms: int) -> SourceWatermark | None:
+        """How far was read, if it is time to say so. `began_ms`: when the pass began that has read everything."""
+        now = time.monotonic()
+        if now < self._read_until_at + READ_UNTIL_S:
+            return None
+        self._read_until_at = now
+        return SourceWatermark(read_until_ms=began_ms, seq=self._sequence.next(), ts_ms=now_ms())
 
     def _put_off(self, context: NamingContext, error: RetriableError) -> None:
         """Let a failing naming context wait; alone it is the runner's to wait for."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from producers.checkpoint import Said
 from producers.ledger import Book, ReplacedError
 from producers.publisher import Publisher, checkpoint_key
+from producers.watermark import SourceWatermark
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
@@ -29,6 +30,7 @@ class FakeKafka:
         self.facts: list[Fact] = []
         self.tenants: list[TenantState] = []
         self.watermarks: list[Watermark] = []
+        self.read_until: list[SourceWatermark] = []
         self.events: list[Event] = []
         self.letters: list[DeadLetter] = []
         self.parts: dict[str, Checkpoint] = {}
@@ -101,6 +103,9 @@ class FakePublisher:
     def publish_facts(self, origin: Origin, facts: Sequence[Fact]) -> None:
         for fact in facts:
             self._record("fact", lambda fact=fact: self._kafka.facts.append(fact))
+
+    def publish_read_until(self, origin: Origin, mark: SourceWatermark) -> None:
+        self._record("read until", lambda: self._kafka.read_until.append(mark))
 
     def publish_watermark(self, mark: Watermark) -> None:
         self._record("watermark", lambda: self._kafka.watermarks.append(mark))

@@ -17,7 +17,7 @@ from producers.ad.source import ActiveDirectorySource
 from producers.source import Batch
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.facts import FOREST_HEARD, Fact, Operation
+from streams.contracts.facts import Fact, Operation
 from streams.runtime.settings import ForestSettings
 from tests.support.samba import DEFAULT_REALM, SambaDC, samba_dc
 
@@ -169,8 +169,6 @@ def folded(facts: Iterable[Fact]) -> dict[str, dict[str, Any]]:
     ordered = sorted(facts, key=lambda fact: fact.seq)
     assert len({fact.seq for fact in ordered}) == len(ordered), "no two facts share a sequence number"
     for fact in ordered:
-        if FOREST_HEARD in fact.attributes:
-            continue  # how far was read: of no object
         if fact.op in {Operation.DELETED, Operation.RESTORED}:
             for attributes in state.values():
                 for far_ends in attributes.values():

@@ -14,11 +14,12 @@ from producers.ledger import Book, ReplacedError
 from producers.publisher import checkpoint_key
 from producers.runner import Runner
 from producers.source import STREAMING, Batch, Progress
+from producers.watermark import SourceWatermark
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter, dead_letter
 from streams.contracts.errors import FatalError, RetriableError
-from streams.contracts.facts import FOREST_HEARD, Fact, ObjectKind, Operation, Origin, Watermark
+from streams.contracts.facts import Fact, Operation, Origin, Watermark
 from streams.contracts.orders import Order
 from tests.support.fake_kafka import FakeKafka, FakePublisher, Killed
 
@@ -204,14 +205,11 @@ def test_no_contact_and_no_news_are_told_apart() -> None:
 
 def test_how_far_a_forest_was_read_is_delivered_and_is_no_change() -> None:
     kafka = FakeKafka()
-    heard = Fact(
-        op=Operation.READ, object_id=fact(1).object_id, seq=1, ts_ms=1, kind=ObjectKind.FOREST,
-        attributes={FOREST_HEARD: "2026-11-26T14:00:00Z"}, full=True,
-    )  # fmt: skip
+    mark = SourceWatermark(read_until_ms=1, seq=1, ts_ms=1)
     publisher = FakePublisher(kafka)
-    run(Scripted("ad/idle", [Batch(facts=[heard])]), publisher, kafka)
+    run(Scripted("ad/idle", [Batch(read_until=mark)]), publisher, kafka)
 
-    assert kafka.facts == [heard]
+    assert kafka.read_until == [mark] and not kafka.facts
     labels = {"source": "ad/idle"}
     assert REGISTRY.get_sample_value("synchealth_producer_last_change_timestamp_seconds", labels) is None
     assert REGISTRY.get_sample_value("synchealth_producer_last_contact_timestamp_seconds", labels) is not None
