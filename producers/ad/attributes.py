@@ -27,6 +27,7 @@ class Syntax(Enum):
     GUID = "guid"
     BINARY = "binary"  # base64
     CERTIFICATES = "certificates"  # a line each, see streams.contracts.certificate; never the blobs
+    NAME = "name"  # a distinguished name
     LINK = "link"
 
 
@@ -48,6 +49,7 @@ _OWN: tuple[Attribute, ...] = (
     Attribute("whenCreated", Syntax.TIME, "comes only with a whole object; the time of a creation"),
     Attribute("isDeleted", Syntax.BOOLEAN, "a tombstone"),
     Attribute("isRecycled", Syntax.BOOLEAN, "a tombstone that can no longer be restored"),
+    Attribute("lastKnownParent", Syntax.NAME, "the unit of a deleted object: which engine deletes it in the cloud"),
     Attribute("sAMAccountName", Syntax.TEXT, "names the object for people; checked by Entra where there is no UPN"),
     Attribute("userPrincipalName", Syntax.TEXT, "an address of the user in Entra"),
     Attribute("mail", Syntax.TEXT, "an address"),

@@ -216,6 +216,10 @@ def _guid(values: list[bytes]) -> str:
     return guid_of_bytes(values[0])
 
 
+def _name(values: list[bytes]) -> str:
+    return read_name(values[0].decode()).dn
+
+
 def _binary(values: list[bytes]) -> str:
     return base64.b64encode(values[0]).decode("ascii")
 
@@ -240,6 +244,7 @@ _READERS: dict[Syntax, _Reader] = {
     Syntax.TIME: _time,
     Syntax.SID: _sid,
     Syntax.GUID: _guid,
+    Syntax.NAME: _name,
     Syntax.BINARY: _binary,
     Syntax.CERTIFICATES: _certificates,
 }

@@ -64,10 +64,11 @@ class Scope:
         object.__setattr__(self, "_groups", frozenset(normal(group) for group in self.scope_groups))
 
     def engine_of(self, state: ObjectState) -> str | None:
-        """Which engine synchronises an AD object; None where the settings do not say."""
-        if not self._cloud_sync:
+        """Which engine synchronises an AD object, or did before its deletion; None where that is not known."""
+        place = state.text("distinguishedName" if state.alive else "lastKnownParent")
+        if not self._cloud_sync or not place:
             return None
-        found = _longest(normal(state.text("distinguishedName") or ""), self._cloud_sync)
+        found = _longest(normal(place), self._cloud_sync)
         return CONNECT if found is None else CLOUD_SYNC
 
     def joined_by(self, state: ObjectState) -> str | None:

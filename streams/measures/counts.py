@@ -46,6 +46,11 @@ SUBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Objects by kind and by where they stand between AD and Entra ID.",
         ("forest", "kind", "state"),
     ),
+    "leaving": (
+        "synchealth_flow_leaving",
+        "Objects that the next export deletes in the cloud, by the engine that does, where that is known.",
+        ("forest", "engine"),
+    ),
     "flows": (
         "synchealth_flow_differences",
         "Objects of which a property has differed from AD since we first looked, by property.",
@@ -127,6 +132,10 @@ def _objects(view: ObjectView, context: Context, now_ms: int) -> Iterator[str]:
         yield _object_name(view.tenant, _forest(view), view.kind, state)
     if is_orphan(view):
         yield _orphan(view.tenant, view.kind)
+    if state in ("leaving_scope", "leaving_deleted"):
+        engines = {context.engine_of(side.party) for side in (*view.ad, *view.gone)}
+        if len(engines) == 1 and None not in engines:
+            yield _leaving(view.tenant, _forest(view), str(engines.pop()))
     pair = partners(view) if state == "synced" else None
     if pair is not None:
         for each in differences(view, domains_of(context)):
@@ -140,6 +149,11 @@ def _objects(view: ObjectView, context: Context, now_ms: int) -> Iterator[str]:
 @lru_cache(maxsize=1024)  # few names for many objects
 def _object_name(tenant: str, forest: str, kind: str, state: str) -> str:
     return Count("objects", tenant, (forest, kind, state), tenant_view_key(tenant)).name
+
+
+@lru_cache(maxsize=64)
+def _leaving(tenant: str, forest: str, engine: str) -> str:
+    return Count("leaving", tenant, (forest, engine), tenant_view_key(tenant)).name
 
 
 def standing(view: ObjectView) -> str | None:

@@ -81,14 +81,12 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
         if own_view is None or (state.side != "ad" and not restorable(state)):
             return dead
         said = deletion_attributes(state) if state.side == "entra" else {}
-        return dead | {own_view: {"party": party_body(state, own_view, None), "attributes": said, "deleted": True}}
+        party = _with_engine(party_body(state, own_view, None), state, scope)
+        return dead | {own_view: {"party": party, "attributes": said, "deleted": True}}
     joined_by = scope.joined_by(state)
     keys, half = joined_as(state, joined_by)
     outside = scope.reason_outside(state) if state.side == "ad" else None
-    party = party_body(state, own_view, outside, persons=keys, half=half)
-    engine = scope.engine_of(state) if state.side == "ad" else None
-    if engine is not None:
-        party["engine"] = engine
+    party = _with_engine(party_body(state, own_view, outside, persons=keys, half=half), state, scope)
     bodies: dict[str, dict[str, Any]] = {
         f"{ADDRESS}/{state.tenant}/{address}": {"party": party, "claims": claims}
         for address, claims in address_claims(state).items()
@@ -104,6 +102,11 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
         if state.side == "entra":
             bodies[membership_view_key(state.tenant, state.object_id)] = {"sid": party["sid"]}
     return bodies
+
+
+def _with_engine(party: dict[str, Any], state: ObjectState, scope: Scope) -> dict[str, Any]:
+    engine = scope.engine_of(state) if state.side == "ad" else None
+    return {**party, "engine": engine} if engine is not None else party
 
 
 def remembered_ms(state: ObjectState) -> int:

@@ -37,6 +37,7 @@ BOUNDED |= {"source", "op", "stage", "error", "partition", "agent", "view", "pro
 BOUNDED |= {"provider", "event_id"}  # a known provider and 100 ids at most: producers/eventlog/source.py
 BOUNDED |= {"log", "kind", "state", "class", "server", "system", "age", "unit"}
 BOUNDED |= {"property"}  # a row of streams.contracts.flows
+BOUNDED |= {"engine"}  # streams.directory.engines: two
 # What an object could look like, in every field that a record has.
 OBJECTS = (
     "CN=Ada Lovelace,OU=Staff,DC=corp,DC=contoso,DC=local",

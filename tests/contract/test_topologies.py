@@ -161,6 +161,7 @@ class Servers:
         self.synced_ms = world.now_ms
         self.runs_job = cloud_sync
         self.groups: list[str] = []
+        self.threshold = 500
         self.cycles, self.alive = {"aadc01", "aadc02"}, {"aadc01"}
         world.says[TENANT] = self.said
 
@@ -171,10 +172,12 @@ class Servers:
         works = self.runs_job or not self.cycles.isdisjoint(self.active)
         self.synced_ms = now_ms if works else self.synced_ms
         said["organization"] = {"onPremisesLastSyncDateTime": rfc3339(self.synced_ms)}
+        said["synchronization"] = {"deletion_threshold": self.threshold}
         if self.ran_ms is not None:
             job = {"id": "AD2AADProvisioning.1", "kind": "AD2AADProvisioning", "state": "Active", "code": "Active"}
             ran = rfc3339(self.ran_ms)
             told = {"failures": 0, "forest": self.forest, "last_run": ran, "last_success": ran, "groups": self.groups}
+            told["deletion_threshold"] = self.threshold
             said["jobs"] = [job | told]
         return said
 
@@ -255,6 +258,31 @@ def test_connect_and_cloud_sync_for_different_units_of_one_forest() -> None:
     world.tell("entra", "ann-c", attributes={"displayName": "Ann"})
     servers.work(2)
     assert world.open() == []
+
+
+def test_each_engine_deletes_by_its_own_threshold() -> None:
+    """Of a deleted object its last unit tells the engine; where nobody tells the unit it may be either."""
+    world = World(settings_of({"name": "corp", "cloud_sync_ous": ["OU=Pilot,DC=corp"]}))
+    servers = Servers(world)
+    servers.threshold = 20
+    people = [(f"u{number}", "Pilot" if number < 12 else "People") for number in range(24)]
+    for name, unit in people:
+        world.both(name, "user", user(name), unit=unit)
+    servers.work(1)
+    for name, unit in people[2:22]:
+        world.tell("ad", name, "d", attributes={"distinguishedName": f"CN={name}\\0ADEL:1,CN=Deleted Objects,DC=corp",
+                                                "lastKnownParent": f"OU={unit},DC=corp"})  # fmt: skip
+    servers.work(0.5)
+
+    def forecast() -> dict[str, Any]:
+        [told] = [each for each in world.pipeline.open().values() if each.detection == "engine.mass_deletion_forecast"]
+        assert told.evidence["leaving_by_engine"] == {"cloud_sync": 10, "connect": 10}
+        return {name: told.evidence[name] for name in ("engine", "leaving", "percent_of_threshold")}
+
+    assert forecast() == {"engine": "connect", "leaving": 10, "percent_of_threshold": 50}
+    world.tell("ad", "u0", "d")
+    servers.work(0.5)
+    assert forecast() == {"engine": "connect_or_cloud_sync", "leaving": 11, "percent_of_threshold": 55}
 
 
 def test_cloud_sync_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,17 @@ def leaving_of(view: TenantView, context: Context) -> dict[str, dict[str, Any]]:
         for forest, number in known_scopes(view.counted_by_forest(state), context).items():
             forests.setdefault(forest, {})[cause] = number
     return dict(sorted(forests.items()))
+
+
+def leaving_by_engine(view: TenantView, context: Context) -> dict[str, int]:
+    """Engine -> how many of these objects it is known to delete; of all others it is not known which engine does."""
+    found: Counter[str] = Counter()
+    for name, number in view.counts.items():
+        subject, _, labels = name.partition("/")
+        if subject == "leaving":
+            forest, _, engine = labels.partition("/")
+            found[engine] += known_scopes({forest: number}, context).get(forest, 0)
+    return dict(found)
 
 
 def known_scopes(by_forest: Mapping[str, int], context: Context) -> dict[str, int]:

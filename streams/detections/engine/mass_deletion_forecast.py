@@ -6,10 +6,12 @@ Graph, onPremisesAccidentalDeletionPrevention (enabledForCount, enabledForPercen
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict, unless_catching_up
-from streams.detections.engine._deletions import leaving_of, told_threshold
-from streams.directory.engines import CLOUD_SYNC, CONNECT, engine_said, in_use
+from streams.detections.engine._deletions import leaving_by_engine, leaving_of, told_threshold
+from streams.directory.engines import CLOUD_SYNC, CONNECT, EITHER, engine_said, in_use
 from streams.views.installation.tenant_view import TenantView
 
 DEFAULT_THRESHOLD = 500
@@ -31,6 +33,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/graph/api/resources/onpremisesaccidentaldeletionprevention",
         "https://learn.microsoft.com/entra/identity/hybrid/cloud-sync/how-to-accidental-deletes",
         "https://learn.microsoft.com/entra/identity/hybrid/cloud-sync/concept-attributes",
+        "https://learn.microsoft.com/entra/identity/hybrid/cloud-sync/how-to-inbound-synch-ms-graph",
     ),
     alert=Alert(for_s=60),
     tenant_wide=True,
@@ -43,7 +46,8 @@ DETECTION = Detection(
         "Users, groups and contacts are counted; deletions of devices are not.",
         (
             "Cloud Sync holds back each of its configurations by a threshold of its own: all deletions are compared "
-            "with the smallest. Beside Entra Connect both are counted together, by the threshold of Entra Connect."
+            "with the smallest. Beside Entra Connect each engine has a count of its own, and what is of neither for "
+            "sure counts for both."
         ),
     ),
 )
@@ -55,43 +59,73 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     Where it stops the export, it explains why those objects stay; below, nothing holds their deletion back.
     """
     forests = leaving_of(view, context)
-    leaving = sum(number for counts in forests.values() for number in counts.values())
-    if leaving < FEWEST or view.sync_enabled is False:
+    total = sum(number for counts in forests.values() for number in counts.values())
+    if total < FEWEST or view.sync_enabled is False:
         return None
-    engine = _engine(view, context)
-    prevention = view.synchronization.get("deletion_prevention")
-    threshold, known_by = view.synchronization.get("deletion_threshold"), "setting_of_the_tenant"
-    if engine["engine"] == CLOUD_SYNC:  # each of its configurations has one of its own
-        prevention, threshold, known_by = None, _least_of_jobs(view), "service_principal_job"
-    if not isinstance(threshold, int) or threshold <= 0:
-        told = told_threshold(view) if engine["engine"] != CLOUD_SYNC else None
-        prevention, threshold, known_by = None, told or DEFAULT_THRESHOLD, "server_events" if told else "default"
-    of_all = prevention == "enabledForPercentage"
-    allowed = threshold * (leaving + view.counted("synced")) / 100 if of_all else threshold
-    stops = leaving > allowed and prevention != "disabled"
-    percent = int(100 * leaving / allowed)
+    engine, known = _engine(view, context), leaving_by_engine(view, context)
+    if engine["engine"] == EITHER:
+        # What is nobody's for sure counts for both: a forecast errs on this side.
+        unknown = total - sum(known.values())
+        limit = max(
+            (_limit(view, name, known.get(name, 0) + unknown) for name in (CONNECT, CLOUD_SYNC)),
+            key=lambda each: each.percent,
+        )
+        if not unknown:
+            engine = {"engine": limit.engine, "engine_known_by": "setting"}
+    else:
+        limit = _limit(view, engine["engine"], total)
+    percent = limit.percent
     severity = next((severity for step, severity in _STEPS if percent >= step), None)
-    if severity is None:
+    if severity is None or limit.leaving < FEWEST:
         return None
     verdict = Verdict(
-        summary=f"The next export would delete {leaving:,} objects in Entra ID, {percent} % of the threshold",
+        summary=f"The next export would delete {limit.leaving:,} objects in Entra ID, {percent} % of the threshold",
         since_ms=view.since_ms,
         open_at_ms=0,
         severity=severity,
-        explains=stops,
+        explains=limit.stops,
+        only=(engine["engine"],) if engine["engine_known_by"] == "setting" else (),
         subject=view.subject(),
         evidence={
-            "leaving": leaving,
+            "leaving": limit.leaving,
             "percent_of_threshold": percent,
-            "stops_the_export": stops,
-            "threshold": threshold,
-            "threshold_known_by": known_by,
+            "stops_the_export": limit.stops,
+            "threshold": limit.threshold,
+            "threshold_known_by": limit.known_by,
             **engine,
-            "prevention": prevention,
+            "prevention": limit.prevention,
             "forests": forests,
+            "leaving_by_engine": dict(sorted(known.items())),
         },
     )
     return unless_catching_up(verdict, view.cloud_lags, now_ms)
+
+
+class _Limit(NamedTuple):
+    """How near an engine comes to its threshold."""
+
+    engine: str
+    leaving: int
+    threshold: int
+    known_by: str
+    prevention: str | None
+    percent: int
+    stops: bool
+
+
+def _limit(view: TenantView, engine: str, leaving: int) -> _Limit:
+    prevention = view.synchronization.get("deletion_prevention")
+    threshold, known_by = view.synchronization.get("deletion_threshold"), "setting_of_the_tenant"
+    if engine == CLOUD_SYNC:  # each of its configurations has one of its own
+        prevention, threshold, known_by = None, _least_of_jobs(view), "service_principal_job"
+    if not isinstance(threshold, int) or threshold <= 0:
+        told = told_threshold(view) if engine != CLOUD_SYNC else None
+        prevention, threshold, known_by = None, told or DEFAULT_THRESHOLD, "server_events" if told else "default"
+    of_all = prevention == "enabledForPercentage"
+    allowed = threshold * (leaving + view.counted("synced")) / 100 if of_all else threshold
+    # Cloud Sync lets one fewer through than its threshold.
+    stops = (leaving > allowed or (engine == CLOUD_SYNC and leaving == allowed)) and prevention != "disabled"
+    return _Limit(engine, leaving, threshold, known_by, prevention, int(100 * leaving / allowed), stops)
 
 
 def _least_of_jobs(view: TenantView) -> int | None:

@@ -206,6 +206,11 @@ def test_many_unreadable_values_are_a_few_dead_letters() -> None:
     assert change.attributes["proxyAddresses"] == [] and len(change.refused) == 20
 
 
+def test_the_unit_of_a_deleted_object_is_a_plain_name() -> None:
+    unit = f"<GUID={uuid.uuid4()}>;OU=Pilot,DC=corp".encode()
+    assert read_change(entry(lastKnownParent=[unit])).attributes["lastKnownParent"] == "OU=Pilot,DC=corp"
+
+
 def test_a_name_that_is_not_utf_8_is_invalid() -> None:
     with pytest.raises(InvalidRecordError, match="UTF-8"):
         read_change(entry(b"CN=\xff".decode("utf-8", "surrogateescape")))
