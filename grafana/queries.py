@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+from streams.measures.registry import all_counts, all_durations
+
+COUNTS = {subject: each.family.metric for subject, each in all_counts().items()}
+DURATIONS = {subject: each.family.metric for subject, each in all_durations().items()}
 _LABELS = "detection, family, severity, tenant, forest"
 _CHOSEN = '{tenant=~"$tenant", forest=~"$forest", family=~"$family"}'
 _CHOSEN_DETECTIONS = 'detection=~"($family).*"'
@@ -83,7 +87,7 @@ def _join_gaps(metric: str, names: str) -> str:
 
 
 def _computers(stages: str, matches: str = "=~") -> str:
-    return f'synchealth_hybrid_join_computers{{tenant=~"$tenant", forest=~"$forest", stage{matches}"{stages}"}}'
+    return f'{COUNTS["computers"]}{{tenant=~"$tenant", forest=~"$forest", stage{matches}"{stages}"}}'
 
 
 STAGES = ("created", "certificate", "pending", "registered", "active")
@@ -99,18 +103,19 @@ def computers(*stages: str) -> str:
 JOIN_SHARE = f"{computers(*JOINED)} / ({computers(*STAGES)} > 0)"
 NOT_COUNTED = f"sum by (stage) ({_computers('|'.join(STAGES), '!~')}) > 0"
 NOT_JOINED_BY_SYSTEM = f"sum by (system) ({_computers('created|certificate|pending')}) > 0"
-JOIN_ERRORS = 'topk(12, sum by (error) (synchealth_hybrid_join_errors{tenant=~"$tenant", forest=~"$forest"}) > 0)'
+_OF_FOREST = '{tenant=~"$tenant", forest=~"$forest"}'
+JOIN_ERRORS = f"topk(12, sum by (error) ({COUNTS['join_errors']}{_OF_FOREST}) > 0)"
 
 
 def stage_time(quantile: float, window: str) -> str:
     """How long this share of the computers that came further had stood in each stage, in seconds."""
-    metric = f'synchealth_hybrid_join_stage_seconds_bucket{{tenant=~"$tenant", forest=~"$forest"}}[{window}]'
+    metric = f"{DURATIONS['stage']}_bucket{_OF_FOREST}[{window}]"
     return f"histogram_quantile({quantile}, sum by (le, stage) (rate({metric})))"
 
 
 def join_time(quantile: float, window: str) -> str:
     """The time from the certificate to the registration that this share of computers stayed below, in seconds."""
-    metric = f'synchealth_hybrid_join_seconds_bucket{{tenant=~"$tenant", forest=~"$forest"}}[{window}]'
+    metric = f"{DURATIONS['join']}_bucket{_OF_FOREST}[{window}]"
     return f"histogram_quantile({quantile}, sum by (le) (rate({metric})))"
 
 
@@ -119,10 +124,8 @@ def join_time_by_system(quantile: float, window: str) -> str:
     return join_time(quantile, window).replace("by (le)", "by (le, system)")
 
 
-UNJOINED_BY_UNIT = (
-    'topk(15, sum by (unit) (synchealth_hybrid_join_unit_unjoined{tenant=~"$tenant", forest=~"$forest"}) > 0)'
-)
-UNJOINED_BY_AGE = 'sum by (age) (synchealth_hybrid_join_age_unjoined{tenant=~"$tenant", forest=~"$forest"}) > 0'
+UNJOINED_BY_UNIT = f"topk(15, sum by (unit) ({COUNTS['unjoined_units']}{_OF_FOREST}) > 0)"
+UNJOINED_BY_AGE = f"sum by (age) ({COUNTS['unjoined_ages']}{_OF_FOREST}) > 0"
 
 
 def join_resolution(quantile: float, window: str = "$__range") -> str:
@@ -185,11 +188,12 @@ def heatmap(metric: str) -> str:
 def leaving(state: str) -> str:
     """Objects that the next export deletes in the cloud, for one reason; 0 where there are none."""
     chosen = f'{{tenant=~"$tenant", forest=~"($forest)?", state="{state}"}}'
-    return f"sum(synchealth_flow_objects{chosen}) or {WORKED_ZERO}"
+    return f"sum({COUNTS['objects']}{chosen}) or {WORKED_ZERO}"
 
 
-OBJECTS_BY_STATE = f"sum by (state) (synchealth_flow_objects{_HERE})"
-SYNCED_BY_KIND = 'sum by (kind) (synchealth_flow_objects{tenant=~"$tenant", forest=~"($forest)?", state="synced"})'
+OBJECTS_BY_STATE = f"sum by (state) ({COUNTS['objects']}{_HERE})"
+_SYNCED = '{tenant=~"$tenant", forest=~"($forest)?", state="synced"}'
+SYNCED_BY_KIND = f"sum by (kind) ({COUNTS['objects']}{_SYNCED})"
 EVENTS_READ = "sum by (source, log) (rate(synchealth_producer_events_published_total[$__rate_interval]))"
 SUPPRESSED_BY_DETECTION = f"sum by (detection) (max by ({_LABELS}) (synchealth_findings_suppressed{_OF_TENANT}))"
 SYNC_AGE = f"time() - max by (tenant) (synchealth_tenant_last_sync_timestamp_seconds{_OF_TENANT})"
@@ -202,12 +206,12 @@ QUOTA_FORECAST = (
     f"(max by (tenant) (predict_linear(synchealth_tenant_quota_used_objects{_OF_TENANT}[7d], 30 * 86400)"
     f" and synchealth_tenant_quota_used_objects{_OF_TENANT} offset 2d) or {QUOTA_USED}) / {QUOTA}"
 )
-LANDED = f"sum(increase(synchealth_writeback_landing_seconds_count{_HERE}[$__rate_interval]))"
+LANDED = f"sum(increase({DURATIONS['writeback']}_count{_HERE}[$__rate_interval]))"
 _FAILED = 'synchealth_finding_transitions_total{transition="opened", detection="writeback.password_writeback_failed"}'
 WRITEBACK_FAILED = f"sum(max by (detection) (increase({_FAILED}[$__rate_interval])))"
-FAILING_BY_CLASS = f"sum by (class) (synchealth_writeback_users{_HERE}) > 0"
-FAILING_BY_SERVER = f"sum by (server) (synchealth_writeback_users{_HERE}) > 0"
-_LANDED_1H = f"sum(increase(synchealth_writeback_landing_seconds_count{_HERE}[1h]))"
+FAILING_BY_CLASS = f"sum by (class) ({COUNTS['writeback']}{_HERE}) > 0"
+FAILING_BY_SERVER = f"sum by (server) ({COUNTS['writeback']}{_HERE}) > 0"
+_LANDED_1H = f"sum(increase({DURATIONS['writeback']}_count{_HERE}[1h]))"
 WRITEBACK_SUCCESS = f"{_LANDED_1H} / ({_LANDED_1H} + sum(max by (detection) (increase({_FAILED}[1h]))))"
 
 

@@ -69,14 +69,14 @@ def _flow() -> list[Any]:
             "From AD to the cloud",
             "How long changes take until the cloud shows them, by kind of object: median and the slowest five percent.",
             "s",
-            *_percentiles("synchealth_flow_latency_seconds", "kind"),
+            *_percentiles(queries.DURATIONS["flow"], "kind"),
             no_value="nothing arrived yet",
         ),
         buckets(
             "From AD to the cloud, distribution",
             "How many changes arrived with which latency in each step.",
             "s",
-            queries.heatmap("synchealth_flow_latency_seconds"),
+            queries.heatmap(queries.DURATIONS["flow"]),
         ),
         stacked(
             "Objects by where they stand",
@@ -95,7 +95,7 @@ def _flow() -> list[Any]:
             "From AD to the cloud, by forest",
             "The slowest five percent of each forest: one that stands out has a slow connector or domain controller.",
             "s",
-            (queries.wait("synchealth_flow_latency_seconds", 0.95, "forest"), "p95 {{forest}}"),
+            (queries.wait(queries.DURATIONS["flow"], 0.95, "forest"), "p95 {{forest}}"),
             no_value="nothing arrived yet",
         ),
         lines(

@@ -49,7 +49,7 @@ def _now() -> list[Any]:
 
 
 def _passwords() -> list[Any]:
-    metric = "synchealth_writeback_landing_seconds"
+    metric = queries.DURATIONS["writeback"]
     return [
         lines(
             "Time to land",

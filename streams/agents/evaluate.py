@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from streams.agents.deadletters import TRACEBACKS, Fuse, dead_letter
 from streams.agents.delivery.lanes import Record
 from streams.agents.delivery.outbox import Outbox
-from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS, WAITS
+from streams.agents.metrics import CONTRIBUTIONS, EVALUATIONS, FINDINGS, RULE_FAULTS, observe_duration
 from streams.agents.plausible import arrival_ms, record_in_time
 from streams.agents.soundness import partition_is_sound
 from streams.agents.tables.rows import PartitionRows
@@ -64,9 +64,9 @@ class EvaluatePartition:
         return self._views.now_ms
 
     @property
-    def census(self) -> Counter[str]:
-        """What this partition counts (streams.measures.counts)."""
-        return self._views.census
+    def counts(self) -> Counter[str]:
+        """What this partition counts (streams.contracts.counts)."""
+        return self._views.counts
 
     @property
     def tenants(self) -> dict[str, TenantView]:
@@ -127,8 +127,8 @@ class EvaluatePartition:
         at_ms = now_ms() if record.arrived_ms is None else max(record.arrived_ms, self.clock_ms)
         outbox.contributions(replace(word, seq=self._sequence.next(at_ms)) for word in outcome.contributions)
         outbox.causes(replace(cause, seq=self._sequence.next(at_ms)) for cause in outcome.causes)
-        for measure in outcome.measures:
-            WAITS[measure.subject].labels(measure.tenant, measure.forest, measure.label).observe(measure.seconds)
+        for sample in outcome.durations:
+            observe_duration(sample)
         for fault in outcome.faults:
             RULE_FAULTS.labels(fault.detection).inc()
             name = (fault.detection, fault.view)

@@ -10,7 +10,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from streams.measures.counts import SUBJECTS, count_of
+from streams.contracts.counts import Count
+from streams.measures.family import DurationSample
+from streams.measures.registry import all_counts, all_durations
 from streams.views.installation.tenant_view import TenantView
 
 REGISTRY = CollectorRegistry()
@@ -63,47 +65,39 @@ CLOCK_LAG = Gauge(
 )  # fmt: skip
 BACKLOG = Gauge("synchealth_streams_backlog_views", "Views still to be evaluated again.", registry=REGISTRY)
 
-_WAIT_S = (1, 5, 15, 60, 300, 900, 1800, 3600, 5400, 7200, 14400, 28800, 86400, 3 * 86400, 7 * 86400, 30 * 86400)
-WAITS = {
-    "flow": Histogram(
-        "synchealth_flow_latency_seconds",
-        "From a change in Active Directory to the cloud showing it, by kind of object.",
-        ["tenant", "forest", "kind"], registry=REGISTRY, buckets=_WAIT_S,
-    ),
-    "stage": Histogram(
-        "synchealth_hybrid_join_stage_seconds",
-        "How long computers stood in a stage of hybrid join before they came further.",
-        ["tenant", "forest", "stage"], registry=REGISTRY, buckets=_WAIT_S,
-    ),
-    "join": Histogram(
-        "synchealth_hybrid_join_seconds",
-        "From the join certificate (or the account, where none is needed) to the registration, by operating system.",
-        ["tenant", "forest", "system"], registry=REGISTRY, buckets=_WAIT_S,
-    ),
-    "writeback": Histogram(
-        "synchealth_writeback_landing_seconds",
-        "From the request of a password in the cloud to AD showing it, by kind of operation.",
-        ["tenant", "forest", "kind"], registry=REGISTRY, buckets=_WAIT_S,
-    ),
-}  # fmt: skip
+_DURATIONS = {
+    each.subject: Histogram(
+        each.family.metric, each.family.help, each.family.labels, registry=REGISTRY, buckets=each.family.buckets_s
+    )
+    for each in all_durations().values()
+}
 
 
-class Census(Collector):
-    """The counts of the owned partitions as gauges: add them over all workers."""
+def observe_duration(sample: DurationSample) -> None:
+    """Take a wait that is over into the histogram of its family."""
+    _DURATIONS[sample.subject].labels(sample.tenant, sample.forest, sample.label).observe(sample.seconds)
+
+
+class CountCollector(Collector):
+    """The counts of the owned partitions as gauges, one per family: add them over all workers."""
 
     def __init__(self) -> None:
         self.counts: Counts[str] = Counts()
 
     def collect(self) -> Iterable[Metric]:
-        """One gauge per subject."""
+        """One gauge per family; counts of one that this version does not know, or with other labels, are left out."""
+        known = {subject: each.family for subject, each in all_counts().items()}
         families = {
-            subject: GaugeMetricFamily(metric, text, labels=("tenant", *labels))
-            for subject, (metric, text, labels) in SUBJECTS.items()
+            subject: GaugeMetricFamily(family.metric, family.help, labels=("tenant", *family.labels))
+            for subject, family in known.items()
         }
         many: dict[tuple[str, ...], Counts[str]] = {}
         for name, number in sorted(self.counts.items()):
-            count = count_of(name)
-            if count.subject in GROWING:
+            count = Count.read(name)
+            family = known.get(count.subject)
+            if family is None or len(count.labels) != len(family.labels):
+                continue
+            if family.growing:
                 *labels, last = count.labels
                 many.setdefault((count.subject, count.tenant, *labels), Counts())[last] += number
             else:
@@ -114,8 +108,7 @@ class Census(Collector):
         return families.values()
 
 
-GROWING, OTHER = frozenset({"unjoined_units", "writeback"}), "(other)"
-"""Subjects whose last label, a unit or a server, has as many values as the installation, or somebody, makes."""
+OTHER = "(other)"
 MOST_VALUES = 50
 
 
@@ -127,8 +120,8 @@ def _largest(numbers: Counts[str]) -> dict[str, int]:
     return shown | ({OTHER: rest} if rest else {})
 
 
-CENSUS = Census()
-REGISTRY.register(CENSUS)
+COUNTS = CountCollector()
+REGISTRY.register(COUNTS)
 
 LAST_SYNC = Gauge(
     "synchealth_tenant_last_sync_timestamp_seconds", "When the tenant was last synchronised (Unix time).",

@@ -188,7 +188,7 @@ class Worker:
         metrics.CLOCK_LAG.set(max(0.0, time.time() - slowest_ms / 1000) if slowest_ms else 0)
         metrics.BACKLOG.set(sum(views.backlog for views in self._views.values()))
         metrics.show_tenants(view for views in self._views.values() for view in views.tenants.values())
-        metrics.CENSUS.counts = sum((views.census for views in self._views.values()), Counter())
+        metrics.COUNTS.counts = sum((views.counts for views in self._views.values()), Counter())
 
     def _new_outbox(self, stage: str, cause: Record) -> Outbox:
         return Outbox(

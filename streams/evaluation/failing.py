@@ -10,9 +10,9 @@ from collections.abc import Collection
 import msgspec
 
 from streams.contracts.codec import decode, encode
+from streams.contracts.counts import Count
 from streams.directory.rows import Rows
-from streams.measures.counts import Count
-from streams.views.installation.tenant_view import tenant_view_key
+from streams.views.installation.tenant_view import FAILING, tenant_view_key
 from streams.views.registry import VIEW_CLASSES
 
 PREFIX = "~failing/"
@@ -78,4 +78,4 @@ def _count_of(key: str, tenants: Collection[str]) -> str:
     tenant = rest.partition("/")[0]
     toward = tenant_view_key(tenant) if tenant in tenants else ""
     kind = kind if kind in VIEW_CLASSES else "unknown"
-    return Count("failing", tenant if toward else "", (kind,), toward).name
+    return Count(FAILING, tenant if toward else "", (kind,), toward).name

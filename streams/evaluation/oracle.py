@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from streams.contracts.counts import numbers_heard, numbers_told
 from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind, TenantState
 from streams.contracts.finding import Finding, FindingState
@@ -26,7 +27,7 @@ from streams.directory.state import ObjectState
 from streams.evaluation.explaining import BETWEEN, Words, as_explanation, explains, known_to, words_from
 from streams.evaluation.findings import transition
 from streams.evaluation.rules import causes_first, engine_in, explanations_of, opened, tells_at_ms
-from streams.measures.counts import count_of, counts_of
+from streams.measures.registry import counts_of
 from streams.views.address.unique_value_view import UniqueValueView
 from streams.views.contributions import (
     contributions_of,
@@ -181,21 +182,16 @@ def _explaining_each_other(views: dict[str, AnyView], look: Callable[[AnyView], 
 
 def _count(views: dict[str, AnyView], tenants: Mapping[str, TenantState], now_ms: int) -> None:
     """Tell the tenants' views what is counted of all the others."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for name, number in _census(views, tenants, now_ms).items():
-        count = count_of(name)
-        if count.toward:
-            counts[count.toward]["/".join((count.subject, *count.labels))] += number
-    for key, counted in counts.items():
+    for key, told in numbers_told(_counted(views, tenants, now_ms)).items():
         # Half a directory is no number; forests count as read.
         state = tenants.get(tenant_of(key))
         if state is None or not state.collected:
             continue
         if isinstance(tenant_view := views.get(key) or TenantView.build(key, {}), TenantView):
-            views[key] = replace(tenant_view, counts=dict(sorted(counted.items())))
+            views[key] = replace(tenant_view, counts=numbers_heard([told]))
 
 
-def expected_census(
+def expected_counts(
     objects: Iterable[DirectoryObject],
     tenants: Mapping[str, TenantState],
     scopes: Mapping[str, Scope],
@@ -203,11 +199,11 @@ def expected_census(
     now_ms: int,
     events: Iterable[Event] = (),
 ) -> Counter[str]:
-    """How many views count under each name (streams.measures.counts) at `now_ms`; arguments as for findings."""
-    return _census(_views(objects, scopes, tenants, events, now_ms, 0), tenants, now_ms)
+    """How many views count under each name (streams.contracts.counts) at `now_ms`; arguments as for findings."""
+    return _counted(_views(objects, scopes, tenants, events, now_ms, 0), tenants, now_ms)
 
 
-def _census(views: Mapping[str, AnyView], tenants: Mapping[str, TenantState], now_ms: int) -> Counter[str]:
+def _counted(views: Mapping[str, AnyView], tenants: Mapping[str, TenantState], now_ms: int) -> Counter[str]:
     found: Counter[str] = Counter()
     # What counts where depends on no interval and on no cause: nothing of them in these contexts.
     known = {view.tenant for view in views.values()}
@@ -297,17 +293,12 @@ def _link(
         entries[key_of(state.tenant, link[1])][f"{link[0]}/{state.identity}"] = Entry(state.changed_ms, word)
 
 
-def _scope(
-    item: DirectoryObject, state: ObjectState, entries: dict[str, dict[str, Entry]], now_ms: int
-) -> None:
+def _scope(item: DirectoryObject, state: ObjectState, entries: dict[str, dict[str, Entry]], now_ms: int) -> None:
     """What a group that decides who is in scope says to its members, and to those it has let go."""
     words = {
         link: {"left_ms": left_ms} for link, left_ms in item.left_ms.items() if left_ms + LEFT_REMEMBERED_MS > now_ms
     }
-    words |= {
-        link: {"seq": _NEWEST, "since_ms": item.link_ms.get(link, state.changed_ms)}
-        for link in item.links
-    }
+    words |= {link: {"seq": _NEWEST, "since_ms": item.link_ms.get(link, state.changed_ms)} for link in item.links}
     for link, word in words.items():
         if link[0] == MEMBER:
             key = scoping_view_key(state.tenant, item.ids[link], state.forest)

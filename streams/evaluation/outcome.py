@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from streams.contracts.finding import Finding
 from streams.contracts.views import CauseUpdate, Contribution
-from streams.measures.durations import Measure
+from streams.measures.family import DurationSample
 
 
 @dataclass(slots=True)
@@ -15,14 +15,14 @@ class Outcome:
 
     findings: id -> finding, or None to forget it (a tombstone).
     causes:   for every partition of the views topic.
-    measures: waits that are over.
+    durations: waits that are over.
     """
 
     findings: dict[str, Finding | None] = field(default_factory=dict)
     contributions: list[Contribution] = field(default_factory=list)
     causes: list[CauseUpdate] = field(default_factory=list)
     faults: list[RuleFault] = field(default_factory=list)
-    measures: list[Measure] = field(default_factory=list)
+    durations: list[DurationSample] = field(default_factory=list)
     evaluated: int = 0
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from streams.contracts.codec import encode
+from streams.contracts.counts import numbers_told
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.finding import FindingState
 from streams.contracts.views import (
@@ -36,9 +37,8 @@ from streams.evaluation.outcome import Outcome, RuleFault
 from streams.evaluation.rules import Judge
 from streams.evaluation.view_evaluation import ViewEvaluation, evaluate_view
 from streams.evaluation.view_row import load_view, view_keys
-from streams.measures.counts import count_of
 from streams.views.events import is_past
-from streams.views.installation.tenant_view import CENSUS, TenantView, tenant_view_key
+from streams.views.installation.tenant_view import COUNTS, TenantView, tenant_view_key
 from streams.views.view import tenant_of
 
 # Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
@@ -77,7 +77,7 @@ class ViewPartition:
         self._failing = FailingViews()
         self._backlog: list[str] = []
         self.tenant_views: dict[str, TenantView] = {}
-        self.census: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self._recounted: set[str] = set()
         self._uncounted = True
 
@@ -93,7 +93,7 @@ class ViewPartition:
         self._due += self._failing.restore(rows)
         heapq.heapify(self._due)
         self._backlog = view_keys(rows) if rows.get("~backlog") else []
-        self.census = Counter({key.removeprefix("~census/"): int(raw) for key, raw in rows.items("~census/")})
+        self.counts = Counter({key.removeprefix("~census/"): int(raw) for key, raw in rows.items("~census/")})
         self.tenant_views = {}
         for tenant in self._known.tenants:
             key = tenant_view_key(tenant)
@@ -149,24 +149,21 @@ class ViewPartition:
         self._evaluate_due(rows, outcome)
         self._evaluate_backlog(rows, outcome)
         for name in self._recounted:
-            rows.put(f"~census/{name}", b"%d" % self.census[name])  # a zero stays: it must be told after a restart
+            rows.put(f"~census/{name}", b"%d" % self.counts[name])  # a zero stays: it must be told after a restart
         self._uncounted |= bool(self._recounted)
         if isinstance(record, Tick) and self._uncounted:
-            self._tell_census(outcome)
+            self._tell_counts(outcome)
         return outcome
 
-    def _tell_census(self, outcome: Outcome) -> None:
+    def _tell_counts(self, outcome: Outcome) -> None:
         """With a tick, not with every change: a snapshot changes every count thousands of times."""
         counts: dict[str, dict[str, int]] = {tenant_view_key(tenant): {} for tenant in self._known.heard_of}
-        for name, number in self.census.items():
-            count = count_of(name)
-            if count.toward:
-                counts.setdefault(count.toward, {})["/".join((count.subject, *count.labels))] = number
+        counts |= numbers_told(self.counts)
         self._uncounted = False
         outcome.contributions += [
             Contribution(
                 view=view,
-                contributor=f"{CENSUS}{self._number}",
+                contributor=f"{COUNTS}{self._number}",
                 seq=self.now_ms,
                 changed_ms=self.now_ms,
                 body={"counts": counted, "read": self._known.read(tenant_of(view)), "partitions": self._partitions},
@@ -179,7 +176,7 @@ class ViewPartition:
         changes.subtract(before)
         for name, change in changes.items():
             if change:
-                self.census[name] += change
+                self.counts[name] += change
                 self._recounted.add(name)
 
     def _take_in(self, items: Iterable[Contribution], rows: Rows, outcome: Outcome) -> None:
@@ -274,7 +271,7 @@ class ViewPartition:
         outcome.findings.update(found.findings)
         outcome.contributions += found.contributions
         outcome.causes += found.causes
-        outcome.measures += found.measures
+        outcome.durations += found.durations
         if found.faults:
             outcome.faults += [replace(fault, items=tuple(items)) for fault in found.faults]
             self._again(key, rows)
@@ -282,9 +279,7 @@ class ViewPartition:
             name = self._failing.mended(key, rows)
             self._count([name] if name else [], [])
 
-    def _failed(
-        self, key: str, items: Sequence[Contribution], error: Exception, rows: Rows, outcome: Outcome
-    ) -> None:
+    def _failed(self, key: str, items: Sequence[Contribution], error: Exception, rows: Rows, outcome: Outcome) -> None:
         """What the view said stays as it was; what it was told is kept for the next look, if it can be."""
         outcome.evaluated += 1
         lost = False

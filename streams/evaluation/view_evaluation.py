@@ -10,8 +10,7 @@ from streams.detections.detection import Context
 from streams.evaluation.outcome import Outcome, RuleFault
 from streams.evaluation.rules import Judge, derive
 from streams.evaluation.view_row import ViewRow
-from streams.measures.counts import counts_of, recount_at
-from streams.measures.durations import measured, waiting
+from streams.measures.registry import counts_of, durations_of, recount_at, waits_of
 from streams.views.registry import AnyView
 
 
@@ -72,8 +71,8 @@ def _statistics(view: AnyView, row: ViewRow, context: Context, outcome: Outcome,
     """Counts and waits of the view into its row. Returns when to count again (ms)."""
     try:
         counts, again_ms = counts_of(view, context, now_ms), recount_at(view, context, now_ms)
-        waits = waiting(view, context, now_ms)
-        outcome.measures += measured(view, row.waiting, waits, now_ms)
+        waits = waits_of(view, context, now_ms)
+        outcome.durations += durations_of(view, row.waiting, waits, now_ms)
     except Exception as error:  # noqa: BLE001  what is counted must not keep a finding from opening
         outcome.faults.append(RuleFault("statistics", view.key, f"{type(error).__name__}: {error}"))
         return []

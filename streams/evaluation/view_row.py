@@ -28,8 +28,8 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
     findings: detection id -> the finding as last published.
     derived:  "<view>\\0<contributor>" -> body, as last told to other views; `told` counts the tellings.
     due_ms:   when to look again; None: when something changes.
-    counts:   the names under which the partition's census counts it (streams.measures.counts).
-    waiting:  what it waits for, and since when (streams.measures.durations).
+    counts:   the names under which it counts (streams.contracts.counts).
+    waiting:  what it waits for, and since when (streams.measures).
     """
 
     entries: dict[str, tuple[int, int, dict[str, Any] | None, int]] = {}

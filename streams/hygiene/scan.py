@@ -1,7 +1,7 @@
 """The whole directory at once: every object's faults, uniqueness included. Pure; the caller reads and writes.
 
 Two passes: `enroll` every object, `close`, then `judge` those that `suspects` names, in order. Time is linear in
-the objects; memory is the census (8 bytes per claim), one byte per object, and the hashes of the proposals.
+the objects; memory is the index (8 bytes per claim), one byte per object, and the hashes of the proposals.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from streams.hygiene.census import MOST_NAMED, Census, Holdings, SeenFrom
 from streams.hygiene.check import check, survey
 from streams.hygiene.faults import Action, Breach, ErrorName, Fault
 from streams.hygiene.objects import DirectoryObject
 from streams.hygiene.rules import Claim, Profile, UniqueRule
 from streams.hygiene.tenant import TenantContext
+from streams.hygiene.uniqueness import MOST_NAMED, ClaimIndex, Holdings, SeenFrom
 
 _CLEAN, _DOUBTFUL, _CONTESTED = 0, 1, 2
 
@@ -29,8 +29,8 @@ class Scan:
         self._profile = profile
         self._tenant = tenant
         self._read = read
-        self._census = Census()
-        self._holdings = Holdings(self._census, self._read_holder)
+        self._index = ClaimIndex()
+        self._holdings = Holdings(self._index, self._read_holder)
         self._marks = bytearray()
         self._closed = False
         self._offered: dict[int, int] = {}
@@ -41,7 +41,7 @@ class Scan:
         ordinal = len(self._marks)
         claims, is_clean = survey(subject, self._profile, self._tenant)
         if claims:
-            self._census.add(ordinal, claims)
+            self._index.add(ordinal, claims)
         self._marks.append(_CLEAN if is_clean else _DOUBTFUL)
 
     def pass_over(self) -> None:
@@ -50,8 +50,8 @@ class Scan:
 
     def close(self) -> None:
         """End the first pass."""
-        self._census.close()
-        for ordinal in self._census.contested_ordinals():
+        self._index.close()
+        for ordinal in self._index.contested_ordinals():
             self._marks[ordinal] |= _CONTESTED
         self._closed = True
 
@@ -78,7 +78,7 @@ class Scan:
     @property
     def index_bytes(self) -> int:
         """What the scan holds in memory for all objects together."""
-        return self._census.size_bytes + len(self._marks)
+        return self._index.size_bytes + len(self._marks)
 
     def _read_holder(self, ordinal: int) -> tuple[str, frozenset[Claim]]:
         subject = self._read(ordinal)

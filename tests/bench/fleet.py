@@ -32,13 +32,13 @@ from cryptography.x509.oid import NameOID
 
 from deploy.cli.funnel.funnel import Funnel, percent
 from producers.ad.certificate import certificate_line
+from streams.contracts.counts import Count
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin, TenantState
 from streams.contracts.times import rfc3339
 from streams.contracts.views import Control, Tick
 from streams.directory.rows import MemoryRows
 from streams.directory.scope import Scope
-from streams.measures.counts import count_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 NOW_MS, DAY_MS, MINUTE_MS = 1_790_000_000_000, 86_400_000, 60_000
@@ -203,7 +203,7 @@ def memory(pipeline: Pipeline, grown: int, count: int, fleet: int) -> float:
         f"{extrapolated(grown, count, fleet) / 1e9:.2f} GB for {fleet:,}{mark(count, fleet)}"
     )
     due = len(pipeline.partition._due) / count
-    print(f"of the evaluator itself: {due:.2f} times to look again a device, {len(pipeline.partition.census)} counts")
+    print(f"of the evaluator itself: {due:.2f} times to look again a device, {len(pipeline.partition.counts)} counts")
     return grown / count
 
 
@@ -213,8 +213,8 @@ def size(rows: MemoryRows) -> int:
 
 def funnel(pipeline: Pipeline) -> None:
     places: Counter[str] = Counter()
-    for name, number in pipeline.partition.census.items():
-        count = count_of(name)
+    for name, number in pipeline.partition.counts.items():
+        count = Count.read(name)
         if count.subject == "computers":
             places[count.labels[1]] += number
     whole = Funnel(places)

@@ -18,11 +18,10 @@ from sinks.labels import NONE, OTHER, REASONS, KnownDetection, LabelValues
 from sinks.open_findings import Transition
 from sinks.prometheus import PrometheusSink
 from sinks.sink import Meta, Position, Tombstone, Unreadable
-from streams.agents.metrics import WAITS
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.finding import FindingState, Severity, Subject
 from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS
-from streams.measures.counts import SUBJECTS
+from streams.measures.registry import all_counts, all_durations
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 from tests.support.prometheus import promtool
 
@@ -101,10 +100,11 @@ def declared() -> Iterator[Any]:
 
 def labels_of(metric: str) -> set[str]:
     """The labels that a metric would have: most have no sample before something happens."""
-    found = {name: labels for name, _, labels in SUBJECTS.values()}
+    families = [each.family for each in (*all_counts().values(), *all_durations().values())]
+    found = {family.metric: tuple(family.labels) for family in families}
     for module in map(importlib.import_module, OTHER_METRICS):
         declared_here = (item for item in vars(module).values() if isinstance(item, MetricWrapperBase))
-        found |= {item._name: tuple(item._labelnames) for item in (*declared_here, *WAITS.values())}
+        found |= {item._name: tuple(item._labelnames) for item in declared_here}
     return set(found.get(metric, ()))
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from streams.contracts.counts import Count
 from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Finding, FindingState
 from streams.directory.authority import cloud_managed
 from streams.directory.state import ObjectState
-from streams.measures.counts import count_of
 from tests.support.cases import START_MS, event_of, guid_of
 from tests.support.pipeline import TENANT
 from tests.support.small_world import DAY_MS, World, settings_of, user
@@ -78,7 +78,7 @@ def test_no_detection_says_a_word_of_what_the_cloud_manages() -> None:
     live_on(world)
     world.rest(48)
     assert world.open() == []
-    counted = {name for name, number in world.pipeline.partition.census.items() if number}
+    counted = {name for name, number in world.pipeline.partition.counts.items() if number}
     assert not [name for name in counted if "missing" in name or "leaving" in name]
     world.tell("ad", "mia", attributes={"distinguishedName": "CN=mia,OU=Out,DC=corp"})
     world.tell("ad", "crew", "d")
@@ -181,7 +181,7 @@ def test_what_moved_counts_nowhere() -> None:
     live_on(world)
     world.rest(48)
     assert world.open() == []
-    counts = {count_of(name): number for name, number in world.pipeline.partition.census.items() if number}
+    counts = {Count.read(name): number for name, number in world.pipeline.partition.counts.items() if number}
     assert {(each.subject, *each.labels[1:]): number for each, number in counts.items()} == {
         ("objects", "user", "synced"): 2,  # max, new
         ("objects", "group", "synced"): 1,  # staff
@@ -211,11 +211,11 @@ def test_a_contact_that_is_given_back_under_another_address_is_missed_again() ->
     live_on(world)
     world.both("eve", "user", user("eve", proxyAddresses=["SMTP:eve@contoso.com", "smtp:kim@fabrikam.com"]))
     world.rest()
-    missing = [name for name in world.pipeline.partition.census if "contact" in name and "missing" in name]
-    assert not [name for name in missing if world.pipeline.partition.census[name]]
+    missing = [name for name in world.pipeline.partition.counts if "contact" in name and "missing" in name]
+    assert not [name for name in missing if world.pipeline.partition.counts[name]]
     world.tell("entra", "kim-c", "d")
     world.rest()
-    assert [number for name, number in world.pipeline.partition.census.items() if "contact\tmissing" in name] == [1]
+    assert [number for name, number in world.pipeline.partition.counts.items() if "contact\tmissing" in name] == [1]
 
 
 def test_an_edit_is_told_where_the_conversion_was_seen() -> None:

@@ -19,10 +19,11 @@ from deploy.lab.stories import STORIES
 from deploy.lab.stories.player import Player
 from deploy.lab.sync.clock import LabClock
 from deploy.lab.sync.devices import join_certificate
+from streams.contracts.counts import Count
 from streams.detections.detection import DEFAULT_THRESHOLDS
 from streams.detections.registry import all_detections
 from streams.evaluation.view_row import load_view
-from streams.measures.counts import JOINED, STAGES, count_of
+from streams.measures.computers import JOINED, STAGES
 from streams.views.device.device_view import DeviceView
 from tests.lab.test_hybrid_join_story import CYCLE_MIN, LAST_MIN, NoScheduler
 from tests.support.lab_stream import LabStream
@@ -75,10 +76,10 @@ def tables(stream: LabStream, now_ms: int) -> dict[str, Funnel]:
 
 
 def places(counted: Counter[str]) -> dict[str, Counter[str]]:
-    """Forest -> its computers by where they stand, from the names of the census."""
+    """Forest -> its computers by where they stand, from the names of the counts."""
     found: dict[str, Counter[str]] = {}
     for name, number in counted.items():
-        count = count_of(name)
+        count = Count.read(name)
         if count.subject == "computers":
             forest, place, _ = count.labels
             found.setdefault(forest, Counter())[place] += number
@@ -86,8 +87,8 @@ def places(counted: Counter[str]) -> dict[str, Counter[str]]:
 
 
 def check(stream: LabStream, now_ms: int, *, findings: bool = True) -> Counter[str]:
-    expected = stream.expected_census()
-    assert stream.census == expected, (now_ms - START_MS) / 60_000
+    expected = stream.expected_counts()
+    assert stream.counts == expected, (now_ms - START_MS) / 60_000
     by_forest = places(expected)
     assert {name: funnel.places for name, funnel in tables(stream, now_ms).items()} == by_forest
     if findings:

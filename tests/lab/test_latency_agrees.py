@@ -11,7 +11,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -20,7 +20,7 @@ import pytest
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra import graph_time
 from deploy.lab.hybrid import HybridOrganisation, build
-from streams.agents.metrics import REGISTRY, WAITS
+from streams.agents.metrics import REGISTRY, observe_duration
 from streams.contracts.facts import TenantState
 from streams.contracts.times import parse_rfc3339
 from tests.support.lab_oracle import state_of_tenant
@@ -167,7 +167,7 @@ def history(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
 @pytest.mark.parametrize("history", [1, 2], indirect=True)
 def test_what_is_measured_is_what_the_lab_did(history: History) -> None:
     history.play()
-    measured = [measure for _, measure in history.pipeline.measures if measure.subject == "flow"]
+    measured = [sample for _, sample in history.pipeline.durations if sample.subject == "flow"]
     books = history.books()
     assert len(books) > 100
     assert {kind for _, kind, _ in books} == set(KINDS)
@@ -177,8 +177,8 @@ def test_what_is_measured_is_what_the_lab_did(history: History) -> None:
 
     # And in the histogram each is where it belongs; the tenant is one of this history's own.
     tenant = f"{history.lab.tenant.tenant_id}/{history.seed}"
-    for measure in measured:
-        WAITS["flow"].labels(tenant, measure.forest, measure.label).observe(measure.seconds)
+    for sample in measured:
+        observe_duration(replace(sample, tenant=tenant))
     for forest in history.lab.forests:
         for kind in KINDS:
             mine = [seconds for place, what, seconds in books if (place, what) == (forest.name, kind)]

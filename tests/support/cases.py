@@ -10,8 +10,8 @@ A step is one of
         that name, "device": the AD computer of that name, "anchor": the AD object whose objectGUID makes the source
         anchor, "ago_s": it happened so long ago;
   {"tenant": {...}}: fields of TenantState;
-  {"census": {"objects/corp/user/missing": 600, …}}: another partition counts so many (streams.measures.counts);
-  a case's "forests": ["corp"] are those of the tenant's settings, read whole with their first fact, or a census;
+  {"counts": {"objects/corp/user/missing": 600, …}}: another partition counts so many (streams.contracts.counts);
+  a case's "forests": ["corp"] are those of the tenant's settings, read whole with their first fact, or a count;
   its "users_joined_by" is the tenant's;
   {"after_s": seconds}: a tick that much later;
   {"open": ["detection id", …]}: exactly these are open now; beside it "evidence": {detection: {key: value}}
@@ -32,7 +32,7 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.views import Contribution
 from streams.directory.scope import Scope, scope_name
 from streams.evaluation.knowledge import TenantOptions
-from streams.views.installation.tenant_view import CENSUS, tenant_view_key
+from streams.views.installation.tenant_view import COUNTS, tenant_view_key
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 START_MS = 1_790_000_000_000
@@ -110,12 +110,12 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
         elif "after_s" in step:
             now_ms += int(step["after_s"] * 1000)
             pipeline.tick(now_ms)
-        elif "census" in step:
+        elif "counts" in step:
             for origin in ORIGINS.values():
                 pipeline.worked_off(origin)
             pipeline.tick(now_ms)
             for _ in range(2 if duplicate else 1):
-                pipeline.contribute([_counts(step["census"], now_ms)], now_ms=now_ms)
+                pipeline.contribute([_counts(step["counts"], now_ms)], now_ms=now_ms)
         elif "event" in step:
             for _ in range(2 if duplicate else 1):
                 pipeline.log([event_of(step["event"], number, now_ms)], now_ms=now_ms)
@@ -133,7 +133,7 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
 
 def _counts(counts: dict[str, int], now_ms: int) -> Contribution:
     view = tenant_view_key(TENANT)
-    return Contribution(view=view, contributor=f"{CENSUS}99", seq=now_ms, changed_ms=now_ms, body=counted(counts))
+    return Contribution(view=view, contributor=f"{COUNTS}99", seq=now_ms, changed_ms=now_ms, body=counted(counts))
 
 
 def counted(counts: dict[str, int]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from streams.directory.scope import Scope
 from streams.evaluation.knowledge import TenantOptions
 from streams.evaluation.oracle import DirectoryObject
 from streams.evaluation.outcome import Outcome
-from streams.measures.durations import Measure
+from streams.measures.family import DurationSample
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects
 from tests.support.pipeline import Pipeline
@@ -33,7 +33,7 @@ class LabPipeline(Pipeline):
         self._known: dict[str, DirectoryObject] = {}
         self._events: set[str] = set()
         self._seq = 0
-        self.measures: list[tuple[int, Measure]] = []
+        self.durations: list[tuple[int, DurationSample]] = []
         self._unsaid: list[tuple[Origin, str]] | None = []  # of the first look: that a source was read whole comes last
         scopes = {forest.name: Scope(list(forest.scope.include)) for forest in lab.forests}
         options = TenantOptions(forests=frozenset(scopes))
@@ -71,7 +71,7 @@ class LabPipeline(Pipeline):
             self._unsaid.append((origin, part))
 
     def _take(self, outcome: Outcome) -> list[Contribution]:
-        self.measures += [(self.partition.now_ms, measure) for measure in outcome.measures]
+        self.durations += [(self.partition.now_ms, sample) for sample in outcome.durations]
         return super()._take(outcome)
 
     def _objects(self, now_ms: int) -> dict[str, DirectoryObject]:

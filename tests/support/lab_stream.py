@@ -16,7 +16,7 @@ from streams.contracts.finding import Finding
 from streams.detections.registry import Registered
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
-from streams.evaluation.oracle import DirectoryObject, expected_census, expected_findings
+from streams.evaluation.oracle import DirectoryObject, expected_counts, expected_findings
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects, forest_of_directory, state_of_tenant
 from tests.support.pipeline import Pipeline
@@ -25,7 +25,7 @@ Key = tuple[str, str]
 
 
 class LabStream:
-    """`look` feeds the pipeline; `census`, `expected_census` and the like are compared afterwards."""
+    """`look` feeds the pipeline; `counts`, `expected_counts` and the like are compared afterwards."""
 
     def __init__(self, lab: HybridOrganisation) -> None:
         self._lab = lab
@@ -62,14 +62,14 @@ class LabStream:
         self.pipeline.tick(now_ms)
 
     @property
-    def census(self) -> Counter[str]:
+    def counts(self) -> Counter[str]:
         """What the stream counts; places where nobody stands any more left out."""
-        return +self.pipeline.partition.census
+        return +self.pipeline.partition.counts
 
-    def expected_census(self) -> Counter[str]:
+    def expected_counts(self) -> Counter[str]:
         """What the oracle counts, from the directories as they stood at the last look."""
         tenants = {self._lab.tenant.tenant_id: self._tenant(self._now_ms)}
-        return expected_census(self._whole(), tenants, self.scopes, now_ms=self._now_ms, events=self._events.values())
+        return expected_counts(self._whole(), tenants, self.scopes, now_ms=self._now_ms, events=self._events.values())
 
     def expected_findings(self, rules: list[Registered]) -> dict[str, Finding]:
         """What the oracle finds wrong with the directories as they stood at the last look."""

@@ -15,7 +15,7 @@ from rich.text import Text
 from deploy.cli.spreadsheet import as_it_is, cell
 from streams.contracts.distinguished_name import container_of
 from streams.detections.detection import Thresholds
-from streams.measures.counts import JOINED, STAGES, place, system
+from streams.measures.computers import JOINED, STAGES, place, system
 from streams.runtime.printable import printable
 from streams.views.device.device_view import DeviceView
 
@@ -25,7 +25,7 @@ _HEADINGS = {"certificate": "cert", "registered": "regist."}  # the table fits 8
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where one computer stands: a stage, or why it does not count (streams.measures.counts.place)."""
+    """Where one computer stands: a stage, or why it does not count (streams.measures.computers.place)."""
 
     tenant: str
     forest: str

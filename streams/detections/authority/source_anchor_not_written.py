@@ -47,7 +47,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     known = view.synchronization.get("anchor_attribute")
     if known is not None and str(known).lower() != ANCHOR.lower():
         return None
-    synced = _by_forest(view, "objects", "user/synced")
+    synced = _by_forest(view, "objects", "user", "synced")
     forests = {
         forest: {"not_written": number, "synchronised": synced.get(forest, 0)}
         for forest, number in _by_forest(view, "anchors", "not_written").items()
@@ -72,11 +72,10 @@ def _written_elsewhere(not_written: int, synced: int) -> bool:
     return synced - not_written >= max(_FEWEST_WRITTEN, not_written)
 
 
-def _by_forest(view: TenantView, subject: str, state: str) -> dict[str, int]:
-    """Forest -> how many views count under "<subject>/<forest>/<state>"; forests without any are left out."""
-    start, end = f"{subject}/", f"/{state}"
+def _by_forest(view: TenantView, subject: str, *state: str) -> dict[str, int]:
+    """Forest -> how many views count there with these labels after it; forests without any are left out."""
     return {
-        name[len(start) : -len(end)]: number
-        for name, number in sorted(view.counts.items())
-        if number and name.startswith(start) and name.endswith(end)
+        labels[0]: number
+        for (counted, labels), number in sorted(view.counts.items())
+        if number and counted == subject and labels[1:] == state
     }

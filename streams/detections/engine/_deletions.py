@@ -1,4 +1,4 @@
-"""What would be deleted in the cloud, as the census counts it; shared by the rules that warn of too much of it."""
+"""What would be deleted in the cloud, as it is counted; shared by the rules that warn of too much of it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ def leaving_of(view: TenantView, context: Context) -> dict[str, dict[str, Any]]:
 def leaving_by_engine(view: TenantView, context: Context) -> dict[str, int]:
     """Engine -> how many of these objects it is known to delete; of all others it is not known which engine does."""
     found: Counter[str] = Counter()
-    for name, number in view.counts.items():
-        subject, _, labels = name.partition("/")
+    for (subject, labels), number in view.counts.items():
         if subject == "leaving":
-            forest, _, engine = labels.partition("/")
+            forest, engine = labels
             found[engine] += known_scopes({forest: number}, context).get(forest, 0)
     return dict(found)
 

@@ -38,9 +38,9 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     if not context.collected or not context.forests_read or context.accept_orphans:
         return None
     kinds = {
-        name.rpartition("/")[2]: number
-        for name, number in view.counts.items()
-        if name.startswith("orphans/") and (context.devices_collected or not name.endswith("/device"))
+        labels[-1]: number
+        for (subject, labels), number in view.counts.items()
+        if subject == "orphans" and (context.devices_collected or labels[-1] != "device")
     }
     orphans = sum(kinds.values())
     total = orphans + view.counted("synced")

@@ -29,9 +29,7 @@ DETECTION = Detection(
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires while any view of the tenant stands failing; says how many of which kind."""
-    failing = {
-        name.removeprefix(FAILING): number for name, number in view.counts.items() if name.startswith(FAILING)
-    }
+    failing = {labels[0]: number for (subject, labels), number in view.counts.items() if subject == FAILING}
     if not failing:
         return None
     total = sum(failing.values())

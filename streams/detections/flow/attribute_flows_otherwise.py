@@ -53,13 +53,12 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires when so many objects have differed in one property since we first looked, in forests read whole."""
     by_property: dict[str, Counter[str]] = {}
     synced: dict[str, Counter[str]] = {}
-    for name, number in view.counts.items():
-        subject, _, labels = name.partition("/")
+    for (subject, labels), number in view.counts.items():
         if subject == "flows" and number:
-            forest, _, which = labels.rpartition("/")
+            forest, which = labels
             by_property.setdefault(which, Counter())[forest] += number
-        elif subject == "objects" and labels.endswith("/synced"):
-            forest, kind, _ = labels.rsplit("/", 2)
+        elif subject == "objects" and labels[-1] == "synced":
+            forest, kind, _ = labels
             synced.setdefault(kind, Counter())[forest] += number
     found = {which: rule for which, differ in sorted(by_property.items()) if (rule := _rule(which, differ, synced))}
     if not found:

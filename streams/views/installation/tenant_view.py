@@ -17,6 +17,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Self
 
+from streams.contracts.counts import Told, numbers_heard
 from streams.contracts.events import Event
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Subject
@@ -27,8 +28,8 @@ from streams.views.installation.server_view import LIVES, RUNS, served_by_others
 from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 
 KIND = "tenant"
-CENSUS = "census/"
-FAILING = "failing/"
+COUNTS = "census/"
+FAILING = "failing"
 _CYCLES_REMEMBERED_MS = 86_400_000
 CYCLES_LOOKED_AT = 20
 _CYCLES_NEEDED = 4
@@ -50,7 +51,7 @@ class TenantView:
     runs:         server -> its runs.
     lives:        server -> what of it lives (server_view); each server is told of the others.
     read:         source -> until when (ms) every partition has worked it off (streams.evaluation.readings); no others.
-    counts:       what streams.measures.counts counts toward the tenant, over every partition; of forests that are read
+    counts:       what the measures count toward the tenant, over every partition; of forests that are read
                   whole and worked off, once the cloud is: half a directory is no number.
     """
 
@@ -74,7 +75,7 @@ class TenantView:
     writes_ms: tuple[int, ...] = ()
     runs: Mapping[str, ServerRuns] = field(default_factory=dict)
     lives: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[Told, int] = field(default_factory=dict)
     read: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
@@ -90,8 +91,8 @@ class TenantView:
         organization: Mapping[str, Any] = body.get("organization") or {}
         quota = organization.get("directorySizeQuota")
         quota = quota if isinstance(quota, dict) else {}
-        census = [entry.body for name, entry in entries.items() if name.startswith(CENSUS)]
-        read = _read_everywhere(census)
+        counted = [entry.body for name, entry in entries.items() if name.startswith(COUNTS)]
+        read = _read_everywhere(counted)
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -137,7 +138,7 @@ class TenantView:
                 for contributor, entry in sorted(entries.items())
                 if contributor.startswith(LIVES)
             },
-            counts=_whole(_summed(census), tenant_of(key), read),
+            counts=_whole(numbers_heard(body.get("counts", {}) for body in counted), tenant_of(key), read),
             read=read,
         )
 
@@ -151,16 +152,15 @@ class TenantView:
         return self.last_sync_ms or self.read_ms or self.changed_ms
 
     def counted(self, *states: str) -> int:
-        """How many objects, of all forests and kinds, stand in one of these states (streams.measures.counts)."""
+        """How many objects, of all forests and kinds, stand in one of these states (streams.measures.objects)."""
         return sum(self.counted_by_forest(*states).values())
 
     def counted_by_forest(self, *states: str) -> dict[str, int]:
         """The same by forest; forests without any are left out."""
         by_forest: Counter[str] = Counter()
-        for name, number in self.counts.items():
-            subject, _, labels = name.partition("/")
-            if subject == "objects" and labels.rpartition("/")[2] in states:
-                by_forest[labels.rsplit("/", 2)[0]] += number
+        for (subject, labels), number in self.counts.items():
+            if subject == "objects" and labels[-1] in states:
+                by_forest[labels[0]] += number
         return dict(sorted(by_forest.items()))
 
     @property
@@ -245,13 +245,6 @@ def cloud_source(tenant: str, part: str = "") -> str:
     return f"entra/{tenant}" + (f"/{part}" if part else "")
 
 
-def _summed(bodies: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for body in bodies:
-        total.update({name: int(number) for name, number in body.get("counts", {}).items()})
-    return {name: number for name, number in sorted(total.items()) if number}
-
-
 def _read_everywhere(bodies: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """What every partition has worked off; nothing while one of them has not told."""
     if not bodies or len(bodies) < max(int(body.get("partitions", 0)) for body in bodies):
@@ -260,16 +253,16 @@ def _read_everywhere(bodies: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {source: min(int(each[source]) for each in read) for source in sorted(set.intersection(*map(set, read)))}
 
 
-def _whole(counts: Mapping[str, int], tenant: str, read: Mapping[str, int]) -> dict[str, int]:
-    """The counts of forests that are read; the label after the subject is the forest, "none" for none.
+def _whole(counts: Mapping[Told, int], tenant: str, read: Mapping[str, int]) -> dict[Told, int]:
+    """The counts of forests that are read; the first label is the forest, "none" for none.
 
     What fails of ours is told from the start: it says nothing of a directory.
     """
-    failing = {name: number for name, number in counts.items() if name.startswith(FAILING)}
+    failing = {told: number for told, number in counts.items() if told.subject == FAILING}
     if cloud_source(tenant) not in read:
         return failing
     forests = {"none"} | {source.removeprefix("ad/") for source in read if source.startswith("ad/")}
-    return failing | {name: number for name, number in counts.items() if name.split("/", 2)[1] in forests}
+    return failing | {told: number for told, number in counts.items() if told.labels[0] in forests}
 
 
 def _count(value: object) -> int | None:

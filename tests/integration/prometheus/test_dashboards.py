@@ -16,8 +16,10 @@ from deploy.prometheus.build import FOLDER as RULES
 from grafana.build import dashboard_files
 from producers import metrics as producers
 from streams.agents import metrics as streams
+from streams.contracts.counts import Count
 from streams.contracts.finding import Severity
-from streams.measures.counts import AGES, Count
+from streams.measures.computers import AGES
+from streams.measures.family import DurationSample
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import Settings
 from tests.integration.prometheus.conftest import caught_up, following, publisher
@@ -69,12 +71,11 @@ def live() -> None:
     units = {Count("unjoined_units", "t", ("corp", f"Site {n}")).name: n for n in range(1, 60)}
     ages = {Count("unjoined_ages", "t", ("corp", age)).name: 2 for age in AGES}
     failing = {Count("writeback", "t", ("corp", "password_policy", server)).name: 3 for server in ("aadc01", "unknown")}
-    streams.CENSUS.counts = Counter(computers | errors | objects | units | ages | failing)
-    streams.WAITS["join"].labels("t", "corp", "windows 11").observe(2400)
-    for stage in ("created", "certificate", "pending"):
-        streams.WAITS["stage"].labels("t", "corp", stage).observe(1800)
-    streams.WAITS["flow"].labels("t", "corp", "user").observe(900)
-    streams.WAITS["writeback"].labels("t", "corp", "reset").observe(12)
+    streams.COUNTS.counts = Counter(computers | errors | objects | units | ages | failing)
+    waits = [("join", "windows 11", 2400), ("flow", "user", 900), ("writeback", "reset", 12)]
+    waits += [("stage", stage, 1800) for stage in ("created", "certificate", "pending")]
+    for subject, label, seconds in waits:
+        streams.observe_duration(DurationSample(subject, "t", "corp", label, seconds))
     producers.EVENTS.labels("eventlog/connect", "windows").inc(5)
     for gauge, value in (
         (streams.LAST_SYNC, now_ms() / 1000 - 600),

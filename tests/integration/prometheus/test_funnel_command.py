@@ -1,4 +1,4 @@
-"""`synchealth funnel` against a broker: its numbers are those of the workers' census and of the oracle."""
+"""`synchealth funnel` against a broker: its numbers are those that the workers count and of the oracle."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from kafka import KafkaProducer
 
 from deploy.broker import Broker
 from deploy.cli.funnel import command as funnel_command
+from streams.contracts.counts import Count
 from streams.contracts.topics import VIEW_STATES
 from streams.directory.scope import Scope
-from streams.evaluation.oracle import expected_census
-from streams.measures.counts import count_of
+from streams.evaluation.oracle import expected_counts
 from tests.support.pipeline import Pipeline
 from tests.support.random_fleet import RandomFleet
 
@@ -62,8 +62,8 @@ def run(broker: Broker, *arguments: str, fails: bool = False) -> str:
 def counted(world: RandomFleet) -> Counter[str]:
     """Place -> how many, as the oracle has it."""
     found: Counter[str] = Counter()
-    for name, number in expected_census(world.final(), {}, SCOPES, now_ms=world.now_ms, events=world.events).items():
-        count = count_of(name)
+    for name, number in expected_counts(world.final(), {}, SCOPES, now_ms=world.now_ms, events=world.events).items():
+        count = Count.read(name)
         if count.subject == "computers":
             found[count.labels[1]] += number
     return found

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from streams.contracts.counts import Count
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin, TenantState
 from streams.contracts.times import rfc3339
 from streams.contracts.views import Contribution
 from streams.directory.scope import Scope
 from streams.evaluation.outcome import Outcome
-from streams.measures.counts import AGES, count_of, unit_of
-from streams.measures.durations import Measure
+from streams.measures.computers import AGES, unit_of
+from streams.measures.family import DurationSample
 from tests.support.cases import START_MS, guid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
@@ -24,11 +25,11 @@ class Measuring(Pipeline):
     """A pipeline whose every word is delivered twice, with a restart after each."""
 
     def __init__(self) -> None:
-        self.measures: list[Measure] = []
+        self.durations: list[DurationSample] = []
         super().__init__({"corp": Scope(exclude_ous=["OU=Out,DC=corp,DC=local"], hybrid_join=True)})
 
     def _take(self, outcome: Outcome) -> list[Contribution]:
-        self.measures += outcome.measures
+        self.durations += outcome.durations
         return super()._take(outcome)
 
     def read_devices(self, after_h: float = 0) -> None:
@@ -59,10 +60,10 @@ class Measuring(Pipeline):
 
     @property
     def told(self) -> list[tuple[str, str, float]]:
-        return [(each.subject, each.label, each.seconds / 3600) for each in self.measures]
+        return [(each.subject, each.label, each.seconds / 3600) for each in self.durations]
 
     def counted(self, subject: str) -> dict[str, int]:
-        counts = {count_of(name): number for name, number in self.partition.census.items() if number}
+        counts = {Count.read(name): number for name, number in self.partition.counts.items() if number}
         return {count.labels[-1]: number for count, number in counts.items() if count.subject == subject}
 
 
@@ -78,9 +79,9 @@ def test_the_whole_way_is_from_the_certificate_to_the_registration(pipeline: Mea
     pipeline.export(2)
     # Told an hour late: registered at 2.5.
     pipeline.say(ENTRA, "u", 3.5, registrationDateTime=rfc3339(START_MS + int(2.5 * HOUR_MS)))
-    assert pipeline.told == [
-        ("stage", "created", 1.0), ("stage", "certificate", 1.0), ("stage", "pending", 1.5),
+    assert sorted(pipeline.told) == [
         ("join", "windows 11", 1.5),
+        ("stage", "certificate", 1.0), ("stage", "created", 1.0), ("stage", "pending", 1.5),
     ]  # fmt: skip
 
 
@@ -126,7 +127,6 @@ def test_a_computer_that_has_not_joined_is_counted_by_unit_and_by_an_age_that_ti
     [
         ("CN=pc,CN=Computers,DC=corp", "Computers"),
         (r"CN=pc,OU=Ulm\, Nord,DC=corp", "Ulm, Nord"),
-        ("CN=pc,OU=a\tb,DC=corp", "a b"),
         ("CN=pc,DC=corp", "(none)"),
         (r"CN=ends in a backslash\\,OU=Ulm,DC=corp", "Ulm"),
         (None, "(none)"),

@@ -159,8 +159,8 @@ PLACES = {
     "derive": _derive,
     "counts": _statistic("counts_of"),
     "recount": _statistic("recount_at"),
-    "waits": _statistic("waiting"),
-    "measures": _statistic("measured"),
+    "waits": _statistic("waits_of"),
+    "durations": _statistic("durations_of"),
     "storing": _store,
 }
 places = pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
@@ -318,7 +318,7 @@ def test_faults_at_random_harm_nobody_and_leave_no_trace(seed: int, steps: int, 
     bench.tell(tenant)
     troubled = {"now": True}
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("derive", "counts_of", "waiting", "measured", "recount_at"):
+        for name in ("derive", "counts_of", "waits_of", "durations_of", "recount_at"):
             sound = getattr(view_evaluation, name)
 
             def fragile(view: Any, *rest: Any, _sound: Any = sound, **named: Any) -> Any:
@@ -340,7 +340,7 @@ def test_faults_at_random_harm_nobody_and_leave_no_trace(seed: int, steps: int, 
     assert set(bench.open()) == set(expected)
     assert bench.partition.failing == 0
     fresh = _counted_afresh(bench)
-    assert {name: number for name, number in bench.partition.census.items() if number} == fresh
+    assert {name: number for name, number in bench.partition.counts.items() if number} == fresh
 
 
 def _doomed(key: str, seed: int) -> bool:
@@ -381,7 +381,7 @@ def _and_who_hears_of_them(doomed: set[str], bench: Bench) -> set[str]:
     seed=st.integers(0, 2**32),
     steps=st.integers(2, 50),
     groups=st.booleans(),
-    place=st.sampled_from(["derive", "counts_of", "waiting", "measured", "recount_at", "building", "storing"]),
+    place=st.sampled_from(["derive", "counts_of", "waits_of", "durations_of", "recount_at", "building", "storing"]),
 )
 def test_while_views_fail_the_others_stand_where_the_oracle_does(
     seed: int, steps: int, groups: bool, place: str
@@ -426,10 +426,10 @@ def test_while_views_fail_the_others_stand_where_the_oracle_does(
     healed = wanted()
     assert set(told_or_lingering(bench.findings, healed)) == set(healed)
     assert bench.partition.failing == 0
-    assert {name: number for name, number in bench.partition.census.items() if number} == _counted_afresh(bench)
+    assert {name: number for name, number in bench.partition.counts.items() if number} == _counted_afresh(bench)
 
 
-_STATISTICS = {"counts_of", "waiting", "measured", "recount_at"}
+_STATISTICS = {"counts_of", "waits_of", "durations_of", "recount_at"}
 
 
 def _counted_afresh(bench: Bench) -> dict[str, int]:

@@ -11,7 +11,7 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.views import Contribution
 from streams.directory.scope import Scope
 from streams.evaluation.outcome import Outcome
-from streams.measures.durations import Measure
+from streams.measures.family import DurationSample
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
@@ -22,14 +22,14 @@ class Measuring(Pipeline):
     """A pipeline whose every word is delivered twice, with a restart after each."""
 
     def __init__(self, twice: bool) -> None:
-        self.measures: list[Measure] = []
+        self.durations: list[DurationSample] = []
         self.twice = twice
         super().__init__({"corp": Scope(exclude_ous=[OUT])})
         domains = [Domain("contoso.com"), Domain("contoso.onmicrosoft.com", is_initial=True)]
         self.tell(TenantState(tenant=TENANT, seq=1, ts_ms=START_MS, domains=domains, collected=True))
 
     def _take(self, outcome: Outcome) -> list[Contribution]:
-        self.measures += outcome.measures
+        self.durations += outcome.durations
         return super()._take(outcome)
 
     def say(self, origin: Origin, op: str, after_s: int, **attributes: Any) -> None:
@@ -56,7 +56,7 @@ class Measuring(Pipeline):
 
     @property
     def waits(self) -> list[tuple[str, str, float]]:
-        return [(measure.subject, measure.label, measure.seconds) for measure in self.measures]
+        return [(sample.subject, sample.label, sample.seconds) for sample in self.durations]
 
 
 @pytest.fixture(params=[False, True], ids=["once", "twice and restarted"])
@@ -71,7 +71,7 @@ def test_an_object_and_a_change_are_measured_from_ad_to_the_cloud(pipeline: Meas
     pipeline.say(ENTRA, "u", 1100, onPremisesLastSyncDateTime="2026-09-21T14:30:00Z")
     pipeline.say(ENTRA, "u", 1300, displayName="Ann Bee")
     assert pipeline.waits == [("flow", "user", 600.0), ("flow", "user", 300.0)]
-    assert pipeline.measures[0].forest == "corp"
+    assert pipeline.durations[0].forest == "corp"
 
 
 def test_what_never_arrived_is_not_measured(pipeline: Measuring) -> None:

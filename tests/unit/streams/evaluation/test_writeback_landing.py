@@ -11,7 +11,7 @@ from streams.contracts.facts import Fact, ObjectKind, Operation
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.views import Contribution
 from streams.evaluation.outcome import Outcome
-from streams.measures.durations import Measure
+from streams.measures.family import DurationSample
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, TENANT, Pipeline
 
@@ -20,12 +20,12 @@ class Measuring(Pipeline):
     """A pipeline that remembers what was measured, with every word told twice and a restart after each."""
 
     def __init__(self) -> None:
-        self.measures: list[Measure] = []
+        self.durations: list[DurationSample] = []
         super().__init__()
         self.ad("r", 0, -864_000, distinguishedName="CN=ann,DC=corp", sAMAccountName="ann", objectSid=sid_of("ann"))
 
     def _take(self, outcome: Outcome) -> list[Contribution]:
-        self.measures += outcome.measures
+        self.durations += outcome.durations
         return super()._take(outcome)
 
     def ad(self, op: str, at_s: int, set_s: int, **attributes: Any) -> None:
@@ -48,7 +48,7 @@ class Measuring(Pipeline):
 
     @property
     def found(self) -> list[tuple[str, str, str, float]]:
-        return [(each.subject, each.forest, each.label, each.seconds) for each in self.measures]
+        return [(each.subject, each.forest, each.label, each.seconds) for each in self.durations]
 
 
 @pytest.mark.parametrize("order", ["log first", "AD first", "AD between"])

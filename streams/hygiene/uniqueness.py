@@ -1,6 +1,6 @@
 """Who holds which value: a compact index over all objects of a scan.
 
-A scan cannot keep a million objects in memory to find two with one address. The census keeps 8 bytes per claim
+A scan cannot keep a million objects in memory to find two with one address. The index keeps 8 bytes per claim
 (36 bits of hash beside 28 bits of object number, in 256 arrays chosen by 8 further bits) and sorts them once;
 an object with a UPN, mail and two addresses claims about three values, so about 24 bytes. Hashes may meet by
 chance (44 bits count), so whoever names a holder reads that object again and compares its claims; `Holdings`
@@ -25,7 +25,7 @@ MOST_NAMED = 50
 """How many other holders a fault names. All holders have a fault of their own, so all are named once."""
 
 
-class Census:
+class ClaimIndex:
     """Collects claims while objects are read, then answers who claims what.
 
     Objects are numbered from 0 in reading order. Add everything, then `close`, then ask.
@@ -72,7 +72,7 @@ class Census:
     def ordinals_of(self, claim: Claim) -> Iterator[int]:
         """The numbers of the objects that claim this, ascending; rarely one more that does not."""
         if not self._closed:
-            raise RuntimeError("close the census before asking")
+            raise RuntimeError("close the index before asking")
         number = hash(claim)
         bucket = self._buckets[number & 0xFF]
         wanted = (number >> 8) & _HASH_MASK
@@ -83,13 +83,13 @@ class Census:
 
 
 class Holdings:
-    """The census with names: reads an object again to confirm that it is a holder, and to give its DN.
+    """The index with names: reads an object again to confirm that it is a holder, and to give its DN.
 
     read: object number -> its DN and its claims.
     """
 
-    def __init__(self, census: Census, read: Callable[[int], tuple[str, frozenset[Claim]]]) -> None:
-        self._census = census
+    def __init__(self, index: ClaimIndex, read: Callable[[int], tuple[str, frozenset[Claim]]]) -> None:
+        self._index = index
         self._read = read
         self._known: dict[Claim, tuple[tuple[int, str], ...]] = {}
 
@@ -102,7 +102,7 @@ class Holdings:
 
     def _known_after_reading(self, claim: Claim) -> tuple[tuple[int, str], ...]:
         found: list[tuple[int, str]] = []
-        for ordinal in self._census.ordinals_of(claim):
+        for ordinal in self._index.ordinals_of(claim):
             if found and found[-1][0] == ordinal:
                 continue
             dn, claims = self._read(ordinal)

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.contracts.counts import Count
 from streams.contracts.events import Event, Log
 from streams.contracts.facts import Fact, ObjectKind, Operation
 from streams.contracts.identity import immutable_id_of_guid
-from streams.evaluation.oracle import expected_census
-from streams.measures.counts import count_of
+from streams.evaluation.oracle import expected_counts
 from tests.laws.test_writeback_convergence import DAY_MS, LATER_MS, RandomPasswords, disordered
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, TENANT, Pipeline
@@ -21,9 +21,9 @@ from tests.support.pipeline import AD, TENANT, Pipeline
 MINUTE_MS = 60_000
 
 
-def counted(census: Counter[str]) -> dict[tuple[str, ...], int]:
+def counted(counts: Counter[str]) -> dict[tuple[str, ...], int]:
     """(forest, class, server) -> users."""
-    found = {count_of(name): number for name, number in (+census).items()}
+    found = {Count.read(name): number for name, number in (+counts).items()}
     return {count.labels: number for count, number in found.items() if count.subject == "writeback"}
 
 
@@ -46,7 +46,7 @@ class Desk(Pipeline):
 
     @property
     def users(self) -> dict[tuple[str, ...], int]:
-        return counted(self.partition.census)
+        return counted(self.partition.counts)
 
 
 def test_a_user_counts_once_under_the_class_of_the_latest_failure_until_a_success_or_a_day() -> None:
@@ -74,8 +74,8 @@ def test_the_stream_counts_what_the_oracle_counts(seed: int, steps: int) -> None
     for later_ms in LATER_MS:
         now_ms = world.now_ms + later_ms
         pipeline.tick(now_ms)
-        expected = expected_census(world.objects(), {}, {}, now_ms=now_ms, events=world.events)
-        assert counted(pipeline.partition.census) == counted(expected), f"{later_ms} ms later"
+        expected = expected_counts(world.objects(), {}, {}, now_ms=now_ms, events=world.events)
+        assert counted(pipeline.partition.counts) == counted(expected), f"{later_ms} ms later"
 
 
 def test_random_passwords_fail_in_several_classes() -> None:
@@ -83,6 +83,6 @@ def test_random_passwords_fail_in_several_classes() -> None:
     seen: set[str] = set()
     for seed in range(30):
         world = RandomPasswords(seed).run(20)
-        census = expected_census(world.objects(), {}, {}, now_ms=world.now_ms, events=world.events)
-        seen |= {error for _, error, _ in counted(census)}
+        counts = expected_counts(world.objects(), {}, {}, now_ms=world.now_ms, events=world.events)
+        seen |= {error for _, error, _ in counted(counts)}
     assert {"password_policy", "permission", "connectivity", "other"} <= seen

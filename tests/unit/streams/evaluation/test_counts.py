@@ -1,4 +1,4 @@
-"""The law of the census: at every tick it counts what the oracle counts, whatever came before.
+"""The law of counts: at every tick they are what the oracle counts, whatever came before.
 
 The funnel of hybrid join is made of these counts, so it holds for the funnel.
 """
@@ -11,11 +11,12 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.contracts.counts import Count
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState
 from streams.directory.scope import Scope
-from streams.evaluation.oracle import expected_census
-from streams.measures.counts import JOINED, STAGES, count_of
+from streams.evaluation.oracle import expected_counts
+from streams.measures.computers import JOINED, STAGES
 from tests.support.pipeline import TENANT, Pipeline
 from tests.support.random_directory import RandomDirectories
 from tests.support.random_fleet import DAY_MS, RandomFleet
@@ -25,8 +26,8 @@ JOINING = {"corp": Scope(exclude_ous=EXCLUDED, hybrid_join=True)}
 NOT_JOINING = {"corp": Scope(exclude_ous=EXCLUDED)}
 
 
-def _census(pipeline: Pipeline) -> Counter[str]:
-    return +pipeline.partition.census
+def _counts(pipeline: Pipeline) -> Counter[str]:
+    return +pipeline.partition.counts
 
 
 def _tenant(now_ms: int) -> TenantState:
@@ -57,8 +58,8 @@ def test_the_funnel_is_right_at_every_tick(seed: int, steps: int, joining: bool)
         world.now_ms += int(chance.choice([0, 0, 0, 1 / 24, 1, 8, 40]) * DAY_MS)
         pipeline.tick(world.now_ms)
         tenants = {TENANT: _tenant(world.now_ms)}
-        expected = expected_census(world.final(), tenants, scopes, now_ms=world.now_ms, events=world.events)
-        assert _census(pipeline) == expected
+        expected = expected_counts(world.final(), tenants, scopes, now_ms=world.now_ms, events=world.events)
+        assert _counts(pipeline) == expected
 
 
 @settings(max_examples=40, deadline=None)
@@ -73,9 +74,9 @@ def test_objects_are_counted_as_the_oracle_counts_them(seed: int, steps: int) ->
         if chance.random() < 0.1:
             pipeline.restart()
     pipeline.tick(world.now_ms + 3_600_000)
-    expected = expected_census(world.final(), {}, NOT_JOINING, now_ms=world.now_ms + 3_600_000)
+    expected = expected_counts(world.final(), {}, NOT_JOINING, now_ms=world.now_ms + 3_600_000)
     # Facts in disorder leave open what changed before our eyes, and only what did not is counted of flows.
-    assert _without_flows(_census(pipeline)) == _without_flows(expected)
+    assert _without_flows(_counts(pipeline)) == _without_flows(expected)
 
 
 def _without_flows(counts: Counter[str]) -> dict[str, int]:
@@ -91,8 +92,8 @@ def test_random_fleets_reach_every_stage_and_every_reason() -> None:
         for days in (0, 2, 70):
             for scopes in (JOINING, NOT_JOINING):
                 now_ms = world.now_ms + days * DAY_MS
-                for name in expected_census(world.final(), {}, scopes, now_ms=now_ms, events=world.events):
-                    count = count_of(name)
+                for name in expected_counts(world.final(), {}, scopes, now_ms=now_ms, events=world.events):
+                    count = Count.read(name)
                     (reached if count.subject == "computers" else errors).add(count.labels[1])
     reasons = {"domain_controller", "disabled", "unsupported_system", "out_of_scope", "not_seen", "not_planned"}
     assert reached == {*STAGES, *reasons}

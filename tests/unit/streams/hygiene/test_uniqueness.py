@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.errors import FatalError
-from streams.hygiene.census import MOST_NAMED, Census, Holdings
 from streams.hygiene.rules import Claim
 from streams.hygiene.scan import Scan
 from streams.hygiene.tenant import TenantContext
+from streams.hygiene.uniqueness import MOST_NAMED, ClaimIndex, Holdings
 from tests.support.hygiene_subjects import ENTRA, scanned, thing
 
 _claims = st.lists(
@@ -18,12 +18,12 @@ _claims = st.lists(
 )
 
 
-def _filled(objects: list[list[Claim]]) -> tuple[Census, Holdings]:
-    census = Census()
+def _filled(objects: list[list[Claim]]) -> tuple[ClaimIndex, Holdings]:
+    index = ClaimIndex()
     for number, claims in enumerate(objects):
-        census.add(number, claims)
-    census.close()
-    return census, Holdings(census, lambda number: (f"CN={number}", frozenset(objects[number])))
+        index.add(number, claims)
+    index.close()
+    return index, Holdings(index, lambda number: (f"CN={number}", frozenset(objects[number])))
 
 
 @given(_claims)
@@ -39,34 +39,34 @@ def test_it_names_exactly_the_holders_in_order(objects: list[list[Claim]]) -> No
 @given(_claims)
 @settings(max_examples=100, deadline=None)
 def test_contested_objects_are_those_whose_claim_stands_twice(objects: list[list[Claim]]) -> None:
-    census, _ = _filled(objects)
+    index, _ = _filled(objects)
     standing = [claim for claims in objects for claim in claims]
     expected = {n for n, claims in enumerate(objects) if any(standing.count(claim) > 1 for claim in claims)}
-    assert set(census.contested_ordinals()) == expected
+    assert set(index.contested_ordinals()) == expected
 
 
 def test_a_chance_meeting_of_hashes_is_not_a_holder() -> None:
-    census = Census()
-    census.add(0, [("mail", "a")])
-    census.add(1, [("mail", "a")])
-    census.close()
-    holdings = Holdings(census, lambda number: (f"CN={number}", frozenset({("mail", "a" if number else "other")})))
+    index = ClaimIndex()
+    index.add(0, [("mail", "a")])
+    index.add(1, [("mail", "a")])
+    index.close()
+    holdings = Holdings(index, lambda number: (f"CN={number}", frozenset({("mail", "a" if number else "other")})))
     assert holdings.holders(("mail", "a")) == ((1, "CN=1"),)
 
 
 def test_it_takes_eight_bytes_per_claim() -> None:
-    census, _ = _filled([[("mail", str(number)), ("mailNickname", str(number))] for number in range(1000)])
-    assert census.size_bytes == 16_000
+    index, _ = _filled([[("mail", str(number)), ("mailNickname", str(number))] for number in range(1000)])
+    assert index.size_bytes == 16_000
 
 
 def test_one_more_object_than_it_can_number_is_refused_with_advice() -> None:
     with pytest.raises(FatalError, match="one base at a time"):
-        Census().add(1 << 28, [("mail", "a")])
+        ClaimIndex().add(1 << 28, [("mail", "a")])
 
 
 def test_asking_before_the_end_of_the_first_pass_is_a_mistake() -> None:
     with pytest.raises(RuntimeError):
-        list(Census().ordinals_of(("mail", "a")))
+        list(ClaimIndex().ordinals_of(("mail", "a")))
     with pytest.raises(RuntimeError):
         Scan(ENTRA, TenantContext(), lambda _: thing()).suspects()
 
