@@ -1,4 +1,4 @@
-"""What the next export deletes in the cloud, by the engine that does: each holds deletions back by its own threshold."""
+"""What the next export deletes in the cloud, by the engine that does: each has a threshold of its own."""
 
 from __future__ import annotations
 
