@@ -11,12 +11,14 @@ pages disagree on whether hybrid devices come here at all. A cloud without a lis
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from producers.graph.client import GraphClient, GraphError
+from producers.graph.collection_ledger import CollectionLedger
 from producers.graph.collections import DEVICES, GROUPS, USERS, Collection
-from producers.graph.delta import DeltaTask, dead_letter
+from producers.graph.delta import dead_letter
 from producers.graph.listing import Listing
 from producers.graph.mapping.objects import attributes_of, object_id
 from producers.graph.task import Step
@@ -48,7 +50,10 @@ def deleted_path(collection: Collection, top: int = _PAGE) -> str:
 
 
 class DeletedTask(Listing[str]):
-    """The deleted items of one collection: object id -> deletedDateTime, as it was told."""
+    """The deleted items of one collection: object id -> deletedDateTime, as it was told.
+
+    properties: which of the collection's Graph does not refuse; delta goes first, and knows.
+    """
 
     def __init__(
         self,
@@ -56,20 +61,22 @@ class DeletedTask(Listing[str]):
         client: GraphClient,
         source: str,
         sequence: HybridClock,
-        delta: DeltaTask,
+        ledger: CollectionLedger,
+        properties: Callable[[], tuple[str, ...]],
         interval_s: float,
     ) -> None:
         name = f"deleted_{collection.name}"
         super().__init__(name, client, source, sequence, interval_s, refused=_REFUSED, says=str, bucket_characters=2)
         self.collection = collection
-        self._delta = delta
+        self._ledger = ledger
+        self._properties = properties
         self._listed: set[str] = set()
         self._beta = False
 
     @property
     def ready(self) -> bool:
         """Only while delta knows what lives."""
-        return self._delta.completed and self._delta.full_pass is None
+        return self._ledger.completed and not self._ledger.in_round
 
     def apply(self, answer: dict[str, Any] | None) -> Step:
         """Facts about deleted objects of which that was not told, and about those that are kept no longer."""
@@ -100,8 +107,7 @@ class DeletedTask(Listing[str]):
         return Step(checkpoints=self._changes(now_ms()))
 
     def _first_page(self) -> dict[str, Any]:
-        # Delta goes first, and has dropped what Graph does not know of.
-        path = deleted_path(replace(self.collection, properties=self._delta.properties))
+        path = deleted_path(replace(self.collection, properties=self._properties()))
         if self._beta:
             return self._client.get(self._client.beta_url(path))
         try:
@@ -116,7 +122,7 @@ class DeletedTask(Listing[str]):
     def _compare(self, item: Any, ts_ms: int, step: Step) -> None:
         name = object_id(item)
         self._listed.add(name)
-        if self._lives(name):
+        if self._ledger.lives(name):
             self._note(name, None)
             return
         deleted = item.get("deletedDateTime")
@@ -133,12 +139,9 @@ class DeletedTask(Listing[str]):
     def _forget(self, ts_ms: int, step: Step) -> None:
         for name, deleted in [each for each in self._told.items() if each[0] not in self._listed]:
             self._note(name, None)
-            if not self._lives(name):
+            if not self._ledger.lives(name):
                 step.facts.append(self._fact(name, ts_ms, {"@removed": _PURGED}, _ms(deleted)))
         self._listed = set()
-
-    def _lives(self, name: str) -> bool:
-        return name in self._delta.known or name in self._delta.before
 
     def _fact(self, name: str, ts_ms: int, attributes: dict[str, Any], changed_ms: int | None) -> Fact:
         return Fact(

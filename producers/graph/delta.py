@@ -14,21 +14,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
 from producers import metrics
 from producers.graph.client import GraphClient, GraphError
+from producers.graph.collection_ledger import CollectionLedger, SavedLedger
 from producers.graph.collections import Collection
 from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.mapping.objects import facts_of_item, is_removed, names_of, object_id, readable
 from producers.graph.page import UnreadableItem
 from producers.graph.task import Step
 from producers.graph.trail import Trail
-from producers.id_set import GoneIds, KnownIds
 from producers.refusing import refusing
-from producers.saved import guids_of, past_ms
+from producers.saved import past_ms
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import convert, encode
 from streams.contracts.deadletter import LONGEST_ORIGINAL, DeadLetter
@@ -47,28 +47,17 @@ _UNSUPPORTED = re.compile(
 )
 _LOST = re.compile(r"syncStateNotFound|resync|ExpiredPageToken", re.IGNORECASE)
 
-_Count = Annotated[int, msgspec.Meta(ge=0, lt=10**12)]
-
 log = get_logger(__name__)
 
 
-class _Saved(msgspec.Struct):
+class _Saved(SavedLedger, kw_only=True):
     """What `save` writes."""
 
-    phase: Literal["full", "delta"]
     link: str | None
     anchor: str | None
-    known: Literal["a", "b"]
-    unverified: bool
-    completed: bool
-    verified_ms: int
-    doubtful: list[str]
-    last_item: str | None
-    marks: dict[str, tuple[_Count, _Count, _Count]]
-    again: bool = False
     selection: str = ""
     singles_since_ms: int = 0
-    dropped: list[str] = []
+    dropped: list[str] = msgspec.field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +71,13 @@ class DeltaTask:
     """One collection's delta. See producers.graph.task.Task for who calls what.
 
     The position is `link` (what to fetch next; None: start a full round), `anchor` (the last deltaLink, to
-    return to if a page of a delta round expires) and `phase`.
+    return to if a page of a delta round expires) and what the ledger knows.
 
-    known:      ids told of and not told gone; in a full round only those of this round.
-    before:     ids told of earlier that this full round, or the last one, has not accounted for yet.
-    unverified: the last full round still has to be compared with what exists (producers.graph.verify).
-    completed:  everything was read and verified at least once.
+    ledger:     what was emitted, and what of it is to be verified.
+    properties: what is asked for: those of the collection that Graph does not refuse.
     read_ms:    when the last round began that has ended since the start; 0: none.
-    doubtful:   objects whose links came in the full round more than once and not in a row: the later list may
-                stand beside the earlier one or instead of it, so they are to be read whole.
-    told_since: where it is a set, the ids told of since it was put there.
     singles_since_ms: since when it is known that links with one far end are told here at all: some tenants' delta is
                 reported to leave them out (microsoftgraph/microsoft-graph-docs#15842); 0: not yet.
-    again:      the full round was ordered, so that what is gone is told again, too, once it is verified.
     """
 
     def __init__(
@@ -109,31 +92,25 @@ class DeltaTask:
         self.name = collection.name
         self.interval_s = interval_s
         self.collection = collection
-        self.properties = collection.properties
-        self.unverified = False
-        self.completed = False
+        self.ledger = CollectionLedger(source, self.name, several_lists=len(collection.links) > len(collection.single))
         self.read_ms = 0
-        self.verified_ms = 0
-        self.doubtful: set[str] = set()
-        self.told_since: set[str] | None = None
-        self.again = False
-        self.links = collection.links
         self.singles_since_ms = 0
+        self._properties = collection.properties
+        self._links = collection.links
         self._tells_singles = False
         self._saved_ms = self._began_ms = 0
         self._client = client
         self._source = source
         self._sequence = sequence
         self._errors = errors
-        self._phase: Literal["full", "delta"] = "full"
         self._link: str | None = None
         self._anchor: str | None = None
-        self._last_item: str | None = None
         self._resting = False
         self._trail = Trail(f"{self.name}/delta")
-        self._generations = {name: KnownIds(source, f"{self.name}/known-{name}") for name in ("a", "b")}
-        self._current = "a"
-        self._gone = GoneIds(source, f"{self.name}/gone")
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        return self._properties
 
     @property
     def ready(self) -> bool:
@@ -148,42 +125,25 @@ class DeltaTask:
     @property
     def full_pass(self) -> str | None:
         """ "snapshot" until everything was read once, "resync" in later full rounds."""
-        if self._phase == "delta":
+        if not self.ledger.in_round:
             return None
-        return "resync" if self.completed else "snapshot"
-
-    @property
-    def known(self) -> KnownIds:
-        return self._generations[self._current]
-
-    @property
-    def before(self) -> KnownIds:
-        return self._generations["b" if self._current == "a" else "a"]
+        return "resync" if self.ledger.completed else "snapshot"
 
     def restore(self, checkpoints: list[Checkpoint]) -> None:
         """Go on where the saved parts say."""
         self._errors.restore(checkpoints)
-        self._gone.restore(checkpoints)
-        found = next((saved.position for saved in checkpoints if saved.part == self.name and saved.position), None)
-        position = None if found is None else self._readable(found)
-        marks = {} if position is None else position.marks
-        beyond = [name for key, ids in self._generations.items() for name in ids.restore(checkpoints, marks.get(key))]
-        damaged = any(ids.damaged for ids in self._generations.values())
-        if damaged or (found is not None and position is None):
+        stored = next((saved.position for saved in checkpoints if saved.part == self.name and saved.position), None)
+        position = None if stored is None else self._readable(stored)
+        intact = self.ledger.restore(checkpoints, position)
+        if not intact or (stored is not None and position is None):
             log.error("the position cannot be read, full round", source=self._source, collection=self.name)
             metrics.RESYNCS.labels(self._source, "position_unreadable").inc()
-        if position is not None and not damaged:
-            self._phase, self._link, self._anchor = position.phase, position.link, position.anchor
-            self._current, self.unverified = position.known, position.unverified
-            self.completed, self.verified_ms = position.completed, past_ms(position.verified_ms)
-            self.doubtful, self._last_item = set(guids_of(position.doubtful)), position.last_item
-            self._drop(set(position.dropped) if position.selection == self.collection.selection else set())
-            self.again, self.singles_since_ms = position.again, past_ms(position.singles_since_ms)
-            # Killed between two records: told of, but the page will not necessarily say so again.
-            for name in beyond:
-                self.before.add(name)
-            self.unverified |= bool(beyond) and self._phase == "delta"
-            if position.selection != self.collection.selection:
+        if position is not None and intact:
+            self._link, self._anchor = position.link, position.anchor
+            self.singles_since_ms = past_ms(position.singles_since_ms)
+            if position.selection == self.collection.selection:
+                self._drop(set(position.dropped))
+            else:
                 log.warning("other properties are read than so far, full round", collection=self.name)
                 metrics.RESYNCS.labels(self._source, "other_properties").inc()
                 self._link = self._anchor = None
@@ -218,7 +178,7 @@ class DeltaTask:
     def apply(self, answer: Any) -> Step:
         """Facts and position of what `fetch` brought."""
         step = Step()
-        self._resting, between_polls = False, self._phase == "delta" and self._link == self._anchor
+        self._resting, between_polls = False, not self.ledger.in_round and self._link == self._anchor
         if isinstance(answer, Lost):
             self._start_over(answer)
         else:
@@ -234,48 +194,35 @@ class DeltaTask:
         """
         kept, refused, whole = readable(item, self.collection)
         facts = list(facts_of_item(kept, self.collection, Operation.READ, self._sequence, ts_ms, full=whole))
-        self.known.add(object_id(item))
+        self.ledger.emitted(object_id(item))
         step.facts += self._not_selected(facts)
         step.rejected += [dead_letter(part, why, ts_ms) for why, part in refused]
 
     def gone_fact(self, name: str, ts_ms: int) -> Fact:
         """The deletion of an object that is known to be gone although delta did not say so."""
-        self._discard(name)
+        self.ledger.gone(name)
         return self._gone_fact(name, ts_ms)
 
     def gone_again(self, ts_ms: int) -> list[Fact]:
         """Where the full round was ordered: the deletion of everything that was told gone and did not come back."""
-        lives = (self.known, self.before)
-        gone = self._gone if self.again else ()
-        return [self._gone_fact(name, ts_ms) for name in gone if not any(name in ids for ids in lives)]
+        return [self._gone_fact(name, ts_ms) for name in self.ledger.gone_again()]
 
     def tell_again(self, step: Step) -> bool:
         """Begin a full round that tells everything again; what is on the wire must not be applied any more.
 
         False where nothing was ever told.
         """
-        if not len(self.known) and not len(self.before) and not len(self._gone):
+        if self.ledger.is_empty:
             return False
         metrics.RESYNCS.labels(self._source, "ordered").inc()
-        self._begin_full_round()
-        self.again, self._resting = True, False
+        self._begin_full_round(ordered=True)
+        self._resting = False
         self.save(step)
         return True
-
-    def _discard(self, name: str) -> None:
-        self.known.discard(name)
-        self.before.discard(name)
-        self._gone.add(name)
 
     def _gone_fact(self, name: str, ts_ms: int) -> Fact:
         seq, kind = self._sequence.next(), self.collection.kind
         return Fact(op=Operation.DELETED, object_id=name, seq=seq, ts_ms=ts_ms, kind=kind)
-
-    def verified(self) -> None:
-        """Everything told of was compared with what exists."""
-        self.before.clear()
-        self.doubtful.clear()
-        self.unverified, self.completed, self.verified_ms, self.again = False, True, now_ms(), False
 
     def save(self, step: Step) -> None:
         """Note the errors that the step's facts tell, and add every changed part: the ids, the position
@@ -284,37 +231,26 @@ class DeltaTask:
         for fact in step.facts:
             self._errors.note(fact)
         seq, ts_ms = self._sequence.last, now_ms()
-        for generation in self._generations.values():
-            step.checkpoints += generation.segments(seq, ts_ms)
+        step.checkpoints += self.ledger.before_position(seq, ts_ms)
         step.checkpoints += self._errors.changes(seq, ts_ms)
-        step.checkpoints += self._gone.changes(seq, ts_ms)
         self._saved_ms = ts_ms
         position = {
-            "phase": self._phase,
+            **self.ledger.position(),
             "link": self._link,
             "anchor": self._anchor,
-            "known": self._current,
-            "unverified": self.unverified,
-            "completed": self.completed,
-            "verified_ms": self.verified_ms,
-            "doubtful": sorted(self.doubtful),
-            "last_item": self._last_item,
             "selection": self.collection.selection,
-            "marks": {name: generation.mark for name, generation in self._generations.items()},
-            "again": self.again,
             "singles_since_ms": self.singles_since_ms,
-            "dropped": [name for name in self._asked if name not in {*self.properties, *self.links}],
+            "dropped": [name for name in self._asked if name not in {*self._properties, *self._links}],
         }
         step.checkpoints.append(
             Checkpoint(source=self._source, part=self.name, seq=seq, ts_ms=ts_ms, position=position)
         )
-        for generation in self._generations.values():
-            step.checkpoints += generation.deletions(seq, ts_ms)
+        step.checkpoints += self.ledger.after_position(seq, ts_ms)
 
     def _first_page(self) -> dict[str, Any]:
         """The start of a full round; a property that delta does not support is dropped and asked for no more."""
         while True:
-            select = ",".join((*self.properties, *self.links))
+            select = ",".join((*self._properties, *self._links))
             try:
                 return self._client.get(self._client.url(f"/{self.name}/delta?$select={select}"))
             except GraphError as error:
@@ -326,10 +262,10 @@ class DeltaTask:
 
     def _drop(self, names: set[str]) -> bool:
         """Ask for these no more; False where none of them was asked for, or delta is worth nothing without."""
-        before = (*self.properties, *self.links)
-        self.properties = tuple(name for name in self.properties if name not in names)
-        self.links = tuple(name for name in self.links if name not in names & self.collection.single)
-        return before != (*self.properties, *self.links)
+        before = (*self._properties, *self._links)
+        self._properties = tuple(name for name in self._properties if name not in names)
+        self._links = tuple(name for name in self._links if name not in names & self.collection.single)
+        return before != (*self._properties, *self._links)
 
     @property
     def _asked(self) -> tuple[str, ...]:
@@ -359,9 +295,9 @@ class DeltaTask:
         self._resting, self.read_ms = True, self._began_ms
         if self._tells_singles and not self.singles_since_ms:
             self.singles_since_ms = ts_ms
-        if self._phase == "full":
-            self._phase, self.unverified = "delta", True
-            log.info("full round done", source=self._source, collection=self.name, objects=len(self.known))
+        if self.ledger.in_round:
+            self.ledger.end_round()
+            log.info("full round done", source=self._source, collection=self.name, objects=len(self.ledger))
 
     def _salvage(self, item: Any, error: InvalidRecordError, ts_ms: int, step: Step) -> None:
         """One value costs itself: what can be read of the item counts, the rest are dead letters of their own."""
@@ -378,35 +314,29 @@ class DeltaTask:
 
     def _facts(self, item: Any, ts_ms: int, *, whole: bool = True) -> list[Fact]:
         """whole: nothing of it was left out; what lacks in another one is not known to be unset."""
-        name = object_id(item)
-        if self.told_since is not None:
-            self.told_since.add(name)
+        name, removed = object_id(item), is_removed(item)
+        first = self.ledger.named(name, removed=removed)
         self._tells_singles |= any(f"{link}@delta" in item for link in self.collection.single)
-        if is_removed(item):
+        if removed:
             facts = list(facts_of_item(item, self.collection, Operation.DELETED, self._sequence, ts_ms, full=False))
-            self._discard(name)
+            self.ledger.gone(name)
             return facts
-        first, in_full_round = name not in self.known, self._phase == "full"
-        several = len(self.collection.links) > len(self.collection.single)
-        if in_full_round and not first and several and name != self._last_item:
-            self.doubtful.add(name)
-        self._last_item = name
-        op = (Operation.READ if in_full_round else Operation.CREATED) if first else Operation.UPDATED
-        full = first and in_full_round and whole
+        op = (Operation.READ if self.ledger.in_round else Operation.CREATED) if first else Operation.UPDATED
+        full = first and self.ledger.in_round and whole
         facts = list(facts_of_item(item, self.collection, op, self._sequence, ts_ms, full=full))
-        self.known.add(name)
+        self.ledger.emitted(name)
         return self._not_selected(facts) if full else facts
 
     def _not_selected(self, facts: list[Fact]) -> list[Fact]:
         """With a word on what delta refused to tell of: nobody may take it for not set."""
-        dropped = [name for name in self.collection.properties if name not in self.properties]
+        dropped = [name for name in self.collection.properties if name not in self._properties]
         missing = [part for name in dropped for part in names_of(name)]
         if missing:
             facts[0].attributes[NOT_SELECTED] = missing
         return facts
 
     def _start_over(self, lost: Lost) -> None:
-        if self._phase == "delta" and self._anchor is not None and self._link != self._anchor:
+        if not self.ledger.in_round and self._anchor is not None and self._link != self._anchor:
             # Only a page has expired; the round can be asked for again from its deltaLink.
             log.warning("a page expired", source=self._source, collection=self.name, code=lost.reason)
             self._link, self._anchor = self._anchor, None
@@ -415,15 +345,9 @@ class DeltaTask:
         metrics.RESYNCS.labels(self._source, "position_refused").inc()
         self._begin_full_round()
 
-    def _begin_full_round(self) -> None:
-        """Nothing is told of in the round yet; everything told of earlier has to be accounted for at its end."""
-        for name in self.before:
-            self.known.add(name)
-        self.before.clear()
-        self._current = "b" if self._current == "a" else "a"
-        self._phase, self._link, self._anchor = "full", None, None
-        self._last_item = None
-        self.doubtful.clear()
+    def _begin_full_round(self, *, ordered: bool = False) -> None:
+        self._link = self._anchor = None
+        self.ledger.begin_round(ordered=ordered)
 
 
 def dead_letter(item: Any, error: InvalidRecordError, ts_ms: int) -> DeadLetter:

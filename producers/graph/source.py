@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
@@ -91,21 +91,7 @@ class GraphSource:
         self._deleted: list[DeletedTask] = []
         tasks: list[Task] = [self._tenant]
         for collection in (each.with_flows(tenant.flows) for each in collections):
-            errors = ErrorsSeen(self.origin.name, f"{collection.name}/errors")
-            delta = DeltaTask(collection, client, self.origin.name, self._sequence, errors, tenant.poll_interval_s)
-            self._deltas.append(delta)
-            tasks += [delta, VerifyTask(client, delta)]
-            if collection.name in DELETED_PERMISSIONS:
-                self._deleted.append(
-                    DeletedTask(collection, client, self.origin.name, self._sequence, delta, tenant.deleted_interval_s)
-                )
-            if set(ERRORS) <= set(collection.properties):
-                tasks.append(SweepTask(collection, client, self._sequence, errors, delta, tenant.sweep_interval_s))
-            if collection.kind is ObjectKind.GROUP:
-                self._writeback = WritebackTask(
-                    client, self.origin.name, self._sequence, delta, tenant.sweep_interval_s
-                )
-                tasks.append(self._writeback)
+            tasks += self._tasks_of(collection, client, tenant)
         pace = LogPace(
             interval_s=tenant.audit_interval_s, overlap_s=tenant.audit_overlap_s, lookback_s=tenant.audit_lookback_s
         )
@@ -122,6 +108,26 @@ class GraphSource:
         tasks += [*self._deleted, *self._logs]
         self._turns = [_Turn(task) for task in tasks]
         self._refused: dict[bytes, None] = {}
+
+    def _tasks_of(self, collection: Collection, client: GraphClient, tenant: TenantSettings) -> Iterator[Task]:
+        """The tasks of one collection: its delta, and those that look for what delta does not tell."""
+        source, sequence = self.origin.name, self._sequence
+        errors = ErrorsSeen(source, f"{collection.name}/errors")
+        delta = DeltaTask(collection, client, source, sequence, errors, tenant.poll_interval_s)
+        ledger = delta.ledger
+        self._deltas.append(delta)
+        yield from (delta, VerifyTask(client, delta))
+        if collection.name in DELETED_PERMISSIONS:
+            self._deleted.append(
+                DeletedTask(
+                    collection, client, source, sequence, ledger, lambda: delta.properties, tenant.deleted_interval_s
+                )
+            )
+        if set(ERRORS) <= set(collection.properties):
+            yield SweepTask(collection, client, sequence, errors, ledger, tenant.sweep_interval_s)
+        if collection.kind is ObjectKind.GROUP:
+            self._writeback = WritebackTask(client, source, sequence, ledger, tenant.sweep_interval_s)
+            yield self._writeback
 
     def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
         """Go on above the last sequence number and where each task's position says."""
@@ -195,7 +201,7 @@ class GraphSource:
         if collection and collection not in self.collections:
             return False
         deltas, logs = self._covered(collection)
-        return any(delta.again for delta in deltas) or any(each.retelling for each in logs)
+        return any(delta.ledger.ordered for delta in deltas) or any(each.retelling for each in logs)
 
     def _covered(self, collection: str) -> tuple[list[DeltaTask], list[LogTask]]:
         """Raises KeyError for a collection that there is not."""
@@ -235,9 +241,9 @@ class GraphSource:
 
     def _reached(self) -> tuple[bool, bool]:
         """Whether everything essential was read whole once, and whether devices were, too."""
-        essential = all(delta.completed for delta in self._deltas if delta.collection.essential)
+        essential = all(delta.ledger.completed for delta in self._deltas if delta.collection.essential)
         devices = [delta for delta in self._deltas if delta.collection.kind is ObjectKind.DEVICE]
-        return essential, essential and bool(devices) and all(delta.completed for delta in devices)
+        return essential, essential and bool(devices) and all(delta.ledger.completed for delta in devices)
 
     def _send_due(self) -> None:
         now = self._clock()

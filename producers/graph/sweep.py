@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from producers.graph.client import GraphClient, GraphError
+from producers.graph.collection_ledger import CollectionLedger
 from producers.graph.collections import ERRORS, Collection
-from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
 from producers.graph.mapping.objects import attributes_of, object_id
 from producers.graph.task import Step
@@ -55,7 +55,7 @@ class SweepTask:
         client: GraphClient,
         sequence: HybridClock,
         errors: ErrorsSeen,
-        after: DeltaTask,
+        after: CollectionLedger,
         interval_s: float,
     ) -> None:
         self.name = f"{collection.name} errors"
@@ -76,7 +76,7 @@ class SweepTask:
     @property
     def ready(self) -> bool:
         """Not while delta reads everything anyway."""
-        return self._after.full_pass is None
+        return not self._after.in_round
 
     @property
     def resting(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from producers.graph.client import GraphClient, GraphError
@@ -54,6 +54,7 @@ class VerifyTask:
         self.name = f"{delta.name} verification"
         self._client = client
         self._delta = delta
+        self._ledger = delta.ledger
         self._active = False
         self._link: str | None = None
         self._trail = Trail(self.name)
@@ -65,10 +66,10 @@ class VerifyTask:
     @property
     def ready(self) -> bool:
         """Once a full round is done, and then when a day has passed."""
-        if self._delta.full_pass is not None:
+        if self._ledger.in_round:
             self._active = False  # a new full round has begun: what was compared so far is worth nothing
             return False
-        return self._active or self._delta.unverified or now_ms() - self._delta.verified_ms >= _EVERY_MS
+        return self._active or self._ledger.unverified or now_ms() - self._ledger.verified_ms >= _EVERY_MS
 
     @property
     def resting(self) -> bool:
@@ -78,7 +79,7 @@ class VerifyTask:
     @property
     def full_pass(self) -> str | None:
         """Part of the first snapshot; later ones go unnoticed."""
-        return None if self._delta.completed or self._delta.full_pass is not None else "snapshot"
+        return None if self._ledger.completed or self._ledger.in_round else "snapshot"
 
     def restore(self, checkpoints: list[Checkpoint]) -> None:
         """Nothing of its own."""
@@ -113,7 +114,7 @@ class VerifyTask:
                 step.facts += self._delta.gone_again(now_ms())
                 self._end()
         if self._active:
-            self._delta.told_since = set()
+            self._ledger.compare()
         if step.facts or not self._active:
             self._delta.save(step)
         return step
@@ -128,20 +129,19 @@ class VerifyTask:
     def _note_page(self, page: dict[str, Any]) -> None:
         if not self._active:
             self._active, self._missing = True, None
-            self._listed, self._untold, self._asked = IdSet(), IdSet(self._delta.doubtful), []
+            self._listed, self._untold, self._asked = IdSet(), IdSet(self._ledger.doubtful), []
         for item in page["value"]:
             try:
                 name = object_id(item)
             except InvalidRecordError:
                 continue
             self._listed.add(name)
-            if name not in self._delta.known:
+            if name not in self._ledger:
                 self._untold.add(name)
         link = page.get("@odata.nextLink")
         self._link = link if isinstance(link, str) else None
         if self._link is None:
-            known, before = self._delta.known, self._delta.before
-            self._missing = chain(known.difference(self._listed), before.difference(self._listed))
+            self._missing = self._ledger.missing(self._listed)
 
     def _read(self, names: list[str]) -> Decided:
         """Read objects whole, with all their links."""
@@ -199,7 +199,7 @@ class VerifyTask:
 
     def _settle(self, decided: Decided, step: Step) -> None:
         # Where delta has spoken since, what was read or asked may be older: those are decided again.
-        newer = self._delta.told_since or set()
+        newer = self._ledger.newer
         ts_ms = now_ms()
         for item in decided.items:
             try:
@@ -213,13 +213,12 @@ class VerifyTask:
         for name in done:
             self._untold.discard(name)
         for name in decided.living:
-            if name not in self._delta.known:
+            if name not in self._ledger:
                 self._untold.add(name)
         self._asked = [name for name in self._asked if name not in done]
 
     def _end(self) -> None:
-        log.info("verified", task=self.name, objects=len(self._delta.known))
+        log.info("verified", task=self.name, objects=len(self._ledger))
         self._active, self._missing = False, None
         self._listed, self._untold = IdSet(), IdSet()
-        self._delta.told_since = None
-        self._delta.verified()
+        self._ledger.verified(now_ms())

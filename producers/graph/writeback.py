@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from producers.graph.client import GraphClient
-from producers.graph.delta import DeltaTask
+from producers.graph.collection_ledger import CollectionLedger
 from producers.graph.listing import Listing
 from producers.graph.mapping.objects import object_id
 from producers.graph.task import Step
@@ -32,7 +32,7 @@ class WritebackTask(Listing[bool]):
     """Tells marks that differ from what was told. A refusal is no finding of its own: marks are the beta's."""
 
     def __init__(
-        self, client: GraphClient, source: str, sequence: HybridClock, after: DeltaTask, interval_s: float
+        self, client: GraphClient, source: str, sequence: HybridClock, after: CollectionLedger, interval_s: float
     ) -> None:
         super().__init__(
             "groups writeback", client, source, sequence, interval_s, refused=_REFUSED, says=bool, bucket_characters=1
@@ -42,7 +42,7 @@ class WritebackTask(Listing[bool]):
     @property
     def ready(self) -> bool:
         """Not while delta reads everything anyway."""
-        return self._after.full_pass is None
+        return not self._after.in_round
 
     def apply(self, answer: dict[str, Any] | None) -> Step:
         """Facts about groups whose mark differs from what was told."""

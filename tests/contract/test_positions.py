@@ -48,8 +48,9 @@ def group(number: int, **more: Any) -> dict[str, Any]:
 
 
 def ids_of(task: DeltaTask) -> dict[str, Any]:
-    return {"stored": sorted(task.known), "unaccounted": sorted(task.before), "gone": sorted(task._gone),
-            "doubtful": sorted(task.doubtful), "unverified": task.unverified}  # fmt: skip
+    ledger = task.ledger
+    return {"stored": sorted(ledger._round), "unaccounted": sorted(ledger._earlier), "gone": sorted(ledger._gone),
+            "doubtful": sorted(ledger.doubtful), "unverified": ledger.unverified}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", cases("graph", GROUPS.selection))
@@ -58,7 +59,8 @@ def test_a_collection_of_graph_goes_on_where_it_was(case: dict[str, Any]) -> Non
     task = DeltaTask(GROUPS, client, "entra/t", HybridClock(), ErrorsSeen("entra/t", "groups/errors"), 1.0)
     task.restore(parts_of(case))
     expected = case["expected"]
-    read = {**ids_of(task), "full_pass": task.full_pass, "completed": task.completed, "again": task.again}
+    read = {**ids_of(task), "full_pass": task.full_pass}
+    read |= {"completed": task.ledger.completed, "again": task.ledger.ordered}
     read["gone_again"] = sorted(fact.object_id for fact in task.gone_again(1))
     assert read == {name: expected[name] for name in read}
     removed = group(2) | {"@removed": {"reason": "deleted"}}

@@ -232,10 +232,10 @@ def test_once_a_day_everything_is_compared_again(lab: GraphLab, reader: Reader) 
     with lab.source() as source:
         reader.take(source)
         reader.mirror.objects.clear()
-        source._deltas[0].known.clear()  # as if delta had never told of any user
+        source._deltas[0].ledger._round.clear()  # as if delta had never told of any user
         lab.later(100)
         assert reader.take(source) == []
-        source._deltas[0].verified_ms -= 25 * 3600 * 1000
+        source._deltas[0].ledger.verified_ms -= 25 * 3600 * 1000
         reader.take(source)
         assert set(reader.mirror.objects) == set(lab.tenant.ids("user"))
 

@@ -115,9 +115,9 @@ def test_graph_restores_from_anything(parts: list[tuple[str, dict[str, Any]]]) -
             path = getattr(turn.task, "_path", None)
             assert path is None or path()
         for delta in source._deltas:
-            assert list(delta.known.changes(1, 1)) is not None
-            delta.known.clear()  # what a new full round does
-            delta.before.clear()
+            assert delta.ledger.before_position(1, 1) is not None
+            delta.ledger.begin_round()
+            delta.ledger.verified(1)
     finally:
         source.close()
 
@@ -164,7 +164,7 @@ def test_times_that_have_not_come_yet_were_never_saved() -> None:
     parts = [("users", {**DELTA, "verified_ms": IN_2099}), ("directoryAudits", {"newest_ms": IN_2099, "told": {}})]
     source.restore(saved(SOURCE, [*parts, ("users/known-a/0", {"log": LOG})]))
     source.close()
-    assert next(delta for delta in source._deltas if delta.name == "users").verified_ms == 0
+    assert next(delta for delta in source._deltas if delta.name == "users").ledger.verified_ms == 0
     assert next(each for each in source._logs if each.name == "directoryAudits")._newest_ms == 0
     position = Position("DC=x", "g", b"c", {}, True, now_ms(), IN_2099)
     assert Position.from_json(position.to_json()).swept_ms == 0

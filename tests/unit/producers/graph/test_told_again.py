@@ -40,10 +40,10 @@ def ordered() -> list[Checkpoint]:
 
 def test_after_a_restart_too() -> None:
     again = task(ordered())
-    assert again.again and again.full_pass is not None
+    assert again.ledger.ordered and again.full_pass is not None
     assert [(fact.object_id, fact.op) for fact in again.gone_again(1)] == [(LEAVER, Operation.DELETED)]
-    again.verified()
-    assert not again.again and not again.gone_again(1)
+    again.ledger.verified(1)
+    assert not again.ledger.ordered and not again.gone_again(1)
 
 
 def test_who_came_back_is_not_told_gone() -> None:
