@@ -19,6 +19,7 @@ from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Holder, Subject
 from streams.directory.addresses import Address, fold_address, fold_proxy_address
 from streams.directory.authority import MOVED
+from streams.directory.engines import CLOUD_SYNC
 from streams.directory.object_ref import Party, party_from, people
 from streams.directory.person import LINKED
 from streams.directory.state import ObjectState
@@ -177,7 +178,13 @@ class AddressView:
 
     def cloud_side(self, claimant: Claimant) -> Claimant | None:
         """The claimant's own Entra object, if that has a say on this address too."""
-        return next((other for other in self.entra if claimant.party.matches(other.party)), None)
+        theirs = (other for other in self.entra if claimant.party.matches(other.party))
+        return next((other for other in theirs if not self._joined_in_vain(claimant, other)), None)
+
+    def _joined_in_vain(self, claimant: Claimant, cloud: Claimant) -> bool:
+        """Whether Entra Connect would join the two, but the Entra object is of Cloud Sync, which joins nobody."""
+        own = [each.party for each in self.ad if each.party.view is not None and each.party.view == cloud.party.view]
+        return claimant.party not in own and any(party.engine == CLOUD_SYNC for party in own)
 
     def forest_of(self, claimant: Claimant) -> str | None:
         """The forest of a claimant; of an Entra object that of its own AD side, else of any AD claimant."""

@@ -146,6 +146,19 @@ def test_cloud_sync_joins_nobody_across_forests(of_cloud_sync: str, unit: str, j
     assert (TWICE in site.told(0)) is not joined
 
 
+def test_who_is_of_cloud_sync_keeps_the_address_that_a_half_of_connect_wants() -> None:
+    site = Merger("mail", "DC=fabrikam")
+    both = {"proxyAddresses": ["SMTP:ann@contoso.com"], "mail": "ann@contoso.com"}
+    site.has(AD2, "ann", distinguishedName="CN=ann,DC=fabrikam", **ANN, **both)
+    site.synced("ann", userPrincipalName="ann@contoso.com", **both)
+    site.has(AD, "other", userAccountControl=DISABLED, **both)
+    assert site.told() == {TWICE}
+    (finding,) = site.pipeline.open().values()
+    assert {holder.forest: holder.role for holder in finding.counterparts if holder.side == "ad"} == {
+        "corp": "would_be_quarantined", "fabrikam": "keeps",
+    }  # fmt: skip
+
+
 def test_who_lacks_the_attribute_is_synchronised_by_cloud_sync() -> None:
     site = Merger("mail", "DC=fabrikam")
     site.has(AD2, "bob", userPrincipalName="bob@contoso.com", userAccountControl=ENABLED)
