@@ -258,7 +258,8 @@ def options_of(settings: Settings) -> EvaluatorOptions:
         tenants={
             each.id: TenantOptions(
                 flows=each.flows,
-                forests=frozenset(forest.name for forest in settings.forest if each.id in forest.tenants),
+                forests=(forests := frozenset(forest.name for forest in settings.forest if each.id in forest.tenants)),
+                told_by=forests,
                 accept_orphans=each.accept_orphans,
                 beside=frozenset(
                     other for forest in settings.forest if each.id in forest.tenants for other in forest.tenants

@@ -1,6 +1,7 @@
 """Contributions, ticks and context in; findings out. One `ViewPartition` per partition of the views topic.
 
 Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~clock" the partition's time;
+"~forests" which are whose by the settings;
 "~backlog" while every view is being evaluated again; "~census/<name>" how many views count under that name; and those
 of `streams.evaluation.knowledge` and `streams.evaluation.failing`.
 """
@@ -73,6 +74,9 @@ class ViewPartition:
         )
         self.now_ms = 0
         self._known = TenantKnowledge(options.sync_interval_ms, options.thresholds, options.tenants)
+        named = {tenant: sorted(each.told_by) for tenant, each in options.tenants.items() if each.told_by is not None}
+        self._forests = encode(dict(sorted(named.items()))) if named else b""
+        self._forests_changed = False
         self._due: list[tuple[int, str]] = []
         self._failing = FailingViews()
         self._backlog: list[str] = []
@@ -93,6 +97,7 @@ class ViewPartition:
         self._due += self._failing.restore(rows)
         heapq.heapify(self._due)
         self._backlog = view_keys(rows) if rows.get("~backlog") else []
+        self._forests_changed = (rows.get("~forests") or b"") != self._forests
         self.counts = Counter({key.removeprefix("~census/"): int(raw) for key, raw in rows.items("~census/")})
         self.tenant_views = {}
         for tenant in self._known.tenants:
@@ -144,6 +149,9 @@ class ViewPartition:
             changed = record.action == "reevaluate"
             if record.action == "forget":
                 self._forget(naming(record.words), rows, outcome)
+        if self._forests_changed:  # of which tenant which forest is: what one no longer is must stop to count
+            rows.put("~forests", self._forests or None)
+            self._forests_changed, changed = False, True
         if changed:
             self._start_backlog(rows)
         self._evaluate_due(rows, outcome)
@@ -245,7 +253,15 @@ class ViewPartition:
             changed_ms = [item.changed_ms for item in items if row.take(item, self.now_ms)]
             observed_ms = max(0, *changed_ms) if changed_ms else self.now_ms
             now_ms = self.now_ms
-            seen = evaluate_view(key, row, self._judge, self._context, now_ms=now_ms, observed_ms=observed_ms)
+            seen = evaluate_view(
+                key,
+                row,
+                self._judge,
+                self._context,
+                now_ms=now_ms,
+                observed_ms=observed_ms,
+                told_by=self._known.told_by(tenant_of(key)),
+            )
             rows.put(key, seen.value)
         except FatalError:
             raise

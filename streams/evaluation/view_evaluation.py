@@ -45,15 +45,22 @@ class ViewEvaluation:
 
 
 def evaluate_view(
-    key: str, row: ViewRow, judge: Judge, context_of: Callable[[str], Context], *, now_ms: int, observed_ms: int
+    key: str,
+    row: ViewRow,
+    judge: Judge,
+    context_of: Callable[[str], Context],
+    *,
+    now_ms: int,
+    observed_ms: int,
+    told_by: frozenset[str] | None = None,
 ) -> ViewEvaluation:
-    """Judge one view. `row` is the caller's own copy of it and becomes the row after.
+    """Judge one view. `row` is the caller's own copy of it and becomes the row after. told_by: see ViewRow.expire.
 
     Raises whatever building the view, deriving from it or reading its row raises; rules and statistics are faults of
     their own in the outcome, because what else is known of the view does not depend on them.
     """
     seen = ViewEvaluation(row, counted=row.counts, was_due_ms=row.due_ms)
-    wake_ms = row.expire(now_ms)
+    wake_ms = row.expire(now_ms, told_by)
     view = seen.view = row.view(key)
     if view is not None:
         context = context_of(view.tenant)

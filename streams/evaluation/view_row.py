@@ -68,11 +68,15 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
             self.entries.setdefault(name, stored)
         return name
 
-    def expire(self, now_ms: int) -> list[int]:
-        """Drop what has expired (events, retractions). Returns when the rest will (ms)."""
+    def expire(self, now_ms: int, told_by: frozenset[str] | None = None) -> list[int]:
+        """Drop what has expired (events, retractions), and objects of AD that are of none of the forests `told_by`: the
+        tenant is theirs no more. Returns when the rest will expire (ms).
+        """
         later = []
         for contributor, (_, _, _, expires_ms) in list(self.entries.items()):
-            if 0 < expires_ms <= now_ms:
+            if 0 < expires_ms <= now_ms or (
+                told_by is not None and contributor.startswith(_OF_AD) and contributor.partition("@")[2] not in told_by
+            ):
                 del self.entries[contributor]
             elif expires_ms:
                 later.append(expires_ms)

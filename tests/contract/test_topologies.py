@@ -123,6 +123,42 @@ def test_one_forest_and_several_tenants() -> None:
     assert world.open() == []
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["it reads another forest", "it is gone from the settings"])
+def test_a_tenant_that_is_taken_away_forgets_what_the_forest_told(kept: bool) -> None:
+    """What was a fault of the two together is none any more, and the tenant that is left has lost nothing."""
+    world = of_two_tenants()
+    populate(world)
+    for tenant, suffix in ((A, "a"), (B, "b")):
+        world.tell(tenant, f"bob-{suffix}", "d")
+        world.tell(tenant, f"ann-{suffix}", attributes={"displayName": "Somebody"})
+    world.tell("ad", "eve", "r", "user", attributes=user("eve", mailNickname="ann"))
+    world.tell("ad", "ann", attributes={"mailNickname": "ann"})
+    world.rest(30)
+
+    def told(tenant: str) -> list[str]:
+        return sorted(each.detection for each in world.pipeline.open().values() if each.tenant == tenant)
+
+    before = told(A)
+    assert told(B) == [each for each in before if not each.startswith(("engine.", "hybrid_join."))]
+    assert {"flow.missing_in_cloud", "flow.attribute_drift", "hygiene.duplicate"} <= set(told(B))
+    forests = [{"name": "corp", "tenant": A}, *([{"name": "fabrikam", "tenant": B}] if kept else [])]
+    after = World(settings_of(*forests))
+    world.pipeline.options, world.pipeline.projector = after.pipeline.options, after.pipeline.projector
+    world.pipeline.restart()
+    world.rest(1)
+    assert told(B) == []
+    assert told(A) == before
+    names = [name for name, number in world.pipeline.partition.census.items() if number and f"\t{B}\t" in name]
+    assert not [name for name in names if "corp" in name]
+    # It is a tenant of the forest again: the source tells it everything, as it does whoever is new.
+    again = of_two_tenants().pipeline
+    world.pipeline.options, world.pipeline.projector = again.options, again.projector
+    world.pipeline.restart()
+    world.tell("ad", "ann", "r", "user", attributes=user("ann"))
+    world.rest(3)
+    assert told(B) == ["flow.attribute_drift"]
+
+
 def test_a_domain_that_no_tenant_of_the_forest_has_is_told_in_each() -> None:
     world = of_two_tenants()
     populate(world)
