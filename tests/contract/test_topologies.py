@@ -148,7 +148,7 @@ def test_a_tenant_that_is_taken_away_forgets_what_the_forest_told(kept: bool) ->
     world.rest(1)
     assert told(B) == []
     assert told(A) == before
-    names = [name for name, number in world.pipeline.partition.census.items() if number and f"\t{B}\t" in name]
+    names = [name for name, number in world.pipeline.partition.counts.items() if number and f"\t{B}\t" in name]
     assert not [name for name in names if "corp" in name]
     # It is a tenant of the forest again: the source tells it everything, as it does whoever is new.
     again = of_two_tenants().pipeline
