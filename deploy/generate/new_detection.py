@@ -35,7 +35,7 @@ DETECTION = Detection(
 
 def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
     """TODO: when it fires, and when it stays quiet. Pure: no clock, no I/O; nobody says when it clears."""
-    nameless = [side for side in view.ad if side.party.in_scope and not side.attributes.get("displayName")]
+    nameless = [side for side in view.in_scope if not side.attributes.get("displayName")]
     if not nameless:
         return None
     side = nameless[0]

@@ -11,6 +11,7 @@ from streams.contracts.facts import TenantState
 from streams.contracts.finding import Holder, Severity, Subject
 from streams.directory.engines import CLOUD_SYNC, CONNECT, cloud_sync_forests, cloud_sync_groups, engines_of
 from streams.directory.object_ref import Party
+from streams.views.view import PATIENCE_CYCLES
 
 
 class Status(StrEnum):
@@ -207,6 +208,16 @@ class Context:
         """
         learned_ms = self.learned_cycle_ms or self.sync_interval_ms
         return max(learned_ms, self.sync_interval_ms) if CLOUD_SYNC in self.engines else learned_ms
+
+    @property
+    def patience_ms(self) -> int:
+        """How long what is on its way may take, PATIENCE_CYCLES of the tenant's own cycles: after that it is late."""
+        return PATIENCE_CYCLES * self.cycle_ms
+
+    @property
+    def writeback_patience_ms(self) -> int:
+        """The same for what is written back to AD, in the interval of the settings."""
+        return PATIENCE_CYCLES * self.sync_interval_ms
 
     def engine_of(self, party: Party) -> str | None:
         """Which engine synchronises an AD object; None where nothing says so."""

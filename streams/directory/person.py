@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from streams.contracts.account_control import is_enabled
 from streams.contracts.facts import ObjectKind
 from streams.contracts.flows import FLOWS
 from streams.directory.addresses import fold_address
@@ -35,7 +36,6 @@ LINKED = "linked_mailbox"
 """Why a linked mailbox is not synchronised by itself (Party.out_of_scope)."""
 
 _LINKED_RECIPIENT = 2
-_DISABLED = 0x2
 _SELF = "S-1-5-10"  # of shared and resource mailboxes: they have no account
 _PROPERTY = {flow.attribute: flow.property for flow in FLOWS}
 
@@ -116,8 +116,7 @@ def person_views(state: ObjectState, keys: Iterable[str], joined_by: str | None)
 def _is_half(state: ObjectState, joined_by: str) -> bool:
     if state.side != "ad" or state.kind is not ObjectKind.USER:
         return state.side == "ad" and state.kind is ObjectKind.CONTACT
-    control = state.attributes.get("userAccountControl")
-    disabled = isinstance(control, int) and bool(control & _DISABLED)
+    disabled = is_enabled(state.attributes.get("userAccountControl")) is False
     return is_linked_mailbox(state) or (disabled and bool(joined_by))
 
 

@@ -30,7 +30,7 @@ from streams.views.explanations import Explanation
 from streams.views.identity.object_view import ObjectView
 from streams.views.membership.reference_view import ReferenceView
 from streams.views.registry import AnyView
-from streams.views.view import PATIENCE_CYCLES, Derived
+from streams.views.view import Derived
 
 
 class Judge:
@@ -260,4 +260,4 @@ def tells_at_ms(item: Derived, context: Context) -> int | None:
         return 0 if context.forests_read else None
     if item.absent_since_ms is None:
         return 0
-    return item.absent_since_ms + PATIENCE_CYCLES * context.cycle_ms if context.collected else None
+    return item.absent_since_ms + context.patience_ms if context.collected else None

@@ -14,11 +14,11 @@ from typing import Any
 from deploy.cli.freshness import Freshness
 from streams.contracts.finding import Finding, FindingState, Severity
 from streams.contracts.times import parse_rfc3339, rfc3339
+from streams.views.view import PATIENCE_CYCLES
 
 DAY_MS = 86_400_000
 _SETTLE_MS = 5_000
 """What follows from the last facts of a reading is told by then: views hear of objects, and of each other."""
-PATIENCE_CYCLES = 2
 UNDATED = "not dated"
 _AGES_MS = {"5 years or more": 5 * 365, "1 to 5 years": 365, "90 days to 1 year": 90, "1 to 90 days": 1}
 AGES = (*_AGES_MS, UNDATED)

@@ -20,8 +20,7 @@ from cryptography.x509.oid import NameOID
 from deploy.lab.entra.graph_time import graph_time, wall_clock
 from deploy.lab.entra.tenant import TenantStore
 from deploy.lab.sync.audit import AuditTrail, Operation
-
-_DISABLED = 0x2
+from deploy.lab.sync.mapping import DISABLED
 
 
 class Account(Protocol):
@@ -104,7 +103,7 @@ class DeviceSync:
             "trustType": "ServerAd",
             "operatingSystem": "Windows",
             "operatingSystemVersion": found.first("operatingSystemVersion"),
-            "accountEnabled": not int(found.first("userAccountControl") or 0) & _DISABLED,
+            "accountEnabled": not int(found.first("userAccountControl") or 0) & DISABLED,
             "onPremisesSyncEnabled": True,
             "onPremisesSecurityIdentifier": found.sid,
         }

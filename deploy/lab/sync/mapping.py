@@ -15,7 +15,7 @@ from streams.contracts.clouds import RESERVED_DOMAINS
 from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.identity import immutable_id_of_guid
 
-_DISABLED = 0x2
+DISABLED = 0x2
 _SECURITY_GROUP = 0x80000000
 _LEGACY = ("msmail:", "x400:", "ccmail:", "gwise:", "notes:")
 # Trim() of one value each: the rules that microsoft/AADConnectConfigDocumenter exports.
@@ -160,7 +160,7 @@ def _user_properties(found: AdObject, upn: str | None) -> dict[str, Any]:
         **{shown: _trimmed(found, name) for name, shown in _USER_ONLY.items()},
         "businessPhones": [phone] if phone else [],
         "onPremisesExtensionAttributes": extensions or None,
-        "accountEnabled": not found.number("userAccountControl") & _DISABLED,
+        "accountEnabled": not found.number("userAccountControl") & DISABLED,
         "userType": "Member",
         "onPremisesImmutableId": source_anchor(found),
         "onPremisesObjectIdentifier": found.guid,

@@ -7,12 +7,11 @@ synchronised, an account that expired in Active Directory stays usable in Entra 
 
 from __future__ import annotations
 
+from streams.contracts.account_control import is_enabled
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.identity.object_view import Side, UserView
 
-CYCLES = 2
-_DISABLED = 0x2
 _NEVER = 0x7FFFFFFFFFFFFFFF
 # 1601-01-01 to 1970-01-01 in milliseconds: where FILETIME begins.
 _FILETIME_EPOCH_MS = 11_644_473_600_000
@@ -39,14 +38,13 @@ DETECTION = Detection(
 def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
     """Fires at once for an expired account, after two cycles for a disabled one."""
     cloud = next((s for s in view.entra if s.party.synced is True and s.attributes.get("accountEnabled") is True), None)
-    ours = [side for side in view.ad if side.party.in_scope]
+    ours = view.in_scope
     if cloud is None or len(ours) != 1:
         return None
     side = ours[0]
-    control = side.attributes.get("userAccountControl")
     expires_ms = _expires_ms(side)
-    if isinstance(control, int) and control & _DISABLED:
-        reason, since_ms, open_at_ms = "disabled", side.changed_ms, side.changed_ms + CYCLES * context.cycle_ms
+    if is_enabled(side.attributes.get("userAccountControl")) is False:
+        reason, since_ms, open_at_ms = "disabled", side.changed_ms, side.changed_ms + context.patience_ms
     elif expires_ms is not None:
         reason, since_ms, open_at_ms = "expired", expires_ms, expires_ms
     else:

@@ -37,7 +37,7 @@ DETECTION = Detection(
 
 def evaluate(view: GroupView, context: Context, now_ms: int) -> Verdict | None:
     """Fires from 80 % of the limit on, high from the limit on; the limit is that of Cloud Sync where it is in use."""
-    groups = [side for side in view.ad if side.party.in_scope and side.members is not None]
+    groups = [side for side in view.in_scope if side.members is not None]
     if not groups:
         return None
     side = max(groups, key=lambda each: each.members or 0)

@@ -43,7 +43,6 @@ DETECTION = Detection(
     ),
 )
 
-CYCLES = 2
 
 _SUMMARY = {
     "soft_match": "will be taken over by",
@@ -111,8 +110,8 @@ def _opens_at_ms(view: AddressView, owner: Claimant, since_ms: int, context: Con
         return since_ms
     moved_ms = view.moved_ms.get(owner.party.view or "", since_ms)
     if moved_ms is None:
-        return since_ms if context.forests_read else since_ms + CYCLES * context.cycle_ms
-    return max(since_ms, moved_ms + CYCLES * context.cycle_ms)
+        return since_ms if context.forests_read else since_ms + context.patience_ms
+    return max(since_ms, moved_ms + context.patience_ms)
 
 
 def _forecast(view: AddressView, claimant: Claimant, owner: Claimant, context: Context) -> str:

@@ -65,7 +65,7 @@ def _in_question(view: UserView | GroupView | DeviceView, now_ms: int) -> list[t
         computers = [each for each in (view.computer, *view.namesakes) if each is not None and each.party.in_scope]
         ready = [each for each in computers if (own := each.join_certificate) is not None and own.covers(now_ms)]
         return [(each.party, each.changed_ms) for each in ready]
-    sides = [(side.party, side.changed_ms) for side in view.ad if side.party.in_scope]
+    sides = [(side.party, side.changed_ms) for side in view.in_scope]
     if isinstance(view, GroupView):  # which stands under its SID: of another GUID it is another group
         return [each for each in sides if sum(other.id == each[0].id for other, _ in sides) > 1]
     return sides

@@ -14,10 +14,10 @@ from streams.detections.detection import Context, Detection, Verdict
 from streams.directory.engines import engine_said, told_by_cloud_sync
 from streams.views.identity.object_view import Side, UserView
 from streams.views.identity.refusals import standing_refusal
+from streams.views.view import PATIENCE_CYCLES
 
 FEATURE = "blockCloudObjectTakeoverThroughHardMatchEnabled"
 _REMAPPING = "allowOnPremUpdateOfOnPremisesObjectIdentifierEnabled"
-CYCLES = 2
 
 DETECTION = Detection(
     id="conflict.hard_match_blocked",
@@ -52,7 +52,7 @@ DETECTION = Detection(
 
 def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
     """Fires at once where a refusal is certain, else when two cycles have not taken the cloud user over."""
-    ours = next((side for side in view.ad if side.party.in_scope), None)
+    ours = next(iter(view.in_scope), None)
     theirs = next((side for side in view.entra if side.party.synced is not True), None)
     if ours is None or theirs is None:
         return None
@@ -65,7 +65,7 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
         summary=f"{ours.party.name} is not matched to {theirs.party.name}, which has its anchor: "
         + _WHY[cause].format(name=theirs.party.name),
         since_ms=since_ms,
-        open_at_ms=since_ms if cause is not None else since_ms + CYCLES * context.cycle_ms,
+        open_at_ms=since_ms if cause is not None else since_ms + context.patience_ms,
         keep_open=True,
         severity=None if cause is not None else Severity.MEDIUM,
         subject=ours.party.subject(view.key),
@@ -78,7 +78,7 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
             "guest": theirs.party.guest,
             **engine_said(context.engines, of_the_object=ours.party.engine, logged=told_by_cloud_sync(view.events)),
         }
-        | ({"likely": likely, "waited_cycles": CYCLES} if cause is None else {}),
+        | ({"likely": likely, "waited_cycles": PATIENCE_CYCLES} if cause is None else {}),
         counterparts=(ours.party.holder("blocked"), theirs.party.holder("keeps", ("onPremisesImmutableId",))),
         explains_in=view.references(),
         suppressed_by=() if cause is not None else None,
@@ -90,7 +90,7 @@ _WHY = {
     "role": "{name} holds a directory role",
     "tenant": "hard match is blocked in the tenant",
     "object_identifier": "it is mapped to another object of Active Directory",
-    None: f"{CYCLES} cycles have not taken it over",
+    None: f"{PATIENCE_CYCLES} cycles have not taken it over",
 }
 
 

@@ -45,7 +45,7 @@ def evaluate(view: ReferenceView, context: Context, now_ms: int) -> Verdict | No
     if target.out_of_scope is None:
         if not context.collected or not context.synchronised:
             return None  # the cloud has not been read whole yet, or is not filled from here: absence means nothing
-        open_at_ms = since_ms + 2 * context.cycle_ms
+        open_at_ms = since_ms + context.patience_ms
     reason = target.out_of_scope or "not_in_entra"
     return Verdict(
         summary=f"{target.name} is not synchronised ({reason}) but {len(referrers)} object(s) refer to it",

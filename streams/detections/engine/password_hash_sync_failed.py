@@ -6,6 +6,7 @@ for each user); Microsoft Graph, user.lastPasswordChangeDateTime. Microsoft aler
 
 from __future__ import annotations
 
+from streams.contracts.account_control import is_enabled
 from streams.contracts.events import Result
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
@@ -19,7 +20,6 @@ _RESULT = "directory synchronization/657"
 # sends old passwords again.
 _SOON_MS = 86_400_000
 _CLOCKS_MS = 60_000
-_DISABLED = 0x2
 
 DETECTION = Detection(
     id="engine.password_hash_sync_failed",
@@ -49,13 +49,13 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
 
     Patience (password_retry_s) counts from the change: each try fails anew, and would begin it anew.
     """
-    ours = [side for side in view.ad if side.party.in_scope]
+    ours = view.in_scope
     result = next((event for event in reversed(view.events) if event.name == _RESULT), None)
     if len(ours) != 1 or not view.entra or result is None or result.result is not Result.FAILURE:
         return None
     side, cloud = ours[0], view.entra[0]
-    control, set_ms = side.attributes.get("userAccountControl"), filetime_ms(side.attributes.get("pwdLastSet"))
-    if set_ms is None or (isinstance(control, int) and control & _DISABLED):
+    set_ms = filetime_ms(side.attributes.get("pwdLastSet"))
+    if set_ms is None or is_enabled(side.attributes.get("userAccountControl")) is False:
         return None
     cloud_ms = time_in(cloud.attributes, "lastPasswordChangeDateTime", 0)
     if result.ts_ms < set_ms - _CLOCKS_MS or cloud_ms >= set_ms - _CLOCKS_MS:

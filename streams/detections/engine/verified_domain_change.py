@@ -11,7 +11,6 @@ from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.engine._audits import lately, said_of
 from streams.views.installation.tenant_view import TenantView
 
-CYCLES = 2
 _ACTIVITIES = ("verify domain", "remove verified domain")
 
 DETECTION = Detection(
@@ -33,7 +32,7 @@ DETECTION = Detection(
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     """Fires for two cycles after such a change."""
-    within_ms = CYCLES * context.cycle_ms
+    within_ms = context.patience_ms
     changes = lately(view, _ACTIVITIES, within_ms, now_ms)
     if not changes:
         return None

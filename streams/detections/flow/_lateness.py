@@ -27,8 +27,6 @@ from streams.views.view import time_in
 
 OF_THE_VALUE = (*OF_AN_ADDRESS, *OF_A_VALUE)
 """What explains a value that the cloud lacks: who else has it, or its form."""
-# One cycle may just have missed the change, the second one must bring it.
-CYCLES = 2
 # Later than this it is not late any more: nothing is on its way.
 DRIFT_CYCLES = 6
 
@@ -49,7 +47,7 @@ def pending(view: ObjectView, context: Context) -> list[Difference]:
 
 def drifts_at_ms(difference: Difference, context: Context) -> int:
     """When a pending difference stops being late and is drift."""
-    return difference.since_ms + (DRIFT_CYCLES if difference.seen else CYCLES) * context.cycle_ms
+    return difference.since_ms + (DRIFT_CYCLES * context.cycle_ms if difference.seen else context.patience_ms)
 
 
 def verdict(

@@ -8,8 +8,9 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.flow._lateness import CYCLES, OF_THE_VALUE, drifts_at_ms, pending, verdict
+from streams.detections.flow._lateness import OF_THE_VALUE, drifts_at_ms, pending, verdict
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
+from streams.views.view import PATIENCE_CYCLES
 
 DETECTION = Detection(
     id="flow.export_overdue",
@@ -45,8 +46,8 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
         context,
         late,
         "has not reached Entra ID",
-        open_at_ms=min(each.since_ms for each in late) + CYCLES * context.cycle_ms,
+        open_at_ms=min(each.since_ms for each in late) + context.patience_ms,
         keep_open=True,
         recheck_at_ms=min(drifts_at_ms(each, context) for each in late),
-        evidence={"waited_cycles": CYCLES},
+        evidence={"waited_cycles": PATIENCE_CYCLES},
     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.flow._lateness import CYCLES, drifts_at_ms, pending
+from streams.detections.flow._lateness import drifts_at_ms, pending
 from streams.views.identity.expected_export import partners
 from streams.views.identity.object_view import GroupView, Side
 from streams.views.membership.member_drift_view import gather_ms
+from streams.views.view import PATIENCE_CYCLES
 
 DETECTION = Detection(
     id="flow.membership_drift",
@@ -52,7 +53,7 @@ def evaluate(view: GroupView, context: Context, now_ms: int) -> Verdict | None:
     if cloud.attributes.get("onPremisesProvisioningErrors"):
         return None  # in quarantine: that finding comes first
     since_ms = max(drifting.since_ms, _stands_ms(group, "distinguishedName"), _stands_ms(cloud, *_JOINED_BY))
-    open_at_ms = since_ms + CYCLES * context.cycle_ms + gather_ms(context.cycle_ms)
+    open_at_ms = since_ms + context.patience_ms + gather_ms(context.cycle_ms)
     # Of a group that is itself late, flow.export_overdue speaks first.
     late = [drifts_at_ms(each, context) for each in pending(view, context) if each.seen]
     counts = {"lacking_in_cloud": drifting.lacking, "surplus_in_cloud": drifting.surplus}
@@ -70,7 +71,7 @@ def evaluate(view: GroupView, context: Context, now_ms: int) -> Verdict | None:
                 {"name": name, "sid": sid, "differs": "lacking" if lacking else "surplus"}
                 for name, sid, lacking in drifting.named[:_NAMED]
             ],
-            "waited_cycles": CYCLES,
+            "waited_cycles": PATIENCE_CYCLES,
         },
         counterparts=(group.party.holder("authority", ("member",)), cloud.party.holder("differs", ("members",))),
     )

@@ -11,8 +11,8 @@ from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.directory.soft_deletion import deletion_evidence, newest_deletion
 from streams.views.identity.object_view import GroupView, ObjectView, UserView
+from streams.views.view import PATIENCE_CYCLES
 
-CYCLES = 2
 # A refusal is certain; the others keep an object out before any export was tried.
 _OF_THE_OBJECT = (
     "flow.export_error",
@@ -56,7 +56,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     """Fires two cycles after the AD object changed, once the cloud has been read whole; not where nothing is synced."""
     if view.entra or view.joined is False or not context.collected or not context.synchronised:
         return None
-    missing = [side for side in view.ad if side.party.in_scope]
+    missing = view.in_scope
     if not missing:
         return None
     side = missing[0]
@@ -65,11 +65,11 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     return Verdict(
         summary=f"{side.party.name} is in scope and {where}",
         since_ms=side.changed_ms,
-        open_at_ms=side.changed_ms + CYCLES * context.cycle_ms,
+        open_at_ms=side.changed_ms + context.patience_ms,
         keep_open=True,
         subject=side.party.subject(view.key),
         forest=side.party.forest,
-        evidence={"waited_cycles": CYCLES, "created": side.party.created, **deletion},
+        evidence={"waited_cycles": PATIENCE_CYCLES, "created": side.party.created, **deletion},
         counterparts=(
             *(other.party.holder() for other in missing),
             *(other.party.holder("deleted") for other in view.recycled),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.flow._lateness import CYCLES
 from streams.reference_data.export_errors import CONFLICTS
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView, is_orphan
 from streams.views.identity.refusals import standing_refusal
@@ -63,7 +62,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     return Verdict(
         summary=f"{first.party.name} {reason} in Active Directory and is still in Entra ID",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.cycle_ms,
+        open_at_ms=since_ms + context.patience_ms,
         keep_open=True,
         suppressed_by=_CAUSES_OF_WAITING,
         subject=synced[0].party.subject(view.key),
@@ -91,7 +90,7 @@ def _without_any(view: ObjectView, context: Context) -> Verdict | None:
     return Verdict(
         summary=f"{first.party.name} is synchronised in Entra ID, and no forest has it",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.cycle_ms,
+        open_at_ms=since_ms + context.patience_ms,
         keep_open=True,
         severity=Severity.MEDIUM,
         suppressed_by=(BULK,),

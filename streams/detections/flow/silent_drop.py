@@ -10,7 +10,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.flow._lateness import CYCLES, OF_THE_VALUE, dropped, verdict
+from streams.detections.flow._lateness import OF_THE_VALUE, dropped, verdict
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -43,7 +43,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     found = dropped(view, context)
     if not found:
         return None
-    times_ms = [each.since_ms + CYCLES * context.cycle_ms for each in found]
+    times_ms = [each.since_ms + context.patience_ms for each in found]
     standing = [each for each, at_ms in zip(found, times_ms, strict=True) if at_ms <= now_ms]
     return verdict(
         view,

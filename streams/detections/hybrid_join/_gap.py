@@ -12,9 +12,6 @@ from streams.views.device.device_view import CloudDevice, DeviceView, Stage
 from streams.views.device.join_attempts import audit_of
 from streams.views.device.join_errors import Course
 
-# One cycle may just have missed the change, the second one must bring it.
-CYCLES = 2
-
 
 def counted(view: DeviceView, context: Context, now_ms: int) -> Computer | None:
     """The computer, if it ought to be joined: enabled, supported, in scope, alive, and no domain controller."""

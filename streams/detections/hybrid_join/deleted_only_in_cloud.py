@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hybrid_join._gap import CYCLES, counted, deleted_by_whom, has_valid_certificate, verdict
+from streams.detections.hybrid_join._gap import counted, deleted_by_whom, has_valid_certificate, verdict
 from streams.directory.soft_deletion import newest_deletion
 from streams.views.device.device_view import DeviceView, Stage
 
@@ -51,7 +51,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         now_ms,
         summary=f"The device of {computer.party.name} was deleted in Entra ID and has not come back",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.cycle_ms,
+        open_at_ms=since_ms + context.patience_ms,
         keep_open=True,
         stage=Stage.CERTIFICATE,
         evidence={

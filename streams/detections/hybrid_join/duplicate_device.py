@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hybrid_join._gap import CYCLES
 from streams.views.device.device_view import HYBRID
 from streams.views.device.host_view import HostView, NamedDevice
 
@@ -46,7 +45,7 @@ def evaluate(view: HostView, context: Context, now_ms: int) -> Verdict | None:
     return Verdict(
         summary=f"{view.name} is in Entra ID {len(joined)} times, {len(left)} of them without a living computer",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.cycle_ms,
+        open_at_ms=since_ms + context.patience_ms,
         keep_open=True,
         subject=party.subject(view.key),
         forest=computer.forest if computer is not None else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hybrid_join._gap import CYCLES, verdict
+from streams.detections.hybrid_join._gap import verdict
 from streams.views.device.device_view import DeviceView
 
 DETECTION = Detection(
@@ -42,7 +42,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         now_ms,
         summary=f"{computer.party.name} is {words[computer.enabled]} in AD and {words[device.enabled]} in Entra ID",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.cycle_ms,
+        open_at_ms=since_ms + context.patience_ms,
         keep_open=True,
         evidence={"ad": computer.enabled, "entra": device.enabled},
         roles=((device, words[device.enabled]),),

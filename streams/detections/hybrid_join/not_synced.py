@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hybrid_join._gap import CYCLES, counted, has_valid_certificate, verdict
+from streams.detections.hybrid_join._gap import counted, has_valid_certificate, verdict
 from streams.views.device.device_view import DeviceView, Stage
+from streams.views.view import PATIENCE_CYCLES
 
 DETECTION = Detection(
     id="hybrid_join.not_synced",
@@ -44,8 +45,8 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         now_ms,
         summary=f"{computer.party.name} has its join certificate and is not in Entra ID",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.cycle_ms,
+        open_at_ms=since_ms + context.patience_ms,
         keep_open=True,
         stage=Stage.CERTIFICATE,
-        evidence={"waited_cycles": CYCLES},
+        evidence={"waited_cycles": PATIENCE_CYCLES},
     )

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hybrid_join._gap import CYCLES, holders
+from streams.detections.hybrid_join._gap import holders
 from streams.views.device.device_view import CloudDevice, DeviceView
+from streams.views.view import PATIENCE_CYCLES
 
 BULK = "engine.orphans_in_bulk"
 _CAUSES_OF_WAITING = ("engine.long_cycle", "engine.sync_stopped", "engine.deletion_threshold_reached")
@@ -49,14 +50,14 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
     return Verdict(
         summary=f"{devices[0].party.name} is still in Entra ID, {says}",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.cycle_ms,
+        open_at_ms=since_ms + context.patience_ms,
         keep_open=computer is None,
         suppressed_by=(BULK,) if computer is None else _CAUSES_OF_WAITING,
         subject=devices[0].party.subject(view.key),
         forest=computer.party.forest if computer is not None else None,
         evidence={
             "reason": "no_ad_side" if computer is None else "deleted",
-            "waited_cycles": CYCLES,
+            "waited_cycles": PATIENCE_CYCLES,
             "enabled": devices[0].enabled,
             **_times(devices),
             "autopilot": any(each.autopilot for each in devices),

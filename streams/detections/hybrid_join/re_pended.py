@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hybrid_join._gap import CYCLES, counted, deleted_by_whom, verdict
+from streams.detections.hybrid_join._gap import counted, deleted_by_whom, verdict
 from streams.views.device.device_view import DeviceView, Stage
 
 DETECTION = Detection(
@@ -40,7 +40,7 @@ def evaluate(view: DeviceView, context: Context, now_ms: int) -> Verdict | None:
         now_ms,
         summary=f"{computer.party.name} was registered and is pending again",
         since_ms=view.pending_since_ms(device),
-        open_at_ms=view.pending_since_ms(device) + CYCLES * context.cycle_ms,
+        open_at_ms=view.pending_since_ms(device) + context.patience_ms,
         keep_open=True,
         stage=Stage.PENDING,
         evidence={

@@ -11,8 +11,6 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.writeback.writeback_view import NAMES_ORIGINAL, WrittenGroupView
 
-CYCLES = 2
-
 DETECTION = Detection(
     id="writeback.group_frozen",
     views=(WrittenGroupView,),
@@ -60,7 +58,7 @@ def evaluate(view: WrittenGroupView, context: Context, now_ms: int) -> Verdict |
     return Verdict(
         summary=f"{view.name} {words[why]}, and its copy stays in AD",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.sync_interval_ms,
+        open_at_ms=since_ms + context.writeback_patience_ms,
         keep_open=True,
         severity=severity,
         subject=view.subject(),

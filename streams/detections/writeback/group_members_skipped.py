@@ -12,7 +12,6 @@ from streams.detections.detection import Context, Detection, Verdict
 from streams.views.membership.member_drift_view import gather_ms
 from streams.views.writeback.writeback_view import HAS_MEMBERS, NAMES_ORIGINAL, WrittenGroupView
 
-CYCLES = 2
 _NAMED = 20
 
 DETECTION = Detection(
@@ -55,7 +54,7 @@ def evaluate(view: WrittenGroupView, context: Context, now_ms: int) -> Verdict |
     return Verdict(
         summary=f"{view.name} has {number} members with an account in AD who are not in its copy",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.sync_interval_ms + gather_ms(context.sync_interval_ms),
+        open_at_ms=since_ms + context.writeback_patience_ms + gather_ms(context.sync_interval_ms),
         keep_open=True,
         subject=view.subject(),
         forest=forests[0] or None,

@@ -13,9 +13,9 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.events import GROUP_PROVISIONING
+from streams.views.view import PATIENCE_CYCLES
 from streams.views.writeback.writeback_view import WrittenGroupView
 
-CYCLES = 2
 _FEATURES = ("unifiedGroupWritebackEnabled", "groupWriteBackEnabled")
 
 DETECTION = Detection(
@@ -56,10 +56,10 @@ def evaluate(view: WrittenGroupView, context: Context, now_ms: int) -> Verdict |
     return Verdict(
         summary=f"{view.name} is written back to AD and is not there",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.sync_interval_ms,
+        open_at_ms=since_ms + context.writeback_patience_ms,
         keep_open=True,
         subject=view.subject(),
-        evidence={**evidence, "was_there": bool(view.gone), "waited_cycles": CYCLES},
+        evidence={**evidence, "was_there": bool(view.gone), "waited_cycles": PATIENCE_CYCLES},
     )
 
 

@@ -15,8 +15,6 @@ from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.writeback.writeback_view import HAS_MEMBERS, WrittenGroupView
 
-CYCLES = 2
-
 DETECTION = Detection(
     id="writeback.group_written_empty",
     views=(WrittenGroupView,),
@@ -50,7 +48,7 @@ def evaluate(view: WrittenGroupView, context: Context, now_ms: int) -> Verdict |
     return Verdict(
         summary=f"{view.name} has members in Entra ID and none in AD",
         since_ms=since_ms,
-        open_at_ms=since_ms + CYCLES * context.sync_interval_ms,
+        open_at_ms=since_ms + context.writeback_patience_ms,
         keep_open=True,
         subject=view.subject(),
         forest=view.copies[0].party.forest,

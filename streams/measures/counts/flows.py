@@ -12,7 +12,6 @@ from streams.measures.objects import standing
 from streams.views.identity.expected_export import differences, partners
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 from streams.views.membership.membership_view import MANAGER
-from streams.views.view import PATIENCE_CYCLES
 
 COUNT = CountFamily(
     metric="synchealth_flow_differences",
@@ -30,6 +29,6 @@ def count(view: ObjectView, context: Context, now_ms: int) -> Iterator[tuple[str
         return
     for each in differences(view, domains_of(context)):
         # Of a manager two views speak, one after the other: what is not drift yet may be on its way.
-        early = each.attribute == MANAGER and now_ms < each.since_ms + PATIENCE_CYCLES * context.cycle_ms
+        early = each.attribute == MANAGER and now_ms < each.since_ms + context.patience_ms
         if not each.seen and each.attribute in FILLED_BY_RULES and not early:
             yield pair[0].party.forest or "none", each.attribute

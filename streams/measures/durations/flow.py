@@ -21,7 +21,7 @@ OBJECT = "object"
 
 def waiting(view: ObjectView, context: Context, _now_ms: int) -> Waits:
     """Attributes that we saw change and the cloud does not show yet; "object" for one that it does not have yet."""
-    ours = [side for side in view.ad if side.party.in_scope]
+    ours = view.in_scope
     if len(ours) != 1:
         return {}
     if not view.entra:
@@ -32,7 +32,7 @@ def waiting(view: ObjectView, context: Context, _now_ms: int) -> Waits:
 
 def ended(view: ObjectView, before: Waits, after: Waits, now_ms: int) -> Iterator[DurationSample]:
     """What arrived."""
-    forest = next((side.party.forest or "none" for side in view.ad if side.party.in_scope), None)
+    forest = next((side.party.forest or "none" for side in view.in_scope), None)
     if forest is None:  # whoever waited has gone: nothing has arrived
         return
     for what, since_ms in before.items():

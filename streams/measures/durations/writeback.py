@@ -37,7 +37,7 @@ def ended(view: UserView, before: Waits, after: Waits, _now_ms: int) -> Iterator
         if what.startswith(_LANDED) and (known_ms is None or abs(started_ms - known_ms) > TOGETHER_MS):
             landed = _landed(view)
             if landed is not None and landed.landed_ms is not None:
-                forest = next((side.party.forest or "none" for side in view.ad if side.party.in_scope), "none")
+                forest = next((side.party.forest or "none" for side in view.in_scope), "none")
                 seconds = (landed.landed_ms - landed.started_ms) / 1000
                 yield DurationSample("writeback", view.tenant, forest, landed.kind, seconds)
 

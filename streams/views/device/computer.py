@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from streams.contracts.account_control import is_domain_controller, is_enabled
 from streams.contracts.certificate import Certificate, read_certificate
 from streams.directory.object_ref import Party
 from streams.directory.state import ObjectState
 from streams.reference_data.windows_builds import OLDEST_THAT_JOINS
 from streams.views.view import Entry, time_in
 
-_DISABLED, _DOMAIN_CONTROLLER, _READ_ONLY_CONTROLLER = 0x2, 0x2000, 0x4000000
 _BUILD = re.compile(r"\((\d{4,6})\)|^10\.0\.(\d{4,6})")
 _BY_NAME = re.compile(r"^windows (1[01]\b|server (2016|2019|202\d)\b)", re.IGNORECASE)
 FILETIME_EPOCH_MS = 11_644_473_600_000
@@ -108,13 +108,12 @@ def computer_from(entry: Entry, party: Party) -> Computer:
     """The computer in an AD contribution of a device view."""
     said: Mapping[str, Any] = entry.body["attributes"]
     control = said.get("userAccountControl")
-    control = control if isinstance(control, int) else None
     lines = said.get("userCertificate")
     return Computer(
         party=party,
         certificates=tuple(read_certificate(str(line)) for line in lines) if isinstance(lines, list) else (),
-        enabled=None if control is None else not control & _DISABLED,
-        domain_controller=bool((control or 0) & (_DOMAIN_CONTROLLER | _READ_ONLY_CONTROLLER)),
+        enabled=is_enabled(control),
+        domain_controller=is_domain_controller(control),
         operating_system=_text(said.get("operatingSystem")),
         operating_system_version=_text(said.get("operatingSystemVersion")),
         dns_host_name=_text(said.get("dNSHostName")),

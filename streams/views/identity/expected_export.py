@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from streams.contracts.account_control import is_enabled
 from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.flows import (
     BY_PROPERTY,
@@ -30,7 +31,6 @@ from streams.directory.proxy_addresses import exported_proxies, lacking_and_surp
 from streams.views.identity.object_view import ObjectView, Side
 from streams.views.membership.membership_view import MANAGER
 
-_DISABLED = 0x2
 _SECURITY_GROUP = 0x80000000
 _NICKNAME = re.compile(r"[A-Za-z0-9'._!#^~-]+")
 _UPN = re.compile(r"[A-Za-z0-9'._!#^~-]+@[A-Za-z0-9.-]+\Z")
@@ -71,7 +71,7 @@ class Difference:
 
 def partners(view: ObjectView) -> tuple[Side, Side] | None:
     """The AD side and its Entra side, where there is one each and AD has the say."""
-    ours = [side for side in view.ad if side.party.in_scope]
+    ours = view.in_scope
     theirs = [side for side in view.entra if side.party.synced is True]
     return (ours[0], theirs[0]) if len(ours) == len(theirs) == 1 else None
 
@@ -219,10 +219,9 @@ def _account_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozen
 
 
 def _enabled(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
-    control, found = ad.attributes.get("userAccountControl"), cloud.attributes.get("accountEnabled")
-    if not isinstance(control, int) or not isinstance(found, bool):
+    wanted, found = is_enabled(ad.attributes.get("userAccountControl")), cloud.attributes.get("accountEnabled")
+    if wanted is None or not isinstance(found, bool):
         return None
-    wanted = not control & _DISABLED
     return ("accountEnabled", wanted, found) if wanted is not found else None
 
 

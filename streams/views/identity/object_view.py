@@ -197,6 +197,11 @@ class ObjectView:
             joined=joined,
         )
 
+    @property
+    def in_scope(self) -> tuple[Side, ...]:
+        """Its AD objects that are in the scope of synchronisation."""
+        return tuple(side for side in self.ad if side.party.in_scope)
+
     def references(self) -> tuple[str, ...]:
         """The views of those who refer to its AD objects (streams.views.membership.reference_view)."""
         return tuple(sorted({f"reference/{self.tenant}/{side.party.sid}" for side in self.ad if side.party.sid}))

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from streams.contracts.account_control import is_enabled
 from streams.contracts.distinguished_name import normal
 from streams.contracts.events import Event
 from streams.contracts.facts import FOREST_HEARD, FOREST_KEYWORDS, ObjectKind
@@ -31,7 +32,6 @@ from streams.views.view import Derived, Entry, latest, tenant_of, time_in
 
 KIND = "forest"
 SSO_ACCOUNT = "azureadssoacc$"
-_DISABLED = 0x2
 _PASSING = frozenset({"heard_ms", "asker", "scope_group"})
 """Words that say nothing of what stands in the forest."""
 
@@ -177,12 +177,11 @@ def sso_bodies(state: ObjectState) -> dict[str, dict[str, Any]]:
     """What the account of seamless single sign-on says to its forest; also a deleted one, as long as remembered."""
     if state.forest is None:
         return {}
-    control = state.attributes.get("userAccountControl")
     body: dict[str, Any] = {
         "sso": {
             "distinguished_name": state.text("distinguishedName"),
             "password_set_ms": filetime_ms(state.attributes.get("pwdLastSet")),
-            "enabled": not control & _DISABLED if isinstance(control, int) else None,
+            "enabled": is_enabled(state.attributes.get("userAccountControl")),
         }
     }
     if not state.alive:
