@@ -24,7 +24,7 @@ from tests.support.alerting import Receiver, alertmanager, faster_rules, receivi
 from tests.support.brokers import require_kafka
 from tests.support.prometheus import Prometheus, prometheus_server, until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.prometheus, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.prometheus, pytest.mark.slow]
 FACTOR = 30
 MINUTE_S = 60 / FACTOR
 CONFLICT = "SyncHealthConflictDuplicateAddress"

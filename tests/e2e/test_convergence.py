@@ -15,7 +15,7 @@ from deploy.broker import tansu
 from tests.e2e.oracle_check import assert_converged, tenant_of, world_of_today
 from tests.e2e.worker_rig import WorkerRig
 
-pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow]
 SEED = int(os.environ.get("SYNCHEALTH_SEED", "20261123"))
 
 

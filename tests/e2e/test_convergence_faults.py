@@ -16,7 +16,7 @@ from streams.contracts.topics import AD_CHANGES, ENTRA_TENANT, VIEWS
 from tests.e2e.oracle_check import assert_converged, expected, open_findings, tenant_of, world_of_today
 from tests.e2e.worker_rig import WorkerRig, wait_until
 
-pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow]
 
 GARBAGE = [b"", b"\xff\xfe", b"{", b"[]", b"17", b'"facts"', b'{"type":"nonsense"}', b'{"type":"facts","facts":3}']
 

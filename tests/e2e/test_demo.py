@@ -22,7 +22,7 @@ from deploy.broker import Broker
 from streams.contracts.topics import TOPICS
 from streams.detections.registry import all_detections
 
-pytestmark = [pytest.mark.apart, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.apart, pytest.mark.slow]
 COMMAND = [sys.executable, "-m", "deploy.cli.main", "demo", "--objects", "600"]
 UNATTENDED = ["--speed", "240", "--until-done", "--timeout", "600"]
 

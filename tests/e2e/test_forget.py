@@ -17,7 +17,7 @@ from tests.e2e.worker_rig import WorkerRig, wait_until
 from tests.support.cases import guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 
-pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow]
 KIM, CLOUD, OLAF = guid_of("kim"), guid_of("kim-cloud"), guid_of("olaf")
 
 

@@ -35,7 +35,6 @@ from tests.support.screen import Screen, acted_on, spoken
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(300),
     # kafka-python 3.0 leaves sockets of clients that live for one command to the garbage collector
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

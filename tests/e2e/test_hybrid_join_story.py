@@ -10,7 +10,7 @@ from deploy.broker import Broker
 from streams.detections.registry import all_detections
 from tests.e2e.test_demo import run_demo
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.kafka]
+pytestmark = [pytest.mark.slow, pytest.mark.kafka]
 
 
 def test_every_gap_of_the_rollout_opens_and_resolves(empty_kafka: Broker, tmp_path: Path) -> None:

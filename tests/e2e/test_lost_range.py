@@ -26,7 +26,7 @@ from tests.integration.ad.conftest import forest_of, lab_dc
 from tests.support.kafka_log import facts_in
 from tests.support.pipeline import TENANT
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 @contextmanager

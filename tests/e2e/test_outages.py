@@ -32,7 +32,7 @@ from tests.support.findings import told_or_lingering
 from tests.support.installation import Installation, installation
 from tests.support.lab_oracle import objects_of_lab, state_of_tenant
 
-pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.apart, pytest.mark.kafka, pytest.mark.slow]
 DUPLICATE = "conflict.duplicate_address"
 # Those whose verdicts do not depend on how long the test has been running.
 FAMILIES = {"conflict", "flow", "hygiene"}

@@ -26,7 +26,7 @@ from tests.support.graph_lab import GraphLab, certificates_in, graph_lab
 from tests.support.installation import Installation, installation
 from tests.support.samba import SambaDC, samba_dc
 
-pytestmark = [pytest.mark.kafka, pytest.mark.samba, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.samba, pytest.mark.slow]
 DISABLED = "4098"
 JOINED = ("PC-EXPIRED", "PC-FOREIGN", "PC-OVER", "PC-RETURNS", "PC-CLOUDDEL", "PC-IMAGE", "PC-GONE", "PC-OFF")
 FAULTS = {

@@ -203,7 +203,6 @@ def _landings(up: Installation) -> tuple[float, float]:
     )
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("events", [True, False], ids=["with the server's events", "without them"])
 def test_every_refusal_of_a_domain_controller_is_told_by_its_class_and_a_late_landing_is_only_measured(
     events: bool, empty_kafka: Broker, tmp_path: Path

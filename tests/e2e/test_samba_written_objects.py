@@ -20,7 +20,7 @@ from tests.support.graph_lab import GraphLab, certificates_in, graph_lab
 from tests.support.installation import installation
 from tests.support.samba import SambaDC, samba_dc
 
-pytestmark = [pytest.mark.kafka, pytest.mark.samba, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.samba, pytest.mark.slow]
 MARKED = {"groupTypes": ["Unified"], "writebackConfiguration": {"isEnabled": True}}
 SUBJECTS = {  # detection: what it is about
     "writeback.group_writeback_missing": "Lost", "writeback.group_frozen": "Left",

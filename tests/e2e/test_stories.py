@@ -25,7 +25,7 @@ from streams.views.password.errors import ErrorClass
 from tests.e2e.test_demo import run_demo
 from tests.support.kafka_log import records
 
-pytestmark = [pytest.mark.apart, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.apart, pytest.mark.slow]
 
 # Detections may open in passing that the story does not name: they must have ended with it.
 WRITEBACK = {

@@ -17,7 +17,7 @@ from deploy.lab.services import LabServices, services
 from deploy.lab.settings_file import forest_tables, tenant_table
 from tests.support.installation import Installation, installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.kafka]
 DUPLICATE = "conflict.duplicate_address"
 
 

@@ -25,7 +25,6 @@ def _simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # half a minute of work; machines that do much else take their time
 def test_fifty_lives_end_where_the_oracle_stands() -> None:
     """What fails is printed with the command that plays it again."""
     ended = _simulate("--seeds", "0-49")

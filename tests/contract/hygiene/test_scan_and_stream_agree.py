@@ -144,7 +144,6 @@ def test_scan_and_stream_agree(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", [10_000, pytest.param(100_000, marks=pytest.mark.soak)])
 def test_scan_and_stream_agree_on_a_large_directory(number: int, tmp_path: Path) -> None:
     objects = directory(number, 3)

@@ -51,7 +51,6 @@ def secured(broker: SecuredKafka) -> SecuredKafka:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_the_demo_with_a_user_for_each_process(broker: SecuredKafka, tmp_path: Path) -> None:
     """On Apache Kafka, unattended: every finding opens and resolves, and no topic is left behind."""
     delete_topics(broker.inside)

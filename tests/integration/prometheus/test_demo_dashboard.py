@@ -29,7 +29,6 @@ STANDS_S = 40
 
 @pytest.mark.slow
 @pytest.mark.prometheus
-@pytest.mark.timeout(600)
 @pytest.mark.apart
 @pytest.mark.parametrize("story", FILLED_BY)
 def test_no_panel_is_empty_with_the_demos_data(tmp_path: Path, story: str) -> None:

@@ -108,11 +108,11 @@ def test_silent_connections_are_bounded_in_number_and_in_time(
         for each in silent:
             each.sendall(b"GET /metrics HTTP/1.1\r\nX-Slow: ")  # and no more
         assert get(listener.url)[0] == 200, "whoever holds all places keeps nobody out"
-        silent[0].settimeout(60)
+        silent[0].settimeout(120)
         assert silent[0].recv(4096) == b"", "the oldest made room"
         monkeypatch.setattr(module, "LONGEST_CONNECTION_S", 0.0)
         for each in silent:
-            each.settimeout(60)
+            each.settimeout(120)
             while each.recv(4096):  # an answer to half a request, perhaps; then the end
                 pass
     finally:

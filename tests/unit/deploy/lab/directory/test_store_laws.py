@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
@@ -135,7 +134,7 @@ class StoreMachine(RuleBasedStateMachine):
             return None
 
 
-TestStore = pytest.mark.timeout(120)(StoreMachine.TestCase)
+TestStore = StoreMachine.TestCase
 TestStore.settings = settings(
     max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
