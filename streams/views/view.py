@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 from streams.contracts.times import parse_rfc3339
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,26 @@ class Derived:
 
 PATIENCE_CYCLES = 2
 """One cycle may just have missed a change, the second one must bring it."""
+
+
+class Memo:
+    """What was computed of one view, for as long as the view lives: rules ask the same of it one after another.
+
+    It is a cache and nothing else: without it every answer would be the same, in whatever order rules are asked.
+    """
+
+    __slots__ = ("_answers",)
+
+    def __init__(self) -> None:
+        self._answers: dict[object, tuple[object, Any]] = {}
+
+    def once(self, what: object, given: object, compute: Callable[[], _Answer]) -> _Answer:
+        """The answer to `what`, computed anew where what it depends on beside the view, `given`, is not as before."""
+        known = self._answers.get(what)
+        if known is None or (known[0] is not given and known[0] != given):
+            known = self._answers[what] = (given, compute())
+        answer: _Answer = known[1]
+        return answer
 
 
 class View(Protocol):

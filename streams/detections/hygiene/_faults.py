@@ -22,6 +22,7 @@ from streams.reference_data.export_errors import CONFLICTS
 from streams.views.identity.object_view import ObjectView, Side
 from streams.views.identity.proposals import directory_object, faults_anywhere, view_of_value
 from streams.views.identity.refusals import attribute_of, standing_refusal
+from streams.views.view import Memo
 
 Wanted = Callable[[Fault, Breach], bool]
 
@@ -42,30 +43,25 @@ _MOST_LISTED = 20
 _SIGN_IN = frozenset({"userPrincipalName", "sAMAccountName"})
 _MAILBOX = frozenset({"homeMDB", "msExchMailboxGuid", "msExchRemoteRecipientType"})
 
-# The detections of the family ask one after another about one view: the last answer is kept.
-_last: tuple[ObjectView, Context, tuple[tuple[Side, Fault], ...]] | None = None
-
 
 def faults_of(view: ObjectView, context: Context) -> tuple[tuple[Side, Fault], ...]:
     """The faults of the AD objects of the view that are in the scope of synchronisation."""
-    global _last
-    if _last is not None and _last[0] is view and _last[1] is context:
-        return _last[2]
     tenant = _tenant(context.verified_domains, context.initial_domain)
-    found = tuple(
+    return view.memo.once("faults", tenant, lambda: _faults_in(view, tenant))
+
+
+def _faults_in(view: ObjectView, tenant: TenantContext) -> tuple[tuple[Side, Fault], ...]:
+    return tuple(
         (side, fault)
-        for side in view.ad
-        if side.party.in_scope
-        for fault in _faults_of_side(side, tenant)
+        for side in view.in_scope
+        for fault in _faults_of_side(side, tenant, view.memo)
         if view.joined is not False or fault.attribute not in _SIGN_IN
     )
-    _last = (view, context, found)
-    return found
 
 
-def _faults_of_side(side: Side, tenant: TenantContext) -> tuple[Fault, ...]:
+def _faults_of_side(side: Side, tenant: TenantContext, memo: Memo) -> tuple[Fault, ...]:
     """Clean in any tenant and at home in this one's domains is clean; only the others are checked again."""
-    if not faults_anywhere(side.party, side.attributes) and not _judged_by_domain(side, tenant):
+    if not faults_anywhere(side.party, side.attributes, memo) and not _judged_by_domain(side, tenant):
         return ()
     return check(directory_object(side.party, side.attributes), _PROFILE, tenant)
 

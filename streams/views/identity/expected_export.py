@@ -77,21 +77,16 @@ def partners(view: ObjectView) -> tuple[Side, Side] | None:
 
 
 def differences(view: ObjectView, domains: Domains) -> tuple[Difference, ...]:
-    """Every difference between the two sides of a view; () where it has not one of each.
-
-    A view is asked several times in a row, by each rule: the last answer is kept.
-    """
-    global _last
-    if _last is None or _last[0] is not view or _last[1] != domains:
-        pair = partners(view)
-        found = (*_compare(*pair, domains), *_manager(view, *pair, domains)) if pair is not None else ()
-        if view.joined:  # all the rest may come from another forest
-            found = tuple(each for each in found if each.attribute in _OF_THE_ACCOUNT)
-        _last = (view, domains, found)
-    return _last[2]
+    """Every difference between the two sides of a view; () where it has not one of each."""
+    return view.memo.once("differences", domains, lambda: _differences(view, domains))
 
 
-_last: tuple[ObjectView, Domains, tuple[Difference, ...]] | None = None
+def _differences(view: ObjectView, domains: Domains) -> tuple[Difference, ...]:
+    pair = partners(view)
+    found = (*_compare(*pair, domains), *_manager(view, *pair, domains)) if pair is not None else ()
+    if view.joined:  # all the rest may come from another forest
+        found = tuple(each for each in found if each.attribute in _OF_THE_ACCOUNT)
+    return found
 
 
 _OF_THE_ACCOUNT = frozenset(

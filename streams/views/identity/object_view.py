@@ -27,7 +27,7 @@ from streams.views.membership.member_drift_view import PART, MemberDrift, member
 from streams.views.password.confirmation import HEARD
 from streams.views.password.confirmation import questions as questions_to_forest
 from streams.views.sides import ANSWER, WATCH
-from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.views.view import Derived, Entry, Memo, latest, tenant_of
 
 MEMBERS_TOLD_FROM, _MEMBERS_STEP = 40_000, 1_000
 """A group tells how many members it has from here on, in whole steps: the rest would only be news without use."""
@@ -103,6 +103,7 @@ class ObjectView:
     explanations: tuple[Explanation, ...] = ()
     managers: tuple[ManagerWord, ...] = ()
     joined: bool | None = None
+    memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
 
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
@@ -216,7 +217,7 @@ class ObjectView:
         told = [Derived(watcher, f"{ANSWER}{self.key}", link) for watcher in self.watchers]
         told += refusals.questions(self)
         asked = {(each.view, each.contributor) for each in told}
-        proposed = questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad))
+        proposed = questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad), self.memo)
         return told + [each for each in proposed if (each.view, each.contributor) not in asked]
 
 

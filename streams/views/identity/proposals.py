@@ -21,7 +21,7 @@ from streams.hygiene.entra.profile import entra_profile
 from streams.hygiene.faults import Fault
 from streams.hygiene.objects import ATTRIBUTES, DirectoryObject
 from streams.hygiene.tenant import TenantContext
-from streams.views.view import Derived
+from streams.views.view import Derived, Memo
 
 PROBE, HELD = "probe/", "held/"
 _MOST_NAMED = 20
@@ -76,27 +76,22 @@ def view_of_value(tenant: str, attribute: str, value: str) -> str | None:
     return f"value/{tenant}/mailNickname/{value.strip().lower()}" if attribute == "mailNickname" else None
 
 
-def faults_anywhere(party: Party, attributes: Mapping[str, Any]) -> tuple[Fault, ...]:
-    """The faults of an AD object that it would have in any tenant.
-
-    A view is asked for them twice in a row, by its detections and by its questions: the last answer is kept.
-    """
-    global _last
-    if _last is None or _last[0] is not attributes:
-        _last = (attributes, check(directory_object(party, attributes), _PROFILE, _anywhere()))
-    return _last[1]
+def faults_anywhere(party: Party, attributes: Mapping[str, Any], memo: Memo) -> tuple[Fault, ...]:
+    """The faults of an AD object that it would have in any tenant. memo: of its view, whose rules and questions ask."""
+    return memo.once(
+        ("faults anywhere", party.identity),
+        attributes,
+        lambda: check(directory_object(party, attributes), _PROFILE, _anywhere()),
+    )
 
 
-_last: tuple[Mapping[str, Any], tuple[Fault, ...]] | None = None
-
-
-def questions(key: str, tenant: str, sides: Iterable[tuple[Party, Mapping[str, Any]]]) -> list[Derived]:
+def questions(key: str, tenant: str, sides: Iterable[tuple[Party, Mapping[str, Any]]], memo: Memo) -> list[Derived]:
     """What the object view `key` asks about the proposals for its AD objects."""
     views = {
         view
         for party, attributes in sides
         if party.in_scope
-        for fault in faults_anywhere(party, attributes)
+        for fault in faults_anywhere(party, attributes, memo)
         if fault.proposed_value is not None
         and (view := view_of_value(tenant, fault.attribute, fault.proposed_value)) is not None
     }
