@@ -20,6 +20,7 @@ from streams.contracts.identity import guid_of_immutable_id
 from streams.contracts.topics import AD_CHANGES, AD_OBJECTS, CHECKPOINTS, ENTRA_CHANGES, ENTRA_OBJECTS, TOPICS, VIEWS
 from streams.contracts.views import Control
 from streams.directory.addresses import fold_proxy_address
+from streams.directory.matching import object_view_key
 from streams.directory.object_ref import source_anchor
 from streams.directory.object_row import OBJECT, load_objects
 from streams.directory.state import ObjectState
@@ -27,7 +28,6 @@ from streams.evaluation.forgetting import naming
 from streams.runtime.clock import now_ms, rfc3339
 from streams.runtime.printable import printable
 from streams.runtime.settings import KafkaSettings
-from streams.views.identity.object_view import object_view_key
 
 _PATIENCE_S = 15.0
 _DONE_WITHIN_S, _LOOK_EVERY_S = 60.0, 2.0

@@ -20,7 +20,7 @@ from streams.agents.metrics import CLAMPED_TIMES
 from streams.contracts.certificate import read_certificate
 from streams.contracts.events import Event, Log
 from streams.contracts.facts import Fact, TenantState, Watermark
-from streams.contracts.times import parse_rfc3339, rfc3339
+from streams.contracts.times import FILETIME_EPOCH_MS, filetime_ms, parse_rfc3339, rfc3339
 from streams.contracts.views import (
     CauseUpdate,
     ContextUpdate,
@@ -30,9 +30,8 @@ from streams.contracts.views import (
     ViewRecord,
     WatermarkUpdate,
 )
+from streams.directory.event_slots import LOG_REMEMBERED_MS, LONGEST_REMEMBERED_MS, is_past
 from streams.runtime.clock import CLOCK_SKEW_MS, now_ms
-from streams.views.device.computer import FILETIME_EPOCH_MS, filetime_ms
-from streams.views.events import LOG_REMEMBERED_MS, LONGEST_REMEMBERED_MS, is_past
 
 HELD_MS = 86_400_000
 """A source reads nothing more while it cannot get rid of what it has: no reading is older than an outage of Kafka."""

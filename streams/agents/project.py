@@ -32,7 +32,7 @@ from streams.contracts.topics import DAY_MS
 from streams.evaluation.forgetting import Sweep
 from streams.evaluation.projector import Projector
 from streams.runtime.logs import get_logger
-from streams.views.events import contributions_of_event, fact_of_event
+from streams.views.event_contributions import contributions_of_event, fact_of_event
 from streams.views.installation.tenant_view import tenant_contributions
 
 STAGE = "project"
@@ -113,7 +113,6 @@ class ProjectPartition:
             self._rows.keep()
             self._fuse.good()
             outbox.contributions(contributions)
-
 
     async def _forget(self, record: Record, order: Forget, outbox: Outbox) -> None:
         """Forget the objects of the order; or look for those that are due, and order all partitions to forget them."""

@@ -132,8 +132,27 @@ class Watermark(msgspec.Struct, frozen=True, tag_field="type", tag="watermark", 
     @property
     def source(self) -> str:
         """What was read: "ad/<forest>", "entra/<tenant>" or "entra/<tenant>/devices"."""
-        place = self.origin.forest if self.origin.side == "ad" else self.origin.tenant
-        return f"{self.origin.side}/{place}" + (f"/{self.part}" if self.part else "")
+        if self.origin.side == "ad":
+            return forest_source(self.origin.forest or "", self.part)
+        return cloud_source(self.origin.tenant, self.part)
+
+
+_FOREST, _CLOUD = "ad/", "entra/"
+
+
+def forest_source(forest: str, part: str = "") -> str:
+    """The name of a forest among the sources that are read (Watermark)."""
+    return f"{_FOREST}{forest}" + (f"/{part}" if part else "")
+
+
+def cloud_source(tenant: str, part: str = "") -> str:
+    """The name of the cloud among the sources that are read (Watermark)."""
+    return f"{_CLOUD}{tenant}" + (f"/{part}" if part else "")
+
+
+def forest_of_source(source: str) -> str | None:
+    """The forest of a source; None for the cloud."""
+    return source.removeprefix(_FOREST) if source.startswith(_FOREST) else None
 
 
 class Forget(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="forget", kw_only=True):

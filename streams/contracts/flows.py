@@ -83,7 +83,10 @@ JOIN_ATTRIBUTES = (
 """By what setup of Entra Connect may join the users of several forests, as far as it is read: three choices by name
 (objectSid with msExchMasterAccountSid, sAMAccountName with mailNickname), and "a specific attribute".
 """
-FILLED_BY_RULES = frozenset({*BY_PROPERTY, "displayName", "mailNickname", "manager"})
+MANAGER = "manager"
+"""The linked attribute, called the same in both directories."""
+
+FILLED_BY_RULES = frozenset({*BY_PROPERTY, "displayName", "mailNickname", MANAGER})
 """Properties that an organisation may fill by a rule of its own and be none the worse for it."""
 
 _TEXTS = ("displayName", "mail", "mailNickname", "name", "sAMAccountName", "userPrincipalName")
@@ -195,6 +198,8 @@ def names_read(told: Any) -> frozenset[str] | None:
         return frozenset()
     version, *names = told.split(" ") if isinstance(told, str) else [""]
     return frozenset(names) if version == str(VERSION) else None
+
+
 _READ_BY_OTHERS = frozenset({"givenName", "sn", "surname"})
 CARRIED_SHORT = frozenset({name for flow in FLOWS for name in (flow.attribute, flow.property)}) - _READ_BY_OTHERS
 """Attributes and properties that nobody reads but to compare them: they travel as `carried`."""

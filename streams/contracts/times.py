@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # of the years 1 and 9999
+FILETIME_EPOCH_MS = 11_644_473_600_000
+"""From 1601, where a FILETIME begins, to 1970 (ms)."""
 
 
 def rfc3339(ts_ms: int) -> str:
@@ -23,3 +27,19 @@ def parse_rfc3339(text: str) -> int:
     """
     moment = datetime.fromisoformat(text)
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def time_in(record: Mapping[str, Any], name: str, otherwise_ms: int) -> int:
+    """The RFC 3339 time a record carries under `name`, in ms; `otherwise_ms` if there is none."""
+    value = record.get(name)
+    try:
+        return parse_rfc3339(value) if isinstance(value, str) else otherwise_ms
+    except ValueError:
+        return otherwise_ms
+
+
+def filetime_ms(value: object) -> int | None:
+    """A FILETIME (pwdLastSet) in ms since the epoch; None where it is unset or 0."""
+    if not isinstance(value, int) or value <= 0:
+        return None
+    return value // 10_000 - FILETIME_EPOCH_MS

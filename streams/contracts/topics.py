@@ -75,9 +75,7 @@ ENTRA_AUDITS = Topic(
 SERVER_EVENTS = Topic("server.events.v1", "server name", "EventChunk", "producers.eventlog")
 VIEWS = Topic("views.v1", "view key", "ViewRecord", "streams.project", retention_ms=DAY_MS)
 FINDINGS = Topic("findings.v1", "finding id", "Finding", "streams.evaluate", compacted=True)
-CHECKPOINTS = Topic(
-    "checkpoints.v1", "source[#part]", "Checkpoint", "producers", partitions=1, compacted=True
-)
+CHECKPOINTS = Topic("checkpoints.v1", "source[#part]", "Checkpoint", "producers", partitions=1, compacted=True)
 DEADLETTERS = Topic(
     "deadletters.v1",
     "original key",

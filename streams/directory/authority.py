@@ -25,9 +25,6 @@ from streams.directory.state import ObjectState
 CLOUD_MANAGED = "cloud_managed"
 """Why an AD object is not exported whose cloud object is managed there."""
 
-MOVED = "moved/"
-"""How contributors begin by which an address tells a contact of AD so that no longer meets its cloud object."""
-
 CONVERTED, GIVEN_BACK = "change source of authority", "undo changes to source of authority"
 """How the names of the audited activities begin."""
 

@@ -9,26 +9,19 @@ Sources: Microsoft, "Custom installation of Microsoft Entra Connect" (the choice
 Understanding Users, Groups, and Contacts" (who gives what; contacts are always joined by mail); the default
 synchronisation rules (of msExchRecipientTypeDetails 2 neither sourceAnchor nor sourceObjectType). Cloud Sync joins
 nobody across forests ("Microsoft Entra Cloud Sync supported topologies and scenarios").
-
-The view of a person: person/<tenant>/<key>, where a tenant joins by more than the SID of a linked mailbox.
-Contributors: "ad/<AD object>". It tells the views of those whom it joins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Iterable
 
+from streams.contracts import view_keys
 from streams.contracts.account_control import is_enabled
 from streams.contracts.facts import ObjectKind
 from streams.contracts.flows import FLOWS
 from streams.directory.addresses import fold_address
-from streams.directory.object_ref import Party, party_from
 from streams.directory.state import ObjectState
-from streams.views.view import Derived, Entry, latest, tenant_of
 
-KIND, JOINED = "person", "joined/"
 MAIL, SID, ACCOUNT = "mail", "objectSid", "sAMAccountName"
 CHOICES = (MAIL, SID, ACCOUNT)
 """What setup offers by name; "A specific attribute" is the attribute's own name."""
@@ -38,47 +31,6 @@ LINKED = "linked_mailbox"
 _LINKED_RECIPIENT = 2
 _SELF = "S-1-5-10"  # of shared and resource mailboxes: they have no account
 _PROPERTY = {flow.attribute: flow.property for flow in FLOWS}
-
-
-@dataclass(frozen=True, slots=True)
-class PersonView:
-    """Who has one key; `parties`: in scope, and linked mailboxes."""
-
-    key: str
-    tenant: str
-    parties: tuple[Party, ...]
-    changed_ms: int
-
-    @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
-        """Whether two have it."""
-        return len(entries) > 1
-
-    @classmethod
-    def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
-        """The view of these contributions."""
-        parties = (party_from(entry.body["party"]) for _, entry in sorted(entries.items()))
-        found = tuple(party for party in parties if party.in_scope or party.out_of_scope == LINKED)
-        return cls(key, tenant_of(key), found, latest(entries))
-
-    def derived(self) -> Iterable[Derived]:
-        """Tell the one active account whom it is joined with, and these that they are.
-
-        Of several active accounts nobody knows which is meant. Without one, any of the others may stand for the person.
-        """
-        accounts = [party for party in self.parties if not party.half]
-        if len(accounts) > 1:
-            return
-        forest = accounts[0].forest if accounts else None
-        halves = [party for party in self.parties if party.half and party.forest != forest]
-        if not halves or (not accounts and len({party.forest for party in halves}) < 2):
-            return
-        for party in [*accounts, *halves]:
-            if party.view is not None and party.kind == ObjectKind.USER:
-                yield Derived(party.view, JOINED + self.key, {"account": not party.half})
-        for account in accounts:
-            if account.sid is not None:
-                yield Derived(f"reference/{self.tenant}/{account.sid}", JOINED + self.key, {})
 
 
 def joined_as(state: ObjectState, joined_by: str | None) -> tuple[tuple[str, ...], bool]:
@@ -110,7 +62,7 @@ def person_views(state: ObjectState, keys: Iterable[str], joined_by: str | None)
     """The views of persons that an AD object speaks to: only where the tenant says how people are joined."""
     if state.side != "ad" or not joined_by:
         return []
-    return [f"{KIND}/{state.tenant}/{key}" for key in keys if state.kind is ObjectKind.USER or joined_by == MAIL]
+    return [view_keys.person(state.tenant, key) for key in keys if state.kind is ObjectKind.USER or joined_by == MAIL]
 
 
 def _is_half(state: ObjectState, joined_by: str) -> bool:

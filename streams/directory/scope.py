@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.contracts.distinguished_name import normal
-from streams.contracts.facts import ObjectKind
+from streams.contracts.facts import ObjectKind, cloud_source
 from streams.directory.engines import CLOUD_SYNC, CONNECT
 from streams.directory.object_ref import MEMBERSHIP_UNKNOWN
 from streams.directory.person import LINKED, is_linked_mailbox, lacks_key
@@ -113,7 +113,7 @@ def scope_name(tenant: str, forest: str | None) -> str:
 
     Where a forest has another scope in this tenant than elsewhere, "<forest>/<tenant>" stands before it.
     """
-    return forest or f"entra/{tenant}"
+    return forest or cloud_source(tenant)
 
 
 _EVERYTHING = Scope()

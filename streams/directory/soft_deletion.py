@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from streams.contracts.times import rfc3339
+from streams.contracts.times import rfc3339, time_in
 from streams.directory.state import ObjectState
-from streams.views.view import time_in
 
 REMOVED = "@removed"
 DELETED_AT = "deletedDateTime"

@@ -15,7 +15,7 @@ import msgspec
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.flows import CARRIED_SHORT, FLOW_ATTRIBUTES, READ_BY, names_read
-from streams.views.events import remembered
+from streams.directory.event_slots import remembered
 
 _NOTHING: frozenset[str] = frozenset()
 

@@ -13,7 +13,7 @@ from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import parse_rfc3339
 from streams.detections.detection import Detection, Verdict
 from streams.evaluation.view_row import ViewRow
-from streams.views.explanations import EXPLAINS, LINGERS_MS, Explanation
+from streams.views.explanations import LINGERS_MS, Explanation, name_of, told_by
 
 # Between view and contributor in a derived name: view keys hold addresses, and bad addresses hold blanks.
 BETWEEN = "\0"
@@ -86,14 +86,14 @@ def words_from(explanation: Explanation, views: Iterable[str]) -> Words:
         "severity": str(explanation.severity),
         "objects": sorted(explanation.objects),
     }
-    contributor = f"{EXPLAINS}{explanation.detection}/{explanation.view}"
+    contributor = name_of(explanation.detection, explanation.view)
     return {f"{view}{BETWEEN}{contributor}": body for view in views if view != explanation.view}
 
 
 def words_told(row: ViewRow, detection: str = "") -> Words:
     """What the findings of a row, or those of one detection, were told to explain at the last look."""
-    start = f"{BETWEEN}{EXPLAINS}{detection}/" if detection else f"{BETWEEN}{EXPLAINS}"
-    return {name: body for name, body in row.derived.items() if start in name}
+    told = ((name, body, told_by(name.partition(BETWEEN)[2])) for name, body in row.derived.items())
+    return {name: body for name, body, teller in told if teller is not None and detection in ("", teller)}
 
 
 def ended_words(row: ViewRow, words: Words, proven: frozenset[str], now_ms: int, wake_ms: list[int]) -> Words:
@@ -103,7 +103,7 @@ def ended_words(row: ViewRow, words: Words, proven: frozenset[str], now_ms: int,
     """
     past: Words = {}
     for name, body in words_told(row).items():
-        detection = name.partition(f"{BETWEEN}{EXPLAINS}")[2].partition("/")[0]
+        detection = told_by(name.partition(BETWEEN)[2])
         ended_ms = body.get("ended_ms", now_ms)
         if name not in words and detection not in proven and now_ms < ended_ms + LINGERS_MS:
             past[name] = {**body, "ended_ms": ended_ms}

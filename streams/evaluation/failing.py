@@ -9,10 +9,11 @@ from collections.abc import Collection
 
 import msgspec
 
+from streams.contracts import view_keys
 from streams.contracts.codec import decode, encode
 from streams.contracts.counts import Count
 from streams.directory.rows import Rows
-from streams.views.installation.tenant_view import FAILING, tenant_view_key
+from streams.views.installation.tenant_view import FAILING
 from streams.views.registry import VIEW_CLASSES
 
 PREFIX = "~failing/"
@@ -76,6 +77,6 @@ def _count_of(key: str, tenants: Collection[str]) -> str:
     """Told to the tenant's view, and a metric: so the kind is one of few, whatever the key says."""
     kind, _, rest = key.partition("/")
     tenant = rest.partition("/")[0]
-    toward = tenant_view_key(tenant) if tenant in tenants else ""
+    toward = view_keys.tenant(tenant) if tenant in tenants else ""
     kind = kind if kind in VIEW_CLASSES else "unknown"
     return Count(FAILING, tenant if toward else "", (kind,), toward).name

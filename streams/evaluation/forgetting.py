@@ -10,18 +10,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from msgspec.structs import replace
 
+from streams.contracts import view_keys
 from streams.contracts.codec import decode, encode
+from streams.contracts.contributors import link as link_name
 from streams.contracts.events import Event
 from streams.contracts.views import Contribution
+from streams.directory.event_slots import is_remembered
 from streams.directory.links import MEMBER, LinkRow, row_key
 from streams.directory.object_row import OBJECT, load_objects, object_row, state_key
 from streams.directory.rows import Rows
-from streams.directory.state import ObjectState
+from streams.directory.state import ObjectState, identity_of
 from streams.views.contributions import remembered_ms
-from streams.views.events import is_remembered
-from streams.views.membership.membership_view import membership_view_key
-from streams.views.membership.reference_view import reference_view_key
-from streams.views.membership.scoping_view import scoping_view_key
 
 LINK = "link/"
 SHORTEST_WORD = 5
@@ -118,9 +117,7 @@ def _without_events(known: Iterable[ObjectState], drops: Callable[[str, Event], 
     return found
 
 
-def forget_links_to(
-    ids: Collection[str], rows: Rows, scopes: Callable[[ObjectState], bool]
-) -> list[Contribution]:
+def forget_links_to(ids: Collection[str], rows: Rows, scopes: Callable[[ObjectState], bool]) -> list[Contribution]:
     """Drop every link of this partition's objects to these far ends; what takes back that they were told of.
 
     A directory drops the links to what it deletes and tells nobody. scopes: whether a group decides who is in scope.
@@ -151,12 +148,12 @@ def forget_links_to(
         for attribute, far_end, link in found:
             views = []
             if owner.side == "entra":
-                views.append(membership_view_key(owner.tenant, far_end))
+                views.append(view_keys.membership(owner.tenant, far_end))
             elif attribute == MEMBER and scopes(owner):
-                views.append(scoping_view_key(owner.tenant, far_end, owner.forest))
+                views.append(view_keys.scoping(owner.tenant, identity_of(far_end, owner.forest)))
             if owner.side == "ad" and link.sid:
-                views.append(reference_view_key(owner.tenant, link.sid))
-            contributor = f"{attribute}/{owner.identity}"
+                views.append(view_keys.reference(owner.tenant, link.sid))
+            contributor = link_name(attribute, owner.identity)
             said += [
                 Contribution(view=view, contributor=contributor, seq=owner.seq, changed_ms=owner.changed_ms)
                 for view in views

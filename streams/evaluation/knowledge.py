@@ -13,13 +13,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from streams.contracts.codec import decode, encode
-from streams.contracts.facts import TenantState
+from streams.contracts.facts import TenantState, cloud_source, forest_source
 from streams.contracts.views import CauseUpdate, WatermarkUpdate
 from streams.detections.detection import Context, Thresholds, context_of, domains_elsewhere
 from streams.directory.rows import Rows
 from streams.evaluation.cadence import learned_cycle_ms, with_reading
 from streams.evaluation.readings import Readings
-from streams.views.installation.tenant_view import cloud_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +145,7 @@ class TenantKnowledge:
             learned_cycle_ms(syncs_ms, self._sync_interval_ms),
             {name: frozenset(cause.only) for name, cause in causes.items() if cause.finding and cause.only},
             settings.flows,
-            bool(settings.forests) and all(f"ad/{forest}" in read for forest in settings.forests),
+            bool(settings.forests) and all(forest_source(forest) in read for forest in settings.forests),
             settings.accept_orphans,
             domains_elsewhere(self._states.get(other) for other in settings.beside),
             settings.engine_units,

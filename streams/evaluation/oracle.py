@@ -14,16 +14,21 @@ from typing import NamedTuple
 
 import msgspec
 
+from streams.contracts import view_keys
+from streams.contracts.contributors import link as link_name
 from streams.contracts.counts import numbers_heard, numbers_told
 from streams.contracts.events import Event
-from streams.contracts.facts import ObjectKind, TenantState
+from streams.contracts.facts import TenantState
 from streams.contracts.finding import Finding, FindingState
+from streams.contracts.view_keys import tenant_of
 from streams.contracts.views import Contribution
 from streams.detections.detection import Context, Verdict, context_of, domains_elsewhere
 from streams.detections.registry import Registered
+from streams.directory.event_slots import order_of, remembered
 from streams.directory.links import MEMBER
+from streams.directory.matching import own_view_key
 from streams.directory.scope import Scope, scope_of
-from streams.directory.state import ObjectState
+from streams.directory.state import ObjectState, identity_of
 from streams.evaluation.explaining import BETWEEN, Words, as_explanation, explains, known_to, words_from
 from streams.evaluation.findings import transition
 from streams.evaluation.rules import causes_first, engine_in, explanations_of, opened, tells_at_ms
@@ -37,16 +42,15 @@ from streams.views.contributions import (
     remembered_ms,
     scoping_body,
 )
-from streams.views.device.device_view import device_view_key
-from streams.views.events import contributions_of_event, fact_of_event, order_of, remembered, words_of
+from streams.views.event_contributions import contributions_of_event, fact_of_event, words_of
 from streams.views.explanations import Explanation, explanation_of
-from streams.views.identity.object_view import ObjectView, object_view_key
+from streams.views.identity.object_view import ObjectView
 from streams.views.installation.tenant_view import TenantView, tenant_contributions
-from streams.views.membership.membership_view import LEFT_REMEMBERED_MS, cloud_link_body, membership_view_key
-from streams.views.membership.reference_view import ReferenceView, reference_view_key
-from streams.views.membership.scoping_view import scoped, scoping_view_key
+from streams.views.membership.membership_view import LEFT_REMEMBERED_MS, cloud_link_body
+from streams.views.membership.reference_view import ReferenceView
+from streams.views.membership.scoping_view import scoped
 from streams.views.registry import AnyView, view_class
-from streams.views.view import Entry, tenant_of
+from streams.views.view import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +243,7 @@ def _views(
         state = msgspec.structs.replace(item.state, events=remembered({}, logged_of_it))
         if item.links:
             state.member_counts = {"": sum(attribute == MEMBER for attribute, _ in item.links)}
-        own_view = device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
+        own_view = own_view_key(state)
         if own_view is not None:
             _note(words_of(own_view, state.identity, state.events), entries, now_ms)
         scope = scope_of(scopes, state.tenant, state.forest)
@@ -283,14 +287,14 @@ def _link(
     body = referrer_body(state, scope) if ad else cloud_link_body(state)
     if body is None:
         return
-    key_of = reference_view_key if ad else membership_view_key
+    key_of = view_keys.reference if ad else view_keys.membership
     for link, left_ms in item.left_ms.items():
         gone = left_body(state, body, left_ms)
         if gone is not None and left_ms + LEFT_REMEMBERED_MS > now_ms:
-            entries[key_of(state.tenant, link[1])][f"{link[0]}/{state.identity}"] = Entry(state.changed_ms, gone)
+            entries[key_of(state.tenant, link[1])][link_name(link[0], state.identity)] = Entry(state.changed_ms, gone)
     for link in item.links:
         word = {**body, "since_ms": item.link_ms.get(link, state.changed_ms)} | ({"seq": _NEWEST} if ad else {})
-        entries[key_of(state.tenant, link[1])][f"{link[0]}/{state.identity}"] = Entry(state.changed_ms, word)
+        entries[key_of(state.tenant, link[1])][link_name(link[0], state.identity)] = Entry(state.changed_ms, word)
 
 
 def _scope(item: DirectoryObject, state: ObjectState, entries: dict[str, dict[str, Entry]], now_ms: int) -> None:
@@ -301,8 +305,8 @@ def _scope(item: DirectoryObject, state: ObjectState, entries: dict[str, dict[st
     words |= {link: {"seq": _NEWEST, "since_ms": item.link_ms.get(link, state.changed_ms)} for link in item.links}
     for link, word in words.items():
         if link[0] == MEMBER:
-            key = scoping_view_key(state.tenant, item.ids[link], state.forest)
-            entries[key][f"{MEMBER}/{state.identity}"] = Entry(state.changed_ms, word)
+            key = view_keys.scoping(state.tenant, identity_of(item.ids[link], state.forest))
+            entries[key][link_name(MEMBER, state.identity)] = Entry(state.changed_ms, word)
 
 
 def _note(said: Iterable[Contribution], entries: dict[str, dict[str, Entry]], now_ms: int) -> None:

@@ -14,10 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from streams.contracts import view_keys
 from streams.contracts.codec import encode
+from streams.contracts.contributors import Speaker
 from streams.contracts.counts import numbers_told
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.finding import FindingState
+from streams.contracts.view_keys import tenant_of
 from streams.contracts.views import (
     CauseUpdate,
     ContextUpdate,
@@ -30,6 +33,7 @@ from streams.contracts.views import (
 )
 from streams.detections.detection import DEFAULT_THRESHOLDS, Context, Thresholds
 from streams.detections.registry import Registered
+from streams.directory.event_slots import is_past
 from streams.directory.rows import Rows
 from streams.evaluation.failing import FailingViews
 from streams.evaluation.forgetting import naming
@@ -37,10 +41,8 @@ from streams.evaluation.knowledge import TenantKnowledge, TenantOptions
 from streams.evaluation.outcome import Outcome, RuleFault
 from streams.evaluation.rules import Judge
 from streams.evaluation.view_evaluation import ViewEvaluation, evaluate_view
-from streams.evaluation.view_row import load_view, view_keys
-from streams.views.events import is_past
-from streams.views.installation.tenant_view import COUNTS, TenantView, tenant_view_key
-from streams.views.view import tenant_of
+from streams.evaluation.view_row import load_view, stored_keys
+from streams.views.installation.tenant_view import TenantView
 
 # Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
 BACKLOG_PER_RECORD = 1_000
@@ -96,12 +98,12 @@ class ViewPartition:
         self._due = [(int(raw), key.removeprefix("~due/")) for key, raw in rows.items("~due/")]
         self._due += self._failing.restore(rows)
         heapq.heapify(self._due)
-        self._backlog = view_keys(rows) if rows.get("~backlog") else []
+        self._backlog = stored_keys(rows) if rows.get("~backlog") else []
         self._forests_changed = (rows.get("~forests") or b"") != self._forests
         self.counts = Counter({key.removeprefix("~census/"): int(raw) for key, raw in rows.items("~census/")})
         self.tenant_views = {}
         for tenant in self._known.tenants:
-            key = tenant_view_key(tenant)
+            key = view_keys.tenant(tenant)
             with contextlib.suppress(InvalidRecordError, KeyError, TypeError, ValueError, AttributeError):
                 view = load_view(key, rows).view(key)  # one that fails is told of when it is looked at
                 if isinstance(view, TenantView) and view.read_ms is not None:
@@ -165,13 +167,13 @@ class ViewPartition:
 
     def _tell_counts(self, outcome: Outcome) -> None:
         """With a tick, not with every change: a snapshot changes every count thousands of times."""
-        counts: dict[str, dict[str, int]] = {tenant_view_key(tenant): {} for tenant in self._known.heard_of}
+        counts: dict[str, dict[str, int]] = {view_keys.tenant(tenant): {} for tenant in self._known.heard_of}
         counts |= numbers_told(self.counts)
         self._uncounted = False
         outcome.contributions += [
             Contribution(
                 view=view,
-                contributor=f"{COUNTS}{self._number}",
+                contributor=Speaker.CENSUS.named(self._number),
                 seq=self.now_ms,
                 changed_ms=self.now_ms,
                 body={"counts": counted, "read": self._known.read(tenant_of(view)), "partitions": self._partitions},
@@ -213,7 +215,7 @@ class ViewPartition:
                 rows.put(f"~due/{key}", None)
 
     def _start_backlog(self, rows: Rows) -> None:
-        self._backlog = view_keys(rows)
+        self._backlog = stored_keys(rows)
         rows.put("~backlog", b"1" if self._backlog else None)
 
     def _evaluate_due(self, rows: Rows, outcome: Outcome) -> None:

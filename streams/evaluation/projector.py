@@ -11,14 +11,18 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from streams.contracts import view_keys
+from streams.contracts.contributors import link as link_name
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
+from streams.contracts.view_keys import ViewKind, kind_of
 from streams.contracts.views import Contribution
 from streams.directory.authority import cloud_managed
 from streams.directory.links import MEMBER, fold_links, row_key, standing_links
+from streams.directory.matching import own_view_key
 from streams.directory.object_row import load_objects, object_row, state_key
 from streams.directory.rows import Rows
 from streams.directory.scope import Scope, scope_of
-from streams.directory.state import ObjectState, fold, new_state
+from streams.directory.state import ObjectState, fold, identity_of, new_state
 from streams.evaluation.forgetting import forget_events_of, forget_links_to, naming
 from streams.views.contributions import (
     contributions_of,
@@ -28,22 +32,8 @@ from streams.views.contributions import (
     remembered_ms,
     scoping_body,
 )
-from streams.views.device.device_view import device_view_key
-from streams.views.events import words_of
-from streams.views.identity.object_view import object_view_key
-from streams.views.membership.membership_view import (
-    GROUP_LINKS,
-    LEFT_REMEMBERED_MS,
-    cloud_link_body,
-    membership_view_key,
-    never_synced,
-)
-from streams.views.membership.membership_view import KIND as MEMBERSHIP
-from streams.views.membership.reference_view import KIND as REFERENCE
-from streams.views.membership.reference_view import reference_view_key
-from streams.views.membership.scoping_view import KIND as SCOPING
-from streams.views.membership.scoping_view import scoping_view_key
-from streams.views.view import kind_of
+from streams.views.event_contributions import words_of
+from streams.views.membership.membership_view import GROUP_LINKS, LEFT_REMEMBERED_MS, cloud_link_body, never_synced
 
 
 class Projector:
@@ -122,7 +112,7 @@ class Projector:
         scope = scope_of(self._scopes, state.tenant, state.forest)
         told = [(view, contributor_of(state)) for view in contributions_of(state, scope)]
         linked = _words(state, _link_bodies(state, scope), state.link_buckets, rows)
-        told += [(view, f"{attribute}/{state.identity}") for view, attribute in linked]
+        told += [(view, link_name(attribute, state.identity)) for view, attribute in linked]
         return [
             Contribution(view=view, contributor=contributor, seq=state.seq, changed_ms=state.changed_ms)
             for view, contributor in told
@@ -184,7 +174,7 @@ def _link_contributions(
         said.append(
             Contribution(
                 view=view,
-                contributor=f"{attribute}/{after.identity}",
+                contributor=link_name(attribute, after.identity),
                 seq=after.seq,
                 changed_ms=after.changed_ms,
                 body=body,
@@ -200,9 +190,9 @@ _Bodies = Mapping[str, dict[str, Any]]
 def _link_bodies(state: ObjectState, scope: Scope) -> _Bodies:
     """Kind of view -> what the object says to its far ends there; without those where its links do not count."""
     if state.side == "ad":
-        said = {REFERENCE: referrer_body(state, scope), SCOPING: scoping_body(state, scope)}
+        said = {ViewKind.REFERENCE: referrer_body(state, scope), ViewKind.SCOPING: scoping_body(state, scope)}
     else:
-        said = {MEMBERSHIP: cloud_link_body(state)}
+        said = {ViewKind.MEMBERSHIP: cloud_link_body(state)}
     return {kind: body for kind, body in said.items() if body is not None}
 
 
@@ -212,14 +202,14 @@ def _words(
     """(view of the far end, attribute) -> what is said there of this one link; bodies: the kinds of views that hear."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for link in standing_links(state, buckets if bodies else (), rows):
-        if MEMBERSHIP in bodies:
-            found[membership_view_key(state.tenant, link.far_end), link.attribute] = {"since_ms": link.since_ms}
+        if ViewKind.MEMBERSHIP in bodies:
+            found[view_keys.membership(state.tenant, link.far_end), link.attribute] = {"since_ms": link.since_ms}
             continue
         word = {"seq": link.seq, "since_ms": link.since_ms}
-        if REFERENCE in bodies and link.sid:
-            found[reference_view_key(state.tenant, link.sid), link.attribute] = word
-        if SCOPING in bodies and link.attribute == MEMBER:
-            found[scoping_view_key(state.tenant, link.far_end, state.forest), link.attribute] = word
+        if ViewKind.REFERENCE in bodies and link.sid:
+            found[view_keys.reference(state.tenant, link.sid), link.attribute] = word
+        if ViewKind.SCOPING in bodies and link.attribute == MEMBER:
+            found[view_keys.scoping(state.tenant, identity_of(link.far_end, state.forest)), link.attribute] = word
     return found
 
 
@@ -227,17 +217,13 @@ def _event_contributions(before: ObjectState, after: ObjectState) -> list[Contri
     """What an object's log says to its own view: news, and everything where the object has come to another view."""
     if not (before.events or after.events):
         return []
-    old, new = _own_view(before), _own_view(after)
+    old, new = own_view_key(before), own_view_key(after)
     taken_back = {} if old in (None, new) else before.events
     news = after.events
     if old == new:
         news = {slot: event for slot, event in after.events.items() if before.events.get(slot) != event}
     said = [replace(word, body=None) for word in words_of(old or "", before.identity, taken_back)]
     return said + (words_of(new, after.identity, news) if new is not None else [])
-
-
-def _own_view(state: ObjectState) -> str | None:
-    return device_view_key(state) if state.kind is ObjectKind.DEVICE else object_view_key(state)
 
 
 def meant(known: list[ObjectState], origin: Origin, fact: Fact) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from streams.contracts.codec import decode
+from streams.contracts.contributors import OF_AD, forest_of, speaker_of
 from streams.contracts.finding import Finding
 from streams.contracts.views import Contribution
 from streams.directory.rows import Rows
@@ -16,9 +17,6 @@ from streams.views.view import Entry
 
 # How long a retraction is remembered, so that a word overtaken by it on the way cannot come back.
 RETRACTION_MEMORY_MS = 600_000
-
-_OF_AD = ("ad/", "member/", "manager/")
-"""How contributors begin that are named by an AD object."""
 
 
 class ViewRow(msgspec.Struct, omit_defaults=True):
@@ -56,7 +54,7 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
         """The contributor. Older versions named objects of AD without their forest: such a word, stored here or on its
         way, is of the forest that stands in it.
         """
-        if not item.contributor.startswith(_OF_AD):
+        if speaker_of(item.contributor) not in OF_AD:
             return item.contributor
         plain, _, forest = item.contributor.partition("@")
         forest = forest or _forest_in(item.body)
@@ -74,9 +72,8 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
         """
         later = []
         for contributor, (_, _, _, expires_ms) in list(self.entries.items()):
-            if 0 < expires_ms <= now_ms or (
-                told_by is not None and contributor.startswith(_OF_AD) and contributor.partition("@")[2] not in told_by
-            ):
+            forest = forest_of(contributor) if told_by is not None else None
+            if 0 < expires_ms <= now_ms or (told_by is not None and forest is not None and forest not in told_by):
                 del self.entries[contributor]
             elif expires_ms:
                 later.append(expires_ms)
@@ -119,6 +116,6 @@ def load_view(key: str, rows: Rows) -> ViewRow:
     return decode(raw, ViewRow) if raw else ViewRow()
 
 
-def view_keys(rows: Rows) -> list[str]:
+def stored_keys(rows: Rows) -> list[str]:
     """The keys of every view of the partition."""
     return [key for key, _ in rows.items("") if not key.startswith("~")]

@@ -10,11 +10,11 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from streams.contracts import view_keys
 from streams.contracts.counts import name_of
 from streams.detections.detection import Context
 from streams.measures import counts, durations
 from streams.measures.family import CountFamily, DurationFamily, DurationSample, Waits
-from streams.views.installation.tenant_view import tenant_view_key
 from streams.views.registry import AnyView
 
 Counting = Callable[[Any, Context, int], Iterable[tuple[str, ...]]]
@@ -63,7 +63,7 @@ def counts_of(view: AnyView, context: Context, now_ms: int) -> list[str]:
     """The names (streams.contracts.counts) under which a view counts now, sorted."""
     tenant = view.tenant
     return sorted(
-        name_of(subject, tenant, labels, tenant_view_key(tenant) if told else "")
+        name_of(subject, tenant, labels, view_keys.tenant(tenant) if told else "")
         for subject, told, count in _counting().get(type(view), ())
         for labels in count(view, context, now_ms)
     )

@@ -8,32 +8,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from streams.contracts import view_keys
+from streams.contracts.contributors import Speaker
 from streams.contracts.facts import ObjectKind
+from streams.directory.matching import object_view_key, own_reference_key
 from streams.directory.object_ref import MEMBERSHIP_UNKNOWN, party_body
 from streams.directory.person import joined_as, person_views
 from streams.directory.scope import Scope
 from streams.directory.soft_deletion import deletion_attributes, restorable
 from streams.directory.state import ObjectState
-from streams.views.address.address_view import KIND as ADDRESS
+from streams.directory.written_back import original_of
 from streams.views.address.address_view import address_claims
 from streams.views.address.unique_value_view import held_values
 from streams.views.device.device_view import REMEMBERED_MS as DEVICE_REMEMBERED_MS
 from streams.views.device.device_view import device_bodies
 from streams.views.device.host_view import host_bodies
-from streams.views.identity.object_view import REMEMBERED_MS, object_bodies, object_view_key
+from streams.views.identity.object_view import REMEMBERED_MS, object_bodies
 from streams.views.installation.forest_view import forest_bodies, is_sso_account, scope_group_bodies, sso_bodies
 from streams.views.membership.member_drift_view import written_name
-from streams.views.membership.membership_view import membership_view_key
-from streams.views.membership.reference_view import own_reference_key, stands_since_ms
-from streams.views.membership.scoping_view import scoping_view_key
-from streams.views.writeback.writeback_view import original_of, written_bodies
+from streams.views.membership.reference_view import stands_since_ms
+from streams.views.writeback.writeback_view import written_bodies
 
 _WATCHED_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)
 
 
 def contributor_of(state: ObjectState) -> str:
     """The name under which an object speaks in every view: "ad/<objectGUID>@<forest>" or "entra/<id>"."""
-    return f"{state.side}/{state.identity}"
+    return Speaker(state.side).named(state.identity)
 
 
 def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
@@ -62,7 +63,7 @@ def _asking_its_groups(
     said: dict[str, Any] = {"views": sorted(undecided), "restored_seq": state.restored_seq}
     if scope.scopes(state):
         said["is_one"] = True
-    return {scoping_view_key(state.tenant, state.object_id, state.forest): said}
+    return {view_keys.scoping(state.tenant, state.identity): said}
 
 
 def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
@@ -88,7 +89,7 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     outside = scope.reason_outside(state) if state.side == "ad" else None
     party = _with_engine(party_body(state, own_view, outside, persons=keys, half=half), state, scope)
     bodies: dict[str, dict[str, Any]] = {
-        f"{ADDRESS}/{state.tenant}/{address}": {"party": party, "claims": claims}
+        view_keys.address(state.tenant, address): {"party": party, "claims": claims}
         for address, claims in address_claims(state).items()
     }
     if own_view is not None:
@@ -100,7 +101,7 @@ def _bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
         named = party if state.side == "ad" else {**party, "created": state.text("createdDateTime")}
         bodies[reference] = {"party": named, "restored_seq": state.restored_seq, "since_ms": since_ms}
         if state.side == "entra":
-            bodies[membership_view_key(state.tenant, state.object_id)] = {"sid": party["sid"]}
+            bodies[view_keys.membership(state.tenant, state.object_id)] = {"sid": party["sid"]}
     return bodies
 
 

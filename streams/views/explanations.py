@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.finding import Severity
 from streams.views.view import Entry
 
-EXPLAINS = "explains/"
 LINGERS_MS = 5_400_000
 """How long the end of a finding is told: as long as anything lingers behind its explanation."""
 
@@ -36,18 +36,28 @@ class Explanation(NamedTuple):
     ended_ms: int | None = None
 
 
+def name_of(detection: str, view: str) -> str:
+    """The contributor under which a detection's finding on `view` explains."""
+    return Speaker.EXPLAINS.named(detection, view)
+
+
+def told_by(contributor: str) -> str | None:
+    """The detection that explains under this name; None for any other contributor."""
+    return rest_of(contributor).partition("/")[0] if speaker_of(contributor) is Speaker.EXPLAINS else None
+
+
 def heard(entries: Mapping[str, Entry]) -> tuple[Mapping[str, Entry], tuple[Explanation, ...]]:
     """What a view was told by anybody else, and by findings that explain."""
-    names = sorted(name for name in entries if name.startswith(EXPLAINS))
+    names = sorted(name for name in entries if speaker_of(name) is Speaker.EXPLAINS)
     if not names:
         return entries, ()
-    rest = {name: entry for name, entry in entries.items() if not name.startswith(EXPLAINS)}
+    rest = {name: entry for name, entry in entries.items() if speaker_of(name) is not Speaker.EXPLAINS}
     return rest, tuple(explanation_of(name, entries[name].body) for name in names)
 
 
 def explanation_of(contributor: str, body: Mapping[str, object]) -> Explanation:
     """The explanation behind a word."""
-    detection, _, view = contributor.removeprefix(EXPLAINS).partition("/")
+    detection, _, view = rest_of(contributor).partition("/")
     objects, ended_ms = body["objects"], body.get("ended_ms")
     return Explanation(
         detection,

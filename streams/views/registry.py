@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from streams.directory.person import PersonView
 from streams.views.address.address_view import AddressView
 from streams.views.address.unique_value_view import UniqueValueView
 from streams.views.device.device_view import DeviceView
 from streams.views.device.host_view import HostView
 from streams.views.identity.object_view import ContactView, GroupView, UserView
+from streams.views.identity.person_view import PersonView
 from streams.views.installation.forest_view import ForestView
 from streams.views.installation.server_view import ServerView
 from streams.views.installation.tenant_view import TenantView

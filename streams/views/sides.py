@@ -1,29 +1,56 @@
-"""A view asks the views of objects that speak in it for what stands on their other side; they answer while it asks.
-
-The answer: {"entra": ids of the cloud objects, "ad_ms": when the AD side changed last, "cloud_managed": true where the
-cloud has the say (streams.directory.authority)}. Whether a view asks must not depend on answers, else they take
-themselves back.
-"""
+"""One directory's object as views see it, and what a view of several has."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from streams.views.view import Derived, Entry
-
-WATCH, ANSWER = "watch/", "link/"
-"""How contributors begin: of questions in the view of an object, of its answers in the view that asks."""
-
-
-def watch(view: str, watcher: str) -> Derived:
-    """The question of the view `watcher` to the view of an object."""
-    return Derived(view, f"{WATCH}{watcher}", {"watcher": watcher})
+from streams.contracts.events import Event
+from streams.directory.object_ref import Party
 
 
-def moved(entries: Mapping[str, Entry]) -> frozenset[str]:
-    """The views of objects that have answered that the cloud has the say over them."""
-    return frozenset(
-        name.removeprefix(ANSWER)
-        for name, entry in entries.items()
-        if name.startswith(ANSWER) and entry.body.get("cloud_managed")
-    )
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One directory's object: who it is and every attribute we read.
+
+    changed:    attribute -> when we saw its value change (ms); not there: it has been so since `first_ms`.
+    created_ms: when it was created before our eyes; 0: it was there before.
+    members:    of an AD group with MEMBERS_TOLD_FROM members or more: how many, in whole thousands; else None.
+    revived_ms: when it came back from death before our eyes; 0: never.
+    cleared:    of an AD object, attribute that flows and has none -> the last value, where AD said that it was removed.
+    scoped_ms:  since when a group has it in scope, where memberships decide that; else 0.
+    """
+
+    party: Party
+    attributes: Mapping[str, Any]
+    changed_ms: int
+    changed: Mapping[str, int] = field(default_factory=dict)
+    first_ms: int = 0
+    created_ms: int = 0
+    members: int | None = None
+    revived_ms: int = 0
+    cleared: Mapping[str, str] = field(default_factory=dict)
+    scoped_ms: int = 0
+
+    def since_ms(self, *attributes: str) -> int:
+        """Since when the values of these attributes are what they are (ms)."""
+        changed = [self.changed[name] for name in attributes if name in self.changed]
+        return max([self.first_ms or self.changed_ms, *changed])
+
+
+class Sides(Protocol):
+    """A view of one object: its sides in AD and in Entra, those that left AD lately, and what logs tell of it."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def ad(self) -> Sequence[Side]: ...
+    @property
+    def entra(self) -> Sequence[Side]: ...
+    @property
+    def gone(self) -> Sequence[Side]: ...
+    @property
+    def events(self) -> Sequence[Event]: ...

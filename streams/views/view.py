@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
-from streams.contracts.times import parse_rfc3339
-
 _Answer = TypeVar("_Answer")
 
 
@@ -80,25 +78,6 @@ class View(Protocol):
     def derived(self) -> Iterable[Derived]: ...
 
 
-def kind_of(key: str) -> str:
-    """The kind in a view key "<kind>/<tenant>/<rest>"."""
-    return key.partition("/")[0]
-
-
-def tenant_of(key: str) -> str:
-    """The tenant in a view key "<kind>/<tenant>/<rest>"."""
-    return key.split("/", 2)[1]
-
-
 def latest(entries: Mapping[str, Entry]) -> int:
     """When the newest of these contributions changed (ms); 0 if there is none."""
     return max((entry.changed_ms for entry in entries.values()), default=0)
-
-
-def time_in(record: Mapping[str, Any], name: str, otherwise_ms: int) -> int:
-    """The RFC 3339 time a record carries under `name`, in ms; `otherwise_ms` if there is none."""
-    value = record.get(name)
-    try:
-        return parse_rfc3339(value) if isinstance(value, str) else otherwise_ms
-    except ValueError:
-        return otherwise_ms

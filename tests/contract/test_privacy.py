@@ -7,9 +7,9 @@ from pathlib import Path
 
 from deploy.cli.forget import _elsewhere
 from streams.contracts.topics import DAY_MS, TOPICS
+from streams.directory.event_slots import LOG_REMEMBERED_MS, LONGEST_REMEMBERED_MS
 from streams.runtime.settings import DeadLetterSettings, DetectionSettings, StreamsSettings
 from streams.views.device.device_view import REMEMBERED_MS as DEVICES_REMEMBERED_MS
-from streams.views.events import LOG_REMEMBERED_MS, LONGEST_REMEMBERED_MS
 from streams.views.identity.object_view import REMEMBERED_MS
 
 ROOT = Path(__file__).parents[2]

@@ -12,16 +12,16 @@ from streams.contracts.codec import encode
 from streams.contracts.events import Event
 from streams.contracts.facts import Domain, TenantState
 from streams.contracts.finding import Finding
+from streams.contracts.view_keys import ViewKind
 from streams.detections.registry import all_detections
 from streams.directory.scope import Scope, scope_name
 from streams.evaluation.oracle import expected_findings
 from streams.views.registry import VIEW_CLASSES
-from streams.views.writeback.writeback_view import DEVICE_KIND, GROUP_KIND
 from tests.support.pipeline import TENANT, Pipeline
 from tests.support.random_writeback import RandomWriteback
 
 DAY_MS = 86_400_000
-KINDS = (GROUP_KIND, DEVICE_KIND)
+KINDS = (ViewKind.WRITTEN_GROUP, ViewKind.WRITTEN_DEVICE)
 RULES = [each for each in all_detections() if {VIEW_CLASSES[kind] for kind in KINDS} & set(each.detection.views)]
 
 

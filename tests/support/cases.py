@@ -24,7 +24,9 @@ import re
 import uuid
 from typing import Any
 
+from streams.contracts import view_keys
 from streams.contracts.codec import convert
+from streams.contracts.contributors import Speaker
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState, Watermark
 from streams.contracts.finding import FindingState
@@ -32,7 +34,6 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.views import Contribution
 from streams.directory.scope import Scope, scope_name
 from streams.evaluation.knowledge import TenantOptions
-from streams.views.installation.tenant_view import COUNTS, tenant_view_key
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
 START_MS = 1_790_000_000_000
@@ -132,8 +133,9 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
 
 
 def _counts(counts: dict[str, int], now_ms: int) -> Contribution:
-    view = tenant_view_key(TENANT)
-    return Contribution(view=view, contributor=f"{COUNTS}99", seq=now_ms, changed_ms=now_ms, body=counted(counts))
+    view = view_keys.tenant(TENANT)
+    name = Speaker.CENSUS.named(99)
+    return Contribution(view=view, contributor=name, seq=now_ms, changed_ms=now_ms, body=counted(counts))
 
 
 def counted(counts: dict[str, int]) -> dict[str, Any]:

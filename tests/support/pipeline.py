@@ -17,7 +17,7 @@ from streams.evaluation.forgetting import Sweep
 from streams.evaluation.outcome import Outcome
 from streams.evaluation.partition import EvaluatorOptions, ViewPartition
 from streams.evaluation.projector import Projector
-from streams.views.events import contributions_of_event, fact_of_event
+from streams.views.event_contributions import contributions_of_event, fact_of_event
 from streams.views.installation.tenant_view import tenant_contributions
 
 TENANT = "11111111-2222-3333-4444-555555555555"

@@ -9,9 +9,9 @@ from typing import Any
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import WRITEBACK_ENABLED, Fact, Link, LinkChange, ObjectKind, Operation, Origin
 from streams.contracts.times import rfc3339
+from streams.directory.event_slots import GROUP_PROVISIONING
 from streams.directory.state import ObjectState
 from streams.evaluation.oracle import DirectoryObject
-from streams.views.events import GROUP_PROVISIONING
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 

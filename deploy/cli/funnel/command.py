@@ -17,14 +17,15 @@ from sinks.consumer import TopicReader, read_to_end
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
 from streams.contracts.topics import VIEW_STATES
+from streams.contracts.view_keys import ViewKind
 from streams.detections.detection import Thresholds
 from streams.evaluation.view_row import ViewRow
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import DetectionSettings, KafkaSettings
-from streams.views.device.device_view import KIND, DeviceView
+from streams.views.device.device_view import DeviceView
 
 _PATIENCE_S = 15.0
-_PREFIX = f"{KIND}/".encode()
+_PREFIX = f"{ViewKind.DEVICE}/".encode()
 
 
 @click.command()

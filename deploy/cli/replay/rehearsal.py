@@ -18,11 +18,12 @@ from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
 from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Tick
 from streams.detections.registry import all_detections
+from streams.directory.event_slots import EXPORT_ERROR
 from streams.directory.rows import MemoryRows
 from streams.evaluation.outcome import Outcome
 from streams.evaluation.partition import EvaluatorOptions, ViewPartition
 from streams.evaluation.projector import Projector
-from streams.views.events import EXPORT_ERROR, contributions_of_event, fact_of_event
+from streams.views.event_contributions import contributions_of_event, fact_of_event
 from streams.views.installation.tenant_view import tenant_contributions
 
 _TICK_MS = 60_000

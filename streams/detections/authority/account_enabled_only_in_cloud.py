@@ -10,7 +10,8 @@ from __future__ import annotations
 from streams.contracts.account_control import is_enabled
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.identity.object_view import Side, UserView
+from streams.views.identity.object_view import UserView
+from streams.views.sides import Side
 
 _NEVER = 0x7FFFFFFFFFFFFFFF
 # 1601-01-01 to 1970-01-01 in milliseconds: where FILETIME begins.

@@ -9,12 +9,12 @@ published its text, so whom it is about cannot be read.
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.contracts.times import rfc3339
+from streams.contracts.times import rfc3339, time_in
 from streams.detections.detection import Context, Detection, Verdict
 from streams.directory.authority import GIVEN_BACK, latest_move
 from streams.views.identity.expected_export import SOURCES
-from streams.views.identity.object_view import ContactView, GroupView, ObjectView, Side, UserView
-from streams.views.view import time_in
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
+from streams.views.sides import Side
 
 _FLOWING = frozenset(name for names in SOURCES.values() for name in names)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from streams.contracts import view_keys
 from streams.contracts.facts import ObjectKind
 from streams.contracts.identity import finding_id
 from streams.directory.state import ObjectState
-from streams.views.address.address_view import KIND, address_claims
-from streams.views.identity.object_view import ObjectView, Side
+from streams.views.address.address_view import address_claims
+from streams.views.identity.object_view import ObjectView
+from streams.views.sides import Side
 
 CLAIMED = ("conflict.duplicate_address", "conflict.address_owned_by_cloud_object")
 OF_AN_ADDRESS = (*CLAIMED, "conflict.upn_quarantined", "conflict.address_quarantined")
@@ -21,7 +23,7 @@ so it is refused as a whole, at each export.
 
 def findings_about(tenant: str, addresses: Iterable[str], detections: Iterable[str] = OF_AN_ADDRESS) -> tuple[str, ...]:
     """The ids that findings about these folded addresses would have, the cause before what follows from it."""
-    keys = [f"{KIND}/{tenant}/{address}" for address in sorted(addresses)]
+    keys = [view_keys.address(tenant, address) for address in sorted(addresses)]
     return tuple(finding_id(detection, key) for detection in detections for key in keys)
 
 

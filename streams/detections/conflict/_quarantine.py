@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from streams.views.identity.object_view import ObjectView, Side
+from streams.views.identity.object_view import ObjectView
+from streams.views.sides import Side
 
 HEALS_WITHIN_S = 5400
 """How long a quarantine may outlive its conflict: the cycle that exports the repair, and the service's hour."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from streams.contracts.finding import Severity
+from streams.contracts.times import time_in
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S, errors_without_value
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.address.address_view import AddressView, Claimant
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
-from streams.views.view import time_in
 
 DETECTION = Detection(
     id="conflict.address_quarantined",

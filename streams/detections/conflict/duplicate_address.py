@@ -6,6 +6,7 @@ synchronization", AttributeValueMustBeUnique; preparation rule: "with duplicates
 
 from __future__ import annotations
 
+from streams.contracts import view_keys
 from streams.contracts.finding import Severity
 from streams.detections.conflict._of_address import REFUSED
 from streams.detections.detection import Context, Detection, Verdict
@@ -70,7 +71,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
         # The owner, too: who that is may be a guess, and a target of the same name is the same duplicate once more.
         explains_in=(
             *view.object_views(view.claimants),
-            f"value/{view.tenant}/targetAddress/{view.address.folded}",
+            view_keys.value(view.tenant, "targetAddress", view.address.folded),
         ),
     )
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.directory.engines import engine_said, told_by_cloud_sync
-from streams.views.identity.object_view import Side, UserView
+from streams.views.identity.object_view import UserView
 from streams.views.identity.refusals import standing_refusal
+from streams.views.sides import Side
 from streams.views.view import PATIENCE_CYCLES
 
 FEATURE = "blockCloudObjectTakeoverThroughHardMatchEnabled"

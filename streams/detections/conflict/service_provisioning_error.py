@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.contracts.finding import Severity
+from streams.contracts.times import time_in
+from streams.contracts.view_keys import ViewKind, kind_of
+from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.detections.conflict._of_address import OF_AN_ADDRESS, contested, findings_about
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.address.address_view import KIND as ADDRESS
-from streams.views.identity.object_view import ContactView, GroupView, ObjectView, Side, UserView
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 from streams.views.identity.refusals import standing_refusal, value_views
-from streams.views.view import time_in
+from streams.views.sides import Side
 
 DETECTION = Detection(
     id="conflict.service_provisioning_error",
@@ -69,7 +71,7 @@ def _explained_by(view: ObjectView, details: list[str]) -> tuple[str, ...]:
     """The findings about the addresses that the workloads name, where each error names one that is contested."""
     refusal = standing_refusal(view)
     keys = value_views(refusal) if refusal is not None else ()
-    refused = {key.split("/", 2)[2] for key in keys if key.startswith(f"{ADDRESS}/")}
+    refused = {rest_of_key(key) for key in keys if kind_of(key) == ViewKind.ADDRESS}
     known = refused | contested(view)
     named = [{address for address in known if _whole(address).search(detail)} for detail in details]
     if not all(named):

@@ -7,11 +7,11 @@ gets a placeholder <prefix>+<4 digits>@<initial domain>; the client logs no erro
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
+from streams.contracts.times import time_in
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.directory.addresses import is_placeholder_upn
 from streams.views.address.address_view import AddressView, Claimant
-from streams.views.view import time_in
 
 DETECTION = Detection(
     id="conflict.upn_quarantined",

@@ -9,11 +9,9 @@ from __future__ import annotations
 from streams.contracts.account_control import is_enabled
 from streams.contracts.events import Result
 from streams.contracts.finding import Severity
-from streams.contracts.times import rfc3339
+from streams.contracts.times import filetime_ms, rfc3339, time_in
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.device.computer import filetime_ms
 from streams.views.identity.object_view import UserView
-from streams.views.view import time_in
 
 _RESULT = "directory synchronization/657"
 # Without the cloud's own time only a result soon after the change is believed: switching password writeback on

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from streams.contracts.times import time_in
 from streams.detections.conflict._of_address import OF_AN_ADDRESS, contested, findings_about
 from streams.detections.detection import Context, Verdict
 from streams.detections.domains import domains_of
@@ -23,7 +24,6 @@ from streams.detections.hygiene._faults import OF_A_VALUE, not_taken
 from streams.directory.addresses import fold_proxy_address
 from streams.views.identity.expected_export import Difference, differences, partners, sources_of
 from streams.views.identity.object_view import ObjectView
-from streams.views.view import time_in
 
 OF_THE_VALUE = (*OF_AN_ADDRESS, *OF_A_VALUE)
 """What explains a value that the cloud lacks: who else has it, or its form."""

@@ -13,16 +13,17 @@ from streams.contracts.events import Event
 from streams.contracts.finding import Holder, Severity
 from streams.contracts.identity import finding_id
 from streams.contracts.times import rfc3339
+from streams.contracts.view_keys import ViewKind, kind_of
 from streams.detections.conflict import hard_match_blocked
 from streams.detections.conflict._of_address import OF_AN_ADDRESS
 from streams.detections.conflict._quarantine import errors_without_value
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.reference_data.export_errors import ADVICE, CONFLICTS
 from streams.views.address.address_view import AddressView
-from streams.views.address.unique_value_view import KIND as VALUE
-from streams.views.identity.object_view import ContactView, GroupView, ObjectView, Side, UserView
-from streams.views.identity.proposals import HolderOfValue
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 from streams.views.identity.refusals import as_in_ad, attribute_of, standing_refusal, value_views
+from streams.views.questions import HolderOfValue
+from streams.views.sides import Side
 
 _SAID = 300
 # What explains it, the cause before what follows from it. Faults of the object's values are explained by it: hygiene.
@@ -126,7 +127,7 @@ def _of_object(view: ObjectView) -> Verdict | None:
             ),
         ),
         explained_by=tuple(_explained_by(view, refusal, others)) if _may_be_a_conflict(refusal) else (),
-        explains_in=(*view.references(), *(key for key in value_views(refusal) if key.startswith(f"{VALUE}/"))),
+        explains_in=(*view.references(), *(key for key in value_views(refusal) if kind_of(key) == ViewKind.VALUE)),
     )
 
 

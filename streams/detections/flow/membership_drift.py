@@ -10,8 +10,9 @@ from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import drifts_at_ms, pending
 from streams.views.identity.expected_export import partners
-from streams.views.identity.object_view import GroupView, Side
+from streams.views.identity.object_view import GroupView
 from streams.views.membership.member_drift_view import gather_ms
+from streams.views.sides import Side
 from streams.views.view import PATIENCE_CYCLES
 
 DETECTION = Detection(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.device.device_view import HYBRID
+from streams.directory.matching import HYBRID
 from streams.views.device.host_view import HostView
 
 DETECTION = Detection(

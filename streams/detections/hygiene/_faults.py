@@ -19,9 +19,10 @@ from streams.hygiene.entra.profile import entra_profile
 from streams.hygiene.faults import Breach, Effect, ErrorName, Fault
 from streams.hygiene.tenant import TenantContext
 from streams.reference_data.export_errors import CONFLICTS
-from streams.views.identity.object_view import ObjectView, Side
+from streams.views.identity.object_view import ObjectView
 from streams.views.identity.proposals import directory_object, faults_anywhere, view_of_value
 from streams.views.identity.refusals import attribute_of, standing_refusal
+from streams.views.sides import Side
 from streams.views.view import Memo
 
 Wanted = Callable[[Fault, Breach], bool]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from streams.contracts.facts import WRITEBACK_ENABLED
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.writeback.writeback_view import NAMES_ORIGINAL, WrittenGroupView
+from streams.directory.written_back import NAMES_ORIGINAL
+from streams.views.writeback.writeback_view import WrittenGroupView
 
 DETECTION = Detection(
     id="writeback.group_frozen",

@@ -9,8 +9,9 @@ from __future__ import annotations
 from streams.contracts.facts import WRITEBACK_ENABLED
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.directory.written_back import NAMES_ORIGINAL
 from streams.views.membership.member_drift_view import gather_ms
-from streams.views.writeback.writeback_view import HAS_MEMBERS, NAMES_ORIGINAL, WrittenGroupView
+from streams.views.writeback.writeback_view import HAS_MEMBERS, WrittenGroupView
 
 _NAMED = 20
 

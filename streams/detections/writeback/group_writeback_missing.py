@@ -12,7 +12,7 @@ from streams.contracts.facts import WRITEBACK_ENABLED
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
-from streams.views.events import GROUP_PROVISIONING
+from streams.directory.event_slots import GROUP_PROVISIONING
 from streams.views.view import PATIENCE_CYCLES
 from streams.views.writeback.writeback_view import WrittenGroupView
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streams.contracts.flows import FILLED_BY_RULES
+from streams.contracts.flows import FILLED_BY_RULES, MANAGER
 from streams.detections.detection import Context
 from streams.detections.domains import domains_of
 from streams.measures.family import CountFamily
 from streams.measures.objects import standing
 from streams.views.identity.expected_export import differences, partners
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
-from streams.views.membership.membership_view import MANAGER
 
 COUNT = CountFamily(
     metric="synchealth_flow_differences",

@@ -1,9 +1,8 @@
 """The address view: who claims one address, on either side.
 
-Key: address/<tenant>/<folded address>. Contributors: "ad/<AD object>", "entra/<object id>", and
-"link/<object view>" for contested addresses: whether an AD claimant has a cloud counterpart yet; and
-"probe/<object view>" of object views that might propose the address; "event/<id>" of steps of a password operation
-that name their user by nothing but the address.
+Key: address/<tenant>/<folded address>. Contributors: "ad/<AD object>", "entra/<object id>", questions of object views
+that might propose the address, answers of those that were asked who stands there (streams.views.questions), and
+"event/<id>" of steps of a password operation that name their user by nothing but the address.
 """
 
 from __future__ import annotations
@@ -14,22 +13,21 @@ from typing import Any, Self
 
 import msgspec
 
+from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.events import Event, Result
 from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Holder, Subject
+from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.contracts.view_keys import tenant_of
 from streams.directory.addresses import Address, fold_address, fold_proxy_address
-from streams.directory.authority import MOVED
 from streams.directory.engines import CLOUD_SYNC
+from streams.directory.event_slots import EXPORT_ERROR
 from streams.directory.object_ref import Party, party_from, people
 from streams.directory.person import LINKED
 from streams.directory.state import ObjectState
-from streams.views.events import EVENT, EXPORT_ERROR, events_in, is_event
-from streams.views.identity.proposals import PROBE, answers
-from streams.views.identity.refusals import ASKS, EXPORTED, asker_body
-from streams.views.sides import ANSWER, watch
-from streams.views.view import Derived, Entry, latest, tenant_of
-
-KIND = "address"
+from streams.views.events import events_in
+from streams.views.questions import ask_counterparts, ask_export, tell_holders
+from streams.views.view import Derived, Entry, latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +111,23 @@ class AddressView:
         cloud_managed: set[str | None] = set()
         exported_ms = 0
         for contributor, entry in sorted(entries.items()):
-            if contributor.startswith(ANSWER):
-                asked = contributor.removeprefix(ANSWER)
-                counterparts[asked] = tuple(entry.body["entra"])
-                if entry.body.get("cloud_managed"):
-                    cloud_managed.add(asked)
-                if "ad_ms" in entry.body:  # a word of an older version does not say
-                    moved_ms[asked] = entry.body["ad_ms"] or None
-            elif contributor.startswith(PROBE):
-                askers.append(contributor.removeprefix(PROBE))
-                if entry.body.get("refused"):
-                    refused.add(askers[-1])
-            elif contributor.startswith(EXPORTED):
-                exported_ms = max(exported_ms, int(entry.body["began_ms"]))
-            elif not is_event(contributor):
-                claims = tuple(Claim(**claim) for claim in entry.body["claims"])
-                claimants.append(Claimant(party_from(entry.body["party"]), claims, entry.changed_ms))
+            body, rest = entry.body, rest_of(contributor)
+            match speaker_of(contributor):
+                case Speaker.AD | Speaker.ENTRA:
+                    claims = tuple(Claim(**claim) for claim in body["claims"])
+                    claimants.append(Claimant(party_from(body["party"]), claims, entry.changed_ms))
+                case Speaker.LINK:
+                    counterparts[rest] = tuple(body["entra"])
+                    if body.get("cloud_managed"):
+                        cloud_managed.add(rest)
+                    if "ad_ms" in body:  # a word of an older version does not say
+                        moved_ms[rest] = body["ad_ms"] or None
+                case Speaker.PROBE:
+                    askers.append(rest)
+                    if body.get("refused"):
+                        refused.add(rest)
+                case Speaker.EXPORTED:
+                    exported_ms = max(exported_ms, int(body["began_ms"]))
         theirs = [each.party for each in claimants if each.party.cloud_managed]
         claimants = [
             replace(each, party=each.party.unexported())
@@ -136,7 +135,7 @@ class AddressView:
             else each
             for each in claimants
         ]
-        address = Address(key.split("/", 2)[2])
+        address = Address(rest_of_key(key))
         events = events_in(entries)
         refusals = [event for event in events if event.name == EXPORT_ERROR and event.result is Result.FAILURE]
         return cls(
@@ -146,7 +145,7 @@ class AddressView:
             tuple(claimants),
             counterparts,
             tuple(askers),
-            latest({name: entry for name, entry in entries.items() if not name.startswith(EVENT)}),
+            latest({name: entry for name, entry in entries.items() if speaker_of(name) is not Speaker.EVENT}),
             refusals[-1] if refusals else None,
             exported_ms,
             tuple(event for event in events if event.name != EXPORT_ERROR),
@@ -213,28 +212,27 @@ class AddressView:
         Object views that think of proposing the address are told who has it; the user who signs in by it, what logs
         tell of its owner.
         """
-        told = answers(self.key, self.askers, (claimant.party for claimant in self.claimants))
-        if self.refusal is not None and self.refusal.server is not None:
-            server = f"server/{self.tenant}/{self.refusal.server}"
-            told.append(Derived(server, ASKS + self.key, asker_body(self.key, self.refusal)))
+        told = tell_holders(self.key, self.askers, (claimant.party for claimant in self.claimants))
+        if self.refusal is not None:
+            told += ask_export(self.refusal, self.key)
         told += self._moved()
         user = self._signs_in() if self.steps else None
         if user is not None:
-            told += [Derived(user, f"{EVENT}{event.id}", msgspec.to_builtins(event)) for event in self.steps]
+            told += [Derived(user, Speaker.EVENT.named(event.id), msgspec.to_builtins(event)) for event in self.steps]
         # Not dependent on the answers, else they would take themselves back.
         ad = [claimant for claimant in self.claimants if claimant.party.exported_but_for_authority]
         parties = {claimant.party.identity for claimant in (*ad, *self.entra)}
         if not ad or len(parties) < 2 or (len(people(each.party for each in ad)) == 1 and self._settled(ad)):
             return told
         asked = {claimant.party.view for claimant in (*ad, *(each for each in self.entra if each.party.synced))}
-        return told + [watch(view, self.key) for view in sorted(filter(None, asked))]
+        return told + [ask_counterparts(view, self.key) for view in sorted(filter(None, asked))]
 
     def _moved(self) -> list[Derived]:
         """To contacts of AD that their cloud objects have moved on: by who claims the address, never by answers."""
         clouds = [claimant.party for claimant in self.entra if claimant.party.cloud_managed]
         ours = [each.party for each in self.claimants if each.party.kind == "contact"] if clouds else []
         return [
-            Derived(party.view, f"{MOVED}{self.key}", {"cloud_managed": True})
+            Derived(party.view, Speaker.MOVED.named(self.key), {"cloud_managed": True})
             for party in ours
             if party.view and party.exported_but_for_authority and any(_was_exported_as(party, each) for each in clouds)
         ]

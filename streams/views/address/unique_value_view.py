@@ -1,8 +1,8 @@
 """The unique-value view: which AD objects hold one value of an attribute that must be unique, and is no address.
 
 Key: value/<tenant>/<attribute>/<folded value>, for mailNickname, targetAddress, and the sAMAccountName of users
-without userPrincipalName (who sign in by it). Contributors: "ad/<AD object>", "probe/<object view>" of object views
-that might propose the value, "link/<object view>" of holders' (streams.views.sides), and findings that explain
+without userPrincipalName (who sign in by it). Contributors: "ad/<AD object>", questions of object views that
+might propose the value, answers of holders' (streams.views.questions), and findings that explain
 (streams.views.explanations).
 Source: Microsoft, "Prepare for directory synchronization to Microsoft 365", section 2.
 """
@@ -13,16 +13,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
+from streams.contracts import view_keys
+from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.facts import ObjectKind
+from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.contracts.view_keys import tenant_of
 from streams.directory.addresses import fold_proxy_address
 from streams.directory.object_ref import Party, party_from, people
 from streams.directory.state import ObjectState
 from streams.views.explanations import Explanation, heard
-from streams.views.identity.proposals import PROBE, answers
-from streams.views.sides import ANSWER, moved, watch
-from streams.views.view import Derived, Entry, latest, tenant_of
-
-KIND = "value"
+from streams.views.questions import ask_counterparts, moved, tell_holders
+from streams.views.view import Derived, Entry, latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +60,26 @@ class UniqueValueView:
         holders = [
             ValueHolder(party_from(entry.body["party"]), str(entry.body["value"]), entry.changed_ms)
             for contributor, entry in sorted(entries.items())
-            if not contributor.startswith((PROBE, ANSWER))
+            if speaker_of(contributor) is Speaker.AD
         ]
         gone = moved(entries)
         holders = [
             replace(each, party=each.party.unexported()) if each.party.view in gone else each for each in holders
         ]
-        askers = tuple(sorted(name.removeprefix(PROBE) for name in entries if name.startswith(PROBE)))
-        attribute, _, folded = key.split("/", 2)[2].partition("/")
+        askers = tuple(sorted(rest_of(name) for name in entries if speaker_of(name) is Speaker.PROBE))
+        attribute, _, folded = rest_of_key(key).partition("/")
         return cls(key, tenant_of(key), attribute, folded, tuple(holders), askers, latest(entries), explanations)
 
     def derived(self) -> Iterable[Derived]:
         """Tell object views that think of proposing this value who holds it; ask those of several holders whether the
         cloud has the say over them, so that AD's value goes nowhere.
         """
-        told = answers(self.key, self.askers, (holder.party for holder in self.holders))
+        told = tell_holders(self.key, self.askers, (holder.party for holder in self.holders))
         ours = [holder.party for holder in self.holders if holder.party.exported_but_for_authority]
         if len(people(ours)) < 2:
             return told
-        return told + [watch(view, self.key) for view in sorted({party.view for party in ours if party.view})]
+        asked = sorted({party.view for party in ours if party.view})
+        return told + [ask_counterparts(view, self.key) for view in asked]
 
 
 def held_values(state: ObjectState) -> dict[str, str]:
@@ -87,11 +89,11 @@ def held_values(state: ObjectState) -> dict[str, str]:
     held: dict[str, str] = {}
     nickname, target = state.text("mailNickname"), state.text("targetAddress")
     if nickname and nickname.strip():
-        held[f"{KIND}/{state.tenant}/mailNickname/{nickname.strip().lower()}"] = nickname
+        held[view_keys.value(state.tenant, "mailNickname", nickname.strip().lower())] = nickname
     if target and (address := fold_proxy_address(target)) is not None:
-        held[f"{KIND}/{state.tenant}/targetAddress/{address.folded}"] = target
+        held[view_keys.value(state.tenant, "targetAddress", address.folded)] = target
     if state.kind is ObjectKind.USER and not state.text("userPrincipalName"):
         account = state.text("sAMAccountName")
         if account:
-            held[f"{KIND}/{state.tenant}/sAMAccountName/{account.strip().lower()}"] = account
+            held[view_keys.value(state.tenant, "sAMAccountName", account.strip().lower())] = account
     return held

@@ -14,14 +14,14 @@ from typing import Any
 
 from streams.contracts.account_control import is_domain_controller, is_enabled
 from streams.contracts.certificate import Certificate, read_certificate
+from streams.contracts.times import filetime_ms, time_in
 from streams.directory.object_ref import Party
 from streams.directory.state import ObjectState
 from streams.reference_data.windows_builds import OLDEST_THAT_JOINS
-from streams.views.view import Entry, time_in
+from streams.views.view import Entry
 
 _BUILD = re.compile(r"\((\d{4,6})\)|^10\.0\.(\d{4,6})")
 _BY_NAME = re.compile(r"^windows (1[01]\b|server (2016|2019|202\d)\b)", re.IGNORECASE)
-FILETIME_EPOCH_MS = 11_644_473_600_000
 
 ATTRIBUTES = (
     "name",
@@ -146,10 +146,3 @@ def supported_system(name: str | None, version: str | None) -> bool:
     if found:
         return int(found[1] or found[2]) >= OLDEST_THAT_JOINS
     return _BY_NAME.match(name) is not None
-
-
-def filetime_ms(value: object) -> int | None:
-    """A FILETIME (pwdLastSet) in ms since the epoch; None where it is unset or 0."""
-    if not isinstance(value, int) or value <= 0:
-        return None
-    return value // 10_000 - FILETIME_EPOCH_MS

@@ -16,19 +16,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from streams.contracts.contributors import Speaker, speaker_of
 from streams.contracts.events import Event, Log
-from streams.contracts.facts import ObjectKind
+from streams.contracts.times import time_in
+from streams.contracts.view_keys import tenant_of
+from streams.directory.matching import device_view_key
 from streams.directory.object_ref import Party, party_body, party_from
 from streams.directory.scope import Scope
 from streams.directory.soft_deletion import deletion_attributes, deletion_evidence
 from streams.directory.state import ObjectState
 from streams.views.device.computer import ATTRIBUTES, Computer, computer_from, moved_at_ms
 from streams.views.device.join_attempts import JoinFailure, audit_of, failure_of
-from streams.views.events import events_in, is_event
-from streams.views.view import Derived, Entry, latest, tenant_of, time_in
+from streams.views.events import events_in
+from streams.views.view import Derived, Entry, latest
 
-KIND = "device"
-HYBRID = "ServerAd"
 _AUTOPILOT = "[ZTDID]"
 REMEMBERED_MS = 180 * 86_400_000
 
@@ -113,7 +114,7 @@ class DeviceView:
         events = events_in(entries)
         signed_in_ms = max((event.ts_ms for event in events if event.log is Log.SIGN_IN), default=0)
         for contributor, entry in sorted(entries.items()):
-            if is_event(contributor):
+            if speaker_of(contributor) not in (Speaker.AD, Speaker.ENTRA):
                 continue
             party, gone = party_from(entry.body["party"]), bool(entry.body.get("deleted"))
             if party.side == "ad":
@@ -222,18 +223,6 @@ def is_autopilot(state: ObjectState) -> bool:
     its dynamic groups ask for is "[ZTDID]").
     """
     return any(entry.startswith(_AUTOPILOT) for entry in state.texts("physicalIds"))
-
-
-def device_view_key(state: ObjectState) -> str | None:
-    """The key of a computer's or a hybrid device's view; None for a device that is not hybrid."""
-    if state.kind is not ObjectKind.DEVICE:
-        return None
-    if state.side == "ad":
-        return f"{KIND}/{state.tenant}/{state.object_id}"
-    device_id = state.text("deviceId")
-    if state.text("trustType") != HYBRID or device_id is None:
-        return None
-    return f"{KIND}/{state.tenant}/{device_id.lower()}"
 
 
 def _cloud_device(entry: Entry, party: Party, signed_in_ms: int) -> CloudDevice:

@@ -13,17 +13,20 @@ from typing import Any, Self
 
 import msgspec
 
+from streams.contracts import view_keys
 from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.events import Event
 from streams.contracts.facts import ObjectKind
+from streams.contracts.times import time_in
+from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.contracts.view_keys import tenant_of
+from streams.directory.event_slots import is_event, slot_of
 from streams.directory.object_ref import Party, party_body, party_from
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.views.device.device_view import is_autopilot
-from streams.views.events import events_in, is_event, slot_of
-from streams.views.view import Derived, Entry, latest, tenant_of, time_in
-
-KIND = "host"
+from streams.views.events import events_in
+from streams.views.view import Derived, Entry, latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class HostView:
             autopilot = bool(entry.body.get("autopilot"))
             said = (entry.changed_ms, autopilot, entry.body.get("registered_ms", 0))
             devices.append(NamedDevice(party, device_id, trust, signed_in, managed, *said))
-        name, events = key.split("/", 2)[2], events_in(entries)
+        name, events = rest_of_key(key), events_in(entries)
         return cls(key, tenant_of(key), name, tuple(computers), tuple(devices), latest(entries), events)
 
     def of_trust(self, *trusts: str) -> list[NamedDevice]:
@@ -93,7 +96,7 @@ class HostView:
     def derived(self) -> Iterable[Derived]:
         """Tell each computer's own view what its join task logged: the log knows only the computer's name."""
         return [
-            Derived(f"device/{self.tenant}/{computer.id}", slot_of(event), msgspec.to_builtins(event))
+            Derived(view_keys.device(self.tenant, computer.id), slot_of(event), msgspec.to_builtins(event))
             for event in self.events
             for computer in self._logged_by(event)
         ]
@@ -105,9 +108,7 @@ class HostView:
         if len(self.computers) < 2 or event.domain is None:
             return self.computers
         return [
-            computer
-            for computer in self.computers
-            if dns_domain(computer.distinguished_name or "") == event.domain
+            computer for computer in self.computers if dns_domain(computer.distinguished_name or "") == event.domain
         ]
 
 
@@ -136,4 +137,4 @@ def host_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
             body["managed"] = state.attributes["isManaged"]
         if is_autopilot(state):
             body["autopilot"] = True
-    return {f"{KIND}/{state.tenant}/{name.strip().lower()}": body}
+    return {view_keys.host(state.tenant, name): body}

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streams.contracts.events import Event, Log, Result
+from streams.directory.event_slots import JOIN_LOG
 from streams.views.device.join_errors import Course, course_of, join_error
-from streams.views.events import JOIN_LOG
 
 # Event 201 names the cause of a discovery that event 304 only calls failed; both are of one run of the task.
 _CAUSE = f"{JOIN_LOG}201"

@@ -19,6 +19,7 @@ from streams.contracts.flows import (
     BY_PROPERTY,
     COMPARED_KINDS,
     FLOWS,
+    MANAGER,
     NOT_SELECTED,
     READ_BY,
     Flow,
@@ -28,8 +29,8 @@ from streams.contracts.flows import (
 )
 from streams.directory.addresses import domain_of, fold_proxy_address, is_placeholder_upn
 from streams.directory.proxy_addresses import exported_proxies, lacking_and_surplus, proxies_of
-from streams.views.identity.object_view import ObjectView, Side
-from streams.views.membership.membership_view import MANAGER
+from streams.views.identity.object_view import ObjectView
+from streams.views.sides import Side
 
 _SECURITY_GROUP = 0x80000000
 _NICKNAME = re.compile(r"[A-Za-z0-9'._!#^~-]+")

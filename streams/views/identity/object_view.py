@@ -10,59 +10,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
+from streams.contracts import view_keys
+from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.events import Event
-from streams.contracts.facts import ObjectKind
-from streams.directory.addresses import fold_address, fold_proxy_address
-from streams.directory.authority import CLOUD_MANAGED, MOVED
-from streams.directory.object_ref import Party, party_from, source_anchor
-from streams.directory.person import JOINED
+from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.contracts.view_keys import tenant_of
+from streams.directory.authority import CLOUD_MANAGED
+from streams.directory.object_ref import party_from
 from streams.directory.state import ObjectState
-from streams.views.events import events_in, is_event
+from streams.views.events import events_in
 from streams.views.explanations import Explanation, heard
 from streams.views.identity import refusals
-from streams.views.identity.proposals import HELD, PROBE, HolderOfValue, questions
-from streams.views.identity.refusals import EXPORTED
-from streams.views.membership.manager import TELLS, ManagerWord
-from streams.views.membership.member_drift_view import PART, MemberDrift, member_drift_of
-from streams.views.password.confirmation import HEARD
+from streams.views.identity.proposals import questions
+from streams.views.link_drift import ManagerWord, MemberDrift, member_drift_of
 from streams.views.password.confirmation import questions as questions_to_forest
-from streams.views.sides import ANSWER, WATCH
-from streams.views.view import Derived, Entry, Memo, latest, tenant_of
+from streams.views.questions import HolderOfValue, ask_holders, tell_counterparts
+from streams.views.sides import Side
+from streams.views.view import Derived, Entry, Memo, latest
 
 MEMBERS_TOLD_FROM, _MEMBERS_STEP = 40_000, 1_000
 """A group tells how many members it has from here on, in whole steps: the rest would only be news without use."""
 
+_PASSING = (Speaker.HEARD, Speaker.EXPORTED)
+"""What these say is no change of the object."""
 REMEMBERED_MS = 30 * 86_400_000
 """How long a deleted AD object goes on speaking to its view, as long as Entra keeps what it deletes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One directory's object: who it is and every attribute we read.
-
-    changed:    attribute -> when we saw its value change (ms); not there: it has been so since `first_ms`.
-    created_ms: when it was created before our eyes; 0: it was there before.
-    members:    of an AD group with MEMBERS_TOLD_FROM members or more: how many, in whole thousands; else None.
-    revived_ms: when it came back from death before our eyes; 0: never.
-    cleared:    of an AD object, attribute that flows and has none -> the last value, where AD said that it was removed.
-    scoped_ms:  since when a group has it in scope, where memberships decide that; else 0.
-    """
-
-    party: Party
-    attributes: Mapping[str, Any]
-    changed_ms: int
-    changed: Mapping[str, int] = field(default_factory=dict)
-    first_ms: int = 0
-    created_ms: int = 0
-    members: int | None = None
-    revived_ms: int = 0
-    cleared: Mapping[str, str] = field(default_factory=dict)
-    scoped_ms: int = 0
-
-    def since_ms(self, *attributes: str) -> int:
-        """Since when the values of these attributes are what they are (ms)."""
-        changed = [self.changed[name] for name in attributes if name in self.changed]
-        return max([self.first_ms or self.changed_ms, *changed])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,53 +99,33 @@ class ObjectView:
         joined: bool | None = None
         unclaimed_ms: int | None = None
         for contributor, entry in sorted(entries.items()):
-            if is_event(contributor):
-                continue
-            if contributor.startswith(MOVED):
-                moved = True
-                continue
-            if contributor.startswith(WATCH):
-                watchers.append(str(entry.body["watcher"]))
-                continue
-            if contributor.startswith(HELD):
-                holders = held[contributor.removeprefix(HELD)] = tuple(
-                    HolderOfValue(*map(str, holder)) for holder in entry.body["holders"]
-                )
-                if contributor == HELD + _address_view(key) and "ad" not in {each.side for each in holders}:
-                    unclaimed_ms = entry.changed_ms
-                continue
-            if contributor.startswith(HEARD):
-                heard_ms = int(entry.body["heard_ms"])
-                continue
-            if contributor.startswith(EXPORTED):
-                exported_ms = max(exported_ms, int(entry.body["began_ms"]))
-                continue
-            if contributor.startswith(TELLS):
-                managers.append(ManagerWord.of(entry.body))
-                continue
-            if contributor.startswith(JOINED):
-                joined = bool(entry.body["account"]) or bool(joined)
-                continue
-            if contributor.startswith(PART):
-                parts.append(entry.body)
-                continue
-            side = Side(
-                party_from(entry.body["party"]),
-                entry.body["attributes"],
-                entry.changed_ms,
-                entry.body.get("changed", {}),
-                entry.body.get("first_ms", 0),
-                entry.body.get("created_ms", 0),
-                entry.body.get("members"),
-                entry.body.get("revived_ms", 0),
-                entry.body.get("cleared", {}),
-                entry.body.get("scoped_ms", 0),
-            )
-            of_ad = side.party.side == "ad"
-            if entry.body.get("deleted"):
-                (gone if of_ad else recycled).append(side)
-            else:
-                (ad if of_ad else entra).append(side)
+            body, rest = entry.body, rest_of(contributor)
+            match speaker_of(contributor):
+                case Speaker.AD | Speaker.ENTRA:
+                    side = _side(entry)
+                    of_ad = side.party.side == "ad"
+                    if body.get("deleted"):
+                        (gone if of_ad else recycled).append(side)
+                    else:
+                        (ad if of_ad else entra).append(side)
+                case Speaker.MOVED:
+                    moved = True
+                case Speaker.WATCH:
+                    watchers.append(rest)
+                case Speaker.HELD:
+                    holders = held[rest] = tuple(HolderOfValue(*map(str, holder)) for holder in body["holders"])
+                    if rest == _address_view(key) and "ad" not in {each.side for each in holders}:
+                        unclaimed_ms = entry.changed_ms
+                case Speaker.HEARD:
+                    heard_ms = int(body["heard_ms"])
+                case Speaker.EXPORTED:
+                    exported_ms = max(exported_ms, int(body["began_ms"]))
+                case Speaker.SUPERIOR:
+                    managers.append(ManagerWord.of(body))
+                case Speaker.JOINED:
+                    joined = bool(body["account"]) or bool(joined)
+                case Speaker.MEMBER_DRIFT:
+                    parts.append(body)
         if moved or any(side.party.cloud_managed for side in (*entra, *recycled)):
             ad = [replace(side, party=side.party.unexported()) for side in ad]
         return cls(
@@ -183,9 +135,7 @@ class ObjectView:
             entra=tuple(entra),
             watchers=tuple(watchers),
             held=held,
-            changed_ms=latest(
-                {name: entry for name, entry in entries.items() if not name.startswith((HEARD, EXPORTED))}
-            ),
+            changed_ms=latest({name: entry for name, entry in entries.items() if speaker_of(name) not in _PASSING}),
             gone=tuple(gone),
             recycled=tuple(recycled),
             events=events_in(entries),
@@ -205,7 +155,7 @@ class ObjectView:
 
     def references(self) -> tuple[str, ...]:
         """The views of those who refer to its AD objects (streams.views.membership.reference_view)."""
-        return tuple(sorted({f"reference/{self.tenant}/{side.party.sid}" for side in self.ad if side.party.sid}))
+        return tuple(sorted({view_keys.reference(self.tenant, side.party.sid) for side in self.ad if side.party.sid}))
 
     def derived(self) -> Iterable[Derived]:
         """Tell the contested addresses that asked who stands under this key on either side; ask about proposals."""
@@ -214,7 +164,7 @@ class ObjectView:
         link: dict[str, Any] = {"entra": entra, "ad_ms": moved_ms}
         if any(side.party.out_of_scope == CLOUD_MANAGED for side in self.ad):
             link["cloud_managed"] = True
-        told = [Derived(watcher, f"{ANSWER}{self.key}", link) for watcher in self.watchers]
+        told = tell_counterparts(self.key, self.watchers, link)
         told += refusals.questions(self)
         asked = {(each.view, each.contributor) for each in told}
         proposed = questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad), self.memo)
@@ -248,7 +198,7 @@ class ContactView(ObjectView):
     def derived(self) -> Iterable[Derived]:
         """As every object; without an AD side, ask who else has the address: another one may stand there as primary."""
         told = list(super().derived())
-        asks = Derived(_address_view(self.key), PROBE + self.key, {"asker": self.key})
+        asks = ask_holders(_address_view(self.key), self.key)
         if _lacks_ad(self) and (asks.view, asks.contributor) not in {(each.view, each.contributor) for each in told}:
             told.append(asks)
         return told
@@ -256,7 +206,23 @@ class ContactView(ObjectView):
 
 def _address_view(key: str) -> str:
     """The view of the address that a contact's view goes by."""
-    return "address/" + key.partition("/")[2]
+    return view_keys.address(tenant_of(key), rest_of_key(key))
+
+
+def _side(entry: Entry) -> Side:
+    body = entry.body
+    return Side(
+        party_from(body["party"]),
+        body["attributes"],
+        entry.changed_ms,
+        body.get("changed", {}),
+        body.get("first_ms", 0),
+        body.get("created_ms", 0),
+        body.get("members"),
+        body.get("revived_ms", 0),
+        body.get("cleared", {}),
+        body.get("scoped_ms", 0),
+    )
 
 
 def is_orphan(view: ObjectView) -> bool:
@@ -290,27 +256,3 @@ def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[s
     if members >= MEMBERS_TOLD_FROM:
         body["members"] = members // _MEMBERS_STEP * _MEMBERS_STEP
     return {key: body}
-
-
-def object_view_key(state: ObjectState) -> str | None:
-    """The key of the object's own view; None if nothing on the other side could ever match it."""
-    if state.kind is ObjectKind.USER:
-        anchor = source_anchor(state)
-        return f"user/{state.tenant}/{anchor}" if anchor else None
-    if state.kind is ObjectKind.GROUP:
-        sid = state.text("objectSid" if state.side == "ad" else "onPremisesSecurityIdentifier")
-        return f"group/{state.tenant}/{sid}" if sid else None
-    if state.kind is ObjectKind.CONTACT:
-        primary = primary_address(state)
-        return f"contact/{state.tenant}/{primary}" if primary else None
-    return None
-
-
-def primary_address(state: ObjectState) -> str | None:
-    """The folded primary SMTP address: of proxyAddresses, else mail."""
-    for value in state.texts("proxyAddresses"):
-        address = fold_proxy_address(value)
-        if address is not None and address.primary:
-            return address.folded
-    mail = fold_address(state.text("mail") or "")
-    return mail.folded if mail else None

@@ -1,7 +1,6 @@
-"""Whether somebody already holds what a hygiene rule proposes: object views ask, address and value views answer.
+"""Whether somebody already holds what a hygiene rule proposes: object views ask, address and value views answer
+(streams.views.questions).
 
-Question: "probe/<object view>" in the view of the proposed value. Answer: "held/<that view>" in the object view,
-for as long as the question stands and anybody holds the value.
 
 A question must not depend on what is known of the tenant (views are built without it), so a proposal that gives
 the user another domain is not asked about; `synchealth scan` checks those too.
@@ -11,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
+from streams.contracts import view_keys
 from streams.directory.addresses import fold_address, fold_proxy_address
 from streams.directory.object_ref import Party
 from streams.hygiene.check import check
@@ -21,27 +20,12 @@ from streams.hygiene.entra.profile import entra_profile
 from streams.hygiene.faults import Fault
 from streams.hygiene.objects import ATTRIBUTES, DirectoryObject
 from streams.hygiene.tenant import TenantContext
+from streams.views.questions import ask_holders
 from streams.views.view import Derived, Memo
 
-PROBE, HELD = "probe/", "held/"
-_MOST_NAMED = 20
 _PROFILE = entra_profile()
 _READ = frozenset(ATTRIBUTES)
 _CLASS_OF_KIND = {"user": "user", "group": "group", "contact": "contact"}
-
-
-class HolderOfValue(NamedTuple):
-    """Who holds a value: `name` is its DN, or what people call it. forest: "" in Entra."""
-
-    id: str
-    name: str
-    side: str = ""
-    kind: str = ""
-    forest: str = ""
-
-    def is_one_of(self, parties: Iterable[Party]) -> bool:
-        """Whether it is one of these. A word of an older version names no forest."""
-        return any(party.id == self.id and self.forest in ("", party.forest or "") for party in parties)
 
 
 def directory_object(party: Party, attributes: Mapping[str, Any]) -> DirectoryObject:
@@ -66,14 +50,14 @@ def view_of_value(tenant: str, attribute: str, value: str) -> str | None:
     """The key of the view that knows who holds `value` as this attribute; None where nobody keeps count."""
     if attribute in {"userPrincipalName", "mail"}:
         address = fold_address(value)
-        return f"address/{tenant}/{address.folded}" if address is not None else None
+        return view_keys.address(tenant, address.folded) if address is not None else None
     if attribute == "proxyAddresses":
         address = fold_proxy_address(value)
-        return f"address/{tenant}/{address.folded}" if address is not None else None
+        return view_keys.address(tenant, address.folded) if address is not None else None
     if attribute == "targetAddress":
         address = fold_proxy_address(value)
-        return f"value/{tenant}/targetAddress/{address.folded}" if address is not None else None
-    return f"value/{tenant}/mailNickname/{value.strip().lower()}" if attribute == "mailNickname" else None
+        return view_keys.value(tenant, "targetAddress", address.folded) if address is not None else None
+    return view_keys.value(tenant, attribute, value.strip().lower()) if attribute == "mailNickname" else None
 
 
 def faults_anywhere(party: Party, attributes: Mapping[str, Any], memo: Memo) -> tuple[Fault, ...]:
@@ -95,16 +79,7 @@ def questions(key: str, tenant: str, sides: Iterable[tuple[Party, Mapping[str, A
         if fault.proposed_value is not None
         and (view := view_of_value(tenant, fault.attribute, fault.proposed_value)) is not None
     }
-    return [Derived(view, PROBE + key, {"asker": key}) for view in sorted(views)]
-
-
-def answers(key: str, askers: Iterable[str], holders: Iterable[Party]) -> list[Derived]:
-    """What the view of a value tells those who ask about it; nothing while nobody holds it."""
-    named = [
-        [party.id, party.distinguished_name or party.name, party.side, party.kind, party.forest or ""]
-        for party in islice(holders, _MOST_NAMED)
-    ]
-    return [Derived(asker, HELD + key, {"holders": named}) for asker in askers] if named else []
+    return [ask_holders(view, key) for view in sorted(views)]
 
 
 @cache

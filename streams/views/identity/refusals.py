@@ -2,27 +2,27 @@
 
 Every export tells anew of each object that it refuses. So a refusal stands until its cloud object was written later
 (onPremisesLastSyncDateTime), or until a cycle of that server that began later has exported and not told of it: the
-object's view asks the server's ("asks/<object view>") when the last such cycle began ("exported/<server view>"), and
-the view of the value who holds it (streams.views.identity.proposals).
+object's view asks the server's when the last such cycle began, and the view of the value who holds it
+(streams.views.questions).
 
 Source: Microsoft, "Troubleshoot errors during synchronization"; KB2647098 (the attributes as they are spelled there).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from streams.contracts.events import Event, Result
+from streams.contracts.times import time_in
+from streams.directory.event_slots import EXPORT_ERROR
 from streams.reference_data.export_attributes import IN_AD
-from streams.views.events import EXPORT_ERROR
-from streams.views.identity.proposals import PROBE, view_of_value
-from streams.views.view import Derived, time_in
+from streams.views.identity.proposals import view_of_value
+from streams.views.questions import ask_export, ask_holders
+from streams.views.view import Derived
 
 if TYPE_CHECKING:
     from streams.views.identity.object_view import ObjectView  # which asks by us
 
-ASKS, EXPORTED = "asks/", "exported/"
 _MOST_VALUES = 20
 
 
@@ -77,19 +77,6 @@ def questions(view: ObjectView) -> list[Derived]:
     refusal = refusal_of(view)
     if refusal is None:
         return []
-    body = {"asker": view.key} | ({"refused": True} if standing_refusal(view) is not None else {})
-    asked = [Derived(holders, PROBE + view.key, body) for holders in value_views(refusal)]
-    if refusal.server is not None:
-        server = f"server/{view.tenant}/{refusal.server}"
-        asked.append(Derived(server, ASKS + view.key, asker_body(view.key, refusal)))
-    return asked
-
-
-def asker_body(key: str, refusal: Event) -> dict[str, Any]:
-    """What the view `key` says to the server of the refusal. domain: which of several servers of that name is asked."""
-    return {"asker": key} | ({"domain": refusal.domain} if refusal.domain is not None else {})
-
-
-def answers(key: str, askers: Iterable[str], exported_ms: int) -> list[Derived]:
-    """What the view of a server tells those who ask: when its newest cycle that exported, and has ended, began (ms)."""
-    return [Derived(asker, EXPORTED + key, {"began_ms": exported_ms}) for asker in askers] if exported_ms else []
+    stands = standing_refusal(view) is not None
+    asked = [ask_holders(holders, view.key, refused=stands) for holders in value_views(refusal)]
+    return asked + ask_export(refusal, view.key)

@@ -4,8 +4,7 @@ Key: forest/<tenant>/<dns name>. Contributors "ad/<id>": the AD source's own fac
 point (SCP) below the configuration naming context, from which devices read tenant id and name, and about how far it
 has read ({"heard_ms": ...}); the computer account of seamless single sign-on, whose word is {"sso": {...}}; and groups
 that scope the synchronisation, {"scope_group": {...}}. "audit/<event>": changes of the SCP that a domain controller
-logged. "asks/<view>": views of users that want to know how far the forest has been read
-(streams.views.password.confirmation).
+logged. Views of users ask how far the forest has been read (streams.views.questions).
 
 Source: Microsoft, "Configure Microsoft Entra hybrid join manually", service connection point; "Microsoft Entra
 seamless single sign-on: Technical deep dive".
@@ -17,20 +16,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from streams.contracts import view_keys
 from streams.contracts.account_control import is_enabled
+from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.distinguished_name import normal
 from streams.contracts.events import Event
 from streams.contracts.facts import FOREST_HEARD, FOREST_KEYWORDS, ObjectKind
 from streams.contracts.finding import Subject
+from streams.contracts.times import filetime_ms, time_in
+from streams.contracts.view_keys import ViewKind, tenant_of
+from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.directory.event_slots import is_event
 from streams.directory.object_ref import Party, party_body, party_from
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
-from streams.views.device.computer import filetime_ms
-from streams.views.events import events_in, is_event
-from streams.views.password.confirmation import ASKS, answers, forest_view_key
-from streams.views.view import Derived, Entry, latest, tenant_of, time_in
+from streams.views.events import events_in
+from streams.views.questions import tell_reading
+from streams.views.view import Derived, Entry, latest
 
-KIND = "forest"
 SSO_ACCOUNT = "azureadssoacc$"
 _PASSING = frozenset({"heard_ms", "asker", "scope_group"})
 """Words that say nothing of what stands in the forest."""
@@ -91,7 +94,7 @@ class ForestView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        askers = tuple(str(entry.body["asker"]) for name, entry in sorted(entries.items()) if name.startswith(ASKS))
+        askers = tuple(rest_of(name) for name in sorted(entries) if speaker_of(name) is Speaker.ASKS)
         heard_ms = [int(entry.body["heard_ms"]) for entry in entries.values() if "heard_ms" in entry.body]
         events = events_in(entries)
         groups = [party_from(entry.body["scope_group"]) for entry in entries.values() if "scope_group" in entry.body]
@@ -107,7 +110,7 @@ class ForestView:
         return cls(
             key=key,
             tenant=tenant_of(key),
-            name=key.split("/", 2)[2],
+            name=rest_of_key(key),
             distinguished_name=body.get("distinguished_name"),
             keywords=keywords,
             tenant_ids=_keyword(keywords, "azureadid"),
@@ -134,18 +137,20 @@ class ForestView:
 
     def subject(self) -> Subject:
         """This forest as a finding's subject."""
-        return Subject(kind=KIND, key=self.key, display_name=self.name, distinguished_name=self.distinguished_name)
+        return Subject(
+            kind=ViewKind.FOREST, key=self.key, display_name=self.name, distinguished_name=self.distinguished_name
+        )
 
     def derived(self) -> Iterable[Derived]:
         """How far the forest has been read, to those who ask."""
-        return answers(self.key, self.askers, self.heard_ms)
+        return tell_reading(self.key, self.askers, self.heard_ms)
 
 
 def forest_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     """What the AD source's word on its forest says to the forest view."""
     if state.kind is not ObjectKind.FOREST or not state.alive or state.forest is None:
         return {}
-    key = forest_view_key(state.tenant, state.forest)
+    key = view_keys.forest(state.tenant, state.forest)
     if state.text(FOREST_HEARD):
         heard_ms = time_in(state.attributes, FOREST_HEARD, 0)
         return {key: {"heard_ms": heard_ms}} if heard_ms else {}
@@ -165,7 +170,7 @@ def scope_group_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, 
     """What a group that scopes the synchronisation says to its forest."""
     if state.forest is None or not scope.scopes(state):
         return {}
-    return {forest_view_key(state.tenant, state.forest): {"scope_group": party_body(state, None, None)}}
+    return {view_keys.forest(state.tenant, state.forest): {"scope_group": party_body(state, None, None)}}
 
 
 def is_sso_account(state: ObjectState) -> bool:
@@ -186,7 +191,7 @@ def sso_bodies(state: ObjectState) -> dict[str, dict[str, Any]]:
     }
     if not state.alive:
         body["deleted"] = True
-    return {forest_view_key(state.tenant, state.forest): body}
+    return {view_keys.forest(state.tenant, state.forest): body}
 
 
 def _sso_account(entries: Mapping[str, Entry]) -> SsoAccount | None:

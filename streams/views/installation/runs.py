@@ -18,7 +18,7 @@ from typing import Any, Self
 import msgspec
 
 from streams.contracts.events import Event, Result
-from streams.views.events import HELD_BACK_EVENT
+from streams.directory.event_slots import HELD_BACK_EVENT
 from streams.views.installation.export_steps import finished_step, is_cloud, is_cloud_export
 
 CYCLE_EVENT = "directory synchronization/904"

@@ -18,17 +18,19 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Self
 
+from streams.contracts import view_keys
+from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.events import Event
 from streams.contracts.finding import Subject
-from streams.views.events import events_in, is_event
-from streams.views.identity.refusals import ASKS, answers
+from streams.contracts.view_keys import ViewKind, tenant_of
+from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.directory.event_slots import is_event
+from streams.views.events import events_in
 from streams.views.installation.runs import ServerRuns, exporting_cycle
 from streams.views.password.hash_sync import UNNAMED, lives_ms
-from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.views.questions import tell_export
+from streams.views.view import Derived, Entry, latest
 
-KIND = "server"
-RUNS = "runs/"
-LIVES, SERVED = "lives/", "served/"
 _WRITEBACK_LIVES = ("passwordresetservice/31015", "passwordresetservice/31019")
 _ABOUT_PASSWORDS = ("directory synchronization/", "passwordresetservice/", "adsync/6900")
 _STEP_MS = 600_000
@@ -64,17 +66,17 @@ class ServerView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        own = {name: entry for name, entry in entries.items() if not name.startswith(SERVED)}
-        told = next((entry.body for name, entry in sorted(entries.items()) if name.startswith(SERVED)), {})
+        own = {name: entry for name, entry in entries.items() if speaker_of(name) is not Speaker.SERVED}
+        told = next((entry.body for name, entry in sorted(entries.items()) if speaker_of(name) is Speaker.SERVED), {})
         namesakes = _namesakes(key, own)
         own = {name: entry for name, entry in own.items() if name not in namesakes}
         return cls(
             key=key,
             tenant=tenant_of(key),
-            name=key.split("/", 2)[2],
+            name=rest_of_key(key),
             events=events_in(_newest(own)),
             changed_ms=latest(own),
-            askers=tuple(sorted(name.removeprefix(ASKS) for name in own if name.startswith(ASKS))),
+            askers=tuple(sorted(rest_of(name) for name in own if speaker_of(name) is Speaker.ASKS)),
             namesakes=tuple(namesakes.values()),
             served_ms={str(forest): int(at_ms) for forest, at_ms in told.get("forests", {}).items()},
             written_ms=int(told.get("writeback_ms", 0)),
@@ -102,20 +104,20 @@ class ServerView:
 
     def subject(self) -> Subject:
         """This server as a finding's subject."""
-        return Subject(kind=KIND, key=self.key, display_name=self.name)
+        return Subject(kind=ViewKind.SERVER, key=self.key, display_name=self.name)
 
     def derived(self) -> Iterable[Derived]:
         """To its tenant: its runs (is a cycle under way, are exports held back?), and what of it lives, if anything.
 
         Objects that it was refused hear when it last exported.
         """
-        tenant = f"tenant/{self.tenant}"
+        tenant = view_keys.tenant(self.tenant)
         runs, lives = ServerRuns.of(self.events).told, self._lives()
-        said = [Derived(tenant, f"{RUNS}{self.name}", runs)] if runs else []
-        said += [Derived(tenant, f"{LIVES}{self.name}", lives)] if lives else []
+        said = [Derived(tenant, Speaker.RUNS.named(self.name), runs)] if runs else []
+        said += [Derived(tenant, Speaker.LIVES.named(self.name), lives)] if lives else []
         said += self.namesakes
         exported = exporting_cycle(self.events) if self.askers else None
-        return said + answers(self.key, self.askers, exported.begun_ms if exported is not None else 0)
+        return said + tell_export(self.key, self.askers, exported.begun_ms if exported is not None else 0)
 
     def _lives(self) -> dict[str, Any]:
         forests = {forest: at_ms // _STEP_MS * _STEP_MS for forest, at_ms in sorted(lives_ms(self.events).items())}
@@ -165,5 +167,5 @@ def served_by_others(tenant: str, lives: Mapping[str, Mapping[str, Any]]) -> lis
         told = {"forests": dict(sorted(forests.items())), "writeback_ms": writeback_ms}
         told = {name: value for name, value in told.items() if value}
         if told:
-            said.append(Derived(f"{KIND}/{tenant}/{server}", f"{SERVED}tenant/{tenant}", told))
+            said.append(Derived(view_keys.server(tenant, server), Speaker.SERVED.named(view_keys.tenant(tenant)), told))
     return said

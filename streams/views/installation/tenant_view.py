@@ -17,18 +17,20 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Self
 
+from streams.contracts import view_keys
+from streams.contracts.contributors import TENANT_STATE, Speaker, rest_of, speaker_of
 from streams.contracts.counts import Told, numbers_heard
 from streams.contracts.events import Event
-from streams.contracts.facts import TenantState
+from streams.contracts.facts import TenantState, cloud_source, forest_of_source, forest_source
 from streams.contracts.finding import Subject
+from streams.contracts.times import time_in
+from streams.contracts.view_keys import ViewKind, tenant_of
 from streams.contracts.views import Contribution
-from streams.views.events import ACTIVE, events_in
+from streams.views.events import events_in
 from streams.views.installation.runs import ServerRuns
-from streams.views.installation.server_view import LIVES, RUNS, served_by_others
-from streams.views.view import Derived, Entry, latest, tenant_of, time_in
+from streams.views.installation.server_view import served_by_others
+from streams.views.view import Derived, Entry, latest
 
-KIND = "tenant"
-COUNTS = "census/"
 FAILING = "failing"
 _CYCLES_REMEMBERED_MS = 86_400_000
 CYCLES_LOOKED_AT = 20
@@ -86,12 +88,12 @@ class TenantView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        state = entries.get("entra/state")
+        state = entries.get(TENANT_STATE)
         body: Mapping[str, Any] = state.body if state is not None else {}
         organization: Mapping[str, Any] = body.get("organization") or {}
         quota = organization.get("directorySizeQuota")
         quota = quota if isinstance(quota, dict) else {}
-        counted = [entry.body for name, entry in entries.items() if name.startswith(COUNTS)]
+        counted = [entry.body for name, entry in entries.items() if speaker_of(name) is Speaker.CENSUS]
         read = _read_everywhere(counted)
         return cls(
             key=key,
@@ -104,11 +106,11 @@ class TenantView:
             quota_total=_count(quota.get("total")),
             display_name=organization.get("displayName"),
             syncs_ms=tuple(
-                sorted(
-                    int(contributor.removeprefix("sync/")) for contributor in entries if contributor.startswith("sync/")
-                )
+                sorted(int(rest_of(contributor)) for contributor in entries if speaker_of(contributor) is Speaker.SYNC)
             ),
-            changed_ms=latest({name: entry for name, entry in entries.items() if not name.startswith(LIVES)}),
+            changed_ms=latest(
+                {name: entry for name, entry in entries.items() if speaker_of(name) is not Speaker.LIVES}
+            ),
             synchronization=body.get("synchronization") or {},
             jobs=tuple(body["jobs"]) if isinstance(body.get("jobs"), list) else None,
             refused=body.get("refused") or {},
@@ -118,25 +120,25 @@ class TenantView:
                 sorted(
                     (int(entry.body["ts_ms"]), str(entry.body["server"]))
                     for contributor, entry in entries.items()
-                    if contributor.startswith(ACTIVE)
+                    if speaker_of(contributor) is Speaker.ACTIVE
                 )
             ),
             writes_ms=tuple(
                 sorted(
                     int(entry.body["ts_ms"])
                     for contributor, entry in entries.items()
-                    if contributor.startswith(ACTIVE) and not entry.body.get("password")
+                    if speaker_of(contributor) is Speaker.ACTIVE and not entry.body.get("password")
                 )
             ),
             runs={
-                contributor.removeprefix(RUNS): ServerRuns.read(entry.body)
+                rest_of(contributor): ServerRuns.read(entry.body)
                 for contributor, entry in sorted(entries.items())
-                if contributor.startswith(RUNS)
+                if speaker_of(contributor) is Speaker.RUNS
             },
             lives={
-                contributor.removeprefix(LIVES): entry.body
+                rest_of(contributor): entry.body
                 for contributor, entry in sorted(entries.items())
-                if contributor.startswith(LIVES)
+                if speaker_of(contributor) is Speaker.LIVES
             },
             counts=_whole(numbers_heard(body.get("counts", {}) for body in counted), tenant_of(key), read),
             read=read,
@@ -170,17 +172,19 @@ class TenantView:
         """
         cloud_ms = self.read.get(cloud_source(self.tenant))
         return cloud_ms is not None and any(
-            read_ms > cloud_ms + APART_MS for source, read_ms in self.read.items() if source.startswith("ad/")
+            read_ms > cloud_ms + APART_MS
+            for source, read_ms in self.read.items()
+            if forest_of_source(source) is not None
         )
 
     def lags(self, forest: str) -> bool:
         """Whether a forest is known up to a time well before what is known of the cloud."""
-        read_ms, cloud_ms = self.read.get(f"ad/{forest}"), self.read.get(cloud_source(self.tenant))
+        read_ms, cloud_ms = self.read.get(forest_source(forest)), self.read.get(cloud_source(self.tenant))
         return read_ms is not None and cloud_ms is not None and cloud_ms > read_ms + APART_MS
 
     def subject(self) -> Subject:
         """This tenant as a finding's subject."""
-        return Subject(kind=KIND, key=self.key, display_name=self.display_name or self.tenant)
+        return Subject(kind=ViewKind.TENANT, key=self.key, display_name=self.display_name or self.tenant)
 
     def derived(self) -> Iterable[Derived]:
         """To each server what others do; what else is needed of the tenant is in the context."""
@@ -200,20 +204,15 @@ def last_sync_ms(state: TenantState) -> int:
     return time_in(state.organization or {}, "onPremisesLastSyncDateTime", 0)
 
 
-def tenant_view_key(tenant: str) -> str:
-    """The key of a tenant's view."""
-    return f"{KIND}/{tenant}"
-
-
 def tenant_contributions(state: TenantState) -> list[Contribution]:
     """What a reading of the tenant says to its view; nothing while the organization is neither known nor refused."""
     if state.organization is None and not state.refused:
         return []
-    key = tenant_view_key(state.tenant)
+    key = view_keys.tenant(state.tenant)
     said = [
         Contribution(
             view=key,
-            contributor="entra/state",
+            contributor=TENANT_STATE,
             seq=state.seq,
             changed_ms=state.ts_ms,
             body={
@@ -230,7 +229,7 @@ def tenant_contributions(state: TenantState) -> list[Contribution]:
         said.append(
             Contribution(
                 view=key,
-                contributor=f"sync/{synced_ms}",
+                contributor=Speaker.SYNC.named(synced_ms),
                 seq=synced_ms,
                 changed_ms=synced_ms,
                 body={},
@@ -238,11 +237,6 @@ def tenant_contributions(state: TenantState) -> list[Contribution]:
             )
         )
     return said
-
-
-def cloud_source(tenant: str, part: str = "") -> str:
-    """The name of the cloud among the sources that are read (streams.contracts.facts.Watermark)."""
-    return f"entra/{tenant}" + (f"/{part}" if part else "")
 
 
 def _read_everywhere(bodies: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -261,7 +255,7 @@ def _whole(counts: Mapping[Told, int], tenant: str, read: Mapping[str, int]) -> 
     failing = {told: number for told, number in counts.items() if told.subject == FAILING}
     if cloud_source(tenant) not in read:
         return failing
-    forests = {"none"} | {source.removeprefix("ad/") for source in read if source.startswith("ad/")}
+    forests = {"none"} | {forest for source in read if (forest := forest_of_source(source)) is not None}
     return failing | {told: number for told, number in counts.items() if told.labels[0] in forests}
 
 

@@ -2,26 +2,25 @@
 
 Key: member_drift/<tenant>/<SID of the group>/<part>; of a group that the cloud writes into AD its `written_name` and
 the forest of the members stand for the SID. Contributors: the SIDs of drifting members, told by their
-reference views, and "asks/<reference view>" of members that the cloud lacks; "link/<group view>" of the group. The view
-adds up its part for the group's own view, and passes on what that says of itself, so that the members of a group of
-250,000 are never one value.
+reference views, questions of members that the cloud lacks, and the answer of the group (streams.views.questions). The
+view adds up its part for the group's own view, and passes on what that says of itself, so that the members of a group
+of 250,000 are never one value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 from zlib import crc32
 
-from streams.views.sides import ANSWER, moved, watch
-from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.contracts import view_keys
+from streams.contracts.contributors import Speaker, rest_of, speaker_of
+from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.contracts.view_keys import tenant_of
+from streams.views.questions import ask_counterparts, ask_through, moved, tell_counterparts
+from streams.views.view import Derived, Entry, latest
 
-KIND = "member_drift"
-PART = f"{KIND}/"
-"""How contributors of this kind begin in a group's view."""
-
-_ASKS = "asks/"
 _PARTS = 256
 _WRITTEN = "Group_"
 _OF_FOREST = "@"
@@ -71,27 +70,27 @@ class MemberDriftView:
         members = tuple(
             DriftingMember(sid, str(entry.body["name"]), bool(entry.body["lacking"]), int(entry.body["since_ms"]))
             for sid, entry in sorted(entries.items())
-            if not sid.startswith((_ASKS, ANSWER))
+            if speaker_of(sid) is None
         )
-        askers = tuple(sorted(name.removeprefix(_ASKS) for name in entries if name.startswith(_ASKS)))
+        askers = tuple(sorted(rest_of(name) for name in entries if speaker_of(name) is Speaker.ASKS))
         return cls(key, tenant_of(key), members, latest(entries), askers, bool(moved(entries)))
 
     def derived(self) -> Iterable[Derived]:
         """Tell the group how many they are, and some of them by name; ask it for those who ask, and pass it on."""
-        _, tenant, sid, part = self.key.split("/")
-        group = f"group/{tenant}/{sid}"
+        sid, _, part = rest_of_key(self.key).rpartition("/")
+        group = view_keys.group(self.tenant, sid)
         if self.askers:
-            yield watch(group, self.key)
+            yield ask_counterparts(group, self.key)
         if self.moved:
-            yield from (Derived(asker, f"{ANSWER}{group}", {"cloud_managed": True}) for asker in self.askers)
+            yield from tell_counterparts(group, self.askers, {"cloud_managed": True})
         if not self.members:
             return
         lacking = sum(member.lacking for member in self.members)
-        view, contributor = group, f"{PART}{part}"
+        view, contributor = group, Speaker.MEMBER_DRIFT.named(part)
         if is_written(sid):
             name, _, forest = sid.partition(_OF_FOREST)
-            view = f"written_group/{tenant}/{name.removeprefix(_WRITTEN)}"
-            contributor = f"{PART}{forest}/{part}"
+            view = view_keys.written_group(self.tenant, name.removeprefix(_WRITTEN))
+            contributor = Speaker.MEMBER_DRIFT.named(forest, part)
         yield Derived(
             view,
             contributor,
@@ -102,16 +101,6 @@ class MemberDriftView:
                 "named": [[member.name, member.sid, member.lacking] for member in self.members[:_NAMED]],
             },
         )
-
-
-@dataclass(frozen=True, slots=True)
-class MemberDrift:
-    """All of a group. named: some of the members as (name, SID, lacking), in order."""
-
-    lacking: int
-    surplus: int
-    since_ms: int
-    named: tuple[tuple[str, str, bool], ...]
 
 
 def written_name(entra_id: str) -> str:
@@ -139,21 +128,8 @@ def question(tenant: str, group: str, member_sid: str, asker: str) -> Derived:
     """What the reference view `asker` of a member that the cloud lacks asks of the group with this SID: who has the say
     over it?
     """
-    return Derived(_part(tenant, group, member_sid), f"{_ASKS}{asker}", {"asker": asker})
+    return ask_through(_part(tenant, group, member_sid), asker)
 
 
 def _part(tenant: str, group: str, member_sid: str) -> str:
-    return f"{PART}{tenant}/{group}/{crc32(member_sid.encode()) % _PARTS:02x}"
-
-
-def member_drift_of(parts: Iterable[Mapping[str, Any]]) -> MemberDrift | None:
-    """The sum of what the parts of a group tell; None where they tell nothing."""
-    bodies = list(parts)
-    if not bodies:
-        return None
-    return MemberDrift(
-        lacking=sum(body["lacking"] for body in bodies),
-        surplus=sum(body["surplus"] for body in bodies),
-        since_ms=min(body["since_ms"] for body in bodies),
-        named=tuple(sorted((name, sid, lacking) for body in bodies for name, sid, lacking in body["named"])),
-    )
+    return view_keys.member_drift(tenant, group, f"{crc32(member_sid.encode()) % _PARTS:02x}")

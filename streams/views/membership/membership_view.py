@@ -14,20 +14,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from streams.contracts import view_keys
+from streams.contracts.contributors import Speaker, speaker_of
 from streams.contracts.facts import ObjectKind
+from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.contracts.view_keys import tenant_of
 from streams.directory.authority import cloud_managed
 from streams.directory.state import ObjectState
+from streams.directory.written_back import written_back
 from streams.views.membership.member_drift_view import written_name
-from streams.views.view import Derived, Entry, latest, tenant_of
-from streams.views.writeback.writeback_view import written_back
+from streams.views.view import Derived, Entry, latest
 
-KIND = "membership"
-MANAGER = "manager"
 GROUP_LINKS = ("member", "members")
 """The links of a group to its members, in AD and in the cloud."""
-
-REPORT = "report"
-"""How contributors of a reference view begin that tell whose manager the cloud says it is."""
 
 LEFT_REMEMBERED_MS = 7 * 86_400_000
 """How long it is known when a member left a group: longer than anybody waits for the other side to follow."""
@@ -65,7 +64,7 @@ class MembershipView:
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
         """There are both: a SID to tell of, and groups."""
-        return len(entries) > 1 and any(contributor.startswith("entra/") for contributor in entries)
+        return len(entries) > 1 and any(speaker_of(contributor) is Speaker.ENTRA for contributor in entries)
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
@@ -73,13 +72,14 @@ class MembershipView:
         sid, groups = None, Memberships()
         reports: dict[str, int] = {}
         for contributor, entry in sorted(entries.items()):
-            if contributor.startswith("entra/"):
+            speaker = speaker_of(contributor)
+            if speaker is Speaker.ENTRA:
                 sid = str(entry.body["sid"])
             elif "view" in entry.body:  # a user; what else it may link to is nobody's business here
-                if contributor.startswith(f"{MANAGER}/"):
+                if speaker is Speaker.MANAGER:
                     view, since_ms = str(entry.body["view"]), int(entry.body["since_ms"])
                     reports[view] = max(reports.get(view, 0), since_ms)
-            elif not contributor.startswith(f"{MANAGER}/"):
+            elif speaker is not Speaker.MANAGER:
                 groups.take(entry.body["sid"], entry.body)
         return cls(key, tenant_of(key), sid, groups, latest(entries), reports)
 
@@ -87,19 +87,14 @@ class MembershipView:
         """Tell the principal which groups hold it in the cloud, each by itself: one change is one word."""
         if self.sid is None:
             return
-        principal, member = f"reference/{self.tenant}/{self.sid}", self.key.rpartition("/")[2]
+        principal, member = view_keys.reference(self.tenant, self.sid), rest_of_key(self.key)
         for sid, since_ms in sorted(self.groups.held.items()):
-            yield Derived(principal, f"cloud/{member}/{sid}", {"since_ms": since_ms})
+            yield Derived(principal, Speaker.CLOUD.named(member, sid), {"since_ms": since_ms})
         for sid, left_ms in sorted(self.groups.left.items()):
             if sid not in self.groups.held:
-                yield Derived(principal, f"cloud/{member}/{sid}", {"left_ms": left_ms})
+                yield Derived(principal, Speaker.CLOUD.named(member, sid), {"left_ms": left_ms})
         for view, since_ms in sorted(self.reports.items()):
-            yield Derived(principal, f"{REPORT}/{member}/{view}", {"since_ms": since_ms})
-
-
-def membership_view_key(tenant: str, entra_id: str) -> str:
-    """The key of the membership view of an object in the cloud."""
-    return f"{KIND}/{tenant}/{entra_id}"
+            yield Derived(principal, Speaker.REPORT.named(member, view), {"since_ms": since_ms})
 
 
 def cloud_link_body(state: ObjectState) -> dict[str, Any] | None:
@@ -122,7 +117,7 @@ def _report_body(state: ObjectState) -> dict[str, Any] | None:
     if state.attributes.get("onPremisesSyncEnabled") is not True or cloud_managed(state):
         return None
     anchor = state.text("onPremisesImmutableId")
-    return {"view": f"user/{state.tenant}/{anchor}"} if anchor else None
+    return {"view": view_keys.user(state.tenant, anchor)} if anchor else None
 
 
 def never_synced(state: ObjectState) -> bool:

@@ -4,8 +4,8 @@ hold it.
 Key: reference/<tenant>/<SID>: the one name that a link's far end, the AD object and the Entra object all know.
 Contributors: "ad/<AD object>" and "entra/<id>" of the principal itself, "<attribute>/<AD object>" of referrers and of
 groups that have let it go, "cloud/<id>/<SID>" of synchronised groups and "report/<id>/<view>" of users whose manager it
-is in the cloud, told by its membership view, "link/<view>" of referrers (streams.views.sides), and findings that
-explain (streams.views.explanations).
+is in the cloud, told by its membership view, answers of referrers (streams.views.questions), and findings that explain
+(streams.views.explanations).
 
 Deleting a member in AD is silent for the group, so a referrer's word counts only while the principal lives;
 restoring it without the recycle bin does not bring its memberships back, so a link older than the principal's
@@ -23,19 +23,20 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Self
 
-from streams.contracts.facts import ObjectKind
-from streams.directory.authority import cloud_managed
+from streams.contracts.contributors import Speaker, attribute_of, last_of, rest_of, speaker_of
+from streams.contracts.flows import MANAGER
+from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.contracts.view_keys import tenant_of
 from streams.directory.object_ref import MEMBERSHIP_UNKNOWN, Party, party_from
-from streams.directory.person import JOINED, LINKED
+from streams.directory.person import LINKED
 from streams.directory.state import ObjectState
-from streams.views.explanations import EXPLAINS, Explanation, heard
-from streams.views.membership.manager import manager_word
+from streams.views.explanations import Explanation, heard
+from streams.views.link_drift import manager_word
 from streams.views.membership.member_drift_view import DriftingMember, drift_word, is_written, left_out_word, question
-from streams.views.membership.membership_view import MANAGER, REPORT, Memberships
-from streams.views.sides import ANSWER, moved, watch
-from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.views.membership.membership_view import Memberships
+from streams.views.questions import ask_counterparts, moved
+from streams.views.view import Derived, Entry, latest
 
-KIND = "reference"
 # Built-in principals are never synchronised, and everybody is a member of some.
 # A linked mailbox is there as its account.
 _NEVER_SYNCED = frozenset({"critical_system_object", LINKED, MEMBERSHIP_UNKNOWN})
@@ -93,25 +94,30 @@ class ReferenceView:
         if any("dead_in" in entry.body for entry in entries.values()):
             return True
         for contributor, entry in entries.items():
-            body, kind = entry.body, contributor.partition("/")[0]
-            if contributor.startswith((EXPLAINS, JOINED, ANSWER)):
+            body, kind = entry.body, speaker_of(contributor)
+            if kind in (Speaker.EXPLAINS, Speaker.JOINED, Speaker.LINK):
                 continue
-            if kind in ("ad", "entra"):
+            if kind in (Speaker.AD, Speaker.ENTRA):
                 anchors.add(body["party"].get("source_anchor"))
                 sides.append(kind)
                 kinds.add(body["party"]["kind"])
                 if body.get("restored_seq"):
                     return True
-            elif kind == "cloud":
-                theirs.add(contributor.rpartition("/")[2] if "left_ms" not in body else None)
-            elif kind == REPORT:
+            elif kind is Speaker.CLOUD:
+                theirs.add(last_of(contributor) if "left_ms" not in body else None)
+            elif kind is Speaker.REPORT:
                 theirs.add(_view_in(contributor))
             elif "copy_of" in body:
                 ours.add(body["copy_of"])
             elif "left_ms" not in body:
                 pointed = True
-                ours.add(body["party"].get("sid" if kind == "member" else "view"))
-        if len(anchors) > 1 or len(kinds) > 1 or sides.count("ad") > 1 or (pointed and "entra" not in sides):
+                ours.add(body["party"].get("sid" if kind is Speaker.MEMBER else "view"))
+        if (
+            len(anchors) > 1
+            or len(kinds) > 1
+            or sides.count(Speaker.AD) > 1
+            or (pointed and Speaker.ENTRA not in sides)
+        ):
             return True
         return bool((ours ^ theirs) - {None})
 
@@ -128,19 +134,19 @@ class ReferenceView:
         copies: list[tuple[str, str | None, int]] = []
         reports: dict[str, int] = {}
         for contributor, entry in sorted(entries.items()):
-            attribute = contributor.partition("/")[0]
-            if contributor.startswith(JOINED):
+            speaker = speaker_of(contributor)
+            if speaker is Speaker.JOINED:
                 joined = True
                 continue
-            if contributor.startswith(ANSWER):
+            if speaker is Speaker.LINK:
                 continue
             if "dead_in" in entry.body:
                 restored.setdefault(entry.body["dead_in"], inf)
                 continue
-            if attribute == "cloud":
-                cloud.take(contributor.rpartition("/")[2], entry.body)
+            if speaker is Speaker.CLOUD:
+                cloud.take(last_of(contributor), entry.body)
                 continue
-            if attribute == REPORT:
+            if speaker is Speaker.REPORT:
                 view = _view_in(contributor)
                 reports[view] = max(reports.get(view, 0), int(entry.body["since_ms"]))
                 continue
@@ -148,16 +154,16 @@ class ReferenceView:
                 let_go.take(entry.body["sid"], entry.body)
                 continue
             if "copy_of" in entry.body:
-                if attribute == "member":
+                if speaker is Speaker.MEMBER:
                     forest = entry.body["party"].get("forest")
                     copies.append((entry.body["copy_of"], forest, int(entry.body["seq"])))
                 continue
             party = party_from(entry.body["party"])
-            if attribute in ("ad", "entra"):
+            if speaker in (Speaker.AD, Speaker.ENTRA):
                 since_ms = max(since_ms, int(entry.body.get("since_ms", 0)))
-            if attribute == "entra":
+            if speaker is Speaker.ENTRA:
                 entra.append(party)
-            elif attribute == "ad":
+            elif speaker is Speaker.AD:
                 ad.append(party)
                 ad_changed_ms = max(ad_changed_ms, entry.changed_ms)
                 since_seq = int(entry.body.get("restored_seq", 0))
@@ -165,7 +171,9 @@ class ReferenceView:
                 restored[party.forest] = since_seq if known == inf else max(known, since_seq)
             else:
                 link_ms = int(entry.body.get("since_ms", 0))
-                referrers.append(Referrer(party, attribute, int(entry.body["seq"]), entry.changed_ms, link_ms))
+                referrers.append(
+                    Referrer(party, attribute_of(contributor), int(entry.body["seq"]), entry.changed_ms, link_ms)
+                )
         if any(party.cloud_managed for party in entra):
             ad = [party.unexported() for party in ad]
         referrers = [each for each in referrers if each.seq > restored.get(each.party.forest, 0)]
@@ -211,9 +219,9 @@ class ReferenceView:
         """
         member = self.principal
         if self.missed is not None:
-            own = self.key.rpartition("/")[2]
+            own = rest_of_key(self.key)
             for view in sorted({each.party.view for each in self.referrers if each.party.view and not each.group}):
-                yield watch(view, self.key)
+                yield ask_counterparts(view, self.key)
             for group in sorted({each.group for each in self.referrers if each.group}):
                 yield question(self.tenant, group, own, self.key)
         if member is None or len(self.entra) != 1:
@@ -234,7 +242,7 @@ class ReferenceView:
                     yield left_out_word(self.tenant, sid, member.forest, lacks)
             elif sid not in ours and not self.joined:
                 yield self._drifts(member, sid, False, since_ms, self.let_go.left.get(sid, 0))
-        own, reporting = self.key.rpartition("/")[2], {}
+        own, reporting = rest_of_key(self.key), {}
         for referrer in referrers:
             if referrer.attribute == MANAGER and referrer.party.kind == "user" and referrer.party.view:
                 reporting[referrer.party.view] = referrer
@@ -249,27 +257,12 @@ class ReferenceView:
         return drift_word(self.tenant, group, self._member(member, lacking, *times_ms))
 
     def _member(self, member: Party, lacking: bool, *times_ms: int) -> DriftingMember:
-        return DriftingMember(self.key.rpartition("/")[2], member.name, lacking, max(self.since_ms, *times_ms))
+        return DriftingMember(rest_of_key(self.key), member.name, lacking, max(self.since_ms, *times_ms))
 
 
 def _view_in(contributor: str) -> str:
     """The user's view in "report/<id>/<view>"."""
-    return contributor.split("/", 2)[2]
-
-
-def reference_view_key(tenant: str, sid: str) -> str:
-    """The key of the reference view of a SID."""
-    return f"{KIND}/{tenant}/{sid}"
-
-
-def own_reference_key(state: ObjectState) -> str | None:
-    """The reference view that `state` is the principal of; None for what has no SID or is not synchronised."""
-    if state.kind not in (ObjectKind.USER, ObjectKind.GROUP):
-        return None
-    if state.side == "entra" and state.attributes.get("onPremisesSyncEnabled") is not True and not cloud_managed(state):
-        return None
-    sid = state.text("objectSid" if state.side == "ad" else "onPremisesSecurityIdentifier")
-    return reference_view_key(state.tenant, sid) if sid else None
+    return rest_of(contributor).partition("/")[2]
 
 
 def stands_since_ms(state: ObjectState) -> int:

@@ -21,16 +21,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from streams.contracts.contributors import Speaker, speaker_of
+from streams.contracts.view_keys import tenant_of
 from streams.directory.object_ref import MEMBERSHIP_UNKNOWN
-from streams.directory.state import identity_of
-from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.views.view import Derived, Entry, latest
 
-KIND = "scoping"
+_OF_SCOPE = (Speaker.SCOPED, Speaker.UNSCOPED)
 NOT_A_MEMBER = "no_member_of_a_scoping_group"
 """Why an object is not synchronised that none of the groups holds."""
-
-_OBJECT = "ad/"
-_IN, _OUT = "scoped/", "unscoped/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +53,14 @@ class GroupScopeView:
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
         """The object is there. Of a member that is none of ours, only groups speak."""
-        return any(contributor.startswith(_OBJECT) for contributor in entries)
+        return any(speaker_of(contributor) is Speaker.AD for contributor in entries)
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        contributor = next((name for name in entries if name.startswith(_OBJECT)), "")
+        contributor = next((name for name in entries if speaker_of(name) is Speaker.AD), "")
         own: Mapping[str, Any] = entries[contributor].body if contributor else {}
-        groups = [entry.body for name, entry in entries.items() if not name.startswith(_OBJECT)]
+        groups = [entry.body for name, entry in entries.items() if speaker_of(name) is not Speaker.AD]
         # Restoring the object brings no membership back, and its groups do not hear of its death.
         since = [int(body["since_ms"]) for body in groups if body.get("seq", 0) > own.get("restored_seq", 0)]
         return cls(
@@ -79,30 +77,30 @@ class GroupScopeView:
     def derived(self) -> Iterable[Derived]:
         """Tell every view where the object speaks whether it is in scope."""
         if self.in_ms is not None:
-            return [Derived(view, _IN + self.contributor, {"since_ms": self.in_ms}) for view in self.told]
+            return [
+                Derived(view, Speaker.SCOPED.named(self.contributor), {"since_ms": self.in_ms}) for view in self.told
+            ]
         if self.is_one:
             return ()
         left = {"since_ms": self.left_ms}
-        return [Derived(view, _OUT + self.contributor, left, once_read=True) for view in self.told]
-
-
-def scoping_view_key(tenant: str, object_id: str, forest: str | None) -> str:
-    """The key of the scoping view of an AD object."""
-    return f"{KIND}/{tenant}/{identity_of(object_id, forest)}"
+        return [Derived(view, Speaker.UNSCOPED.named(self.contributor), left, once_read=True) for view in self.told]
 
 
 def scoped(entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
     """The contributions to a view, with what memberships say of the objects that speak there; without those words."""
-    if not any(contributor.startswith((_IN, _OUT)) for contributor in entries):
+    if not any(speaker_of(contributor) in _OF_SCOPE for contributor in entries):
         return entries
     found: dict[str, Entry] = {}
     for contributor, entry in entries.items():
-        if contributor.startswith((_IN, _OUT)):
+        if speaker_of(contributor) in _OF_SCOPE:
             continue
         party = entry.body.get("party")
-        if contributor.startswith(_OBJECT) and party and party.get("out_of_scope") == MEMBERSHIP_UNKNOWN:
+        if speaker_of(contributor) is Speaker.AD and party and party.get("out_of_scope") == MEMBERSHIP_UNKNOWN:
             # While a membership moves from one group to another both words may stand for a moment.
-            member, other = entries.get(_IN + contributor), entries.get(_OUT + contributor)
+            member, other = (
+                entries.get(Speaker.SCOPED.named(contributor)),
+                entries.get(Speaker.UNSCOPED.named(contributor)),
+            )
             if member is not None:
                 entry = _as_member(entry, int(member.body["since_ms"]))
             elif other is not None:

@@ -1,33 +1,24 @@
 """A password that the cloud has written, or a server begun to write, and AD does not show: is AD's silence news?
 
-Only as far as AD has been read. The user's view asks its forest until when that is ("asks/<user view>" in the forest's
-view) for as long as such an operation stands; the forest answers ("heard/<forest view>") with every word of its source,
-and not at all where the source never says so.
+Only as far as AD has been read. The user's view asks its forest until when that is (streams.views.questions) for as
+long as such an operation stands; the forest answers with every word of its source, and not at all where the source
+never says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from streams.contracts.events import Result
 from streams.views.password.operations import PasswordOperation, latest_password, must_change, operations_of, set_ms
 from streams.views.password.operations_events import UNLOCK
 from streams.views.password.operations_groups import TOGETHER_MS
+from streams.views.questions import ask_reading
+from streams.views.sides import Sides
 from streams.views.view import Derived
 
-if TYPE_CHECKING:
-    from streams.views.identity.object_view import UserView  # which asks by us
 
-ASKS, HEARD = "asks/", "heard/"
-
-
-def forest_view_key(tenant: str, forest: str) -> str:
-    """The key of a forest's view."""
-    return f"forest/{tenant}/{forest}"
-
-
-def unshown(view: UserView) -> PasswordOperation | None:
+def unshown(view: Sides) -> PasswordOperation | None:
     """The latest password operation, if AD ought to show it by now and does not.
 
     Either an on-premises agent wrote it by the cloud's word, or a server began it and nobody has told of its end.
@@ -62,14 +53,9 @@ def _begun_last(operations: Sequence[PasswordOperation]) -> PasswordOperation | 
     return begun
 
 
-def questions(view: UserView) -> list[Derived]:
+def questions(view: Sides) -> list[Derived]:
     """What the view of a user asks its forest."""
     forest = view.ad[0].party.forest if len(view.ad) == 1 else None
     if forest is None or unshown(view) is None:
         return []
-    return [Derived(forest_view_key(view.tenant, forest), ASKS + view.key, {"asker": view.key})]
-
-
-def answers(key: str, askers: Iterable[str], heard_ms: int | None) -> list[Derived]:
-    """What the view of a forest tells those who ask."""
-    return [Derived(asker, HEARD + key, {"heard_ms": heard_ms}) for asker in askers] if heard_ms is not None else []
+    return [ask_reading(view.tenant, forest, view.key)]

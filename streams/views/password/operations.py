@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from streams.contracts.events import Event, Result
+from streams.contracts.times import filetime_ms
 from streams.reference_data.writeback_errors import RESERVED_CHARACTER, ErrorClass
-from streams.views.device.computer import filetime_ms
 from streams.views.password.errors import USERS_OWN
 from streams.views.password.operations_events import (
     ADMIN_RESET,
@@ -38,9 +37,7 @@ from streams.views.password.operations_events import (
 )
 from streams.views.password.operations_groups import CLOCKS_MS, grouped
 from streams.views.password.reserved_names import reserved_in_path
-
-if TYPE_CHECKING:
-    from streams.views.identity.object_view import ObjectView, Side  # which asks us what it waits for
+from streams.views.sides import Side, Sides
 
 SOON_MS = 5 * 60_000
 """A password set within this long after an operation's last word is that operation's."""
@@ -127,7 +124,7 @@ class PasswordOperation:
         return self.agent != NO_AGENT and not refused_before
 
 
-def operations_of(view: ObjectView) -> tuple[PasswordOperation, ...]:
+def operations_of(view: Sides) -> tuple[PasswordOperation, ...]:
     """The password operations of a user that concern AD, the oldest first."""
     relevant = [event for event in view.events if is_audit(event) or is_server(event)]
     if not relevant or not _synchronised(view):
@@ -167,19 +164,19 @@ def must_change(side: Side) -> bool:
     return side.attributes.get("pwdLastSet") == 0
 
 
-def offending_unit(view: ObjectView) -> tuple[str, str] | None:
+def offending_unit(view: Sides) -> tuple[str, str] | None:
     """The organisational unit above the user that writeback cannot pass on, and the character in its name."""
     name = view.ad[0].party.distinguished_name if len(view.ad) == 1 else None
     return reserved_in_path(name) if name else None
 
 
-def hash_arrived_ms(view: ObjectView) -> int:
+def hash_arrived_ms(view: Sides) -> int:
     """When password hash synchronisation last brought this user's password to the cloud; 0: not that we know."""
     arrived = [e.ts_ms for e in view.events if e.name == _HASH_ARRIVED and e.result is Result.SUCCESS]
     return max(arrived, default=0)
 
 
-def _synchronised(view: ObjectView) -> bool:
+def _synchronised(view: Sides) -> bool:
     """Whether the user lives in AD: by either directory, or because a server was asked to write."""
     if any(side.party.cloud_managed for side in view.entra):
         return any(is_server(event) for event in view.events)
@@ -220,7 +217,7 @@ def _operation(events: list[Event]) -> PasswordOperation | None:
     )
 
 
-def _with_path(operation: PasswordOperation, view: ObjectView) -> PasswordOperation:
+def _with_path(operation: PasswordOperation, view: Sides) -> PasswordOperation:
     """An unknown error of AD is explained by a reserved character on the way to the user, if nothing else does."""
     codes = {event.details.get("error_code") or event.name.rpartition("/")[2] for event in operation.events}
     unexplained = operation.server is Result.FAILURE and operation.error is ErrorClass.OTHER

@@ -18,12 +18,13 @@ from typing import Any, Self
 
 import msgspec
 
+from streams.contracts import view_keys
+from streams.contracts.contributors import Speaker, speaker_of
 from streams.contracts.events import Event, Log, Result
-from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.contracts.view_keys import tenant_of
+from streams.views.view import Derived, Entry, latest
 
-KIND = "trace"
 TRACE = "adsync/6329"
-REFUSAL = "refusal/"
 NEAR_MS = 5_000
 _SLOT_MS = 60_000
 
@@ -41,7 +42,7 @@ class PasswordTraceView:
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
         """Where there is a trace, and somebody whose it may be."""
-        return any(name.startswith(REFUSAL) for name in entries) and len(entries) > 1
+        return any(speaker_of(name) is Speaker.REFUSAL for name in entries) and len(entries) > 1
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
@@ -50,8 +51,10 @@ class PasswordTraceView:
         return cls(
             key=key,
             tenant=tenant_of(key),
-            traces=tuple((n, msgspec.convert(e.body, Event)) for n, e in known if not n.startswith(REFUSAL)),
-            refusals=tuple((str(e.body["user"]), int(e.body["ts_ms"])) for n, e in known if n.startswith(REFUSAL)),
+            traces=tuple((n, msgspec.convert(e.body, Event)) for n, e in known if speaker_of(n) is not Speaker.REFUSAL),
+            refusals=tuple(
+                (str(e.body["user"]), int(e.body["ts_ms"])) for n, e in known if speaker_of(n) is Speaker.REFUSAL
+            ),
             changed_ms=latest(entries),
         )
 
@@ -74,7 +77,7 @@ def trace_keys(event: Event) -> list[str]:
     around = (event.ts_ms,) if event.name == TRACE else (event.ts_ms - NEAR_MS, event.ts_ms, event.ts_ms + NEAR_MS)
     slots = dict.fromkeys(each // _SLOT_MS for each in around)
     server = f"{event.server}.{event.domain}" if event.domain else event.server
-    return [f"{KIND}/{event.tenant}/{server}/{slot}" for slot in slots]
+    return [view_keys.trace(event.tenant, server, slot) for slot in slots]
 
 
 def is_unnamed_trace(event: Event) -> bool:
@@ -87,4 +90,4 @@ def refusal_body(event: Event) -> dict[str, Any] | None:
     refused = event.name.startswith("passwordresetservice/330") and event.result is Result.FAILURE
     if not refused or event.source_anchor is None:
         return None
-    return {"user": f"user/{event.tenant}/{event.source_anchor}", "ts_ms": event.ts_ms}
+    return {"user": view_keys.user(event.tenant, event.source_anchor), "ts_ms": event.ts_ms}

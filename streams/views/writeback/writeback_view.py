@@ -14,28 +14,28 @@ Microsoft Entra Cloud Sync", "Enable device writeback" and the attributes that C
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from streams.contracts import view_keys
+from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.events import Event, Result
 from streams.contracts.facts import WRITEBACK_ENABLED, ObjectKind
 from streams.contracts.finding import Subject
+from streams.contracts.view_keys import ViewKind, tenant_of
+from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.directory.event_slots import is_event
+from streams.directory.matching import object_view_key
 from streams.directory.object_ref import party_body, party_from
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
-from streams.views.events import GROUP_PROVISIONING, events_in, is_event
-from streams.views.identity.object_view import Side, object_view_key
-from streams.views.membership.member_drift_view import PART, MemberDrift, member_drift_of
-from streams.views.view import Derived, Entry, latest, tenant_of
+from streams.directory.written_back import NAMES_ORIGINAL, is_provisioned, original_of
+from streams.views.events import events_in
+from streams.views.link_drift import MemberDrift, member_drift_of
+from streams.views.sides import Side
+from streams.views.view import Derived, Entry, latest
 
-GROUP_KIND = "written_group"
-DEVICE_KIND = "written_device"
-NAMES_ORIGINAL = ("msDS-ExternalDirectoryObjectId", "adminDescription")
-"""Where a group in AD names its original: Cloud Sync uses the first, Connect the second, both as "Group_<id>"."""
-
-_ORIGINAL = re.compile(r"group_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
 HAS_MEMBERS = "@members"
 """Among a group's attributes: whether it has members; absent where that is unknown."""
 
@@ -70,7 +70,7 @@ class WrittenView:
     @staticmethod
     def contested(entries: Mapping[str, Entry]) -> bool:
         """A copy alone says nothing; an original or an event may."""
-        return any(not contributor.startswith("ad/") for contributor in entries)
+        return any(speaker_of(contributor) is not Speaker.AD for contributor in entries)
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
@@ -82,8 +82,8 @@ class WrittenView:
             if is_event(contributor):
                 continue
             body = entry.body
-            if contributor.startswith(PART):
-                parts.setdefault(contributor.removeprefix(PART).partition("/")[0], []).append(body)
+            if speaker_of(contributor) is Speaker.MEMBER_DRIFT:
+                parts.setdefault(rest_of(contributor).partition("/")[0], []).append(body)
                 continue
             side = Side(
                 party=party_from(body["party"]),
@@ -150,18 +150,18 @@ class WrittenGroupView(WrittenView):
             if side is not None and side.party.display_name:
                 return side.party.name
         named = next((str(event.details["source_name"]) for event in self.events if "source_name" in event.details), "")
-        return named or self.key.rpartition("/")[2]
+        return named or rest_of_key(self.key)
 
     def subject(self) -> Subject:
         """The group as the subject of a finding, whichever side speaks."""
         copy = next(iter(self.copies), None)
         return Subject(
-            kind=GROUP_KIND,
+            kind=ViewKind.WRITTEN_GROUP,
             key=self.key,
             distinguished_name=copy.party.distinguished_name if copy is not None else None,
             display_name=self.name,
             object_guid=copy.party.id if copy is not None else None,
-            entra_id=self.key.rpartition("/")[2],
+            entra_id=rest_of_key(self.key),
         )
 
 
@@ -169,27 +169,6 @@ class WrittenDeviceView(WrittenView):
     """A device of the cloud that is or ought to be written into AD."""
 
     __slots__ = ()
-
-
-def written_group_key(tenant: str, entra_id: str) -> str:
-    """The key of the view of a group that is written back."""
-    return f"{GROUP_KIND}/{tenant}/{entra_id}"
-
-
-def original_of(state: ObjectState) -> str | None:
-    """The Entra id of the group of which this AD group is a copy; None for any other."""
-    for name in NAMES_ORIGINAL:
-        found = _ORIGINAL.fullmatch(state.text(name) or "")
-        if found:
-            return found[1].lower()
-    return None
-
-
-def written_back(state: ObjectState) -> bool:
-    """Whether a group of the cloud is known to be written into AD, by its mark or by Cloud Sync's log."""
-    if state.side != "entra" or state.attributes.get("onPremisesSyncEnabled") is True:
-        return False
-    return state.attributes.get(WRITEBACK_ENABLED) is True or _provisioned(state)
 
 
 def written_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
@@ -202,18 +181,18 @@ def written_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]
         device_id = state.text("msDS-DeviceID")
         if device_id is None:
             return {}
-        return _body(state, f"{DEVICE_KIND}/{state.tenant}/{device_id.lower()}", scope, _COPIED_DEVICE)
+        return _body(state, view_keys.written_device(state.tenant, device_id), scope, _COPIED_DEVICE)
     if state.kind is ObjectKind.DEVICE and state.side == "entra" and state.alive and scope.device_writeback:
         device_id = state.text("deviceId")
         if device_id is None:
             return {}
-        return _body(state, f"{DEVICE_KIND}/{state.tenant}/{device_id.lower()}", scope, _CLOUD_DEVICE)
+        return _body(state, view_keys.written_device(state.tenant, device_id), scope, _CLOUD_DEVICE)
     return {}
 
 
 def _group_copy(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     original = original_of(state)
-    return _body(state, written_group_key(state.tenant, original), scope, NAMES_ORIGINAL) if original else {}
+    return _body(state, view_keys.written_group(state.tenant, original), scope, NAMES_ORIGINAL) if original else {}
 
 
 def _cloud_group(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
@@ -221,17 +200,13 @@ def _cloud_group(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
         return {}
     marked = state.attributes.get(WRITEBACK_ENABLED)
     by_default = scope.group_writeback and "Unified" in state.texts("groupTypes")
-    if state.alive and marked is None and not by_default and not _provisioned(state):
+    if state.alive and marked is None and not by_default and not is_provisioned(state):
         return {}
-    said = _body(state, written_group_key(state.tenant, state.object_id), scope, _CLOUD_GROUP)
+    said = _body(state, view_keys.written_group(state.tenant, state.object_id), scope, _CLOUD_GROUP)
     if marked is None and by_default:
         for body in said.values():
             body["expected"] = True
     return said
-
-
-def _provisioned(state: ObjectState) -> bool:
-    return any(slot.endswith(f"/{GROUP_PROVISIONING}") for slot in state.events)
 
 
 def _body(state: ObjectState, key: str, scope: Scope, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from producers.graph.mapping.sign_ins import sign_in_event
 from producers.source import Batch
 from streams.contracts.codec import encode
 from streams.contracts.events import Event, Log
-from streams.views.events import contributions_of_event
+from streams.views.event_contributions import contributions_of_event
 from tests.support.graph_lab import TENANT, GraphLab, Saved, drain
 
 SAMPLES = Path(__file__).parents[1] / "entra" / "samples"

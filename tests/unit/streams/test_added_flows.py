@@ -24,7 +24,8 @@ from streams.contracts.flows import (
 from streams.directory.object_ref import Party
 from streams.runtime.settings import FlowSettings, TenantSettings
 from streams.views.identity.expected_export import Domains, differences
-from streams.views.identity.object_view import Side, UserView
+from streams.views.identity.object_view import UserView
+from streams.views.sides import Side
 
 EXTENSION = "extension_0123456789abcdef0123456789abcdef_costCenter"
 FLOWS = {"department": "extensionAttribute3", "employeeType": "division", EXTENSION: "costCenter", "city": ""}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from producers.eventlog.winlogbeat import winlogbeat_events
-from streams.views.events import contributions_of_event
+from streams.views.event_contributions import contributions_of_event
 
 POINT = (
     "CN=62a0ff2e-97b9-4513-943f-0d221bd30080,CN=Device Registration Configuration,CN=Services,CN=Configuration,"

@@ -15,7 +15,7 @@ from producers.graph.mapping.audits import audit_event, sync_server
 from producers.graph.mapping.provisioning import provisioning_event
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event, Result
-from streams.views.events import contributions_of_event
+from streams.views.event_contributions import contributions_of_event
 
 SAMPLES = Path(__file__).parents[3] / "integration" / "entra" / "samples"
 ROW = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from streams.contracts import view_keys
 from streams.contracts.codec import convert
+from streams.contracts.contributors import Speaker
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, ObjectKind, Operation, TenantState
 from streams.contracts.finding import FindingState, Severity
 from streams.contracts.times import parse_rfc3339, rfc3339
 from streams.contracts.views import Contribution
-from streams.views.installation.tenant_view import COUNTS, tenant_view_key
 from tests.support.cases import START_MS, counted, guid_of, sid_of
 from tests.support.pipeline import AD, TENANT, Pipeline
 
@@ -42,8 +43,9 @@ def _states(pipeline: Pipeline) -> dict[str, FindingState]:
 
 def _count(pipeline: Pipeline, now_ms: int, **states: int) -> None:
     body = {f"objects/corp/user/{state}": number for state, number in states.items()}
-    view = tenant_view_key(TENANT)
-    told = Contribution(view=view, contributor=f"{COUNTS}9", seq=now_ms, changed_ms=now_ms, body=counted(body))
+    view = view_keys.tenant(TENANT)
+    name = Speaker.CENSUS.named(9)
+    told = Contribution(view=view, contributor=name, seq=now_ms, changed_ms=now_ms, body=counted(body))
     pipeline.contribute([told], now_ms=now_ms)
     pipeline.tick(now_ms)
 

@@ -11,10 +11,10 @@ from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin
 from streams.contracts.identity import finding_id, immutable_id_of_guid
 from streams.contracts.views import Contribution
+from streams.directory.event_slots import EXPORT_ERROR
 from streams.directory.object_row import load_objects, state_key
 from streams.directory.scope import Scope
 from streams.evaluation.view_row import ViewRow, load_view
-from streams.views.events import EXPORT_ERROR
 from tests.support.cases import AD2, START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 

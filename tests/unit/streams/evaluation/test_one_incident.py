@@ -22,7 +22,7 @@ from streams.directory.scope import Scope
 from streams.evaluation.explaining import BETWEEN, words_told
 from streams.evaluation.rules import causes_first
 from streams.evaluation.view_row import ViewRow
-from streams.views.explanations import EXPLAINS, LINGERS_MS
+from streams.views.explanations import LINGERS_MS, told_by
 from tests.support.cases import ORIGINS, START_MS, event_of, fact_of
 from tests.support.pipeline import TENANT, Pipeline
 
@@ -445,11 +445,15 @@ def test_what_is_left_opens_as_its_causes_end() -> None:
     site.after(LINGERS_MS)
     assert (site.told(), site.counted()) == (set(), {})
     rows = [decode(raw, ViewRow) for key, raw in site.pipeline.view_rows.rows.items() if not key.startswith("~")]
-    assert not [name for row in rows for name in row.derived if EXPLAINS in name], "nobody says anything any more"
+    assert not [name for row in rows for name in row.derived if told_by(name.partition(BETWEEN)[2])], (
+        "nobody says anything any more"
+    )
     site.after(HOUR_MS)
     site.happen([ANN, BOB_TOO])
     rows = [decode(raw, ViewRow) for key, raw in site.pipeline.view_rows.rows.items() if not key.startswith("~")]
-    assert [name for row in rows for name in row.derived if EXPLAINS in name], "else the line above proves nothing"
+    assert [name for row in rows for name in row.derived if told_by(name.partition(BETWEEN)[2])], (
+        "else the line above proves nothing"
+    )
 
 
 @pytest.mark.parametrize("within_ms", [1000, LINGERS_MS - 60_000])
@@ -484,7 +488,7 @@ def test_a_word_that_is_late_leaves_two_open_and_never_none() -> None:
 
     def holding_back(record: Any, rows: Any) -> Any:
         if isinstance(record, ContributionChunk):
-            words = [item for item in record.items if item.contributor.startswith(EXPLAINS)]
+            words = [item for item in record.items if told_by(item.contributor)]
             kept.extend(words)
             record = msgspec.structs.replace(record, items=[item for item in record.items if item not in words])
         return apply(record, rows)
@@ -539,8 +543,8 @@ def test_the_end_of_a_claim_is_the_end_of_its_part_in_the_incident() -> None:
 
 
 def test_a_rule_that_fails_takes_no_word_back() -> None:
-    row = ViewRow(derived={f"user/t/x{BETWEEN}{EXPLAINS}test.rule/address/t/a": {"finding": "f"},
-                           f"user/t/x{BETWEEN}{EXPLAINS}test.rules/address/t/a": {"finding": "g"},
+    row = ViewRow(derived={f"user/t/x{BETWEEN}explains/test.rule/address/t/a": {"finding": "f"},
+                           f"user/t/x{BETWEEN}explains/test.rules/address/t/a": {"finding": "g"},
                            f"user/t/x{BETWEEN}probe/address/t/a": {}})  # fmt: skip
     assert [body["finding"] for body in words_told(row, "test.rule").values()] == ["f"]
     assert [body["finding"] for body in words_told(row).values()] == ["f", "g"]

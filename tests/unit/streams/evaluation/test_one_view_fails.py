@@ -27,7 +27,7 @@ from streams.evaluation import view_evaluation
 from streams.evaluation.failing import FIRST_AGAIN_MS, LAST_AGAIN_MS
 from streams.evaluation.oracle import expected_findings
 from streams.evaluation.outcome import Outcome
-from streams.evaluation.view_row import ViewRow, load_view, view_keys
+from streams.evaluation.view_row import ViewRow, load_view, stored_keys
 from streams.views.identity.object_view import UserView
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.findings import told_or_lingering
@@ -416,7 +416,7 @@ def test_while_views_fail_the_others_stand_where_the_oracle_does(
     bench.contribute([item for fault in bench.faults if fault.lost for item in fault.items])  # as a redrive does
     for _ in range(2):
         bench.tick(bench.partition.now_ms + LAST_AGAIN_MS)
-    doomed = {key for key in view_keys(bench.view_rows) if _doomed(key, seed)}
+    doomed = {key for key in stored_keys(bench.view_rows) if _doomed(key, seed)}
     excused = set() if place in _STATISTICS else _and_who_hears_of_them(doomed, bench)
     ours, theirs = (
         {(each.detection, each.subject.key) for each in findings.values() if each.detection != FAILING}
@@ -435,6 +435,6 @@ _STATISTICS = {"counts_of", "waits_of", "durations_of", "recount_at"}
 def _counted_afresh(bench: Bench) -> dict[str, int]:
     """What the rows say that they count under."""
     counted: Counter[str] = Counter()
-    for key in view_keys(bench.view_rows):
+    for key in stored_keys(bench.view_rows):
         counted.update(load_view(key, bench.view_rows).counts)
     return dict(counted)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.identity import finding_id, immutable_id_of_guid
-from streams.views.events import contributions_of_event
+from streams.views.event_contributions import contributions_of_event
 from tests.support.cases import START_MS, fact_of
 from tests.support.pipeline import AD, TENANT, Pipeline
 

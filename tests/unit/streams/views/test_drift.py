@@ -8,7 +8,8 @@ import pytest
 
 from streams.directory.object_ref import Party
 from streams.views.identity.expected_export import Difference, Domains, differences
-from streams.views.identity.object_view import ContactView, ObjectView, Side, UserView
+from streams.views.identity.object_view import ContactView, ObjectView, UserView
+from streams.views.sides import Side
 
 KNOWN = Domains(frozenset({"contoso.com", "contoso.onmicrosoft.com"}), "contoso.onmicrosoft.com")
 UNKNOWN = Domains(None, None)

@@ -16,7 +16,8 @@ from producers.graph.collections import CONTACTS, GROUPS, USERS
 from streams.contracts.flows import EXTENSIONS, FLOWS, READ_BY, VERSION
 from streams.directory.object_ref import Party
 from streams.views.identity.expected_export import SOURCES, Domains, differences
-from streams.views.identity.object_view import ContactView, GroupView, ObjectView, Side, UserView
+from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
+from streams.views.sides import Side
 
 _PERSON = {
     "city", "companyName", "country", "department", "displayName", "faxNumber", "givenName", "jobTitle", "mail",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.views.membership.member_drift_view import MemberDriftView, member_drift_of
+from streams.views.link_drift import member_drift_of
+from streams.views.membership.member_drift_view import MemberDriftView
 from streams.views.membership.membership_view import MembershipView
 from streams.views.membership.reference_view import ReferenceView
 from streams.views.view import Entry

@@ -13,8 +13,9 @@ from streams.contracts.events import Event, Log, Result
 from streams.detections.detection import Context
 from streams.detections.writeback import password_writeback_failed
 from streams.directory.object_ref import Party
-from streams.views.identity.object_view import Side, UserView
+from streams.views.identity.object_view import UserView
 from streams.views.password.operations import PasswordOperation, operations_of
+from streams.views.sides import Side
 from tests.support.cases import START_MS
 
 MINUTE_MS = 60_000
