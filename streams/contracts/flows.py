@@ -107,7 +107,8 @@ _NO_TEXT = frozenset({
 """Of the user resource (Microsoft Graph v1.0), what is a flag, a list or an object."""
 _READ_OTHERWISE = frozenset({
     "accountExpires", "adminDescription", "dNSHostName", "groupType", "isCriticalSystemObject", "isDeleted",
-    "isRecycled", "manager", "member", "mS-DS-ConsistencyGuid", "msDS-DeviceID", "msDS-ExternalDirectoryObjectId",
+    "isRecycled", "lastKnownParent", "manager", "member", "mS-DS-ConsistencyGuid", "msDS-DeviceID",
+    "msDS-ExternalDirectoryObjectId",
     "msDS-IsCompliant", "msDS-IsEnabled", "msExchMasterAccountSid", "msExchRecipientTypeDetails", "objectClass",
     "objectGUID", "objectSid",
     "operatingSystem", "operatingSystemVersion", "parentGUID", "proxyAddresses", "pwdLastSet", "targetAddress",

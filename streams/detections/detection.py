@@ -225,6 +225,11 @@ class Context:
             return CONNECT if party.forest.lower() not in self.cloud_sync_forests else None
         return party.engine
 
+    @property
+    def cloud_sync_alone(self) -> bool:
+        """Whether Cloud Sync is the tenant's one engine."""
+        return CLOUD_SYNC in self.engines and CONNECT not in self.engines
+
     def cause_of(self, detection: str, engine: str | None, forest: str | None) -> str | None:
         """The open tenant-wide cause of this detection, if it concerns an object of this forest that `engine`
         synchronises (None: unknown).

@@ -18,4 +18,5 @@ def domains_of(context: Context) -> Domains:
         flows=context.flows,
         elsewhere=context.elsewhere,
         managers_since_ms=context.managers_since_ms,
+        cloud_sync_alone=context.cloud_sync_alone,
     )

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from streams.contracts.facts import Domain
-from streams.contracts.finding import FindingState
+from streams.contracts.finding import FindingState, Severity
 from streams.contracts.times import rfc3339
 from tests.support.cases import guid_of
 from tests.support.pipeline import TENANT
@@ -409,6 +409,23 @@ def test_what_is_not_known_of_a_scoping_group_is_one_finding() -> None:
     servers.groups = [PILOT.lower()]
     servers.work(1)
     assert world.open() == []
+
+
+@pytest.mark.parametrize("engine", ["connect", "cloud_sync"])
+def test_what_is_forecast_of_matching_for_cloud_sync_pages_nobody(engine: str) -> None:
+    """How the service guards its administrators is described for both; what Cloud Sync makes of it is on no page."""
+    world = World(settings_of({"name": "corp"}))
+    servers = Servers(world, cloud_sync=engine == "cloud_sync")
+    if engine == "cloud_sync":
+        servers.active = servers.staging = []
+    said = servers.said
+    world.says[TENANT] = lambda now_ms: said(now_ms) | {"privileged_ids": [guid_of("root-c")]}
+    world.tell("entra", "root-c", "r", "user", attributes={"userPrincipalName": "ann@contoso.com", "displayName": "R"})
+    world.tell("ad", "ann", "r", "user", attributes=user("ann"))
+    servers.work(0.5)
+    [told] = [each for each in world.pipeline.open().values() if each.family == "conflict"]
+    assert (told.evidence["forecast"], told.evidence["engine"]) == ("admin_role_conflict", engine)
+    assert told.severity is (Severity.HIGH if engine == "connect" else Severity.MEDIUM)
 
 
 def test_an_existing_forest_with_connect_and_a_new_one_with_cloud_sync() -> None:

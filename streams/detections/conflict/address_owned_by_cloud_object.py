@@ -12,7 +12,7 @@ from streams.contracts.finding import Severity
 from streams.detections.conflict._of_address import REFUSED
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
-from streams.directory.engines import engine_said
+from streams.directory.engines import CLOUD_SYNC, engine_said
 from streams.views.address.address_view import AddressView, Claimant
 
 DETECTION = Detection(
@@ -36,8 +36,9 @@ DETECTION = Detection(
         "Directory roles are known only where the application may read role assignments.",
         "Whether a guest of the same address is matched is documented nowhere: the forecast says guest.",
         (
-            "The forecast is Entra Connect's. That Cloud Sync matches alike is documented for the anchor only; of a "
-            "user without mail a second one was once reported (azure-docs issue 74931). The evidence names the engine."
+            "The forecast is Entra Connect's: matching and the protection of administrators are described as the "
+            "service's, but for Cloud Sync on no page; of a user without mail a second one was once reported "
+            "(azure-docs issue 74931). Of Cloud Sync a forecast of matching is of medium severity, and names it."
         ),
         "Whether soft match on UPN is enabled is unknown to applications: the default of new tenants is assumed.",
     ),
@@ -56,6 +57,7 @@ _SUMMARY = {
     "refused": "was not taken over: Entra ID refuses",
     "unknown": "has the same address as",
 }
+_OF_MATCHING = frozenset({"invalid_soft_match", "object_type_mismatch", "admin_role_conflict", "soft_match_blocked"})
 _FATES = {"soft_match": "takes_over", "export_error": REFUSED}
 
 
@@ -74,12 +76,15 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
     claimant, owner = pairs[0]
     forecast = _forecast(view, claimant, owner, context)
     since_ms = max(claimant.changed_ms, owner.changed_ms)
+    said = engine_said(context.engines, of_the_object=claimant.party.engine)
+    # The service matches, and guards its administrators; that it does so for Cloud Sync alike no page says.
+    guessed = said["engine"] == CLOUD_SYNC and forecast in _OF_MATCHING
     return Verdict(
         summary=f"{view.address.folded}: cloud object {owner.party.name} {_SUMMARY[forecast]} {claimant.party.name}",
         since_ms=since_ms,
         open_at_ms=_opens_at_ms(view, owner, since_ms, context),
         keep_open=True,
-        severity=Severity.MEDIUM if forecast in ("soft_match", "guest") else None,
+        severity=Severity.MEDIUM if forecast in ("soft_match", "guest") or guessed else None,
         subject=view.subject(claimant),
         forest=claimant.party.forest,
         evidence={
@@ -87,7 +92,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
             "forecast": forecast,
             "claimed_by": sorted(set(claimant.attributes)),
             "owner_anchor": owner.party.source_anchor,
-            **engine_said(context.engines, of_the_object=claimant.party.engine),
+            **said,
         },
         counterparts=view.holders(
             {

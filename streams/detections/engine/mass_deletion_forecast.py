@@ -117,15 +117,30 @@ def _limit(view: TenantView, engine: str, leaving: int) -> _Limit:
     prevention = view.synchronization.get("deletion_prevention")
     threshold, known_by = view.synchronization.get("deletion_threshold"), "setting_of_the_tenant"
     if engine == CLOUD_SYNC:  # each of its configurations has one of its own
-        prevention, threshold, known_by = None, _least_of_jobs(view), "service_principal_job"
+        prevention, threshold, known_by = _of_cloud_sync(view, prevention, threshold)
     if not isinstance(threshold, int) or threshold <= 0:
         told = told_threshold(view) if engine != CLOUD_SYNC else None
         prevention, threshold, known_by = None, told or DEFAULT_THRESHOLD, "server_events" if told else "default"
     of_all = prevention == "enabledForPercentage"
     allowed = threshold * (leaving + view.counted("synced")) / 100 if of_all else threshold
     # Cloud Sync lets one fewer through than its threshold.
-    stops = (leaving > allowed or (engine == CLOUD_SYNC and leaving == allowed)) and prevention != "disabled"
+    of_a_job = engine == CLOUD_SYNC and prevention is None
+    stops = (leaving > allowed or (of_a_job and leaving == allowed)) and prevention != "disabled"
     return _Limit(engine, leaving, threshold, known_by, prevention, int(100 * leaving / allowed), stops)
+
+
+def _of_cloud_sync(
+    view: TenantView, prevention: str | None, of_tenant: object
+) -> tuple[str | None, int | None, str]:
+    """The smallest of its jobs' thresholds, or the tenant's, set from Entra Connect, which stops its exports, too.
+
+    Source: Microsoft, "Troubleshoot Cloud Sync", object deletion threshold ("if you completely moved from … Connect").
+    """
+    of_jobs = _least_of_jobs(view)
+    least = of_jobs or DEFAULT_THRESHOLD
+    if prevention == "enabledForCount" and isinstance(of_tenant, int) and 0 < of_tenant < least:
+        return prevention, of_tenant, "setting_of_the_tenant"
+    return None, of_jobs, "service_principal_job"
 
 
 def _least_of_jobs(view: TenantView) -> int | None:

@@ -25,7 +25,10 @@ DETECTION = Detection(
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-configure-filtering",),
     alert=Alert(for_s=60),
     suppressed_by=("engine.deletion_threshold_reached",),
-    false_positives=("A scope in our settings that is narrower than the engine's own filtering.",),
+    false_positives=(
+        "A scope in our settings that is narrower than the engine's own filtering.",
+        "A renamed unit that scopes a configuration of Cloud Sync: it deletes nobody until its scope is saved anew.",
+    ),
     known_gaps=("Below the share it is a matter of single objects, each with a finding of its own.",),
 )
 

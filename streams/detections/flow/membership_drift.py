@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.domains import domains_of
 from streams.detections.flow._lateness import drifts_at_ms, pending
 from streams.views.identity.expected_export import partners
 from streams.views.identity.object_view import GroupView
@@ -51,13 +52,17 @@ def evaluate(view: GroupView, context: Context, now_ms: int) -> Verdict | None:
     if drifting is None or pair is None or not context.collected:
         return None  # a first reading of very many memberships takes longer than two cycles
     group, cloud = pair
+    # "In the multi-forest environment, all the references … need to be within the domain" (Cloud Sync FAQ).
+    foreign = drifting.other_domain if domains_of(context).by_cloud_sync(group.party) else 0
+    if drifting.lacking - foreign + drifting.surplus == 0:
+        return None
     if cloud.attributes.get("onPremisesProvisioningErrors"):
         return None  # in quarantine: that finding comes first
     since_ms = max(drifting.since_ms, _stands_ms(group, "distinguishedName"), _stands_ms(cloud, *_JOINED_BY))
     open_at_ms = since_ms + context.patience_ms + gather_ms(context.cycle_ms)
     # Of a group that is itself late, flow.export_overdue speaks first.
     late = [drifts_at_ms(each, context) for each in pending(view, context) if each.seen]
-    counts = {"lacking_in_cloud": drifting.lacking, "surplus_in_cloud": drifting.surplus}
+    counts = {"lacking_in_cloud": drifting.lacking - foreign, "surplus_in_cloud": drifting.surplus}
     says = [f"{number} {name.partition('_')[0]}" for name, number in counts.items() if number]
     return Verdict(
         summary=f"{group.party.name}: members differ between AD and Entra ID ({', '.join(says)} in the cloud)",

@@ -28,6 +28,8 @@ from streams.contracts.flows import (
     names_read,
 )
 from streams.directory.addresses import domain_of, fold_proxy_address, is_placeholder_upn
+from streams.directory.engines import CLOUD_SYNC
+from streams.directory.object_ref import Party
 from streams.directory.proxy_addresses import exported_proxies, lacking_and_surplus, proxies_of
 from streams.views.identity.object_view import ObjectView
 from streams.views.sides import Side
@@ -45,6 +47,7 @@ class Domains:
     elsewhere: what other tenants of the forest have verified; None while unknown.
     managers_since_ms: since when the cloud is known to tell of managers; 0: it is not.
     flows: property -> the attribute from which this tenant fills it, where that is another than by default; "": none.
+    cloud_sync_alone: Cloud Sync is the tenant's one engine.
     """
 
     verified: frozenset[str] | None
@@ -53,6 +56,14 @@ class Domains:
     flows: Mapping[str, str] = field(default_factory=dict)
     elsewhere: frozenset[str] | None = frozenset()
     managers_since_ms: int = 0
+    cloud_sync_alone: bool = False
+
+    def by_cloud_sync(self, ad: Party) -> bool:
+        """Whether Cloud Sync synchronises this object. What it does by default is published for few attributes, new
+        ones are not added to configurations that exist ("Attribute mapping in Microsoft Entra Cloud Sync"), and what it
+        does where AD has no value is published for none.
+        """
+        return ad.engine == CLOUD_SYNC or (ad.engine is None and self.cloud_sync_alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +117,22 @@ def _compare(ad: Side, cloud: Side, domains: Domains) -> Iterator[Difference]:
     rows = _FLOWS_OF.get(ad.party.kind, ())
     if domains.flows:
         rows += _named_by_settings(ad.party.kind, domains.flows)
+    certain = not domains.by_cloud_sync(ad.party)
     for flow in rows:
-        found = _flow(flow, domains.flows.get(flow.property, flow.attribute), ad, cloud)
+        found = _flow(flow, domains.flows.get(flow.property, flow.attribute), ad, cloud, certain=certain)
         if found is not None:
             yield found
 
 
-def _flow(flow: Flow, attribute: str, ad: Side, cloud: Side) -> Difference | None:
+def _flow(flow: Flow, attribute: str, ad: Side, cloud: Side, *, certain: bool) -> Difference | None:
     """Of one row of the table: two values, one that the cloud lacks and was read for, or one that AD has removed.
 
     A value that only the cloud has, and AD never had, stays from before the match: what takes an object over overwrites
     what AD has a value for (Microsoft, "When you have an existing tenant"). One that AD has removed is removed in the
     cloud, too: a flow without a value is NULL, and NULL takes the value away ("Understanding Declarative
-    Provisioning"). So of those the one that AD had last is a difference.
+    Provisioning"). So of those the one that AD had last is a difference. Not `certain`: only two different values are.
     """
+    certain = certain and flow.certain
     wanted, shown = ad.attributes.get(attribute), cloud.attributes.get(flow.property)
     if wanted == shown or not attribute:
         return None
@@ -127,10 +140,10 @@ def _flow(flow: Flow, attribute: str, ad: Side, cloud: Side) -> Difference | Non
     if wanted == shown:
         return None
     if not wanted:
-        if not flow.certain or carried(ad.cleared.get(attribute, "")) != shown:
+        if not certain or carried(ad.cleared.get(attribute, "")) != shown:
             return None
     elif not shown and not (
-        flow.certain and _was_read(flow, cloud) and flow.property not in cloud.attributes.get(NOT_SELECTED, ())
+        certain and _was_read(flow, cloud) and flow.property not in cloud.attributes.get(NOT_SELECTED, ())
     ):
         return None
     seen = ad.created_ms > 0 or attribute in ad.changed
@@ -160,6 +173,8 @@ def _manager(view: ObjectView, ad: Side, cloud: Side, domains: Domains) -> Itera
     wanted = next((word for word in view.managers if word.lacking), None)
     if wanted is None or not domains.managers_since_ms or domains.flows.get(MANAGER, MANAGER) != MANAGER:
         return
+    if wanted.other_domain and domains.by_cloud_sync(ad.party):
+        return  # "all the references … need to be within the domain" (Cloud Sync FAQ)
     found = next((word.name for word in view.managers if not word.lacking), None)
     since_ms = max(wanted.since_ms, cloud.since_ms(*_JOINED_BY), domains.managers_since_ms)
     yield Difference(MANAGER, wanted.name, found, since_ms, ad.created_ms > 0 or wanted.link_ms > ad.first_ms)
@@ -169,11 +184,11 @@ _JOINED_BY = ("onPremisesSyncEnabled", "onPremisesSecurityIdentifier", "onPremis
 _Result = tuple[str, Any, Any] | None
 
 
-def _display_name(ad: Side, cloud: Side, _domains: Domains, _quarantined: frozenset[str]) -> _Result:
+def _display_name(ad: Side, cloud: Side, domains: Domains, _quarantined: frozenset[str]) -> _Result:
     wanted, found = ad.attributes.get("displayName"), cloud.attributes.get("displayName")
     if wanted == found or found is None:
         return None
-    wanted = (wanted or "").strip() or ad.attributes.get("name")
+    wanted = (wanted or "").strip() or (None if domains.by_cloud_sync(ad.party) else ad.attributes.get("name"))
     return ("displayName", wanted, found) if wanted and wanted.strip() != found.strip() else None
 
 

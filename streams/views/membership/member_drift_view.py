@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 from zlib import crc32
 
 from streams.contracts import view_keys
@@ -38,12 +38,16 @@ def gather_ms(cycle_ms: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DriftingMember:
-    """One member. lacking: AD has it and the cloud does not; else the other way round. since_ms: both stand since."""
+    """One member. lacking: AD has it and the cloud does not; else the other way round. since_ms: both stand since.
+
+    other_domain: the cloud lacks one of another domain than the group's.
+    """
 
     sid: str
     name: str
     lacking: bool
     since_ms: int
+    other_domain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,13 @@ class MemberDriftView:
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         members = tuple(
-            DriftingMember(sid, str(entry.body["name"]), bool(entry.body["lacking"]), int(entry.body["since_ms"]))
+            DriftingMember(
+                sid,
+                str(entry.body["name"]),
+                bool(entry.body["lacking"]),
+                int(entry.body["since_ms"]),
+                bool(entry.body.get("other_domain")),
+            )
             for sid, entry in sorted(entries.items())
             if speaker_of(sid) is None
         )
@@ -91,16 +101,16 @@ class MemberDriftView:
             name, _, forest = sid.partition(_OF_FOREST)
             view = view_keys.written_group(self.tenant, name.removeprefix(_WRITTEN))
             contributor = Speaker.MEMBER_DRIFT.named(forest, part)
-        yield Derived(
-            view,
-            contributor,
-            {
-                "lacking": lacking,
-                "surplus": len(self.members) - lacking,
-                "since_ms": min(member.since_ms for member in self.members),
-                "named": [[member.name, member.sid, member.lacking] for member in self.members[:_NAMED]],
-            },
-        )
+        named = sorted(self.members, key=lambda member: member.other_domain)[:_NAMED]
+        body = {
+            "lacking": lacking,
+            "surplus": len(self.members) - lacking,
+            "since_ms": min(member.since_ms for member in self.members),
+            "named": [[member.name, member.sid, member.lacking] for member in named],
+        }
+        if other := sum(member.other_domain for member in self.members):
+            body["other_domain"] = other
+        yield Derived(view, contributor, body)
 
 
 def written_name(entra_id: str) -> str:
@@ -120,7 +130,9 @@ def left_out_word(tenant: str, group: str, forest: str | None, member: DriftingM
 
 def drift_word(tenant: str, group: str, member: DriftingMember) -> Derived:
     """What the reference view of a member tells of the group with this SID."""
-    body = {"name": member.name, "lacking": member.lacking, "since_ms": member.since_ms}
+    body: dict[str, Any] = {"name": member.name, "lacking": member.lacking, "since_ms": member.since_ms}
+    if member.other_domain:
+        body["other_domain"] = True
     return Derived(_part(tenant, group, member.sid), member.sid, body, absent_since_ms=member.since_ms)
 
 

@@ -24,6 +24,7 @@ from math import inf
 from typing import Self
 
 from streams.contracts.contributors import Speaker, attribute_of, last_of, rest_of, speaker_of
+from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.flows import MANAGER
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
@@ -234,27 +235,29 @@ class ReferenceView:
         for sid, referrer in sorted(ours.items()):
             # A member from another forest stands there as a foreign principal: how engines treat it differs.
             if sid not in self.cloud.held and referrer.party.forest == member.forest:
-                yield self._drifts(member, sid, True, referrer.since_ms, self.cloud.left.get(sid, 0))
+                lacks = self._member(member, True, referrer.since_ms, self.cloud.left.get(sid, 0))
+                yield drift_word(self.tenant, sid, replace(lacks, other_domain=_apart(member, referrer.party)))
         for sid, since_ms in sorted(self.cloud.held.items()):
             if is_written(sid):
                 if sid not in self.copies:
                     lacks = self._member(member, False, since_ms, self.let_go.left.get(sid, 0))
                     yield left_out_word(self.tenant, sid, member.forest, lacks)
             elif sid not in ours and not self.joined:
-                yield self._drifts(member, sid, False, since_ms, self.let_go.left.get(sid, 0))
+                surplus = self._member(member, False, since_ms, self.let_go.left.get(sid, 0))
+                yield drift_word(self.tenant, sid, surplus)
         own, reporting = rest_of_key(self.key), {}
         for referrer in referrers:
             if referrer.attribute == MANAGER and referrer.party.kind == "user" and referrer.party.view:
                 reporting[referrer.party.view] = referrer
         for view, referrer in sorted(reporting.items()):
             if view not in self.reports and referrer.party.forest == member.forest:
-                yield manager_word(view, own, member.name, True, self.since_ms, referrer.since_ms)
+                apart = _apart(member, referrer.party)
+                yield manager_word(
+                    view, own, member.name, True, self.since_ms, referrer.since_ms, other_domain=apart
+                )
         for view, since_ms in sorted(self.reports.items()):
             if view not in reporting and not self.joined:
                 yield manager_word(view, own, member.name, False, self.since_ms, since_ms)
-
-    def _drifts(self, member: Party, group: str, lacking: bool, *times_ms: int) -> Derived:
-        return drift_word(self.tenant, group, self._member(member, lacking, *times_ms))
 
     def _member(self, member: Party, lacking: bool, *times_ms: int) -> DriftingMember:
         return DriftingMember(rest_of_key(self.key), member.name, lacking, max(self.since_ms, *times_ms))
@@ -272,3 +275,9 @@ def stands_since_ms(state: ObjectState) -> int:
 
 
 _JOINED_BY = ("onPremisesSyncEnabled", "onPremisesSecurityIdentifier")
+
+
+def _apart(one: Party, other: Party) -> bool:
+    """Whether two objects stand in different domains."""
+    domains = {dns_domain(party.distinguished_name or "") for party in (one, other)}
+    return len(domains) > 1 and "" not in domains
