@@ -75,6 +75,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What was collected lives to the end: the garbage collector need not look at it, now or after any test.
+
+    Seven thousand tests are 335,000 objects; to look at all of them takes 0.2 CPU seconds, each time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """What only computes gives way to its neighbours: who waits for a pipeline should see the pace of the pipeline."""
     if _room(item) not in _GIVES_WAY or "PYTEST_XDIST_WORKER" not in os.environ or os.geteuid() != 0:
