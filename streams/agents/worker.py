@@ -270,13 +270,5 @@ def options_of(settings: Settings) -> EvaluatorOptions:
             )
             for each in settings.tenant
         },
-        thresholds=Thresholds(
-            pending_stuck_ms=int(rules.pending_stuck_s * 1000),
-            device_stale_ms=int(rules.device_stale_s * 1000),
-            computer_seen_ms=int(rules.computer_seen_s * 1000),
-            writeback_confirm_ms=int(rules.writeback_confirm_s * 1000),
-            device_writeback_ms=int(rules.device_writeback_s * 1000),
-            writeback_heartbeat_ms=int(rules.writeback_heartbeat_s * 1000),
-            password_retry_ms=int(rules.password_retry_s * 1000),
-        ),
+        thresholds=Thresholds.of(rules),
     )

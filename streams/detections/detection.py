@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Holder, Severity, Subject
 from streams.directory.engines import CLOUD_SYNC, CONNECT, cloud_sync_forests, cloud_sync_groups, engines_of
 from streams.directory.object_ref import Party
+from streams.runtime.settings import DetectionSettings
 from streams.views.view import PATIENCE_CYCLES
 
 
@@ -135,16 +136,23 @@ class Thresholds:
     password_retry_ms: a password hash that failed is tried again within this; what still stands then is a fault.
     """
 
-    pending_stuck_ms: int = 86_400_000
-    device_stale_ms: int = 90 * 86_400_000
-    computer_seen_ms: int = 60 * 86_400_000
-    writeback_confirm_ms: int = 600_000
-    device_writeback_ms: int = 3 * 3_600_000
-    writeback_heartbeat_ms: int = 300_000
-    password_retry_ms: int = 600_000
+    pending_stuck_ms: int
+    device_stale_ms: int
+    computer_seen_ms: int
+    writeback_confirm_ms: int
+    device_writeback_ms: int
+    writeback_heartbeat_ms: int
+    password_retry_ms: int
+
+    @classmethod
+    def of(cls, rules: DetectionSettings) -> Self:
+        """Each limit is the setting of its name, `…_s` in seconds; the settings have the defaults."""
+        return cls(**{
+            limit.name: int(getattr(rules, f"{limit.name.removesuffix('_ms')}_s") * 1000) for limit in fields(cls)
+        })  # fmt: skip
 
 
-DEFAULT_THRESHOLDS = Thresholds()
+DEFAULT_THRESHOLDS = Thresholds.of(DetectionSettings())
 
 
 @dataclass(frozen=True, slots=True)

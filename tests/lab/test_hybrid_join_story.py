@@ -14,7 +14,7 @@ from deploy.lab.stories.player import Player
 from deploy.lab.sync.clock import LabClock
 from streams.contracts.facts import Domain, ObjectKind, TenantState
 from streams.contracts.finding import Finding
-from streams.detections.detection import Thresholds
+from streams.detections.detection import DEFAULT_THRESHOLDS
 from streams.detections.registry import all_detections
 from streams.directory.scope import Scope
 from streams.evaluation.oracle import DirectoryObject, expected_findings
@@ -69,7 +69,7 @@ class Memory:
 
 
 def test_every_finding_of_the_story_opens_and_resolves_by_the_oracle_and_none_is_left() -> None:
-    assert Thresholds().pending_stuck_ms < LATER_MS
+    assert DEFAULT_THRESHOLDS.pending_stuck_ms < LATER_MS
     lab = build(200)
     story = STORIES["hybrid_join"](lab)
     family = {each.detection.id for each in all_detections() if each.detection.family == "hybrid_join"}

@@ -11,7 +11,7 @@ import pytest
 from streams.contracts.facts import Domain, TenantState
 from streams.detections.detection import Context, Verdict, context_of
 from streams.detections.registry import all_detections
-from streams.evaluation.view_row import load_view, view_keys
+from streams.evaluation.view_row import load_view, stored_keys
 from streams.views.registry import AnyView
 from tests.support.pipeline import TENANT, Pipeline
 from tests.support.random_directory import RandomDirectories
@@ -47,7 +47,7 @@ def test_what_a_rule_says_depends_on_no_other(seed: int) -> None:
         return rules[rule].evaluate(view, context, now_ms)
 
     rules, now_ms = all_detections(), world.now_ms + 86_400_000
-    shared = {key: view for key in view_keys(pipeline.view_rows) if (view := view_of(key)) is not None}
+    shared = {key: view for key in stored_keys(pipeline.view_rows) if (view := view_of(key)) is not None}
     calls = [
         (key, rule, context)
         for key, view in shared.items()

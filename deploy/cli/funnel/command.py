@@ -21,7 +21,7 @@ from streams.contracts.view_keys import ViewKind
 from streams.detections.detection import Thresholds
 from streams.evaluation.view_row import ViewRow
 from streams.runtime.clock import now_ms
-from streams.runtime.settings import DetectionSettings, KafkaSettings
+from streams.runtime.settings import KafkaSettings
 from streams.views.device.device_view import DeviceView
 
 _PATIENCE_S = 15.0
@@ -56,7 +56,7 @@ def funnel(
     try:
         with reading():
             fresh = read_freshness(settings)
-            standings = read_standings(settings.kafka, thresholds_of(settings.detections), now_ms())
+            standings = read_standings(settings.kafka, Thresholds.of(settings.detections), now_ms())
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
     existing_tenant(settings, tenant, {standing.tenant for standing in standings})
@@ -96,13 +96,6 @@ def read_standings(kafka: KafkaSettings, thresholds: Thresholds, at_ms: int) -> 
     finally:
         reader.close()
     return list(found.values())
-
-
-def thresholds_of(rules: DetectionSettings) -> Thresholds:
-    """The limits that decide where a computer stands."""
-    return Thresholds(
-        device_stale_ms=int(rules.device_stale_s * 1000), computer_seen_ms=int(rules.computer_seen_s * 1000)
-    )
 
 
 def _standing(key: str, row: bytes | None, thresholds: Thresholds, at_ms: int) -> Standing | None:

@@ -42,7 +42,7 @@ from streams.contracts.events import Event, EventChunk, Log, Result
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
 from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, FINDINGS, VIEW_STATES, VIEWS
-from streams.detections.detection import Thresholds
+from streams.detections.detection import DEFAULT_THRESHOLDS
 from streams.evaluation.view_row import ViewRow
 from streams.runtime.printable import is_shallow, printable, shown
 from streams.runtime.settings import Settings
@@ -227,7 +227,7 @@ PARTY = {"side": "ad", "kind": "device", "id": "x", "tenant": "t"}
 @pytest.mark.parametrize("body", [{}, {"party": 1}, {"party": PARTY, "attributes": [1]}, {"party": PARTY}])
 def test_a_row_of_a_stranger_ends_no_funnel(key: str, body: dict[str, Any]) -> None:
     row = encode(ViewRow(entries={"ad/x": (1, 2**70, body, 0), "entra/y": (1, -1, body, 0), "": (0, 0, body, 0)}))
-    standing = funnel_command._standing(key, row, Thresholds(), START_MS)
+    standing = funnel_command._standing(key, row, DEFAULT_THRESHOLDS, START_MS)
     assert standing is None or isinstance(standing, Standing)
 
 
