@@ -6,6 +6,8 @@ Where the oracle sees objects as they stand, this audience sees them change, as 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -24,9 +26,14 @@ from tests.support.pipeline import Pipeline
 
 
 class LabPipeline(Pipeline):
-    """A pipeline that is fed by looking at `lab`; `measures`: (when, what) of every wait that is over."""
+    """A pipeline that is fed by looking at `lab`; `measures`: (when, what) of every wait that is over.
 
-    def __init__(self, lab: HybridOrganisation) -> None:
+    scope_groups: forest -> DNs of the groups whose members alone its engine exports.
+    """
+
+    def __init__(
+        self, lab: HybridOrganisation, scope_groups: Mapping[str, Sequence[str]] = MappingProxyType({})
+    ) -> None:
         self._lab = lab
         self._directories = LabObjects([forest.store for forest in lab.forests], lab.tenant)
         self._logs = LabEvents(lab)
@@ -35,8 +42,12 @@ class LabPipeline(Pipeline):
         self._seq = 0
         self.durations: list[tuple[int, DurationSample]] = []
         self._unsaid: list[tuple[Origin, str]] | None = []  # of the first look: that a source was read whole comes last
-        scopes = {forest.name: Scope(list(forest.scope.include)) for forest in lab.forests}
-        options = TenantOptions(forests=frozenset(scopes))
+        scopes = {
+            forest.name: Scope(list(forest.scope.include), scope_groups=scope_groups.get(forest.name, ()))
+            for forest in lab.forests
+        }
+        said = {forest: tuple(groups) for forest, groups in scope_groups.items()}
+        options = TenantOptions(forests=frozenset(scopes), scope_groups=said)
         super().__init__(scopes, tenants={lab.tenant.tenant_id: options})
 
     def look(self, tenant: TenantState, now_ms: int) -> dict[str, Finding]:

@@ -192,17 +192,20 @@ class SyncEngine:
         pending, self._retry = self._retry, {}
         for forest in self.forests:
             scope = self.scopes.get(forest.name, Scope())
-            brought = forest.import_all() if full else forest.import_changes()
+            whole = full or bool(scope.groups)  # whom a group takes in has not changed itself
+            brought = forest.import_all() if whole else forest.import_changes()
             gone = set(brought.gone)
             seen: set[str] = set()
-            for found in brought.present:
+            present = list(brought.present)
+            members = scope.members(present)
+            for found in present:
                 seen.add(found.guid)
-                if in_scope(found, scope):
+                if in_scope(found, scope) and (members is None or found.guid in members):
                     pending[found.guid] = self._anchored(found, forest)
                     self._deletes.discard(found.guid)
                 else:
                     gone.add(found.guid)
-            if full:
+            if whole:
                 gone |= self.space.of_forest(forest.name) - seen
             for guid in gone:
                 pending.pop(guid, None)

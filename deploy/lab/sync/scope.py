@@ -6,7 +6,7 @@ organizational-unit filtering as the wizard offers it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deploy.lab.sync.objects import AdObject
@@ -18,15 +18,35 @@ _REFUSED_RECIPIENTS = 0x21C07000  # msExchRecipientTypeDetails of system mailbox
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The organizational units in and out, as DNs; no `include` means the whole forest. The longest match decides."""
+    """The organizational units in and out, as DNs; no `include` means the whole forest. The longest match decides.
+
+    groups: DNs of the groups whose direct members alone are exported; none: everybody.
+    """
 
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
+    groups: Sequence[str] = ()
 
     def covers(self, distinguished_name: str) -> bool:
         """Whether an object of this name stands in a selected organizational unit."""
         included = _longest(distinguished_name, self.include) if self.include else 0
         return included > _longest(distinguished_name, self.exclude)
+
+
+    def members(self, present: Iterable[AdObject]) -> frozenset[str] | None:
+        """objectGUIDs of whom these groups hold, not through a group in between; None where no group decides.
+
+        Source: Microsoft, "Customize an installation of Microsoft Entra Connect", sync filtering based on groups.
+        """
+        if not self.groups:
+            return None
+        named = {group.lower() for group in self.groups}
+        return frozenset(
+            member
+            for found in present
+            if found.kind == "group" and found.distinguished_name.lower() in named
+            for member in found.members
+        )
 
 
 def in_scope(found: AdObject, scope: Scope) -> bool:

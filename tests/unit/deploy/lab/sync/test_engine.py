@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from deploy.lab.entra.graph_time import ticks
+from deploy.lab.sync.scope import Scope
 
 
 def test_an_unverified_suffix_becomes_nickname_at_initial_domain(world) -> None:
@@ -29,6 +30,23 @@ def test_the_nickname_is_the_first_of_its_sources(world, attributes: dict, nickn
     ada = world.user("ada", **attributes)
     world.engine.cycle()
     assert world.synced(ada)["mailNickname"] == nickname
+
+
+def test_the_direct_members_of_a_scoping_group_alone_are_exported(world) -> None:
+    ada, bob = world.user("ada"), world.user("bob")
+    inner = world.group("inner", members=("bob",))
+    pilot = world.group("pilot", members=("ada", "inner"))
+    world.engine.scopes[world.ad.domain] = Scope(groups=[f"cn=Pilot,{world.staff}"])
+
+    def exported() -> set[str]:
+        return {guid for guid in (ada, bob, inner, pilot) if world.engine.space.cloud_id(guid)}
+
+    world.engine.cycle()
+    assert exported() == {ada, inner}
+    world.ad.add_values(uuid.UUID(pilot), "member", uuid.UUID(bob))
+    world.ad.remove_values(uuid.UUID(pilot), "member", uuid.UUID(ada))
+    world.engine.cycle()
+    assert exported() == {bob, inner}
 
 
 def test_nickname_and_upn_outlive_a_change_of_the_mail_address(world) -> None:
