@@ -7,45 +7,45 @@ Findings of the same view explain at once, as they are judged before; those of o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import parse_rfc3339
 from streams.detections.detection import Detection, Verdict
-from streams.evaluation.view_row import ViewRow
 from streams.views.explanations import LINGERS_MS, Explanation, name_of, told_by
 
 # Between view and contributor in a derived name: view keys hold addresses, and bad addresses hold blanks.
 BETWEEN = "\0"
 _MOST_OBJECTS = 20
 
-Words = dict[str, dict[str, Any]]
+Bodies = dict[str, dict[str, Any]]
 """Name -> body, as ViewRow.derived has them."""
 
 
-def explains(
-    detection: Detection,
-    verdict: Verdict,
-    explanations: Iterable[Explanation],
-    now_ms: int,
-    wake_ms: list[int],
-) -> str | None:
-    """The finding under which this verdict counts; None: it is told itself. Nobody hides what is louder.
+class Explained(NamedTuple):
+    """by: id of the finding under which a verdict counts; None: it counts itself. until_ms: when that may change."""
 
-    explanations: those that the view knows, the first choice first.
+    by: str | None = None
+    until_ms: int | None = None
+
+
+def explains(detection: Detection, verdict: Verdict, explanations: Iterable[Explanation], now_ms: int) -> Explained:
+    """Which finding explains this verdict away. Nobody hides what is more severe.
+
+    explanations: those that the view knows, the first choice first. One that has ended explains for a while longer,
+    if nothing else does.
     """
     wanted = verdict.explained_of(detection)
     severity = verdict.severity or detection.severity
-    lingering = None
+    lingering = Explained()
     for each in explanations:
         if (each.detection not in wanted and each.finding not in wanted) or each.severity.rank > severity.rank:
             continue
         if each.ended_ms is None:
-            return each.cause
+            return Explained(each.cause)
         until_ms = each.ended_ms + detection.lingers_s * 1000
-        if now_ms < until_ms:
-            wake_ms.append(until_ms)
-            lingering = lingering or each.cause
+        if now_ms < until_ms and lingering.by is None:
+            lingering = Explained(each.cause, until_ms)
     return lingering
 
 
@@ -78,7 +78,7 @@ def as_explanation(finding: Finding) -> Explanation:
     )
 
 
-def words_from(explanation: Explanation, views: Iterable[str]) -> Words:
+def explanation_bodies(explanation: Explanation, views: Iterable[str]) -> Bodies:
     """What a standing finding tells these views."""
     body = {
         "finding": explanation.finding,
@@ -90,22 +90,26 @@ def words_from(explanation: Explanation, views: Iterable[str]) -> Words:
     return {f"{view}{BETWEEN}{contributor}": body for view in views if view != explanation.view}
 
 
-def words_told(row: ViewRow, detection: str = "") -> Words:
-    """What the findings of a row, or those of one detection, were told to explain at the last look."""
-    told = ((name, body, told_by(name.partition(BETWEEN)[2])) for name, body in row.derived.items())
+def emitted_explanations(previous: Bodies, detection: str = "") -> Bodies:
+    """Of what a view told at the last look, what its findings, or those of one detection, told to explain others."""
+    told = ((name, body, told_by(name.partition(BETWEEN)[2])) for name, body in previous.items())
     return {name: body for name, body, teller in told if teller is not None and detection in ("", teller)}
 
 
-def ended_words(row: ViewRow, words: Words, proven: frozenset[str], now_ms: int, wake_ms: list[int]) -> Words:
-    """Words that stand no more, for as long as anything may linger behind them.
+def ended_explanations(
+    previous: Bodies, words: Bodies, proven: frozenset[str], now_ms: int
+) -> tuple[Bodies, list[int]]:
+    """Explanations that ended, for as long as anything may linger behind them; and when they need not be told (ms).
 
-    proven: detections whose end proves that nothing is on its way any more.
+    previous: what the view told at the last look; words: the explanations that stand.
+    proven:   detections whose end proves that nothing is on its way any more.
     """
-    past: Words = {}
-    for name, body in words_told(row).items():
+    past: Bodies = {}
+    until_ms: list[int] = []
+    for name, body in emitted_explanations(previous).items():
         detection = told_by(name.partition(BETWEEN)[2])
         ended_ms = body.get("ended_ms", now_ms)
         if name not in words and detection not in proven and now_ms < ended_ms + LINGERS_MS:
             past[name] = {**body, "ended_ms": ended_ms}
-            wake_ms.append(ended_ms + LINGERS_MS)
-    return past
+            until_ms.append(ended_ms + LINGERS_MS)
+    return past, until_ms

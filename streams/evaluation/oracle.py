@@ -1,16 +1,19 @@
-"""The oracle: the findings that must be open, by plain batch evaluation of both directories' final state.
+"""Used by tests alone. The oracle: the findings that must be open, by plain batch evaluation of both directories.
 
 It shares the views and the rules with the stream, and nothing of the streaming path: no folding of partial
 facts, no retractions, no ticks, no tables. Whatever happened on the way, the stream must end here.
+
+Four steps, each a law: gather (what stands in each view), build (the views), converse (until no view has anything new
+to tell another), judge (tenant-wide causes first, then everything else until explanations no longer change).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from types import MappingProxyType
-from typing import NamedTuple
 
 import msgspec
 
@@ -21,17 +24,18 @@ from streams.contracts.events import Event
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.view_keys import tenant_of
-from streams.contracts.views import Contribution
-from streams.detections.detection import Context, Verdict, context_of, domains_elsewhere
+from streams.contracts.views import CauseUpdate, Contribution
+from streams.detections.detection import Context, context_of, domains_elsewhere
 from streams.detections.registry import Registered
 from streams.directory.event_slots import order_of, remembered
 from streams.directory.links import MEMBER
 from streams.directory.matching import own_view_key
 from streams.directory.scope import Scope, scope_of
 from streams.directory.state import ObjectState, identity_of
-from streams.evaluation.explaining import BETWEEN, Words, as_explanation, explains, known_to, words_from
-from streams.evaluation.findings import transition
-from streams.evaluation.rules import causes_first, engine_in, explanations_of, opened, tells_at_ms
+from streams.evaluation.derived import derived_bodies
+from streams.evaluation.explaining import BETWEEN, Bodies
+from streams.evaluation.outcome import Look
+from streams.evaluation.rules import RuleResults, RuleRunner
 from streams.measures.registry import counts_of
 from streams.views.address.unique_value_view import UniqueValueView
 from streams.views.contributions import (
@@ -43,7 +47,7 @@ from streams.views.contributions import (
     scoping_body,
 )
 from streams.views.event_contributions import contributions_of_event, fact_of_event, words_of
-from streams.views.explanations import Explanation, explanation_of
+from streams.views.explanations import explanation_of
 from streams.views.identity.object_view import ObjectView
 from streams.views.installation.tenant_view import TenantView, tenant_contributions
 from streams.views.membership.membership_view import LEFT_REMEMBERED_MS, cloud_link_body
@@ -51,6 +55,13 @@ from streams.views.membership.reference_view import ReferenceView
 from streams.views.membership.scoping_view import scoped
 from streams.views.registry import AnyView, view_class
 from streams.views.view import Entry
+
+_NEWEST = 1 << 62
+_MOST_ROUNDS = 50
+"""Far more than any chain of views is long (scoping, address, object, address, object): a circle is a fault."""
+
+_Entries = dict[str, dict[str, Entry]]
+"""View key -> contributor -> its contribution as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,34 @@ class DirectoryObject:
     link_ms: Mapping[tuple[str, str], int] = field(default_factory=dict)
     left_ms: Mapping[tuple[str, str], int] = field(default_factory=dict)
     ids: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _World:
+    """Everything that is known at one moment; the fields are the arguments of `expected_findings`."""
+
+    objects: Iterable[DirectoryObject]
+    tenants: Mapping[str, TenantState]
+    scopes: Mapping[str, Scope]
+    events: Iterable[Event]
+    now_ms: int
+    sync_interval_ms: int = 0
+    forests_read: bool = False
+    beside: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    scope_groups: Mapping[str, Mapping[str, tuple[str, ...] | None]] = field(default_factory=dict)
+
+    def context(self, tenant: str, causes: Mapping[str, CauseUpdate] = MappingProxyType({})) -> Context:
+        """causes: by detection, those that stand."""
+        return context_of(
+            tenant,
+            self.tenants.get(tenant),
+            self.sync_interval_ms,
+            {name: cause.finding for name, cause in causes.items() if cause.finding},
+            cause_only={name: frozenset(cause.only) for name, cause in causes.items() if cause.only},
+            forests_read=self.forests_read,
+            elsewhere=domains_elsewhere(self.tenants.get(other) for other in self.beside.get(tenant, ())),
+            scope_groups=self.scope_groups.get(tenant),
+        )
 
 
 def expected_findings(
@@ -94,105 +133,14 @@ def expected_findings(
     events: everything that logs tell; those about an Entra object need its id and the object among `objects`.
     Only identity and content are meaningful; opened_at and the like are `now_ms`.
     """
-    views = _views(objects, scopes, tenants, events, now_ms, sync_interval_ms, forests_read=forests_read)
-    _count(views, tenants, now_ms)
-    rules = causes_first(list(detections))
-    causes: dict[str, dict[str, str]] = defaultdict(dict)
-    cause_only: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
-    contexts: dict[str, Context] = {}
-
-    def look(view: AnyView, chosen: Iterable[Registered]) -> list[_Found]:
-        tenant = view.tenant
-        if tenant not in contexts:
-            known = tenants.get(tenant)
-            contexts[tenant] = context_of(
-                tenant,
-                known,
-                sync_interval_ms,
-                causes[tenant],
-                cause_only=cause_only[tenant],
-                forests_read=forests_read,
-                elsewhere=domains_elsewhere(tenants.get(other) for other in beside.get(tenant, ())),
-                scope_groups=scope_groups.get(tenant),
-            )
-        return list(_look(view, chosen, contexts[tenant], now_ms))
-
-    # Tenant-wide causes first: those that nothing explains, then those that something may; then all the rest.
-    found: list[_Found] = []
-    for is_explained in (False, True):
-        wide = [each for each in rules if each.detection.tenant_wide]
-        wide = [each for each in wide if bool(each.detection.suppressed_by) is is_explained]
-        for view in views.values():
-            for each in look(view, wide):
-                found.append(each)
-                if each.finding.state is FindingState.SUPPRESSED or each.verdict.explains:
-                    causes[view.tenant][each.finding.detection] = each.finding.cause or each.finding.id
-                    if each.verdict.only and each.finding.state is FindingState.OPEN:
-                        cause_only[view.tenant][each.finding.detection] = frozenset(each.verdict.only)
-                    contexts.pop(view.tenant, None)
-    single = [each for each in rules if not each.detection.tenant_wide]
-    found += _explaining_each_other(views, lambda view: look(view, single))
-    return {each.finding.id: each.finding for each in found if explained or each.finding.state is FindingState.OPEN}
-
-
-class _Found(NamedTuple):
-    verdict: Verdict
-    finding: Finding
-
-
-def _look(view: AnyView, rules: Iterable[Registered], context: Context, now_ms: int) -> Iterator[_Found]:
-    """What stands in one view, by rules of which causes come first."""
-    here: dict[str, Explanation] = {}
-    for detection, evaluate in ((each.detection, each.evaluate) for each in rules):
-        verdict = evaluate(view, context, now_ms) if type(view) in detection.views else None
-        if verdict is None or opened(verdict, detection.hold_s, now_ms, []) is None:
-            continue
-        engine = engine_in(view, context)
-        causing = (context.cause_of(cause, engine, verdict.forest) for cause in verdict.suppressed_of(detection))
-        by = next(filter(None, causing), None)
-        if by is None:
-            by = explains(detection, verdict, known_to(detection, here, explanations_of(view)), now_ms, [])
-        finding = transition(detection, view.tenant, verdict, None, now_ms=now_ms, observed_ms=now_ms, suppressed_by=by)
-        if finding is not None:
-            here[detection.id] = as_explanation(finding)
-            yield _Found(verdict, finding)
-
-
-def _explaining_each_other(views: dict[str, AnyView], look: Callable[[AnyView], list[_Found]]) -> list[_Found]:
-    """What stands in the views, each looked at again for as long as what explains its findings changes."""
-    found: dict[str, list[_Found]] = {}
-    told: dict[str, Words] = defaultdict(dict)
-    heard: dict[str, Words] = defaultdict(dict)
-    waiting = list(views)
-    while waiting:
-        key = waiting.pop()
-        found[key] = look(views[key])
-        before, told[key] = told[key], {}
-        for verdict, finding in found[key]:
-            told[key] |= words_from(as_explanation(finding), verdict.explains_in)
-        after = told[key]
-        for name in sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)):
-            target, _, contributor = name.partition(BETWEEN)
-            view = views.get(target)
-            if isinstance(view, ObjectView | ReferenceView | UniqueValueView):
-                heard[target].pop(contributor, None)
-                if name in told[key]:
-                    heard[target][contributor] = told[key][name]
-                words = tuple(explanation_of(*word) for word in sorted(heard[target].items()))
-                views[target] = replace(view, explanations=words)
-                waiting.append(target)
-    return [each for several in found.values() for each in several]
-
-
-def _count(views: dict[str, AnyView], tenants: Mapping[str, TenantState], now_ms: int) -> None:
-    """Tell the tenants' views what is counted of all the others."""
-    for key, told in numbers_told(_counted(views, tenants, now_ms)).items():
-        # Half a directory is no number; forests count as read.
-        state = tenants.get(tenant_of(key))
-        if state is None or not state.collected:
-            continue
-        if isinstance(tenant_view := views.get(key) or TenantView.build(key, {}), TenantView):
-            views[key] = replace(tenant_view, counts=numbers_heard([told]))
+    world = _World(
+        objects=objects, tenants=tenants, scopes=scopes, events=events, now_ms=now_ms,
+        sync_interval_ms=sync_interval_ms, forests_read=forests_read, beside=beside, scope_groups=scope_groups,
+    )  # fmt: skip
+    views = _views(world)
+    views |= _tenant_views_with_counts(views, world)
+    found = _judge(views, list(detections), world)
+    return {each.id: each for each in found if explained or each.state is FindingState.OPEN}
 
 
 def expected_counts(
@@ -204,123 +152,219 @@ def expected_counts(
     events: Iterable[Event] = (),
 ) -> Counter[str]:
     """How many views count under each name (streams.contracts.counts) at `now_ms`; arguments as for findings."""
-    return _counted(_views(objects, scopes, tenants, events, now_ms, 0), tenants, now_ms)
+    world = _World(objects=objects, tenants=tenants, scopes=scopes, events=events, now_ms=now_ms)
+    return _counts(_views(world), world)
 
 
-def _counted(views: Mapping[str, AnyView], tenants: Mapping[str, TenantState], now_ms: int) -> Counter[str]:
-    found: Counter[str] = Counter()
-    # What counts where depends on no interval and on no cause: nothing of them in these contexts.
-    known = {view.tenant for view in views.values()}
-    contexts = {tenant: context_of(tenant, tenants.get(tenant), 0) for tenant in known}
-    for view in views.values():
-        found.update(counts_of(view, contexts[view.tenant], now_ms))
-    return found
+def _views(world: _World) -> dict[str, AnyView]:
+    """Every view as it stands, what views tell each other included."""
+    entries = _gather(world)
+    return _converse(_build(entries, entries), entries, world)
 
 
-def _views(
-    objects: Iterable[DirectoryObject],
-    scopes: Mapping[str, Scope],
-    tenants: Mapping[str, TenantState],
-    events: Iterable[Event],
-    now_ms: int,
-    sync_interval_ms: int,
-    *,
-    forests_read: bool = False,
-) -> dict[str, AnyView]:
-    entries: dict[str, dict[str, Entry]] = defaultdict(dict)
-    for tenant in tenants.values():
-        for said in tenant_contributions(tenant):
-            if not 0 < said.expires_ms <= now_ms:
-                entries[said.view][said.contributor] = Entry(said.changed_ms, said.body or {})
+# Gather
+
+
+def _gather(world: _World) -> _Entries:
+    """A contribution stands until it expires; of one contributor the newest counts."""
+    entries: _Entries = defaultdict(dict)
     about: dict[tuple[str, str, str], list[Event]] = defaultdict(list)
-    for event in sorted(events, key=order_of):
-        _note(contributions_of_event(event), entries, now_ms)
+    events = sorted(world.events, key=order_of)
+    for event in events:
         logged = fact_of_event(event)
         if logged is not None:
             about[logged[0].side, logged[0].tenant, logged[1].object_id].append(event)
-    for item in objects:
-        logged_of_it = about.get((item.state.side, item.state.tenant, item.state.object_id), ())
-        state = msgspec.structs.replace(item.state, events=remembered({}, logged_of_it))
-        if item.links:
-            state.member_counts = {"": sum(attribute == MEMBER for attribute, _ in item.links)}
-        own_view = own_view_key(state)
-        if own_view is not None:
-            _note(words_of(own_view, state.identity, state.events), entries, now_ms)
-        scope = scope_of(scopes, state.tenant, state.forest)
-        for key, body in contributions_of(state, scope).items():
-            if body.get("deleted") and state.changed_ms + remembered_ms(state) <= now_ms:
-                continue
-            entries[key][contributor_of(state)] = Entry(state.changed_ms, body)
-        _link(item, state, scope, entries, now_ms)
-    views = _build(entries, entries)
-    # What views tell each other: questions and their answers; from a member in the cloud to its group.
-    contexts = {
-        tenant: context_of(tenant, known, sync_interval_ms, forests_read=forests_read)
-        for tenant, known in tenants.items()
-    }
-    told: dict[str, dict[str, Entry]] = {}
-    for _ in range(_ROUNDS):
-        before, told = told, defaultdict(dict)
-        for view in views.values():
-            context = contexts.get(view.tenant) or context_of(view.tenant, None, sync_interval_ms)
-            for word in view.derived():
-                from_ms = tells_at_ms(word, context)
-                if from_ms is not None and from_ms <= now_ms:
-                    told[word.view][word.contributor] = Entry(0, word.body)
-        touched = {key: {**entries.get(key, {}), **told.get(key, {})} for key in before.keys() | told.keys()}
-        views |= _build(touched, touched)
-    return views
+    contributions = chain(
+        chain.from_iterable(map(tenant_contributions, world.tenants.values())),
+        chain.from_iterable(map(contributions_of_event, events)),
+        chain.from_iterable(_of_object(item, about, world.scopes) for item in world.objects),
+    )
+    for each in contributions:
+        before = entries[each.view].get(each.contributor)
+        expired = 0 < each.expires_ms <= world.now_ms
+        if not expired and (before is None or before.changed_ms <= each.changed_ms):
+            entries[each.view][each.contributor] = Entry(each.changed_ms, each.body or {})
+    return entries
 
 
-_NEWEST = 1 << 62
-_ROUNDS = 5
-"""As many as the longest chain of views: scoping, address, object, address, object; and none is told twice over."""
+def _of_object(
+    item: DirectoryObject, about: Mapping[tuple[str, str, str], list[Event]], scopes: Mapping[str, Scope]
+) -> Iterator[Contribution]:
+    """An object tells its views what it is and what logs tell of it, and the far ends of its links that they are."""
+    logged = about.get((item.state.side, item.state.tenant, item.state.object_id), ())
+    state = msgspec.structs.replace(item.state, events=remembered({}, logged))
+    if item.links:
+        state.member_counts = {"": sum(attribute == MEMBER for attribute, _ in item.links)}
+    own_view = own_view_key(state)
+    if own_view is not None:
+        yield from words_of(own_view, state.identity, state.events)
+    scope = scope_of(scopes, state.tenant, state.forest)
+    for view, body in contributions_of(state, scope).items():
+        expires_ms = state.changed_ms + remembered_ms(state) if body.get("deleted") else 0
+        yield _contribution(state, view, contributor_of(state), body, expires_ms)
+    yield from _of_links(item, state, scope)
+    if state.side == "ad" and scoping_body(state, scope) is not None:
+        yield from _of_scoping_links(item, state)
 
 
-def _link(
-    item: DirectoryObject, state: ObjectState, scope: Scope, entries: dict[str, dict[str, Entry]], now_ms: int
-) -> None:
-    """What the far ends of an object's links hear."""
+def _of_links(item: DirectoryObject, state: ObjectState, scope: Scope) -> Iterator[Contribution]:
+    """A group tells its members that they are, and for LEFT_REMEMBERED_MS that they were; other links likewise."""
     ad = state.side == "ad"
-    if ad and scoping_body(state, scope) is not None:
-        _scope(item, state, entries, now_ms)
     body = referrer_body(state, scope) if ad else cloud_link_body(state)
     if body is None:
         return
     key_of = view_keys.reference if ad else view_keys.membership
-    for link, left_ms in item.left_ms.items():
-        gone = left_body(state, body, left_ms)
-        if gone is not None and left_ms + LEFT_REMEMBERED_MS > now_ms:
-            entries[key_of(state.tenant, link[1])][link_name(link[0], state.identity)] = Entry(state.changed_ms, gone)
+    for (attribute, far_end), left_ms in item.left_ms.items():
+        left = left_body(state, body, left_ms)
+        if left is not None:
+            contributor = link_name(attribute, state.identity)
+            yield _contribution(state, key_of(state.tenant, far_end), contributor, left, left_ms + LEFT_REMEMBERED_MS)
     for link in item.links:
-        word = {**body, "since_ms": item.link_ms.get(link, state.changed_ms)} | ({"seq": _NEWEST} if ad else {})
-        entries[key_of(state.tenant, link[1])][link_name(link[0], state.identity)] = Entry(state.changed_ms, word)
+        standing = {**body, "since_ms": item.link_ms.get(link, state.changed_ms)} | ({"seq": _NEWEST} if ad else {})
+        yield _contribution(state, key_of(state.tenant, link[1]), link_name(link[0], state.identity), standing)
 
 
-def _scope(item: DirectoryObject, state: ObjectState, entries: dict[str, dict[str, Entry]], now_ms: int) -> None:
-    """What a group that decides who is in scope says to its members, and to those it has let go."""
-    words = {
-        link: {"left_ms": left_ms} for link, left_ms in item.left_ms.items() if left_ms + LEFT_REMEMBERED_MS > now_ms
-    }
-    words |= {link: {"seq": _NEWEST, "since_ms": item.link_ms.get(link, state.changed_ms)} for link in item.links}
-    for link, word in words.items():
+def _of_scoping_links(item: DirectoryObject, state: ObjectState) -> Iterator[Contribution]:
+    """A group that decides who is in scope tells its members so, by objectGUID, and for a while former ones."""
+    bodies = {link: ({"left_ms": left_ms}, left_ms + LEFT_REMEMBERED_MS) for link, left_ms in item.left_ms.items()}
+    for link in item.links:
+        bodies[link] = ({"seq": _NEWEST, "since_ms": item.link_ms.get(link, state.changed_ms)}, 0)
+    for link, (body, expires_ms) in bodies.items():
         if link[0] == MEMBER:
-            key = view_keys.scoping(state.tenant, identity_of(item.ids[link], state.forest))
-            entries[key][link_name(MEMBER, state.identity)] = Entry(state.changed_ms, word)
+            view = view_keys.scoping(state.tenant, identity_of(item.ids[link], state.forest))
+            yield _contribution(state, view, link_name(MEMBER, state.identity), body, expires_ms)
 
 
-def _note(said: Iterable[Contribution], entries: dict[str, dict[str, Entry]], now_ms: int) -> None:
-    """The newest word of each slot, unless the view has forgotten it by now."""
-    for word in said:
-        before = entries[word.view].get(word.contributor)
-        if word.expires_ms > now_ms and (before is None or before.changed_ms <= word.changed_ms):
-            entries[word.view][word.contributor] = Entry(word.changed_ms, word.body or {})
+def _contribution(
+    state: ObjectState, view: str, contributor: str, body: Mapping[str, object], expires_ms: int = 0
+) -> Contribution:
+    return Contribution(
+        view=view, contributor=contributor, seq=0, changed_ms=state.changed_ms, body=dict(body), expires_ms=expires_ms
+    )
+
+
+# Build
 
 
 def _build(keys: Iterable[str], entries: Mapping[str, Mapping[str, Entry]]) -> dict[str, AnyView]:
+    """A view is a pure function of its entries, whether any rule could have something to say of it or not."""
     built = {}
     for key in keys:
         shape = view_class(key)
         if shape is not None:
-            built[key] = shape.build(key, scoped(entries[key]))
+            built[key] = shape.build(key, scoped(entries.get(key, {})))
     return built
+
+
+# Converse
+
+
+def _converse(views: dict[str, AnyView], entries: _Entries, world: _World) -> dict[str, AnyView]:
+    """What a view derives stands in the views that it tells, until no view has anything new to tell."""
+    views = dict(views)
+    contexts: dict[str, Context] = {}
+    derived: dict[str, Bodies] = {}
+    told: _Entries = defaultdict(dict)
+    changed = list(views)
+    for _ in range(_MOST_ROUNDS):
+        touched: dict[str, None] = {}
+        for key in changed:
+            view = views[key]
+            context = contexts.get(view.tenant) or contexts.setdefault(view.tenant, world.context(view.tenant))
+            before, (after, _) = derived.get(key, {}), derived_bodies(view, {}, context, world.now_ms)
+            derived[key] = after
+            for name in _differing(before, after):
+                target, _, contributor = name.partition(BETWEEN)
+                touched[target] = None
+                told[target].pop(contributor, None)
+                if name in after:
+                    told[target][contributor] = Entry(0, after[name])
+        if not touched:
+            return views
+        rebuilt = _build(touched, {key: {**entries.get(key, {}), **told[key]} for key in touched})
+        views |= rebuilt
+        changed = list(rebuilt)
+    raise RuntimeError(f"views that tell each other for ever: {changed[:5]}")
+
+
+def _differing(before: Bodies, after: Bodies) -> list[str]:
+    """The names whose body is another than before, or is there no more."""
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+
+
+def _tenant_views_with_counts(views: Mapping[str, AnyView], world: _World) -> dict[str, AnyView]:
+    """A tenant's view knows what is counted of all others, once the tenant was read whole: half a count is none."""
+    found: dict[str, AnyView] = {}
+    for key, told in numbers_told(_counts(views, world)).items():
+        state = world.tenants.get(tenant_of(key))
+        view = views.get(key) or TenantView.build(key, {})
+        if state is not None and state.collected and isinstance(view, TenantView):
+            found[key] = replace(view, counts=numbers_heard([told]))
+    return found
+
+
+def _counts(views: Mapping[str, AnyView], world: _World) -> Counter[str]:
+    """What counts where depends on no interval, no cause and no reading of forests: nothing of them here."""
+    contexts = {
+        tenant: context_of(tenant, world.tenants.get(tenant), 0) for tenant in {v.tenant for v in views.values()}
+    }
+    found: Counter[str] = Counter()
+    for view in views.values():
+        found.update(counts_of(view, contexts[view.tenant], world.now_ms))
+    return found
+
+
+# Judge
+
+
+def _judge(views: Mapping[str, AnyView], detections: list[Registered], world: _World) -> list[Finding]:
+    """A tenant-wide cause explains in every view of its tenant: so these rules run first, unexplained ones before
+    those that another may explain; then all the others, and what explains each other within and across views.
+    """
+    causes: dict[str, dict[str, CauseUpdate]] = defaultdict(dict)
+    found: list[Finding] = []
+    for is_explained in (False, True):
+        wide = [each for each in detections if each.detection.tenant_wide]
+        runner = RuleRunner([each for each in wide if bool(each.detection.suppressed_by) is is_explained])
+        for view in views.values():
+            results = _run(runner, view, world.context(view.tenant, causes[view.tenant]), world.now_ms)
+            found += results.findings.values()
+            causes[view.tenant] |= {cause.detection: cause for cause in results.causes if cause.finding}
+    runner = RuleRunner([each for each in detections if not each.detection.tenant_wide])
+    contexts = {tenant: world.context(tenant, causes[tenant]) for tenant in {v.tenant for v in views.values()}}
+    return found + _explaining_each_other(dict(views), runner, contexts, world.now_ms)
+
+
+def _run(runner: RuleRunner, view: AnyView, context: Context, now_ms: int) -> RuleResults:
+    """What the rules say of a view of which nothing was said before. Raises RuntimeError if a rule raises."""
+    results = runner.run(view, {}, {}, Look(context, now_ms, now_ms))
+    if results.faults:
+        raise RuntimeError(f"{results.faults[0].detection} on {view.key}: {results.faults[0].error}")
+    return results
+
+
+def _explaining_each_other(
+    views: dict[str, AnyView], runner: RuleRunner, contexts: Mapping[str, Context], now_ms: int
+) -> list[Finding]:
+    """A finding counts under the one that explains it, wherever that is: each view is judged again for as long as what
+    explains its findings changes.
+    """
+    found: dict[str, RuleResults] = {}
+    told: dict[str, Bodies] = defaultdict(dict)
+    waiting = list(views)
+    while waiting:
+        key = waiting.pop()
+        before = found[key].explanations if key in found else {}
+        found[key] = _run(runner, views[key], contexts[views[key].tenant], now_ms)
+        after = found[key].explanations
+        for name in sorted(_differing(before, after)):
+            target, _, contributor = name.partition(BETWEEN)
+            view = views.get(target)
+            if isinstance(view, ObjectView | ReferenceView | UniqueValueView):
+                told[target].pop(contributor, None)
+                if name in after:
+                    told[target][contributor] = after[name]
+                explanations = tuple(explanation_of(*each) for each in sorted(told[target].items()))
+                views[target] = replace(view, explanations=explanations)
+                waiting.append(target)
+    return [finding for results in found.values() for finding in results.findings.values()]

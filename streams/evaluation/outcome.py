@@ -1,33 +1,62 @@
-"""What one record led to: findings, words to other views, causes, faults."""
+"""What a look at a view starts from, and what follows: findings, contributions, causes, durations, faults."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from itertools import chain
+from typing import NamedTuple
+
+import msgspec
 
 from streams.contracts.finding import Finding
 from streams.contracts.views import CauseUpdate, Contribution
+from streams.detections.detection import Context
 from streams.measures.family import DurationSample
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What one record led to.
+class Look(NamedTuple):
+    """The circumstances of one look at a view.
 
-    findings: id -> finding, or None to forget it (a tombstone).
-    causes:   for every partition of the views topic.
-    durations: waits that are over.
+    context:     what is known of its tenant. now_ms: the time of the partition.
+    observed_ms: when the change that led to this look happened; `now_ms` if none did.
     """
 
-    findings: dict[str, Finding | None] = field(default_factory=dict)
-    contributions: list[Contribution] = field(default_factory=list)
-    causes: list[CauseUpdate] = field(default_factory=list)
-    faults: list[RuleFault] = field(default_factory=list)
-    durations: list[DurationSample] = field(default_factory=list)
+    context: Context
+    now_ms: int
+    observed_ms: int
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What one look at a view, or all looks of one record, led to.
+
+    findings:  id -> finding, or None to forget it (a tombstone).
+    causes:    for every partition of the views topic.
+    durations: waits that are over.
+    evaluated: how many views were looked at.
+    """
+
+    findings: dict[str, Finding | None] = {}
+    contributions: list[Contribution] = []
+    causes: list[CauseUpdate] = []
+    faults: list[RuleFault] = []
+    durations: list[DurationSample] = []
     evaluated: int = 0
 
+    @classmethod
+    def of(cls, looks: Iterable[Outcome]) -> Outcome:
+        """All of these as one, in their order; of a finding that is in several, the last."""
+        looks = list(looks)
+        return cls(
+            {name: finding for look in looks for name, finding in look.findings.items()},
+            list(chain.from_iterable(look.contributions for look in looks)),
+            list(chain.from_iterable(look.causes for look in looks)),
+            list(chain.from_iterable(look.faults for look in looks)),
+            list(chain.from_iterable(look.durations for look in looks)),
+            sum(look.evaluated for look in looks),
+        )
 
-@dataclass(frozen=True, slots=True)
-class RuleFault:
+
+class RuleFault(msgspec.Struct, frozen=True):
     """What raised while one view was looked at. Its findings stay as they were; it is looked at again before long.
 
     detection: the rule; "view" where the view as a whole cannot be judged or stored; "statistics" where only what is

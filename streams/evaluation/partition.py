@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from streams.contracts import view_keys
 from streams.contracts.codec import encode
@@ -31,7 +33,7 @@ from streams.contracts.views import (
     ViewRecord,
     WatermarkUpdate,
 )
-from streams.detections.detection import DEFAULT_THRESHOLDS, Context, Thresholds
+from streams.detections.detection import DEFAULT_THRESHOLDS, Thresholds
 from streams.detections.registry import Registered
 from streams.directory.event_slots import is_past
 from streams.directory.rows import Rows
@@ -39,9 +41,9 @@ from streams.evaluation.failing import FailingViews
 from streams.evaluation.forgetting import naming
 from streams.evaluation.knowledge import TenantKnowledge, TenantOptions
 from streams.evaluation.outcome import Outcome, RuleFault
-from streams.evaluation.rules import Judge
+from streams.evaluation.rules import RuleRunner
 from streams.evaluation.view_evaluation import ViewEvaluation, evaluate_view
-from streams.evaluation.view_row import load_view, stored_keys
+from streams.evaluation.view_row import ViewRow, load_view, stored_keys
 from streams.views.installation.tenant_view import TenantView
 
 # Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
@@ -69,7 +71,7 @@ class ViewPartition:
     ) -> None:
         """`number` of the partition, one of `partitions`: the name under which it tells what it counts."""
         self._number, self._partitions = number, partitions
-        self._judge = Judge(
+        self._rules = RuleRunner(
             [registered for registered in detections if registered.detection.id not in options.disabled],
             retention_ms=options.resolved_retention_ms,
             runbook_base_url=options.runbook_base_url,
@@ -131,55 +133,63 @@ class ViewPartition:
         drops the rows, and restores this partition from them.
         """
         self._recounted.clear()
-        outcome, changed = Outcome(), False
         sent_ms = record.now_ms if isinstance(record, Tick) else record.sent_ms
         if sent_ms > self.now_ms:
             self.now_ms = sent_ms
             if not isinstance(record, Tick):
                 rows.put("~clock", b"%d" % sent_ms)
-        if isinstance(record, ContributionChunk):
-            self._take_in(record.items, rows, outcome)
-        elif isinstance(record, ContextUpdate):
-            changed = self._known.take_state(record.tenant, rows)
-        elif isinstance(record, CauseUpdate):
-            changed = self._known.take_cause(record, rows)
-        elif isinstance(record, WatermarkUpdate):
-            read = self._known.read(record.tenant)
-            changed = self._known.take_watermark(record, rows)
-            self._uncounted |= self._known.read(record.tenant) != read
-        elif isinstance(record, Control):
-            changed = record.action == "reevaluate"
-            if record.action == "forget":
-                self._forget(naming(record.words), rows, outcome)
-        if self._forests_changed:  # of which tenant which forest is: what one no longer is must stop to count
-            rows.put("~forests", self._forests or None)
-            self._forests_changed, changed = False, True
-        if changed:
-            self._start_backlog(rows)
-        self._evaluate_due(rows, outcome)
-        self._evaluate_backlog(rows, outcome)
+        outcome = Outcome.of(self._looks(record, rows))
         for name in self._recounted:
             rows.put(f"~census/{name}", b"%d" % self.counts[name])  # a zero stays: it must be told after a restart
         self._uncounted |= bool(self._recounted)
         if isinstance(record, Tick) and self._uncounted:
-            self._tell_counts(outcome)
+            outcome = replace(outcome, contributions=[*outcome.contributions, *self._counts_told()])
         return outcome
 
-    def _tell_counts(self, outcome: Outcome) -> None:
+    def _looks(self, record: ViewRecord, rows: Rows) -> Iterator[Outcome]:
+        """Take the record in, then look at what it touches, what is due, and a part of the backlog."""
+        if isinstance(record, ContributionChunk):
+            yield from self._take_in(record.items, rows)
+        elif isinstance(record, Control) and record.action == "forget":
+            yield from self._forget(naming(record.words), rows)
+        if self._changes_knowledge(record, rows) | self._forests_change(rows):
+            self._start_backlog(rows)
+        yield from self._evaluate_due(rows)
+        yield from self._evaluate_backlog(rows)
+
+    def _forests_change(self, rows: Rows) -> bool:
+        """Store which forest is of which tenant. Returns whether that is new: a tenant forgets a lost forest."""
+        changed, self._forests_changed = self._forests_changed, False
+        if changed:
+            rows.put("~forests", self._forests or None)
+        return changed
+
+    def _changes_knowledge(self, record: ViewRecord, rows: Rows) -> bool:
+        """Take in what is known of a tenant. Returns whether every view is to be looked at again."""
+        if isinstance(record, ContextUpdate):
+            return self._known.take_state(record.tenant, rows)
+        if isinstance(record, CauseUpdate):
+            return self._known.take_cause(record, rows)
+        if isinstance(record, WatermarkUpdate):
+            read = self._known.read(record.tenant)
+            changed = self._known.take_watermark(record, rows)
+            self._uncounted |= self._known.read(record.tenant) != read
+            return changed
+        return isinstance(record, Control) and record.action == "reevaluate"
+
+    def _counts_told(self) -> Iterator[Contribution]:
         """With a tick, not with every change: a snapshot changes every count thousands of times."""
         counts: dict[str, dict[str, int]] = {view_keys.tenant(tenant): {} for tenant in self._known.heard_of}
         counts |= numbers_told(self.counts)
         self._uncounted = False
-        outcome.contributions += [
-            Contribution(
+        for view, counted in counts.items():
+            yield Contribution(
                 view=view,
                 contributor=Speaker.CENSUS.named(self._number),
                 seq=self.now_ms,
                 changed_ms=self.now_ms,
                 body={"counts": counted, "read": self._known.read(tenant_of(view)), "partitions": self._partitions},
             )
-            for view, counted in counts.items()
-        ]
 
     def _count(self, before: Iterable[str], after: Iterable[str]) -> None:
         changes = Counter(after)
@@ -189,14 +199,14 @@ class ViewPartition:
                 self.counts[name] += change
                 self._recounted.add(name)
 
-    def _take_in(self, items: Iterable[Contribution], rows: Rows, outcome: Outcome) -> None:
+    def _take_in(self, items: Iterable[Contribution], rows: Rows) -> Iterator[Outcome]:
         by_view: dict[str, list[Contribution]] = {}
         for item in items:
             by_view.setdefault(item.view, []).append(item)
-        for key, words in by_view.items():
-            self._look(key, rows, outcome, words)
+        for key, of_view in by_view.items():
+            yield from self._look(key, rows, of_view)
 
-    def _forget(self, names: Callable[[str], bool], rows: Rows, outcome: Outcome) -> None:
+    def _forget(self, names: Callable[[str], bool], rows: Rows) -> Iterator[Outcome]:
         """Drop what views remember of the past of whom `names` tells: events, and findings that are resolved."""
         for key in [key for key, raw in rows.items("") if not key.startswith("~") and names(f"{key} {raw.decode()}")]:
             row = load_view(key, rows)
@@ -204,102 +214,94 @@ class ViewPartition:
                 name: entry for name, entry in row.entries.items() if not (is_past(name) and names(f"{name} {entry}"))
             }
             rows.put(key, encode(row))
-            self._look(key, rows, outcome)
+            yield from self._look(key, rows)
             row = load_view(key, rows)
-            for detection, finding in list(row.findings.items()):
-                if finding.state is FindingState.RESOLVED and names(encode(finding).decode()):
-                    del row.findings[detection]
-                    outcome.findings[finding.id] = None
+            past = {
+                detection: finding
+                for detection, finding in row.findings.items()
+                if finding.state is FindingState.RESOLVED and names(encode(finding).decode())
+            }
+            row.findings = {name: finding for name, finding in row.findings.items() if name not in past}
             rows.put(key, None if row.is_empty else encode(row))
             if row.is_empty:
                 rows.put(f"~due/{key}", None)
+            yield Outcome({finding.id: None for finding in past.values()})
 
     def _start_backlog(self, rows: Rows) -> None:
         self._backlog = stored_keys(rows)
         rows.put("~backlog", b"1" if self._backlog else None)
 
-    def _evaluate_due(self, rows: Rows, outcome: Outcome) -> None:
+    def _evaluate_due(self, rows: Rows) -> Iterator[Outcome]:
         for _ in range(DUE_PER_RECORD):
             if not self._due or self._due[0][0] > self.now_ms:
                 return
             due_ms, key = heapq.heappop(self._due)
-            self._look(key, rows, outcome, due_ms=due_ms)
+            yield from self._look(key, rows, due_ms=due_ms)
 
-    def _evaluate_backlog(self, rows: Rows, outcome: Outcome) -> None:
+    def _evaluate_backlog(self, rows: Rows) -> Iterator[Outcome]:
         if not self._backlog:
             return
         keys = self._backlog[-BACKLOG_PER_RECORD:]
         del self._backlog[-BACKLOG_PER_RECORD:]
         for key in keys:
             if rows.get(key) is not None:
-                self._look(key, rows, outcome)
+                yield from self._look(key, rows)
         if not self._backlog:
             rows.put("~backlog", None)
 
     def _look(
-        self,
-        key: str,
-        rows: Rows,
-        outcome: Outcome,
-        items: Sequence[Contribution] = (),
-        due_ms: int | None = None,
-    ) -> None:
+        self, key: str, rows: Rows, items: Sequence[Contribution] = (), due_ms: int | None = None
+    ) -> Iterator[Outcome]:
         """Look at one view, as one transaction over rows and memory; a view that fails harms no other.
 
         items:  what it was told. due_ms: look only if this is the time at which it wanted, or is tried again.
         """
         try:
-            row = load_view(key, rows)
-            if due_ms is not None and due_ms != row.due_ms and not self._failing.is_due(key, due_ms):
+            before = load_view(key, rows)
+            if due_ms is not None and due_ms != before.due_ms and not self._failing.is_due(key, due_ms):
                 return
-            changed_ms = [item.changed_ms for item in items if row.take(item, self.now_ms)]
+            changed_ms = [item.changed_ms for item in items if before.take(item, self.now_ms)]
             observed_ms = max(0, *changed_ms) if changed_ms else self.now_ms
-            now_ms = self.now_ms
-            seen = evaluate_view(
+            evaluation = evaluate_view(
                 key,
-                row,
-                self._judge,
-                self._context,
-                now_ms=now_ms,
+                before,
+                self._rules,
+                self._known.context,
+                now_ms=self.now_ms,
                 observed_ms=observed_ms,
                 told_by=self._known.told_by(tenant_of(key)),
             )
-            rows.put(key, seen.value)
+            rows.put(key, evaluation.value)
         except FatalError:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, it is this view's
-            self._failed(key, items, error, rows, outcome)
+            yield self._failed(key, items, error, rows)
         else:
-            self._take_over(key, seen, items, rows, outcome)
+            yield self._take_over(key, before, evaluation, items, rows)
 
     def _take_over(
-        self, key: str, seen: ViewEvaluation, items: Sequence[Contribution], rows: Rows, outcome: Outcome
-    ) -> None:
+        self, key: str, before: ViewRow, evaluation: ViewEvaluation, items: Sequence[Contribution], rows: Rows
+    ) -> Outcome:
         """The look went well and its row is stored: the rest follows, and nothing of it can fail."""
-        due_ms, found = seen.due_ms, seen.outcome
-        if due_ms != seen.was_due_ms:
-            rows.put(f"~due/{key}", None if due_ms is None else b"%d" % due_ms)
-            if due_ms is not None:
-                heapq.heappush(self._due, (due_ms, key))
-        if seen.counts != seen.counted:
-            self._count(seen.counted, seen.counts)
-        if isinstance(seen.view, TenantView):
-            self.tenant_views[seen.view.tenant] = seen.view
-        outcome.evaluated += 1
-        outcome.findings.update(found.findings)
-        outcome.contributions += found.contributions
-        outcome.causes += found.causes
-        outcome.durations += found.durations
-        if found.faults:
-            outcome.faults += [replace(fault, items=tuple(items)) for fault in found.faults]
+        after, outcome = evaluation.row, evaluation.outcome
+        if after.due_ms != before.due_ms:
+            rows.put(f"~due/{key}", None if after.due_ms is None else b"%d" % after.due_ms)
+            if after.due_ms is not None:
+                heapq.heappush(self._due, (after.due_ms, key))
+        if after.counts != before.counts:
+            self._count(before.counts, after.counts)
+        if isinstance(evaluation.view, TenantView):
+            self.tenant_views[evaluation.view.tenant] = evaluation.view
+        if outcome.faults:
             self._again(key, rows)
-        elif key in self._failing:
+            return replace(outcome, faults=[replace(fault, items=tuple(items)) for fault in outcome.faults])
+        if key in self._failing:
             name = self._failing.mended(key, rows)
             self._count([name] if name else [], [])
+        return outcome
 
-    def _failed(self, key: str, items: Sequence[Contribution], error: Exception, rows: Rows, outcome: Outcome) -> None:
+    def _failed(self, key: str, items: Sequence[Contribution], error: Exception, rows: Rows) -> Outcome:
         """What the view said stays as it was; what it was told is kept for the next look, if it can be."""
-        outcome.evaluated += 1
         lost = False
         if items:
             try:
@@ -313,8 +315,8 @@ class ViewPartition:
                 lost = True
         reason = error.reason if isinstance(error, InvalidRecordError) else "view_failed"
         text = f"{type(error).__name__}: {error}"
-        outcome.faults.append(RuleFault("view", key, text, reason, tuple(items), lost))
         self._again(key, rows)
+        return Outcome(faults=[RuleFault("view", key, text, reason, tuple(items), lost)], evaluated=1)
 
     def _again(self, key: str, rows: Rows) -> None:
         known = key in self._failing
@@ -324,6 +326,3 @@ class ViewPartition:
         heapq.heappush(self._due, (failing.due_ms, key))
         if not known:
             self._count([], [failing.count])
-
-    def _context(self, tenant: str) -> Context:
-        return self._known.context(tenant)

@@ -1,45 +1,64 @@
-"""Judges one view: every rule that looks at its kind, and what follows for findings, causes and other views."""
+"""Runs the rules of one view, and turns their verdicts into findings, causes and explanations. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.identity import finding_id
 from streams.contracts.times import parse_rfc3339
-from streams.contracts.views import CauseUpdate, Contribution
+from streams.contracts.views import CauseUpdate
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.registry import Registered
 from streams.evaluation.explaining import (
-    BETWEEN,
-    Words,
+    Bodies,
+    Explained,
     as_explanation,
-    ended_words,
+    emitted_explanations,
+    ended_explanations,
     explains,
+    explanation_bodies,
     known_to,
-    words_from,
-    words_told,
 )
 from streams.evaluation.findings import resolved, transition
-from streams.evaluation.outcome import Outcome, RuleFault
-from streams.evaluation.view_row import ViewRow
+from streams.evaluation.outcome import Look, RuleFault
 from streams.views.address.unique_value_view import UniqueValueView
 from streams.views.device.device_view import DeviceView
 from streams.views.explanations import Explanation
 from streams.views.identity.object_view import ObjectView
 from streams.views.membership.reference_view import ReferenceView
 from streams.views.registry import AnyView
-from streams.views.view import Derived
 
 
-class Judge:
-    """The rules, by the kind of view they look at. Changes rows and outcomes in place; keeps nothing itself.
+class RuleResults(NamedTuple):
+    """What the rules of a view say of it, given what they said before.
+
+    findings:     detection id -> its finding as it is now, resolved ones included.
+    published:    finding id -> the finding, where it changed; None: it is forgotten.
+    causes:       the changes of tenant-wide causes.
+    explanations: what the findings tell the views whose findings they may explain.
+    faults:       of rules that raised; their findings stay as they were.
+    wake_ms:      when to look again even if nothing changes.
+    """
+
+    findings: dict[str, Finding]
+    published: dict[str, Finding | None]
+    causes: list[CauseUpdate]
+    explanations: Bodies
+    faults: list[RuleFault]
+    wake_ms: list[int]
+
+
+class RuleRunner:
+    """The rules, by the kind of view they look at. Keeps nothing of a view.
 
     retention_ms: how long a resolved finding is remembered before it is forgotten.
     """
 
-    def __init__(self, detections: Collection[Registered], *, retention_ms: int, runbook_base_url: str = "") -> None:
+    def __init__(
+        self, detections: Collection[Registered], *, retention_ms: int = 0, runbook_base_url: str = ""
+    ) -> None:
         self._rules: dict[type[Any], list[Registered]] = {}
         for registered in detections:
             for view in registered.detection.views:
@@ -49,127 +68,129 @@ class Judge:
         self._retention_ms = retention_ms
         self._runbook_base_url = runbook_base_url
 
-    def judge(
-        self, view: AnyView, row: ViewRow, context: Context, outcome: Outcome, *, now_ms: int, observed_ms: int
-    ) -> tuple[list[int], Words]:
-        """Let every rule speak. Returns when to look again even if nothing changes (ms), and what findings tell."""
-        wake_ms: list[int] = []
-        words: Words = {}
-        told = explanations_of(view)
+    def run(self, view: AnyView, stored: Mapping[str, Finding], emitted: Bodies, look: Look) -> RuleResults:
+        """Run every rule that looks at this kind of view.
+
+        stored: detection id -> its finding as last published. emitted: what the view told others at the last look.
+        """
+        now = RuleResults(dict(stored), {}, [], {}, [], [])
         rules = self._rules.get(type(view), ())
         for registered in rules:
             detection = registered.detection
             try:
-                verdict = registered.evaluate(view, context, now_ms)
+                verdict = registered.evaluate(view, look.context, look.now_ms)
             except Exception as error:  # noqa: BLE001  a broken rule must not stop the others, nor lose its finding
-                outcome.faults.append(RuleFault(detection.id, view.key, f"{type(error).__name__}: {error}"))
-                words |= words_told(row, detection.id)
+                now.faults.append(RuleFault(detection.id, view.key, f"{type(error).__name__}: {error}"))
+                now.explanations.update(emitted_explanations(emitted, detection.id))
                 continue
-            stored = row.findings.get(detection.id)
-            if verdict is not None:
-                verdict = opened(verdict, detection.hold_s, now_ms, wake_ms, stored)
-            if verdict is not None or stored is not None:
-                by = None
-                if verdict is not None:
-                    by = self._explanation(detection, verdict, view, row, told, context, now_ms, wake_ms)
-                    by = by or _still_patient(verdict, stored, now_ms, wake_ms)
-                self._publish(detection, verdict, stored, row, context, outcome, now_ms, observed_ms, by)
-            if verdict is not None and verdict.explains_in:
-                words |= words_from(as_explanation(row.findings[detection.id]), verdict.explains_in)
+            if verdict is None and detection.id not in now.findings:
+                continue
+            concluded = self._conclude(detection, verdict, view, now.findings, look)
+            now.wake_ms.extend(concluded.wake_ms)
+            now.published.update({each.id: each for each in concluded.changed})
+            if concluded.changed:
+                now.findings[detection.id] = concluded.changed[-1]
+                now.causes.extend(_causes(detection, concluded, look.now_ms))
+            if concluded.verdict is not None and concluded.verdict.explains_in:
+                explanation = as_explanation(now.findings[detection.id])
+                now.explanations.update(explanation_bodies(explanation, concluded.verdict.explains_in))
         # A detection that was removed or disabled: its findings resolve.
         standing = {registered.detection.id for registered in rules}
-        for gone in [detection for detection in row.findings if detection not in standing]:
-            self._end(gone, row, outcome, now_ms)
-        return wake_ms, words | ended_words(row, words, self._proven, now_ms, wake_ms)
+        for retired in [detection for detection in now.findings if detection not in standing]:
+            for ended in _ended(now.findings[retired], look.now_ms):
+                now.findings[retired] = now.published[ended.id] = ended
+        lingering, until_ms = ended_explanations(emitted, now.explanations, self._proven, look.now_ms)
+        now.explanations.update(lingering)
+        now.wake_ms.extend(until_ms)
+        for past, forget_ms in self._forgotten_at_ms(now.findings):
+            if forget_ms <= look.now_ms:
+                now.published[now.findings.pop(past).id] = None
+            else:
+                now.wake_ms.append(forget_ms)
+        return now
 
-    def forget(self, row: ViewRow, outcome: Outcome, now_ms: int) -> list[int]:
-        """Drop resolved findings that are old enough. Returns when the rest will be (ms)."""
-        later = []
-        for detection, finding in list(row.findings.items()):
-            if finding.state is FindingState.RESOLVED and finding.resolved_at is not None:
-                until_ms = parse_rfc3339(finding.resolved_at) + self._retention_ms
-                if until_ms <= now_ms:
-                    del row.findings[detection]
-                    outcome.findings[finding.id] = None
-                else:
-                    later.append(until_ms)
-        return later
+    def _forgotten_at_ms(self, findings: Mapping[str, Finding]) -> list[tuple[str, int]]:
+        """The resolved ones of these, and when each may be forgotten (ms)."""
+        return [
+            (detection, parse_rfc3339(finding.resolved_at) + self._retention_ms)
+            for detection, finding in findings.items()
+            if finding.state is FindingState.RESOLVED and finding.resolved_at is not None
+        ]
 
-    def _explanation(
-        self,
-        detection: Detection,
-        verdict: Verdict,
-        view: AnyView,
-        row: ViewRow,
-        told: Iterable[Explanation],
-        context: Context,
-        now_ms: int,
-        wake_ms: list[int],
-    ) -> str | None:
-        """The finding that explains a verdict away: of the tenant, else of the view or of one that told it."""
+    def _conclude(
+        self, detection: Detection, said: Verdict | None, view: AnyView, findings: Mapping[str, Finding], look: Look
+    ) -> _Conclusion:
+        """From what one rule said to what is to be published."""
+        stored = findings.get(detection.id)
+        verdict, wake_ms = opened(said, detection.hold_s, look.now_ms, stored) if said is not None else (None, [])
+        explained = Explained()
+        if verdict is not None:
+            explained = self._explained(detection, verdict, view, findings, look)
+            if explained.by is None:
+                explained = _still_patient(verdict, stored, look.now_ms)
+        changed: list[Finding] = []
+        if stored is not None and verdict is not None and stored.id != finding_id(detection.id, verdict.subject.key):
+            # The rule now speaks of another subject: the old finding ends, a new one begins.
+            changed, stored = _ended(stored, look.now_ms), None
+        after = transition(
+            detection,
+            look.context.tenant,
+            verdict,
+            stored,
+            now_ms=look.now_ms,
+            observed_ms=look.observed_ms,
+            suppressed_by=explained.by,
+            runbook_base_url=self._runbook_base_url,
+        )
+        if after is not None and after is not stored:
+            changed.append(after)
+        wake_ms += [explained.until_ms] if explained.until_ms is not None else []
+        return _Conclusion(verdict, changed, wake_ms)
+
+    def _explained(
+        self, detection: Detection, verdict: Verdict, view: AnyView, findings: Mapping[str, Finding], look: Look
+    ) -> Explained:
+        """What explains a verdict away: a cause of the tenant, else a finding of the view or of one that told it."""
+        context = look.context
         engine = engine_in(view, context) if context.causes else None
-        causing = (context.cause_of(cause, engine, verdict.forest) for cause in verdict.suppressed_of(detection))
-        if (by := next(filter(None, causing), None)) is not None:
-            return by
+        for cause in verdict.suppressed_of(detection):
+            if by := context.cause_of(cause, engine, verdict.forest):
+                return Explained(by)
         own = {
             cause: as_explanation(found)
             for cause in detection.explained_by
-            if (found := row.findings.get(cause))
-            and not (cause in self._proven and found.state is FindingState.RESOLVED)
+            if (found := findings.get(cause)) and not (cause in self._proven and found.state is FindingState.RESOLVED)
         }
-        return explains(detection, verdict, known_to(detection, own, told), now_ms, wake_ms)
+        return explains(detection, verdict, known_to(detection, own, explanations_of(view)), look.now_ms)
 
-    def _publish(
-        self,
-        detection: Detection,
-        verdict: Verdict | None,
-        stored: Finding | None,
-        row: ViewRow,
-        context: Context,
-        outcome: Outcome,
-        now_ms: int,
-        observed_ms: int,
-        explained_by: str | None,
-    ) -> None:
-        if stored is not None and verdict is not None and stored.id != finding_id(detection.id, verdict.subject.key):
-            # The rule now speaks of another subject: the old finding ends, a new one begins.
-            self._end(detection.id, row, outcome, now_ms)
-            stored = None
-        after = transition(
-            detection,
-            context.tenant,
-            verdict,
-            stored,
-            now_ms=now_ms,
-            observed_ms=observed_ms,
-            suppressed_by=explained_by,
-            runbook_base_url=self._runbook_base_url,
-        )
-        if after is None or after is stored:
-            return
-        row.findings[detection.id] = outcome.findings[after.id] = after
-        if detection.tenant_wide:
-            cause = None
-            if after.state is FindingState.SUPPRESSED:
-                cause = after.cause  # its symptoms stay explained, without a gap when the explanation changes
-            elif after.state is FindingState.OPEN and verdict is not None and verdict.explains:
-                cause = after.id
-            outcome.causes.append(
-                CauseUpdate(
-                    sent_ms=now_ms,
-                    tenant=after.tenant,
-                    detection=after.detection,
-                    seq=now_ms,
-                    finding=cause,
-                    only=list(verdict.only) if verdict is not None else [],
-                )
-            )
 
-    @staticmethod
-    def _end(detection: str, row: ViewRow, outcome: Outcome, now_ms: int) -> None:
-        stored = row.findings[detection]
-        if stored.state is not FindingState.RESOLVED:
-            row.findings[detection] = outcome.findings[stored.id] = resolved(stored, now_ms, now_ms)
+class _Conclusion(NamedTuple):
+    """verdict: None: nothing is wrong, or not for long. changed: findings to publish, the one that stays last."""
+
+    verdict: Verdict | None
+    changed: list[Finding]
+    wake_ms: list[int]
+
+
+def _causes(detection: Detection, concluded: _Conclusion, now_ms: int) -> Iterator[CauseUpdate]:
+    """That a tenant-wide cause began, changed or ended."""
+    if not detection.tenant_wide:
+        return
+    verdict, after = concluded.verdict, concluded.changed[-1]
+    cause = None
+    if after.state is FindingState.SUPPRESSED:
+        cause = after.cause  # its symptoms stay explained, without a gap when the explanation changes
+    elif after.state is FindingState.OPEN and verdict is not None and verdict.explains:
+        cause = after.id
+    only = list(verdict.only) if verdict is not None else []
+    yield CauseUpdate(
+        sent_ms=now_ms, tenant=after.tenant, detection=after.detection, seq=now_ms, finding=cause, only=only
+    )
+
+
+def _ended(stored: Finding, now_ms: int) -> list[Finding]:
+    """The finding as it ends; [] if it has."""
+    return [] if stored.state is FindingState.RESOLVED else [resolved(stored, now_ms, now_ms)]
 
 
 def causes_first(rules: Iterable[Registered]) -> list[Registered]:
@@ -198,66 +219,24 @@ def explanations_of(view: AnyView) -> tuple[Explanation, ...]:
 
 
 def opened(
-    verdict: Verdict, hold_s: int, now_ms: int, wake_ms: list[int], stored: Finding | None = None
-) -> Verdict | None:
-    """The verdict if it has stood long enough to open; None, with a time to wake, if it has not.
+    verdict: Verdict, hold_s: int, now_ms: int, stored: Finding | None = None
+) -> tuple[Verdict | None, list[int]]:
+    """The verdict if it has stood long enough to open, else None; and when to look again (ms).
 
     stored: the finding as it is; if it stands and the verdict says `keep_open`, it stays.
     """
     open_at_ms = verdict.open_at_ms if verdict.open_at_ms is not None else verdict.since_ms + hold_s * 1000
     stays = verdict.keep_open and stored is not None and stored.state is not FindingState.RESOLVED
     if now_ms < open_at_ms and not stays:
-        wake_ms.append(open_at_ms)
-        return None
-    if verdict.recheck_at_ms is not None and verdict.recheck_at_ms > now_ms:
-        wake_ms.append(verdict.recheck_at_ms)
-    return verdict
+        return None, [open_at_ms]
+    recheck_at_ms = verdict.recheck_at_ms
+    return verdict, [recheck_at_ms] if recheck_at_ms is not None and recheck_at_ms > now_ms else []
 
 
-def _still_patient(verdict: Verdict, stored: Finding | None, now_ms: int, wake_ms: list[int]) -> str | None:
+def _still_patient(verdict: Verdict, stored: Finding | None, now_ms: int) -> Explained:
     """What explained it so far, while its patience lasts anew: it stays what it is, and opens when that is over."""
     if stored is None or stored.state is not FindingState.SUPPRESSED or verdict.open_at_ms is None:
-        return None
+        return Explained()
     if now_ms >= verdict.open_at_ms:
-        return None
-    wake_ms.append(verdict.open_at_ms)
-    return stored.cause
-
-
-def derive(
-    view: AnyView, row: ViewRow, context: Context, outcome: Outcome, words: Words, *, now_ms: int, observed_ms: int
-) -> list[int]:
-    """Tell other views what this one derives now, and take back what it no longer does. Returns when to look again.
-
-    words: what its findings tell.
-    """
-    derived, wake_ms = dict(words), []
-    for item in view.derived():
-        name = f"{item.view}{BETWEEN}{item.contributor}"
-        at_ms = tells_at_ms(item, context)
-        if name in row.derived or (at_ms is not None and at_ms <= now_ms):
-            derived[name] = item.body
-        elif at_ms is not None:
-            wake_ms.append(at_ms)
-    if derived == row.derived:
-        return wake_ms
-    changes: list[tuple[str, dict[str, Any] | None]] = [(name, None) for name in row.derived if name not in derived]
-    changes += [(name, body) for name, body in derived.items() if row.derived.get(name) != body]
-    for name, body in changes:
-        # Above every earlier telling, even if this row was forgotten in between.
-        row.told = max(row.told + 1, now_ms)
-        view_key, _, contributor = name.partition(BETWEEN)
-        outcome.contributions.append(
-            Contribution(view=view_key, contributor=contributor, seq=row.told, changed_ms=observed_ms, body=body)
-        )
-    row.derived = derived
-    return wake_ms
-
-
-def tells_at_ms(item: Derived, context: Context) -> int | None:
-    """From when on a view tells this (ms); None: not before the tenant, or AD, was read whole."""
-    if item.once_read:
-        return 0 if context.forests_read else None
-    if item.absent_since_ms is None:
-        return 0
-    return item.absent_since_ms + context.patience_ms if context.collected else None
+        return Explained()
+    return Explained(stored.cause, verdict.open_at_ms)

@@ -66,18 +66,21 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
             self.entries.setdefault(name, stored)
         return name
 
-    def expire(self, now_ms: int, told_by: frozenset[str] | None = None) -> list[int]:
-        """Drop what has expired (events, retractions), and objects of AD that are of none of the forests `told_by`: the
-        tenant is theirs no more. Returns when the rest will expire (ms).
+    def unexpired(self, now_ms: int, told_by: frozenset[str] | None = None) -> tuple[ViewRow, list[int]]:
+        """The row without what has expired (events, retractions), and without objects of AD that are of none of the
+        forests `told_by`: the tenant is theirs no more. And when the rest will expire (ms).
         """
-        later = []
-        for contributor, (_, _, _, expires_ms) in list(self.entries.items()):
-            forest = forest_of(contributor) if told_by is not None else None
+        past, later = [], []
+        for name, (_, _, _, expires_ms) in self.entries.items():
+            forest = forest_of(name) if told_by is not None else None
             if 0 < expires_ms <= now_ms or (told_by is not None and forest is not None and forest not in told_by):
-                del self.entries[contributor]
+                past.append(name)
             elif expires_ms:
                 later.append(expires_ms)
-        return later
+        if not past:
+            return self, later
+        entries = {name: entry for name, entry in self.entries.items() if name not in past}
+        return msgspec.structs.replace(self, entries=entries), later
 
     def view(self, key: str) -> AnyView | None:
         """The view; None where there is nothing to judge, nothing to resolve and nothing to take back.

@@ -177,4 +177,4 @@ async def test_records_that_a_partition_cannot_take_in_stop_nobody(monkeypatch: 
     monkeypatch.setattr(partition, "apply", picky)
     await evaluating([*(_record(bad, number) for number in range(300)), _record(cause, 300)])
     assert len(producer.letters()) == 300
-    assert partition._context("t").causes == {"x": "f"}
+    assert partition._known.context("t").causes == {"x": "f"}

@@ -40,9 +40,7 @@ class _Views:
 
     def apply(self, part: Tick, _rows: object) -> Outcome:
         self.now_ms = max(self.now_ms, part.now_ms)
-        outcome = Outcome()
-        outcome.contributions.append(WORD)
-        return outcome
+        return Outcome(contributions=[WORD])
 
     def restore(self, *_: object, **__: object) -> None:
         pass

@@ -37,9 +37,9 @@ def test_the_partition_learns_remembers_and_judges_by_it() -> None:
     pipeline, cycle_ms = Pipeline(), 2 * HALF_HOUR
     for number in range(3):
         pipeline.tell(_reading(number, cycle_ms))
-    assert pipeline.partition._context(TENANT).cycle_ms == HALF_HOUR, "as configured, while too few are known"
+    assert pipeline.partition._known.context(TENANT).cycle_ms == HALF_HOUR, "as configured, while too few are known"
     pipeline.restart()
     pipeline.tell(_reading(3, cycle_ms))
-    assert pipeline.partition._context(TENANT).cycle_ms == cycle_ms
+    assert pipeline.partition._known.context(TENANT).cycle_ms == cycle_ms
     pipeline.restart()
-    assert pipeline.partition._context(TENANT).cycle_ms == cycle_ms
+    assert pipeline.partition._known.context(TENANT).cycle_ms == cycle_ms

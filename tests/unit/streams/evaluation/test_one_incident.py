@@ -19,7 +19,7 @@ from streams.contracts.finding import Finding, FindingState
 from streams.contracts.views import Contribution, ContributionChunk
 from streams.detections.registry import Registered, all_detections
 from streams.directory.scope import Scope
-from streams.evaluation.explaining import BETWEEN, words_told
+from streams.evaluation.explaining import BETWEEN, emitted_explanations
 from streams.evaluation.rules import causes_first
 from streams.evaluation.view_row import ViewRow
 from streams.views.explanations import LINGERS_MS, told_by
@@ -546,8 +546,8 @@ def test_a_rule_that_fails_takes_no_word_back() -> None:
     row = ViewRow(derived={f"user/t/x{BETWEEN}explains/test.rule/address/t/a": {"finding": "f"},
                            f"user/t/x{BETWEEN}explains/test.rules/address/t/a": {"finding": "g"},
                            f"user/t/x{BETWEEN}probe/address/t/a": {}})  # fmt: skip
-    assert [body["finding"] for body in words_told(row, "test.rule").values()] == ["f"]
-    assert [body["finding"] for body in words_told(row).values()] == ["f", "g"]
+    assert [body["finding"] for body in emitted_explanations(row.derived, "test.rule").values()] == ["f"]
+    assert [body["finding"] for body in emitted_explanations(row.derived).values()] == ["f", "g"]
 
 
 def test_explanations_have_no_circle_and_name_what_there_is() -> None:
