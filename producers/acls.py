@@ -10,9 +10,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from kafka.errors import GroupAuthorizationFailedError
-
-from producers.topics import administered
+from producers.topics import administered, operations_on_group
 from streams.contracts.topics import (
     AD_CHANGES,
     AD_OBJECTS,
@@ -132,16 +130,8 @@ def _allowed_topics(admin: Any, topics: Sequence[str]) -> Iterator[tuple[tuple[s
 
 
 def _allowed_group(admin: Any, group: str) -> Iterator[tuple[tuple[str, str], set[str]]]:
-    try:
-        described = admin.describe_groups([group], include_authorized_operations=True)
-    except GroupAuthorizationFailedError:
-        yield ("group", group), set()
-        return
-    except Exception:  # noqa: BLE001 - a broker that knows no such question: not known is not refused
-        return
-    found = described.get(group, {}) if isinstance(described, dict) else {}
-    told = found.get("authorized_operations")
-    if told:
+    told = operations_on_group(admin, group)
+    if told is not None:
         yield ("group", group), {_plain(each) for each in told}
 
 

@@ -7,7 +7,12 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError
+from kafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+)
 
 from streams.contracts.errors import RetriableError
 from streams.contracts.topics import TOPICS, Topic
@@ -113,6 +118,18 @@ def _configuration(admin: Any, topic: Topic) -> dict[str, str] | None:
 
 def _partitions(topic: Topic, kafka: KafkaSettings) -> int:
     return topic.partitions or kafka.partitions
+
+
+def operations_on_group(admin: Any, group: str) -> list[str] | None:
+    """What `admin`'s principal may do with a consumer group: nothing where it may not even ask; None: nobody knows."""
+    try:
+        described = admin.describe_groups([group], include_authorized_operations=True)
+    except GroupAuthorizationFailedError:
+        return []
+    except Exception:  # noqa: BLE001 - a broker that knows no such question: not known is not refused
+        return None
+    found = described.get(group, {}) if isinstance(described, dict) else {}
+    return found.get("authorized_operations") or None
 
 
 class administered:

@@ -8,7 +8,6 @@ from types import TracebackType
 
 from prometheus_client import CollectorRegistry, Info, ProcessCollector, disable_created_metrics
 
-from sinks.consumer import TopicReader
 from sinks.labels import KnownDetection, LabelValues
 from sinks.prometheus import PrometheusSink
 from sinks.runner import run
@@ -16,6 +15,7 @@ from streams.runtime.listener import Listener
 from streams.runtime.logs import get_logger
 from streams.runtime.service import Pulse
 from streams.runtime.settings import Settings
+from streams.runtime.topic_reader import TopicReader
 
 _log = get_logger(__name__)
 
@@ -50,7 +50,8 @@ class Exporter:
 
     def run(self, stop: Event) -> None:
         """Follow the topics until `stop` is set. Raises FatalError when Kafka refuses us."""
-        run(TopicReader(self._settings.kafka, self._sink.topics), self._sink, stop, self.pulse.beat)
+        reader = TopicReader(self._settings.kafka, self._sink.topics, "synchealth-sink")
+        run(reader, self._sink, stop, self.pulse.beat)
 
     def close(self) -> None:
         """Stop listening."""

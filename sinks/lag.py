@@ -7,15 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
-
-from streams.contracts.errors import RetriableError
+from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.topics import Topic
 from streams.runtime.clock import now_ms
-from streams.runtime.kafka import client_options, require_reachable
-from streams.runtime.kafka_ping import built
 from streams.runtime.settings import KafkaConnection
+from streams.runtime.topic_reader import Place, consumer, partitions_of
 
 _WITHIN_S = 10.0
 # Owners write the time into their partitions every second, or at least every ten while they are behind.
@@ -50,58 +46,48 @@ def group_lag(
     """How far `group` is behind the ends of `topics`. ticking: those of them that hold the ticks of their owners, and
     that sleep without one for `asleep_s`.
 
-    The ends are what a fetch says, as in sinks.consumer. Raises RetriableError where Kafka cannot be read.
+    The ends are what a fetch says (streams.runtime.topic_reader). Raises RetriableError where Kafka cannot be read.
     """
-    require_reachable(kafka)
-    consumer: Any = None
     try:
-        options = client_options(kafka, "synchealth-lag") | {
-            "group_id": group,
-            "auto_offset_reset": "earliest",
-            "enable_auto_commit": False,
-            "allow_auto_create_topics": False,
-            "fetch_max_wait_ms": 100,
-            "max_partition_fetch_bytes": _GLANCE_BYTES,
-            "bootstrap_timeout_ms": 5_000,
-        }
-        consumer = built(kafka, KafkaError, lambda: KafkaConsumer(**options))
-        partitions = [
-            TopicPartition(topic.name, number)
-            for topic in topics
-            for number in sorted(consumer.partitions_for_topic(topic.name) or ())
-        ]
-        if not partitions:
-            return Lag(None, None, committed=False)
-        lag = _lag(consumer, partitions, {topic.name for topic in topics if topic.compacted})
-        names = {topic.name for topic in ticking}
-        ticked = [each for each in partitions if each.topic in names]
-        return replace(lag, asleep=_asleep(consumer, ticked, now_ms() - int(asleep_s * 1000)), ticking=len(ticked))
-    except (KafkaError, OSError) as error:
-        raise RetriableError(f"the lag of group {group} cannot be read ({type(error).__name__}: {error})") from error
-    finally:
-        if consumer is not None:
-            consumer.close(autocommit=False, timeout_ms=1000)
+        with consumer(
+            kafka,
+            "synchealth-lag",
+            group_id=group,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=_GLANCE_BYTES,
+            bootstrap_timeout_ms=5_000,
+        ) as asked:
+            partitions = partitions_of(asked, [topic.name for topic in topics])
+            if not partitions:
+                return Lag(None, None, committed=False)
+            lag = _lag(asked, partitions, {topic.name for topic in topics if topic.compacted})
+            names = {topic.name for topic in ticking}
+            ticked = [each for each in partitions if each.topic in names]
+            return replace(lag, asleep=_asleep(asked, ticked, now_ms() - int(asleep_s * 1000)), ticking=len(ticked))
+    except FatalError as error:  # what is asked beside a command's question does not end it
+        raise RetriableError(f"the lag of group {group} cannot be read: {error}") from error
 
 
-def _lag(consumer: Any, partitions: list[TopicPartition], compacted: Collection[str]) -> Lag:
-    consumer.assign(partitions)  # the group's committed offsets are where it begins
-    waiting: dict[TopicPartition, Any] = {}  # partition -> its oldest record that waits
+def _lag(client: Any, partitions: list[Place], compacted: Collection[str]) -> Lag:
+    client.assign(partitions)  # the group's committed offsets are where it begins
+    waiting: dict[Place, Any] = {}  # partition -> its oldest record that waits
     asked = set(partitions)
     deadline = time.monotonic() + _WITHIN_S
     while asked and time.monotonic() < deadline:
-        for partition, records in consumer.poll(timeout_ms=100, max_records=10_000).items():
+        for partition, records in client.poll(timeout_ms=100, max_records=10_000).items():
             waiting.setdefault(partition, records[0])
-        asked = {each for each in asked if not (each in waiting or _is_at_its_end(consumer, each))}
-        consumer.pause(*(each for each in partitions if each not in asked))
+        asked = {each for each in asked if not (each in waiting or _is_at_its_end(client, each))}
+        client.pause(*(each for each in partitions if each not in asked))
     # Asked afterwards, so that what a healthy worker commits in the meantime does not count as waiting.
-    offsets = {each: consumer.committed(each) for each in partitions}
+    offsets = {each: client.committed(each) for each in partitions}
     begun = any(offset is not None for offset in offsets.values())
-    ends = {each: consumer.highwater(each) for each in partitions}
+    ends = {each: client.highwater(each) for each in partitions}
     if any(end is None for end in ends.values()):
         return Lag(None, None, committed=begun)
     # Where nothing waits, the position is the committed one, or the log's end if that one is no longer in the log.
     first = {
-        each: waiting[each].offset if each in waiting else consumer.position(each, timeout_ms=0) or 0
+        each: waiting[each].offset if each in waiting else client.position(each, timeout_ms=0) or 0
         for each in partitions
         if each.topic not in compacted
     }
@@ -111,24 +97,24 @@ def _lag(consumer: Any, partitions: list[TopicPartition], compacted: Collection[
     return Lag(behind, min((record.timestamp for record in still.values()), default=None), begun, lost)
 
 
-def _asleep(consumer: Any, partitions: Sequence[TopicPartition], since_ms: int) -> int:
+def _asleep(client: Any, partitions: Sequence[Place], since_ms: int) -> int:
     """How many of `partitions` hold no record since then, though each is given time again and again."""
-    awake: set[TopicPartition] = set()
-    asked = {each for each in partitions if consumer.highwater(each)}
-    consumer.pause(*consumer.assignment())
-    consumer.resume(*asked)
+    awake: set[Place] = set()
+    asked = {each for each in partitions if client.highwater(each)}
+    client.pause(*client.assignment())
+    client.resume(*asked)
     for each in asked:
-        consumer.seek(each, consumer.highwater(each) - 1)
+        client.seek(each, client.highwater(each) - 1)
     deadline = time.monotonic() + _WITHIN_S
     while asked and time.monotonic() < deadline:
-        for partition, records in consumer.poll(timeout_ms=100, max_records=10_000).items():
+        for partition, records in client.poll(timeout_ms=100, max_records=10_000).items():
             asked.discard(partition)
             if records[-1].timestamp >= since_ms:
                 awake.add(partition)
-        asked = {each for each in asked if not _is_at_its_end(consumer, each)}  # its last record went with time
+        asked = {each for each in asked if not _is_at_its_end(client, each)}  # its last record went with time
     return len(partitions) - len(awake)
 
 
-def _is_at_its_end(consumer: Any, partition: TopicPartition) -> bool:
-    end = consumer.highwater(partition)
-    return end is not None and (consumer.position(partition, timeout_ms=0) or 0) >= end
+def _is_at_its_end(client: Any, partition: Place) -> bool:
+    end = client.highwater(partition)
+    return end is not None and (client.position(partition, timeout_ms=0) or 0) >= end

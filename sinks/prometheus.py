@@ -18,11 +18,13 @@ from prometheus_client.registry import Collector
 
 from sinks.labels import OTHER, REASONS, FindingLabels, LabelValues
 from sinks.open_findings import OpenFindings, Transition
-from sinks.sink import Entry, Meta, Position, Tombstone, Unreadable
+from sinks.sink import Meta
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.entries import Entry, Tombstone, Unreadable
 from streams.contracts.finding import Finding
 from streams.contracts.times import parse_rfc3339
 from streams.contracts.topics import DEADLETTERS, FINDINGS, Topic
+from streams.runtime.topic_reader import Position
 
 _LATENCY_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200)
 _RESOLUTION_S = (60, 300, 900, 1800, 3600, 4 * 3600, 8 * 3600, 24 * 3600, 3 * 86400, 7 * 86400, 30 * 86400)

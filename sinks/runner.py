@@ -6,14 +6,11 @@ from collections.abc import Callable
 from threading import Event
 from typing import Protocol
 
-from sinks.consumer import Record
-from sinks.sink import Entry, Meta, Position, Sink, Tombstone, Unreadable
-from streams.contracts.codec import decode
-from streams.contracts.deadletter import DeadLetter
-from streams.contracts.errors import InvalidRecordError, RetriableError
-from streams.contracts.finding import Finding
-from streams.contracts.topics import DEADLETTERS
+from sinks.sink import Meta, Sink
+from streams.contracts.entries import Unreadable, entry_of
+from streams.contracts.errors import RetriableError
 from streams.runtime.logs import get_logger
+from streams.runtime.topic_reader import Position, Record
 
 _log = get_logger(__name__)
 _WAIT_S = 0.5
@@ -23,7 +20,7 @@ _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.25, 5.0
 
 
 class Reader(Protocol):
-    """What the loop needs of consumer.TopicReader."""
+    """What the loop needs of a TopicReader."""
 
     def poll(self, wait_s: float) -> list[Record]: ...
     @property
@@ -48,11 +45,12 @@ def run(reader: Reader, sink: Sink, stop: Event, turned: Callable[[], None] = la
                 if flushed:
                     records = reader.poll(_WAIT_S)
                     for record in records:
-                        entry = entry_of(record)
+                        meta = Meta(*record.place, record.offset, record.ts_ms, record.live)
+                        entry = entry_of(meta.topic, record.key, record.value)
                         if isinstance(entry, Unreadable) and complaints:
                             complaints -= 1
-                            _complain(entry, record.meta, last=not complaints)
-                        sink.add(entry, record.meta)
+                            _complain(entry, meta, last=not complaints)
+                        sink.add(entry, meta)
                     flushed = False
                 sink.flush(reader.position)
                 flushed = True
@@ -63,8 +61,10 @@ def run(reader: Reader, sink: Sink, stop: Event, turned: Callable[[], None] = la
                 stop.wait(wait_s)
                 backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
     finally:
-        sink.close()
-        reader.close()
+        try:
+            sink.close()
+        finally:
+            reader.close()
 
 
 def _complain(entry: Unreadable, meta: Meta, *, last: bool) -> None:
@@ -72,29 +72,3 @@ def _complain(entry: Unreadable, meta: Meta, *, last: bool) -> None:
         "unreadable record" + (", further ones are only counted" if last else ""),
         topic=meta.topic, partition=meta.partition, offset=meta.offset, reason=entry.reason, error=entry.message,
     )  # fmt: skip
-
-
-def entry_of(record: Record) -> Entry:
-    """What a record says. Never raises: what cannot be read becomes Unreadable."""
-    try:
-        if record.meta.topic == DEADLETTERS.name:
-            return decode(record.value, DeadLetter)
-        if record.value is None:
-            return Tombstone(_finding_id(record.key))
-        finding = decode(record.value, Finding)
-        if record.key is not None and _finding_id(record.key) != finding.id:
-            raise InvalidRecordError("wrong_key", f"finding {finding.id} stands under another key")
-        return finding
-    except InvalidRecordError as error:
-        return Unreadable(error.reason, str(error))
-
-
-def _finding_id(key: bytes | None) -> str:
-    try:
-        return (key or b"").decode() or _refuse()
-    except UnicodeDecodeError:
-        return _refuse()
-
-
-def _refuse() -> str:
-    raise InvalidRecordError("wrong_key", "a record of the findings topic has no readable key")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from streams.contracts.deadletter import DeadLetter
-from streams.contracts.finding import Finding
+from streams.contracts.entries import Entry
 from streams.contracts.topics import Topic
+from streams.runtime.topic_reader import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,38 +23,6 @@ class Meta:
     offset: int
     ts_ms: int
     live: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tombstone:
-    """The finding with this id is forgotten (its retention after being resolved has passed)."""
-
-    finding_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A record that is no finding and no dead letter; `reason` as in InvalidRecordError."""
-
-    reason: str
-    message: str
-
-
-Entry = Finding | Tombstone | DeadLetter | Unreadable
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far the reader is.
-
-    caught_up:  everything that was in the topics at the start has been read; stays True.
-    in_contact: a broker connection stands at this moment.
-    behind:     records published and not read yet, over all partitions, as of the last fetch.
-    """
-
-    caught_up: bool
-    in_contact: bool
-    behind: int
 
 
 class Sink(Protocol):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,15 @@ from deploy.cli.filters import existing
 from deploy.cli.freshness_source import WORKED_OFF, read_freshness
 from deploy.cli.terminal import config_option, console, installation, say_freshness, show, write_json
 from producers.publisher import KafkaPublisher
-from sinks.consumer import TopicReader, read_at, read_to_end
-from sinks.runner import entry_of
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.entries import entry_of
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.topics import DEADLETTERS
 from streams.runtime.clock import rfc3339
 from streams.runtime.printable import printable
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.topic_reader import TopicReader, read_at
 
-_PATIENCE_S = 15.0
 _STAGES = ("source", "project", "evaluate", "sink")  # streams.contracts.deadletter
 Command = Callable[..., Any]
 
@@ -92,11 +92,12 @@ def redrive(config: Path | None, reason: str | None, stage: str | None, dry_run:
     publisher = KafkaPublisher(kafka, "synchealth-redrive")
     sent = 0
     try:
-        for record in read_at(kafka, places):
-            if record.value is not None:
-                sent += 1
-                if not dry_run:
-                    publisher.publish_again(record.meta.topic, record.meta.partition, record.key, record.value)
+        with contextlib.closing(read_at(kafka, places)) as records:
+            for record in records:
+                if record.value is not None:
+                    sent += 1
+                    if not dry_run:
+                        publisher.publish_again(*record.place, record.key, record.value)
         publisher.flush()
     finally:
         publisher.close()
@@ -120,19 +121,14 @@ def place_of_record(letter: DeadLetter) -> tuple[str, int, int] | None:
 
 def _chosen(kafka: KafkaSettings, reason: str | None, stage: str | None) -> list[DeadLetter]:
     """The dead letters that are asked for. Raises click.UsageError for a reason that none has, RetriableError."""
-    letters = list(_read(kafka))
+    letters = _read(kafka)
     if letters:
         existing("--reason", reason, {letter.reason for letter in letters})
     return [letter for letter in letters if reason in (None, letter.reason) and stage in (None, letter.stage)]
 
 
-def _read(kafka: KafkaSettings) -> Iterator[DeadLetter]:
+def _read(kafka: KafkaSettings) -> list[DeadLetter]:
     """The dead letters, oldest first. Raises RetriableError where Kafka or the topic cannot be read."""
-    reader = TopicReader(kafka, [DEADLETTERS])
-    try:
-        for record in read_to_end(reader, within_s=_PATIENCE_S):
-            entry = entry_of(record)
-            if isinstance(entry, DeadLetter):
-                yield entry
-    finally:
-        reader.close()
+    with TopicReader(kafka, [DEADLETTERS]) as reader:
+        entries = (entry_of(record.place.topic, record.key, record.value) for record in reader.to_end())
+        return [entry for entry in entries if isinstance(entry, DeadLetter)]

@@ -11,7 +11,6 @@ import click
 from deploy.cli.findings.source import read_findings
 from deploy.cli.terminal import installation, say, where_kafka_is
 from producers.publisher import KafkaPublisher
-from sinks.consumer import TopicReader, read_to_end
 from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
 from streams.contracts.facts import Forget
@@ -28,8 +27,8 @@ from streams.evaluation.forgetting import naming
 from streams.runtime.clock import now_ms, rfc3339
 from streams.runtime.printable import printable
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.topic_reader import TopicReader
 
-_PATIENCE_S = 15.0
 _DONE_WITHIN_S, _LOOK_EVERY_S = 60.0, 2.0
 
 
@@ -104,17 +103,14 @@ def _names(state: ObjectState) -> Iterator[str]:
 def _states(kafka: KafkaSettings) -> Iterator[ObjectState]:
     """Every object that the workers' tables know, as it is now."""
     rows: dict[bytes, bytes] = {}
-    reader = TopicReader(kafka, [AD_OBJECTS, ENTRA_OBJECTS])
-    try:
-        for record in read_to_end(reader, within_s=_PATIENCE_S):
+    with TopicReader(kafka, [AD_OBJECTS, ENTRA_OBJECTS]) as reader:
+        for record in reader.to_end():
             if record.key is None or not record.key.startswith(OBJECT.encode()):
                 continue
             if record.value is None:
                 rows.pop(record.key, None)
             else:
                 rows[record.key] = record.value
-    finally:
-        reader.close()
     for value in rows.values():
         try:
             yield from load_objects(value)

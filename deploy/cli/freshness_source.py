@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from deploy.cli.freshness import LETTERS_S, Freshness, Heard, SourceFreshness
-from sinks.consumer import TopicReader, read_to_end
 from sinks.lag import ASLEEP_S, Lag, group_lag
 from streams.contracts.checkpoint import CONTACT, Checkpoint, contacted_ms, read_whole_ms
 from streams.contracts.codec import decode
@@ -26,6 +25,7 @@ from streams.contracts.topics import (
 )
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import KafkaSettings, Settings
+from streams.runtime.topic_reader import TopicReader
 
 _PATIENCE_S = 10.0
 # Every source speaks four times a minute: the latest records hold the words of all that live.
@@ -110,16 +110,13 @@ class Words:
 def _read_words(kafka: KafkaSettings, tail: int | None) -> Words:
     """What sources and orders say, and how many dead letters are young. Raises RetriableError."""
     found, since_ms = Words(), now_ms() - LETTERS_S * 1000
-    reader = TopicReader(kafka, [CHECKPOINTS, DEADLETTERS], tail=tail)
-    try:
-        for record in read_to_end(reader, within_s=_PATIENCE_S):
-            if record.meta.topic == DEADLETTERS.name:
-                found.letters += record.meta.ts_ms >= since_ms
+    with TopicReader(kafka, [CHECKPOINTS, DEADLETTERS], tail=tail) as reader:
+        for record in reader.to_end(_PATIENCE_S):
+            if record.place.topic == DEADLETTERS.name:
+                found.letters += record.ts_ms >= since_ms
             elif record.key is not None and record.value is not None and record.key.startswith(_KEYS):
                 with contextlib.suppress(InvalidRecordError, KeyError, TypeError, ValueError):
-                    found.read(record.value, record.meta.ts_ms)
-    finally:
-        reader.close()
+                    found.read(record.value, record.ts_ms)
     return found
 
 

@@ -17,7 +17,6 @@ from deploy.cli.filters import existing
 from deploy.cli.findings.table import age
 from deploy.cli.terminal import config_option, console, installation, reading, show, write_json
 from producers.publisher import KafkaPublisher
-from sinks.consumer import TopicReader, read_to_end
 from streams.contracts.checkpoint import CONTACT, Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
@@ -26,8 +25,8 @@ from streams.contracts.topics import CHECKPOINTS
 from streams.runtime.clock import now_ms, rfc3339
 from streams.runtime.printable import printable
 from streams.runtime.settings import KafkaSettings, Settings
+from streams.runtime.topic_reader import TopicReader
 
-_PATIENCE_S = 15.0
 _LOOK_S = 1.0
 _HEARD_MS = 60_000  # producers speak four times a minute
 _KINDS = {"ad": "ad", "graph": "entra", "eventlog": "eventlog"}
@@ -178,12 +177,9 @@ def _require_collection(name: str, collection: str) -> None:
 
 
 def _read(kafka: KafkaSettings, into: Standing) -> None:
-    reader = TopicReader(kafka, [CHECKPOINTS])
-    try:
-        for record in read_to_end(reader, within_s=_PATIENCE_S):
+    with TopicReader(kafka, [CHECKPOINTS]) as reader:
+        for record in reader.to_end():
             into.read(record.key, record.value)
-    finally:
-        reader.close()
 
 
 def _write(kafka: KafkaSettings, orders: Iterable[Order]) -> None:

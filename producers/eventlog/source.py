@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from producers import metrics
-from producers.eventlog.consumer import Place, Shipped, ShippedReader
+from producers.eventlog.consumer import shipped_reader
 from producers.eventlog.event_hub import records_of
 from producers.eventlog.speakers import PART, SPEAKING, Speakers
 from producers.eventlog.winlogbeat import OTHER, unread, winlogbeat_events
@@ -32,6 +32,7 @@ from streams.contracts.facts import Origin
 from streams.runtime.clock import HybridClock, now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import EventLogSettings, KafkaConnection
+from streams.runtime.topic_reader import Place, Record, TopicReader
 
 _POLL_S = 1.0
 _MOST_REFUSED = 20  # dead letters of one message
@@ -60,7 +61,7 @@ class EventLogSource:
         self,
         settings: EventLogSettings,
         own: KafkaConnection,
-        reader: ShippedReader | None = None,
+        reader: TopicReader | None = None,
         clock: Callable[[], int] = now_ms,
         applications: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -72,7 +73,7 @@ class EventLogSource:
         self._topics = settings.topics
         self.origin = Origin(name=name, side="entra", tenant=settings.tenant)
         self.progress = Progress()
-        self._reader = reader or ShippedReader(
+        self._reader = reader or shipped_reader(
             settings.connection(own), settings.topics, f"synchealth-eventlog-{settings.name}"
         )
         self._clock = clock
@@ -105,7 +106,7 @@ class EventLogSource:
     def read(self) -> Batch:
         """The events of the next records. Raises RetriableError, FatalError."""
         records = self._reader.poll(0.0 if self._stopped.is_set() else _POLL_S)
-        more = len(records) >= self._reader.full
+        more = len(records) >= self._reader.max_records
         self.progress.done += len(records)
         self.progress.phase = self.progress.phase if more else STREAMING
         self._places |= {record.place for record in records}
@@ -156,7 +157,7 @@ class EventLogSource:
         """Drop the connections."""
         self._reader.close()
 
-    def _map(self, record: Shipped, into: _Mapped) -> None:
+    def _map(self, record: Record, into: _Mapped) -> None:
         seen_ms = self._clock()
         try:
             document = _document(record.value)
@@ -212,7 +213,7 @@ class EventLogSource:
         known[name] = known.get(name, 0) + 1
         metrics.UNREAD.labels(self.origin.name, *kind).inc()
 
-    def _map_hub(self, record: Shipped, document: Any, seen_ms: int, into: _Mapped) -> None:
+    def _map_hub(self, record: Record, document: Any, seen_ms: int, into: _Mapped) -> None:
         """A message holds many records, and a bad one among them is a dead letter of its own; of many bad ones the
         first are, and one more says how many: a message must not become a hundred times what it was.
         """
@@ -229,7 +230,7 @@ class EventLogSource:
             rest = InvalidRecordError("wrong_shape", f"{refused - _MOST_REFUSED} more records of it are unusable")
             into.rejected.append(_refused(record, rest, record.value or b"", seen_ms))
 
-    def _positions(self, records: list[Shipped]) -> list[Checkpoint]:
+    def _positions(self, records: list[Record]) -> list[Checkpoint]:
         """The part of each partition that was read from, all with a number of their own."""
         offsets = {record.place: record.offset + 1 for record in records}
         parts: dict[str, dict[str, Any]] = {_name(place): {"offset": at} for place, at in sorted(offsets.items())}
@@ -257,14 +258,14 @@ def _document(value: bytes | None) -> Any:
         raise InvalidRecordError("not_json", f"the record is not JSON: {error}") from error
 
 
-def _written(raw: Any, record: Shipped) -> bytes:
+def _written(raw: Any, record: Record) -> bytes:
     try:
         return orjson.dumps(raw)
     except orjson.JSONEncodeError:  # nested deeper than orjson writes, though not than it reads
         return record.value or b""
 
 
-def _refused(record: Shipped, error: InvalidRecordError, original: bytes, ts_ms: int) -> DeadLetter:
+def _refused(record: Record, error: InvalidRecordError, original: bytes, ts_ms: int) -> DeadLetter:
     """topic and offset stay empty: they are another Kafka's, or at least no topic that we may send to again."""
     at = f"{record.place.topic}/{record.place.partition}@{record.offset}"
     return dead_letter(error.reason, f"{at}: {error}", stage="source", ts_ms=ts_ms, original=original, key=at)

@@ -1,4 +1,4 @@
-"""Client options for kafka-python, from settings: one place for security and delivery."""
+"""Options of Kafka's clients, from settings: one place for security and delivery."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from streams.contracts.errors import RetriableError
 from streams.runtime.settings import KafkaConnection
 
 
-def client_options(kafka: KafkaConnection, client_id: str) -> dict[str, Any]:
-    """Options that producers, consumers and admin clients of kafka-python share."""
+def connection_options(kafka: KafkaConnection) -> dict[str, Any]:
+    """Address and security options; kafka-python and aiokafka spell them alike."""
     options: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap_servers,
-        "client_id": client_id,
         "security_protocol": kafka.security_protocol,
     }
     if kafka.security_protocol in {"SSL", "SASL_SSL"}:
@@ -26,6 +25,11 @@ def client_options(kafka: KafkaConnection, client_id: str) -> dict[str, Any]:
             "sasl_plain_password": kafka.sasl_password.get_secret_value(),
         }
     return options
+
+
+def client_options(kafka: KafkaConnection, client_id: str) -> dict[str, Any]:
+    """Options that producers, consumers and admin clients of kafka-python share."""
+    return connection_options(kafka) | {"client_id": client_id}
 
 
 def require_reachable(kafka: KafkaConnection, timeout_s: float = 5.0) -> None:

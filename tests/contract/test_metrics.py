@@ -17,11 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from sinks.labels import NONE, OTHER, REASONS, KnownDetection, LabelValues
 from sinks.open_findings import Transition
 from sinks.prometheus import PrometheusSink
-from sinks.sink import Meta, Position, Tombstone, Unreadable
+from sinks.sink import Meta
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.entries import Tombstone, Unreadable
 from streams.contracts.finding import FindingState, Severity, Subject
 from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS
 from streams.measures.registry import all_counts, all_durations
+from streams.runtime.topic_reader import Position
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 from tests.support.prometheus import promtool
 

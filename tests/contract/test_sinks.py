@@ -9,10 +9,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from sinks.labels import KnownDetection, LabelValues
 from sinks.prometheus import PrometheusSink
-from sinks.sink import Entry, Meta, Position, Sink, Tombstone, Unreadable
+from sinks.sink import Meta, Sink
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.entries import Entry, Tombstone, Unreadable
 from streams.contracts.finding import Severity
 from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS
+from streams.runtime.topic_reader import Position
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 
 FOLLOWING = Position(caught_up=True, in_contact=False, behind=0)

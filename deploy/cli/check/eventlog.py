@@ -6,10 +6,11 @@ import time
 
 from deploy.cli.check.line import Line, fault, good
 from deploy.cli.check.servers import server_lines
-from producers.eventlog.consumer import Shipped, ShippedReader
+from producers.eventlog.consumer import shipped_reader
 from streams.contracts.errors import FatalError, RetriableError
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import EventLogSettings, KafkaConnection
+from streams.runtime.topic_reader import Record, TopicReader
 
 _WAIT_S = 3.0
 # Of each partition: a server writes some hundred events an hour, and those that ship least are asked about most.
@@ -34,7 +35,7 @@ def eventlog_lines(table: EventLogSettings, own: KafkaConnection) -> list[Line]:
     """The lines of one [[eventlog]] table, for Windows events one more per server."""
     area = f"eventlog/{table.name}"
     connection = table.connection(own)
-    reader = ShippedReader(connection, table.topics, "synchealth-check", max_records=500, tail=_TAIL)
+    reader = shipped_reader(connection, table.topics, "synchealth-check", tail=_TAIL)
     topics, where = ", ".join(table.topics), ", ".join(connection.bootstrap_servers)
     try:
         records = _latest(reader)
@@ -53,9 +54,9 @@ def eventlog_lines(table: EventLogSettings, own: KafkaConnection) -> list[Line]:
     return [readable, *(server_lines(area, records, now_ms()) if table.format == "winlogbeat" else ())]
 
 
-def _latest(reader: ShippedReader) -> list[Shipped]:
+def _latest(reader: TopicReader) -> list[Record]:
     """The latest records of each partition, as far as they come within the time; [] where there are none."""
-    until, found = time.monotonic() + _WAIT_S, list[Shipped]()
+    until, found = time.monotonic() + _WAIT_S, list[Record]()
     while time.monotonic() < until:
         records = reader.poll(0.5)
         if found and not records:

@@ -11,11 +11,11 @@ import orjson
 
 from deploy.cli.check.line import SKEW_LIMIT_S, Line, fault, gap, good
 from deploy.cli.findings.table import age
-from producers.eventlog.consumer import Shipped
 from producers.eventlog.winlogbeat import winlogbeat_events
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.times import parse_rfc3339
 from streams.runtime.printable import printable
+from streams.runtime.topic_reader import Record
 
 # Silence of any event at all: a server that works writes a heartbeat each half hour.
 _SILENT_MS = 3 * 3_600_000
@@ -45,7 +45,7 @@ class _Server:
         return min(late for _, late in self.late_ms)
 
 
-def server_lines(area: str, records: Iterable[Shipped], now_ms: int) -> list[Line]:
+def server_lines(area: str, records: Iterable[Record], now_ms: int) -> list[Line]:
     """One line per server, clients together in one; records that are none of ours are passed over.
 
     A clock that is ahead logs what has not happened. One that is behind looks like events that come late: what is known
@@ -88,7 +88,7 @@ def _line(area: str, name: str, server: _Server, now_ms: int) -> Line:
     return good(area, what)
 
 
-def _servers(records: Iterable[Shipped]) -> dict[str, _Server]:
+def _servers(records: Iterable[Record]) -> dict[str, _Server]:
     servers: dict[str, _Server] = {}
     for record in records:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from producers.eventlog.known import ADMINISTRATION
-from sinks.consumer import TopicReader, read_to_end
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event, EventChunk
@@ -14,10 +13,10 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.topics import ENTRA_AUDITS, SERVER_EVENTS
 from streams.runtime.printable import is_shallow
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.topic_reader import Place, TopicReader
 
 # Who changed the engine's configuration, on whatever server: told with every finding about the engine.
 _ADMINISTRATION = frozenset(f"adsync/{number}" for number in ADMINISTRATION)
-_PATIENCE_S = 15.0
 # The bound of the scan: so many of the latest records per partition. An event stands under one of many names.
 EVENT_RECORDS = 20_000
 
@@ -83,17 +82,13 @@ def read_events(kafka: KafkaSettings, names: Names) -> tuple[list[Event], bool]:
     if not needles:
         return [], True
     found: dict[str, Event] = {}
-    read: dict[tuple[str, int], int] = {}
-    reader = TopicReader(kafka, [ENTRA_AUDITS, SERVER_EVENTS], tail=EVENT_RECORDS)
-    try:
-        for record in read_to_end(reader, within_s=_PATIENCE_S):
-            where = (record.meta.topic, record.meta.partition)
-            read[where] = read.get(where, 0) + 1
+    read: dict[Place, int] = {}
+    with TopicReader(kafka, [ENTRA_AUDITS, SERVER_EVENTS], tail=EVENT_RECORDS) as reader:
+        for record in reader.to_end():
+            read[record.place] = read.get(record.place, 0) + 1
             for event in events_in_record(record.value, needles):
                 if names.mentions(event):
                     found[event.id] = event
-    finally:
-        reader.close()
     events = sorted(found.values(), key=lambda event: (event.ts_ms, event.id))
     return events, all(count < EVENT_RECORDS for count in read.values())
 

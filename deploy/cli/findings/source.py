@@ -6,10 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from deploy.cli.findings.events import names_of, read_events
-from sinks.consumer import Record, TopicReader, read_to_end
-from sinks.runner import entry_of
-from sinks.sink import Tombstone
 from streams.contracts.codec import decode
+from streams.contracts.entries import Tombstone, entry_of
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, FactChunk, Origin
@@ -17,8 +15,8 @@ from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import AD_CHANGES, ENTRA_CHANGES, FINDINGS
 from streams.runtime.printable import is_shallow
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.topic_reader import Place, Record, TopicReader
 
-_PATIENCE_S = 15.0
 # The bound of the scan for facts: so many of the latest records per partition.
 FACT_RECORDS = 20_000
 
@@ -31,7 +29,7 @@ class Findings:
 
     def take(self, record: Record) -> Finding | None:
         """Note a record; the finding if it says something about one. What cannot be read is passed over."""
-        entry = entry_of(record)
+        entry = entry_of(record.place.topic, record.key, record.value)
         if isinstance(entry, Finding) and is_shallow(entry.evidence):
             self.latest[entry.id] = entry
             return entry
@@ -59,12 +57,9 @@ class Explained:
 def read_findings(kafka: KafkaSettings) -> Findings:
     """Every finding the topic knows. Raises RetriableError where Kafka or the topic cannot be read."""
     findings = Findings()
-    reader = TopicReader(kafka, [FINDINGS])
-    try:
-        for record in read_to_end(reader, within_s=_PATIENCE_S):
+    with TopicReader(kafka, [FINDINGS]) as reader:
+        for record in reader.to_end():
             findings.take(record)
-    finally:
-        reader.close()
     return findings
 
 
@@ -76,17 +71,14 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
     history: dict[str, list[Finding]] = {}
     findings, others = Findings(), Findings()
     start, names = prefix.encode(), f'"cause":"{prefix}'.encode()
-    reader = TopicReader(kafka, [FINDINGS])
-    try:
-        for record in read_to_end(reader, within_s=_PATIENCE_S):
+    with TopicReader(kafka, [FINDINGS]) as reader:
+        for record in reader.to_end():
             if record.key is not None and record.key.startswith(start):
                 finding = findings.take(record)
                 if finding is not None:
                     history.setdefault(finding.id, []).append(finding)
             elif record.value is None or names in record.value or _text(record.key) in others.latest:
                 others.take(record)
-    finally:
-        reader.close()
     if not findings.latest:
         raise SyncHealthError(f"no finding has an id that starts with {prefix!r}: see `synchealth findings --all`")
     if len(findings.latest) > 1:
@@ -134,12 +126,10 @@ def read_facts(
         return [], True
     wanted = [id_.encode() for id_ in ids]
     found: dict[tuple[str, str, int], tuple[Origin, Fact]] = {}
-    read: dict[tuple[str, int], int] = {}
-    reader = TopicReader(kafka, [AD_CHANGES, ENTRA_CHANGES], keys=ids, tail=FACT_RECORDS)
-    try:
-        for record in read_to_end(reader, within_s=_PATIENCE_S):
-            where = (record.meta.topic, record.meta.partition)
-            read[where] = read.get(where, 0) + 1
+    read: dict[Place, int] = {}
+    with TopicReader(kafka, [AD_CHANGES, ENTRA_CHANGES], keys=ids, tail=FACT_RECORDS) as reader:
+        for record in reader.to_end():
+            read[record.place] = read.get(record.place, 0) + 1
             value = record.value
             if value is None or not any(id_ in value for id_ in wanted):
                 continue
@@ -151,7 +141,5 @@ def read_facts(
                 named = {(chunk.origin.forest, fact.object_id), (None, fact.object_id)}
                 if chunk.origin.tenant == tenant and not named.isdisjoint(objects) and is_shallow(fact.attributes):
                     found[chunk.origin.name, fact.object_id, fact.seq] = (chunk.origin, fact)
-    finally:
-        reader.close()
     facts = sorted(found.values(), key=lambda pair: pair[1].changed_ms or pair[1].ts_ms)
     return facts, all(count < FACT_RECORDS for count in read.values())

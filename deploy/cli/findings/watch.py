@@ -15,12 +15,12 @@ from deploy.cli.findings.source import Findings
 from deploy.cli.findings.table import findings_table, ordered
 from deploy.cli.freshness_source import read_freshness, with_failing
 from deploy.cli.terminal import write_json
-from sinks.consumer import TopicReader
 from streams.contracts.errors import RetriableError
 from streams.contracts.finding import Finding
 from streams.contracts.topics import FINDINGS
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import KafkaSettings, Settings
+from streams.runtime.topic_reader import TopicReader
 
 _FRESH_FOR_MS = 3_000
 _FRESHNESS_EVERY_S = 15.0
@@ -85,7 +85,7 @@ def _follow(settings: KafkaSettings, show: Callable[[Findings, Finding | None], 
                 continue
             for record in records:  # opened, updated, suppressed and resolved ones alike
                 change = known.take(record)
-                if change is not None and record.meta.live:
+                if change is not None and record.live:
                     show(known, change)
             if reader.position.caught_up:
                 show(known, None)

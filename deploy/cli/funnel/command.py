@@ -13,7 +13,6 @@ from deploy.cli.freshness_source import read_freshness
 from deploy.cli.funnel.funnel import GROUPS, Standing, funnel_table, funnels, standing_of, write_csv
 from deploy.cli.terminal import console, installation, reading, say_freshness, show, where_kafka_is, write_json
 from producers.refusing import STUMBLES
-from sinks.consumer import TopicReader, read_to_end
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
 from streams.contracts.topics import VIEW_STATES
@@ -22,9 +21,9 @@ from streams.detections.detection import Thresholds
 from streams.evaluation.view_row import ViewRow
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.topic_reader import TopicReader
 from streams.views.device.device_view import DeviceView
 
-_PATIENCE_S = 15.0
 _PREFIX = f"{ViewKind.DEVICE}/".encode()
 
 
@@ -83,9 +82,8 @@ def read_standings(kafka: KafkaSettings, thresholds: Thresholds, at_ms: int) -> 
     Raises RetriableError where Kafka or the topic cannot be read. A row that this version cannot read is left out.
     """
     found: dict[bytes, Standing] = {}
-    reader = TopicReader(kafka, [VIEW_STATES])
-    try:
-        for record in read_to_end(reader, within_s=_PATIENCE_S):
+    with TopicReader(kafka, [VIEW_STATES]) as reader:
+        for record in reader.to_end():
             if record.key is None or not record.key.startswith(_PREFIX):
                 continue
             standing = _standing(record.key.decode(errors="replace"), record.value, thresholds, at_ms)
@@ -93,8 +91,6 @@ def read_standings(kafka: KafkaSettings, thresholds: Thresholds, at_ms: int) -> 
                 found.pop(record.key, None)
             else:
                 found[record.key] = standing
-    finally:
-        reader.close()
     return list(found.values())
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from sinks.consumer import TopicReader
-from sinks.runner import entry_of
+from streams.contracts.entries import entry_of
 from streams.contracts.errors import RetriableError
 from streams.contracts.finding import Finding
 from streams.contracts.topics import FINDINGS
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.topic_reader import TopicReader
 
 OnFinding = Callable[[Finding], None]
 
@@ -37,7 +37,7 @@ class FindingsWatcher:
             while not self._stop.is_set():
                 try:
                     for record in reader.poll(0.1):
-                        entry = entry_of(record)
+                        entry = entry_of(record.place.topic, record.key, record.value)
                         if isinstance(entry, Finding):
                             self._on_finding(entry)
                 except RetriableError:

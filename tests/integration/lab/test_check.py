@@ -24,7 +24,6 @@ from deploy.lab.entra.faults import Fault
 from deploy.lab.events import winlogbeat_document
 from deploy.lab.services import LabServices
 from deploy.lab.sync.cloud_sync import CloudSync
-from producers.eventlog.consumer import Shipped, ShippedReader
 from streams.contracts.errors import FatalError
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import (
@@ -35,6 +34,7 @@ from streams.runtime.settings import (
     TenantSettings,
     load_settings,
 )
+from streams.runtime.topic_reader import Record, TopicReader
 
 
 @pytest.fixture
@@ -247,10 +247,10 @@ def test_a_kafka_of_others_that_does_not_answer_is_a_matter_of_addresses(shipped
 
 
 def test_who_may_not_read_is_told_which_right_to_ask_for(shipped: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(reader: ShippedReader, wait_s: float) -> list[Shipped]:
+    def refused(reader: TopicReader, wait_s: float) -> list[Record]:
         raise FatalError("Kafka refuses us")
 
-    monkeypatch.setattr(ShippedReader, "poll", refused)
+    monkeypatch.setattr(TopicReader, "poll", refused)
     own = KafkaConnection(bootstrap_servers=[shipped.bootstrap])
     assert "may Listen" in check_eventlog(event_log("event_hub", "filled"), own).advice
     line = check_eventlog(event_log("winlogbeat", "filled"), own)

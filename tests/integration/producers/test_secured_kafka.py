@@ -19,13 +19,13 @@ from producers import acls, topics
 from producers.acls import Role, grants
 from producers.checkpoint import load_checkpoints
 from producers.publisher import KafkaPublisher
-from sinks.consumer import TopicReader, read_to_end
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS, VIEW_STATES, VIEWS
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import Settings
+from streams.runtime.topic_reader import TopicReader
 from tests.e2e.test_demo import check, run_demo
 from tests.support.brokers import delete_topics, require_kafka
 from tests.support.graph_lab import certificates_in
@@ -145,9 +145,8 @@ def test_a_producer_a_worker_and_readers_with_these_rights(secured: SecuredKafka
         assert found, log.read_text()[-4000:]
         assert (tmp_path / "data" / "worker-0").stat().st_mode & 0o077 == 0, "open to nobody else"
     for user, read in (("exporter", [FINDINGS, DEADLETTERS]), ("reader", [FINDINGS, VIEW_STATES])):
-        reader = TopicReader(secured.settings(user), read)
-        list(read_to_end(reader, within_s=120))
-        reader.close()
+        with TopicReader(secured.settings(user), read) as reader:
+            list(reader.to_end(120))
 
 
 def fact(number: int) -> Fact:

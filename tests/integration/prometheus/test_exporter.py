@@ -12,13 +12,13 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
 from deploy.broker import Broker, kafka, tansu
-from sinks.consumer import TopicReader, read_to_end
 from sinks.exporter import Exporter
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.finding import Finding
 from streams.contracts.topics import AD_CHANGES, DEADLETTERS, FINDINGS
 from streams.runtime.settings import KafkaSettings, Settings
+from streams.runtime.topic_reader import TopicReader
 from tests.integration.prometheus.conftest import (
     DETECTIONS,
     caught_up,
@@ -98,9 +98,8 @@ def test_a_replica_that_starts_after_compaction_agrees(empty_kafka: Broker, sett
             states = ["open", "resolved", "suppressed"]
             publish([finding(n, states[(n + revision) % 3], revision=revision) for n in range(100)])
             written += 100
-            reader = TopicReader(settings.kafka, [FINDINGS])
-            left = sum(1 for _ in read_to_end(reader, within_s=120))
-            reader.close()
+            with TopicReader(settings.kafka, [FINDINGS]) as reader:
+                left = sum(1 for _ in reader.to_end(120))
             return left < written
 
         until(compaction_has_happened, "Kafka has compacted")
@@ -182,10 +181,9 @@ def test_a_tail_is_the_end_of_the_right_partitions(broker: Broker) -> None:
     producer.flush()
     producer.close()
     settings = KafkaSettings(bootstrap_servers=[broker.bootstrap])
-    reader = TopicReader(settings, [AD_CHANGES], keys={"one"}, tail=50)
-    records = list(read_to_end(reader, within_s=120))
-    reader.close()
+    with TopicReader(settings, [AD_CHANGES], keys={"one"}, tail=50) as reader:
+        records = list(reader.to_end(120))
 
     assert [int(record.value or b"") for record in records if record.key == b"one"][-1] == 399
     assert len(records) == 50
-    assert len({record.meta.partition for record in records}) == 1
+    assert len({record.place for record in records}) == 1

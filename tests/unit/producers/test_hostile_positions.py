@@ -15,7 +15,6 @@ from producers.ad.naming_context import NamingContext
 from producers.ad.position import Position
 from producers.ad.root_dse import ServerIdentity
 from producers.checkpoint import _decoded
-from producers.eventlog.consumer import Place
 from producers.eventlog.source import EventLogSource
 from producers.graph.source import GraphSource
 from producers.id_set import KnownIds
@@ -26,6 +25,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.runtime.clock import CLOCK_SKEW_MS, HybridClock, now_ms
 from streams.runtime.settings import EventLogSettings, ForestSettings, KafkaSettings, TenantSettings
+from streams.runtime.topic_reader import Place
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
 SOURCE = f"entra/{TENANT}"

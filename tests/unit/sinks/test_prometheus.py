@@ -4,10 +4,12 @@ from prometheus_client import CollectorRegistry
 
 from sinks.labels import KnownDetection, LabelValues
 from sinks.prometheus import PrometheusSink
-from sinks.sink import Meta, Position, Tombstone
+from sinks.sink import Meta
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.entries import Tombstone
 from streams.contracts.finding import Severity
 from streams.contracts.topics import DEADLETTERS, FINDINGS
+from streams.runtime.topic_reader import Position
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 
 DETECTION = "conflict.duplicate_address"

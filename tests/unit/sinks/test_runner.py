@@ -5,18 +5,19 @@ from threading import Event
 
 import pytest
 
-from sinks.consumer import Record
-from sinks.runner import entry_of, run
-from sinks.sink import Entry, Meta, Position, Tombstone, Unreadable
+from sinks.runner import run
+from sinks.sink import Meta
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
+from streams.contracts.entries import Entry, Tombstone, Unreadable, entry_of
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.topics import DEADLETTERS, FINDINGS, Topic
+from streams.runtime.topic_reader import Place, Position, Record
 from tests.support.findings import finding
 
 
 def record(value: bytes | None, key: bytes | None = b"k", topic: str = FINDINGS.name, offset: int = 0) -> Record:
-    return Record(key, value, Meta(topic, 0, offset, 0, True))
+    return Record(Place(topic, 0), offset, value, key, live=True)
 
 
 class Script:
@@ -95,13 +96,17 @@ def test_a_fatal_error_reaches_the_caller_and_everything_is_closed() -> None:
     assert log == ["poll", "sink closed", "reader closed"]
 
 
+def read(record: Record) -> Entry:
+    return entry_of(record.place.topic, record.key, record.value)
+
+
 def test_records_become_what_they_say() -> None:
     ours = finding(1)
     letter = DeadLetter(reason="not_json", error="e", stage="project", ts_ms=1, original="")
 
-    assert entry_of(record(encode(ours), ours.id.encode())) == ours
-    assert entry_of(record(None, b"abc")) == Tombstone("abc")
-    assert entry_of(record(encode(letter), topic=DEADLETTERS.name)) == letter
+    assert read(record(encode(ours), ours.id.encode())) == ours
+    assert read(record(None, b"abc")) == Tombstone("abc")
+    assert read(record(encode(letter), topic=DEADLETTERS.name)) == letter
 
 
 @pytest.mark.parametrize(
@@ -116,7 +121,7 @@ def test_records_become_what_they_say() -> None:
     ],
 )
 def test_garbage_is_named_and_never_raises(value: bytes | None, key: bytes | None, reason: str) -> None:
-    entry = entry_of(record(value, key))
+    entry = read(record(value, key))
 
     assert isinstance(entry, Unreadable)
     assert entry.reason == reason

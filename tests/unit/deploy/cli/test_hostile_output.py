@@ -32,8 +32,6 @@ from deploy.cli.report import command as report_command
 from deploy.cli.spreadsheet import cell
 from deploy.cli.terminal import SafeConsole
 from deploy.lab.demo.screen import PlainScreen, Scene, render
-from sinks.consumer import Record
-from sinks.sink import Meta
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
@@ -46,6 +44,7 @@ from streams.detections.detection import DEFAULT_THRESHOLDS
 from streams.evaluation.view_row import ViewRow
 from streams.runtime.printable import is_shallow, printable, shown
 from streams.runtime.settings import Settings
+from streams.runtime.topic_reader import Place, Record
 from tests.support.findings import START_MS, TENANT, finding
 from tests.support.screen import Screen, acted_on, plain_terminal
 
@@ -212,7 +211,7 @@ def test_what_is_nested_without_end_is_passed_over(dictionary: bool) -> None:
     said = msgspec.structs.replace(finding(), evidence={"deep": deep})
     found = Findings()
     for each in (finding(), said):
-        record = Record(each.id.encode(), encode(each), Meta(FINDINGS.name, 0, 0, 0, live=False))
+        record = Record(Place(FINDINGS.name, 0), 0, encode(each), each.id.encode())
         assert (found.take(record) is None) is (each is said)
     assert found.latest == {finding().id: finding()}
     event = Event(id="needle", log=Log.AUDIT, name="n", tenant=TENANT, ts_ms=0, seen_ms=0, details={"deep": deep})

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.eventlog.consumer import Place, Shipped
 from producers.eventlog.event_hub import records_of
 from producers.eventlog.source import EventLogSource
 from producers.graph.mapping.audits import audit_event
@@ -24,6 +23,7 @@ from streams.contracts.codec import decode, encode
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event
 from streams.runtime.settings import EventLogSettings, KafkaConnection
+from streams.runtime.topic_reader import Place, Record
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
 OTHER = "11111111-6c1e-4a77-9b8e-1d2c3b4a5f60"
@@ -162,15 +162,15 @@ def test_a_target_that_is_not_told_in_text_is_refused_here_and_not_by_who_reads_
 class FakeReader:
     """One poll of these messages."""
 
-    full = 100
+    max_records = 100
     in_contact = True
     missing: frozenset[str] = frozenset()
 
     def __init__(self, *values: bytes) -> None:
         self.values = values
 
-    def poll(self, wait_s: float) -> list[Shipped]:
-        return [Shipped(Place("insights-logs-auditlogs", 0), at, value) for at, value in enumerate(self.values)]
+    def poll(self, wait_s: float) -> list[Record]:
+        return [Record(Place("insights-logs-auditlogs", 0), at, value) for at, value in enumerate(self.values)]
 
 
 def read(*values: bytes) -> Batch:

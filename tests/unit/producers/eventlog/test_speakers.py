@@ -10,13 +10,13 @@ import pytest
 from deploy.lab import events as lab
 from deploy.lab.password_events import ping
 from deploy.lab.registration_events import joined
-from producers.eventlog.consumer import Place, Shipped
 from producers.eventlog.source import EventLogSource
 from producers.eventlog.speakers import PART
 from producers.metrics import UNKNOWN_SERVER
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.events import UNKNOWN_SERVERS
 from streams.runtime.settings import EventLogSettings, KafkaConnection
+from streams.runtime.topic_reader import Place, Record
 from tests.unit.producers.eventlog.test_source import FakeReader
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
@@ -36,7 +36,7 @@ class Topic:
         self.source.restore([])
 
     def read(self, *documents: dict[str, Any]) -> Any:
-        records = [Shipped(Place("t", 0), number, orjson.dumps(each)) for number, each in enumerate(documents)]
+        records = [Record(Place("t", 0), number, orjson.dumps(each)) for number, each in enumerate(documents)]
         self.reader.polls.append(records)
         return self.source.read()
 
