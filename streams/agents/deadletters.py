@@ -32,7 +32,7 @@ def dead_letter(stage: str, reason: str, error: str, record: Record, original: b
 
 
 class Fuse:
-    """Blows when too many of the latest items failed for a reason that is not in the data.
+    """A circuit breaker that stays open: blows when too many of the latest items failed, and not for what is in them.
 
     Only failures of our code count: garbage in a topic must not stop a worker for ever.
     """

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import TopicAuthorizationFailedError
-
+from streams.agents.client import MayNotWriteError, Producer
 from streams.contracts.codec import encode
 from streams.contracts.orders import LOGS, OBJECTS, Order
 from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, ENTRA_AUDITS, ENTRA_CHANGES, SERVER_EVENTS, VIEWS
@@ -43,7 +41,7 @@ def orders_for(settings: Settings, topic: str, partition: int, first: int, recor
 
 
 async def order_again(
-    producer: AIOKafkaProducer, settings: Settings, topic: str, partition: int, first: int, records: int
+    producer: Producer, settings: Settings, topic: str, partition: int, first: int, records: int
 ) -> None:
     """Write the orders; return when they are lasting. Raises Kafka's errors, except that we may not write there."""
     orders = orders_for(settings, topic, partition, first, records)
@@ -54,7 +52,7 @@ async def order_again(
         key = f"{word.source}#{word.part}".encode()
         try:
             await producer.send_and_wait(CHECKPOINTS.name, encode(word), key=key, partition=0)
-        except TopicAuthorizationFailedError:
+        except MayNotWriteError:
             advice = f"grant the worker Write on {CHECKPOINTS.name} (synchealth topics acls); now: synchealth resync"
             log.error("may_not_order", source=order.source, why=order.why, advice=advice)
         else:

@@ -6,8 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from aiokafka import AIOKafkaProducer
-
+from streams.agents.client import Producer
 from streams.agents.evaluate import EvaluatePartition
 from streams.contracts.codec import encode
 from streams.contracts.topics import VIEWS
@@ -24,7 +23,7 @@ class Ticker:
     one is sent all the same, should the last have been lost in a rebalance.
     """
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._sent: dict[int, tuple[int, float]] = {}
 
@@ -37,6 +36,10 @@ class Ticker:
         for partition in due:
             self._sent[partition] = (at_ms, at_s)
         await asyncio.gather(*waiting)
+
+    def forget(self) -> None:
+        """What was sent went to partitions of an earlier assignment."""
+        self._sent = {}
 
     def _is_due(self, partition: int, ticked_ms: int, at_s: float) -> bool:
         # Patience by a clock that nobody sets: one that was an hour ahead must not end the ticks for an hour.

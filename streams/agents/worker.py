@@ -1,22 +1,25 @@
-"""One worker: its tables, stages and clocks, independent of who delivers the records."""
+"""One worker: its tables, lanes and clocks, independent of who delivers the records (streams.agents.delivery)."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from aiokafka import AIOKafkaProducer
-
 from streams.agents import metrics
+from streams.agents.client import Producer, start_producer
 from streams.agents.deadletters import Fuse
-from streams.agents.delivery.client import start_producer
-from streams.agents.delivery.lanes import Handler, Positions, Record, Stage
+from streams.agents.delivery.lanes import Handler, Record, TopicLanes
 from streams.agents.delivery.layout import Layout
 from streams.agents.delivery.lease import Lease
 from streams.agents.delivery.outbox import Outbox
+from streams.agents.delivery.positions import LogPositions
+from streams.agents.delivery.protocols import Delivery, Timer
+from streams.agents.delivery.watchdog import Watchdog
 from streams.agents.evaluate import EvaluatePartition
 from streams.agents.orders import order_again
 from streams.agents.project import ContextPartition, EventPartition, ProjectPartition
@@ -25,6 +28,7 @@ from streams.agents.tables.rows import PartitionRows
 from streams.agents.tables.store import MemoryStore, RocksStore, Store
 from streams.agents.tables.table import Table
 from streams.agents.ticks import Ticker
+from streams.agents.topic_reader import new_reader
 from streams.contracts.codec import encode
 from streams.contracts.facts import Forget
 from streams.contracts.topics import (
@@ -47,16 +51,40 @@ from streams.evaluation.projector import Projector
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import Settings
 
-Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
+_COMMIT_EVERY_S = 1.0
+_LOOK_EVERY_S = 2.0
+_LAYOUT_EVERY_S = 10.0
+_SWEEP_LOOK_S = 60.0
 _SWEEP_EVERY_S = 3600.0
 log = get_logger(__name__)
 
 
-class Worker:
-    """Opens and closes its stages as partitions come and go.
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """What a worker has from its start to its stop; `open` lets go of it."""
 
-    commit:  commits positions, by (topic, partition); False where the group has moved on.
-    positions: where partitions stand.
+    producer: Producer
+    layout: Layout
+    tables: Mapping[str, Table]
+    ticker: Ticker
+    watchdog: Watchdog
+    open: AsyncExitStack
+
+
+@dataclass(frozen=True, slots=True)
+class _Assignment:
+    """What a worker knows of the partitions that it has, until they are revoked.
+
+    swept_s: when (topic, partition) was last looked through for what is to be forgotten, by the monotonic clock.
+    """
+
+    views: dict[int, EvaluatePartition] = field(default_factory=dict)
+    swept_s: dict[tuple[str, int], float] = field(default_factory=dict)
+
+
+class Worker:
+    """Opens and closes its lanes as partitions come and go. Implements Work (streams.agents.delivery.protocols).
+
     on_failure: called once with what makes going on impossible; it must end the process.
     """
 
@@ -68,8 +96,7 @@ class Worker:
         scopes: Mapping[str, Scope],
         *,
         lease: Lease,
-        commit: Commit,
-        positions: Positions,
+        delivery: Delivery,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
@@ -77,12 +104,11 @@ class Worker:
         self._detections = detections
         self._projector = Projector(scopes)
         self._lease = lease
-        self._commit = commit
+        self._delivery = delivery
         self._on_failure = on_failure
         self._committing = asyncio.Lock()
-        self._tables: dict[str, Table] = {}
-        self._views: dict[int, EvaluatePartition] = {}
-        self._swept_s: dict[tuple[str, int], float] = {}
+        self._connected: _Connected | None = None
+        self._assignment = _Assignment()
         self._fuses = {stage: Fuse(stage) for stage in ("project", "evaluate")}
         self._options = options_of(settings)
         openers = {
@@ -93,25 +119,63 @@ class Worker:
             SERVER_EVENTS.name: self._open_events,
             VIEWS.name: self._open_views,
         }
-        self.stages = {topic: Stage(topic, opener, positions) for topic, opener in openers.items()}
+        positions = LogPositions(settings.kafka, delivery, self._tell_again)
+        self.lanes = {topic: TopicLanes(topic, opener, positions) for topic, opener in openers.items()}
+
+    @property
+    def topics(self) -> Collection[str]:
+        """See Work."""
+        return self.lanes
+
+    @property
+    def timers(self) -> list[Timer]:
+        """See Work."""
+        return [
+            (_COMMIT_EVERY_S, self.commit),
+            (self._settings.streams.tick_interval_s, self.tick),
+            (_SWEEP_LOOK_S, self.sweep),
+            (_LAYOUT_EVERY_S, self.look_at_topics),
+            (_LOOK_EVERY_S, self.look_at_lanes),
+        ]
+
+    @property
+    def unready(self) -> str | None:
+        """Why no partition is worked on; None where all of ours are."""
+        waiting = [topic for topic, lanes in self.lanes.items() if not lanes.ready]
+        return f"partitions are not assigned or not recovered yet: {', '.join(waiting)}" if waiting else None
 
     async def start(self) -> None:
-        """Connect; check the topics. Raises FatalError where they are not as they must be."""
-        session_s = self._settings.streams.session_timeout_s
-        self._producer: AIOKafkaProducer = await start_producer(
-            self._settings.kafka, delivery_timeout_s=max(10.0, session_s)
-        )
-        self._layout = Layout(self._producer, self._settings.kafka)
-        await self._layout.require()
-        self._ticker = Ticker(self._producer)
-        for topic in (AD_OBJECTS.name, ENTRA_OBJECTS.name, VIEW_STATES.name):
-            self._tables[topic] = Table(
-                topic, self._settings.kafka, self._producer, self._new_store(topic), self._lease.check
-            )
+        """Connect; check the topics. Raises FatalError where they are not as they must be, and leaves nothing open."""
+        kafka, session_s = self._settings.kafka, self._settings.streams.session_timeout_s
+        async with AsyncExitStack() as opened:
+            producer = await start_producer(kafka, delivery_timeout_s=max(10.0, session_s))
+            opened.push_async_callback(producer.stop)
+            layout = Layout(producer, kafka)
+            await layout.require()
+            tables = {
+                topic.name: Table(topic.name, kafka, producer, self._new_store(topic.name), self._lease.check)
+                for topic in (AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES)
+            }
+            for table in tables.values():
+                opened.callback(table.close)
+            reader = await opened.enter_async_context(new_reader(kafka))
+            watchdog = Watchdog(reader, self._delivery.highwater, max(120.0, 4 * session_s))
+            self._connected = _Connected(producer, layout, tables, Ticker(producer), watchdog, opened.pop_all())
+
+    @property
+    def _on(self) -> _Connected:
+        if self._connected is None:
+            raise RuntimeError("this worker has not been started")
+        return self._connected
 
     async def look_at_topics(self) -> None:
         """Raises FatalError where somebody has changed them."""
-        await self._layout.look()
+        await self._on.layout.look()
+
+    async def look_at_lanes(self) -> None:
+        """Raises FatalError where one sleeps (streams.agents.delivery.watchdog)."""
+        self.observe()
+        await self._on.watchdog.look(self.lanes)
 
     def _new_store(self, topic: str) -> Callable[[int], Store]:
         if self._settings.streams.store == "memory":
@@ -120,79 +184,78 @@ class Worker:
 
     async def offer(self, record: Record) -> None:
         """Take in a record from Kafka."""
-        await self.stages[record.topic].offer(record)
+        await self.lanes[record.topic].offer(record)
 
     def assigned(self, partitions: set[tuple[str, int]], generation: int) -> None:
         """The group gave us exactly `partitions` (topic, partition); recovery starts in the background."""
         self._lease.renew()
-        self._ticker = Ticker(self._producer)
-        for topic, stage in self.stages.items():
+        self._on.ticker.forget()
+        for topic, lanes in self.lanes.items():
             owned = {partition for name, partition in partitions if name == topic}
-            stage.open(owned, generation, self._on_failure)
+            lanes.open(owned, generation, self._on_failure)
         log.info("partitions_assigned", generation=generation, partitions=len(partitions))
 
     async def revoked(self) -> None:
         """The group takes all partitions back: finish the batches in hand and commit them."""
         within_s = max(1.0, self._settings.streams.session_timeout_s / 2)
-        whole = await asyncio.gather(*(stage.close(within_s) for stage in self.stages.values()))
+        whole = await asyncio.gather(*(lanes.close(within_s) for lanes in self.lanes.values()))
         if not all(whole):
             log.warning("batch_cut_off", within_s=within_s)
         # What a cut-off batch had handed to the producer must not arrive behind the next owner's writes.
-        await self._producer.flush()
+        await self._on.producer.flush()
         await self.commit()
-        self._views, self._swept_s = {}, {}
-        for stage in self.stages.values():
-            stage.forget()
+        self._assignment = _Assignment()
+        for lanes in self.lanes.values():
+            lanes.forget()
 
     async def commit(self) -> None:
         """Commit what is worked off."""
         async with self._committing:
             positions = {
                 (topic, partition): position
-                for topic, stage in self.stages.items()
-                for partition, position in stage.uncommitted().items()
+                for topic, lanes in self.lanes.items()
+                for partition, position in lanes.uncommitted().items()
             }
-            if positions and await self._commit(positions):
-                for topic, stage in self.stages.items():
-                    stage.committed({p: position for (name, p), position in positions.items() if name == topic})
+            if positions and await self._delivery.commit(positions):
+                for topic, lanes in self.lanes.items():
+                    lanes.committed({p: position for (name, p), position in positions.items() if name == topic})
 
     async def stop(self) -> None:
         """Finish, commit, disconnect."""
-        await self.revoked()
-        for table in self._tables.values():
-            table.close()
-        await self._producer.stop()
+        if self._connected is not None:
+            async with self._connected.open:
+                await self.revoked()
 
-    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
-        """See Positions."""
-        await order_again(self._producer, self._settings, topic, partition, first, records)
+    async def _tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+        await order_again(self._on.producer, self._settings, topic, partition, first, records)
 
     async def tick(self) -> None:
         """Send time to the views partitions we own."""
-        if self.stages[VIEWS.name].ready:
-            await self._ticker.tick(self._views)
+        if self.lanes[VIEWS.name].ready:
+            await self._on.ticker.tick(self._assignment.views)
 
     async def sweep(self) -> None:
         """Have each partition of objects that we own look for what is to be forgotten, once in an hour."""
-        now_s = time.monotonic()
+        now_s, swept_s = time.monotonic(), self._assignment.swept_s
         for topic in (AD_CHANGES.name, ENTRA_CHANGES.name):
-            stage = self.stages[topic]
-            for partition in stage.lanes if stage.ready else ():
-                if now_s - self._swept_s.get((topic, partition), -_SWEEP_EVERY_S) >= _SWEEP_EVERY_S:
-                    self._swept_s[topic, partition] = now_s
-                    await self._producer.send_and_wait(topic, encode(Forget()), key=b"forget", partition=partition)
+            lanes = self.lanes[topic]
+            for partition in lanes.lanes if lanes.ready else ():
+                if now_s - swept_s.get((topic, partition), -_SWEEP_EVERY_S) >= _SWEEP_EVERY_S:
+                    swept_s[topic, partition] = now_s
+                    await self._on.producer.send_and_wait(topic, encode(Forget()), key=b"forget", partition=partition)
 
     def observe(self) -> None:
         """Set the gauges that nobody sets in passing."""
-        slowest_ms = min((views.clock_ms for views in self._views.values()), default=0)
+        partitions = self._assignment.views.values()
+        slowest_ms = min((views.clock_ms for views in partitions), default=0)
         metrics.CLOCK_LAG.set(max(0.0, time.time() - slowest_ms / 1000) if slowest_ms else 0)
-        metrics.BACKLOG.set(sum(views.backlog for views in self._views.values()))
-        metrics.show_tenants(view for views in self._views.values() for view in views.tenants.values())
-        metrics.COUNTS.counts = sum((views.counts for views in self._views.values()), Counter())
+        metrics.BACKLOG.set(sum(views.backlog for views in partitions))
+        metrics.show_tenants(view for views in partitions for view in views.tenants.values())
+        metrics.COUNTS.counts = sum((views.counts for views in partitions), Counter())
 
     def _new_outbox(self, stage: str, cause: Record) -> Outbox:
         return Outbox(
-            self._producer,
+            self._on.producer,
             self._lease.check,
             self._settings.kafka.partitions,
             stage,
@@ -201,7 +264,7 @@ class Worker:
         )
 
     async def _open_rows(self, owned: set[int], state: str) -> dict[int, PartitionRows]:
-        table = self._tables[state]
+        table = self._on.tables[state]
         parts = await table.open(owned)
         metrics.RECOVERY_SECONDS.labels(state).set(table.recovery_seconds)
         metrics.RECOVERED_RECORDS.labels(state).set(table.recovered_records)
@@ -234,7 +297,7 @@ class Worker:
         return {partition: EventPartition(self._new_outbox) for partition in owned}
 
     async def _open_views(self, owned: set[int]) -> Mapping[int, Handler]:
-        self._views = {
+        views = {
             partition: EvaluatePartition(
                 ViewPartition(self._detections, self._options, partition, self._settings.kafka.partitions),
                 rows,
@@ -244,7 +307,8 @@ class Worker:
             )
             for partition, rows in (await self._open_rows(owned, VIEW_STATES.name)).items()
         }
-        return self._views
+        self._assignment = replace(self._assignment, views=views)
+        return views
 
 
 def options_of(settings: Settings) -> EvaluatorOptions:

@@ -355,7 +355,8 @@ def consumer(kafka: KafkaConnection, client_id: str, **options: Any) -> Iterator
 
 def partitions_of(asked: Any, topics: Iterable[str]) -> list[Any]:
     """The partitions of these topics, as `asked` (a `consumer`) names them."""
-    return [TopicPartition(each, number) for each in topics for number in sorted(asked.partitions_for_topic(each) or ())]
+    found = {each: sorted(asked.partitions_for_topic(each) or ()) for each in topics}
+    return [TopicPartition(topic, number) for topic, numbers in found.items() for number in numbers]
 
 
 def read_at(

@@ -305,7 +305,7 @@ class Reader:
 
 
 def reading(way_of: Callable[[], Connection]) -> Callable[..., Any]:
-    """What stands for streams.agents.delivery.client.new_reader."""
+    """What stands for streams.agents.topic_reader.new_reader."""
 
     @contextlib.asynccontextmanager
     async def new_reader(_kafka: object, **_: object) -> AsyncIterator[Reader]:

@@ -13,15 +13,13 @@ from typing import Any
 
 from streams.agents.delivery.lanes import Record
 from streams.agents.delivery.lease import Lease
-from streams.agents.delivery.positions import first_available
-from streams.agents.delivery.watchdog import Watchdog
 from streams.agents.tables.store import MemoryStore
 from streams.agents.worker import Worker
 from streams.contracts.facts import Origin
 from streams.detections.registry import all_detections
 from streams.directory.scope import Scope
 from streams.runtime.settings import ForestSettings, Settings, TenantSettings
-from tests.simulation.broker import NUMBER, Broker, Connection, Reader
+from tests.simulation.broker import NUMBER, Broker, Connection
 from tests.support.pipeline import TENANT
 
 SESSION_S = 60.0
@@ -77,7 +75,7 @@ class Member:
         )
         self.work = Worker(
             settings, Path("unused"), all_detections(), scopes,
-            lease=self.lease, commit=self._commit, positions=self, on_failure=self.fail,
+            lease=self.lease, delivery=self, on_failure=self.fail,
         )  # fmt: skip
         self.work._new_store = lambda topic: lambda number: disk.setdefault((topic, number), MemoryStore())  # type: ignore[method-assign]
 
@@ -89,9 +87,8 @@ class Member:
         self.ready = True
         self.spawn(self._every(_COMMIT_S, 100.0, self.work.commit))
         self.spawn(self._every(_TICK_S, 1200.0, self.work.tick))
-        watchdog = Watchdog(Reader(self.way), self._highwater, 2 * SESSION_S)  # type: ignore[arg-type]
-        self.spawn(self._every(_LOOK_S, 1.5 * SESSION_S, lambda: self._look(watchdog)))
-        for topic in self.work.stages:
+        self.spawn(self._every(_LOOK_S, 1.5 * SESSION_S, self.work.look_at_lanes))
+        for topic in self.work.topics:
             self.spawn(functools.partial(self._consume, topic))
         self._group.wants_rebalance()
 
@@ -169,10 +166,6 @@ class Member:
 
         return repeatedly
 
-    async def _look(self, watchdog: Watchdog) -> None:
-        self.work.observe()
-        await watchdog.look(self.work.stages)
-
     # What Faust and its consumer do for it
 
     def assigned(self, partitions: set[tuple[str, int]], generation: int) -> None:
@@ -214,34 +207,28 @@ class Member:
         for record in records:
             await self.work.offer(Record(*name, record.offset, record.key, record.value, generation, record.timestamp))
 
-    def _highwater(self, topic: str, partition: int) -> int:
+    def highwater(self, topic: str, partition: int) -> int:
+        """See Delivery."""
         return self._group.broker.logs[topic, partition].end
 
-    async def _commit(self, positions: Mapping[tuple[str, int], int]) -> bool:
+    async def commit(self, positions: Mapping[tuple[str, int], int]) -> bool:
+        """See Delivery."""
         self.step("commit")
         await asyncio.sleep(self._delay())
         self.step("commit")
         return self._group.commit(self.generation, positions)
 
     async def committed(self, topic: str, partitions: set[int]) -> Mapping[int, int]:
-        """See Positions."""
+        """See Delivery."""
         self.step("ask")
         found = {number: self._group.broker.committed.get((topic, number)) for number in sorted(partitions)}
         return {number: offset for number, offset in found.items() if offset is not None}
 
-    async def first_available(self, topic: str, offsets: Mapping[int, int]) -> Mapping[int, int]:
-        """See Positions."""
-        return await first_available(None, topic, offsets)  # type: ignore[arg-type]
-
     async def rewind(self, topic: str, partition: int, offset: int) -> None:
-        """See Positions."""
+        """See Delivery."""
         if (topic, partition) in self._at:
             self._at[topic, partition] = offset
             self._group.broker.stir()
-
-    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
-        """See Positions."""
-        await self.work.tell_again(topic, partition, first, records)
 
 
 class Group:
@@ -308,7 +295,7 @@ class Group:
             members = [each for each in members if each.alive]
             shares: dict[str, set[tuple[str, int]]] = {each.name: set() for each in members}
             for name in self.broker.logs:
-                if members and name[0] in members[0].work.stages:
+                if members and name[0] in members[0].work.topics:
                     shares[self.chance.choice(members).name].add(name)
             self.story(f"generation {self.generation}: {sorted(shares)}")
             for each in members:

@@ -19,9 +19,7 @@ from deploy.cli.freshness_source import WORKED_OFF
 from producers import publisher as publishing
 from producers.publisher import KafkaPublisher
 from producers.runner import Runner
-from streams.agents import worker
-from streams.agents.delivery import positions
-from streams.agents.tables import recovery
+from streams.agents import topic_reader, worker
 from streams.agents.tables.store import MemoryStore
 from streams.contracts.codec import encode
 from streams.contracts.facts import Forget
@@ -140,8 +138,8 @@ class Simulation:
         new_reader = reading(lambda: current.get().way)
         with (
             mock.patch.object(worker, "start_producer", start_producer),
-            mock.patch.object(recovery, "new_reader", new_reader),
-            mock.patch.object(positions, "new_reader", new_reader),
+            mock.patch.object(worker, "new_reader", new_reader),
+            mock.patch.object(topic_reader, "new_reader", new_reader),
             mock.patch.object(
                 publishing, "KafkaProducer", lambda **_: PlainProducer(self._broker, self._producer_step)
             ),

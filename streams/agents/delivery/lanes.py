@@ -52,7 +52,7 @@ class Handler(Protocol):
 
 
 class Positions(Protocol):
-    """What a stage asks about its topic, and of its consumer."""
+    """What lanes ask about their topic, and of its consumer."""
 
     async def committed(self, topic: str, partitions: set[int]) -> Mapping[int, int]:
         """The committed offsets; partitions without one are left out."""
@@ -181,7 +181,7 @@ async def note_lost(positions: Positions, topic: str, partition: int, expected: 
         await positions.tell_again(topic, partition, expected, records)
 
 
-class Stage:
+class TopicLanes:
     """One topic's lanes on this worker: opened on assignment, closed on revocation.
 
     Every lane starts at its committed offset, whatever the consumer thinks.
@@ -208,7 +208,7 @@ class Stage:
     def open(self, partitions: set[int], generation: int, on_failure: Callable[[BaseException], None]) -> None:
         """Start owning exactly `partitions`, in the background: recovery must not hold up the heartbeat.
 
-        `on_failure` is told when recovery or a lane breaks; the stage does not go on by itself then.
+        `on_failure` is told when recovery or a lane breaks; the lanes do not go on by themselves then.
         """
 
         async def opening() -> None:

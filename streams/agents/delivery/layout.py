@@ -6,8 +6,7 @@ A topic that got other partitions sends records to workers that hold other rows.
 
 from __future__ import annotations
 
-from aiokafka import AIOKafkaProducer
-
+from streams.agents.client import Producer
 from streams.contracts.errors import FatalError
 from streams.contracts.topics import TOPICS
 from streams.runtime.settings import KafkaSettings
@@ -16,7 +15,7 @@ from streams.runtime.settings import KafkaSettings
 class Layout:
     """The partitions of our topics, as `producer`'s client knows them."""
 
-    def __init__(self, producer: AIOKafkaProducer, kafka: KafkaSettings) -> None:
+    def __init__(self, producer: Producer, kafka: KafkaSettings) -> None:
         self._producer = producer
         self._wanted = {topic.name: topic.partitions or kafka.partitions for topic in TOPICS}
         self._seen: list[str] = []

@@ -8,8 +8,7 @@ So a worker writes only while its last heartbeat that was answered is younger th
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
 from streams.contracts.errors import FatalError
 
@@ -18,20 +17,23 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Lease:
-    """Renewed by heartbeats and by joining the group. `session_s`: the group's session timeout, seconds."""
+    """Renewed by heartbeats and by joining the group.
+
+    session_s: the group's session timeout, seconds. now: the clock that it goes by, seconds.
+    """
 
     def __init__(self, session_s: float, now: Callable[[], float] = lambda: time.clock_gettime(_CLOCK)) -> None:
         self._session_s = session_s
-        self._now = now
+        self.now = now
         self._asked = now()
 
     def renew(self, asked: float | None = None) -> None:
         """The group confirmed our membership. `asked`: when the request left (now, if not given)."""
-        self._asked = self._now() if asked is None else asked
+        self._asked = self.now() if asked is None else asked
 
     def check(self) -> None:
         """Raise FatalError when the group may have given our partitions away."""
-        age_s = self._now() - self._asked
+        age_s = self.now() - self._asked
         if age_s > self._session_s * 0.9:
             raise FatalError(
                 f"no heartbeat was answered for {age_s:.1f} s (session timeout {self._session_s:.0f} s): "
@@ -39,16 +41,3 @@ class Lease:
                 "the supervisor starts it again. If this repeats, the machine or Kafka is overloaded: "
                 "raise [streams] session_timeout_s"
             )
-
-    def watch(self, coordinator: Any) -> None:
-        """Renew at every answered heartbeat of an aiokafka group coordinator (it offers no hook)."""
-        heartbeat: Callable[[], Awaitable[bool]] = coordinator._do_heartbeat  # noqa: SLF001
-
-        async def observed() -> bool:
-            asked = self._now()
-            answered = await heartbeat()
-            if answered:
-                self.renew(asked)
-            return answered
-
-        coordinator._do_heartbeat = observed  # noqa: SLF001

@@ -6,10 +6,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from aiokafka import AIOKafkaProducer
-
+from streams.agents.client import MAX_BATCH_BYTES, MAX_RECORD_BYTES, Producer
 from streams.agents.deadletters import dead_letter
-from streams.agents.delivery.client import MAX_BATCH_BYTES, MAX_RECORD_BYTES
 from streams.agents.delivery.lanes import Record
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter, without_document
@@ -41,7 +39,7 @@ class Outbox:
 
     def __init__(
         self,
-        producer: AIOKafkaProducer,
+        producer: Producer,
         fence: Callable[[], None],
         partitions: int,
         stage: str,

@@ -1,62 +1,56 @@
-"""Where partitions go on, asked of the broker by fetching.
+"""Where the partitions of a worker go on, asked of the broker by fetching.
 
-Not by ListOffsets, which is wrong on Tansu, and not by trusting the consumer's own position: after a
-rebalance Faust drops what was fetched and seeks back to the committed offset, but aiokafka's
-seek_to_committed does nothing where nothing is committed yet, and the dropped records are lost
-(measured: one run in eight of the convergence test lost facts until lanes checked for themselves).
+Not by ListOffsets (streams.runtime.topic_reader), and not by trusting the consumer's own position: after a rebalance
+Faust drops what was fetched and seeks back to the committed offset, but aiokafka's seek_to_committed does nothing where
+nothing is committed yet, and the dropped records are lost (measured: one run in eight of the convergence test lost
+facts until lanes checked for themselves).
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
-
-from streams.agents.delivery.client import new_reader
-from streams.contracts.errors import FatalError
+from streams.agents.delivery.protocols import Delivery
+from streams.agents.topic_reader import reading
 from streams.runtime.settings import KafkaSettings
 
-_POLL_MS = 100
 _PEEK_BYTES = 1024
 
 
-async def first_available(
-    kafka: KafkaSettings, topic: str, offsets: Mapping[int, int], *, stall_s: float = 60.0
-) -> dict[int, int]:
-    """The offset of the first record at or after each partition's offset; the end where there is none yet.
+class LogPositions:
+    """Positions (streams.agents.delivery.lanes): what a member of the group knows, and what the log says.
 
-    An offset outside the log (cut off by retention, or of an earlier topic of the same name) leads to
-    the first record there is. Raises FatalError when Kafka does not answer for `stall_s` seconds.
+    tell_again: see Positions.
     """
-    found: dict[int, int] = {}
-    until = time.monotonic() + stall_s
-    async with new_reader(kafka, fetch_bytes=_PEEK_BYTES) as reader:
-        waiting = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
-        reader.assign(list(waiting))
-        for tp, offset in waiting.items():
-            reader.seek(tp, offset)
-        while waiting:
-            if time.monotonic() > until:
-                raise FatalError(f"Kafka gives no answer for {sorted(waiting)}: check the brokers, then restart")
-            try:
-                fetched = await reader.getmany(*waiting, timeout_ms=_POLL_MS)
-            except OffsetOutOfRangeError as error:
-                await reader.seek_to_beginning(*error.args[0])
-                continue
-            for tp, records in fetched.items():
-                found[tp.partition] = records[0].offset
-            for tp in list(waiting):
-                if tp.partition not in found and await at_end(reader, tp):
-                    found[tp.partition] = await reader.position(tp)
-                if tp.partition in found:
-                    del waiting[tp]
-                    reader.pause(tp)
-    return found
 
+    def __init__(
+        self, kafka: KafkaSettings, delivery: Delivery, tell_again: Callable[[str, int, int, int], Awaitable[None]]
+    ) -> None:
+        self._kafka = kafka
+        self._delivery = delivery
+        self._tell_again = tell_again
 
-async def at_end(reader: AIOKafkaConsumer, tp: TopicPartition) -> bool:
-    """Whether `reader` has read all that its latest fetch knew of."""
-    end = reader.highwater(tp)  # None before the first fetch
-    return end is not None and await reader.position(tp) >= end
+    async def committed(self, topic: str, partitions: set[int]) -> Mapping[int, int]:
+        """See Positions."""
+        return await self._delivery.committed(topic, partitions)
+
+    async def rewind(self, topic: str, partition: int, offset: int) -> None:
+        """See Positions."""
+        await self._delivery.rewind(topic, partition, offset)
+
+    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+        """See Positions."""
+        await self._tell_again(topic, partition, first, records)
+
+    async def first_available(self, topic: str, offsets: Mapping[int, int]) -> dict[int, int]:
+        """See Positions. An offset outside the log (cut off by retention, or of an earlier topic of the same name)
+        leads to the first record there is. Raises FatalError when Kafka does not answer.
+        """
+        found: dict[int, int] = {}
+        async with reading(self._kafka, topic, offsets, fetch_bytes=_PEEK_BYTES) as log:
+            while steps := await log.next():
+                for step in steps:
+                    if step.records or step.at_end:
+                        found[step.partition] = step.records[0].offset if step.records else step.next_offset
+                        log.done(step.partition)
+        return found

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from streams.agents.delivery.lanes import Lane, Stage
+from streams.agents.delivery.lanes import Lane, TopicLanes
 from streams.agents.metrics import LAG
+from streams.agents.topic_reader import listed_ends
 from streams.contracts.errors import FatalError
 
 
@@ -29,14 +29,15 @@ class _Seen:
 class Watchdog:
     """Compares positions with the ends of the topics.
 
-    highwater: the end of a partition as the consumer's latest fetch told it, None if unknown.
+    reader:    of streams.agents.topic_reader, to ask for the ends.
+    highwater: see Delivery.
     stuck_s:   patience with a partition that does not move, seconds.
     rewind_s:  how long one may get no records before the consumer is sent back, seconds.
     """
 
     def __init__(
         self,
-        reader: AIOKafkaConsumer,
+        reader: Any,
         highwater: Callable[[str, int], int | None],
         stuck_s: float,
         rewind_s: float = 3.0,
@@ -48,25 +49,25 @@ class Watchdog:
         self._seen: dict[tuple[str, int], _Seen] = {}
         self._moved: dict[str, float] = {}
 
-    async def look(self, stages: Mapping[str, Stage]) -> None:
+    async def look(self, topics: Mapping[str, TopicLanes]) -> None:
         """Set the lag gauges; send the consumer back where it lost records at the end of a partition.
 
         Raises FatalError when a partition has lag and has not moved for too long.
         """
         lanes = {
             (topic, partition): lane
-            for topic, stage in stages.items()
-            for partition, lane in stage.lanes.items()
-            if stage.ready
+            for topic, owned in topics.items()
+            for partition, lane in owned.lanes.items()
+            if owned.ready
         }
-        ends = await self._reader.end_offsets([TopicPartition(*name) for name in lanes]) if lanes else {}
+        ends = await listed_ends(self._reader, lanes)
         lanes = {name: lane for name, lane in lanes.items() if not lane.stopping}  # revoked while we asked
         now = time.monotonic()
-        lag: dict[str, int] = dict.fromkeys(stages, 0)
+        lag: dict[str, int] = dict.fromkeys(topics, 0)
         self._seen = {name: seen for name, seen in self._seen.items() if lanes.get(name) is seen.lane}
         resting: list[tuple[tuple[str, int], int]] = []
         for name, lane in lanes.items():
-            end = max(ends[TopicPartition(*name)], self._highwater(*name) or 0)
+            end = max(ends[name], self._highwater(*name) or 0)
             behind = max(0, end - lane.next_offset)
             lag[name[0]] += behind
             seen = self._seen.get(name)

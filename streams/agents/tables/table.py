@@ -12,9 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
-
-from streams.agents.delivery.client import MAX_RECORD_BYTES
+from streams.agents.client import MAX_RECORD_BYTES, Producer
 from streams.agents.tables.recovery import recover
 from streams.agents.tables.store import RESERVED, Store
 from streams.contracts.errors import FatalError, InvalidRecordError
@@ -25,7 +23,7 @@ class TablePartition:
     """One partition of a table, owned by exactly one worker at a time."""
 
     def __init__(
-        self, topic: str, partition: int, store: Store, producer: AIOKafkaProducer, fence: Callable[[], None]
+        self, topic: str, partition: int, store: Store, producer: Producer, fence: Callable[[], None]
     ) -> None:
         self.partition = partition
         self._topic = topic
@@ -125,7 +123,7 @@ class Table:
         self,
         topic: str,
         kafka: KafkaSettings,
-        producer: AIOKafkaProducer,
+        producer: Producer,
         new_store: Callable[[int], Store],
         fence: Callable[[], None] = lambda: None,
     ) -> None:

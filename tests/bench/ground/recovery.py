@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from streams.agents.delivery.client import start_producer
+from streams.agents.client import start_producer
 from streams.agents.tables.store import MemoryStore, RocksStore, Store
 from streams.agents.tables.table import Table
 from streams.runtime.settings import KafkaSettings

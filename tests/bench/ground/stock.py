@@ -17,7 +17,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka import KafkaConsumer, KafkaProducer
 
-from streams.agents.delivery.client import start_producer
+from streams.agents.client import start_producer
 from streams.agents.tables.store import MemoryStore
 from streams.agents.tables.table import Table
 from streams.runtime.settings import KafkaSettings

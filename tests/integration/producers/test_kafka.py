@@ -21,7 +21,7 @@ from producers.id_set import KnownIds
 from producers.installation import Identity
 from producers.ledger import KafkaLedger, ReplacedError
 from producers.publisher import KafkaPublisher
-from streams.agents.delivery.client import start_producer
+from streams.agents.client import start_producer
 from streams.agents.delivery.layout import Layout
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode

@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from deploy.broker import Broker
-from streams.agents.delivery.client import start_producer
+from streams.agents.client import start_producer
 from streams.agents.tables.recovery import BIRTH_KEY
 from streams.agents.tables.store import MemoryStore, Position, RocksStore, Store
 from streams.agents.tables.table import Table
@@ -240,12 +240,13 @@ async def test_a_flush_after_losing_the_lease_changes_nothing(rig: Rig) -> None:
 
 
 async def test_recovery_refuses_to_start_on_half_a_table(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    from streams.agents import topic_reader
     from streams.agents.tables import recovery
 
     async def never(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr(recovery, "at_end", never)
+    monkeypatch.setattr(topic_reader, "at_end", never)
     with pytest.raises(FatalError, match="no progress"):
         await recovery.recover(rig.kafka, rig.topic, {0: MemoryStore()}, rig.producer, stall_s=0.5)
 

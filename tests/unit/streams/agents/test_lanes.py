@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from streams.agents.delivery.lanes import MAX_BATCH_BYTES, Handler, Lane, Record, Stage
+from streams.agents.delivery.lanes import MAX_BATCH_BYTES, Handler, Lane, Record, TopicLanes
 from streams.agents.metrics import REGISTRY
 from streams.contracts.errors import FatalError
 
@@ -203,7 +203,7 @@ class Stages:
         self.handlers: dict[int, Collector] = {}
         self.failures: list[BaseException] = []
         self.log = Log()
-        self.stage = Stage("t", self.open, self.log)
+        self.stage = TopicLanes("t", self.open, self.log)
 
     async def open(self, owned: set[int]) -> Mapping[int, Handler]:
         self.handlers = {partition: Collector() for partition in owned}
@@ -288,7 +288,7 @@ async def test_what_a_handler_raises_is_told_and_its_batch_not_counted() -> None
     async def open_broken(owned: set[int]) -> Mapping[int, Handler]:
         return dict.fromkeys(owned, broken)
 
-    stage = Stage("t", open_broken, Log())
+    stage = TopicLanes("t", open_broken, Log())
     stage.open({0}, 1, failures.append)
     await stage.offer(record(0))
     await settle()
@@ -303,7 +303,7 @@ async def test_a_failed_recovery_is_told() -> None:
     async def open_nothing(_: set[int]) -> Mapping[int, Handler]:
         raise FatalError("half a table")
 
-    stage = Stage("t", open_nothing, Log())
+    stage = TopicLanes("t", open_nothing, Log())
     stage.open({0}, 1, failures.append)
     await settle()
     assert [str(error) for error in failures] == ["half a table"]
@@ -318,7 +318,7 @@ async def test_where_nothing_is_committed_everything_is_unread() -> None:
     async def handlers(partitions: set[int]) -> Mapping[int, Handler]:
         return {partition: Collector() for partition in partitions}
 
-    stage = Stage("t", handlers, topic)
+    stage = TopicLanes("t", handlers, topic)
     stage.open({0}, 1, lambda error: None)
     await settle()
     assert topic.ordered == [("t", 0, 0, 40)]

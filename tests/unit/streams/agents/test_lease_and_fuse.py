@@ -11,7 +11,8 @@ from aiokafka import TopicPartition
 
 from streams.agents.deadletters import Fuse
 from streams.agents.delivery import watchdog as watchdog_module
-from streams.agents.delivery.lanes import Handler, Record, Stage
+from streams.agents.delivery.faust import renew_by_heartbeats
+from streams.agents.delivery.lanes import Handler, Record, TopicLanes
 from streams.agents.delivery.lease import Lease
 from streams.agents.delivery.watchdog import Watchdog
 from streams.contracts.errors import FatalError
@@ -39,7 +40,7 @@ class Coordinator:
 async def test_the_lease_lasts_as_long_as_heartbeats_are_answered() -> None:
     clock = Clock()
     lease, coordinator = Lease(10, clock), Coordinator(clock)
-    lease.watch(coordinator)
+    renew_by_heartbeats(lease, coordinator)
     for _ in range(5):
         clock.now += 8
         lease.check()
@@ -56,7 +57,7 @@ async def test_the_lease_lasts_as_long_as_heartbeats_are_answered() -> None:
 async def test_a_heartbeat_counts_from_when_it_was_asked() -> None:
     clock = Clock()
     lease, coordinator = Lease(10, clock), Coordinator(clock)
-    lease.watch(coordinator)
+    renew_by_heartbeats(lease, coordinator)
     coordinator.takes_s = 9.5  # the process slept between question and answer
     assert await coordinator._do_heartbeat()
     with pytest.raises(FatalError):
@@ -114,11 +115,11 @@ async def _done(_: Sequence[Record]) -> None:
     return None
 
 
-async def _stage(log: Log) -> Stage:
+async def _stage(log: Log) -> TopicLanes:
     async def opened(_: set[int]) -> dict[int, Handler]:
         return {0: _done}
 
-    stage = Stage("t", opened, log)  # type: ignore[arg-type]
+    stage = TopicLanes("t", opened, log)  # type: ignore[arg-type]
     stage.open({0}, 1, lambda _: None)
     while not stage.ready:
         await asyncio.sleep(0)

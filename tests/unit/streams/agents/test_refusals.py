@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from streams.agents.client import MAX_RECORD_BYTES
 from streams.agents.deadletters import Fuse
-from streams.agents.delivery.client import MAX_RECORD_BYTES
 from streams.agents.delivery.lanes import Record
 from streams.agents.delivery.outbox import Outbox
 from streams.agents.evaluate import EvaluatePartition

@@ -178,8 +178,12 @@ def ask_records(each: TopicReader) -> None:
 @pytest.mark.parametrize("call", ["partitions_for_topic", "assign", "poll", "end_offsets"])
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(KafkaConnectionError("x"), RetriableError), (OSError("x"), RetriableError), (TopicAuthorizationFailedError("x"), FatalError)],
-)  # fmt: skip
+    [
+        (KafkaConnectionError("x"), RetriableError),
+        (OSError("x"), RetriableError),
+        (TopicAuthorizationFailedError("x"), FatalError),
+    ],
+)
 def test_whatever_fails_is_told_and_leaves_no_consumer(
     ask: Callable[[TopicReader], None], call: str, error: Exception, told: type[Exception]
 ) -> None:

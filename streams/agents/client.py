@@ -1,25 +1,25 @@
-"""The asyncio Kafka client under the worker: options from settings, and the one producer.
+"""The one asyncio producer of a worker, and what its records may weigh.
 
-Faust brings this client along and consumes with it; tables and outgoing records use it directly,
+Faust brings this client (aiokafka) along and consumes with it; tables and outgoing records use it directly,
 because Faust sends every table write as a record of its own (measured: DECISIONS.md).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import TypeAlias
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownError
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownError
 
 from streams.contracts.errors import RetriableError
-from streams.runtime.kafka import ssl_context
+from streams.runtime.kafka import connection_options
 from streams.runtime.kafka_ping import cause
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
 
+Producer: TypeAlias = AIOKafkaProducer
+MayNotWriteError = TopicAuthorizationFailedError
 log = get_logger(__name__)
 
 MAX_BATCH_BYTES = 900_000
@@ -28,24 +28,7 @@ MAX_RECORD_BYTES = 7 * 1024 * 1024
 """A single record may be larger where its topic's `max.message.bytes` allows it."""
 
 
-def connection_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Address and security options that every client of this kind shares."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": kafka.bootstrap_servers,
-        "security_protocol": kafka.security_protocol,
-    }
-    if kafka.security_protocol in {"SSL", "SASL_SSL"}:
-        options["ssl_context"] = ssl_context(kafka)
-    if kafka.sasl_mechanism and kafka.sasl_password:
-        options |= {
-            "sasl_mechanism": kafka.sasl_mechanism,
-            "sasl_plain_username": kafka.sasl_username,
-            "sasl_plain_password": kafka.sasl_password.get_secret_value(),
-        }
-    return options
-
-
-async def start_producer(kafka: KafkaSettings, *, delivery_timeout_s: float) -> AIOKafkaProducer:
+async def start_producer(kafka: KafkaSettings, *, delivery_timeout_s: float) -> Producer:
     """A started, durable producer: acknowledged by all in-sync replicas, idempotent where the broker can.
 
     `delivery_timeout_s`: how long a record may stay unacknowledged before sending it fails.
@@ -62,8 +45,8 @@ async def start_producer(kafka: KafkaSettings, *, delivery_timeout_s: float) -> 
         raise RetriableError(f"Kafka at {', '.join(kafka.bootstrap_servers)}: {why}") from error
 
 
-def _producer(kafka: KafkaSettings, delivery_timeout_s: float, *, idempotent: bool) -> AIOKafkaProducer:
-    return AIOKafkaProducer(
+def _producer(kafka: KafkaSettings, delivery_timeout_s: float, *, idempotent: bool) -> Producer:
+    return Producer(
         **connection_options(kafka),
         acks="all",
         enable_idempotence=idempotent,
@@ -74,7 +57,7 @@ def _producer(kafka: KafkaSettings, delivery_timeout_s: float, *, idempotent: bo
     )
 
 
-async def _started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
+async def _started(producer: Producer) -> Producer:
     try:
         await producer.start()
     except BaseException:
@@ -82,21 +65,3 @@ async def _started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
         producer._closed = True  # noqa: SLF001
         raise
     return producer
-
-
-@contextlib.asynccontextmanager
-async def new_reader(kafka: KafkaSettings, *, fetch_bytes: int = 2 * 1024 * 1024) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer outside any group that never resets its position by itself."""
-    reader = AIOKafkaConsumer(
-        **connection_options(kafka),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        fetch_max_wait_ms=50,
-        max_partition_fetch_bytes=fetch_bytes,
-    )
-    try:
-        await reader.start()
-        yield reader
-    finally:
-        await reader.stop()
