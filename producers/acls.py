@@ -43,10 +43,8 @@ _READS: dict[Role, tuple[Topic, ...]] = {
     "admin": TOPICS,
 }
 _WRITES: dict[Role, tuple[Topic, ...]] = {
-    "producer": (*_FACTS, CHECKPOINTS, DEADLETTERS),
-    # What a log says of an object goes back to it, as a fact; what was deleted unread is ordered again.
-    # Whom to forget, too.
-    "worker": (AD_CHANGES, ENTRA_CHANGES, VIEWS, FINDINGS, DEADLETTERS, CHECKPOINTS, *_STATES),
+    "producer": tuple(topic for topic in TOPICS if "producer" in topic.writers),
+    "worker": tuple(topic for topic in TOPICS if "worker" in topic.writers),
     "admin": TOPICS,
 }
 _LAYOUT: tuple[Role, ...] = ("worker",)  # looks at the layout of every topic before it begins

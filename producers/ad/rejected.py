@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 
-import orjson
-
 from producers.ad.ldap.wire import Entry
+from streams.contracts.codec import dump_document
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.deadletter import dead_letter as refusal
 from streams.contracts.errors import InvalidRecordError
@@ -18,5 +17,5 @@ def dead_letter(error: InvalidRecordError, entry: Entry) -> DeadLetter:
     readable = {
         name: [base64.b64encode(value).decode("ascii") for value in values] for name, values in entry.attributes.items()
     }
-    original = orjson.dumps({"dn": entry.dn.encode("utf-8", "replace").decode(), "attributes": readable})
+    original = dump_document({"dn": entry.dn.encode("utf-8", "replace").decode(), "attributes": readable})
     return refusal(error.reason, str(error), stage="source", ts_ms=now_ms(), original=original)

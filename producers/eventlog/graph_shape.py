@@ -14,8 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
+from streams.contracts.codec import NotJsonError, load_document
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.times import parse_rfc3339, rfc3339
 
@@ -121,8 +120,8 @@ def _decoded(value: Any) -> Any:
     """What a string holds if it is the JSON of an object or a list; else the value itself."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
+            return load_document(value)
+        except NotJsonError:
             return value
     return value
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import orjson
-
 from producers import metrics
 from producers.eventlog.consumer import shipped_reader
 from producers.eventlog.event_hub import records_of
@@ -25,6 +23,7 @@ from producers.refusing import refusing
 from producers.sequence import last_number
 from producers.source import STREAMING, Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
+from streams.contracts.codec import NoJsonFormError, NotJsonError, dump_document, load_document
 from streams.contracts.deadletter import DeadLetter, dead_letter
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import UNKNOWN_SERVERS, Event, Log
@@ -253,15 +252,15 @@ def _document(value: bytes | None) -> Any:
     if not value:
         raise InvalidRecordError("empty", "the record has no value")
     try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError as error:
+        return load_document(value)
+    except NotJsonError as error:
         raise InvalidRecordError("not_json", f"the record is not JSON: {error}") from error
 
 
 def _written(raw: Any, record: Record) -> bytes:
     try:
-        return orjson.dumps(raw)
-    except orjson.JSONEncodeError:  # nested deeper than orjson writes, though not than it reads
+        return dump_document(raw)
+    except NoJsonFormError:  # nested deeper than orjson writes, though not than it reads
         return record.value or b""
 
 

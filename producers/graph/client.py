@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
-import requests
-
 from producers.graph.page import read_page
-from producers.graph.session import BearerAuth, RefusedRequestError, TimedSession, graph_place
+from producers.graph.session import Answer, BearerAuth, HttpError, RefusedRequestError, TimedSession, graph_place
 from producers.graph.token import TokenSource
+from streams.contracts.codec import NotJsonError, dump_document, load_document
 from streams.contracts.errors import RetriableError, SyncHealthError
 from streams.runtime.place import place_of
 from streams.runtime.settings import TenantSettings
@@ -66,7 +64,7 @@ class GraphClient:
 
     def post(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to `body` as JSON; for reads that Graph wants as POST."""
-        return self._call("POST", url, {"Content-Type": "application/json"}, orjson.dumps(body))
+        return self._call("POST", url, {"Content-Type": "application/json"}, dump_document(body))
 
     def require_own(self, url: str) -> str:
         """`url`, if it leads to the configured Graph: a token must never go to another host.
@@ -106,7 +104,7 @@ class GraphClient:
 
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, token: str
-    ) -> requests.Response:
+    ) -> Answer:
         sent = {
             **headers,
             "Accept": "application/json",
@@ -119,7 +117,7 @@ class GraphClient:
             return self._session().request(method, url, headers=sent, data=body, auth=BearerAuth(token, self._place))
         except RefusedRequestError as error:
             raise RetriableError(f"Graph at {self._base}: {error}", retry_after_s=_ELSEWHERE_WAIT_S) from error
-        except requests.RequestException as error:
+        except HttpError as error:
             raise RetriableError(
                 f"Graph at {self._base} cannot be reached ({type(error).__name__}: {error})"
             ) from error
@@ -145,7 +143,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return min(max(seconds, 0.0), _LONGEST_WAIT_S)
 
 
-def _document(answer: requests.Response, url: str) -> dict[str, Any]:
+def _document(answer: Answer, url: str) -> dict[str, Any]:
     try:
         document = read_page(answer.content)
     except ValueError as error:
@@ -155,11 +153,11 @@ def _document(answer: requests.Response, url: str) -> dict[str, Any]:
     return document
 
 
-def _refusal(answer: requests.Response) -> tuple[str, str]:
+def _refusal(answer: Answer) -> tuple[str, str]:
     try:
-        error = orjson.loads(answer.content)["error"]
+        error = load_document(answer.content)["error"]
         return str(error["code"])[:_LONGEST_SAID], str(error["message"])[:_LONGEST_SAID]
-    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+    except (NotJsonError, KeyError, TypeError, IndexError):
         return answer.reason or "", "(no explanation)"
 
 

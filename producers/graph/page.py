@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
+from streams.contracts.codec import NotJsonError, load_document
 
 # Possessive: a string without an end is looked at once.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},:]', re.DOTALL)
@@ -33,21 +33,21 @@ def read_page(content: bytes) -> Any:
     Raises ValueError if it cannot be read beside its entries either: it is cut, or no JSON.
     """
     try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
+        return load_document(content)
+    except NotJsonError as error:
         whole = error
     spans = list(_items(content))
     if not spans:
         raise whole
-    document = orjson.loads(content[: spans[0][0]] + content[spans[-1][1] :])
+    document = load_document(content[: spans[0][0]] + content[spans[-1][1] :])
     document["value"] = [_item(content[start:end]) for start, end in spans if content[start:end].strip()]
     return document
 
 
 def _item(raw: bytes) -> Any:
     try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
+        return load_document(raw)
+    except NotJsonError as error:
         return UnreadableItem(raw.strip(), str(error))
 
 

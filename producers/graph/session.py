@@ -34,7 +34,12 @@ _IDENTITY_ENDPOINTS = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "IMDS_ENDPOINT", "AZ
 _AZURE_IDENTITY = Place("http", "169.254.169.254", 80)
 
 
-class RefusedRequestError(requests.RequestException):
+HttpError = requests.RequestException
+"""What a session raises where there is no answer."""
+Answer = requests.Response
+
+
+class RefusedRequestError(HttpError):
     """Not sent, or not followed: it would have led elsewhere than the settings say."""
 
 

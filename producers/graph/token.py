@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import msal
-import requests
 from msal.exceptions import MsalServiceError
 
-from producers.graph.session import TimedSession, token_places
+from producers.graph.session import HttpError, TimedSession, token_places
 from producers.refusing import STUMBLES
 from streams.contracts.errors import RetriableError, SettingsError
 from streams.runtime.redaction import redacted
@@ -47,7 +46,7 @@ class TokenSource:
         with self._lock:
             try:
                 return self._acquire()
-            except (requests.RequestException, MsalServiceError) as error:
+            except (HttpError, MsalServiceError) as error:
                 self._client = None
                 raise RetriableError(f"no token from {self._from}: {type(error).__name__}: {error}") from error
             except STUMBLES as error:  # msal's over answers of any shape, and over keys that are none
@@ -70,7 +69,7 @@ class TokenSource:
     def _acquire_quietly(self) -> str | None:
         try:
             return self._acquire()
-        except (RetriableError, requests.RequestException, MsalServiceError, *STUMBLES):
+        except (RetriableError, HttpError, MsalServiceError, *STUMBLES):
             self._client = None
             return None
 

@@ -7,8 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-import orjson
-
 from streams.agents.deadletters import TRACEBACKS, Fuse, dead_letter
 from streams.agents.delivery.lanes import Record
 from streams.agents.delivery.outbox import Outbox
@@ -23,7 +21,7 @@ from streams.agents.plausible import (
 )
 from streams.agents.soundness import projector_is_sound
 from streams.agents.tables.rows import PartitionRows
-from streams.contracts.codec import convert, decode, encode
+from streams.contracts.codec import convert, decode, encode, load_document
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.events import EventChunk
@@ -218,7 +216,7 @@ def _facts(record: Record, outbox: Outbox) -> Iterator[tuple[Origin, Fact] | Wat
 
 def _readable_facts(record: Record, whole: InvalidRecordError, outbox: Outbox) -> Iterator[tuple[Origin, Fact]]:
     try:
-        document = orjson.loads(record.value or b"")
+        document = load_document(record.value or b"")
         origin = convert(document["origin"], Origin)
         parts = list(document["facts"])
     except (InvalidRecordError, ValueError, KeyError, TypeError):

@@ -1,4 +1,6 @@
-"""JSON records in and out: msgspec for our own shapes, orjson for free documents and for naming faults.
+"""JSON in and out, the only door to both libraries: msgspec for our own shapes, orjson for what others wrote.
+
+orjson reads every document of Graph, of event logs and of the files that are replayed, and names the fault of a record.
 
 msgspec reads and writes a Struct in one pass, two to four times faster than through orjson and back
 (measured: DECISIONS.md).
@@ -17,6 +19,10 @@ import orjson
 
 from streams.contracts.errors import InvalidRecordError
 
+NotJsonError = orjson.JSONDecodeError
+"""What `load_document` raises: a ValueError."""
+NoJsonFormError = orjson.JSONEncodeError
+"""What `dump_document` raises: a TypeError. A lone surrogate, or a depth that is read but not written."""
 T = TypeVar("T")
 _ENCODER = msgspec.json.Encoder()
 
@@ -31,6 +37,16 @@ def encode(record: Any) -> bytes:
     if isinstance(record, msgspec.Struct):
         return _ENCODER.encode(record)
     return orjson.dumps(record, default=msgspec.to_builtins)
+
+
+def load_document(raw: bytes | str) -> Any:
+    """The document in `raw`. Raises NotJsonError, as RFC 8259 has it: NaN and lone surrogates are none."""
+    return orjson.loads(raw)
+
+
+def dump_document(document: Any) -> bytes:
+    """A free document as JSON. Raises NoJsonFormError."""
+    return orjson.dumps(document)
 
 
 def decode(raw: bytes | None, shape: type[T]) -> T:

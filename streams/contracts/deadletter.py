@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 import msgspec
-import orjson
+
+from streams.contracts.codec import load_document
 
 # With every text at its longest and every letter of it escaped, a dead letter stays below 200 kB: Kafka's default
 # of 1 MB per record (message.max.bytes) holds it whatever the refused record was.
@@ -103,7 +104,7 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,59}")
 
 def _shape(original: bytes) -> str:
     try:
-        document = orjson.loads(original)
+        document = load_document(original)
     except ValueError:
         return "not JSON"
     return _shape_of(document, _DEEPEST)[:_LONGEST_SHAPE]

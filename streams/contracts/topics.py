@@ -7,6 +7,7 @@ installation: whoever reads its settings says which, once (`belong_to`), before 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 DAY_MS = 24 * 3600 * 1000
 # A single fact or table row may be large (certificates, long link lists); Kafka's default is 1 MiB.
@@ -22,6 +23,9 @@ def belong_to(installation: str) -> None:
     _installation = installation
 
 
+Writer = Literal["producer", "worker"]
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic of the pipeline.
@@ -29,13 +33,13 @@ class Topic:
     stem: what follows the installation's name in its own.
     partitions: None = as many as `[kafka] partitions` says (co-partitioned with the worker's tables).
     retention_ms: ignored where `compacted`.
-    owner: who writes it.
+    writers: the roles (producers.acls) that write it in the course of things; the administrator may write every one.
     """
 
     stem: str
     key: str
     payload: str
-    owner: str
+    writers: tuple[Writer, ...]
     partitions: int | None = None
     compacted: bool = False
     retention_ms: int = 7 * DAY_MS
@@ -62,33 +66,32 @@ class Topic:
         }  # fmt: skip
 
 
-AD_CHANGES = Topic("ad.changes.v1", "objectGUID", "FactChunk", "producers.ad")
-ENTRA_CHANGES = Topic("entra.changes.v1", "Entra object id", "FactChunk", "producers.graph")
-ENTRA_TENANT = Topic("entra.tenant.v1", "tenant id", "TenantState", "producers.graph", compacted=True)
+_SOURCES: tuple[Writer, ...] = ("producer",)
+_WORKERS: tuple[Writer, ...] = ("worker",)
+_BOTH: tuple[Writer, ...] = ("producer", "worker")
+
+# Workers tell an object what a log says of it, and order to forget.
+AD_CHANGES = Topic("ad.changes.v1", "objectGUID", "FactChunk", _BOTH)
+ENTRA_CHANGES = Topic("entra.changes.v1", "Entra object id", "FactChunk", _BOTH)
+ENTRA_TENANT = Topic("entra.tenant.v1", "tenant id", "TenantState", _SOURCES, compacted=True)
 ENTRA_AUDITS = Topic(
     "entra.audits.v1",
     "target id, else correlation id",
     "EventChunk",
-    "producers.graph, producers.eventlog",
+    _SOURCES,
     retention_ms=30 * DAY_MS,
 )
-SERVER_EVENTS = Topic("server.events.v1", "server name", "EventChunk", "producers.eventlog")
-VIEWS = Topic("views.v1", "view key", "ViewRecord", "streams.project", retention_ms=DAY_MS)
-FINDINGS = Topic("findings.v1", "finding id", "Finding", "streams.evaluate", compacted=True)
-CHECKPOINTS = Topic("checkpoints.v1", "source[#part]", "Checkpoint", "producers", partitions=1, compacted=True)
-DEADLETTERS = Topic(
-    "deadletters.v1",
-    "original key",
-    "DeadLetter",
-    "streams",
-    partitions=1,
-    retention_ms=30 * DAY_MS,
-)
+SERVER_EVENTS = Topic("server.events.v1", "server name", "EventChunk", _SOURCES)
+VIEWS = Topic("views.v1", "view key", "ViewRecord", _WORKERS, retention_ms=DAY_MS)
+FINDINGS = Topic("findings.v1", "finding id", "Finding", _WORKERS, compacted=True)
+# Workers order what was deleted before they had read it.
+CHECKPOINTS = Topic("checkpoints.v1", "source[#part]", "Checkpoint", _BOTH, partitions=1, compacted=True)
+DEADLETTERS = Topic("deadletters.v1", "original key", "DeadLetter", _BOTH, partitions=1, retention_ms=30 * DAY_MS)
 
 # The changelogs of the workers' tables: partition n belongs to whoever reads partition n of the topic behind it.
-AD_OBJECTS = Topic("state.ad.objects.v1", "row", "table row", "streams.project", compacted=True)
-ENTRA_OBJECTS = Topic("state.entra.objects.v1", "row", "table row", "streams.project", compacted=True)
-VIEW_STATES = Topic("state.views.v1", "row", "table row", "streams.evaluate", compacted=True)
+AD_OBJECTS = Topic("state.ad.objects.v1", "row", "table row", _WORKERS, compacted=True)
+ENTRA_OBJECTS = Topic("state.entra.objects.v1", "row", "table row", _WORKERS, compacted=True)
+VIEW_STATES = Topic("state.views.v1", "row", "table row", _WORKERS, compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
     AD_CHANGES, ENTRA_CHANGES, ENTRA_AUDITS, ENTRA_TENANT, SERVER_EVENTS, VIEWS, FINDINGS, CHECKPOINTS, DEADLETTERS,

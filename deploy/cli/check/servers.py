@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from deploy.cli.check.line import SKEW_LIMIT_S, Line, fault, gap, good
 from deploy.cli.findings.table import age
 from producers.eventlog.winlogbeat import winlogbeat_events
+from streams.contracts.codec import NotJsonError, load_document
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.times import parse_rfc3339
 from streams.runtime.printable import printable
@@ -92,9 +91,9 @@ def _servers(records: Iterable[Record]) -> dict[str, _Server]:
     servers: dict[str, _Server] = {}
     for record in records:
         try:
-            document = orjson.loads(record.value or b"")
+            document = load_document(record.value or b"")
             events = winlogbeat_events(document, "", 0)
-        except (InvalidRecordError, orjson.JSONDecodeError):
+        except (InvalidRecordError, NotJsonError):
             continue
         read_ms = _read_ms(document)
         for event in events:

@@ -9,15 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 from deploy.cli.check.line import Line, Mark, fault, gap, good, skew
 from producers.graph.client import GraphClient, GraphError
 from producers.graph.collections import COLLECTIONS, DEVICES
 from producers.graph.deleted import DELETED_PERMISSIONS, NOT_IN_V1, deleted_path
 from producers.graph.mapping.sign_ins import SIGN_INS
 from producers.graph.mapping.synchronization import job_of
-from producers.graph.session import TimedSession
+from producers.graph.session import HttpError, TimedSession
 from producers.graph.tenant import CLOUD_SYNC_PRINCIPALS, jobs_path
 from producers.graph.token import TokenSource
 from streams.contracts.errors import RetriableError
@@ -192,7 +190,7 @@ def _clock(tenant: TenantSettings) -> Iterator[Line]:
     try:
         # Refused without a token, and dated all the same.
         answer = TimedSession(tenant).get(f"{tenant.graph_url.rstrip('/')}/v1.0/organization")
-    except requests.RequestException:
+    except HttpError:
         return
     date = answer.headers.get("Date")
     if date:

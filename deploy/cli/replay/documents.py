@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from streams.contracts.codec import NotJsonError, load_document
 from streams.contracts.errors import SyncHealthError
 
 _LONGEST_LINE = 64 * 1024 * 1024
@@ -45,8 +44,8 @@ def _documents(path: Path, unreadable: Unreadable, read: Callable[[int], None]) 
             if not text:
                 continue
             try:
-                document = orjson.loads(text)
-            except orjson.JSONDecodeError as error:
+                document = load_document(text)
+            except NotJsonError as error:
                 if number == 1:  # no lines, then, but one document over many
                     yield from _whole(path, unreadable)
                     return
@@ -63,8 +62,8 @@ def _whole(path: Path, unreadable: Unreadable) -> Iterator[Any]:
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-16") if raw.startswith(_WIDE) else raw.decode("utf-8-sig")
-        document = orjson.loads(text)
-    except (UnicodeError, orjson.JSONDecodeError) as error:
+        document = load_document(text)
+    except (UnicodeError, NotJsonError) as error:
         lines = raw.splitlines()
         if len(lines) < 2 or raw.startswith(_WIDE):
             unreadable(1, str(error))
@@ -79,6 +78,6 @@ def _good_lines(lines: list[bytes], unreadable: Unreadable) -> Iterator[Any]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield orjson.loads(line)
-            except orjson.JSONDecodeError as error:
+                yield load_document(line)
+            except NotJsonError as error:
                 unreadable(number, str(error))

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-import orjson
 
 from producers.eventlog.event_hub import records_of
 from producers.eventlog.known import KNOWN
 from producers.eventlog.winlogbeat import winlogbeat_events
 from producers.graph.mapping.audits import audit_event
 from producers.graph.mapping.provisioning import provisioning_event
-from streams.contracts.codec import convert
+from streams.contracts.codec import convert, dump_document, load_document
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event, EventChunk
 from streams.contracts.facts import FactChunk, TenantState
@@ -78,7 +77,7 @@ def _read(document: dict[str, Any], tenant: str | None, depth: int) -> Iterator[
     elif "activityDisplayName" in document:
         yield _row("audit", str(document.get("activityDisplayName")), audit_event(document, tenant or "", 0))
     else:
-        yield Read(_kind(document), False, text=orjson.dumps(document).decode()[:200])
+        yield Read(_kind(document), False, text=dump_document(document).decode()[:200])
 
 
 def _windows(document: dict[str, Any], tenant: str) -> Read:
@@ -132,7 +131,7 @@ def _recorded(document: dict[str, Any]) -> Read:
 
 def _original(document: dict[str, Any]) -> Any:
     try:
-        return orjson.loads(base64.b64decode(str(document.get("original")), validate=True))
+        return load_document(base64.b64decode(str(document.get("original")), validate=True))
     except (binascii.Error, ValueError) as error:
         raise InvalidRecordError("not_json", f"the original of a dead letter cannot be read: {error}") from error
 

@@ -6,9 +6,8 @@ import csv
 import shutil
 from typing import Any, TextIO
 
-import orjson
-
 from deploy.cli.spreadsheet import as_it_is, cell
+from streams.contracts.codec import dump_document
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.runtime.printable import printable, printable_json
 
@@ -27,7 +26,7 @@ class JsonLinesWriter:
 
     def write(self, fault: Fault) -> None:
         """Write one line."""
-        self._out.write(printable_json(orjson.dumps(_entry(fault)).decode()) + "\n")
+        self._out.write(printable_json(dump_document(_entry(fault)).decode()) + "\n")
 
     def close(self) -> None:
         """Nothing comes last."""

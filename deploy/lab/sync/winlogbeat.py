@@ -48,10 +48,10 @@ def shipping(log: EventLog, kafka: KafkaConnection, *, topic: str = TOPIC, own: 
         with contextlib.suppress(KafkaError):
             producer.send(topic, orjson.dumps(document))
 
-    for document in list(log.documents):
-        ship(document)
-    log.listen(ship)
     try:
+        for document in list(log.documents):
+            ship(document)
+        log.listen(ship)
         yield
     finally:
         log.forget(ship)

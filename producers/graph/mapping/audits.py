@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import orjson
-
+from streams.contracts.codec import NotJsonError, load_document
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.times import parse_rfc3339
@@ -168,8 +167,8 @@ def _plain(value: object) -> Any:
     if not isinstance(value, str):
         return None
     try:
-        found = orjson.loads(value)
-    except orjson.JSONDecodeError:
+        found = load_document(value)
+    except NotJsonError:
         return value[:_LONGEST_VALUE]
     if isinstance(found, list) and len(found) == 1:
         found = found[0]

@@ -14,10 +14,11 @@ from producers import publisher as module
 from producers.publisher import LONGEST_RECORD, KafkaPublisher
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
-from streams.contracts.deadletter import DeadLetter
+from streams.contracts.deadletter import DeadLetter, dead_letter
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.events import Event, EventChunk, Log
-from streams.contracts.facts import Fact, FactChunk, Operation, Origin, TenantState
+from streams.contracts.facts import Fact, FactChunk, Operation, Origin, TenantState, Watermark
+from streams.contracts.topics import TOPICS
 from streams.runtime.settings import KafkaSettings
 
 USER = "8c2f5d1e-94b7-4c0a-8b3f-6a1d20e57c91"
@@ -217,6 +218,22 @@ def test_parts_and_states_have_their_keys() -> None:
     publisher.publish_tenant(TenantState(tenant="t", seq=1, ts_ms=1))
     keys = [(key, value is None) for _, key, value, _ in Client.made[-1].records]
     assert keys == [(b"ad/x#known/1", False), (b"ad/x#known/0", True), (b"ad/x", False), (b"t", False)]
+
+
+def test_a_source_writes_to_the_topics_that_name_it() -> None:
+    publisher = fresh()
+    for side in ("ad", "entra"):
+        origin = Origin(name=side, side=side, tenant="t", forest="f" if side == "ad" else None)
+        publisher.publish_facts(origin, [fact("6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55")])
+        publisher.publish_watermark(Watermark(origin=origin, read_ms=1))
+    publisher.publish_tenant(TenantState(tenant="t", seq=1, ts_ms=1))
+    for log in Log:
+        publisher.publish_events("eventlog/x", [event(0, log=log)])
+    publisher.publish_dead_letters([dead_letter("r", "e", stage="source", ts_ms=1, original=b"")])
+    publisher.publish_checkpoints([Checkpoint(source="ad/f", seq=1, ts_ms=1, position={"a": 1})])
+    publisher.publish_contact(Checkpoint(source="contact", part="ad/f", seq=1, ts_ms=1, position={"a": 1}))
+    written = {topic for topic, *_ in Client.made[-1].records}
+    assert written == {topic.name for topic in TOPICS if "producer" in topic.writers}
 
 
 def test_delivery_is_durable() -> None:
