@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from producers.ad.facts import Assembler
+from producers.ad.facts import Assembler, ReadWhole
 from producers.ad.ldap import searches as lookups
 from producers.ad.ldap.connection import Control, DirectoryConnection
 from producers.ad.ldap.dirsync import SHOW_DELETED
@@ -61,12 +61,12 @@ class Missing:
 
     def confirm(
         self, connection: DirectoryConnection, naming_context: str, seen: IdSet, *, silent_ms: int, rewound: bool
-    ) -> Iterator[list[Fact]]:
+    ) -> Iterator[tuple[list[Fact], list[ReadWhole]]]:
         """Facts for those known objects outside `seen` that are certainly deleted, some hundreds at a time.
 
         silent_ms: how long the log was not read; tombstones that are older than their lifetime are gone.
         rewound:   the database is an older one or another, where newer objects never were: no tombstones either.
-        Objects that live are noted in the assembler to be read again; those that nothing tells about stay.
+        With them what is to be read: the objects that live. Those that nothing tells about stay.
         """
         without_trace = (rewound or silent_ms > self.tombstone_lifetime_ms) and self.sees_deleted
         without_trace = without_trace and not self._object_security
@@ -79,7 +79,8 @@ class Missing:
                 if raw and len(raw[0]) == 16:
                     is_dead = entry.attributes.get("isDeleted") == [b"TRUE"]
                     fates[guid_of_bytes(raw[0])] = is_dead, entry.dn
-            facts = []
+            facts: list[Fact] = []
+            living: list[ReadWhole] = []
             for object_id in some:
                 is_dead, dn = fates.get(object_id, (without_trace, None))
                 if is_dead:
@@ -88,8 +89,8 @@ class Missing:
                 elif dn is None:
                     unconfirmed += 1
                 else:
-                    self._assembler.read_again(object_id)
-            yield facts
+                    living.append(ReadWhole(object_id))
+            yield facts, living
         self._report(naming_context, deleted, unconfirmed)
 
     def _report(self, naming_context: str, deleted: int, unconfirmed: int) -> None:

@@ -1,11 +1,16 @@
-"""From changes to facts, with what the source already knows: which objects exist, which are containers."""
+"""From changes to facts, with the ids of the objects that were emitted and of the containers.
+
+What a change alone does not tell is a follow-up read: a value, which whoever reads the directory carries out
+(producers.ad.follow_up) and brings back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from producers.ad.attributes import DEFAULT, Watched
-from producers.ad.ldap.extended_name import names_tombstone
+from producers.ad.ldap.extended_name import ExtendedName, names_tombstone
 from producers.ad.mapping import Change
 from producers.id_set import IdSet
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
@@ -19,8 +24,40 @@ WANTED = frozenset(
 LINKS_PER_FACT = 2000
 
 
+@dataclass(frozen=True, slots=True)
+class ReadWhole:
+    """Read this object whole: it is new to us or was restored, and its change holds only a part of it."""
+
+    object_id: str
+    restored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBelow:
+    """Read the names of everything below: the container was renamed or moved, and AD logs that for itself alone."""
+
+    dn: str
+
+
+FollowUpRead = ReadWhole | ReadBelow
+
+
+@dataclass(frozen=True, slots=True)
+class FoundObject:
+    """What a follow-up read has found.
+
+    changed_ms:  its whenChanged; None where it has none.
+    linked_from: for a restored object: the attribute by which, and the name of the object that links to it.
+    """
+
+    change: Change
+    changed_ms: int | None = None
+    restored: bool = False
+    linked_from: list[tuple[str, ExtendedName]] = field(default_factory=list)
+
+
 class Assembler:
-    """Turns the changes of one naming context into facts, and notes what needs a second look.
+    """Turns the changes of one naming context into facts.
 
     known:      ids of published objects; containers: ids of objects that are not published.
     elsewhere:  whether another naming context of the forest has this object (it moved between domains).
@@ -43,37 +80,34 @@ class Assembler:
         self._sequence = sequence
         self._elsewhere = elsewhere
         self._note_gone = note_gone
-        self._unknown: list[str] = []
-        self._restored: list[str] = []
-        self._moved: list[str] = []
 
-    def stream(self, change: Change, changed_ms: int | None = None) -> list[Fact]:
-        """The facts behind a change of the log; none if there is nothing to publish (yet)."""
+    def stream(self, change: Change, changed_ms: int | None = None) -> list[Fact] | FollowUpRead:
+        """The facts behind a change of the log, none if there is nothing to publish; or what is to be read first."""
         if change.deleted:
             return self._deleted(change, changed_ms)
         if change.restored:
-            self._restored.append(change.object_id)
-            return []
-        if self._is_container(change):
-            return []
+            return ReadWhole(change.object_id, restored=True)
+        unpublished = self._unpublished(change)
+        if unpublished is not None:
+            return unpublished
         if change.whole:
             new = self.known.add(change.object_id)
             return self.whole(change, Operation.CREATED if new else Operation.UPDATED, changed_ms)
         if change.object_id not in self.known or names_tombstone(change.dn):
-            self._unknown.append(change.object_id)
-            return []
+            return ReadWhole(change.object_id)
         return self._facts(Operation.UPDATED, change, changed_ms)
 
-    def snapshot(self, change: Change, seen: IdSet) -> list[Fact]:
-        """The facts behind an entry of a full pass. `seen` gathers what the pass has shown.
+    def snapshot(self, change: Change, seen: IdSet) -> list[Fact] | FollowUpRead:
+        """As `stream`, for an entry of a full pass. `seen` gathers what the pass has shown.
 
         Windows may split an object over responses: what comes after its first part is an increment.
         """
         if change.deleted:
             return self._deleted(change, None) if change.object_id in self.known else []
-        if self._is_container(change):
+        unpublished = self._unpublished(change)
+        if unpublished is not None:
             seen.add(change.object_id)
-            return []
+            return unpublished
         if change.whole:
             seen.add(change.object_id)
             self.known.add(change.object_id)
@@ -87,14 +121,30 @@ class Assembler:
             change.attributes[READ_BY] = self.watched.read_by
         return self._facts(op, change, changed_ms, full=True)
 
-    def linked(self, object_id: str, dn: str, attribute: str, far_end: Link) -> Fact:
-        """The object links to `far_end`, as the far end itself shows."""
-        links = {attribute: LinkChange(added=[far_end])}
-        return self._fact(Operation.UPDATED, Change(object_id, dn, attributes={"distinguishedName": dn}), links=links)
+    def found(self, found: FoundObject) -> list[Fact] | ReadBelow:
+        """The facts behind an object that was read whole, or what is to be read because it is a container.
 
-    def renamed(self, object_id: str, dn: str, kind: ObjectKind) -> Fact:
-        """The object has a new name because something above it has."""
-        return self._fact(Operation.UPDATED, Change(object_id, dn, kind, attributes={"distinguishedName": dn}))
+        The restoration of an object has ended all links to it, also those that stand again: they are told again.
+        """
+        change = found.change
+        if change.kind in WANTED:
+            self.known.add(change.object_id)
+            op = Operation.RESTORED if found.restored else Operation.READ
+            facts = self.whole(change, op, found.changed_ms)
+            far_end = Link(change.object_id, change.attributes.get("objectSid"))
+            linked = [(attribute, name) for attribute, name in found.linked_from if name.guid in self.known]
+            return facts + [self._linked(name, attribute, far_end) for attribute, name in linked]
+        if change.kind is None:
+            return []
+        self.containers.add(change.object_id)  # of no interest, too: no follow-up read at its next change
+        return ReadBelow(change.dn)
+
+    def renamed(self, change: Change) -> list[Fact]:
+        """The fact behind an object that has a new name because something above it has; none if it is not published."""
+        if change.kind is None or change.object_id not in self.known:
+            return []
+        named = Change(change.object_id, change.dn, change.kind, attributes={"distinguishedName": change.dn})
+        return [self._fact(Operation.UPDATED, named)]
 
     def gone(self, object_id: str, dn: str | None) -> Fact:
         """The object is certainly deleted, though the log did not say so. `dn`: its tombstone's, if there is one."""
@@ -113,32 +163,22 @@ class Assembler:
         """Whether an object is known to exist, here or in another naming context."""
         return object_id in self.known or object_id in self.containers or self._elsewhere(object_id)
 
-    def read_again(self, object_id: str) -> None:
-        """Note an object to be read whole."""
-        self._unknown.append(object_id)
+    def _linked(self, name: ExtendedName, attribute: str, far_end: Link) -> Fact:
+        """An object links to `far_end`, as the far end itself shows."""
+        change = Change(name.guid or "", name.dn, attributes={"distinguishedName": name.dn})
+        return self._fact(Operation.UPDATED, change, links={attribute: LinkChange(added=[far_end])})
 
-    @property
-    def has_notes(self) -> bool:
-        """Whether a second look is due."""
-        return bool(self._unknown or self._restored or self._moved)
-
-    def take_notes(self) -> tuple[list[str], list[str], list[str]]:
-        """(ids to read whole, ids that were restored, names of containers that moved) since the last call."""
-        notes = self._unknown, self._restored, self._moved
-        self._unknown, self._restored, self._moved = [], [], []
-        return notes
-
-    def _is_container(self, change: Change) -> bool:
-        """Whether there is nothing to publish: a container (noted), or of no interest at all."""
+    def _unpublished(self, change: Change) -> list[Fact] | ReadBelow | None:
+        """What follows from a change of a container, or of something of no interest; None for what is published."""
         if change.kind is None:
             found = change.object_id in self.containers
         else:
             found = change.kind is ObjectKind.CONTAINER
             if found and self.containers.add(change.object_id) and change.whole:
-                return True  # new: what is below it came later and tells its own name
+                return []  # new: what is below it came later and tells its own name
         if found and change.moved:
-            self._moved.append(change.dn)
-        return found or change.kind is ObjectKind.OTHER
+            return ReadBelow(change.dn)
+        return [] if found or change.kind is ObjectKind.OTHER else None
 
     def _deleted(self, change: Change, changed_ms: int | None) -> list[Fact]:
         was_container = self.containers.discard(change.object_id)

@@ -1,66 +1,56 @@
-"""What the log only hints at: objects to read whole, and everything below a container that moved."""
+"""Follow-up reads: objects whole, and the names of everything below a container that moved. Reads and maps, no more."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from producers.ad.attributes import FORWARD_OF_BACK
-from producers.ad.facts import WANTED, Assembler
+from producers.ad.attributes import FORWARD_OF_BACK, Watched
+from producers.ad.facts import FoundObject, ReadWhole
 from producers.ad.ldap import searches as lookups
 from producers.ad.ldap.connection import DirectoryConnection
-from producers.ad.ldap.extended_name import read_name
+from producers.ad.ldap.extended_name import ExtendedName, read_name
 from producers.ad.ldap.times import nearest
 from producers.ad.ldap.wire import Entry
 from producers.ad.mapping import Change, read_change
 from streams.contracts.distinguished_name import normal
 from streams.contracts.errors import InvalidRecordError
-from streams.contracts.facts import Fact, Link, Operation
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
 
-def second_look(connection: DirectoryConnection, base: str, assembler: Assembler) -> Iterator[Fact]:
-    """Facts for what `assembler` has noted: unknown and restored objects, descendants of moved containers.
+def read_objects(
+    connection: DirectoryConnection, base: str, reads: Iterable[ReadWhole], watched: Watched
+) -> Iterator[FoundObject]:
+    """The objects, restored ones first. One that is gone again brings nothing: the log will tell.
 
-    An object that is gone again brings nothing: the log will tell.
+    Raises RetriableError, FatalError as DirectoryConnection.search.
     """
-    unknown, restored, moved = assembler.take_notes()
-    was_restored = set(restored)
-    for entry in lookups.read_whole(
-        connection, base, dict.fromkeys([*restored, *unknown]), assembler.watched.names
-    ):
+    wanted = sorted(reads, key=lambda read: not read.restored)
+    restored = {read.object_id for read in wanted if read.restored}
+    for entry in lookups.read_whole(connection, base, dict.fromkeys(read.object_id for read in wanted), watched.names):
         try:
-            change = read_change(entry, assembler.watched)
+            change = read_change(entry, watched)
         except InvalidRecordError as error:
             log.warning("an object cannot be read", source=base, error=str(error))
             continue
         for refusal, _ in change.refused:
             log.warning("an attribute cannot be read", source=base, error=str(refusal))
-        if change.kind in WANTED:
-            assembler.known.add(change.object_id)
-            when = entry.attributes.get("whenChanged")
-            changed_ms = nearest(when[0].decode("ascii", "replace"), now_ms()) if when else None
-            back = change.object_id in was_restored
-            yield from assembler.whole(change, Operation.RESTORED if back else Operation.READ, changed_ms)
-            if back:
-                yield from _links_to(entry, change, assembler)
-        elif change.kind is not None:
-            assembler.containers.add(change.object_id)  # of no interest, too: no second look at its next change
-            moved.append(change.dn)
-    for dn in outermost(moved):
-        yield from _renamed_below(connection, dn, assembler)
+        when = entry.attributes.get("whenChanged")
+        changed_ms = nearest(when[0].decode("ascii", "replace"), now_ms()) if when else None
+        back = change.object_id in restored
+        yield FoundObject(change, changed_ms, back, list(_linked_from(entry)) if back else [])
 
 
-def _links_to(entry: Entry, change: Change, assembler: Assembler) -> Iterator[Fact]:
-    """Who links to a restored object: its restoration ended all links before it, also those that stand again."""
-    far_end = Link(change.object_id, change.attributes.get("objectSid"))
-    for back, forward in FORWARD_OF_BACK.items():
-        for value in entry.attributes.get(back, ()):
-            name = read_name(value.decode("utf-8", "replace"))
-            if name.guid and name.guid in assembler.known:
-                yield assembler.linked(name.guid, name.dn, forward, far_end)
+def read_below(connection: DirectoryConnection, names: Iterable[str]) -> Iterator[Change]:
+    """Everything below the containers of these names, each once. Raises as `read_objects`."""
+    for dn in outermost(names):
+        for entry in lookups.read_below(connection, dn):
+            try:
+                yield read_change(entry)
+            except InvalidRecordError:
+                continue  # the log has rejected it already
 
 
 def outermost(names: Iterable[str]) -> list[str]:
@@ -69,11 +59,7 @@ def outermost(names: Iterable[str]) -> list[str]:
     return [name for dn, name in read.items() if not any(dn[n:] in read for n in range(1, len(dn)))]
 
 
-def _renamed_below(connection: DirectoryConnection, dn: str, assembler: Assembler) -> Iterator[Fact]:
-    for entry in lookups.read_below(connection, dn):
-        try:
-            change = read_change(entry)
-        except InvalidRecordError:
-            continue  # the log has rejected it already
-        if change.kind is not None and change.object_id in assembler.known:
-            yield assembler.renamed(change.object_id, change.dn, change.kind)
+def _linked_from(entry: Entry) -> Iterator[tuple[str, ExtendedName]]:
+    for back, forward in FORWARD_OF_BACK.items():
+        for value in entry.attributes.get(back, ()):
+            yield forward, read_name(value.decode("utf-8", "replace"))

@@ -18,7 +18,6 @@ class Contact:
     """A connection that is there when it is wanted, and what is known of the server behind it.
 
     on_connect: called with every fresh connection before it is used.
-    highest_usn: up to where the log of this server was read; -1 after every new connection.
     quiet_ms:    when the log was last known to hold nothing new.
     failures:    in a row, while other naming contexts answer.
     """
@@ -28,7 +27,7 @@ class Contact:
     ) -> None:
         self.bell = Bell(naming_context, lambda: servers.connect(naming_context)[0])
         self.domain_guid = ""
-        self.highest_usn = -1
+        self._read_up_to = -1
         self.quiet_ms = 0
         self.failures = 0
         self._naming_context = naming_context
@@ -52,13 +51,22 @@ class Contact:
         connection, identity = self._connected()
         return connection, identity, read_highest_usn(connection)
 
+    @property
+    def highest_usn(self) -> int:
+        """Up to where the log of this server was read; -1 after every new connection and without a position."""
+        return self._read_up_to
+
+    def read_up_to(self, usn: int) -> None:
+        """Note that the log of this server was read up to there; -1: that a position is worth nothing any more."""
+        self._read_up_to = usn
+
     def has_news(self) -> bool:
         """Whether the server has changed since `highest_usn`; about 1 ms. Never raises: reading will tell."""
         if self._connection is None:
             return True
         asked_ms = now_ms()
         try:
-            if read_highest_usn(self._connection) != self.highest_usn:
+            if read_highest_usn(self._connection) != self._read_up_to:
                 return True
         except RetriableError:
             return True
@@ -93,5 +101,5 @@ class Contact:
             self._connection, self._identity = self._servers.connect(self._naming_context)
             self.domain_guid = read_object_guid(self._connection, self._naming_context)
             self._on_connect(self._connection, self._identity)
-            self.highest_usn = -1
+            self._read_up_to = -1
         return self._connection, self._identity

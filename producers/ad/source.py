@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from producers.ad.attributes import Watched
 from producers.ad.forest import ForestWatch
-from producers.ad.naming_context import NamingContext
+from producers.ad.naming_context import ForestReading, NamingContext
 from producers.ad.notifications import Wakeup
 from producers.ad.servers import Servers
 from producers.metrics import ERRORS
@@ -225,19 +225,13 @@ class ActiveDirectorySource:
             self.progress.unheard.pop(_NOT_FOUND, None)
         else:
             self.progress.unheard.setdefault(_NOT_FOUND, time.monotonic())
+        shared = ForestReading(
+            self.origin.name, self._forest, self._servers, self._sequence, self.progress, self._watched
+        )
         for name in names:
             if name in self._contexts:
                 continue
-            context = NamingContext(
-                name,
-                self.origin.name,
-                self._forest,
-                self._servers,
-                self._sequence,
-                self.progress,
-                elsewhere=partial(self._is_known_outside, name),
-                watched=self._watched,
-            )
+            context = NamingContext(name, shared, elsewhere=partial(self._is_known_outside, name))
             context.restore(self._saved)
             self._contexts[name] = context
             self._turn.append(context)

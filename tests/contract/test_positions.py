@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from producers.ad.attributes import DEFAULT
-from producers.ad.naming_context import NamingContext
+from producers.ad.naming_context import ForestReading, NamingContext
 from producers.graph.collections import GROUPS
 from producers.graph.delta import DeltaTask
 from producers.graph.errors_seen import ErrorsSeen
@@ -88,9 +88,11 @@ def test_a_position_of_graph_is_written_as_it_was_read(case: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("case", cases("ad", DEFAULT.selection))
 def test_a_naming_context_goes_on_where_it_was(case: dict[str, Any]) -> None:
-    context = NamingContext("DC=x", "ad/x", FOREST, cast(Any, None), HybridClock(), Progress(), lambda _: False)
+    forest = ForestReading("ad/x", FOREST, cast(Any, None), HybridClock(), Progress())
+    context = NamingContext("DC=x", forest, lambda _: False)
     context.restore(parts_of(case))
+    stored = context._stored
     assert {
         "complete": context.position.complete, "position": context.position.to_json(), "stored": sorted(context.known),
-        "containers": sorted(context.containers), "gone": sorted(context._gone),
+        "containers": sorted(stored.containers), "gone": sorted(stored.gone),
     } == case["expected"]  # fmt: skip

@@ -13,14 +13,18 @@ from typing import Any, cast
 
 import pytest
 
-from producers.ad.facts import Assembler
+from producers.ad import passes
+from producers.ad.facts import Assembler, ReadWhole
+from producers.ad.follow_log import FollowLog
+from producers.ad.full_pass import FullPass
 from producers.ad.ldap import connection as connections
 from producers.ad.ldap import searches as lookups
 from producers.ad.ldap import wire
 from producers.ad.ldap.connection import DirectoryConnection, ServerAddress, open_connection
 from producers.ad.ldap.wire import Entry, Result
 from producers.ad.mapping import Change
-from producers.ad.naming_context import FullPass, NamingContext
+from producers.ad.naming_context import ForestReading, NamingContext
+from producers.ad.passes import Turn
 from producers.id_set import IdSet
 from producers.source import Progress
 from streams.contracts.errors import RetriableError, SyncHealthError
@@ -84,7 +88,9 @@ def test_a_range_that_was_not_asked_for_ends(spelled: str) -> None:
 
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("cookies", [[b"a"], [b"a", b"b"]], ids=["the same", "in turn"])
-def test_more_behind_a_cookie_that_was_sent_before_ends(full: bool, cookies: list[bytes]) -> None:
+def test_more_behind_a_cookie_that_was_sent_before_ends(
+    full: bool, cookies: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Request:
         def __init__(self, sent: bytes) -> None:
             self.sent_cookie = sent
@@ -94,21 +100,26 @@ def test_more_behind_a_cookie_that_was_sent_before_ends(full: bool, cookies: lis
         def __iter__(self) -> Iterator[Entry]:
             return iter(())
 
-    each = NamingContext("DC=x", "ad/x", FOREST, cast(Any, None), HybridClock(), Progress(), lambda _: False)
+    forest = ForestReading("ad/x", FOREST, cast(Any, None), HybridClock(), Progress())
+    each = NamingContext("DC=x", forest, lambda _: False)
     each.position.cookie = b"" if full else cookies[0]
-    each._request = lambda _, cookie: Request(cookie)  # type: ignore[method-assign,assignment,return-value]
-    reading = each._read_all(cast(Any, None), cast(Any, None), FullPass("initial"), 1)
-    if not full:
-        reading = each._read_log(cast(Any, None), cast(Any, None), 1)
+    monkeypatch.setattr(passes, "DirSyncRequest", lambda connection, name, cookie, **more: Request(cookie))
+    turn = Turn(cast(Any, None), cast(Any, None), 1)
+    reading: FullPass | FollowLog
+    if full:
+        reading = FullPass(each._reading, "initial")
+        reading.begin(turn)
+    else:
+        reading = FollowLog(each._reading, turn)
     with pytest.raises(RetriableError, match="leads back"):
         for _ in range(20):
-            next(reading)
+            reading.next_batch()
 
 
 def test_a_name_that_looks_deleted_is_a_hint_to_look_and_no_deletion() -> None:
     assembler = Assembler(IdSet([ID]), IdSet(), HybridClock())
-    assert assembler.stream(Change(ID, f"CN=a\\0ADEL:{ID},CN=Deleted Objects,DC=x")) == []
-    assert assembler.take_notes()[0] == [ID] and ID in assembler.known
+    assert assembler.stream(Change(ID, f"CN=a\\0ADEL:{ID},CN=Deleted Objects,DC=x")) == ReadWhole(ID)
+    assert ID in assembler.known
 
 
 REFERRAL = (  # an ExtendedResponse, and a BindResponse, whose result is referral (10) to ldap://evil/

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from deploy.lab.directory.limits import Limits
-from producers.ad import naming_context as context_module
+from producers.ad import passes
 from producers.ad.attributes import Watched
 from producers.ad.ldap import searches as lookups
 from producers.ad.ldap.wire import Entry
@@ -155,14 +155,14 @@ def test_an_entry_without_object_guid_is_a_dead_letter(
     source.drain()
     directory.add_user("garbled.one")
     directory.add_user("sound.one")
-    read = context_module.read_change
+    read = passes.read_change
 
     def garbled(entry: Entry, watched: Watched) -> object:
         if "garbled" in entry.dn:
             return read(Entry("CN=garbled.one", {"mail": [b"\xff\xfe"]}), watched)
         return read(entry, watched)
 
-    monkeypatch.setattr(context_module, "read_change", garbled)
+    monkeypatch.setattr(passes, "read_change", garbled)
     facts = source.drain()
     assert [fact.attributes["sAMAccountName"] for fact in facts] == ["sound.one"]
     letter = source.rejected[0]
@@ -194,7 +194,7 @@ def test_a_connection_cut_in_the_middle_of_a_pass_is_taken_up_again(tmp_path: Pa
         assert len(ids) < len(set(ids)) + 20, "the pass went on where it was, not from the start"
 
 
-def test_a_connection_lost_in_a_second_look_loses_nothing(
+def test_a_connection_lost_in_follow_up_reads_loses_nothing(
     tmp_path: Path, reading: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with lab_dc(tmp_path) as lab:

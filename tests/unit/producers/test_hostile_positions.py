@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers.ad.naming_context import NamingContext
+from producers.ad.naming_context import ForestReading, NamingContext
 from producers.ad.position import Position
 from producers.ad.root_dse import ServerIdentity
 from producers.checkpoint import _decoded
@@ -124,7 +124,8 @@ def test_graph_restores_from_anything(parts: list[tuple[str, dict[str, Any]]]) -
 
 def context() -> NamingContext:
     forest = ForestSettings(name="x", tenant="t", servers=["ldaps://dc"], bind_user="u", bind_password="p")
-    return NamingContext("DC=x", "ad/x", forest, None, HybridClock(), Progress(), lambda _: False)  # type: ignore[arg-type]
+    shared = ForestReading("ad/x", forest, cast(Any, None), HybridClock(), Progress())
+    return NamingContext("DC=x", shared, lambda _: False)
 
 
 @settings(max_examples=400, deadline=None)

@@ -7,14 +7,15 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.ad.facts import LINKS_PER_FACT, Assembler
+from producers.ad.facts import LINKS_PER_FACT, Assembler, FollowUpRead, FoundObject, ReadBelow, ReadWhole
 from producers.ad.follow_up import outermost
+from producers.ad.ldap.extended_name import ExtendedName
 from producers.ad.mapping import Change
 from producers.id_set import IdSet
-from streams.contracts.facts import Link, LinkChange, ObjectKind, Operation
+from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation
 from streams.runtime.clock import HybridClock
 
-ID = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
+ID, GROUP, OTHER = (f"6e1a2c90-5b7d-4f38-9c21-0a4be37d1f5{number}" for number in (5, 6, 7))
 
 
 def assembler(*known: str, containers: tuple[str, ...] = (), elsewhere: bool = False) -> Assembler:
@@ -27,51 +28,65 @@ def links(count: int) -> list[Link]:
 
 def test_a_whole_object_is_created_once_and_updated_after() -> None:
     maker = assembler()
-    first = maker.stream(Change(ID, "CN=a", ObjectKind.USER, whole=True))
-    again = maker.stream(Change(ID, "CN=a", ObjectKind.USER, whole=True))
+    first = facts_of(maker.stream(Change(ID, "CN=a", ObjectKind.USER, whole=True)))
+    again = facts_of(maker.stream(Change(ID, "CN=a", ObjectKind.USER, whole=True)))
     assert [fact.op for fact in first + again] == [Operation.CREATED, Operation.UPDATED]
     assert first[0].full
 
 
-def test_a_partial_change_of_an_unknown_object_waits_for_a_second_look() -> None:
-    maker = assembler()
-    assert maker.stream(Change(ID, "CN=a")) == []
-    assert maker.has_notes
-    assert maker.take_notes() == ([ID], [], [])
-    assert not maker.has_notes
+def facts_of(outcome: list[Fact] | FollowUpRead) -> list[Fact]:
+    assert isinstance(outcome, list)
+    return outcome
+
+
+def test_a_partial_change_of_an_unknown_object_is_a_reason_to_read_it() -> None:
+    assert assembler().stream(Change(ID, "CN=a")) == ReadWhole(ID)
+
+
+def test_a_restored_object_is_read_whole_and_linked_again() -> None:
+    maker = assembler(GROUP)
+    assert maker.stream(Change(ID, "CN=a", restored=True)) == ReadWhole(ID, restored=True)
+    assert not maker.known.discard(ID), "nothing is emitted yet"
+    members = [("member", ExtendedName(guid, None, f"CN={name}")) for name, guid in (("g", GROUP), ("unknown", OTHER))]
+    back = Change(ID, "CN=a", ObjectKind.USER, attributes={"objectSid": "S-1-5-21-1"})
+    first, link = facts_of(maker.found(FoundObject(back, 7, restored=True, linked_from=members)))
+    assert (first.op, first.full, first.changed_ms) == (Operation.RESTORED, True, 7) and ID in maker.known
+    assert (link.object_id, link.links["member"].added) == (GROUP, [Link(ID, "S-1-5-21-1")])
+
+
+def test_what_is_below_a_container_that_was_read_is_read_too() -> None:
+    maker = assembler(OTHER)
+    assert maker.found(FoundObject(Change(ID, "OU=a", ObjectKind.CONTAINER))) == ReadBelow("OU=a")
+    assert ID in maker.containers and ID not in maker.known
+    [named] = maker.renamed(Change(OTHER, "CN=x,OU=a", ObjectKind.USER))
+    assert (named.op, named.full, named.attributes) == (Operation.UPDATED, False, {"distinguishedName": "CN=x,OU=a"})
+    assert maker.renamed(Change(GROUP, "CN=y,OU=a", ObjectKind.GROUP)) == [], "nobody was told of it"
 
 
 def test_a_partial_change_of_a_known_object_is_an_update() -> None:
-    fact = assembler(ID).stream(Change(ID, "CN=a", attributes={"mail": None}))[0]
+    [fact] = facts_of(assembler(ID).stream(Change(ID, "CN=a", attributes={"mail": None})))
     assert (fact.op, fact.full, fact.attributes) == (Operation.UPDATED, False, {"mail": None})
 
 
 def test_containers_are_not_published_and_their_moves_are_noted() -> None:
     maker = assembler()
     created = Change(ID, "OU=a", ObjectKind.CONTAINER, whole=True, moved=True)
-    assert maker.stream(created) == []
-    assert not maker.has_notes, "what lies below a new container tells its own name"
-    assert maker.stream(Change(ID, "OU=b", moved=True)) == []
-    assert maker.take_notes()[2] == ["OU=b"]
+    assert maker.stream(created) == [], "what lies below a new container tells its own name"
+    assert maker.stream(Change(ID, "OU=b", moved=True)) == ReadBelow("OU=b")
     assert maker.stream(Change(ID, "OU=b")) == []
-    assert not maker.has_notes
 
 
 def test_a_container_seen_first_after_a_rename_is_looked_below() -> None:
-    maker = assembler()
-    maker.stream(Change(ID, "OU=a", moved=True))
-    assert maker.take_notes()[0] == [ID]
+    assert assembler().stream(Change(ID, "OU=a", moved=True)) == ReadWhole(ID)
 
 
 def test_other_classes_are_dropped() -> None:
-    maker = assembler()
-    assert maker.stream(Change(ID, "CN=a", ObjectKind.OTHER, whole=True)) == []
-    assert not maker.has_notes
+    assert assembler().stream(Change(ID, "CN=a", ObjectKind.OTHER, whole=True)) == []
 
 
 def test_deletions_are_told_even_of_objects_nobody_knew() -> None:
-    maker = assembler()
-    assert maker.stream(Change(ID, "CN=a", deleted=True))[0].op is Operation.DELETED
+    [fact] = facts_of(assembler().stream(Change(ID, "CN=a", deleted=True)))
+    assert fact.op is Operation.DELETED
 
 
 def test_a_deleted_container_is_not_told() -> None:
@@ -87,8 +102,8 @@ def test_an_object_that_moved_to_another_domain_is_not_deleted() -> None:
 def test_a_full_pass_tells_tombstones_of_known_objects_only() -> None:
     maker, seen = assembler(ID), IdSet()
     stranger = str(uuid.uuid4())
-    facts = maker.snapshot(Change(ID, "CN=a", deleted=True), seen)
-    facts += maker.snapshot(Change(stranger, "CN=b", deleted=True), seen)
+    facts = facts_of(maker.snapshot(Change(ID, "CN=a", deleted=True), seen))
+    facts += facts_of(maker.snapshot(Change(stranger, "CN=b", deleted=True), seen))
     assert [(fact.op, fact.object_id) for fact in facts] == [(Operation.DELETED, ID)]
 
 
@@ -96,7 +111,7 @@ def test_the_second_part_of_a_split_object_adds_to_the_first() -> None:
     maker, seen = assembler(), IdSet()
     first = Change(ID, "CN=g", ObjectKind.GROUP, whole=True, links={"member": LinkChange(links(2))})
     second = Change(ID, "CN=g", links={"member": LinkChange(links(4)[2:])})
-    facts = maker.snapshot(first, seen) + maker.snapshot(second, seen)
+    facts = facts_of(maker.snapshot(first, seen)) + facts_of(maker.snapshot(second, seen))
     assert [(fact.op, fact.full, fact.links["member"].complete) for fact in facts] == [
         (Operation.READ, True, True),
         (Operation.UPDATED, False, False),
@@ -107,7 +122,8 @@ def test_the_second_part_of_a_split_object_adds_to_the_first() -> None:
 def test_a_large_link_change_is_several_facts_that_say_the_same(added: int, removed: int, complete: bool) -> None:
     pool = links(added + removed)
     change = LinkChange(pool[:added], pool[added:], complete)
-    facts = assembler(ID).stream(Change(ID, "CN=g", links={"member": change, "manager": LinkChange(pool[:1])}))
+    whole = Change(ID, "CN=g", links={"member": change, "manager": LinkChange(pool[:1])})
+    facts = facts_of(assembler(ID).stream(whole))
     parts = [fact.links["member"] for fact in facts]
     assert [link for part in parts for link in part.added] == change.added
     assert [link for part in parts for link in part.removed] == change.removed

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from producers.ad import servers
 from producers.ad.deletions import Missing
-from producers.ad.facts import Assembler
+from producers.ad.facts import Assembler, ReadWhole
 from producers.ad.ldap import searches as lookups
 from producers.ad.ldap.connection import DirectoryConnection, ServerAddress
 from producers.ad.ldap.refusals import BindRefusedError
@@ -124,11 +124,12 @@ def test_what_became_of_a_missing_object(
     answer: list[Entry], sees_deleted: bool, object_security: bool, silent_days: int, rewound: bool, expected: str
 ) -> None:
     judge, assembler = missing(sees_deleted=sees_deleted, object_security=object_security)
-    found = judge.confirm(
-        scripted(lambda *_: answer), "DC=corp", IdSet(), silent_ms=silent_days * DAY_MS, rewound=rewound
-    )
-    facts = [fact for some in found for fact in some]
-    verdict = "deleted" if facts else "read again" if assembler.has_notes else "kept"
+    connection = scripted(lambda *_: answer)
+    found = list(judge.confirm(connection, "DC=corp", IdSet(), silent_ms=silent_days * DAY_MS, rewound=rewound))
+    facts = [fact for some, _ in found for fact in some]
+    reads = [read for _, some in found for read in some]
+    assert reads in ([], [ReadWhole(ID)])
+    verdict = "deleted" if facts else "read again" if reads else "kept"
     assert verdict == expected
     assert all(fact.op is Operation.DELETED for fact in facts)
     assert (ID in assembler.known) == (expected != "deleted")
