@@ -87,11 +87,8 @@ def load_checkpoints(kafka: KafkaSettings, source: str) -> list[Checkpoint]:
 
     A part that is not readable counts as never saved. Raises RetriableError while Kafka is away.
     """
-    reader = CheckpointLog(kafka, source)
-    try:
+    with contextlib.closing(CheckpointLog(kafka, source)) as reader:
         parts = {said.key: said.value for said in reader.read_to_end() if said.key.partition("#")[0] == source}
-    finally:
-        reader.close()
     return positions_of(parts)
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TypeVar
 
@@ -68,26 +69,24 @@ class Runner:
         that a fresh process takes it over in turn.
         """
         log.info("source starts", source=self._name)
-        try:
-            saved = self._retry("restore", lambda: self._ledger.take_over(self._publisher))
-            self._whole_ms = self._ledger.whole_ms
-            self._source.restore(saved, self._ledger.claimed_ms)
-            while not self._stop.is_set():
-                self._turn()
-        except ReplacedError as error:
-            log.error("replaced", source=self._name, error=str(error))
-            metrics.ERRORS.labels(self._name, "deliver", type(error).__name__).inc()
-            metrics.ORDERS.labels(self._name).set(0)
-            self._ledger.stand_by(self._stop)
-            if not self._stop.is_set():
-                raise
-        except RetriableError:
-            if not self._stop.is_set():  # only a set stop ends the retries
-                raise
-        finally:
-            self._source.close()
-            self._publisher.close()
-            self._ledger.close()
+        # Each is closed, whatever the closing of another raises.
+        with closing(self._ledger), closing(self._publisher), closing(self._source):
+            try:
+                saved = self._retry("restore", lambda: self._ledger.take_over(self._publisher))
+                self._whole_ms = self._ledger.whole_ms
+                self._source.restore(saved, self._ledger.claimed_ms)
+                while not self._stop.is_set():
+                    self._turn()
+            except ReplacedError as error:
+                log.error("replaced", source=self._name, error=str(error))
+                metrics.ERRORS.labels(self._name, "deliver", type(error).__name__).inc()
+                metrics.ORDERS.labels(self._name).set(0)
+                self._ledger.stand_by(self._stop)
+                if not self._stop.is_set():
+                    raise
+            except RetriableError:
+                if not self._stop.is_set():  # only a set stop ends the retries
+                    raise
         log.info("source stopped", source=self._name)
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from threading import Event
 from typing import Protocol
 
@@ -38,7 +39,7 @@ def run(reader: Reader, sink: Sink, stop: Event, turned: Callable[[], None] = la
     backoff_s = _FIRST_BACKOFF_S
     flushed = True
     complaints = _COMPLAINTS
-    try:
+    with closing(reader), closing(sink):
         while not stop.is_set():
             turned()
             try:
@@ -60,11 +61,6 @@ def run(reader: Reader, sink: Sink, stop: Event, turned: Callable[[], None] = la
                 _log.warning("sink waits", error=str(error), wait_s=wait_s)
                 stop.wait(wait_s)
                 backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
-    finally:
-        try:
-            sink.close()
-        finally:
-            reader.close()
 
 
 def _complain(entry: Unreadable, meta: Meta, *, last: bool) -> None:

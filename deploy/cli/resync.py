@@ -193,8 +193,8 @@ def _write(kafka: KafkaSettings, orders: Iterable[Order]) -> None:
 
 def _wait(kafka: KafkaSettings, orders: Sequence[Order], into: Standing) -> None:
     """Until every order is answered for good; says on stderr what changes."""
-    reader, told = TopicReader(kafka, [CHECKPOINTS]), ""
-    try:
+    told = ""
+    with TopicReader(kafka, [CHECKPOINTS]) as reader:
         while True:
             for record in reader.poll(_LOOK_S):
                 into.read(record.key, record.value)
@@ -205,8 +205,6 @@ def _wait(kafka: KafkaSettings, orders: Sequence[Order], into: Standing) -> None
             if words != told and reader.position.caught_up:
                 told = words
                 click.echo(printable(words), err=True)
-    finally:
-        reader.close()
 
 
 def _show(orders: Sequence[Order], standing: Standing, as_json: bool) -> None:

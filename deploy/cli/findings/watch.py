@@ -73,8 +73,7 @@ def watch_json(settings: KafkaSettings, concerns: Filter) -> None:
 def _follow(settings: KafkaSettings, show: Callable[[Findings, Finding | None], None]) -> None:
     """Read on for ever: `show` gets each change after the start, and None once per second or so."""
     known = Findings()
-    reader = TopicReader(settings, [FINDINGS])
-    try:
+    with TopicReader(settings, [FINDINGS]) as reader:
         while True:
             try:
                 records = reader.poll(0.5)
@@ -89,5 +88,3 @@ def _follow(settings: KafkaSettings, show: Callable[[Findings, Finding | None], 
                     show(known, change)
             if reader.position.caught_up:
                 show(known, None)
-    finally:
-        reader.close()

@@ -32,8 +32,7 @@ class FindingsWatcher:
         self._thread.join(5.0)
 
     def _watch(self) -> None:
-        reader = TopicReader(self._kafka, [FINDINGS])
-        try:
+        with TopicReader(self._kafka, [FINDINGS]) as reader:
             while not self._stop.is_set():
                 try:
                     for record in reader.poll(0.1):
@@ -42,5 +41,3 @@ class FindingsWatcher:
                             self._on_finding(entry)
                 except RetriableError:
                     self._stop.wait(0.2)
-        finally:
-            reader.close()

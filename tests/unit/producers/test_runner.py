@@ -150,6 +150,18 @@ def test_a_source_in_trouble_is_asked_again() -> None:
     assert REGISTRY.get_sample_value("synchealth_producer_errors_total", labels) == 2
 
 
+def test_the_publisher_is_closed_though_the_source_cannot_be() -> None:
+    class Stuck(Scripted):
+        def close(self) -> None:
+            raise OSError("no answer")
+
+    kafka = FakeKafka()
+    publisher = FakePublisher(kafka)
+    with pytest.raises(OSError, match="no answer"):
+        Runner(Stuck("entra/stuck", [FatalError("no rights")]), publisher, kafka.ledger()).run()
+    assert publisher.closed
+
+
 def test_a_fatal_error_ends_the_run_and_closes_everything() -> None:
     kafka = FakeKafka()
     source, publisher = Scripted("entra/fatal", [FatalError("no rights")]), FakePublisher(kafka)

@@ -96,6 +96,19 @@ def test_a_fatal_error_reaches_the_caller_and_everything_is_closed() -> None:
     assert log == ["poll", "sink closed", "reader closed"]
 
 
+def test_the_reader_is_closed_though_the_sink_cannot_be() -> None:
+    class Stuck(Recording):
+        def close(self) -> None:
+            raise OSError("disk full")
+
+    log: list[str] = []
+    reader = Script([[]], log)
+    with pytest.raises(OSError, match="disk full"):
+        run(reader, Stuck(log), reader.stop)
+
+    assert log[-1] == "reader closed"
+
+
 def read(record: Record) -> Entry:
     return entry_of(record.place.topic, record.key, record.value)
 
