@@ -22,7 +22,6 @@ import msgspec
 from tenacity import RetryCallState
 
 from producers import metrics
-from producers.backoff import retrying
 from producers.ledger import Ledger, ReplacedError
 from producers.publisher import Publisher
 from producers.source import STREAMING, Batch, Source
@@ -30,6 +29,7 @@ from streams.contracts.checkpoint import Checkpoint, contact_word
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
 from streams.contracts.orders import Answer
+from streams.runtime.backoff import retrying
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 

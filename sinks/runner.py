@@ -10,6 +10,7 @@ from typing import Protocol
 from sinks.sink import Meta, Sink
 from streams.contracts.entries import Unreadable, entry_of
 from streams.contracts.errors import RetriableError
+from streams.runtime.backoff import Backoff
 from streams.runtime.logs import get_logger
 from streams.runtime.topic_reader import Position, Record
 
@@ -36,7 +37,7 @@ def run(reader: Reader, sink: Sink, stop: Event, turned: Callable[[], None] = la
     either side is waited out with a growing pause; a FatalError ends the loop and goes to the caller.
     turned: called with every turn of the loop, whether Kafka answers or not.
     """
-    backoff_s = _FIRST_BACKOFF_S
+    backoff = Backoff(_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S)
     flushed = True
     complaints = _COMPLAINTS
     with closing(reader), closing(sink):
@@ -55,12 +56,11 @@ def run(reader: Reader, sink: Sink, stop: Event, turned: Callable[[], None] = la
                     flushed = False
                 sink.flush(reader.position)
                 flushed = True
-                backoff_s = _FIRST_BACKOFF_S
+                backoff.succeeded()
             except RetriableError as error:
-                wait_s = error.retry_after_s or backoff_s
-                _log.warning("sink waits", error=str(error), wait_s=wait_s)
+                wait_s = backoff.failed(error.retry_after_s or None)
+                _log.warning("sink waits", error=str(error), wait_s=round(wait_s, 2))
                 stop.wait(wait_s)
-                backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
 
 
 def _complain(entry: Unreadable, meta: Meta, *, last: bool) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.broker.process import die_with_parent
+from streams.runtime.backoff import Backoff
 from streams.runtime.logs import get_logger
 from streams.runtime.service import Pulse
 from streams.runtime.settings import Settings
@@ -121,7 +122,7 @@ class _Running:
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._started_s = 0.0
-        self._pause_s = _FIRST_PAUSE_S
+        self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         self._start_at_s: float | None = None
         self._ear = _Ear()
 
@@ -158,10 +159,10 @@ class _Running:
             self.refuses = True  # it has said why; another start would end in the same way
             return
         if now - self._started_s > _HEALTHY_AFTER_S:
-            self._pause_s = _FIRST_PAUSE_S
-        log.warning("child ended", child=self.child.name, exit_code=code, starts_again_in_s=self._pause_s)
-        self._start_at_s = now + self._pause_s
-        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+            self._backoff.succeeded()
+        pause_s = self._backoff.failed()
+        log.warning("child ended", child=self.child.name, exit_code=code, starts_again_in_s=round(pause_s, 2))
+        self._start_at_s = now + pause_s
 
     def _end_if_silent(self, now: float) -> None:
         if self._process is not None and self._ear.silent_s(now) > _SILENT_S:

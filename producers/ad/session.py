@@ -9,8 +9,8 @@ from producers.ad.ldap.connection import DirectoryConnection
 from producers.ad.notifications import Bell
 from producers.ad.root_dse import ServerIdentity, read_highest_usn, read_object_guid
 from producers.ad.servers import Servers
-from producers.backoff import LONGEST_S
 from streams.contracts.errors import RetriableError
+from streams.runtime.backoff import Backoff
 from streams.runtime.clock import now_ms
 
 
@@ -19,7 +19,6 @@ class Contact:
 
     on_connect: called with every fresh connection before it is used.
     quiet_ms:    when the log was last known to hold nothing new.
-    failures:    in a row, while other naming contexts answer.
     """
 
     def __init__(
@@ -29,13 +28,13 @@ class Contact:
         self.domain_guid = ""
         self._read_up_to = -1
         self.quiet_ms = 0
-        self.failures = 0
         self._naming_context = naming_context
         self._servers = servers
         self._on_connect = on_connect
         self._connection: DirectoryConnection | None = None
         self._identity: ServerIdentity | None = None
         self._due_at = 0.0
+        self._backoff = Backoff()
 
     def make(self) -> tuple[DirectoryConnection, ServerIdentity, int]:
         """A connection that has just answered, whose it is, and its highestCommittedUSN.
@@ -74,20 +73,25 @@ class Contact:
         return False
 
     @property
+    def failures(self) -> int:
+        """Failures in a row, while other naming contexts answer."""
+        return self._backoff.failures
+
+    @property
     def is_due(self) -> bool:
         """False while it is put off."""
         return time.monotonic() >= self._due_at
 
     def put_off(self, asked_s: float | None) -> float:
         """After a failure: leave it alone for `asked_s`, or longer with each failure. Returns the seconds."""
-        self.failures += 1
-        wait_s = asked_s if asked_s is not None else min(2.0 ** (self.failures - 1), LONGEST_S)
+        wait_s = self._backoff.failed(asked_s)
         self._due_at = time.monotonic() + wait_s
         return wait_s
 
     def came_back(self) -> None:
         """After a success."""
-        self.failures, self._due_at = 0, 0.0
+        self._backoff.succeeded()
+        self._due_at = 0.0
 
     def close(self) -> None:
         """Hang up."""

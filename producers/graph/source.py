@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from producers import metrics
-from producers.backoff import wait_s
 from producers.graph.client import GraphClient
 from producers.graph.collections import COLLECTIONS, ERRORS, Collection
 from producers.graph.deleted import DELETED_PERMISSIONS, DeletedTask
@@ -35,6 +34,7 @@ from streams.contracts.errors import RetriableError
 from streams.contracts.facts import ObjectKind, Origin, Watermark
 from streams.contracts.orders import LOGS as LOGS_WORD
 from streams.contracts.orders import OBJECTS
+from streams.runtime.backoff import wait_s
 from streams.runtime.clock import HybridClock
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import TenantSettings

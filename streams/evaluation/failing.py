@@ -13,6 +13,7 @@ from streams.contracts import view_keys
 from streams.contracts.codec import decode, encode
 from streams.contracts.counts import Count
 from streams.directory.rows import Rows
+from streams.runtime.backoff import pause_s
 from streams.views.installation.tenant_view import FAILING
 from streams.views.registry import VIEW_CLASSES
 
@@ -59,7 +60,7 @@ class FailingViews:
         if before is not None and before.due_ms > now_ms:
             return None
         attempts = before.attempts + 1 if before is not None else 1
-        pause_ms = min(FIRST_AGAIN_MS << min(attempts - 1, 16), LAST_AGAIN_MS)
+        pause_ms = int(pause_s(attempts, first_s=FIRST_AGAIN_MS, longest_s=LAST_AGAIN_MS))
         after = Failing(attempts, now_ms + pause_ms, before.count if before is not None else _count_of(key, tenants))
         rows.put(PREFIX + key, encode(after))
         self._failing[key] = after

@@ -170,7 +170,7 @@ def run_until_idle(world: World, kafka: FakeKafka, before: Callable[[str], None]
 
 @pytest.fixture(autouse=True)
 def no_waiting_and_no_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("producers.backoff.wait_s", lambda *_: 0.0)
+    monkeypatch.setattr("streams.runtime.backoff.wait_s", lambda *_, **__: 0.0)
     with capture_logs():
         yield
 

@@ -15,6 +15,7 @@ from streams.agents.delivery.lanes import Lane, TopicLanes
 from streams.agents.metrics import LAG
 from streams.agents.topic_reader import listed_ends
 from streams.contracts.errors import FatalError
+from streams.runtime.backoff import pause_s
 
 
 @dataclass(slots=True)
@@ -99,7 +100,7 @@ class Watchdog:
         idle = seen.expected == lane.expected and not lane.queued and lane.busy_since is None
         seen.expected = lane.expected
         # Ever rarer: a rewind throws away what is being fetched, and a starved machine is merely slow.
-        pause_s = self._rewind_s * 2**seen.rewinds
-        if idle and (all_s > pause_s or alone_s > 10 * pause_s):
+        patience_s = pause_s(seen.rewinds + 1, first_s=self._rewind_s, longest_s=self._stuck_s)
+        if idle and (all_s > patience_s or alone_s > 10 * patience_s):
             seen.rewinds += 1
             await lane.rewind("got nothing")

@@ -79,7 +79,7 @@ class Scripted:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.backoff.wait_s", lambda attempt, asked_s=None, longest_s=60.0: 0.0)
+    monkeypatch.setattr("streams.runtime.backoff.wait_s", lambda attempt, asked_s=None, longest_s=60.0: 0.0)
 
 
 def run(source: Scripted, publisher: FakePublisher, kafka: FakeKafka) -> Runner:

@@ -5,26 +5,62 @@ Source: AWS Architecture Blog, "Exponential backoff and jitter" (full jitter); R
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt, stop_any
 from tenacity.stop import stop_base, stop_when_event_set
-from tenacity.wait import wait_base
+from tenacity.wait import wait_base, wait_exponential, wait_random_exponential
 
 from streams.contracts.errors import RetriableError
 
-LONGEST_S = 60.0
+FIRST_S, LONGEST_S = 1.0, 60.0
 
 
-def wait_s(attempt: int, asked_s: float | None = None, longest_s: float = LONGEST_S) -> float:
+def wait_s(
+    attempt: int, asked_s: float | None = None, *, first_s: float = FIRST_S, longest_s: float = LONGEST_S
+) -> float:
     """Seconds to wait after the `attempt`-th failure in a row: `asked_s` if the other side named a time, else
-    random up to 1, 2, 4 … `longest_s` seconds.
+    random up to `first_s`, twice, four times that … `longest_s` seconds.
     """
-    jitter = random.uniform(0, min(longest_s, 2.0 ** min(attempt - 1, 30)))
+    jitter = wait_random_exponential(multiplier=first_s, max=longest_s)(_after(attempt))
     # A whole fleet told to wait 10 s must not return in the same instant.
     return jitter if asked_s is None else asked_s + min(jitter, 1.0)
+
+
+def pause_s(attempt: int, *, first_s: float, longest_s: float) -> float:
+    """The same without chance, where nobody else waits for the same thing and time is part of what is decided."""
+    return wait_exponential(multiplier=first_s, max=longest_s)(_after(attempt))
+
+
+def _after(attempt: int) -> RetryCallState:
+    state = RetryCallState(_NO_LOOP, None, (), {})
+    state.attempt_number = attempt
+    return state
+
+
+_NO_LOOP = Retrying()
+"""The loop is the caller's: it has more to do than to try again."""
+
+
+class Backoff:
+    """Failures in a row, and how long to wait after each; for loops that have more to do than to try again.
+
+    failures: how many since the last success.
+    """
+
+    def __init__(self, first_s: float = FIRST_S, longest_s: float = LONGEST_S) -> None:
+        self.failures = 0
+        self._first_s, self._longest_s = first_s, longest_s
+
+    def failed(self, asked_s: float | None = None) -> float:
+        """One more. Returns the seconds to wait, see `wait_s`."""
+        self.failures += 1
+        return wait_s(self.failures, asked_s, first_s=self._first_s, longest_s=self._longest_s)
+
+    def succeeded(self) -> None:
+        """The next failure is the first again."""
+        self.failures = 0
 
 
 class WaitAsAsked(wait_base):
@@ -36,7 +72,7 @@ class WaitAsAsked(wait_base):
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         asked_s = error.retry_after_s if isinstance(error, RetriableError) else None
-        return wait_s(retry_state.attempt_number, asked_s, self._longest_s)
+        return wait_s(retry_state.attempt_number, asked_s, longest_s=self._longest_s)
 
 
 def retrying(

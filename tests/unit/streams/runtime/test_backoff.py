@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.backoff import retrying, wait_s
 from producers.graph.client import retry_after_s
 from streams.contracts.errors import FatalError, RetriableError
+from streams.runtime.backoff import Backoff, pause_s, retrying, wait_s
 
 
 @given(attempt=st.integers(1, 10_000), longest_s=st.floats(1, 600))
@@ -21,8 +21,26 @@ def test_a_named_wait_is_never_cut_short(asked_s: float, attempt: int) -> None:
     assert asked_s <= wait_s(attempt, asked_s) <= asked_s + 1
 
 
+@given(attempt=st.integers(1, 10_000))
+def test_a_pause_without_chance_doubles_up_to_its_bound(attempt: int) -> None:
+    assert pause_s(attempt, first_s=3.0, longest_s=100.0) == min(100.0, 3.0 * 2 ** min(attempt - 1, 30))
+
+
+def test_failures_in_a_row_are_counted_until_a_success() -> None:
+    backoff = Backoff(first_s=0.25, longest_s=5.0)
+    assert all(backoff.failed() <= min(5.0, 0.25 * 2**number) for number in range(8))
+    assert backoff.failures == 8
+    assert 12 <= backoff.failed(12) <= 13
+    backoff.succeeded()
+    assert backoff.failures == 0 and backoff.failed() <= 0.25
+
+
+def test_two_that_fail_together_do_not_come_back_together() -> None:
+    assert len({wait_s(6) for _ in range(20)}) > 1
+
+
 def test_only_retriable_errors_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.backoff.wait_s", lambda *_: 0.0)
+    monkeypatch.setattr("streams.runtime.backoff.wait_s", lambda *_, **__: 0.0)
     calls = []
 
     def step() -> str:
