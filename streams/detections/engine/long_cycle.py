@@ -70,18 +70,11 @@ def _by_the_tenant(view: TenantView, context: Context, now_ms: int) -> Verdict |
     ours = {name: runs for name, runs in view.runs.items() if _synchronises(view, name, synced_ms - cycle_ms)}
     if any(_over(runs, begun_ms, view.read_ms - cycle_ms // _TOLD_WITHIN) for runs in ours.values()):
         return None
-    until_ms: list[int] = []
-    running: dict[str, str] = {}
-    # A write is told sooner than the synchronisation that it may belong to: the tenant must have been read since.
-    if any(begun_ms <= wrote_ms <= view.read_ms for wrote_ms in view.writes_ms):
-        until_ms.append(min(view.writes_ms[-1] + WRITES_LAST * cycle_ms, synced_ms + WRITES_AT_MOST * cycle_ms))
-    for name, runs in ours.items():
-        if runs.is_running and runs.begun_ms > synced_ms:
-            # A full run says nothing for hours; the service that runs it does.
-            heard_ms = max(runs.begun_ms, runs.alive_ms)
-            until_ms.append(min(heard_ms + RUNS_LAST * cycle_ms, synced_ms + RUNS_AT_MOST * cycle_ms))
-            running[name] = f"{'initial' if runs.full else 'delta'} cycle since {rfc3339(runs.begun_ms)}"
-    ends_ms = max(until_ms, default=now_ms)
+    running = {name: runs for name, runs in ours.items() if runs.is_running and runs.begun_ms > synced_ms}
+    evidence_ends_ms = [_run_is_evidence_until(runs, synced_ms, cycle_ms, cycle_ms) for runs in running.values()]
+    if _wrote_before_reading(view, begun_ms, view.read_ms):
+        evidence_ends_ms.append(min(view.writes_ms[-1] + WRITES_LAST * cycle_ms, synced_ms + WRITES_AT_MOST * cycle_ms))
+    ends_ms = max(evidence_ends_ms, default=now_ms)
     if now_ms >= ends_ms:
         return None
     return Verdict(
@@ -94,51 +87,77 @@ def _by_the_tenant(view: TenantView, context: Context, now_ms: int) -> Verdict |
             "last_sync": rfc3339(synced_ms),
             "usual_cycle_s": cycle_ms // 1000,
             "servers": sorted({server for ts_ms, server in view.exports if ts_ms >= begun_ms} | set(running)),
-            "latest_run": running,
+            "latest_run": {name: _described(runs) for name, runs in running.items()},
             "last_cycle_s": _lengths(ours),
         },
     )
 
 
 def _by_the_log(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Whatever the tenant tells, or tells no more: its reading may be refused, or late.
-
-    A tenant that was synchronised since has seen the end of the cycle, though its log may lack it.
-    """
+    """Whatever the tenant tells, or tells no more: its reading may be refused, or late."""
     if view.sync_enabled is not True and view.read_ms is not None:
         return None
     cycle_ms = usual_cycle_ms(view, context)
-    verdicts = []
-    for name, runs in view.runs.items():
-        begun_ms = runs.begun_ms
-        broken_off = runs.failed is not None and runs.failed.ts_ms >= begun_ms
-        if not runs.is_running or broken_off or (view.last_sync_ms or 0) >= begun_ms:
-            continue
-        if not _synchronises(view, name, begun_ms - RUNS_AT_MOST * cycle_ms):
-            continue
-        usual_ms = max(cycle_ms, runs.last_cycle_ms)
-        long_ms = begun_ms + LONG_HALVES * usual_ms // 2
-        until_ms = (view.last_sync_ms or begun_ms) + RUNS_AT_MOST * cycle_ms
-        ends_ms = min(max(begun_ms, runs.alive_ms) + RUNS_LAST * usual_ms, until_ms)
-        if max(now_ms, long_ms) >= ends_ms:
-            continue
-        kind = "initial" if runs.full else "delta"
-        verdict = Verdict(
-            summary=f"The {kind} cycle of {name} since {rfc3339(begun_ms)} takes longer than {usual_ms // 1000} s",
-            since_ms=begun_ms + usual_ms,
-            open_at_ms=long_ms,
-            recheck_at_ms=ends_ms,
-            subject=view.subject(),
-            evidence={
-                "last_sync": rfc3339(view.last_sync_ms) if view.last_sync_ms else None,
-                "usual_cycle_s": cycle_ms // 1000,
-                "servers": [name],
-                "latest_run": {name: f"{kind} cycle since {rfc3339(begun_ms)}"},
-                "last_cycle_s": _lengths({name: runs}),
-            },
-        )
-        verdicts.append((long_ms, name, verdict))
-    return min(verdicts)[2] if verdicts else None
+    going_on = {
+        name: runs
+        for name, runs in sorted(view.runs.items())
+        if _goes_on(runs, view.last_sync_ms) and _synchronises(view, name, runs.begun_ms - RUNS_AT_MOST * cycle_ms)
+    }
+    verdicts = (_of_the_run(view, name, runs, cycle_ms, now_ms) for name, runs in going_on.items())
+    return min((each for each in verdicts if each is not None), key=lambda each: each.open_at_ms or 0, default=None)
+
+
+def _of_the_run(view: TenantView, name: str, runs: ServerRuns, cycle_ms: int, now_ms: int) -> Verdict | None:
+    """Of one server's cycle by its own log; None once that is no evidence any more."""
+    begun_ms, usual_ms = runs.begun_ms, max(cycle_ms, runs.last_cycle_ms)
+    long_ms = begun_ms + LONG_HALVES * usual_ms // 2
+    ends_ms = _run_is_evidence_until(runs, view.last_sync_ms or begun_ms, usual_ms, cycle_ms)
+    if max(now_ms, long_ms) >= ends_ms:
+        return None
+    return Verdict(
+        summary=f"The {_kind(runs)} cycle of {name} since {rfc3339(begun_ms)} takes longer than {usual_ms // 1000} s",
+        since_ms=begun_ms + usual_ms,
+        open_at_ms=long_ms,
+        recheck_at_ms=ends_ms,
+        subject=view.subject(),
+        evidence={
+            "last_sync": rfc3339(view.last_sync_ms) if view.last_sync_ms else None,
+            "usual_cycle_s": cycle_ms // 1000,
+            "servers": [name],
+            "latest_run": {name: _described(runs)},
+            "last_cycle_s": _lengths({name: runs}),
+        },
+    )
+
+
+def _run_is_evidence_until(runs: ServerRuns, from_ms: int, usual_ms: int, cycle_ms: int) -> int:
+    """How long a running cycle proves that the engine works: a full run says nothing for hours, its service does."""
+    alive_ms = max(runs.begun_ms, runs.alive_ms)
+    return min(alive_ms + RUNS_LAST * usual_ms, from_ms + RUNS_AT_MOST * cycle_ms)
+
+
+def _wrote_before_reading(view: TenantView, begun_ms: int, read_ms: int) -> bool:
+    """Whether this cycle has written, and the tenant was read since: a write is told sooner than the synchronisation
+    that it may belong to.
+    """
+    return any(begun_ms <= wrote_ms <= read_ms for wrote_ms in view.writes_ms)
+
+
+def _goes_on(runs: ServerRuns, synced_ms: int | None) -> bool:
+    """Whether the latest cycle runs. A tenant that was synchronised since has seen its end, though its log may not."""
+    return runs.is_running and not _broken_off(runs, runs.begun_ms) and (synced_ms or 0) < runs.begun_ms
+
+
+def _broken_off(runs: ServerRuns, begun_ms: int) -> bool:
+    return runs.failed is not None and runs.failed.ts_ms >= begun_ms
+
+
+def _described(runs: ServerRuns) -> str:
+    return f"{_kind(runs)} cycle since {rfc3339(runs.begun_ms)}"
+
+
+def _kind(runs: ServerRuns) -> str:
+    return "initial" if runs.full else "delta"
 
 
 def _lengths(servers: Mapping[str, ServerRuns]) -> dict[str, int]:
@@ -162,5 +181,4 @@ def _synchronises(view: TenantView, name: str, since_ms: int) -> bool:
 
 def _over(runs: ServerRuns, begun_ms: int, told_ms: int) -> bool:
     """Whether this server's cycle has ended, or was broken off, and the tenant ought to have told of it."""
-    broken_off = runs.failed is not None and runs.failed.ts_ms >= begun_ms
-    return broken_off or begun_ms <= runs.ended_ms <= told_ms
+    return _broken_off(runs, begun_ms) or begun_ms <= runs.ended_ms <= told_ms
