@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -23,38 +23,60 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
 
-# Commands that live in modules of their own, as "module:attribute".
+class _Elsewhere(NamedTuple):
+    """A command that lives in a module of its own. place: "module:attribute"; help: its line in the list of commands,
+    which imports no module.
+    """
+
+    place: str
+    help: str
+
+
 _ELSEWHERE = {
-    "demo": "deploy.lab.demo:demo",
-    "check": "deploy.cli.check:check",
-    "lab": "deploy.lab.__main__:lab",
-    "findings": "deploy.cli.findings.command:findings",
-    "explain": "deploy.cli.findings.command:explain_command",
-    "funnel": "deploy.cli.funnel.command:funnel",
-    "report": "deploy.cli.report.command:report",
-    "scan": "deploy.cli.scan.command:scan",
-    "deadletters": "deploy.cli.deadletters:deadletters",
-    "forget": "deploy.cli.forget:forget",
-    "prometheus-config": "deploy.prometheus.command:prometheus_config",
-    "runbook": "deploy.prometheus.runbook_command:runbook",
-    "replay": "deploy.cli.replay.command:replay",
-    "resync": "deploy.cli.resync:resync",
-}
-_HELP = {
-    "demo": "A hybrid organisation in a box: watch conflicts arise, be found and be repaired.",
-    "check": "Before the first start: is everything reachable, and may we read it?",
-    "lab": "Run the lab alone and write a settings file for `up`.",
-    "findings": "What is wrong now.",
-    "explain": "Everything about one finding: who is involved, what to do, how it came about.",
-    "report": "What was wrong before anybody looked: what the first reading found, and what to repair first.",
-    "funnel": "How far the computers are on their way to hybrid join.",
-    "scan": "Scan attributes once, as IdFix does, unattended.",
-    "replay": "Try the readers on files from a real server: what is recognised, what it would open.",
-    "resync": "Have a source tell everything again, and see how far it has come.",
-    "deadletters": "Records that could not be used: list them, or send them again.",
-    "forget": "Forget PERSON, known by UPN, address, objectGUID, Entra object id, SID or source anchor.",
-    "prometheus-config": "Scrape configuration, alert rules and Alertmanager configuration for this installation.",
-    "runbook": "What an alert or a detection means, and what to do.",
+    "demo": _Elsewhere(
+        "deploy.lab.demo:demo",
+        "A hybrid organisation in a box: watch conflicts arise, be found and be repaired.",
+    ),
+    "check": _Elsewhere(
+        "deploy.cli.check:check",
+        "Before the first start: is everything reachable, and may we read it?",
+    ),
+    "lab": _Elsewhere("deploy.lab.__main__:lab", "Run the lab alone and write a settings file for `up`."),
+    "findings": _Elsewhere("deploy.cli.findings.command:findings", "What is wrong now."),
+    "explain": _Elsewhere(
+        "deploy.cli.findings.command:explain_command",
+        "Everything about one finding: who is involved, what to do, how it came about.",
+    ),
+    "funnel": _Elsewhere("deploy.cli.funnel.command:funnel", "How far the computers are on their way to hybrid join."),
+    "report": _Elsewhere(
+        "deploy.cli.report.command:report",
+        "What was wrong before anybody looked: what the first reading found, and what to repair first.",
+    ),
+    "scan": _Elsewhere("deploy.cli.scan.command:scan", "Scan attributes once, as IdFix does, unattended."),
+    "deadletters": _Elsewhere(
+        "deploy.cli.deadletters:deadletters",
+        "Records that could not be used: list them, or send them again.",
+    ),
+    "forget": _Elsewhere(
+        "deploy.cli.forget:forget",
+        "Forget PERSON, known by UPN, address, objectGUID, Entra object id, SID or source anchor.",
+    ),
+    "prometheus-config": _Elsewhere(
+        "deploy.prometheus.command:prometheus_config",
+        "Scrape configuration, alert rules and Alertmanager configuration for this installation.",
+    ),
+    "runbook": _Elsewhere(
+        "deploy.prometheus.runbook_command:runbook",
+        "What an alert or a detection means, and what to do.",
+    ),
+    "replay": _Elsewhere(
+        "deploy.cli.replay.command:replay",
+        "Try the readers on files from a real server: what is recognised, what it would open.",
+    ),
+    "resync": _Elsewhere(
+        "deploy.cli.resync:resync",
+        "Have a source tell everything again, and see how far it has come.",
+    ),
 }
 
 
@@ -66,7 +88,7 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _ELSEWHERE and _exists(cmd_name):
-            module, _, attribute = _ELSEWHERE[cmd_name].partition(":")
+            module, _, attribute = _ELSEWHERE[cmd_name].place.partition(":")
             try:
                 command = getattr(importlib.import_module(module), attribute)
             except ModuleNotFoundError as error:
@@ -79,13 +101,13 @@ class _Commands(click.Group):
         rows = []
         for name in self.list_commands(ctx):
             own = super().get_command(ctx, name)
-            rows.append((name, _HELP.get(name) or (own.get_short_help_str(90) if own else "")))
+            rows.append((name, own.get_short_help_str(90) if own else _ELSEWHERE[name].help))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
 
 def _exists(name: str) -> bool:
-    return importlib.util.find_spec(_ELSEWHERE[name].partition(":")[0]) is not None
+    return importlib.util.find_spec(_ELSEWHERE[name].place.partition(":")[0]) is not None
 
 
 def _config() -> Callable[[F], F]:

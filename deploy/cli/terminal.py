@@ -5,14 +5,15 @@ Whatever a command prints goes through here, because names in directories are a 
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import msgspec
@@ -126,9 +127,49 @@ def console() -> Console:
     return SafeConsole() if sys.stdout.isatty() else SafeConsole(width=_PIPE_WIDTH)
 
 
-def reading() -> AbstractContextManager[object]:
-    """Says that it is at work, on a terminal: a large topic takes seconds."""
-    return SafeConsole(stderr=True).status("reading Kafka …") if sys.stderr.isatty() else nullcontext()
+class Output(NamedTuple):
+    """In which form a command answers, if not as a page. raw: cells of the CSV as they are."""
+
+    json: bool
+    csv: bool
+    raw: bool
+
+
+def output_options(*, json: str, csv: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--json, --csv (with these help texts) and --csv-raw: the command gets one `output`. UsageError for two."""
+
+    def options(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def chosen(*, as_json: bool, as_csv: bool, csv_raw: bool, **others: Any) -> Any:
+            if as_json and (as_csv or csv_raw):
+                raise click.UsageError("--json and --csv exclude each other")
+            return command(output=Output(as_json, as_csv or csv_raw, csv_raw), **others)
+
+        as_it_is = "CSV with every value as it is: for machines, never for a spreadsheet."
+        chosen = click.option("--csv-raw", is_flag=True, help=as_it_is)(chosen)
+        chosen = click.option("--csv", "as_csv", is_flag=True, help=csv)(chosen)
+        return click.option("--json", "as_json", is_flag=True, help=json)(chosen)
+
+    return options
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """What of the pipeline fails within is said as a command's own failure: click.ClickException, exit 1."""
+    try:
+        yield
+    except SyncHealthError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Says that it is at work, on a terminal: a large topic takes seconds. Raises as `answering`."""
+    status: AbstractContextManager[object] = nullcontext()
+    if sys.stderr.isatty():
+        status = SafeConsole(stderr=True).status("reading Kafka …")
+    with answering(), status:
+        yield
 
 
 def show(terminal: Console, page: RenderableType) -> None:

@@ -18,8 +18,18 @@ from deploy.cli.findings.table import findings_table, ordered
 from deploy.cli.findings.watch import watch_json, watch_table
 from deploy.cli.freshness import EXIT_BLIND, Freshness
 from deploy.cli.freshness_source import read_freshness, with_failing
-from deploy.cli.terminal import console, installation, reading, say_freshness, show, where_kafka_is, write_json
-from streams.contracts.errors import SyncHealthError
+from deploy.cli.terminal import (
+    Output,
+    answering,
+    console,
+    installation,
+    output_options,
+    reading,
+    say_freshness,
+    show,
+    where_kafka_is,
+    write_json,
+)
 from streams.contracts.finding import Finding, FindingState, Severity
 from streams.detections.registry import all_detections
 from streams.runtime.clock import now_ms
@@ -37,9 +47,9 @@ _PAGE_WIDTH = 120  # longer lines are hard to read
 @click.option("--search", metavar="TEXT", help="Only where a name, UPN, DN or id of those involved has this.")
 @click.option("--older-than", type=Duration(), metavar="AGE", help="Only what has stood so long: 30m, 12h, 7d.")
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Lines of the table.")
-@click.option("--json", "as_json", is_flag=True, help="One finding per line, whole; with --watch one per change.")
-@click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet, every finding.")
-@click.option("--csv-raw", is_flag=True, help="CSV with every value as it is: for machines, never for a spreadsheet.")
+@output_options(
+    json="One finding per line, whole; with --watch one per change.", csv="For a spreadsheet, every finding."
+)
 @click.option("--group-by", type=click.Choice(sorted(GROUPS)), help="Count them by organisational unit, system, …")
 @click.option("--watch", is_flag=True, help="Go on and show every change as it comes, until Ctrl-C.")
 @where_kafka_is
@@ -53,9 +63,7 @@ def findings(
     search: str | None,
     older_than: float | None,
     limit: int,
-    as_json: bool,
-    as_csv: bool,
-    csv_raw: bool,
+    output: Output,
     group_by: str | None,
     watch: bool,
     config: Path | None,
@@ -66,8 +74,7 @@ def findings(
     Exit 3: nothing is found, and that says nothing, since not everything is known (a source that is silent or not
     read whole yet, workers that are behind).
     """
-    as_csv |= csv_raw
-    if sum((as_json, as_csv, group_by is not None)) > 1 or (watch and (as_csv or group_by)):
+    if sum((output.json, output.csv, group_by is not None)) > 1 or (watch and (output.csv or group_by)):
         raise click.UsageError("--json, --csv and --group-by exclude each other; --watch goes with --json only")
     asked = FindingFilter(family, detection, severity, tenant, forest, search, older_than)
     settings = installation(config, kafka)
@@ -79,31 +86,30 @@ def findings(
         return (finding.state is FindingState.OPEN or not only_open) and concerns(finding)
 
     try:
-        with reading():
-            fresh = read_freshness(settings)  # first, so that the answer is no older than what is said of it
-            known = read_findings(settings.kafka)
-            fresh = with_failing(fresh, known.latest.values())
-        asked.check(settings, list(known.latest.values()))
-        if watch:
-            if as_json:
-                watch_json(settings.kafka, concerns)
-            else:
-                watch_table(settings, concerns, wanted, limit, console())
-            return
-    except SyncHealthError as error:
-        raise click.ClickException(str(error)) from error
+        with answering():
+            with reading():
+                fresh = read_freshness(settings)  # first, so that the answer is no older than what is said of it
+                known = read_findings(settings.kafka)
+                fresh = with_failing(fresh, known.latest.values())
+            asked.check(settings, list(known.latest.values()))
+            if watch:
+                if output.json:
+                    watch_json(settings.kafka, concerns)
+                else:
+                    watch_table(settings, concerns, wanted, limit, console())
+                return
     except KeyboardInterrupt:
         return
     about = [finding for finding in known.latest.values() if concerns(finding)]
     chosen = ordered([finding for finding in about if wanted(finding)])
-    if as_json:
+    if output.json:
         if not chosen and fresh.faults:
             say_freshness(fresh)  # no line carries it
         for finding in chosen:
             write_json({**msgspec.to_builtins(finding), "freshness": fresh.document()})
-    elif as_csv:
+    elif output.csv:
         say_freshness(fresh)
-        write_csv(chosen, sys.stdout, raw=csv_raw)
+        write_csv(chosen, sys.stdout, raw=output.raw)
     else:
         terminal = console()
         say_freshness(fresh, terminal)
@@ -137,12 +143,9 @@ def explain_command(finding_id: str, as_json: bool, config: Path | None, kafka: 
     The start of an ID is enough where it is unique.
     """
     settings = installation(config, kafka)
-    try:
-        with reading():
-            fresh = read_freshness(settings)
-            explained = explain(settings.kafka, finding_id.strip().lower())
-    except SyncHealthError as error:
-        raise click.ClickException(str(error)) from error
+    with reading():
+        fresh = read_freshness(settings)
+        explained = explain(settings.kafka, finding_id.strip().lower())
     if as_json:
         write_json({**_document(explained), "freshness": fresh.document()})
         return

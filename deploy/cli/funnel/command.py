@@ -11,10 +11,20 @@ from deploy.cli.filters import existing_tenant
 from deploy.cli.freshness import EXIT_BLIND
 from deploy.cli.freshness_source import read_freshness
 from deploy.cli.funnel.funnel import GROUPS, Standing, funnel_table, funnels, standing_of, write_csv
-from deploy.cli.terminal import console, installation, reading, say_freshness, show, where_kafka_is, write_json
+from deploy.cli.terminal import (
+    Output,
+    console,
+    installation,
+    output_options,
+    reading,
+    say_freshness,
+    show,
+    where_kafka_is,
+    write_json,
+)
 from producers.refusing import STUMBLES
 from streams.contracts.codec import decode
-from streams.contracts.errors import InvalidRecordError, SyncHealthError
+from streams.contracts.errors import InvalidRecordError
 from streams.contracts.topics import VIEW_STATES
 from streams.contracts.view_keys import ViewKind
 from streams.detections.detection import Thresholds
@@ -30,40 +40,24 @@ _PREFIX = f"{ViewKind.DEVICE}/".encode()
 @click.command()
 @click.option("--by", type=click.Choice(sorted(GROUPS)), default="forest", show_default=True, help="One line for each.")
 @click.option("--tenant", help="Only this tenant; the start of its id is enough.")
-@click.option("--json", "as_json", is_flag=True, help="One group per line.")
-@click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet.")
-@click.option("--csv-raw", is_flag=True, help="CSV with every value as it is: for machines, never for a spreadsheet.")
+@output_options(json="One group per line.", csv="For a spreadsheet.")
 @where_kafka_is
-def funnel(
-    by: str,
-    tenant: str | None,
-    as_json: bool,
-    as_csv: bool,
-    csv_raw: bool,
-    config: Path | None,
-    kafka: str | None,
-) -> None:
+def funnel(by: str, tenant: str | None, output: Output, config: Path | None, kafka: str | None) -> None:
     """Count computers by stage of hybrid join; those that need not join are counted apart.
 
     The worker's own view of each computer is read from Kafka, so that the numbers are those of the dashboard.
     Exit 3: no computer is known, and not everything has been read.
     """
-    as_csv |= csv_raw
-    if as_json and as_csv:
-        raise click.UsageError("--json and --csv exclude each other")
     settings = installation(config, kafka)
-    try:
-        with reading():
-            fresh = read_freshness(settings)
-            standings = read_standings(settings.kafka, Thresholds.of(settings.detections), now_ms())
-    except SyncHealthError as error:
-        raise click.ClickException(str(error)) from error
+    with reading():
+        fresh = read_freshness(settings)
+        standings = read_standings(settings.kafka, Thresholds.of(settings.detections), now_ms())
     existing_tenant(settings, tenant, {standing.tenant for standing in standings})
     groups = funnels((each for each in standings if tenant is None or each.tenant.startswith(tenant)), by)
-    if as_csv:
+    if output.csv:
         say_freshness(fresh)
-        write_csv(groups, by, sys.stdout, raw=csv_raw)
-    elif as_json:
+        write_csv(groups, by, sys.stdout, raw=output.raw)
+    elif output.json:
         if not groups and fresh.faults:
             say_freshness(fresh)  # no line carries it
         for name, found in groups.items():

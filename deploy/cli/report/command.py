@@ -21,8 +21,17 @@ from deploy.cli.freshness import EXIT_BLIND
 from deploy.cli.freshness_source import read_freshness
 from deploy.cli.report.first_reading import AGES, Fault, FirstReading, Group, faults_of, first_reading_of, groups_of
 from deploy.cli.spreadsheet import as_it_is, cell
-from deploy.cli.terminal import console, installation, reading, say_freshness, show, where_kafka_is, write_json
-from streams.contracts.errors import SyncHealthError
+from deploy.cli.terminal import (
+    Output,
+    console,
+    installation,
+    output_options,
+    reading,
+    say_freshness,
+    show,
+    where_kafka_is,
+    write_json,
+)
 from streams.contracts.finding import FindingState
 from streams.contracts.times import rfc3339
 from streams.runtime.clock import now_ms
@@ -35,43 +44,30 @@ _WIDE = 120
 @click.command()
 @click.option("--first-reading", is_flag=True, required=True, help="What stood when the directories were first read.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Lines of what to repair first.")
-@click.option("--json", "as_json", is_flag=True, help="One document: the groups, and every finding in order of repair.")
-@click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet, every finding in order of repair.")
-@click.option("--csv-raw", is_flag=True, help="CSV with every value as it is: for machines, never for a spreadsheet.")
+@output_options(
+    json="One document: the groups, and every finding in order of repair.",
+    csv="For a spreadsheet, every finding in order of repair.",
+)
 @where_kafka_is
-def report(
-    first_reading: bool,
-    limit: int,
-    as_json: bool,
-    as_csv: bool,
-    csv_raw: bool,
-    config: Path | None,
-    kafka: str | None,
-) -> None:
+def report(first_reading: bool, limit: int, output: Output, config: Path | None, kafka: str | None) -> None:
     """Count what the first reading found, by family and age, and say what to repair first.
 
     First comes what explains most findings about something else, then what is most severe, touches most people, is
     oldest.
     Exit 3: the first reading is not complete, so this is not all.
     """
-    as_csv |= csv_raw
-    if as_json and as_csv:
-        raise click.UsageError("--json and --csv exclude each other")
     settings = installation(config, kafka)
-    try:
-        with reading():
-            found = read_findings(settings.kafka).latest.values()
-            fresh = read_freshness(settings)
-    except SyncHealthError as error:
-        raise click.ClickException(str(error)) from error
+    with reading():
+        found = read_findings(settings.kafka).latest.values()
+        fresh = read_freshness(settings)
     first = first_reading_of(fresh, settings.detections.sync_interval_s)
     faults = faults_of(found, first)
-    if as_json:
+    if output.json:
         write_json({**document(first, faults, fresh.at_ms), "freshness": fresh.document()})
-    elif as_csv:
+    elif output.csv:
         say_freshness(fresh)
         click.echo(printable_lines(headline(first, fresh.at_ms).plain), err=True)
-        write_csv(faults, sys.stdout, raw=csv_raw)
+        write_csv(faults, sys.stdout, raw=output.raw)
     else:
         terminal = console()
         say_freshness(fresh, terminal)
