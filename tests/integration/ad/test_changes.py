@@ -182,6 +182,7 @@ def test_a_deletion_is_told_with_the_stripped_attributes_as_none(directory: Samb
     assert fact.attributes["mail"] is None
     assert fact.attributes["proxyAddresses"] is None
     assert fact.attributes["isDeleted"] is True
+    assert fact.attributes["lastKnownParent"] == dn.partition(",")[2]
 
 
 def test_created_and_deleted_between_two_reads_is_one_deletion(directory: SambaDC, reading: Make) -> None:
