@@ -6,24 +6,23 @@ A link goes into the row of its far end's first two id characters (objectGUIDs a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
 
-from streams.contracts.codec import decode, encode
-from streams.contracts.facts import Fact
+from streams.contracts.codec import decode
 from streams.directory.rows import Rows
-from streams.directory.state import ObjectState, links_base_of
+from streams.directory.state import ObjectState
 
 MEMBER = "member"
 
 
 class StoredLink(msgspec.Struct, frozen=True, array_like=True):
-    """One link. seq: of the newest word on it; since_ms: since when it stands, or does not.
+    """One link. seq: of the newest statement on it; since_ms: since when it stands, or does not.
 
-    A complete statement repeats what stands. Who adds a link that stands already adds it anew: the far end may have
-    been dead in between, of which the object hears nothing.
+    A complete statement repeats what stands. Adding a link that stands resets `since_ms`: the far end may have been
+    deleted and restored meanwhile, which the directory does not report for the object.
     """
 
     seq: int
@@ -51,60 +50,6 @@ class StandingLink(NamedTuple):
 def row_key(state: ObjectState, bucket: str) -> str:
     """The key of one bucket of an object's links."""
     return f"link/{state.identity if state.namesake else state.object_id}/{bucket}"
-
-
-def fold_links(state: ObjectState, buckets: list[str], fact: Fact, rows: Rows) -> tuple[list[str], dict[str, int]]:
-    """Apply the fact's links to the rows. Returns the object's buckets, and its members by bucket, afterwards.
-
-    state:   the object with the fact folded in: its `links_base` says what has been replaced.
-    buckets: those that exist so far.
-    """
-    members = dict(state.member_counts)
-    by_bucket: dict[str, list[tuple[str, str, bool, str | None]]] = {}
-    for attribute, change in fact.links.items():
-        for stands, links in ((True, change.added), (False, change.removed)):
-            for link in links:
-                by_bucket.setdefault(link.id[:2], []).append((attribute, link.id, stands, link.sid))
-    replacing = fact.full or any(change.complete for change in fact.links.values())
-    for bucket in sorted(set(by_bucket) | set(buckets if replacing else ())):
-        key = row_key(state, bucket)
-        raw = rows.get(key)
-        row = decode(raw, LinkRow) if raw else LinkRow()
-        _fold_row(row, state, fact, by_bucket.get(bucket, ()))
-        encoded = encode(row) if any(row.links.values()) else None
-        if encoded != raw:
-            rows.put(key, encoded)
-        # Counted anew with each row that is touched, never added up: a replay after a crash counts the same.
-        members[bucket] = sum(link.stands for link in row.links.get(MEMBER, {}).values())
-    return sorted(set(buckets) | set(by_bucket)), {bucket: number for bucket, number in members.items() if number}
-
-
-def _fold_row(
-    row: LinkRow, state: ObjectState, fact: Fact, links: Collection[tuple[str, str, bool, str | None]]
-) -> None:
-    seq, moment_ms = fact.seq, fact.changed_ms or fact.ts_ms
-    for attribute, far_end, stands, sid in links:
-        if seq >= links_base_of(state.links_base, attribute):
-            known = row.links.setdefault(attribute, {})
-            before = known.get(far_end)
-            if before is None:
-                known[far_end] = StoredLink(seq, stands, sid, moment_ms)
-            elif seq >= before.seq:
-                repeated = seq == before.seq or fact.links[attribute].complete
-                since_ms = before.since_ms if stands is before.stands and repeated else moment_ms
-                known[far_end] = StoredLink(seq, stands, sid or before.sid, since_ms)
-    # What a complete statement replaced is forgotten: the base remembers that it is gone.
-    for attribute, known in row.links.items():
-        base = links_base_of(state.links_base, attribute)
-        # Numbers that were lowered to their arrival's may be equal (streams.agents.plausible): the log's order decides.
-        change, named = fact.links.get(attribute), {far_end for name, far_end, *_ in links if name == attribute}
-        replaces = seq == base and (fact.full if change is None else change.complete)
-        for far_end in [
-            far_end
-            for far_end, link in known.items()
-            if link.seq < base or (replaces and link.seq == base and far_end not in named)
-        ]:
-            del known[far_end]
 
 
 def standing_links(state: ObjectState, buckets: Iterable[str], rows: Rows) -> Iterator[StandingLink]:

@@ -17,12 +17,13 @@ from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
 from streams.contracts.view_keys import ViewKind, kind_of
 from streams.contracts.views import Contribution
 from streams.directory.authority import cloud_managed
-from streams.directory.links import MEMBER, fold_links, row_key, standing_links
+from streams.directory.fold import fold, fold_links
+from streams.directory.links import MEMBER, row_key, standing_links
 from streams.directory.matching import own_view_key
 from streams.directory.object_row import load_objects, object_row, state_key
 from streams.directory.rows import Rows
 from streams.directory.scope import Scope, scope_of
-from streams.directory.state import ObjectState, fold, identity_of, new_state
+from streams.directory.state import ObjectState, identity_of, new_state
 from streams.evaluation.forgetting import forget_events_of, forget_links_to, naming
 from streams.views.contributions import (
     contributions_of,

@@ -19,8 +19,9 @@ from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin
 from streams.contracts.finding import Finding
 from streams.detections.registry import all_detections
+from streams.directory.fold import fold
 from streams.directory.scope import Scope, scope_name
-from streams.directory.state import ObjectState, fold, new_state
+from streams.directory.state import ObjectState, new_state
 from streams.evaluation.oracle import DirectoryObject, expected_findings
 from tests.lab.test_hybrid_join_story import NoScheduler
 from tests.support.lab_oracle import objects_of_lab, state_of_tenant

@@ -19,9 +19,10 @@ from streams.contracts.facts import Domain, Fact, ObjectKind, Operation, Origin,
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.registry import all_detections
+from streams.directory.fold import fold
 from streams.directory.object_row import OBJECT, load_objects
 from streams.directory.scope import Scope
-from streams.directory.state import fold, new_state
+from streams.directory.state import new_state
 from streams.evaluation.knowledge import TenantOptions
 from streams.evaluation.oracle import DirectoryObject, expected_findings
 from tests.support.cases import AD2, START_MS, guid_of

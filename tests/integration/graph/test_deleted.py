@@ -10,7 +10,8 @@ from deploy.lab.entra.faults import Fault
 from producers.graph.collections import COLLECTIONS
 from producers.source import Batch
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
-from streams.directory.state import ObjectState, fold, new_state
+from streams.directory.fold import fold
+from streams.directory.state import ObjectState, new_state
 from tests.support.graph_lab import TENANT, GraphLab, Saved, drain, facts_of
 from tests.support.lab_oracle import objects_of_tenant
 

@@ -11,7 +11,8 @@ from streams.contracts.flows import READ_BY, VERSION
 from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.flow.attribute_flows_otherwise import FEWEST
 from streams.detections.registry import all_detections
-from streams.directory.state import ObjectState, fold, new_state
+from streams.directory.fold import fold
+from streams.directory.state import ObjectState, new_state
 from streams.evaluation.knowledge import TenantOptions
 from streams.evaluation.oracle import DirectoryObject, expected_findings
 from tests.support.cases import AD2, START_MS, guid_of, sid_of
