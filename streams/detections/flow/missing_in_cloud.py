@@ -60,7 +60,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
     if not missing:
         return None
     side = missing[0]
-    deletion = newest_deletion(deletion_evidence(other.attributes) for other in view.recycled)
+    deletion = newest_deletion(deletion_evidence(other.attributes) for other in view.soft_deleted)
     where = "was deleted in Entra ID, which still keeps it" if deletion else "not in Entra ID"
     return Verdict(
         summary=f"{side.party.name} is in scope and {where}",
@@ -72,7 +72,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
         evidence={"waited_cycles": PATIENCE_CYCLES, "created": side.party.created, **deletion},
         counterparts=(
             *(other.party.holder() for other in missing),
-            *(other.party.holder("deleted") for other in view.recycled),
+            *(other.party.holder("deleted") for other in view.soft_deleted),
         ),
         explained_by=(*_OF_THE_OBJECT, *findings_about(view.tenant, deciding(side), CLAIMED)),
         explains_in=view.references(),

@@ -42,7 +42,7 @@ class ObjectView:
     """Both sides of one object. More than one AD side: two objects share the matching key.
 
     gone: AD objects that were deleted lately (REMEMBERED_MS): what the next export deletes in the cloud.
-    recycled: Entra objects that are deleted and can be restored; attributes: streams.directory.soft_deletion.
+    soft_deleted: Entra objects that are deleted and can be restored; attributes: streams.directory.soft_deletion.
     events: what logs tell of it, the oldest first.
     held: view of a value that a rule proposes for the object, or that Entra refused -> those who hold it already.
     drifting: of a group: members whose membership has stood on one side only for two cycles; None: there are none.
@@ -66,7 +66,7 @@ class ObjectView:
     held: Mapping[str, tuple[HolderOfValue, ...]]
     changed_ms: int
     gone: tuple[Side, ...] = ()
-    recycled: tuple[Side, ...] = ()
+    soft_deleted: tuple[Side, ...] = ()
     events: tuple[Event, ...] = ()
     heard_ms: int | None = None
     drifting: MemberDrift | None = None
@@ -89,7 +89,7 @@ class ObjectView:
         ad: list[Side] = []
         entra: list[Side] = []
         gone: list[Side] = []
-        recycled: list[Side] = []
+        soft_deleted: list[Side] = []
         watchers: list[str] = []
         held: dict[str, tuple[HolderOfValue, ...]] = {}
         parts: list[Mapping[str, Any]] = []
@@ -105,7 +105,7 @@ class ObjectView:
                     side = _side(entry)
                     of_ad = side.party.side == "ad"
                     if body.get("deleted"):
-                        (gone if of_ad else recycled).append(side)
+                        (gone if of_ad else soft_deleted).append(side)
                     else:
                         (ad if of_ad else entra).append(side)
                 case Speaker.MOVED:
@@ -126,7 +126,7 @@ class ObjectView:
                     joined = bool(body["account"]) or bool(joined)
                 case Speaker.MEMBER_DRIFT:
                     parts.append(body)
-        if moved or any(side.party.cloud_managed for side in (*entra, *recycled)):
+        if moved or any(side.party.cloud_managed for side in (*entra, *soft_deleted)):
             ad = [replace(side, party=side.party.unexported()) for side in ad]
         return cls(
             key=key,
@@ -137,7 +137,7 @@ class ObjectView:
             held=held,
             changed_ms=latest({name: entry for name, entry in entries.items() if speaker_of(name) not in _PASSING}),
             gone=tuple(gone),
-            recycled=tuple(recycled),
+            soft_deleted=tuple(soft_deleted),
             events=events_in(entries),
             heard_ms=heard_ms,
             drifting=member_drift_of(parts),
