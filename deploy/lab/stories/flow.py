@@ -57,7 +57,10 @@ class _Department:
             found for found in cast.main.store.objects()
             if found.object_class == "group" and found.all("member") and self._engine.space.cloud_id(str(found.guid))
         )  # fmt: skip
-        self._group, self._team = next(groups), next(groups)
+        self._group = next(groups)
+        played = {each.guid for each in (self._expired, self._renamed, self._leaver, self._anchored, self._cloudy)}
+        # What happens to others must not show in the group whose member gets lost.
+        self._team = next(found for found in groups if played.isdisjoint(found.targets("member")))
         team = self._team.targets("member")
         idle = (each for each in staff if each not in self._busy and each.guid not in team)
         self._joining, self._moved, self._colleague = next(idle), next(idle), next(idle)
