@@ -58,7 +58,7 @@ class Speaker(StrEnum):
 
 EVENT_SLOTS = frozenset({Speaker.EVENT, Speaker.LATEST, Speaker.AUDIT, Speaker.SIGN_IN, Speaker.CYCLE})
 OF_AD = frozenset({Speaker.AD, Speaker.MEMBER, Speaker.MANAGER})
-"""Those that are named by an object of AD."""
+"""Those that are named by an object of AD; of MANAGER, the ones with a forest."""
 _SPEAKERS = {str(speaker): speaker for speaker in Speaker}
 
 
@@ -86,7 +86,10 @@ def forest_of(contributor: str) -> str | None:
     """The forest of an object of AD that speaks for itself or one of its links; "" where an older version did not name
     it; None for any other contributor.
     """
-    return contributor.partition("@")[2] if speaker_of(contributor) in OF_AD else None
+    speaker, forest = speaker_of(contributor), contributor.partition("@")[2]
+    if speaker is Speaker.MANAGER and not forest:  # Graph calls its link the same, and its users have no forest
+        return None
+    return forest if speaker in OF_AD else None
 
 
 def link(attribute: str, identity: str) -> str:
