@@ -7,6 +7,7 @@ from typing import Any
 from grafana import queries
 from grafana.pages import page
 from grafana.panels import bars, coloured, levels, lines, number, stacked, thresholds
+from streams.measures.computers import STAGES
 
 UID = "synchealth-hybrid-join"
 # In the order in which a computer meets them.
@@ -35,7 +36,7 @@ def build() -> Any:
 
 
 def _rollout() -> list[Any]:
-    stages = tuple((queries.computers(stage), stage) for stage in queries.STAGES)
+    stages = tuple((queries.computers(stage), stage) for stage in STAGES)
     return [
         number(
             "Joined",

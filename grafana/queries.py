@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from streams.measures.computers import JOINED, STAGES, UNJOINED
 from streams.measures.registry import all_counts, all_durations
 
 COUNTS = {subject: each.family.metric for subject, each in all_counts().items()}
@@ -90,8 +91,6 @@ def _computers(stages: str, matches: str = "=~") -> str:
     return f'{COUNTS["computers"]}{{tenant=~"$tenant", forest=~"$forest", stage{matches}"{stages}"}}'
 
 
-STAGES = ("created", "certificate", "pending", "registered", "active")
-JOINED = ("registered", "active")
 # Each worker counts its own partitions: the sum over all of them is the fleet.
 
 
@@ -102,7 +101,7 @@ def computers(*stages: str) -> str:
 
 JOIN_SHARE = f"{computers(*JOINED)} / ({computers(*STAGES)} > 0)"
 NOT_COUNTED = f"sum by (stage) ({_computers('|'.join(STAGES), '!~')}) > 0"
-NOT_JOINED_BY_SYSTEM = f"sum by (system) ({_computers('created|certificate|pending')}) > 0"
+NOT_JOINED_BY_SYSTEM = f"sum by (system) ({_computers('|'.join(UNJOINED))}) > 0"
 _OF_FOREST = '{tenant=~"$tenant", forest=~"$forest"}'
 JOIN_ERRORS = f"topk(12, sum by (error) ({COUNTS['join_errors']}{_OF_FOREST}) > 0)"
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from deploy.prometheus.alert_rule import AlertRule
 from streams.contracts.finding import Severity
+from streams.measures.registry import all_counts
 from streams.views.password.errors import USERS_OWN
 
 LEAST_USERS = 10
 TIMES_USUAL = 3
 
 # Whoever failed counts until the next success, a day at most: the gauge is a rate by the day.
-_USERS = f'sum by (tenant, forest, class) (synchealth_writeback_users{{class=~"{"|".join(sorted(USERS_OWN))}"}})'
+_CLASSES = f'{{class=~"{"|".join(sorted(USERS_OWN))}"}}'
+_USERS = f"sum by (tenant, forest, class) ({all_counts()['writeback'].family.metric}{_CLASSES})"
 
 WRITEBACK_RULES = (
     AlertRule(
