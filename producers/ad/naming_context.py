@@ -21,7 +21,7 @@ from producers.ad.full_pass import FullPass
 from producers.ad.passes import Reading, Turn
 from producers.ad.position import Position
 from producers.ad.servers import Servers
-from producers.ad.session import Contact
+from producers.ad.session import ServerSession
 from producers.ad.stored_context import StoredContext
 from producers.ad.sweep import Sweep
 from producers.id_set import KnownIds
@@ -73,9 +73,9 @@ class NamingContext:
         )
         security = forest.settings.object_security
         self._missing = Missing(forest.source, assembler, object_security=security)
-        self.contact = Contact(name, forest.servers, partial(self._missing.look_at, name))
+        self.session = ServerSession(name, forest.servers, partial(self._missing.look_at, name))
         self._reading = Reading(
-            self._stored, self.contact, assembler, self._missing, forest.progress, forest.watched, security
+            self._stored, self.session, assembler, self._missing, forest.progress, forest.watched, security
         )
         self._read_at = 0.0
         self._full: FullPass | None = None  # outlives a turn
@@ -130,17 +130,17 @@ class NamingContext:
 
     def changed(self) -> bool:
         """Whether `read` would probably bring something; about 1 ms. Never raises: reading will tell."""
-        return self._sweep is not None or self._sweep_due() or self.contact.has_news()
+        return self._sweep is not None or self._sweep_due() or self.session.has_news()
 
     def close(self) -> None:
         """Let go of the connection and of what was under way; the position stays."""
         self._pass, self._sweep, self._may_sweep = None, None, False
-        self.contact.close()
+        self.session.close()
 
     def _begin_turn(self) -> Batch | None:
         """Choose the pass of the turn. Returns a batch where the position turns out to be worth nothing."""
-        connection, identity, highest_usn = self.contact.make()
-        turn, domain_guid = Turn(connection, identity, highest_usn), self.contact.domain_guid
+        connection, identity, highest_usn = self.session.make()
+        turn, domain_guid = Turn(connection, identity, highest_usn), self.session.domain_guid
         lifetime_ms = self._missing.tombstone_lifetime_ms
         fault = self.position.fault(identity, domain_guid, highest_usn, now_ms(), lifetime_ms, self._watched.selection)
         if fault:
@@ -151,7 +151,7 @@ class NamingContext:
             self._full.begin(turn)
             self._pass = self._full
             return None
-        if highest_usn != self.contact.highest_usn or time.monotonic() - self._read_at > _ASK_ANYWAY_S:
+        if highest_usn != self.session.highest_usn or time.monotonic() - self._read_at > _ASK_ANYWAY_S:
             self._pass = FollowLog(self._reading, turn)
         if self._sweep is None and self._sweep_due():
             self._sweep = Sweep(self._reading, turn)
@@ -194,7 +194,7 @@ class NamingContext:
         self._pass = self._sweep = None
         self._progress.done = 0
         self._stored.begin_anew()
-        self.contact.read_up_to(-1)
+        self.session.read_up_to(-1)
 
     def _sweep_due(self) -> bool:
         return now_ms() - self.position.swept_ms > self._sweep_every_ms

@@ -1,7 +1,7 @@
-"""Waking up: change notifications as a bell, and the highestCommittedUSN poll for those who have none.
+"""Waking up: change notifications, and the highestCommittedUSN poll where there are none.
 
 A notification says that something changed, never what: whatever it carries is thrown away and the log is read.
-Events while nobody listens are lost, so the poll goes on beside it. Samba rings 5 ms after a commit (measured).
+Events while nobody listens are lost, so the poll goes on beside it. Samba notifies 5 ms after a commit (measured).
 
 Source: [MS-ADTS] 3.1.1.3.4.1.9 (LDAP_SERVER_NOTIFICATION_OID).
 """
@@ -27,8 +27,8 @@ _REFUSED_FOR_S = 3600.0
 log = get_logger(__name__)
 
 
-class Bell:
-    """Rings when anything in a naming context changes. Works as well as it can: never raises, may stay silent.
+class ChangeNotification:
+    """A notification search on one naming context. Never raises; where the server refuses, nothing is ever notified.
 
     connect: opens a connection for it; a notification search needs one of its own.
     """
@@ -40,7 +40,7 @@ class Bell:
         self._open_at = 0.0
 
     def fileno(self) -> int:
-        """What to wait on with select; -1 while there is no bell. Hangs it up first if it is time to."""
+        """What to wait on with select; -1 while there is no search. Opens one first if it is time to."""
         if self._connection is None and time.monotonic() >= self._open_at:
             self._open_at = time.monotonic() + _REOPEN_AFTER_S
             with suppress(RetriableError, FatalError):  # the reader of the log meets the same error, and tells it
@@ -53,8 +53,8 @@ class Bell:
                 )
         return self._connection.fileno() if self._connection is not None else -1
 
-    def rang(self) -> bool:
-        """Whether it has rung since the last time; does not wait."""
+    def notified(self) -> bool:
+        """Whether something has changed since the last call; does not wait."""
         if self._connection is None:
             return False
         try:
@@ -71,34 +71,34 @@ class Bell:
         return any(message.tag == wire.SEARCH_ENTRY for message in messages)
 
     def close(self) -> None:
-        """Take it down."""
+        """End the search."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
 
 class Wakeup:
-    """Lets one thread wait for bells and for a call from another thread."""
+    """Lets one thread wait for change notifications and for `wake` from another thread."""
 
     def __init__(self) -> None:
         self._inside, self._outside = socket.socketpair()
         self._inside.setblocking(False)
 
-    def wait(self, bells: Iterable[Bell], timeout_s: float) -> tuple[bool, bool]:
-        """(called, rung) within `timeout_s`; a call that came before counts."""
-        watched = {descriptor: bell for bell in bells if (descriptor := bell.fileno()) >= 0}
+    def wait(self, notifications: Iterable[ChangeNotification], timeout_s: float) -> tuple[bool, bool]:
+        """(woken, notified) within `timeout_s`; a `wake` that came before counts."""
+        watched = {descriptor: each for each in notifications if (descriptor := each.fileno()) >= 0}
         mine = self._inside.fileno()
         ready, _, _ = select.select([mine, *watched], [], [], timeout_s)
-        called = mine in ready
-        if called:
+        woken = mine in ready
+        if woken:
             with suppress(BlockingIOError):
                 self._inside.recv(4096)
-        # every bell is heard, lest one that is ready stays so
-        rung = [watched[descriptor].rang() for descriptor in ready if descriptor in watched]
-        return called, any(rung)
+        # every one is read, for one that is ready stays so until then
+        notified = [watched[descriptor].notified() for descriptor in ready if descriptor in watched]
+        return woken, any(notified)
 
-    def call(self) -> None:
-        """End the wait, from any thread; after `close` nobody hears it."""
+    def wake(self) -> None:
+        """End the wait, from any thread; nothing happens after `close`."""
         with suppress(OSError):
             self._outside.send(b"\0")
 

@@ -15,7 +15,7 @@ from producers.ad.ldap.dirsync import DirSyncRequest
 from producers.ad.mapping import Change, read_change
 from producers.ad.rejected import dead_letter
 from producers.ad.root_dse import ServerIdentity
-from producers.ad.session import Contact
+from producers.ad.session import ServerSession
 from producers.ad.stored_context import StoredContext
 from producers.source import Batch, Progress
 from streams.contracts.deadletter import DeadLetter
@@ -48,7 +48,7 @@ class Reading:
     """One naming context, as its passes read it."""
 
     stored: StoredContext
-    session: Contact
+    session: ServerSession
     assembler: Assembler
     missing: Missing
     progress: Progress

@@ -1,4 +1,4 @@
-"""The line to the domain controller that a naming context is read from."""
+"""The connection to the domain controller that a naming context is read from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from producers.ad.ldap.connection import DirectoryConnection
-from producers.ad.notifications import Bell
+from producers.ad.notifications import ChangeNotification
 from producers.ad.root_dse import ServerIdentity, read_highest_usn, read_object_guid
 from producers.ad.servers import Servers
 from streams.contracts.errors import RetriableError
@@ -14,7 +14,7 @@ from streams.runtime.backoff import Backoff
 from streams.runtime.clock import now_ms
 
 
-class Contact:
+class ServerSession:
     """A connection that is there when it is wanted, and what is known of the server behind it.
 
     on_connect: called with every fresh connection before it is used.
@@ -24,7 +24,7 @@ class Contact:
     def __init__(
         self, naming_context: str, servers: Servers, on_connect: Callable[[DirectoryConnection, ServerIdentity], None]
     ) -> None:
-        self.bell = Bell(naming_context, lambda: servers.connect(naming_context)[0])
+        self.notification = ChangeNotification(naming_context, lambda: servers.connect(naming_context)[0])
         self.domain_guid = ""
         self._read_up_to = -1
         self.quiet_ms = 0
@@ -82,20 +82,20 @@ class Contact:
         """False while it is put off."""
         return time.monotonic() >= self._due_at
 
-    def put_off(self, asked_s: float | None) -> float:
+    def back_off(self, asked_s: float | None) -> float:
         """After a failure: leave it alone for `asked_s`, or longer with each failure. Returns the seconds."""
         wait_s = self._backoff.failed(asked_s)
         self._due_at = time.monotonic() + wait_s
         return wait_s
 
-    def came_back(self) -> None:
+    def succeeded(self) -> None:
         """After a success."""
         self._backoff.succeeded()
         self._due_at = 0.0
 
     def close(self) -> None:
-        """Hang up."""
-        self.bell.close()
+        """Close the connection and the notification search."""
+        self.notification.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

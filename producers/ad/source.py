@@ -26,7 +26,7 @@ from streams.runtime.logs import get_logger
 from streams.runtime.settings import ForestSettings
 
 READ_UNTIL_S = 15.0  # between two watermarks of the forest: views that wait for a change ask how far was read
-_BREATH_S = 0.05  # between two passes over the log
+_MIN_INTERVAL_S = 0.05  # between two passes over the log
 _TENANTS = "tenants"  # the part of the position that says to whom the forest was told
 _LOOK_AGAIN_S = 300.0  # for domains whose servers did not answer at the start
 _NOT_FOUND = "the domain of a domain controller that has not answered yet"
@@ -84,14 +84,14 @@ class ActiveDirectorySource:
         # the turn goes round, so that a full pass of one domain does not keep the others waiting
         self._turn = [*self._turn[1:], *self._turn[:1]]
         for context in self._turn:
-            if not context.contact.is_due:
+            if not context.session.is_due:
                 continue
             try:
                 batch = context.read()
             except RetriableError as error:
-                self._put_off(context, error)
+                self._back_off(context, error)
                 continue
-            context.contact.came_back()
+            context.session.succeeded()
             facts += batch.facts
             rejected += batch.rejected
             checkpoints += batch.checkpoints
@@ -102,7 +102,7 @@ class ActiveDirectorySource:
             facts += self._forest_facts()
         passes = {context.full_pass for context in self._contexts.values()} - {None}
         self.progress.phase = "snapshot" if "snapshot" in passes else "resync" if passes else STREAMING
-        contacted = not any(context.contact.failures for context in self._contexts.values())
+        contacted = not any(context.session.failures for context in self._contexts.values())
         whole = contacted and not more and self._look_at == float("inf")  # every domain was found, and answers
         watermarks = self._watermarks(began_ms) if whole else []
         read_until = self._read_until(began_ms) if contacted and not more else None
@@ -116,18 +116,19 @@ class ActiveDirectorySource:
         """Return when something changed, after `timeout_s`, or when `wake` was called."""
         end = time.monotonic() + timeout_s
         while (left := end - time.monotonic()) > 0:
-            bells = [context.contact.bell for context in self._contexts.values() if not context.contact.failures]
-            called, rung = self._wakeup.wait(bells, min(left, self._forest.poll_interval_s))
-            if called:
+            sessions = [context.session for context in self._contexts.values()]
+            notifications = [session.notification for session in sessions if not session.failures]
+            woken, notified = self._wakeup.wait(notifications, min(left, self._forest.poll_interval_s))
+            if woken:
                 return
-            if rung or any(context.contact.is_due and context.changed() for context in self._contexts.values()):
+            if notified or any(context.session.is_due and context.changed() for context in self._contexts.values()):
                 # a directory that never rests must not be read without a pause
-                time.sleep(max(0.0, self._read_at + _BREATH_S - time.monotonic()))
+                time.sleep(max(0.0, self._read_at + _MIN_INTERVAL_S - time.monotonic()))
                 return
 
     def wake(self) -> None:
         """End a `wait` from another thread."""
-        self._wakeup.call()
+        self._wakeup.wake()
 
     def close(self) -> None:
         """Close every connection."""
@@ -202,11 +203,11 @@ class ActiveDirectorySource:
         self._read_until_at = now
         return SourceWatermark(read_until_ms=began_ms, seq=self._sequence.next(), ts_ms=now_ms())
 
-    def _put_off(self, context: NamingContext, error: RetriableError) -> None:
+    def _back_off(self, context: NamingContext, error: RetriableError) -> None:
         """Let a failing naming context wait; alone it is the runner's to wait for."""
-        if all(other is context or other.contact.failures for other in self._contexts.values()):
+        if all(other is context or other.session.failures for other in self._contexts.values()):
             raise error
-        wait_s = context.contact.put_off(error.retry_after_s)
+        wait_s = context.session.back_off(error.retry_after_s)
         ERRORS.labels(self.origin.name, "read", type(error).__name__).inc()
         log.warning(
             "a naming context is put off",

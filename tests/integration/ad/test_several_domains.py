@@ -55,7 +55,7 @@ def test_one_domain_away_does_not_stop_the_other_and_is_no_contact(domains: tupl
     fabrikam.start()
     corp.store.add(f"CN=ada,CN=Users,{corp.base_dn}", {"objectClass": "user", "sAMAccountName": "ada"})
     for context in source.source._contexts.values():
-        context.contact._due_at = 0.0
+        context.session._due_at = 0.0
     source.drain()
     assert "ada" in accounts(source)
     assert source.step().contacted

@@ -21,7 +21,7 @@ NEVER_S = 600.0  # no poll within any test
 def rings(source: Reading) -> bool:
     """Whether the bell rings within ten seconds; the poll is out of the way."""
     context = next(iter(source.source._contexts.values()))
-    return source.source._wakeup.wait([context.contact.bell], 10)[1]
+    return source.source._wakeup.wait([context.session.notification], 10)[1]
 
 
 def test_every_kind_of_change_rings(directory: SambaDC, reading: Make) -> None:
@@ -55,7 +55,7 @@ def test_the_bell_hangs_again_after_the_server_was_away(own_directory: SambaDC, 
     own_directory.start()
     source.drain()
     context = next(iter(source.source._contexts.values()))
-    context.contact.bell._open_at = 0.0
+    context.session.notification._open_at = 0.0
     source.source.wait(0.2)
     own_directory.add_user("after.return")
     assert rings(source)
@@ -69,4 +69,4 @@ def test_a_directory_that_refuses_notifications_is_polled(tmp_path: Path, readin
         lab.add_user("polled.user")
         source.source.wait(60)
         assert [fact.op for fact in source.drain()] == [Operation.CREATED]
-        assert next(iter(source.source._contexts.values())).contact.bell.fileno() == -1
+        assert next(iter(source.source._contexts.values())).session.notification.fileno() == -1
