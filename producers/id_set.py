@@ -1,4 +1,4 @@
-"""The ids a source knows to exist: compact in memory, and kept in checkpoint parts as a short log.
+"""Sets of object ids: compact in memory, and kept in checkpoint parts as a short log.
 
 A snapshot cannot say what has gone; the difference between what was known and what was seen can.
 A plain set of strings would take five times the memory, and one big record per page in Kafka.
@@ -80,7 +80,7 @@ class IdSet:
         return self._size
 
 
-class KnownIds(IdSet):
+class DurableIdSet(IdSet):
     """An IdSet that survives a restart: `changes()` goes into a Batch, `restore()` takes it back.
 
     Saved as a log of additions and removals in segments, so that a change costs one short record whatever
@@ -237,7 +237,7 @@ class GoneIds:
 
     def __init__(self, source: str, part: str, most: int = 50_000) -> None:
         self._most = most
-        self._now, self._earlier = (KnownIds(source, f"{part}-{name}") for name in ("a", "b"))
+        self._now, self._earlier = (DurableIdSet(source, f"{part}-{name}") for name in ("a", "b"))
 
     def add(self, object_id: str) -> None:
         """Remember a dashed GUID."""
@@ -247,7 +247,7 @@ class GoneIds:
             self._now, self._earlier = self._earlier, self._now
 
     def changes(self, seq: int, ts_ms: int) -> list[Checkpoint]:
-        """As KnownIds.changes; what was cleared goes first, so that a kill in between leaves one full set at most."""
+        """As DurableIdSet.changes; what was cleared goes first: a kill in between leaves one full set at most."""
         return [*self._now.changes(seq, ts_ms), *self._earlier.changes(seq, ts_ms)]
 
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:

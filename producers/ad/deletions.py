@@ -31,7 +31,7 @@ _SIGHT = (
 log = get_logger(__name__)
 
 
-class Missing:
+class DeletionConfirmer:
     """Decides what became of missing objects of one naming context."""
 
     def __init__(self, source: str, assembler: Assembler, *, object_security: bool) -> None:

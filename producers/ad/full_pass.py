@@ -89,8 +89,7 @@ class FullPass(Pass):
         if self._resumed:
             self._step = self._after_missing
             return
-        missing = self._reading.missing
-        missing.sees_deleted |= self._saw_deleted
+        self._reading.deletions.sees_deleted |= self._saw_deleted
         self._confirmed = confirmed(self._reading, self._turn, self._seen, rewound=self.reason in _REWOUND)
         self._step = self._confirm_missing
 
@@ -135,7 +134,7 @@ class FullPass(Pass):
 def confirmed(
     reading: Reading, turn: Turn, seen: IdSet, *, rewound: bool = False
 ) -> Iterator[tuple[list[Fact], list[ReadWhole]]]:
-    """What became of the known objects outside `seen`: facts, and what lives and is to be read (Missing.confirm)."""
+    """What became of the known objects outside `seen`: facts, and what lives and is to be read."""
     contact_ms = reading.stored.position.contact_ms
     silent_ms = now_ms() - contact_ms if contact_ms else 0
-    return reading.missing.confirm(turn.connection, reading.stored.name, seen, silent_ms=silent_ms, rewound=rewound)
+    return reading.deletions.confirm(turn.connection, reading.stored.name, seen, silent_ms=silent_ms, rewound=rewound)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from producers.ad.attributes import DEFAULT, Watched
-from producers.ad.deletions import Missing
+from producers.ad.deletions import DeletionConfirmer
 from producers.ad.facts import Assembler
 from producers.ad.follow_log import FollowLog
 from producers.ad.full_pass import FullPass
@@ -24,7 +24,7 @@ from producers.ad.servers import Servers
 from producers.ad.session import ServerSession
 from producers.ad.stored_context import StoredContext
 from producers.ad.sweep import Sweep
-from producers.id_set import KnownIds
+from producers.id_set import DurableIdSet
 from producers.metrics import RESYNCS
 from producers.source import Batch, Progress
 from streams.contracts.checkpoint import Checkpoint
@@ -72,10 +72,10 @@ class NamingContext:
             forest.watched,
         )
         security = forest.settings.object_security
-        self._missing = Missing(forest.source, assembler, object_security=security)
-        self.session = ServerSession(name, forest.servers, partial(self._missing.look_at, name))
+        self._deletions = DeletionConfirmer(forest.source, assembler, object_security=security)
+        self.session = ServerSession(name, forest.servers, partial(self._deletions.look_at, name))
         self._reading = Reading(
-            self._stored, self.session, assembler, self._missing, forest.progress, forest.watched, security
+            self._stored, self.session, assembler, self._deletions, forest.progress, forest.watched, security
         )
         self._read_at = 0.0
         self._full: FullPass | None = None  # outlives a turn
@@ -84,7 +84,7 @@ class NamingContext:
         self._may_sweep = False  # in this turn
 
     @property
-    def known(self) -> KnownIds:
+    def known(self) -> DurableIdSet:
         """The ids of published objects."""
         return self._stored.known
 
@@ -141,7 +141,7 @@ class NamingContext:
         """Choose the pass of the turn. Returns a batch where the position turns out to be worth nothing."""
         connection, identity, highest_usn = self.session.make()
         turn, domain_guid = Turn(connection, identity, highest_usn), self.session.domain_guid
-        lifetime_ms = self._missing.tombstone_lifetime_ms
+        lifetime_ms = self._deletions.tombstone_lifetime_ms
         fault = self.position.fault(identity, domain_guid, highest_usn, now_ms(), lifetime_ms, self._watched.selection)
         if fault:
             return self._lost(fault, f"{connection.server.url}: {self.name}")

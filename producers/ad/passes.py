@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from producers.ad.attributes import OBJECT_FILTER, Watched
-from producers.ad.deletions import Missing
+from producers.ad.deletions import DeletionConfirmer
 from producers.ad.facts import Assembler, FollowUpRead, ReadBelow, ReadWhole
 from producers.ad.follow_up import read_below, read_objects
 from producers.ad.ldap.connection import DirectoryConnection
@@ -50,7 +50,7 @@ class Reading:
     stored: StoredContext
     session: ServerSession
     assembler: Assembler
-    missing: Missing
+    deletions: DeletionConfirmer
     progress: Progress
     watched: Watched
     object_security: bool

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from producers.ad.position import Position
 from producers.ad.root_dse import ServerIdentity
-from producers.id_set import GoneIds, KnownIds
+from producers.id_set import DurableIdSet, GoneIds
 from producers.metrics import RESYNCS
 from streams.contracts.checkpoint import Checkpoint
 from streams.runtime.clock import HybridClock, now_ms
@@ -29,8 +29,8 @@ class StoredContext:
     def __init__(self, name: str, source: str, sequence: HybridClock, selection: str) -> None:
         self.name = name
         self.source = source
-        self.known = KnownIds(source, f"known/{name}")
-        self.containers = KnownIds(source, f"containers/{name}")
+        self.known = DurableIdSet(source, f"known/{name}")
+        self.containers = DurableIdSet(source, f"containers/{name}")
         self.gone = GoneIds(source, f"gone/{name}")
         self.position = Position(name, selection=selection)
         self._selection = selection

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from producers.id_set import GoneIds, IdSet, KnownIds
+from producers.id_set import DurableIdSet, GoneIds, IdSet
 from producers.saved import guids_of, past_ms
 from streams.contracts.checkpoint import Checkpoint
 
@@ -58,7 +58,7 @@ class CollectionLedger:
         self.verified_ms = 0
         self.ordered = False
         self._several_lists = several_lists
-        self._sets = {key: KnownIds(source, f"{name}/known-{key}") for key in ("a", "b")}
+        self._sets = {key: DurableIdSet(source, f"{name}/known-{key}") for key in ("a", "b")}
         self._current: Literal["a", "b"] = "a"
         self._gone = GoneIds(source, f"{name}/gone")
         self._doubtful: set[str] = set()
@@ -204,11 +204,11 @@ class CollectionLedger:
         return True
 
     @property
-    def _round(self) -> KnownIds:
+    def _round(self) -> DurableIdSet:
         """The ids of the present round, and of what came since."""
         return self._sets[self._current]
 
     @property
-    def _earlier(self) -> KnownIds:
+    def _earlier(self) -> DurableIdSet:
         """The ids emitted earlier that the present round, or the last one, has not accounted for yet."""
         return self._sets["b" if self._current == "a" else "a"]

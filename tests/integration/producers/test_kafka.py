@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from deploy.broker import Broker, kafka
 from producers import topics
 from producers.checkpoint import load_checkpoints
-from producers.id_set import KnownIds
+from producers.id_set import DurableIdSet
 from producers.installation import Identity
 from producers.ledger import KafkaLedger, ReplacedError
 from producers.publisher import KafkaPublisher
@@ -92,14 +92,14 @@ def _empty(source: str, part: str) -> dict:
 
 
 def test_known_ids_survive_the_topic(topics_on: KafkaSettings) -> None:
-    publisher, known = KafkaPublisher(topics_on, "test"), KnownIds("entra/known", "users/known")
+    publisher, known = KafkaPublisher(topics_on, "test"), DurableIdSet("entra/known", "users/known")
     for start in range(0, 20_000, 1000):
         for number in range(start, start + 1000):
             known.add(str(uuid.UUID(int=number * 7919)))
         publisher.publish_checkpoints(known.changes(start, 1))
         publisher.flush()
     publisher.close()
-    restored = KnownIds("entra/known", "users/known")
+    restored = DurableIdSet("entra/known", "users/known")
     restored.restore(load_checkpoints(topics_on, "entra/known"))
     assert len(restored) == 20_000 and set(restored) == set(known)
 

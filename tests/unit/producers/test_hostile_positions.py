@@ -17,7 +17,7 @@ from producers.ad.root_dse import ServerIdentity
 from producers.checkpoint import _decoded
 from producers.eventlog.source import EventLogSource
 from producers.graph.source import GraphSource
-from producers.id_set import KnownIds
+from producers.id_set import DurableIdSet
 from producers.publisher import checkpoint_key
 from producers.sequence import last_number
 from producers.source import Progress
@@ -178,23 +178,23 @@ def test_times_that_have_not_come_yet_were_never_saved() -> None:
 
 
 def test_a_damaged_log_keeps_what_can_be_read_and_is_written_anew() -> None:
-    known = KnownIds("s", "known")
+    known = DurableIdSet("s", "known")
     for number in range(3000):
         known.add(f"00000000-0000-0000-0000-{number:012x}")
     parts = known.changes(1, 1)
     damaged = [parts[0], Checkpoint(source="s", seq=1, ts_ms=1, part=parts[1].part, position={"log": 7}), parts[2]]
-    again = KnownIds("s", "known")
+    again = DurableIdSet("s", "known")
     again.restore(damaged)
     assert again.damaged and 1900 < len(again) < 2000
     written = {part.part: part for part in [*damaged, *again.changes(2, 2)]}
-    healed = KnownIds("s", "known")
+    healed = DurableIdSet("s", "known")
     healed.restore(list(written.values()))
     assert not healed.damaged and sorted(healed) == sorted(again)
 
 
 @pytest.mark.parametrize("mark", [(0, 10**11, 0), (5, 3, 0), (7, 9, 10**11)])
 def test_a_lying_mark_takes_no_time(mark: tuple[int, int, int]) -> None:
-    known = KnownIds("s", "known")
+    known = DurableIdSet("s", "known")
     known.restore([], mark)
     known.clear()
     assert len(known.changes(1, 1)) < 10

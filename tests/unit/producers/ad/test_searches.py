@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from producers.ad import servers
-from producers.ad.deletions import Missing
+from producers.ad.deletions import DeletionConfirmer
 from producers.ad.facts import Assembler, ReadWhole
 from producers.ad.ldap import searches as lookups
 from producers.ad.ldap.connection import DirectoryConnection, ServerAddress
@@ -97,9 +97,9 @@ def test_an_object_that_vanishes_between_two_ranges_ends_the_list() -> None:
     assert next(lookups.read_whole(scripted(answer), "DC=corp", [ID])).attributes["member"] == [b"CN=a"]
 
 
-def missing(*, sees_deleted: bool, object_security: bool = False) -> tuple[Missing, Assembler]:
+def missing(*, sees_deleted: bool, object_security: bool = False) -> tuple[DeletionConfirmer, Assembler]:
     assembler = Assembler(IdSet([ID]), IdSet(), HybridClock())
-    judge = Missing("ad/corp", assembler, object_security=object_security)
+    judge = DeletionConfirmer("ad/corp", assembler, object_security=object_security)
     judge.sees_deleted = sees_deleted
     return judge, assembler
 

@@ -1,4 +1,4 @@
-"""KnownIds is a set, whatever happens between its changes and a kill."""
+"""DurableIdSet is a set, whatever happens between its changes and a kill."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.id_set import GoneIds, IdSet, KnownIds
+from producers.id_set import DurableIdSet, GoneIds, IdSet
 from streams.contracts.checkpoint import Checkpoint
 
 SOURCE = "entra/tenant"
@@ -33,8 +33,8 @@ class Topic:
         else:
             self.parts.pop(checkpoint.part, None)
 
-    def restored(self) -> KnownIds:
-        known = KnownIds(SOURCE, "users/known")
+    def restored(self) -> DurableIdSet:
+        known = DurableIdSet(SOURCE, "users/known")
         known.restore(self.parts.values())
         return known
 
@@ -65,7 +65,7 @@ def test_the_difference_is_that_of_sets(left: set[str], right: set[str]) -> None
 
 @given(steps=steps, restart=st.booleans())
 def test_what_was_saved_is_restored(steps: list[tuple[str, str]], restart: bool) -> None:
-    topic, known, model = Topic(), KnownIds(SOURCE, "users/known"), set()
+    topic, known, model = Topic(), DurableIdSet(SOURCE, "users/known"), set()
     for what, object_id in steps:
         if what == "save":
             for checkpoint in known.changes(1, 1):
@@ -90,7 +90,7 @@ def test_a_kill_between_two_records_keeps_every_id_that_stayed(
     before: list[tuple[str, str]], after: list[tuple[str, str]], data: st.DataObject
 ) -> None:
     """Ids in both the set before and the set after must survive any cut, also in the middle of a rewrite."""
-    topic, known = Topic(), KnownIds(SOURCE, "users/known")
+    topic, known = Topic(), DurableIdSet(SOURCE, "users/known")
     for what, object_id in before:
         getattr(known, what)(object_id)
     for checkpoint in known.changes(1, 1):
@@ -115,7 +115,7 @@ def test_a_kill_between_two_records_keeps_every_id_that_stayed(
 def test_a_marked_position_restores_exactly_its_set_wherever_a_kill_falls(
     rounds: list[list[tuple[str, str]]], data: st.DataObject
 ) -> None:
-    topic, known, saved = Topic(), KnownIds(SOURCE, "users/known"), (set[str](), [0, 0, 0])
+    topic, known, saved = Topic(), DurableIdSet(SOURCE, "users/known"), (set[str](), [0, 0, 0])
     for steps in rounds:
         for what, object_id in steps:
             known.clear() if what == "clear" else getattr(known, what)(object_id)
@@ -128,7 +128,7 @@ def test_a_marked_position_restores_exactly_its_set_wherever_a_kill_falls(
             else:
                 topic.write(checkpoint)
         if alive < len(records):
-            known = KnownIds(SOURCE, "users/known")
+            known = DurableIdSet(SOURCE, "users/known")
             beyond = known.restore(topic.parts.values(), saved[1])
             if None not in records[:alive] and alive >= records.index(None):
                 assert following[0] - saved[0] <= set(beyond)
@@ -136,7 +136,7 @@ def test_a_marked_position_restores_exactly_its_set_wherever_a_kill_falls(
 
 
 def test_a_long_history_does_not_grow_the_log_without_end() -> None:
-    topic, known = Topic(), KnownIds(SOURCE, "users/known")
+    topic, known = Topic(), DurableIdSet(SOURCE, "users/known")
     for round_ in range(500):
         known.add(IDS[round_ % len(IDS)])
         known.discard(IDS[(round_ + 3) % len(IDS)])
@@ -148,7 +148,7 @@ def test_a_long_history_does_not_grow_the_log_without_end() -> None:
 
 def test_a_small_change_writes_a_small_record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("producers.id_set._SEGMENT_ENTRIES", 1024)
-    known = KnownIds(SOURCE, "users/known")
+    known = DurableIdSet(SOURCE, "users/known")
     for number in range(20_000):
         known.add(str(uuid.UUID(int=number * 7919)))
     assert len(known.changes(1, 1)) == 20
