@@ -36,11 +36,11 @@ from streams.runtime.logs import get_logger
 # How long a source may wait for news before the loop turns again, so that the heartbeat stays young.
 _WAIT_S = 5.0
 _PROGRESS_EVERY_S = 10.0
-# How often the last contact is told in Kafka, and at once when a pass begins or ends.
+# How often the last contact is published, and at once when a pass begins or ends.
 _CONTACT_EVERY_S = 15.0
 # Dead letters of one batch: a page of a thousand items that cannot be read must not become a thousand, each time.
 _MOST_REFUSED = 100
-_MOST_NAMED = 20  # orders and silent parts in one word
+_MOST_NAMED = 20  # orders and silent parts in one contact record
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -57,8 +57,8 @@ class Runner:
         self._stop = threading.Event()
         self._progress_at = 0.0
         self._contact_at: float | None = None
-        self._told_at: float | None = None
-        self._told_state: tuple[object, ...] = ()
+        self._contact_published_at: float | None = None
+        self._published_state: tuple[object, ...] = ()
         self._marked = False
         self._whole_ms = 0
 
@@ -105,7 +105,7 @@ class Runner:
             self._retry("deliver", lambda: self._deliver(batch))
             self._count(batch)
             self._marked |= any(not mark.part for mark in batch.watermarks)
-        self._retry("deliver", self._tell_contact)
+        self._retry("deliver", self._publish_contact)
         self._follow_orders()
         self._report()
         if not batch.more and not self._stop.is_set():
@@ -141,13 +141,13 @@ class Runner:
         if order is None:
             return
         answer = self._ledger.begin(order)
-        said = {"source": self._name, "order": order.id, "scope": order.scope, "by": order.by, "why": order.why}
-        log.warning("reading again in full, as ordered", **said)
+        fields = {"source": self._name, "order": order.id, "scope": order.scope, "by": order.by, "why": order.why}
+        log.warning("reading again in full, as ordered", **fields)
         try:
             position = self._source.resync(order.collection)
         except KeyError:
-            known = ", ".join(self._source.collections) or "nothing but the whole"
-            position, answer = (), replace(answer, state="refused", note=f"no such collection: there is {known}"[:400])
+            there = ", ".join(self._source.collections) or "nothing but the whole"
+            position, answer = (), replace(answer, state="refused", note=f"no such collection: there is {there}"[:400])
         self._answer(answer, position)
 
     def _answer(self, answer: Answer, position: Sequence[Checkpoint] = ()) -> None:
@@ -155,24 +155,24 @@ class Runner:
         self._retry("deliver", lambda: self._deliver(batch))
         self._ledger.note(answer)
 
-    def _tell_contact(self) -> None:
+    def _publish_contact(self) -> None:
         """Tell in Kafka how fresh this source is: whoever reads findings without Prometheus must be able to know."""
         progress, now_s = self._source.progress, time.monotonic()
         orders = self._ledger.unfinished()
         metrics.ORDERS.labels(self._name).set(len(orders))
         if self._marked and not self._whole_ms and progress.phase == STREAMING:
             self._whole_ms = now_ms()
-            self._told_at = None
-        due = self._told_at is None or now_s - self._told_at >= _CONTACT_EVERY_S
+            self._contact_published_at = None
+        due = self._contact_published_at is None or now_s - self._contact_published_at >= _CONTACT_EVERY_S
         state = (progress.phase, *orders)
-        if not due and state == self._told_state:
+        if not due and state == self._published_state:
             return
-        said_ms = now_ms()
-        word = contact_word(
+        at_ms = now_ms()
+        contact = contact_word(
             self._name,
             # How long ago it was, whatever the clock did since: streams.contracts.checkpoint.contacted_ms.
-            contact_ms=0 if self._contact_at is None else said_ms - int((now_s - self._contact_at) * 1000),
-            ts_ms=said_ms,
+            contact_ms=0 if self._contact_at is None else at_ms - int((now_s - self._contact_at) * 1000),
+            ts_ms=at_ms,
             phase=progress.phase,
             done=progress.done,
             unread=progress.unread,
@@ -180,9 +180,9 @@ class Runner:
             orders=orders[:_MOST_NAMED],
             whole_ms=self._whole_ms,
         )
-        self._publisher.publish_contact(word)  # not worth a flush of its own
+        self._publisher.publish_contact(contact)  # not worth a flush of its own
         self._publisher.require_layout()
-        self._told_at, self._told_state = now_s, state
+        self._contact_published_at, self._published_state = now_s, state
 
     def _count(self, batch: Batch) -> None:
         for op, number in Counter(fact.op for fact in batch.facts).items():

@@ -34,7 +34,7 @@ class ForestWatch:
         self._sequence = sequence
         self._interval_s = interval_s
         self._due_at = 0.0
-        self._told: dict[str, object] | None = None
+        self._published: dict[str, object] | None = None
 
     @property
     def is_due(self) -> bool:
@@ -58,9 +58,9 @@ class ForestWatch:
         except SyncHealthError as error:
             log.warning("the service connection point cannot be read", forest=self._forest, error=str(error))
             return []
-        if found == self._told:
+        if found == self._published:
             return []
-        self._told = found
+        self._published = found
         return [
             Fact(
                 op=Operation.READ,

@@ -66,7 +66,7 @@ class ActiveDirectorySource:
         """Take back every saved part; the sequence goes on above the highest number that was given out."""
         self._saved = list(checkpoints)
         self._sequence = HybridClock(last_number(self._saved, claimed_ms))
-        self._tell_new_tenants()
+        self._begin_anew_for_new_tenants()
 
     def read(self) -> Batch:
         """The next batch of any naming context; `contacted` only if every one of them answers.
@@ -162,21 +162,21 @@ class ActiveDirectorySource:
             return False
         return not contexts or any(context.position.again for context in contexts)
 
-    def _tell_new_tenants(self) -> None:
+    def _begin_anew_for_new_tenants(self) -> None:
         """A tenant that was named since we last read hears of every object: without positions all is read in full."""
         tenants = [origin.tenant for origin in self._origins]
-        told = next((saved.position.get("tenants") for saved in self._saved if saved.part == _TENANTS), None)
-        if told is None and len(tenants) == 1:
+        stored = next((saved.position.get("tenants") for saved in self._saved if saved.part == _TENANTS), None)
+        if stored is None and len(tenants) == 1:
             return
-        if not isinstance(told, list) or any(tenant not in told for tenant in tenants):
+        if not isinstance(stored, list) or any(tenant not in stored for tenant in tenants):
             lost = [saved for saved in self._saved if saved.part.startswith("position/")]
             self._saved = [saved for saved in self._saved if saved not in lost]
             self._first = [replace(saved, position={}) for saved in lost]
-        if told != tenants:
-            word = {"tenants": tenants}
+        if stored != tenants:
+            position = {"tenants": tenants}
             self._first.append(
                 Checkpoint(
-                    source=self.origin.name, part=_TENANTS, seq=self._sequence.last, ts_ms=now_ms(), position=word
+                    source=self.origin.name, part=_TENANTS, seq=self._sequence.last, ts_ms=now_ms(), position=position
                 )
             )
 

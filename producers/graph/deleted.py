@@ -66,7 +66,9 @@ class DeletedTask(Listing[str]):
         interval_s: float,
     ) -> None:
         name = f"deleted_{collection.name}"
-        super().__init__(name, client, source, sequence, interval_s, refused=_REFUSED, says=str, bucket_characters=2)
+        super().__init__(
+            name, client, source, sequence, interval_s, refused=_REFUSED, value_type=str, bucket_characters=2
+        )
         self.collection = collection
         self._ledger = ledger
         self._properties = properties
@@ -101,7 +103,7 @@ class DeletedTask(Listing[str]):
 
     def tell_again(self) -> Step:
         """Forget what was told, so that the next list tells it."""
-        for name in list(self._told):
+        for name in list(self._emitted):
             self._note(name, None)
         self._link = None
         return Step(checkpoints=self._changes(now_ms()))
@@ -127,7 +129,7 @@ class DeletedTask(Listing[str]):
             return
         deleted = item.get("deletedDateTime")
         deleted = deleted if isinstance(deleted, str) else ""
-        if self._told.get(name) == deleted:
+        if self._emitted.get(name) == deleted:
             return
         self._note(name, deleted)  # first: an item that cannot be used is refused once, not every time
         attributes = attributes_of(item, self.collection, full=True)
@@ -137,7 +139,7 @@ class DeletedTask(Listing[str]):
         step.facts.append(self._fact(name, ts_ms, {**attributes, "@removed": _RESTORABLE}, _ms(deleted)))
 
     def _forget(self, ts_ms: int, step: Step) -> None:
-        for name, deleted in [each for each in self._told.items() if each[0] not in self._listed]:
+        for name, deleted in [each for each in self._emitted.items() if each[0] not in self._listed]:
             self._note(name, None)
             if not self._ledger.lives(name):
                 step.facts.append(self._fact(name, ts_ms, {"@removed": _PURGED}, _ms(deleted)))

@@ -1,6 +1,6 @@
-"""What tasks share that list a collection again and again, and tell what differs from what they have told.
+"""What tasks share that list a collection again and again, and emit what differs from what they emitted last.
 
-What was told survives a restart in checkpoint parts, by the first characters of the id: a list of a thousand objects
+What was emitted survives a restart in checkpoint parts, by the first characters of the id: a list of a thousand objects
 that changes in one place is a small write.
 """
 
@@ -23,10 +23,10 @@ T = TypeVar("T", str, bool)
 
 
 class Listing(ABC, Generic[T]):
-    """A list that is read page by page, and what was told of it: object id -> T.
+    """A list that is read page by page, and what was emitted of it: object id -> T.
 
     refused: HTTP statuses that mean that we may not read the list, or that there is none.
-    says: the type of T, for what is read back.
+    value_type: the type of T, for what is read back.
     bucket_characters: of the id; 16 checkpoint parts with one of them, 256 with two.
     refusal: what Graph answered where we may not read it; else None.
     """
@@ -40,7 +40,7 @@ class Listing(ABC, Generic[T]):
         interval_s: float,
         *,
         refused: frozenset[int],
-        says: type[Any],
+        value_type: type[Any],
         bucket_characters: int,
     ) -> None:
         self.name = name
@@ -50,9 +50,9 @@ class Listing(ABC, Generic[T]):
         self._source = source
         self._sequence = sequence
         self._refused = refused
-        self._says = says
+        self._value_type = value_type
         self._characters = bucket_characters
-        self._told: dict[str, T] = {}
+        self._emitted: dict[str, T] = {}
         self._dirty: set[str] = set()
         self._link: str | None = None
         self._trail = Trail(name)
@@ -68,13 +68,13 @@ class Listing(ABC, Generic[T]):
         return None
 
     def restore(self, checkpoints: list[Checkpoint]) -> None:
-        """Take back what was told; a list cut short begins again."""
-        self._told, self._dirty, self._link = {}, set(), None
+        """Take back what was emitted; a list cut short begins again."""
+        self._emitted, self._dirty, self._link = {}, set(), None
         for saved in checkpoints:
             if saved.source == self._source and saved.part.startswith(f"{self.name}/"):
-                told = saved.position.get("told")
-                items = told.items() if isinstance(told, dict) else ()
-                self._told |= {name: said for name, said in items if guids_of([name]) and isinstance(said, self._says)}
+                stored = saved.position.get("told")
+                items = stored.items() if isinstance(stored, dict) else ()
+                self._emitted |= {name: value for name, value in items if self._is_entry(name, value)}
 
     def fetch(self) -> dict[str, Any] | None:
         """A page; None where there is none to read. Raises RetriableError."""
@@ -105,30 +105,33 @@ class Listing(ABC, Generic[T]):
         following = page.get("@odata.nextLink")
         self._link = following if isinstance(following, str) else None
 
-    def _note(self, name: str, said: T | None) -> None:
-        """Remember what was told of an object; None: nothing stands of it."""
-        if self._told.get(name) == said:
+    def _is_entry(self, name: str, value: object) -> bool:
+        return bool(guids_of([name])) and isinstance(value, self._value_type)
+
+    def _note(self, name: str, value: T | None) -> None:
+        """Remember what was emitted of an object; None: nothing, or that it is gone."""
+        if self._emitted.get(name) == value:
             return
-        if said is None:
-            del self._told[name]
+        if value is None:
+            del self._emitted[name]
         else:
-            self._told[name] = said
+            self._emitted[name] = value
         self._dirty.add(name[: self._characters])
 
     def _changes(self, ts_ms: int) -> list[Checkpoint]:
         """The checkpoint parts of what was noted since the last call."""
         dirty, self._dirty = self._dirty, set()
         parts: dict[str, dict[str, T]] = {bucket: {} for bucket in sorted(dirty)}
-        for name, said in self._told.items():
+        for name, value in self._emitted.items():
             if name[: self._characters] in parts:
-                parts[name[: self._characters]][name] = said
+                parts[name[: self._characters]][name] = value
         return [
             Checkpoint(
                 source=self._source,
                 part=f"{self.name}/{bucket}",
                 seq=self._sequence.last,
                 ts_ms=ts_ms,
-                position={"told": told} if told else {},
+                position={"told": entries} if entries else {},
             )
-            for bucket, told in parts.items()
+            for bucket, entries in parts.items()
         ]

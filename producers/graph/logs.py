@@ -88,7 +88,7 @@ class LogTask:
         self._sequence = sequence
         self._pace = pace
         self._newest_ms = self._again_ms = 0
-        self._told: dict[str, int] = {}
+        self._emitted: dict[str, int] = {}
         self._link: str | None = None
         self._round_ms = 0
         self._refused = False  # since the position was saved
@@ -118,10 +118,10 @@ class LogTask:
         """Go on where the last complete round ended."""
         for saved in checkpoints:
             if saved.part == self.name:
-                told = saved.position.get("told")
+                stored = saved.position.get("told")
                 self._newest_ms = past_ms(saved.position.get("newest_ms"))
                 self._again_ms = past_ms(saved.position.get("again_ms"))
-                self._told = {name: past_ms(at) for name, at in told.items()} if isinstance(told, dict) else {}
+                self._emitted = {name: past_ms(at) for name, at in stored.items()} if isinstance(stored, dict) else {}
 
     @property
     def retelling(self) -> bool:
@@ -131,7 +131,7 @@ class LogTask:
     def tell_again(self) -> Step:
         """Ask once more for everything that views may still remember; what is on the wire must not be applied."""
         self._newest_ms, self._again_ms, self._round_ms = 0, now_ms() - self._longest_ms(), 0
-        self._told, self._link = {}, None
+        self._emitted, self._link = {}, None
         return Step(checkpoints=[self._position(now_ms())])
 
     def fetch(self) -> dict[str, Any] | None:
@@ -188,7 +188,7 @@ class LogTask:
         return step
 
     def _position(self, ts_ms: int) -> Checkpoint:
-        position: dict[str, Any] = {"newest_ms": self._newest_ms, "told": self._told}
+        position: dict[str, Any] = {"newest_ms": self._newest_ms, "told": self._emitted}
         if self._again_ms:
             position["again_ms"] = self._again_ms
         return Checkpoint(
@@ -211,9 +211,9 @@ class LogTask:
     def _is_news(self, event: Event) -> bool:
         """Whether the event was not told yet; from now on it was."""
         name = _short(event.id)
-        if name in self._told:
+        if name in self._emitted:
             return False
-        self._told[name] = event.ts_ms
+        self._emitted[name] = event.ts_ms
         return True
 
     def _is_refused_first(self, row: Any, seen_ms: int) -> bool:
@@ -221,16 +221,16 @@ class LogTask:
         always known, but that it lies before now: no later round asks for it once the newest row is younger.
         """
         name = f"!{_short(written(row))}"
-        if name in self._told:
+        if name in self._emitted:
             return False
-        self._told[name], self._refused = seen_ms, True
+        self._emitted[name], self._refused = seen_ms, True
         return True
 
     def _time_of(self, item: Any) -> int:
         """When a row happened that cannot be read otherwise; 0 where that cannot be read either."""
-        said = item.get(self._log.time) if isinstance(item, dict) else None
+        time = item.get(self._log.time) if isinstance(item, dict) else None
         try:
-            return parse_rfc3339(said) if isinstance(said, str) else 0
+            return parse_rfc3339(time) if isinstance(time, str) else 0
         except (ValueError, OverflowError):
             return 0
 
@@ -247,8 +247,8 @@ class LogTask:
     def _forget(self) -> None:
         """What no later round asks for, and the oldest beyond a bound that a checkpoint can carry."""
         since_ms = self._since_ms()
-        kept = [(name, at) for name, at in self._told.items() if at >= since_ms]
-        self._told = dict(sorted(kept, key=lambda entry: entry[1])[-_MOST_REMEMBERED:])
+        kept = [(name, at) for name, at in self._emitted.items() if at >= since_ms]
+        self._emitted = dict(sorted(kept, key=lambda entry: entry[1])[-_MOST_REMEMBERED:])
 
 
 def _short(name: str | bytes) -> str:

@@ -95,10 +95,10 @@ class GraphSource:
         pace = LogPace(
             interval_s=tenant.audit_interval_s, overlap_s=tenant.audit_overlap_s, lookback_s=tenant.audit_lookback_s
         )
-        known = {name.lower(): server.lower() for name, server in tenant.sync_applications.items()}
-        told = [replace(each, event=partial(audit_event, sync_applications=known)) if each is AUDITS else each
+        servers = {name.lower(): server.lower() for name, server in tenant.sync_applications.items()}
+        read = [replace(each, event=partial(audit_event, sync_applications=servers)) if each is AUDITS else each
                 for each in logs]  # fmt: skip
-        self._logs = [LogTask(each, client, tenant.id, self.origin.name, self._sequence, pace) for each in told]
+        self._logs = [LogTask(each, client, tenant.id, self.origin.name, self._sequence, pace) for each in read]
         if tenant.sign_ins:
             # No further back than a round asks again for: a day of sign-ins would take hours to read.
             pace = replace(pace, interval_s=tenant.sign_in_interval_s, lookback_s=tenant.audit_overlap_s)
@@ -141,24 +141,25 @@ class GraphSource:
 
         Never raises RetriableError: nothing is asked while every task rests or backs off.
         """
-        told, watermarks = self._tell_collected(), self._watermarks()
+        collected, watermarks = self._emit_collected(), self._watermarks()
         self._send_due()
         calls = [turn.call for turn in self._turns if turn.call is not None]
         if not calls:
-            return Batch(tenants=told.tenants, checkpoints=told.checkpoints, watermarks=watermarks, contacted=False)
+            tenants, checkpoints = collected.tenants, collected.checkpoints
+            return Batch(tenants=tenants, checkpoints=checkpoints, watermarks=watermarks, contacted=False)
         wait(calls, timeout=_ANSWER_S, return_when=FIRST_COMPLETED)
         steps = [self._taken(turn) for turn in self._turns if turn.call is not None and turn.call.done()]
         answered = [step for step in steps if step is not None]
-        self._tell_progress(answered)
+        self._note_progress(answered)
         self._send_due()
         return Batch(
             facts=[fact for step in answered for fact in step.facts],
-            tenants=[state for step in (told, *answered) for state in step.tenants],
+            tenants=[state for step in (collected, *answered) for state in step.tenants],
             events=[event for step in answered for event in step.events],
-            checkpoints=[checkpoint for step in (told, *answered) for checkpoint in step.checkpoints],
+            checkpoints=[checkpoint for step in (collected, *answered) for checkpoint in step.checkpoints],
             rejected=[letter for step in answered for letter in step.rejected if self._is_news(letter)],
             watermarks=watermarks,
-            more=self._tells_collected_next() or any(turn.call is not None for turn in self._turns),
+            more=self._emits_collected_next() or any(turn.call is not None for turn in self._turns),
             contacted=bool(answered),
         )
 
@@ -187,7 +188,7 @@ class GraphSource:
         kinds = {delta.name for delta in deltas if delta.tell_again(step)}
         steps = [each.tell_again() for each in logs]
         steps += [each.tell_again() for each in self._deleted if each.collection.name in kinds]
-        step.checkpoints += [part for told in steps for part in told.checkpoints]
+        step.checkpoints += [part for each in steps for part in each.checkpoints]
         if collection in ("", OBJECTS):
             self._tenant.tell_again()
         for turn in self._turns:
@@ -215,9 +216,9 @@ class GraphSource:
         asked: list[LogTask | DeletedTask] = [*self._logs, *self._deleted]
         return {each.name: each.refusal for each in asked if each.refusal and each.refusal.startswith("403")}
 
-    def _tell_collected(self) -> Step:
+    def _emit_collected(self) -> Step:
         """At the start of a read, everything before it is in Kafka: the runner delivers before it reads on."""
-        if not self._tells_collected_next():
+        if not self._emits_collected_next():
             return Step()
         self._collected = self._reached()
         self._marked_at = -WATERMARK_S
@@ -235,7 +236,7 @@ class GraphSource:
         parts = ("", "devices") if devices else ("",)
         return [Watermark(origin=self.origin, read_ms=min(read), part=part) for part in parts]
 
-    def _tells_collected_next(self) -> bool:
+    def _emits_collected_next(self) -> bool:
         reached = self._reached()
         return reached[0] and reached != self._collected
 
@@ -296,7 +297,7 @@ class GraphSource:
         turn.failures += 1
         self.progress.unheard.setdefault(turn.task.name, self._clock())
 
-    def _tell_progress(self, steps: list[Step]) -> None:
+    def _note_progress(self, steps: list[Step]) -> None:
         passes = {turn.task.name: turn.task.full_pass for turn in self._turns if turn.task.full_pass is not None}
         if not passes:
             self.progress.phase, self.progress.notes = STREAMING, {}

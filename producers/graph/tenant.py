@@ -77,7 +77,7 @@ class TenantTask:
         self._tenant = tenant
         self._source = source
         self._sequence = sequence
-        self._told: dict[str, Any] | None = None
+        self._published: dict[str, Any] | None = None
         self._collected = {"collected": False, "devices_collected": False}
         self._logged: dict[str, str] = {}
         self._refused_parts: dict[str, str] = {}
@@ -150,16 +150,16 @@ class TenantTask:
     def apply(self, answer: dict[str, Any]) -> Step:
         """The tenant's state; nothing if no part of it was read."""
         self._refused = answer["refused"]
-        return self._tell({**(self._told or dict.fromkeys(self._parts)), **answer})
+        return self._tell({**(self._published or dict.fromkeys(self._parts)), **answer})
 
     def tell_again(self) -> None:
         """Tell the next reading, changed or not."""
-        self._told = None
+        self._published = None
 
     def collected(self, *, devices: bool) -> Step:
         """The tenant's state again, once the first full reading is in Kafka; `devices`: theirs is, too."""
         self._collected = {"collected": True, "devices_collected": devices}
-        return Step() if self._told is None else self._tell(dict(self._told))
+        return Step() if self._published is None else self._tell(dict(self._published))
 
     def _tell(self, known: dict[str, Any]) -> Step:
         known |= self._collected
@@ -167,9 +167,9 @@ class TenantTask:
         known["refused"] = {**self._more_refused(), **self._refused}
         if known["domains"] is None and known["organization"] is not None:
             known["domains"] = _verified_domains(known["organization"])
-        if known == self._told:
+        if known == self._published:
             return Step()
-        self._told = known
+        self._published = known
         seq, ts_ms = self._sequence.next(), now_ms()
         state = TenantState(tenant=self._tenant, seq=seq, ts_ms=ts_ms, **known)
         saved = Checkpoint(source=self._source, part=self.name, seq=seq, ts_ms=ts_ms, position={"told": seq})
@@ -268,17 +268,17 @@ class TenantTask:
         name = str(job["id"])
         if not name.startswith(CLOUD_SYNC_JOB):
             return {}
-        read_at, told = self._scopes.get(name, (-_SCHEMA_S, {}))
+        read_at, scopes = self._scopes.get(name, (-_SCHEMA_S, {}))
         if time.monotonic() < read_at + _SCHEMA_S:
-            return told
+            return scopes
         try:
             groups = groups_of(self._client.get(self._client.url(f"{jobs_path(principal)}/{quote(name)}/schema")))
         except (GraphError, RetriableError) as error:
             log.debug("unknown", source=self._source, part="synchronization schema", error=str(error))
-            return told
-        told = {} if groups is None else {"groups": groups}
-        self._scopes[name] = time.monotonic(), told
-        return told
+            return scopes
+        scopes = {} if groups is None else {"groups": groups}
+        self._scopes[name] = time.monotonic(), scopes
+        return scopes
 
     def _privileged_ids(self) -> list[str]:
         found = self._items(self._client.url("/roleManagement/directory/roleAssignments?$select=principalId"))

@@ -35,7 +35,14 @@ class WritebackTask(Listing[bool]):
         self, client: GraphClient, source: str, sequence: HybridClock, after: CollectionLedger, interval_s: float
     ) -> None:
         super().__init__(
-            "groups writeback", client, source, sequence, interval_s, refused=_REFUSED, says=bool, bucket_characters=1
+            "groups writeback",
+            client,
+            source,
+            sequence,
+            interval_s,
+            refused=_REFUSED,
+            value_type=bool,
+            bucket_characters=1,
         )
         self._after = after
 
@@ -63,15 +70,15 @@ class WritebackTask(Listing[bool]):
     def complete(self, facts: Iterable[Fact]) -> None:
         """Add the mark to complete statements about groups: what one does not name would count as not set."""
         for fact in facts:
-            if fact.kind is not ObjectKind.GROUP or fact.object_id not in self._told:
+            if fact.kind is not ObjectKind.GROUP or fact.object_id not in self._emitted:
                 continue
             if fact.op is Operation.DELETED:
                 self._note(fact.object_id, None)  # if it comes back, it is told again
             elif fact.full:
-                fact.attributes[WRITEBACK_ENABLED] = self._told[fact.object_id]
+                fact.attributes[WRITEBACK_ENABLED] = self._emitted[fact.object_id]
 
     def _compare(self, name: str, mark: bool | None, step: Step) -> None:
-        if self._told.get(name) == mark:
+        if self._emitted.get(name) == mark:
             return
         self._note(name, mark)
         step.facts.append(
