@@ -314,7 +314,7 @@ class KafkaLedger:
             self._book.note(answer)
 
     def stand_by(self, stop: threading.Event) -> None:
-        """See Ledger. Only silence that we could have heard counts: while Kafka is away, nobody is silent."""
+        """See Ledger. Time in which Kafka could not be read does not count as silence of the writer."""
         heard, since_s = -1, _now_s()
         while not stop.wait(_LOOK_EVERY_S):
             metrics.HEARTBEAT.labels(self._source).set_to_current_time()

@@ -175,7 +175,7 @@ class KafkaPublisher:
             self._send(CHECKPOINTS, checkpoint_key(checkpoint), value, headers=self._headers)
 
     def publish_contact(self, contact: Checkpoint) -> None:
-        """Send a source's word on its last contact (streams.contracts.checkpoint.contact_word)."""
+        """Send the contact record of a source (streams.contracts.checkpoint.contact_word): when it last answered."""
         self._send(CHECKPOINTS, checkpoint_key(contact), encode(contact))
 
     def publish_to_all(self, topic: Topic, value: bytes) -> None:

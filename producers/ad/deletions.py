@@ -1,4 +1,4 @@
-"""Objects that were known and are not seen any more: deleted, or only out of our sight?
+"""What became of objects that were emitted and are not seen any more: deleted, or not visible to this account.
 
 A partial answer is not a deletion. Each missing object is asked for by its objectGUID, deleted ones
 included, before anybody is told that it is gone.

@@ -163,7 +163,7 @@ class ActiveDirectorySource:
         return not contexts or any(context.position.again for context in contexts)
 
     def _begin_anew_for_new_tenants(self) -> None:
-        """A tenant that was named since we last read hears of every object: without positions all is read in full."""
+        """Drop the positions where a tenant was added to the settings: all is read and emitted again, for it too."""
         tenants = [origin.tenant for origin in self._origins]
         stored = next((saved.position.get("tenants") for saved in self._saved if saved.part == _TENANTS), None)
         if stored is None and len(tenants) == 1:
@@ -204,7 +204,7 @@ class ActiveDirectorySource:
         return SourceWatermark(read_until_ms=began_ms, seq=self._sequence.next(), ts_ms=now_ms())
 
     def _back_off(self, context: NamingContext, error: RetriableError) -> None:
-        """Let a failing naming context wait; alone it is the runner's to wait for."""
+        """Let a failing naming context wait. Raises `error` where no other one answers: the runner waits."""
         if all(other is context or other.session.failures for other in self._contexts.values()):
             raise error
         wait_s = context.session.back_off(error.retry_after_s)

@@ -189,8 +189,8 @@ class DeltaTask:
         return step
 
     def tell_read(self, item: dict[str, Any], ts_ms: int, step: Step) -> None:
-        """Tell of an object that was read by itself, its links included, because delta did not tell of it; what of it
-        cannot be read are dead letters. Raises InvalidRecordError.
+        """Emit an object that was read by itself, with its links, because delta left it out; values that cannot be read
+        become dead letters. Raises InvalidRecordError.
         """
         kept, refused, whole = readable(item, self.collection)
         facts = list(facts_of_item(kept, self.collection, Operation.READ, self._sequence, ts_ms, full=whole))
@@ -300,7 +300,7 @@ class DeltaTask:
             log.info("full round done", source=self._source, collection=self.name, objects=len(self.ledger))
 
     def _salvage(self, item: Any, error: InvalidRecordError, ts_ms: int, step: Step) -> None:
-        """One value costs itself: what can be read of the item counts, the rest are dead letters of their own."""
+        """Emit what can be read of the item; each value that cannot be read becomes a dead letter of its own."""
         try:
             with refusing("the item"):
                 kept, refused, whole = readable(item, self.collection)
@@ -328,7 +328,7 @@ class DeltaTask:
         return self._not_selected(facts) if full else facts
 
     def _not_selected(self, facts: list[Fact]) -> list[Fact]:
-        """With a word on what delta refused to tell of: nobody may take it for not set."""
+        """Add NOT_SELECTED: the properties that delta refuses to select are unknown, not unset."""
         dropped = [name for name in self.collection.properties if name not in self._properties]
         missing = [part for name in dropped for part in names_of(name)]
         if missing:

@@ -1,6 +1,6 @@
-"""Which objects Entra says have errors, as far as we told Kafka: a digest per object with errors only.
+"""The errors of objects as they were last emitted: a digest per object that has errors.
 
-The sweep compares with this, so that it speaks only where delta did not. It survives a restart in
+The sweep compares with this, and emits only what delta did not. It survives a restart in
 checkpoint parts, for an error that vanished while we were away would otherwise never be taken back.
 """
 

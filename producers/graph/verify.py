@@ -1,8 +1,9 @@
-"""Comparing what was told with what exists: after every full round, and once a day.
+"""Comparing what was emitted with what exists: after every full round, and once a day.
 
 A full round may be partial and delta may miss something, so absence from it proves nothing. All ids of the
-collection are listed, a second way to the same data: what is listed and was never told is read and told; what
-was told and is not listed is asked for by id, and only what Graph then does not know is told gone.
+collection are listed, a second way to the same data: what is listed and was never emitted is read and
+emitted; what was emitted and is not listed is asked for by id, and only what Graph then does not know is emitted as
+gone.
 """
 
 from __future__ import annotations
@@ -198,7 +199,7 @@ class VerifyTask:
         )
 
     def _settle(self, decided: Decided, step: Step) -> None:
-        # Where delta has spoken since, what was read or asked may be older: those are decided again.
+        # The answer may be older than what delta has named meanwhile: those objects are decided again.
         newer = self._ledger.newer
         ts_ms = now_ms()
         for item in decided.items:
