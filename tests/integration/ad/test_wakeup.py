@@ -18,35 +18,35 @@ Make = Callable[..., Reading]
 NEVER_S = 600.0  # no poll within any test
 
 
-def rings(source: Reading) -> bool:
-    """Whether the bell rings within ten seconds; the poll is out of the way."""
+def notifies(source: Reading) -> bool:
+    """Whether a notification comes; the poll is out of the way."""
     context = next(iter(source.source._contexts.values()))
-    return source.source._wakeup.wait([context.session.notification], 10)[1]
+    return source.source._wakeup.wait([context.session.notification], 120)[1]
 
 
-def test_every_kind_of_change_rings(directory: SambaDC, reading: Make) -> None:
+def test_every_kind_of_change_notifies(directory: SambaDC, reading: Make) -> None:
     source = reading(directory, poll_interval_s=NEVER_S)
     source.drain()
-    source.source.wait(0.2)  # hangs the bell up
-    dn = directory.add_user("ring.user")
-    assert rings(source)
-    directory.modify(dn, {"mail": "ring@contoso.com"})
-    assert rings(source)
+    source.source.wait(0.2)  # opens the notification search
+    dn = directory.add_user("change.user")
+    assert notifies(source)
+    directory.modify(dn, {"mail": "change@contoso.com"})
+    assert notifies(source)
     directory.delete(dn)
-    assert rings(source)
+    assert notifies(source)
     assert {fact.op for fact in source.drain()} == {Operation.DELETED}
 
 
-def test_waiting_ends_with_the_bell_long_before_the_poll(directory: SambaDC, reading: Make) -> None:
+def test_waiting_ends_with_the_notification_long_before_the_poll(directory: SambaDC, reading: Make) -> None:
     source = reading(directory, poll_interval_s=NEVER_S)
     source.drain()
     source.source.wait(0.2)
-    directory.add_user("belled.user")
+    directory.add_user("notified.user")
     source.source.wait(NEVER_S)
     assert [fact.op for fact in source.drain()] == [Operation.CREATED]
 
 
-def test_the_bell_hangs_again_after_the_server_was_away(own_directory: SambaDC, reading: Make) -> None:
+def test_notifications_are_asked_for_again_after_the_server_was_away(own_directory: SambaDC, reading: Make) -> None:
     source = reading(own_directory)
     source.drain()
     source.source.wait(0.2)
@@ -58,7 +58,7 @@ def test_the_bell_hangs_again_after_the_server_was_away(own_directory: SambaDC, 
     context.session.notification._open_at = 0.0
     source.source.wait(0.2)
     own_directory.add_user("after.return")
-    assert rings(source)
+    assert notifies(source)
 
 
 def test_a_directory_that_refuses_notifications_is_polled(tmp_path: Path, reading: Make) -> None:

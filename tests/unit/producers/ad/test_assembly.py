@@ -1,4 +1,4 @@
-"""Changes to facts: operations, second looks, large groups, sequence numbers."""
+"""Changes to facts: operations, follow-up reads, large groups, sequence numbers."""
 
 from __future__ import annotations
 
