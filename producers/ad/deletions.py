@@ -70,7 +70,7 @@ class DeletionConfirmer:
         """
         without_trace = (rewound or silent_ms > self.tombstone_lifetime_ms) and self.sees_deleted
         without_trace = without_trace and not self._object_security
-        missing = self._assembler.known.difference(seen)
+        missing = self._assembler.published.difference(seen)
         unconfirmed = deleted = 0
         while some := list(islice(missing, _ASK_AT_ONCE)):
             fates: dict[str, tuple[bool, str | None]] = {}

@@ -59,7 +59,7 @@ class FoundObject:
 class Assembler:
     """Turns the changes of one naming context into facts.
 
-    known:      ids of published objects; containers: ids of objects that are not published.
+    published:  ids of objects that were emitted and live; containers: ids of objects that are not published.
     elsewhere:  whether another naming context of the forest has this object (it moved between domains).
     watched:    what is asked of the forest.
     note_gone:  hears of every id that is told gone.
@@ -67,14 +67,14 @@ class Assembler:
 
     def __init__(
         self,
-        known: IdSet,
+        published: IdSet,
         containers: IdSet,
         sequence: HybridClock,
         elsewhere: Callable[[str], bool] = lambda _: False,
         note_gone: Callable[[str], None] = lambda _: None,
         watched: Watched = DEFAULT,
     ) -> None:
-        self.known = known
+        self.published = published
         self.containers = containers
         self.watched = watched
         self._sequence = sequence
@@ -91,9 +91,9 @@ class Assembler:
         if unpublished is not None:
             return unpublished
         if change.whole:
-            new = self.known.add(change.object_id)
+            new = self.published.add(change.object_id)
             return self.whole(change, Operation.CREATED if new else Operation.UPDATED, changed_ms)
-        if change.object_id not in self.known or names_tombstone(change.dn):
+        if change.object_id not in self.published or names_tombstone(change.dn):
             return ReadWhole(change.object_id)
         return self._facts(Operation.UPDATED, change, changed_ms)
 
@@ -103,14 +103,14 @@ class Assembler:
         Windows may split an object over responses: what comes after its first part is an increment.
         """
         if change.deleted:
-            return self._deleted(change, None) if change.object_id in self.known else []
+            return self._deleted(change, None) if change.object_id in self.published else []
         unpublished = self._unpublished(change)
         if unpublished is not None:
             seen.add(change.object_id)
             return unpublished
         if change.whole:
             seen.add(change.object_id)
-            self.known.add(change.object_id)
+            self.published.add(change.object_id)
             return self.whole(change, Operation.READ)
         return self.stream(change)
 
@@ -128,11 +128,11 @@ class Assembler:
         """
         change = found.change
         if change.kind in WANTED:
-            self.known.add(change.object_id)
+            self.published.add(change.object_id)
             op = Operation.RESTORED if found.restored else Operation.READ
             facts = self.whole(change, op, found.changed_ms)
             far_end = Link(change.object_id, change.attributes.get("objectSid"))
-            linked = [(attribute, name) for attribute, name in found.linked_from if name.guid in self.known]
+            linked = [(attribute, name) for attribute, name in found.linked_from if name.guid in self.published]
             return facts + [self._linked(name, attribute, far_end) for attribute, name in linked]
         if change.kind is None:
             return []
@@ -141,14 +141,14 @@ class Assembler:
 
     def renamed(self, change: Change) -> list[Fact]:
         """The fact behind an object that has a new name because something above it has; none if it is not published."""
-        if change.kind is None or change.object_id not in self.known:
+        if change.kind is None or change.object_id not in self.published:
             return []
         named = Change(change.object_id, change.dn, change.kind, attributes={"distinguishedName": change.dn})
         return [self._fact(Operation.UPDATED, named)]
 
     def gone(self, object_id: str, dn: str | None) -> Fact:
         """The object is certainly deleted, though the log did not say so. `dn`: its tombstone's, if there is one."""
-        self.known.discard(object_id)
+        self.published.discard(object_id)
         self._note_gone(object_id)
         return self.gone_again(object_id, dn)
 
@@ -161,7 +161,7 @@ class Assembler:
 
     def lives(self, object_id: str) -> bool:
         """Whether an object is known to exist, here or in another naming context."""
-        return object_id in self.known or object_id in self.containers or self._elsewhere(object_id)
+        return object_id in self.published or object_id in self.containers or self._elsewhere(object_id)
 
     def _linked(self, name: ExtendedName, attribute: str, far_end: Link) -> Fact:
         """An object links to `far_end`, as the far end itself shows."""
@@ -182,7 +182,7 @@ class Assembler:
 
     def _deleted(self, change: Change, changed_ms: int | None) -> list[Fact]:
         was_container = self.containers.discard(change.object_id)
-        self.known.discard(change.object_id)
+        self.published.discard(change.object_id)
         if was_container or (change.kind is not None and change.kind not in WANTED):
             return []
         if self._elsewhere(change.object_id):

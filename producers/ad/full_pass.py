@@ -51,7 +51,7 @@ class FullPass(Pass):
         self._page: Page | None = None
         self._reads: list[FollowUpRead] = []
         self._follow_up = None
-        self._reading.progress.total = len(self._reading.stored.known) or None
+        self._reading.progress.total = len(self._reading.stored.published) or None
         self._step = self._read_part
 
     def _read_part(self) -> Batch:
@@ -122,7 +122,7 @@ class FullPass(Pass):
         stored.position.cookie, stored.position.complete, stored.position.again = self._cookie, True, False
         stored.position.swept_ms = now_ms()
         self._reading.arrived(self._turn)
-        log.info("full pass done", source=stored.source, naming_context=stored.name, objects=len(stored.known))
+        log.info("full pass done", source=stored.source, naming_context=stored.name, objects=len(stored.published))
         self._reading.progress.total = None
         self._step, self._ended = None, True
         return Batch(checkpoints=stored.changes(worth_it=True), more=True)

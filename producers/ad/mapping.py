@@ -78,10 +78,10 @@ def _change(entry: Entry, watched: Watched) -> Change:
     change = Change(object_id, name.dn)
     attributes = change.attributes
     for spelled, values in entry.attributes.items():
-        known = _PLAIN.get(spelled) or _otherwise(change, spelled, values, watched)
-        if known is None:
+        found = _PLAIN.get(spelled) or _otherwise(change, spelled, values, watched)
+        if found is None:
             continue
-        attribute, reader = known
+        attribute, reader = found
         if not values:
             attributes[attribute] = None
             continue
@@ -161,14 +161,14 @@ def _otherwise(
 
 def _add_links(links: dict[str, LinkChange], name: str, option: str, values: list[bytes]) -> None:
     """Fold one spelling of a linked attribute into what is known of it."""
-    known = links.get(name)
+    earlier = links.get(name)
     if option == "range=0-0":
         removed = _links(values)
-        links[name] = LinkChange(known.added if known else [], removed)
+        links[name] = LinkChange(earlier.added if earlier else [], removed)
     elif option == "range=1-1":
         added = _links(values)
-        links[name] = LinkChange(added, known.removed if known else [])
-    elif known is None or values:
+        links[name] = LinkChange(added, earlier.removed if earlier else [])
+    elif earlier is None or values:
         links[name] = LinkChange(added=_links(values), complete=True)
 
 

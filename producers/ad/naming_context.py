@@ -64,7 +64,7 @@ class NamingContext:
         self._progress = forest.progress
         self._stored = StoredContext(name, forest.source, forest.sequence, forest.watched.selection)
         assembler = Assembler(
-            self._stored.known,
+            self._stored.published,
             self._stored.containers,
             forest.sequence,
             elsewhere,
@@ -84,9 +84,9 @@ class NamingContext:
         self._may_sweep = False  # in this turn
 
     @property
-    def known(self) -> DurableIdSet:
+    def published(self) -> DurableIdSet:
         """The ids of published objects."""
-        return self._stored.known
+        return self._stored.published
 
     @property
     def position(self) -> Position:
@@ -178,7 +178,7 @@ class NamingContext:
     def _unfinished(self) -> FullPass:
         """The full pass of a naming context that was never read to its end."""
         cookie = self.position.cookie
-        if cookie or not len(self.known):
+        if cookie or not len(self.published):
             return FullPass(self._reading, "initial", cookie, resumed=bool(cookie), saves=True)
         return FullPass(self._reading, "unfinished")
 

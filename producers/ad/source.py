@@ -236,9 +236,9 @@ class ActiveDirectorySource:
             context.restore(self._saved)
             self._contexts[name] = context
             self._turn.append(context)
-            log.info("naming context", source=self.origin.name, name=name, known=len(context.known))
+            log.info("naming context", source=self.origin.name, name=name, known=len(context.published))
         if complete:
             self._saved = []
 
     def _is_known_outside(self, name: str, object_id: str) -> bool:
-        return any(object_id in other.known for other in self._contexts.values() if other.name != name)
+        return any(object_id in other.published for other in self._contexts.values() if other.name != name)

@@ -22,14 +22,14 @@ class StoredContext:
     """Position and ids of a naming context.
 
     selection:  which attributes are asked for (producers.ad.attributes.Watched); a position of others is none.
-    known:      ids of published objects. containers: ids of objects that are not published.
+    published:  ids of objects that were emitted and live. containers: ids of objects that are not published.
     gone:       ids that were told gone, the latest of them.
     """
 
     def __init__(self, name: str, source: str, sequence: HybridClock, selection: str) -> None:
         self.name = name
         self.source = source
-        self.known = DurableIdSet(source, f"known/{name}")
+        self.published = DurableIdSet(source, f"known/{name}")
         self.containers = DurableIdSet(source, f"containers/{name}")
         self.gone = GoneIds(source, f"gone/{name}")
         self.position = Position(name, selection=selection)
@@ -40,7 +40,7 @@ class StoredContext:
     def restore(self, checkpoints: Iterable[Checkpoint]) -> None:
         """Take back what was saved; what cannot be read counts as not saved, and is logged."""
         saved = list(checkpoints)
-        for ids in (self.known, self.containers, self.gone):
+        for ids in (self.published, self.containers, self.gone):
             ids.restore(saved)
         for checkpoint in saved:
             if checkpoint.part == f"position/{self.name}" and checkpoint.position:
@@ -48,7 +48,7 @@ class StoredContext:
                 self.position.naming_context = self.name
                 if self.position.to_json() != checkpoint.position:
                     log.error("the position cannot be read: full pass", source=self.source, naming_context=self.name)
-        if self.known.damaged or self.containers.damaged:
+        if self.published.damaged or self.containers.damaged:
             log.error("what was known cannot be read: full pass", source=self.source, naming_context=self.name)
             RESYNCS.labels(self.source, "position_unreadable").inc()
             self.position = Position(self.name, selection=self._selection)
@@ -74,7 +74,7 @@ class StoredContext:
         self._saved_at = time.monotonic()
         seq, ts_ms, part = self._sequence.last, now_ms(), f"position/{self.name}"
         return [
-            *self.known.changes(seq, ts_ms),
+            *self.published.changes(seq, ts_ms),
             *self.containers.changes(seq, ts_ms),
             *self.gone.changes(seq, ts_ms),
             Checkpoint(source=self.source, part=part, seq=seq, ts_ms=ts_ms, position=self.position.to_json()),

@@ -38,7 +38,7 @@ class Sweep(Pass):
             except InvalidRecordError:
                 continue  # without a readable objectGUID the log has rejected it already
             self._seen.add(change.object_id)
-            if change.kind in WANTED and change.object_id not in self._reading.stored.known:
+            if change.kind in WANTED and change.object_id not in self._reading.stored.published:
                 self._reads.append(ReadWhole(change.object_id))
         self._follow_reads()
         return Batch(more=True)

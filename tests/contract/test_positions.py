@@ -93,6 +93,7 @@ def test_a_naming_context_goes_on_where_it_was(case: dict[str, Any]) -> None:
     context.restore(parts_of(case))
     stored = context._stored
     assert {
-        "complete": context.position.complete, "position": context.position.to_json(), "stored": sorted(context.known),
+        "complete": context.position.complete, "position": context.position.to_json(),
+        "stored": sorted(stored.published),
         "containers": sorted(stored.containers), "gone": sorted(stored.gone),
     } == case["expected"]  # fmt: skip

@@ -119,7 +119,7 @@ def test_more_behind_a_cookie_that_was_sent_before_ends(
 def test_a_name_that_looks_deleted_is_a_hint_to_look_and_no_deletion() -> None:
     assembler = Assembler(IdSet([ID]), IdSet(), HybridClock())
     assert assembler.stream(Change(ID, f"CN=a\\0ADEL:{ID},CN=Deleted Objects,DC=x")) == ReadWhole(ID)
-    assert ID in assembler.known
+    assert ID in assembler.published
 
 
 REFERRAL = (  # an ExtendedResponse, and a BindResponse, whose result is referral (10) to ldap://evil/

@@ -204,7 +204,7 @@ def test_a_connection_lost_in_follow_up_reads_loses_nothing(
         wanted = {str(uuid.UUID(bytes_le=lab.guid(dn))) for dn in users}
         context = next(iter(source.source._contexts.values()))
         for object_id in wanted:
-            context.known.discard(object_id)
+            context.published.discard(object_id)
         for dn in users:
             lab.modify(dn, {"mail": "second@contoso.com"})
         whole, cut = lookups.read_whole, iter([True])
@@ -235,7 +235,7 @@ def test_a_group_split_over_responses_comes_together(tmp_path: Path, reading: Ma
         assert len({link.id for change in links for link in change.added}) == 30
         # read whole, by ranges
         context = next(iter(source.source._contexts.values()))
-        context.known.discard(group_id)
+        context.published.discard(group_id)
         lab.modify(group, {"displayName": "Big"})
         whole = source.drain()[-1]
         assert whole.full

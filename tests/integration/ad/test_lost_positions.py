@@ -127,12 +127,12 @@ def test_objects_out_of_sight_are_no_deletions(own_directory: SambaDC, reading: 
     source.drain()
     invented = "11111111-2222-3333-4444-555555555555"
     context = next(iter(source.source._contexts.values()))
-    context.known.add(invented)
+    context.published.add(invented)
     own_directory.add_user("any.user")
     source.drain()
     source.restart(lambda position: position.update(complete=False, cookie=""))
     assert invented not in deleted(source.drain())
-    assert invented in next(iter(source.source._contexts.values())).known
+    assert invented in next(iter(source.source._contexts.values())).published
 
 
 def test_the_sweep_finds_what_the_log_missed(directory: SambaDC, reading: Make) -> None:
@@ -143,8 +143,8 @@ def test_the_sweep_finds_what_the_log_missed(directory: SambaDC, reading: Make) 
     directory.delete(dropped)
     source.drain()
     context = next(iter(source.source._contexts.values()))
-    context.known.add(dropped_id)  # as if its tombstone had never come
-    context.known.discard(kept_id)  # as if it had never been seen
+    context.published.add(dropped_id)  # as if its tombstone had never come
+    context.published.discard(kept_id)  # as if it had never been seen
     context.position.swept_ms = 0
     facts = source.drain()
     assert deleted(facts) == {dropped_id}
@@ -156,4 +156,4 @@ def test_an_interrupted_first_snapshot_goes_on(own_directory: SambaDC, reading: 
     source.step()
     source.restart()
     facts: list[Any] = source.facts + source.drain()
-    assert len({fact.object_id for fact in facts}) == len(next(iter(source.source._contexts.values())).known)
+    assert len({fact.object_id for fact in facts}) == len(next(iter(source.source._contexts.values())).published)

@@ -136,7 +136,7 @@ def test_active_directory_restores_from_anything(parts: list[tuple[str, dict[str
     assert each.position.fault(IDENTITY, "g", 1, now_ms(), 1) in (
         None, "foreign_domain", "other_attributes", "restored_server", "usn_rollback", "tombstone_lifetime",
     )  # fmt: skip
-    each.known.clear()
+    each.published.clear()
 
 
 @given(poisoned([("winlogbeat/0", {"offset": 7})]))

@@ -46,18 +46,18 @@ def test_a_partial_change_of_an_unknown_object_is_a_reason_to_read_it() -> None:
 def test_a_restored_object_is_read_whole_and_linked_again() -> None:
     maker = assembler(GROUP)
     assert maker.stream(Change(ID, "CN=a", restored=True)) == ReadWhole(ID, restored=True)
-    assert not maker.known.discard(ID), "nothing is emitted yet"
+    assert not maker.published.discard(ID), "nothing is emitted yet"
     members = [("member", ExtendedName(guid, None, f"CN={name}")) for name, guid in (("g", GROUP), ("unknown", OTHER))]
     back = Change(ID, "CN=a", ObjectKind.USER, attributes={"objectSid": "S-1-5-21-1"})
     first, link = facts_of(maker.found(FoundObject(back, 7, restored=True, linked_from=members)))
-    assert (first.op, first.full, first.changed_ms) == (Operation.RESTORED, True, 7) and ID in maker.known
+    assert (first.op, first.full, first.changed_ms) == (Operation.RESTORED, True, 7) and ID in maker.published
     assert (link.object_id, link.links["member"].added) == (GROUP, [Link(ID, "S-1-5-21-1")])
 
 
 def test_what_is_below_a_container_that_was_read_is_read_too() -> None:
     maker = assembler(OTHER)
     assert maker.found(FoundObject(Change(ID, "OU=a", ObjectKind.CONTAINER))) == ReadBelow("OU=a")
-    assert ID in maker.containers and ID not in maker.known
+    assert ID in maker.containers and ID not in maker.published
     [named] = maker.renamed(Change(OTHER, "CN=x,OU=a", ObjectKind.USER))
     assert (named.op, named.full, named.attributes) == (Operation.UPDATED, False, {"distinguishedName": "CN=x,OU=a"})
     assert maker.renamed(Change(GROUP, "CN=y,OU=a", ObjectKind.GROUP)) == [], "nobody was told of it"

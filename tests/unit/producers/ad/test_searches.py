@@ -132,7 +132,7 @@ def test_what_became_of_a_missing_object(
     verdict = "deleted" if facts else "read again" if reads else "kept"
     assert verdict == expected
     assert all(fact.op is Operation.DELETED for fact in facts)
-    assert (ID in assembler.known) == (expected != "deleted")
+    assert (ID in assembler.published) == (expected != "deleted")
 
 
 def test_objects_out_of_sight_are_reported_with_what_to_grant() -> None:
