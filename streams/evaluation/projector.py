@@ -11,30 +11,25 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from streams.contracts import view_keys
 from streams.contracts.contributors import link as link_name
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
-from streams.contracts.view_keys import ViewKind, kind_of
 from streams.contracts.views import Contribution
 from streams.directory.authority import cloud_managed
-from streams.directory.fold import fold, fold_links
-from streams.directory.links import MEMBER, row_key, standing_links
+from streams.directory.fold import fold
+from streams.directory.links import row_key
 from streams.directory.matching import own_view_key
 from streams.directory.object_row import load_objects, object_row, state_key
 from streams.directory.rows import Rows
 from streams.directory.scope import Scope, scope_of
-from streams.directory.state import ObjectState, identity_of, new_state
+from streams.directory.state import ObjectState, new_state
 from streams.evaluation.forgetting import forget_events_of, forget_links_to, naming
+from streams.evaluation.link_contributions import bodies_of_links, link_bodies, link_contributions, tells_again
 from streams.views.contributions import (
     contributions_of,
     contributor_of,
-    left_body,
-    referrer_body,
     remembered_ms,
-    scoping_body,
 )
 from streams.views.event_contributions import words_of
-from streams.views.membership.membership_view import GROUP_LINKS, LEFT_REMEMBERED_MS, cloud_link_body, never_synced
 
 
 class Projector:
@@ -68,7 +63,7 @@ class Projector:
     def _apply(self, before: ObjectState, fact: Fact, rows: Rows) -> tuple[ObjectState, list[Contribution]]:
         after = fold(before, fact)
         scope = scope_of(self._scopes, after.tenant, after.forest)
-        link_contributions = _link_contributions(before, after, fact, scope, rows)
+        to_linked = link_contributions(before, after, fact, scope, rows)
         contributions = _event_contributions(before, after)
         # A group may begin to speak of its writeback because a log tells of it; any object, of who has the say.
         if (
@@ -76,8 +71,8 @@ class Projector:
             or after.kind is ObjectKind.GROUP
             or cloud_managed(before) is not cloud_managed(after)
         ):
-            contributions += self._object_contributions(before, after, scope, again=_again(fact))
-        return after, contributions + link_contributions
+            contributions += self._object_contributions(before, after, scope, again=tells_again(fact))
+        return after, contributions + to_linked
 
     def forget(
         self, ids: Collection[str], rows: Rows, *, even_living: bool = False, words: Collection[str] = ()
@@ -112,7 +107,7 @@ class Projector:
         """Everything that an object has said, as its retraction."""
         scope = scope_of(self._scopes, state.tenant, state.forest)
         told = [(view, contributor_of(state)) for view in contributions_of(state, scope)]
-        linked = _words(state, _link_bodies(state, scope), state.link_buckets, rows)
+        linked = bodies_of_links(state, link_bodies(state, scope), state.link_buckets, rows)
         told += [(view, link_name(attribute, state.identity)) for view, attribute in linked]
         return [
             Contribution(view=view, contributor=contributor, seq=state.seq, changed_ms=state.changed_ms)
@@ -138,80 +133,6 @@ class Projector:
             )
             for view, body in changes
         ]
-
-
-def _again(fact: Fact) -> bool:
-    """A full reading is told to views whether they know it or not: what was told may have been lost on the way."""
-    return fact.op is Operation.READ and fact.full
-
-
-def _link_contributions(
-    before: ObjectState, after: ObjectState, fact: Fact, scope: Scope, rows: Rows
-) -> list[Contribution]:
-    """What the far ends of the object's links get to hear; the rows, and what `after` knows of them, follow."""
-    if not before.link_buckets and (not fact.links or never_synced(after)):
-        return []
-    told, telling = _link_bodies(before, scope), _link_bodies(after, scope)
-    if not fact.links and not (fact.full and before.link_buckets) and told == telling:
-        return []
-    # Who is told depends on the rows before and after; only rows that may change are read.
-    affected = {link.id[:2] for change in fact.links.values() for link in (*change.added, *change.removed)}
-    everything = told != telling or fact.full or any(change.complete for change in fact.links.values())
-    known = before.link_buckets if everything else [bucket for bucket in before.link_buckets if bucket in affected]
-    old = _words(after, told, known, rows)
-    after.link_buckets, after.member_counts = fold_links(after, before.link_buckets, fact, rows)
-    again = after.link_buckets if everything else sorted(affected)
-    new = _words(after, telling, again, rows)
-    said: list[Contribution] = []
-    for (view, attribute), word in {**old, **new}.items():
-        body, expires_ms, kind = None, 0, kind_of(view)
-        if (view, attribute) in new:
-            if told == telling and old.get((view, attribute)) == word and not _again(fact):
-                continue
-            body = telling[kind] | word
-        elif kind in telling and attribute in GROUP_LINKS:
-            body = left_body(after, telling[kind], fact.changed_ms or fact.ts_ms)
-            expires_ms = body["left_ms"] + LEFT_REMEMBERED_MS if body is not None else 0
-        said.append(
-            Contribution(
-                view=view,
-                contributor=link_name(attribute, after.identity),
-                seq=after.seq,
-                changed_ms=after.changed_ms,
-                body=body,
-                expires_ms=expires_ms,
-            )
-        )
-    return said
-
-
-_Bodies = Mapping[str, dict[str, Any]]
-
-
-def _link_bodies(state: ObjectState, scope: Scope) -> _Bodies:
-    """Kind of view -> what the object says to its far ends there; without those where its links do not count."""
-    if state.side == "ad":
-        said = {ViewKind.REFERENCE: referrer_body(state, scope), ViewKind.SCOPING: scoping_body(state, scope)}
-    else:
-        said = {ViewKind.MEMBERSHIP: cloud_link_body(state)}
-    return {kind: body for kind, body in said.items() if body is not None}
-
-
-def _words(
-    state: ObjectState, bodies: _Bodies, buckets: Iterable[str], rows: Rows
-) -> dict[tuple[str, str], dict[str, int]]:
-    """(view of the far end, attribute) -> what is said there of this one link; bodies: the kinds of views that hear."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    for link in standing_links(state, buckets if bodies else (), rows):
-        if ViewKind.MEMBERSHIP in bodies:
-            found[view_keys.membership(state.tenant, link.far_end), link.attribute] = {"since_ms": link.since_ms}
-            continue
-        word = {"seq": link.seq, "since_ms": link.since_ms}
-        if ViewKind.REFERENCE in bodies and link.sid:
-            found[view_keys.reference(state.tenant, link.sid), link.attribute] = word
-        if ViewKind.SCOPING in bodies and link.attribute == MEMBER:
-            found[view_keys.scoping(state.tenant, identity_of(link.far_end, state.forest)), link.attribute] = word
-    return found
 
 
 def _event_contributions(before: ObjectState, after: ObjectState) -> list[Contribution]:
