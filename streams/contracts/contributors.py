@@ -37,7 +37,7 @@ class Speaker(StrEnum):
     HEARD = "heard"
     EXPORTED = "exported"
     # What else views tell each other.
-    CENSUS = "census"  # <partition>
+    COUNTS = "census"  # <partition>
     CLOUD = "cloud"  # <Entra id of the member>/<name of the group>
     EXPLAINS = "explains"  # <detection>/<view of the finding>
     JOINED = "joined"  # <view of the person>

@@ -185,7 +185,7 @@ class ViewPartition:
         for view, counted in counts.items():
             yield Contribution(
                 view=view,
-                contributor=Speaker.CENSUS.named(self._number),
+                contributor=Speaker.COUNTS.named(self._number),
                 seq=self.now_ms,
                 changed_ms=self.now_ms,
                 body={"counts": counted, "read": self._known.read(tenant_of(view)), "partitions": self._partitions},

@@ -134,7 +134,7 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
 
 def _counts(counts: dict[str, int], now_ms: int) -> Contribution:
     view = view_keys.tenant(TENANT)
-    name = Speaker.CENSUS.named(99)
+    name = Speaker.COUNTS.named(99)
     return Contribution(view=view, contributor=name, seq=now_ms, changed_ms=now_ms, body=counted(counts))
 
 

@@ -93,7 +93,7 @@ class TenantView:
         organization: Mapping[str, Any] = body.get("organization") or {}
         quota = organization.get("directorySizeQuota")
         quota = quota if isinstance(quota, dict) else {}
-        counted = [entry.body for name, entry in entries.items() if speaker_of(name) is Speaker.CENSUS]
+        counted = [entry.body for name, entry in entries.items() if speaker_of(name) is Speaker.COUNTS]
         read = _read_everywhere(counted)
         return cls(
             key=key,

@@ -44,7 +44,7 @@ def _states(pipeline: Pipeline) -> dict[str, FindingState]:
 def _count(pipeline: Pipeline, now_ms: int, **states: int) -> None:
     body = {f"objects/corp/user/{state}": number for state, number in states.items()}
     view = view_keys.tenant(TENANT)
-    name = Speaker.CENSUS.named(9)
+    name = Speaker.COUNTS.named(9)
     told = Contribution(view=view, contributor=name, seq=now_ms, changed_ms=now_ms, body=counted(body))
     pipeline.contribute([told], now_ms=now_ms)
     pipeline.tick(now_ms)
