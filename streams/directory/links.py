@@ -58,7 +58,7 @@ def standing_links(state: ObjectState, buckets: Iterable[str], rows: Rows) -> It
         raw = rows.get(row_key(state, bucket))
         if raw is None:
             continue
-        for attribute, known in decode(raw, LinkRow).links.items():
-            for far_end, link in known.items():
+        for attribute, of_attribute in decode(raw, LinkRow).links.items():
+            for far_end, link in of_attribute.items():
                 if link.stands:
                     yield StandingLink(attribute, far_end, link.sid, link.seq, link.since_ms)

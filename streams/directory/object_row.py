@@ -21,6 +21,6 @@ def load_objects(raw: bytes | None) -> list[ObjectState]:
     return [found] if isinstance(found, ObjectState) else found
 
 
-def object_row(known: Sequence[ObjectState]) -> bytes | None:
+def object_row(objects: Sequence[ObjectState]) -> bytes | None:
     """The row of these objects; None if there is none."""
-    return encode(known[0] if len(known) == 1 else list(known)) if known else None
+    return encode(objects[0] if len(objects) == 1 else list(objects)) if objects else None

@@ -54,13 +54,13 @@ class Sweep:
     def _object(self, key: str, raw: bytes) -> None:
         if b'"alive":false' not in raw and b'"events":' not in raw:
             return  # most rows: not worth decoding
-        known = load_objects(raw)
+        stored = load_objects(raw)
         # A clone goes with the last that bears its id: what holds a link to it knows the id alone.
-        if all(self._is_due(state) for state in known):
-            self.due.append(known[0].object_id)
+        if all(self._is_due(state) for state in stored):
+            self.due.append(stored[0].object_id)
             return
-        after = _without_events(known, lambda slot, event: not is_remembered(slot, event, self._now_ms))
-        if after != known:
+        after = _without_events(stored, lambda slot, event: not is_remembered(slot, event, self._now_ms))
+        if after != stored:
             self._put(key, object_row(after))
 
     def _is_due(self, state: ObjectState) -> bool:
@@ -71,15 +71,15 @@ class Sweep:
         if b",false," not in raw:
             return
         row, before_ms = decode(raw, LinkRow), self._now_ms - self._forget_after_ms
-        gone = [
-            (known, far_end)
-            for known in row.links.values()
-            for far_end, link in known.items()
+        ended = [
+            (stored, far_end)
+            for stored in row.links.values()
+            for far_end, link in stored.items()
             if not link.stands and link.since_ms <= before_ms
         ]
-        for known, far_end in gone:
-            del known[far_end]
-        if gone:
+        for stored, far_end in ended:
+            del stored[far_end]
+        if ended:
             self._put(key, encode(row) if any(row.links.values()) else None)
 
     def _put(self, key: str, value: bytes | None) -> None:
@@ -101,16 +101,16 @@ def forget_events_of(names: Callable[[str], bool], rows: Rows) -> None:
     for key, raw in rows.items(OBJECT):
         if b'"events":' not in raw or not names(raw.decode()):
             continue
-        known = load_objects(raw)
-        after = _without_events(known, lambda _slot, event: names(encode(event).decode()))
-        if after != known:
+        stored = load_objects(raw)
+        after = _without_events(stored, lambda _slot, event: names(encode(event).decode()))
+        if after != stored:
             rows.put(key, object_row(after))
 
 
-def _without_events(known: Iterable[ObjectState], drops: Callable[[str, Event], bool]) -> list[ObjectState]:
+def _without_events(stored: Iterable[ObjectState], drops: Callable[[str, Event], bool]) -> list[ObjectState]:
     """The objects without these events; of what only logs have named, nothing but the events is known."""
     found = []
-    for state in known:
+    for state in stored:
         events = {slot: event for slot, event in state.events.items() if not drops(slot, event)}
         if events or state.seq:
             found.append(replace(state, events=events) if len(events) < len(state.events) else state)
@@ -122,15 +122,15 @@ def forget_links_to(ids: Collection[str], rows: Rows, scopes: Callable[[ObjectSt
 
     A directory drops the links to what it deletes and tells nobody. scopes: whether a group decides who is in scope.
     """
-    said: list[Contribution] = []
+    emitted: list[Contribution] = []
     buckets = {object_id[:2] for object_id in ids}
     for key, raw in rows.items(LINK):
         owner_name, _, bucket = key.removeprefix(LINK).rpartition("/")
         if bucket not in buckets:
             continue
         row, found = decode(raw, LinkRow), []
-        for attribute, known in row.links.items():
-            found += [(attribute, far_end, known.pop(far_end)) for far_end in ids if far_end in known]
+        for attribute, stored in row.links.items():
+            found += [(attribute, far_end, stored.pop(far_end)) for far_end in ids if far_end in stored]
         if not found:
             continue
         rows.put(key, encode(row) if any(row.links.values()) else None)
@@ -154,8 +154,8 @@ def forget_links_to(ids: Collection[str], rows: Rows, scopes: Callable[[ObjectSt
             if owner.side == "ad" and link.sid:
                 views.append(view_keys.reference(owner.tenant, link.sid))
             contributor = link_name(attribute, owner.identity)
-            said += [
+            emitted += [
                 Contribution(view=view, contributor=contributor, seq=owner.seq, changed_ms=owner.changed_ms)
                 for view in views
             ]
-    return said
+    return emitted

@@ -80,15 +80,15 @@ class TenantKnowledge:
     def take_state(self, state: TenantState, rows: Rows) -> bool:
         """Take in a reading. Returns whether what rules may read of the tenant has changed."""
         tenant = state.tenant
-        known = self._states.get(tenant)
-        if known is not None and state.seq < known.seq:
+        stored = self._states.get(tenant)
+        if stored is not None and state.seq < stored.seq:
             return False
-        known_ms = self._syncs_ms.get(tenant, ())
-        syncs_ms = with_reading(known_ms, state)
+        stored_ms = self._syncs_ms.get(tenant, ())
+        syncs_ms = with_reading(stored_ms, state)
         after = self._context_of(tenant, state, syncs_ms, self._causes.get(tenant, {}))
         changed = after != self.context(tenant)
         rows.put(f"~context/{tenant}", encode(state))
-        if syncs_ms != known_ms:
+        if syncs_ms != stored_ms:
             rows.put(f"~syncs/{tenant}", b",".join(b"%d" % each for each in syncs_ms))
             self._syncs_ms[tenant] = syncs_ms
         self._states[tenant], self._contexts[tenant] = state, after
@@ -96,10 +96,10 @@ class TenantKnowledge:
 
     def take_cause(self, cause: CauseUpdate, rows: Rows) -> bool:
         """Take in that a cause began or ended. Returns whether what rules may read of the tenant has changed."""
-        tenant, known = cause.tenant, self._causes.get(cause.tenant, {})
-        if cause.detection in known and cause.seq < known[cause.detection].seq:
+        tenant, stored = cause.tenant, self._causes.get(cause.tenant, {})
+        if cause.detection in stored and cause.seq < stored[cause.detection].seq:
             return False
-        causes = known | {cause.detection: cause}
+        causes = stored | {cause.detection: cause}
         after = self._context_of(tenant, self._states.get(tenant), self._syncs_ms.get(tenant, ()), causes)
         changed = after != self.context(tenant)
         rows.put(f"~cause/{tenant}/{cause.detection}", encode(cause))
@@ -115,8 +115,8 @@ class TenantKnowledge:
         return self.context(tenant) != before
 
     @property
-    def heard_of(self) -> list[str]:
-        """The tenants whose sources have been heard of."""
+    def tenants_with_watermarks(self) -> list[str]:
+        """The tenants of whose sources a watermark was received."""
         return self._readings.tenants
 
     def read(self, tenant: str) -> dict[str, int]:

@@ -179,7 +179,8 @@ class ViewPartition:
 
     def _counts_told(self) -> Iterator[Contribution]:
         """With a tick, not with every change: a snapshot changes every count thousands of times."""
-        counts: dict[str, dict[str, int]] = {view_keys.tenant(tenant): {} for tenant in self._known.heard_of}
+        tenants = self._known.tenants_with_watermarks
+        counts: dict[str, dict[str, int]] = {view_keys.tenant(tenant): {} for tenant in tenants}
         counts |= numbers_told(self.counts)
         self._uncounted = False
         for view, counted in counts.items():

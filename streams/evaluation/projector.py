@@ -49,13 +49,13 @@ class Projector:
         """
         key = state_key(fact.object_id)
         raw = rows.get(key)
-        known = load_objects(raw)
+        stored = load_objects(raw)
         contributions: list[Contribution] = []
-        for place in meant(known, origin, fact):
-            before = known[place]
-            known[place], said = self._apply(before, fact, rows)
-            contributions += said
-        encoded = object_row(known)
+        for place in meant(stored, origin, fact):
+            before = stored[place]
+            stored[place], emitted = self._apply(before, fact, rows)
+            contributions += emitted
+        encoded = object_row(stored)
         if encoded != raw:
             rows.put(key, encoded)
         return contributions
@@ -80,7 +80,7 @@ class Projector:
         """Drop these objects, if they are dead or were never more than named by a log, all links to them, and events
         that hold one of `words`. Returns what is taken back, and whether one of the objects was here.
         """
-        said: list[Contribution] = []
+        emitted: list[Contribution] = []
         dead, found = set(ids), False
         for object_id in ids:
             kept = []
@@ -89,7 +89,7 @@ class Projector:
                     dead.discard(object_id)
                     kept.append(state)
                 else:
-                    said += self._taken_back(state, rows)
+                    emitted += self._taken_back(state, rows)
                     for bucket in state.link_buckets:
                         rows.put(row_key(state, bucket), None)
                     found = True
@@ -97,7 +97,7 @@ class Projector:
                 rows.put(state_key(object_id), object_row(kept))
         if words:
             forget_events_of(naming(words), rows)
-        return said + forget_links_to(dead, rows, self._decides), found
+        return emitted + forget_links_to(dead, rows, self._decides), found
 
     def _decides(self, group: ObjectState) -> bool:
         """Whether memberships in this group decide who is in scope."""
@@ -106,22 +106,22 @@ class Projector:
     def _taken_back(self, state: ObjectState, rows: Rows) -> list[Contribution]:
         """Everything that an object has said, as its retraction."""
         scope = scope_of(self._scopes, state.tenant, state.forest)
-        told = [(view, contributor_of(state)) for view in contributions_of(state, scope)]
+        previous = [(view, contributor_of(state)) for view in contributions_of(state, scope)]
         linked = bodies_of_links(state, link_bodies(state, scope), state.link_buckets, rows)
-        told += [(view, link_name(attribute, state.identity)) for view, attribute in linked]
+        previous += [(view, link_name(attribute, state.identity)) for view, attribute in linked]
         return [
             Contribution(view=view, contributor=contributor, seq=state.seq, changed_ms=state.changed_ms)
-            for view, contributor in told
+            for view, contributor in previous
         ]
 
     def _object_contributions(
         self, before: ObjectState, after: ObjectState, scope: Scope, *, again: bool
     ) -> list[Contribution]:
-        told = contributions_of(before, scope)
-        telling = contributions_of(after, scope)
+        previous = contributions_of(before, scope)
+        current = contributions_of(after, scope)
         contributor = contributor_of(after)
-        changes: list[tuple[str, dict[str, Any] | None]] = [(view, None) for view in told if view not in telling]
-        changes += [(view, body) for view, body in telling.items() if again or told.get(view) != body]
+        changes: list[tuple[str, dict[str, Any] | None]] = [(view, None) for view in previous if view not in current]
+        changes += [(view, body) for view, body in current.items() if again or previous.get(view) != body]
         return [
             Contribution(
                 view=view,
@@ -144,23 +144,23 @@ def _event_contributions(before: ObjectState, after: ObjectState) -> list[Contri
     news = after.events
     if old == new:
         news = {slot: event for slot, event in after.events.items() if before.events.get(slot) != event}
-    said = [replace(word, body=None) for word in words_of(old or "", before.identity, taken_back)]
-    return said + (words_of(new, after.identity, news) if new is not None else [])
+    emitted = [replace(contribution, body=None) for contribution in words_of(old or "", before.identity, taken_back)]
+    return emitted + (words_of(new, after.identity, news) if new is not None else [])
 
 
-def meant(known: list[ObjectState], origin: Origin, fact: Fact) -> list[int]:
-    """The places in `known` of those that a fact is about; one that it is the first to speak of is put there.
+def meant(stored: list[ObjectState], origin: Origin, fact: Fact) -> list[int]:
+    """The places in `stored` of those that a fact is about; one that it is the first to speak of is put there.
 
     A GUID is unique within its forest: a cloned machine or a restored directory brings it a second time. A log knows
     the tenant and not the forest: it means every object of that id, and may name it before its forest does.
     """
-    own = [place for place, state in enumerate(known) if state.tenant == origin.tenant]
+    own = [place for place, state in enumerate(stored) if state.tenant == origin.tenant]
     if origin.forest is not None or not own:
-        same = [place for place in own if known[place].forest in (origin.forest, None)]
+        same = [place for place in own if stored[place].forest in (origin.forest, None)]
         if not same:
-            new = replace(new_state(origin, fact.object_id), namesake=bool(known))
-            known.append(replace(new, events=known[own[0]].events) if own else new)
-            return [len(known) - 1]
+            new = replace(new_state(origin, fact.object_id), namesake=bool(stored))
+            stored.append(replace(new, events=stored[own[0]].events) if own else new)
+            return [len(stored) - 1]
         own = same[:1]
-        known[own[0]] = replace(known[own[0]], forest=origin.forest)
+        stored[own[0]] = replace(stored[own[0]], forest=origin.forest)
     return own

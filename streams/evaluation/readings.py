@@ -17,43 +17,43 @@ from streams.contracts.views import WatermarkUpdate
 from streams.directory.rows import Rows
 
 
-class _Heard(msgspec.Struct):
+class _SourceWatermark(msgspec.Struct):
     partitions: int
     read_ms: dict[str, int] = {}
 
 
 class Readings:
-    """What one partition of the views has heard. `restore` first."""
+    """The watermarks that one partition of the views has received. `restore` first."""
 
     def __init__(self) -> None:
-        self._heard: dict[str, dict[str, _Heard]] = {}
+        self._watermarks: dict[str, dict[str, _SourceWatermark]] = {}
 
     def restore(self, rows: Rows) -> None:
         """Take up where the rows stand."""
-        self._heard = {}
+        self._watermarks = {}
         for key, raw in rows.items("~read/"):
             tenant, _, source = key.removeprefix("~read/").partition("/")
-            self._heard.setdefault(tenant, {})[source] = decode(raw, _Heard)
+            self._watermarks.setdefault(tenant, {})[source] = decode(raw, _SourceWatermark)
 
     def take(self, update: WatermarkUpdate, rows: Rows) -> None:
         """A watermark has come by; it never goes back."""
-        known = self._heard.get(update.tenant, {}).get(update.source)
-        read_ms = dict(known.read_ms) if known is not None and known.partitions == update.partitions else {}
+        previous = self._watermarks.get(update.tenant, {}).get(update.source)
+        read_ms = dict(previous.read_ms) if previous is not None and previous.partitions == update.partitions else {}
         number = str(update.partition)
         read_ms[number] = max(update.read_ms, read_ms.get(number, 0))
-        heard = _Heard(update.partitions, read_ms)
-        rows.put(f"~read/{update.tenant}/{update.source}", encode(heard))
-        self._heard.setdefault(update.tenant, {})[update.source] = heard
+        watermark = _SourceWatermark(update.partitions, read_ms)
+        rows.put(f"~read/{update.tenant}/{update.source}", encode(watermark))
+        self._watermarks.setdefault(update.tenant, {})[update.source] = watermark
 
     @property
     def tenants(self) -> list[str]:
-        """Whose sources have been heard of."""
-        return sorted(self._heard)
+        """Tenants of whose sources a watermark was received."""
+        return sorted(self._watermarks)
 
     def of(self, tenant: str) -> dict[str, int]:
         """Source -> until when (ms) it is worked off here; sources that are not yet, to the end, are left out."""
         return {
-            source: min(heard.read_ms.values())
-            for source, heard in sorted(self._heard.get(tenant, {}).items())
-            if len(heard.read_ms) == heard.partitions
+            source: min(watermark.read_ms.values())
+            for source, watermark in sorted(self._watermarks.get(tenant, {}).items())
+            if len(watermark.read_ms) == watermark.partitions
         }

@@ -60,13 +60,13 @@ def evaluate_view(
         return ViewEvaluation(replace(row, due_ms=min(wake_ms, default=None)), Outcome(evaluated=1))
     look = Look(context_of(view.tenant), now_ms, observed_ms)
     results = rules.run(view, row.findings, row.derived, look)
-    emitted = derive(view, row.derived, row.told, results.explanations, look)
+    emitted = derive(view, row.derived, row.emitted_seq, results.explanations, look)
     counted = _statistics(view, row, look)
     after = replace(
         row,
         findings=results.findings,
         derived=emitted.bodies,
-        told=emitted.seq,
+        emitted_seq=emitted.seq,
         counts=counted.counts,
         waiting=counted.waiting,
         due_ms=min(wake_ms + results.wake_ms + emitted.wake_ms + counted.wake_ms, default=None),

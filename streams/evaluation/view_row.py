@@ -1,4 +1,4 @@
-"""A view as a row: its contributions as they stand, its findings, what it told others."""
+"""A view as a row: its contributions as they stand, its findings, what it emitted to others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
 
     entries:  contributor -> [seq, changed_ms, body, expires_ms]; body None: a retraction, remembered for a while.
     findings: detection id -> the finding as last published.
-    derived:  "<view>\\0<contributor>" -> body, as last told to other views; `told` counts the tellings.
+    derived:  "<view>\\0<contributor>" -> body, as last emitted to other views.
+    emitted_seq: of the newest contribution among these (stored as "told").
     due_ms:   when to look again; None: when something changes.
     counts:   the names under which it counts (streams.contracts.counts).
     waiting:  what it waits for, and since when (streams.measures).
@@ -33,13 +34,13 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
     entries: dict[str, tuple[int, int, dict[str, Any] | None, int]] = {}
     findings: dict[str, Finding] = {}
     derived: dict[str, dict[str, Any]] = {}
-    told: int = 0
+    emitted_seq: int = msgspec.field(default=0, name="told")
     due_ms: int | None = None
     counts: list[str] = []
     waiting: dict[str, int] = {}
 
     def take(self, item: Contribution, now_ms: int) -> bool:
-        """Let a contributor have its word; False if a newer one of its own stands."""
+        """Store a contribution unless a newer one of the same contributor stands. Returns whether it was stored."""
         name = self._name(item)
         before = self.entries.get(name)
         if before is not None and item.seq < before[0]:
