@@ -125,7 +125,7 @@ class EvaluatePartition:
         # Numbered by the broker's time of the record that led to them: whoever reads it again says the same with the
         # same number, and an owner whose clock is wrong says nothing that looks older, or newer for ever.
         at_ms = now_ms() if record.arrived_ms is None else max(record.arrived_ms, self.clock_ms)
-        outbox.contributions(replace(word, seq=self._sequence.next(at_ms)) for word in outcome.contributions)
+        outbox.contributions(replace(each, seq=self._sequence.next(at_ms)) for each in outcome.contributions)
         outbox.causes(replace(cause, seq=self._sequence.next(at_ms)) for cause in outcome.causes)
         for sample in outcome.durations:
             observe_duration(sample)

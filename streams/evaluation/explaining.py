@@ -1,6 +1,6 @@
 """One incident per cause: which finding explains a verdict away, and what a finding tells views that it may explain.
 
-Findings of the same view explain at once, as they are judged before; those of other views by their words
+Findings of the same view explain at once, as they are judged before; those of other views by contributions
 (streams.views.explanations).
 """
 
@@ -49,18 +49,18 @@ def explains(detection: Detection, verdict: Verdict, explanations: Iterable[Expl
     return lingering
 
 
-def known_to(
-    detection: Detection, own: Mapping[str, Explanation], told: Iterable[Explanation]
+def candidates(
+    detection: Detection, own: Mapping[str, Explanation], received: Iterable[Explanation]
 ) -> Iterator[Explanation]:
     """What may explain a detection's verdicts: in the order in which it names them, those of its own view first.
 
     own: detection -> its finding in the same view.
     """
-    told = tuple(told)
+    received = tuple(received)
     for cause in detection.explained_by:
         if cause in own:
             yield own[cause]
-        yield from (each for each in told if each.detection == cause)
+        yield from (each for each in received if each.detection == cause)
 
 
 def as_explanation(finding: Finding) -> Explanation:
@@ -92,16 +92,16 @@ def explanation_bodies(explanation: Explanation, views: Iterable[str]) -> Bodies
 
 def emitted_explanations(previous: Bodies, detection: str = "") -> Bodies:
     """Of what a view told at the last look, what its findings, or those of one detection, told to explain others."""
-    told = ((name, body, told_by(name.partition(BETWEEN)[2])) for name, body in previous.items())
-    return {name: body for name, body, teller in told if teller is not None and detection in ("", teller)}
+    received = ((name, body, told_by(name.partition(BETWEEN)[2])) for name, body in previous.items())
+    return {name: body for name, body, teller in received if teller is not None and detection in ("", teller)}
 
 
 def ended_explanations(
-    previous: Bodies, words: Bodies, proven: frozenset[str], now_ms: int
+    previous: Bodies, standing: Bodies, proven: frozenset[str], now_ms: int
 ) -> tuple[Bodies, list[int]]:
     """Explanations that ended, for as long as anything may linger behind them; and when they need not be told (ms).
 
-    previous: what the view told at the last look; words: the explanations that stand.
+    previous: what the view told at the last look; standing: the explanations that stand now.
     proven:   detections whose end proves that nothing is on its way any more.
     """
     past: Bodies = {}
@@ -109,7 +109,7 @@ def ended_explanations(
     for name, body in emitted_explanations(previous).items():
         detection = told_by(name.partition(BETWEEN)[2])
         ended_ms = body.get("ended_ms", now_ms)
-        if name not in words and detection not in proven and now_ms < ended_ms + LINGERS_MS:
+        if name not in standing and detection not in proven and now_ms < ended_ms + LINGERS_MS:
             past[name] = {**body, "ended_ms": ended_ms}
             until_ms.append(ended_ms + LINGERS_MS)
     return past, until_ms

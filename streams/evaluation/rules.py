@@ -15,11 +15,11 @@ from streams.evaluation.explaining import (
     Bodies,
     Explained,
     as_explanation,
+    candidates,
     emitted_explanations,
     ended_explanations,
     explains,
     explanation_bodies,
-    known_to,
 )
 from streams.evaluation.findings import resolved, transition
 from streams.evaluation.outcome import Look, RuleFault
@@ -118,11 +118,11 @@ class RuleRunner:
         ]
 
     def _conclude(
-        self, detection: Detection, said: Verdict | None, view: AnyView, findings: Mapping[str, Finding], look: Look
+        self, detection: Detection, stated: Verdict | None, view: AnyView, findings: Mapping[str, Finding], look: Look
     ) -> _Conclusion:
         """From what one rule said to what is to be published."""
         stored = findings.get(detection.id)
-        verdict, wake_ms = opened(said, detection.hold_s, look.now_ms, stored) if said is not None else (None, [])
+        verdict, wake_ms = opened(stated, detection.hold_s, look.now_ms, stored) if stated is not None else (None, [])
         explained = Explained()
         if verdict is not None:
             explained = self._explained(detection, verdict, view, findings, look)
@@ -161,7 +161,7 @@ class RuleRunner:
             for cause in detection.explained_by
             if (found := findings.get(cause)) and not (cause in self._proven and found.state is FindingState.RESOLVED)
         }
-        return explains(detection, verdict, known_to(detection, own, explanations_of(view)), look.now_ms)
+        return explains(detection, verdict, candidates(detection, own, explanations_of(view)), look.now_ms)
 
 
 class _Conclusion(NamedTuple):
@@ -195,10 +195,10 @@ def _ended(stored: Finding, now_ms: int) -> list[Finding]:
 
 def causes_first(rules: Iterable[Registered]) -> list[Registered]:
     """The rules of a view, each behind those that explain it away."""
-    known = {registered.detection.id: registered.detection for registered in rules}
+    by_id = {registered.detection.id: registered.detection for registered in rules}
 
     def depth(detection: Detection) -> int:
-        causes = [known[cause] for cause in detection.explained_by if cause in known]
+        causes = [by_id[cause] for cause in detection.explained_by if cause in by_id]
         return 1 + max(map(depth, causes), default=-1)
 
     return sorted(rules, key=lambda registered: depth(registered.detection))

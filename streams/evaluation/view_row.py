@@ -15,7 +15,7 @@ from streams.views.membership.scoping_view import scoped
 from streams.views.registry import AnyView, view_class
 from streams.views.view import Entry
 
-# How long a retraction is remembered, so that a word overtaken by it on the way cannot come back.
+# How long a retraction is remembered, so that a contribution overtaken by it on the way cannot come back.
 RETRACTION_MEMORY_MS = 600_000
 
 
