@@ -4,7 +4,7 @@ Why not Faust's: it reads record by record (5,300/s against 137,000/s here), tak
 from ListOffsets (streams.runtime.topic_reader; silently half a table) and crashes on a foreign position.
 
 The first record of every changelog partition is
-its *birth record*, a random id that is never overwritten: a store whose birth record is not where it
+its *identity record*, a random id that is never overwritten: a store whose identity record is not where it
 was belongs to another changelog (topic recreated, other cluster) and is rebuilt from the start.
 """
 
@@ -20,7 +20,7 @@ from streams.agents.topic_reader import STALL_S, Reading, reading
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
 
-BIRTH_KEY = RESERVED + b"birth"
+IDENTITY_KEY = RESERVED + b"birth"
 _CHECK_BYTES = 4096
 log = get_logger(__name__)
 
@@ -35,7 +35,7 @@ async def recover(
 ) -> int:
     """Replay what `stores` (by partition) lack of changelog `topic`; return the records read.
 
-    Writes the birth record of a partition that has none. Raises FatalError when the changelog makes
+    Writes the identity record of a partition that has none. Raises FatalError when the changelog makes
     no progress for `stall_s` seconds: a worker must never start on half a table.
     """
     bound = {
@@ -50,15 +50,15 @@ async def recover(
 
 
 async def _foreign(kafka: KafkaSettings, topic: str, bound: Mapping[int, Position], stall_s: float) -> set[int]:
-    """The partitions whose birth record is not where the store saw it."""
+    """The partitions whose identity record is not where the store saw it."""
     foreign: set[int] = set()
     if not bound:
         return foreign
-    births = {partition: position.birth_offset for partition, position in bound.items()}
-    async with reading(kafka, topic, births, stall_s=stall_s, fetch_bytes=_CHECK_BYTES) as changelog:
+    identities = {partition: position.identity_offset for partition, position in bound.items()}
+    async with reading(kafka, topic, identities, stall_s=stall_s, fetch_bytes=_CHECK_BYTES) as changelog:
         while steps := await changelog.next():
             for step in steps:
-                expected = (births[step.partition], BIRTH_KEY, bound[step.partition].birth_id)
+                expected = (identities[step.partition], IDENTITY_KEY, bound[step.partition].identity_id)
                 if [(each.offset, each.key, each.value) for each in step.records[:1]] != [expected]:
                     foreign.add(step.partition)
                 changelog.done(step.partition)
@@ -78,7 +78,9 @@ class _Replay:
         self._stores = stores
         self._producer = producer
         positions = {partition: store.position() for partition, store in stores.items()}
-        self._births = {number: (at.birth_offset, at.birth_id) for number, at in positions.items() if at is not None}
+        self._identities = {
+            number: (at.identity_offset, at.identity_id) for number, at in positions.items() if at is not None
+        }
         self._identity_written: set[int] = set()
         self._read = 0
 
@@ -87,29 +89,29 @@ class _Replay:
             for step in steps:
                 if step.outside:  # behind the end of the log it is a foreign one, before its start just old
                     _rebuild(self._topic, step.partition, self._stores[step.partition], "position outside the log")
-                    self._births.pop(step.partition, None)
+                    self._identities.pop(step.partition, None)
                 if step.records:
                     self._apply(step.partition, step.records, step.next_offset)
-                if step.at_end and step.partition in self._births:
+                if step.at_end and step.partition in self._identities:
                     changelog.done(step.partition)
                 elif step.at_end:
                     await self._write_identity(step.partition)
         return self._read
 
     async def _write_identity(self, partition: int) -> None:
-        """Write the birth record of an empty partition, once; it is read back like any record."""
+        """Write the identity record of an empty partition, once; it is read back like any record."""
         if partition not in self._identity_written:
             self._identity_written.add(partition)
             await self._producer.send_and_wait(
-                self._topic, key=BIRTH_KEY, value=uuid.uuid4().hex.encode(), partition=partition
+                self._topic, key=IDENTITY_KEY, value=uuid.uuid4().hex.encode(), partition=partition
             )
 
     def _apply(self, partition: int, records: Sequence[Any], next_offset: int) -> None:
         writes: dict[bytes, bytes | None] = {}
         for record in records:
-            if record.key == BIRTH_KEY and record.value is not None:
-                self._births[partition] = (record.offset, record.value)
+            if record.key == IDENTITY_KEY and record.value is not None:
+                self._identities[partition] = (record.offset, record.value)
             else:
                 writes[record.key] = record.value
         self._read += len(records)
-        self._stores[partition].apply(writes, Position(next_offset, *self._births.get(partition, (0, b""))))
+        self._stores[partition].apply(writes, Position(next_offset, *self._identities.get(partition, (0, b""))))

@@ -35,13 +35,13 @@ class Position(NamedTuple):
     """How far a store has followed its changelog partition.
 
     next_offset: the first changelog offset that the rows do not contain.
-    birth_offset, birth_id: where the partition's birth record stands and what it says
+    identity_offset, identity_id: where the partition's identity record stands and what it says
     (see streams.agents.tables.recovery): they tell this changelog from another of the same name.
     """
 
     next_offset: int
-    birth_offset: int
-    birth_id: bytes
+    identity_offset: int
+    identity_id: bytes
 
 
 class Store(Protocol):
@@ -190,8 +190,8 @@ class RocksStore:
         raw = self.get_many([_POSITION_KEY])[0]
         if raw is None:
             return None
-        next_offset, birth_offset, birth_id = raw.split(b" ", 2)
-        return Position(int(next_offset), int(birth_offset), birth_id)
+        next_offset, identity_offset, identity_id = raw.split(b" ", 2)
+        return Position(int(next_offset), int(identity_offset), identity_id)
 
     def apply(self, writes: Writes, position: Position) -> None:
         """See Store."""

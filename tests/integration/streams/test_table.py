@@ -15,7 +15,7 @@ from kafka.admin import NewTopic
 
 from deploy.broker import Broker
 from streams.agents.client import start_producer
-from streams.agents.tables.recovery import BIRTH_KEY
+from streams.agents.tables.recovery import IDENTITY_KEY
 from streams.agents.tables.store import MemoryStore, Position, RocksStore, Store
 from streams.agents.tables.table import Table
 from streams.contracts.errors import FatalError, InvalidRecordError
@@ -256,7 +256,7 @@ async def test_impossible_rows_are_refused(rig: Rig) -> None:
     with pytest.raises(InvalidRecordError, match="more than"):
         part.put(b"k", b"x" * (8 * 1024 * 1024))
     with pytest.raises(ValueError, match="row keys"):
-        part.put(BIRTH_KEY, b"x")
+        part.put(IDENTITY_KEY, b"x")
 
 
 def test_a_rocksdb_folder_in_use_is_named(tmp_path: Path) -> None:
