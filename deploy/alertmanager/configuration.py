@@ -19,8 +19,11 @@ PAGE, URGENT, TICKET, DIGEST, WATCHDOG = "page", "urgent", "ticket", "digest", "
 PAGE_NEW, URGENT_NEW = "page-new", "urgent-new"
 GROUP_BY = ("family", "tenant", "forest")
 
-# Causes that suppress only some of the time (Verdict.explains): the pipeline knows when, an alert does not.
-_EXPLAIN_SOMETIMES = frozenset({"engine.mass_deletion_forecast"})
+# Causes that explain only at times (Verdict.explains), or only some objects of a detection: the pipeline knows which,
+# an alert does not. A leaver whom AD has deleted must be heard of beside years of others that nobody removed.
+_EXPLAIN_SOME = frozenset({
+    "engine.mass_deletion_forecast", "engine.orphans_in_bulk", "engine.scope_shrink", "engine.scope_unknown",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +137,7 @@ def _detections() -> Iterator[dict[str, Any]]:
             explained.setdefault(cause, []).append(registered.detection.id)
     alerting = {each.detection.id for each in all_detections() if each.detection.alert is not None}
     for cause, symptoms in sorted(explained.items()):
-        if cause in alerting and cause not in _EXPLAIN_SOMETIMES:
+        if cause in alerting and cause not in _EXPLAIN_SOME:
             yield _rule({"detection": _pattern([cause])}, {"detection": _pattern(symptoms)}, ("tenant",))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 _PART = re.compile(r"(?:[^\\,]|\\.?)+", re.DOTALL)
+_NAMED = re.compile(r"\s*(?:[a-z][a-z0-9-]*|[0-9.]+)\s*=\s*(?:[^\s\\;<>\"]|\\.)(?:[^\\;<>\"]|\\.)*", re.I | re.S)
 _ESCAPED = re.compile(r"\\([0-9a-f]{2})|\\(.)", re.IGNORECASE | re.DOTALL)
 
 
@@ -58,6 +59,16 @@ def dns_domain(distinguished_name: str) -> str:
             break
         labels.append(value.lower())
     return ".".join(reversed(labels))
+
+
+def is_place(text: str) -> bool:
+    """Whether this names a place in Active Directory: types and values down to the parts of a domain's name.
+
+    >>> is_place("OU=Staff,DC=corp"), is_place("corp/Staff"), is_place("OU=Staff")
+    (True, False, False)
+    """
+    found = parts(text)
+    return ",".join(found) == text and all(map(_NAMED.fullmatch, found)) and dns_domain(text) != ""
 
 
 def _unescaped(value: str) -> str:

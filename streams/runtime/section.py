@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
+from streams.contracts.distinguished_name import is_place
 from streams.contracts.errors import SettingsError
 
 
@@ -22,8 +23,24 @@ def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
     return path if folder is None else folder / path
 
 
+def _one_name_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value  # a comma is part of a name
+
+
+def _distinguished_name(text: str) -> str:
+    if not is_place(text):
+        raise ValueError(
+            f"{text!r} is no distinguished name such as 'OU=Staff,DC=corp,DC=contoso,DC=com': write it as "
+            "Get-ADOrganizationalUnit, Get-ADGroup or Get-ADDomain shows it (DistinguishedName)"
+        )
+    return text
+
+
 FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
 Texts = Annotated[list[str], BeforeValidator(_one_or_many)]
+DistinguishedNames = Annotated[
+    list[Annotated[str, AfterValidator(_distinguished_name)]], BeforeValidator(_one_name_or_many)
+]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 

@@ -19,7 +19,7 @@ from streams.contracts.flows import JOIN_ATTRIBUTES, added_attributes, attribute
 from streams.contracts.topics import DEFAULT_INSTALLATION, belong_to
 from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
 from streams.runtime.place import Place, place_of, without_password
-from streams.runtime.section import FilePath, Port, Seconds, Section, Texts, secret_of
+from streams.runtime.section import DistinguishedNames, FilePath, Port, Seconds, Section, Texts, secret_of
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -87,9 +87,9 @@ class ScopeSettings(Section):
     """What of a forest is synchronised to one of its tenants, where that differs."""
 
     tenant: str
-    include_ous: list[str] = Field(default=[])
-    exclude_ous: list[str] = Field(default=[])
-    scope_groups: list[str] | None = None
+    include_ous: DistinguishedNames = Field(default=[])
+    exclude_ous: DistinguishedNames = Field(default=[])
+    scope_groups: DistinguishedNames | None = None
     default_filters: bool = True
 
 
@@ -111,13 +111,13 @@ class ForestSettings(Section):
     ca_file: FilePath | None = None
     valid_names: Texts = Field(default=[])
     start_tls: bool = True
-    naming_contexts: Texts = Field(default=[])
+    naming_contexts: DistinguishedNames = Field(default=[])
     object_security: bool = False
-    include_ous: list[str] = Field(default=[])
-    exclude_ous: list[str] = Field(default=[])
-    scope_groups: list[str] | None = None
+    include_ous: DistinguishedNames = Field(default=[])
+    exclude_ous: DistinguishedNames = Field(default=[])
+    scope_groups: DistinguishedNames | None = None
     default_filters: bool = True
-    cloud_sync_ous: list[str] = Field(default=[])
+    cloud_sync_ous: DistinguishedNames = Field(default=[])
     hybrid_join: bool = False
     group_writeback: bool = False
     device_writeback: bool = False

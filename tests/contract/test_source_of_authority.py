@@ -13,7 +13,7 @@ import pytest
 
 from streams.contracts.counts import Count
 from streams.contracts.facts import ObjectKind
-from streams.contracts.finding import Finding, FindingState
+from streams.contracts.finding import Finding, FindingState, Severity
 from streams.directory.authority import cloud_managed
 from streams.directory.state import ObjectState
 from tests.support.cases import START_MS, event_of, guid_of
@@ -216,6 +216,26 @@ def test_a_contact_that_is_given_back_under_another_address_is_missed_again() ->
     world.tell("entra", "kim-c", "d")
     world.rest()
     assert [number for name, number in world.pipeline.partition.counts.items() if "contact\tmissing" in name] == [1]
+
+
+@pytest.mark.parametrize("name", ["mia", "lea"], ids=["who holds a role", "who holds none"])
+def test_who_is_given_back_is_waited_for_two_cycles(name: str) -> None:
+    """Until the engine takes it over onPremisesSyncEnabled stays null; that hard match is blocked proves nothing."""
+    world = build()
+    move(world)
+    world.log({"name": "change source of authority from ad to cloud", "about": f"{name}-c", "result": "success"})
+    world.rest()
+    world.log({"name": "undo changes to source of authority from ad to cloud", "about": f"{name}-c",
+               "result": "success"})  # fmt: skip
+    world.hear()
+    assert not _told_of(world, "conflict.hard_match_blocked")
+    world.rest(3)
+    assert world.open() == ["conflict.hard_match_blocked"]
+    [told] = world.pipeline.open().values()
+    assert told.severity is Severity.MEDIUM
+    assert told.evidence["likely"][0] == ("role" if name == "mia" else "tenant")
+    _give_back(world, name)
+    assert world.open() == []
 
 
 def test_an_edit_is_told_where_the_conversion_was_seen() -> None:

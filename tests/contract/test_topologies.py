@@ -184,6 +184,24 @@ def test_a_tenant_may_have_a_scope_of_its_own() -> None:
     assert {(each.tenant, each.detection) for each in world.pipeline.open().values()} == {(B, "flow.missing_in_cloud")}
 
 
+@pytest.mark.parametrize("scope", [{"include_ous": ["OU=Staff,DC=corp"]}, {"scope_groups": ["CN=empty,OU=IT,DC=corp"]}])
+def test_a_scope_in_the_settings_that_is_not_the_engines_is_one_finding(scope: dict[str, Any]) -> None:
+    """Everybody is synchronised of whom the settings say that nobody is: at the first reading, and ever after."""
+    world = World(settings_of({"name": "corp", **scope}))
+    world.says[TENANT] = {"domains": domains("contoso")}
+    for number in range(20):
+        world.both(f"u{number}", "user", user(f"u{number}"))
+    world.tell("ad", "empty", "r", "group", attributes=STAFF, unit="IT")
+    world.rest(6)
+    assert world.open() == ["engine.scope_shrink"]
+    late = [each for each in world.pipeline.findings.values() if each.detection == "flow.orphaned_in_cloud"]
+    assert {each.state for each in late} == {FindingState.SUPPRESSED} and len(late) == 20
+    # One that AD has lost is no question of the scope.
+    world.tell("ad", "u0", "d")
+    world.rest(6)
+    assert world.open() == ["flow.orphaned_in_cloud"]
+
+
 class Servers:
     """Connect servers and a job of Cloud Sync at work on one tenant, half an hour after the other.
 

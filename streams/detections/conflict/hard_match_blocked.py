@@ -9,8 +9,10 @@ hardmatch-security-hardening.md). That one only allowOnPremUpdateOfOnPremisesObj
 
 from __future__ import annotations
 
+from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.directory.authority import GIVEN_BACK, latest_move
 from streams.directory.engines import engine_said, told_by_cloud_sync
 from streams.views.identity.object_view import UserView
 from streams.views.identity.refusals import standing_refusal
@@ -52,16 +54,21 @@ DETECTION = Detection(
 
 
 def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires at once where a refusal is certain, else when two cycles have not taken the cloud user over."""
+    """Fires at once where a refusal is certain, else when two cycles have not taken the cloud user over.
+
+    Of one whose source of authority was given back to AD none is certain.
+    """
     ours = next(iter(view.in_scope), None)
     theirs = next((side for side in view.entra if side.party.synced is not True), None)
     if ours is None or theirs is None:
         return None
-    cause = _cause(ours, theirs, context)
+    back = _given_back(view)
+    reason = _cause(ours, theirs, context)
+    cause = reason if back is None else None
     if cause is None and (standing_refusal(view) or not (context.collected and context.synchronised)):
         return None  # the engine says itself who is refused, and why: flow.export_error
-    since_ms = max(ours.changed_ms, theirs.changed_ms)
-    likely = [] if cause is not None else _likely(theirs, context)
+    since_ms = max(ours.changed_ms, theirs.changed_ms, back.ts_ms if back is not None else 0)
+    likely = [] if cause is not None else list(dict.fromkeys([*filter(None, [reason]), *_likely(theirs, context)]))
     return Verdict(
         summary=f"{ours.party.name} is not matched to {theirs.party.name}, which has its anchor: "
         + _WHY[cause].format(name=theirs.party.name),
@@ -85,6 +92,14 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
         suppressed_by=() if cause is not None else None,
         explained_by=() if cause is not None else None,
     )
+
+
+def _given_back(view: UserView) -> Event | None:
+    """The audited way back of its source of authority: the engine's next cycles take it over, and no page says that
+    what bars a hard match bars that.
+    """
+    moved = latest_move(view.events)
+    return moved if moved is not None and moved.name.startswith(GIVEN_BACK) else None
 
 
 _WHY = {

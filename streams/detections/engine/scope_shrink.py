@@ -7,7 +7,7 @@ Source: Microsoft, "Microsoft Entra Connect Sync: Configure filtering" (what lea
 from __future__ import annotations
 
 from streams.contracts.finding import Severity
-from streams.detections.detection import Alert, Context, Detection, Verdict, unless_catching_up
+from streams.detections.detection import OF_FOREST, Alert, Context, Detection, Verdict, unless_catching_up
 from streams.detections.engine._deletions import known_scopes
 from streams.views.installation.tenant_view import TenantView
 
@@ -20,10 +20,12 @@ DETECTION = Detection(
     severity=Severity.HIGH,
     remediation=(
         "Ask who moved or renamed an organisational unit, or changed a filter, since the last synchronisation. Move "
-        "it back before the next export, or stop the scheduler; renaming a unit drops everything below it."
+        "it back before the next export, or stop the scheduler; renaming a unit drops everything below it. If nobody "
+        "did: compare include_ous, exclude_ous and scope_groups of the settings with the engine's own filtering."
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-configure-filtering",),
     alert=Alert(for_s=60),
+    tenant_wide=True,
     suppressed_by=("engine.deletion_threshold_reached",),
     false_positives=(
         "A scope in our settings that is narrower than the engine's own filtering.",
@@ -34,7 +36,10 @@ DETECTION = Detection(
 
 
 def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
-    """Fires while at least 20 objects, and 5 % of all that are synchronised, are about to leave."""
+    """Fires while at least 20 objects, and 5 % of all that are synchronised, are about to leave.
+
+    It explains why each of them is still there: an engine of another scope than the settings say brings them all.
+    """
     forests = known_scopes(view.counted_by_forest("leaving_scope"), context)
     leaving = sum(forests.values())
     before = leaving + view.counted("synced")
@@ -45,6 +50,7 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
         since_ms=view.since_ms,
         open_at_ms=0,
         subject=view.subject(),
+        only=tuple(f"{OF_FOREST}{forest}" for forest, number in sorted(forests.items()) if number),
         evidence={
             "leaving": leaving,
             "synchronised_before": before,

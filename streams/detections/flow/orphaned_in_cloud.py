@@ -13,6 +13,7 @@ from streams.views.identity.object_view import ContactView, GroupView, ObjectVie
 from streams.views.identity.refusals import standing_refusal
 
 BULK = "engine.orphans_in_bulk"
+_SCOPE = "engine.scope_shrink"
 _CAUSES_OF_WAITING = (
     "engine.long_cycle",
     "engine.sync_stopped",
@@ -36,7 +37,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-prevent-accidental-deletes",
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-object-not-syncing",
     ),
-    suppressed_by=(*_CAUSES_OF_WAITING, BULK),
+    suppressed_by=(*_CAUSES_OF_WAITING, _SCOPE, BULK),
     explained_by=("flow.export_error",),
     false_positives=("include_ous or exclude_ous here that are narrower than the engine's own scope.",),
     known_gaps=(
@@ -64,7 +65,7 @@ def evaluate(view: ObjectView, context: Context, now_ms: int) -> Verdict | None:
         since_ms=since_ms,
         open_at_ms=since_ms + context.patience_ms,
         keep_open=True,
-        suppressed_by=_CAUSES_OF_WAITING,
+        suppressed_by=(*_CAUSES_OF_WAITING, _SCOPE) if view.ad else _CAUSES_OF_WAITING,
         subject=synced[0].party.subject(view.key),
         forest=first.party.forest,
         evidence={

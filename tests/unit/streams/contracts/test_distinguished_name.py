@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.contracts.distinguished_name import container_of, dns_domain, normal, parts, value_of
+from streams.contracts.distinguished_name import container_of, dns_domain, is_place, normal, parts, value_of
 
 UNIT = "OU=Staff,DC=corp,DC=contoso,DC=com"
 _SPECIAL = '\\,+"<>;=#'
@@ -25,6 +25,7 @@ def test_a_name_stays_a_name(name: str) -> None:
     assert value_of(parts(dn)[0]) == ("cn", name)
     assert dns_domain(dn) == "corp.contoso.com"
     assert normal(dn)[1:] == normal(UNIT)
+    assert is_place(dn)
 
 
 @given(st.text())
@@ -47,3 +48,18 @@ def test_escaped_bytes_are_one_letter() -> None:
 
 def test_nothing_has_no_container_and_no_domain() -> None:
     assert (container_of("DC=com"), container_of(""), dns_domain(""), dns_domain("CN=x")) == ("", "", "", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "Staff", "OU=Staff", "OU=Staff,", f"{UNIT},", f",{UNIT}", f"Staff,{UNIT}", f"OU=,{UNIT}", f"OU= ,{UNIT}",
+     f"{UNIT};{UNIT}", "corp.contoso.com/Staff", "corp.contoso.com", f"LDAP://{UNIT}", f'"{UNIT}"',
+     "DC=corp,OU=Staff"],
+)  # fmt: skip
+def test_what_names_no_place_in_a_directory(text: str) -> None:
+    assert not is_place(text)
+
+
+@pytest.mark.parametrize("text", [UNIT, "dc=corp", "ou = Staff , dc = corp", r"OU=a\,b\;c,DC=corp", "1.2.3=x,DC=corp"])
+def test_what_names_one(text: str) -> None:
+    assert is_place(text)

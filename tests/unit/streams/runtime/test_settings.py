@@ -87,6 +87,11 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         (GOOD.replace("ldaps://", "ldaps://someone:hunter2@"), "is not an ldap"),
         (GOOD.replace("ldaps://", "someone:hunter2@"), "is not an ldap"),
         (GOOD + '[metrics]\nhost = ""\n', "metrics.host"),  # would be every address of the machine
+        *(
+            (GOOD.replace("bind_user", f"{key} = {value}\nbind_user", 1), f"forest.0.{key}")
+            for key in ("include_ous", "exclude_ous", "scope_groups", "cloud_sync_ous", "naming_contexts")
+            for value in ('["corp.contoso.com/People"]', '["OU=People"]', '[""]', '["OU=A,DC=c;OU=B,DC=c"]', '"all"')
+        ),
         (GOOD + "[streams]\ntick_interval_s = inf\n", "streams.tick_interval_s"),
         (GOOD.replace('"hunter2-graph"', '""'), "client_secret is empty"),
         *((GOOD.replace("[kafka]", f"[kafka]\n{half}"), word) for half, word in HALVES),
