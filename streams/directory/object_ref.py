@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from streams.contracts.finding import Holder, Subject
 from streams.contracts.identity import immutable_id_of_guid
@@ -15,8 +15,7 @@ MEMBERSHIP_UNKNOWN = "membership_unknown"
 """Why an AD object is not known to be in scope: groups decide (streams.views.membership.scoping_view), none told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(msgspec.Struct, frozen=True, omit_defaults=True):
     """One object of one directory.
 
     view:         key of its own object view; None for an Entra object that no AD object can match.
@@ -67,7 +66,7 @@ class Party:
 
     def unexported(self) -> Party:
         """An AD object as one that nobody exports, because the cloud manages its cloud object."""
-        return replace(self, out_of_scope=CLOUD_MANAGED) if self.in_scope else self
+        return msgspec.structs.replace(self, out_of_scope=CLOUD_MANAGED) if self.in_scope else self
 
     @property
     def identity(self) -> str:
@@ -164,41 +163,39 @@ def _is_joined(party: Party, group: Sequence[Party]) -> bool:
     return apart and any(party.is_one_person_with(other) for other in group)
 
 
-_FIELDS = frozenset(Party.__dataclass_fields__)
-
-
-def party_from(body: Mapping[str, Any]) -> Party:
-    """The party in a contribution's body."""
-    said = {name: value for name, value in body.items() if name in _FIELDS}
-    return Party(**({**said, "persons": tuple(said["persons"])} if "persons" in said else said))
-
-
-def party_body(
-    state: ObjectState, view: str | None, out_of_scope: str | None, *, persons: Sequence[str] = (), half: bool = False
-) -> dict[str, Any]:
-    """The party of an object as contributions carry it; unset fields are left out."""
+def party_of(
+    state: ObjectState,
+    view: str | None,
+    out_of_scope: str | None,
+    *,
+    persons: Sequence[str] = (),
+    half: bool = False,
+    engine: str | None = None,
+) -> Party:
+    """The party of an object."""
     ad, moved = state.side == "ad", cloud_managed(state)
-    body = {
-        "side": state.side,
-        "kind": str(state.kind),
-        "id": state.object_id,
-        "tenant": state.tenant,
-        "distinguished_name": state.text("distinguishedName" if ad else "onPremisesDistinguishedName"),
-        "user_principal_name": state.text("userPrincipalName"),
-        "display_name": state.text("displayName") or _own_name(state),
-        "source_anchor": source_anchor(state),
-        "sid": state.text("objectSid" if ad else "onPremisesSecurityIdentifier"),
-        "forest": state.forest,
-        "view": view,
-        "out_of_scope": out_of_scope,
-        "synced": None if ad or moved else state.attributes.get("onPremisesSyncEnabled"),
-        "cloud_managed": moved or None,
-        "created": state.text("whenCreated") if ad else None,
-        "guest": True if not ad and state.text("userType") == "Guest" else None,
-        "persons": list(persons) or None,
-        "half": half or None,
-    }
-    return {name: value for name, value in body.items() if value is not None}
+    synced = None if ad or moved else state.attributes.get("onPremisesSyncEnabled")
+    return Party(
+        side=state.side,
+        kind=str(state.kind),
+        id=state.object_id,
+        tenant=state.tenant,
+        distinguished_name=state.text("distinguishedName" if ad else "onPremisesDistinguishedName"),
+        user_principal_name=state.text("userPrincipalName"),
+        display_name=state.text("displayName") or _own_name(state),
+        source_anchor=source_anchor(state),
+        sid=state.text("objectSid" if ad else "onPremisesSecurityIdentifier"),
+        forest=state.forest,
+        view=view,
+        out_of_scope=out_of_scope,
+        synced=synced if isinstance(synced, bool) else None,
+        cloud_managed=moved,
+        engine=engine,
+        created=state.text("whenCreated") if ad else None,
+        guest=not ad and state.text("userType") == "Guest",
+        persons=tuple(persons),
+        half=half,
+    )
 
 
 def _own_name(state: ObjectState) -> str | None:

@@ -13,6 +13,7 @@ from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import parse_rfc3339
 from streams.detections.detection import Detection, Verdict
 from streams.views.explanations import LINGERS_MS, Explanation, name_of, told_by
+from streams.views.messages import Explains, written
 
 # Between view and contributor in a derived name: view keys hold addresses, and bad addresses hold blanks.
 BETWEEN = "\0"
@@ -80,12 +81,8 @@ def as_explanation(finding: Finding) -> Explanation:
 
 def explanation_bodies(explanation: Explanation, views: Iterable[str]) -> Bodies:
     """What a standing finding tells these views."""
-    body = {
-        "finding": explanation.finding,
-        "cause": explanation.cause,
-        "severity": str(explanation.severity),
-        "objects": sorted(explanation.objects),
-    }
+    objects = sorted(explanation.objects)
+    body = written(Explains(explanation.finding, explanation.cause, str(explanation.severity), objects))
     contributor = name_of(explanation.detection, explanation.view)
     return {f"{view}{BETWEEN}{contributor}": body for view in views if view != explanation.view}
 

@@ -45,6 +45,7 @@ from streams.evaluation.rules import RuleRunner
 from streams.evaluation.view_evaluation import ViewEvaluation, evaluate_view
 from streams.evaluation.view_row import ViewRow, load_view, stored_keys
 from streams.views.installation.tenant_view import TenantView
+from streams.views.messages import Counted, written
 
 # Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
 BACKLOG_PER_RECORD = 1_000
@@ -189,7 +190,7 @@ class ViewPartition:
                 contributor=Speaker.COUNTS.named(self._number),
                 seq=self.now_ms,
                 changed_ms=self.now_ms,
-                body={"counts": counted, "read": self._known.read(tenant_of(view)), "partitions": self._partitions},
+                body=written(Counted(counted, self._known.read(tenant_of(view)), self._partitions)),
             )
 
     def _count(self, before: Iterable[str], after: Iterable[str]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-import msgspec
-
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, in_slot_of
 from streams.contracts.events import UNKNOWN_SERVERS, Event, Log
@@ -25,8 +23,9 @@ from streams.directory.event_slots import (
     slot_of,
 )
 from streams.views.installation.export_steps import is_cloud_export
+from streams.views.messages import Exported, written
 from streams.views.password.hash_sync_codes import is_busy
-from streams.views.password.traces import is_unnamed_trace, refusal_body, trace_keys
+from streams.views.password.traces import is_unnamed_trace, refusal_of, trace_keys
 
 # How fine exports of a server, and beginnings of its cycles, are told apart in time.
 _ACTIVE_MS = 10_000
@@ -56,14 +55,14 @@ def contributions_of_event(event: Event) -> list[Contribution]:
         said.append(_note(view_keys.address(event.tenant, address), slot_of(event), event))
     if is_unnamed_trace(event):
         said += [_note(view, Speaker.EVENT.named(event.id), event) for view in trace_keys(event)]
-    elif (refused := refusal_body(event)) is not None:
+    elif (refused := refusal_of(event)) is not None:
         said += [
             Contribution(
                 view=view,
                 contributor=Speaker.REFUSAL.named(event.id),
                 seq=order_of(event),
                 changed_ms=event.ts_ms,
-                body=refused,
+                body=written(refused),
                 expires_ms=forgotten_ms(Speaker.EVENT, event.ts_ms),
             )
             for view in trace_keys(event)
@@ -105,14 +104,14 @@ def _to_its_tenant(event: Event) -> Iterator[Contribution]:
     server = event.details.get("sync_server")
     if not server:
         return
-    password = {"password": True} if event.name.startswith(_PASSWORD_WRITES) else {}
-    slot = Speaker.ACTIVE.named(server, event.ts_ms // _ACTIVE_MS, *password)
+    password = event.name.startswith(_PASSWORD_WRITES)
+    slot = Speaker.ACTIVE.named(server, event.ts_ms // _ACTIVE_MS, *(["password"] if password else []))
     yield Contribution(
         view=tenant,
         contributor=slot,
         seq=event.ts_ms,
         changed_ms=event.ts_ms,
-        body={"server": server, "ts_ms": event.ts_ms, **password},
+        body=written(Exported(server, event.ts_ms, password)),
         expires_ms=forgotten_ms(slot, event.ts_ms),
     )
 
@@ -152,7 +151,7 @@ def _note(view: str, slot: str, event: Event) -> Contribution:
         contributor=slot,
         seq=order_of(event),
         changed_ms=event.ts_ms,
-        body=msgspec.to_builtins(event),
+        body=written(event),
         expires_ms=forgotten_ms(slot, event.ts_ms),
     )
 

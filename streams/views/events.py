@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
+from msgspec import convert
 
 from streams.contracts.events import Event
 from streams.directory.event_slots import is_event, order_of
@@ -16,6 +16,6 @@ def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
     found = {}
     for contributor, entry in entries.items():
         if is_event(contributor):
-            event = msgspec.convert(entry.body, Event)
+            event = convert(entry.body, Event)
             found[event.id] = event
     return tuple(sorted(found.values(), key=order_of))

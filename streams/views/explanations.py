@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from msgspec import convert
+
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.finding import Severity
+from streams.views.messages import Explains
 from streams.views.view import Entry
 
 LINGERS_MS = 5_400_000
@@ -58,13 +61,6 @@ def heard(entries: Mapping[str, Entry]) -> tuple[Mapping[str, Entry], tuple[Expl
 def explanation_of(contributor: str, body: Mapping[str, object]) -> Explanation:
     """The explanation behind a word."""
     detection, _, view = rest_of(contributor).partition("/")
-    objects, ended_ms = body["objects"], body.get("ended_ms")
-    return Explanation(
-        detection,
-        view,
-        str(body["finding"]),
-        str(body["cause"]),
-        Severity(str(body["severity"])),
-        frozenset(map(str, objects)) if isinstance(objects, list) else frozenset(),
-        ended_ms if isinstance(ended_ms, int) else None,
-    )
+    said = convert(body, Explains)
+    objects = frozenset(said.objects)
+    return Explanation(detection, view, said.finding, said.cause, Severity(said.severity), objects, said.ended_ms)

@@ -7,33 +7,12 @@ group are summed up in parts (streams.views.membership.member_drift_view).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from streams.contracts.contributors import Speaker
+from streams.views.messages import DriftOfPart, ManagerDrift, NamedMember, written
 from streams.views.view import Derived
-
-
-@dataclass(frozen=True, slots=True)
-class ManagerWord:
-    """One manager. lacking: AD names it and the cloud does not; else the other way round.
-
-    since_ms: since when it could have flowed; link_ms: since when the user has it.
-    other_domain: AD names one of another domain of the forest.
-    """
-
-    name: str
-    lacking: bool
-    since_ms: int
-    link_ms: int
-    other_domain: bool = False
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any]) -> ManagerWord:
-        """The word in a contribution's body."""
-        times_ms = int(body["since_ms"]), int(body["link_ms"])
-        return cls(str(body["name"]), bool(body["lacking"]), *times_ms, bool(body.get("other_domain")))
 
 
 def manager_word(
@@ -41,15 +20,13 @@ def manager_word(
 ) -> Derived:
     """What the view of the manager with this SID tells the user's; stands_ms: both sides of the manager stand since."""
     since_ms = max(stands_ms, link_ms)
-    body = {"name": name, "lacking": lacking, "since_ms": since_ms, "link_ms": link_ms}
-    if other_domain:
-        body["other_domain"] = True
-    return Derived(user_view, Speaker.SUPERIOR.named(sid), body, absent_since_ms=since_ms)
+    said = ManagerDrift(name, lacking, since_ms, link_ms, other_domain)
+    return Derived(user_view, Speaker.SUPERIOR.named(sid), written(said), absent_since_ms=since_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class MemberDrift:
-    """All of a group. named: some of the members as (name, SID, lacking), in order.
+    """All of a group. named: some of the members, in order.
 
     other_domain: so many of the lacking are of another domain than the group.
     """
@@ -57,19 +34,19 @@ class MemberDrift:
     lacking: int
     surplus: int
     since_ms: int
-    named: tuple[tuple[str, str, bool], ...]
+    named: tuple[NamedMember, ...]
     other_domain: int = 0
 
 
-def member_drift_of(parts: Iterable[Mapping[str, Any]]) -> MemberDrift | None:
+def member_drift_of(parts: Iterable[DriftOfPart]) -> MemberDrift | None:
     """The sum of what the parts of a group tell; None where they tell nothing."""
-    bodies = list(parts)
-    if not bodies:
+    told = list(parts)
+    if not told:
         return None
     return MemberDrift(
-        lacking=sum(body["lacking"] for body in bodies),
-        surplus=sum(body["surplus"] for body in bodies),
-        since_ms=min(body["since_ms"] for body in bodies),
-        named=tuple(sorted((name, sid, lacking) for body in bodies for name, sid, lacking in body["named"])),
-        other_domain=sum(body.get("other_domain", 0) for body in bodies),
+        lacking=sum(part.lacking for part in told),
+        surplus=sum(part.surplus for part in told),
+        since_ms=min(part.since_ms for part in told),
+        named=tuple(sorted(member for part in told for member in part.named)),
+        other_domain=sum(part.other_domain for part in told),
     )

@@ -15,53 +15,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+
+from msgspec import convert
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.events import Event
 from streams.directory.object_ref import Party
+from streams.views.messages import Counterparts, ExportBegan, HolderOfValue, Holders, Question, ReadUntil, written
 from streams.views.view import Derived, Entry
 
 _MOST_NAMED = 20
 
 
-class HolderOfValue(NamedTuple):
-    """Who holds a value: `name` is its DN, or what people call it. forest: "" in Entra."""
-
-    id: str
-    name: str
-    side: str = ""
-    kind: str = ""
-    forest: str = ""
-
-    def is_one_of(self, parties: Iterable[Party]) -> bool:
-        """Whether it is one of these. A word of an older version names no forest."""
-        return any(party.id == self.id and self.forest in ("", party.forest or "") for party in parties)
-
-
 def ask_holders(view: str, asker: str, *, refused: bool = False) -> Derived:
     """Ask the view of a value who holds it. refused: the asker's object was refused with it, and that stands."""
-    return Derived(view, Speaker.PROBE.named(asker), {"asker": asker} | ({"refused": True} if refused else {}))
+    return Derived(view, Speaker.PROBE.named(asker), written(Question(asker, refused=refused)))
 
 
 def tell_holders(key: str, askers: Iterable[str], holders: Iterable[Party]) -> list[Derived]:
     """What the view of a value answers; nothing while nobody holds it."""
     named = [
-        [party.id, party.distinguished_name or party.name, party.side, party.kind, party.forest or ""]
+        HolderOfValue(party.id, party.distinguished_name or party.name, party.side, party.kind, party.forest or "")
         for party in islice(holders, _MOST_NAMED)
     ]
-    return [Derived(asker, Speaker.HELD.named(key), {"holders": named}) for asker in askers] if named else []
+    return [Derived(asker, Speaker.HELD.named(key), written(Holders(named))) for asker in askers] if named else []
 
 
 def ask_counterparts(view: str, asker: str) -> Derived:
     """Ask the view of an object who stands there."""
-    return Derived(view, Speaker.WATCH.named(asker), {"watcher": asker})
+    return Derived(view, Speaker.WATCH.named(asker), written(Question(watcher=asker)))
 
 
-def tell_counterparts(key: str, askers: Iterable[str], body: Mapping[str, Any]) -> list[Derived]:
+def tell_counterparts(key: str, askers: Iterable[str], answer: Counterparts) -> list[Derived]:
     """What the view of an object answers."""
-    return [Derived(asker, Speaker.LINK.named(key), dict(body)) for asker in askers]
+    return [Derived(asker, Speaker.LINK.named(key), written(answer)) for asker in askers]
 
 
 def moved(entries: Mapping[str, Entry]) -> frozenset[str]:
@@ -69,37 +57,37 @@ def moved(entries: Mapping[str, Entry]) -> frozenset[str]:
     return frozenset(
         rest_of(name)
         for name, entry in entries.items()
-        if speaker_of(name) is Speaker.LINK and entry.body.get("cloud_managed")
+        if speaker_of(name) is Speaker.LINK and convert(entry.body, Counterparts).cloud_managed
     )
 
 
 def ask_through(part: str, asker: str) -> Derived:
     """Ask a part of a group's members to ask the group who has the say over it."""
-    return Derived(part, Speaker.ASKS.named(asker), {"asker": asker})
+    return Derived(part, Speaker.ASKS.named(asker), written(Question(asker)))
 
 
 def ask_reading(tenant: str, forest: str, asker: str) -> Derived:
     """Ask a forest until when it has been read."""
-    return Derived(view_keys.forest(tenant, forest), Speaker.ASKS.named(asker), {"asker": asker})
+    return Derived(view_keys.forest(tenant, forest), Speaker.ASKS.named(asker), written(Question(asker)))
 
 
 def tell_reading(key: str, askers: Iterable[str], heard_ms: int | None) -> list[Derived]:
     """What the view of a forest answers; nothing while its source does not say."""
     if heard_ms is None:
         return []
-    return [Derived(asker, Speaker.HEARD.named(key), {"heard_ms": heard_ms}) for asker in askers]
+    return [Derived(asker, Speaker.HEARD.named(key), written(ReadUntil(heard_ms))) for asker in askers]
 
 
 def ask_export(refusal: Event, asker: str) -> list[Derived]:
     """Ask the server of a refusal when it last exported; it is told the domain, for its name may be that of two."""
     if refusal.server is None:
         return []
-    body = {"asker": asker} | ({"domain": refusal.domain} if refusal.domain is not None else {})
-    return [Derived(view_keys.server(refusal.tenant, refusal.server), Speaker.ASKS.named(asker), body)]
+    server, asks = view_keys.server(refusal.tenant, refusal.server), Question(asker, domain=refusal.domain)
+    return [Derived(server, Speaker.ASKS.named(asker), written(asks))]
 
 
 def tell_export(key: str, askers: Iterable[str], began_ms: int) -> list[Derived]:
     """What the view of a server answers: when its newest cycle that exported, and has ended, began (ms); 0: none."""
     if not began_ms:
         return []
-    return [Derived(asker, Speaker.EXPORTED.named(key), {"began_ms": began_ms}) for asker in askers]
+    return [Derived(asker, Speaker.EXPORTED.named(key), written(ExportBegan(began_ms))) for asker in askers]

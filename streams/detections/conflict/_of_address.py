@@ -45,5 +45,5 @@ def deciding(side: Side) -> frozenset[str]:
     return frozenset(
         address
         for address, claims in address_claims(state).items()
-        if ":" in address or any("primary" in claim for claim in claims)
+        if ":" in address or any(claim.primary for claim in claims)
     )

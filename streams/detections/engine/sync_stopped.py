@@ -6,15 +6,13 @@ Microsoft, "Microsoft Entra Connect Sync: Scheduler". Microsoft's own mail comes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from streams.contracts.finding import Severity, Subject
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
 from streams.directory.engines import CLOUD_SYNC, CONNECT
 from streams.reference_data.product_names import ADMIN_CENTRE
 from streams.views.installation.tenant_view import TenantView
+from streams.views.messages import ServerLives
 
 MISSED_CYCLES = 3
 
@@ -85,7 +83,7 @@ def _connect_alone(view: TenantView, context: Context) -> Verdict | None:
         return None
     cycles = {server: runs.ended_ms for server, runs in active.items()}
     last_ms = max(cycles.values(), default=0)
-    alive = {server: _alive_ms(view.lives.get(server, {})) for server in cycles}
+    alive = {server: _alive_ms(view.lives.get(server, ServerLives())) for server in cycles}
     server, alive_ms = max(alive.items(), key=lambda each: each[1], default=("", 0))
     told_s = view.synchronization.get("interval_s")
     cycle_ms = max(context.sync_interval_ms, told_s * 1000 if isinstance(told_s, int) else 0)
@@ -106,5 +104,5 @@ def _connect_alone(view: TenantView, context: Context) -> Verdict | None:
     )
 
 
-def _alive_ms(lives: Mapping[str, Any]) -> int:
-    return max([int(lives.get("writeback_ms", 0)), *map(int, lives.get("forests", {}).values())])
+def _alive_ms(lives: ServerLives) -> int:
+    return max([lives.writeback_ms, *lives.forests.values()])

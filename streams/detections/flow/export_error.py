@@ -22,7 +22,7 @@ from streams.reference_data.export_errors import ADVICE, CONFLICTS
 from streams.views.address.address_view import AddressView
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 from streams.views.identity.refusals import as_in_ad, attribute_of, standing_refusal, value_views
-from streams.views.questions import HolderOfValue
+from streams.views.messages import HolderOfValue
 from streams.views.sides import Side
 
 _SAID = 300

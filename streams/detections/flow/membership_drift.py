@@ -74,8 +74,8 @@ def evaluate(view: GroupView, context: Context, now_ms: int) -> Verdict | None:
         evidence={
             **counts,
             "members": [
-                {"name": name, "sid": sid, "differs": "lacking" if lacking else "surplus"}
-                for name, sid, lacking in drifting.named[:_NAMED]
+                {"name": each.name, "sid": each.sid, "differs": "lacking" if each.lacking else "surplus"}
+                for each in drifting.named[:_NAMED]
             ],
             "waited_cycles": PATIENCE_CYCLES,
         },

@@ -51,7 +51,7 @@ def evaluate(view: WrittenGroupView, context: Context, now_ms: int) -> Verdict |
     if not number:
         return None
     since_ms = max([each.since_ms for each in found] + [copy.since_ms(*NAMES_ORIGINAL) for copy in view.copies])
-    named = sorted((name, sid) for each in found for name, sid, _ in each.named)
+    named = sorted((member.name, member.sid) for each in found for member in each.named)
     return Verdict(
         summary=f"{view.name} has {number} members with an account in AD who are not in its copy",
         since_ms=since_ms,

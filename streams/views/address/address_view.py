@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
-
-import msgspec
+from typing import Self
 
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.events import Event, Result
@@ -22,28 +20,22 @@ from streams.contracts.view_keys import tenant_of
 from streams.directory.addresses import Address, fold_address, fold_proxy_address
 from streams.directory.engines import CLOUD_SYNC
 from streams.directory.event_slots import EXPORT_ERROR
-from streams.directory.object_ref import Party, party_from, people
+from streams.directory.object_ref import Party, people
 from streams.directory.person import LINKED
 from streams.directory.state import ObjectState
 from streams.views.events import events_in
+from streams.views.messages import (
+    AddressClaims,
+    Claim,
+    Counterparts,
+    ExportBegan,
+    MovedToCloud,
+    Question,
+    read,
+    written,
+)
 from streams.views.questions import ask_counterparts, ask_export, tell_holders
 from streams.views.view import Derived, Entry, latest
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One way a party claims the address.
-
-    primary: by userPrincipalName or the primary SMTP address: what soft match looks at.
-    wanted:  the cloud object should hold it and does not: its UPN was replaced or the value quarantined.
-    error:   the onPremisesProvisioningError behind `wanted`, if the service recorded one.
-    """
-
-    attribute: str
-    value: str
-    primary: bool = False
-    wanted: bool = False
-    error: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +103,22 @@ class AddressView:
         cloud_managed: set[str | None] = set()
         exported_ms = 0
         for contributor, entry in sorted(entries.items()):
-            body, rest = entry.body, rest_of(contributor)
-            match speaker_of(contributor):
-                case Speaker.AD | Speaker.ENTRA:
-                    claims = tuple(Claim(**claim) for claim in body["claims"])
-                    claimants.append(Claimant(party_from(body["party"]), claims, entry.changed_ms))
-                case Speaker.LINK:
-                    counterparts[rest] = tuple(body["entra"])
-                    if body.get("cloud_managed"):
+            rest = rest_of(contributor)
+            match read(key, contributor, entry.body):
+                case AddressClaims(party=party, claims=claims):
+                    claimants.append(Claimant(party, claims, entry.changed_ms))
+                case Counterparts() as answer:
+                    counterparts[rest] = tuple(answer.entra or ())
+                    if answer.cloud_managed:
                         cloud_managed.add(rest)
-                    if "ad_ms" in body:  # a word of an older version does not say
-                        moved_ms[rest] = body["ad_ms"] or None
-                case Speaker.PROBE:
+                    if answer.ad_ms is not None:
+                        moved_ms[rest] = answer.ad_ms or None
+                case Question(refused=stands):
                     askers.append(rest)
-                    if body.get("refused"):
+                    if stands:
                         refused.add(rest)
-                case Speaker.EXPORTED:
-                    exported_ms = max(exported_ms, int(body["began_ms"]))
+                case ExportBegan(began_ms=began_ms):
+                    exported_ms = max(exported_ms, began_ms)
         theirs = [each.party for each in claimants if each.party.cloud_managed]
         claimants = [
             replace(each, party=each.party.unexported())
@@ -218,7 +209,7 @@ class AddressView:
         told += self._moved()
         user = self._signs_in() if self.steps else None
         if user is not None:
-            told += [Derived(user, Speaker.EVENT.named(event.id), msgspec.to_builtins(event)) for event in self.steps]
+            told += [Derived(user, Speaker.EVENT.named(event.id), written(event)) for event in self.steps]
         # Not dependent on the answers, else they would take themselves back.
         ad = [claimant for claimant in self.claimants if claimant.party.exported_but_for_authority]
         parties = {claimant.party.identity for claimant in (*ad, *self.entra)}
@@ -232,7 +223,7 @@ class AddressView:
         clouds = [claimant.party for claimant in self.entra if claimant.party.cloud_managed]
         ours = [each.party for each in self.claimants if each.party.kind == "contact"] if clouds else []
         return [
-            Derived(party.view, Speaker.MOVED.named(self.key), {"cloud_managed": True})
+            Derived(party.view, Speaker.MOVED.named(self.key), written(MovedToCloud(cloud_managed=True)))
             for party in ours
             if party.view and party.exported_but_for_authority and any(_was_exported_as(party, each) for each in clouds)
         ]
@@ -262,43 +253,41 @@ def _was_exported_as(ours: Party, cloud: Party) -> bool:
     return ours.matches(cloud) or ours.kind == cloud.kind == "contact"
 
 
-def address_claims(state: ObjectState) -> dict[str, list[dict[str, Any]]]:
-    """Folded address -> the claims `state` makes on it, as contributions carry them."""
-    claims: dict[str, list[dict[str, Any]]] = {}
+def address_claims(state: ObjectState) -> dict[str, list[Claim]]:
+    """Folded address -> the claims `state` makes on it, in the order of its attributes."""
+    claims: dict[str, list[Claim]] = {}
     for address, claim in _claims(state):
         if address is not None:
             claims.setdefault(address.folded, []).append(claim)
     return claims
 
 
-def _claims(state: ObjectState) -> Iterator[tuple[Address | None, dict[str, Any]]]:
+def _claims(state: ObjectState) -> Iterator[tuple[Address | None, Claim]]:
     if state.kind not in (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT):
         return
     upn = state.text("userPrincipalName") if state.kind is ObjectKind.USER else None
     if upn:
-        yield fold_address(upn), {"attribute": "userPrincipalName", "value": upn, "primary": True}
+        yield fold_address(upn), Claim("userPrincipalName", upn, primary=True)
     proxies = [(fold_proxy_address(value), value) for value in state.texts("proxyAddresses")]
     has_primary = any(address is not None and address.primary for address, _ in proxies)
     mail = state.text("mail")
     if mail:
         # Without a primary proxy address, Entra makes mail the primary one.
-        claim = {"attribute": "mail", "value": mail}
-        yield fold_address(mail), claim if has_primary else {**claim, "primary": True}
+        yield fold_address(mail), Claim("mail", mail, primary=not has_primary)
     for address, value in proxies:
-        claim = {"attribute": "proxyAddresses", "value": value}
-        yield address, {**claim, "primary": True} if address is not None and address.primary else claim
+        yield address, Claim("proxyAddresses", value, primary=address is not None and address.primary)
     if state.side == "entra" and state.attributes.get("onPremisesSyncEnabled") is True:
         yield from _wanted(state, upn)
 
 
-def _wanted(state: ObjectState, upn: str | None) -> Iterator[tuple[Address | None, dict[str, Any]]]:
+def _wanted(state: ObjectState, upn: str | None) -> Iterator[tuple[Address | None, Claim]]:
     """What a synchronised Entra object should hold and does not."""
     ours = state.text("onPremisesUserPrincipalName")
     if ours and upn and ours.lower() != upn.lower():
-        yield fold_address(ours), {"attribute": "onPremisesUserPrincipalName", "value": ours, "wanted": True}
+        yield fold_address(ours), Claim("onPremisesUserPrincipalName", ours, wanted=True)
     errors = state.attributes.get("onPremisesProvisioningErrors")
     for error in errors if isinstance(errors, list) else ():
         value = error.get("value") if isinstance(error, dict) else None
         if isinstance(value, str):
             attribute = str(error.get("propertyCausingError") or "unknown")
-            yield fold_proxy_address(value), {"attribute": attribute, "value": value, "wanted": True, "error": error}
+            yield fold_proxy_address(value), Claim(attribute, value, wanted=True, error=error)

@@ -19,9 +19,10 @@ from streams.contracts.facts import ObjectKind
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
 from streams.directory.addresses import fold_proxy_address
-from streams.directory.object_ref import Party, party_from, people
+from streams.directory.object_ref import Party, people
 from streams.directory.state import ObjectState
 from streams.views.explanations import Explanation, heard
+from streams.views.messages import ValueHeld, read
 from streams.views.questions import ask_counterparts, moved, tell_holders
 from streams.views.view import Derived, Entry, latest
 
@@ -58,9 +59,9 @@ class UniqueValueView:
         """The view of these contributions."""
         entries, explanations = heard(entries)
         holders = [
-            ValueHolder(party_from(entry.body["party"]), str(entry.body["value"]), entry.changed_ms)
+            ValueHolder(said.party, said.value, entry.changed_ms)
             for contributor, entry in sorted(entries.items())
-            if speaker_of(contributor) is Speaker.AD
+            if isinstance(said := read(key, contributor, entry.body), ValueHeld)
         ]
         gone = moved(entries)
         holders = [

@@ -7,10 +7,8 @@ Microsoft Entra Connect 1.4.xx.x and device disappearance" (which certificate ma
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from streams.contracts.account_control import is_domain_controller, is_enabled
 from streams.contracts.certificate import Certificate, read_certificate
@@ -18,7 +16,7 @@ from streams.contracts.times import filetime_ms, time_in
 from streams.directory.object_ref import Party
 from streams.directory.state import ObjectState
 from streams.reference_data.windows_builds import OLDEST_THAT_JOINS
-from streams.views.view import Entry
+from streams.views.messages import DeviceStatement
 
 _BUILD = re.compile(r"\((\d{4,6})\)|^10\.0\.(\d{4,6})")
 _BY_NAME = re.compile(r"^windows (1[01]\b|server (2016|2019|202\d)\b)", re.IGNORECASE)
@@ -104,13 +102,13 @@ class Computer:
         return max(self.password_set_ms or 0, self.created_ms) + seen_within_ms
 
 
-def computer_from(entry: Entry, party: Party) -> Computer:
-    """The computer in an AD contribution of a device view."""
-    said: Mapping[str, Any] = entry.body["attributes"]
+def computer_from(statement: DeviceStatement, changed_ms: int) -> Computer:
+    """The computer that speaks in a device view."""
+    said = statement.attributes
     control = said.get("userAccountControl")
     lines = said.get("userCertificate")
     return Computer(
-        party=party,
+        party=statement.party,
         certificates=tuple(read_certificate(str(line)) for line in lines) if isinstance(lines, list) else (),
         enabled=is_enabled(control),
         domain_controller=is_domain_controller(control),
@@ -118,10 +116,10 @@ def computer_from(entry: Entry, party: Party) -> Computer:
         operating_system_version=_text(said.get("operatingSystemVersion")),
         dns_host_name=_text(said.get("dNSHostName")),
         password_set_ms=filetime_ms(said.get("pwdLastSet")),
-        created_ms=time_in(said, "whenCreated", entry.changed_ms),
-        expected=bool(entry.body.get("expected")),
-        changed_ms=entry.changed_ms,
-        moved_ms=entry.body.get("moved_ms", 0),
+        created_ms=time_in(said, "whenCreated", changed_ms),
+        expected=statement.expected,
+        changed_ms=changed_ms,
+        moved_ms=statement.moved_ms,
     )
 
 

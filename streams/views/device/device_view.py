@@ -14,20 +14,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
-from streams.contracts.contributors import Speaker, speaker_of
 from streams.contracts.events import Event, Log
 from streams.contracts.times import time_in
 from streams.contracts.view_keys import tenant_of
 from streams.directory.matching import device_view_key
-from streams.directory.object_ref import Party, party_body, party_from
+from streams.directory.object_ref import Party, party_of
 from streams.directory.scope import Scope
 from streams.directory.soft_deletion import deletion_attributes, deletion_evidence
 from streams.directory.state import ObjectState
 from streams.views.device.computer import ATTRIBUTES, Computer, computer_from, moved_at_ms
 from streams.views.device.join_attempts import JoinFailure, audit_of, failure_of
 from streams.views.events import events_in
+from streams.views.messages import DeviceStatement, Message, read
 from streams.views.view import Derived, Entry, latest
 
 _AUTOPILOT = "[ZTDID]"
@@ -114,13 +114,13 @@ class DeviceView:
         events = events_in(entries)
         signed_in_ms = max((event.ts_ms for event in events if event.log is Log.SIGN_IN), default=0)
         for contributor, entry in sorted(entries.items()):
-            if speaker_of(contributor) not in (Speaker.AD, Speaker.ENTRA):
+            said = read(key, contributor, entry.body)
+            if not isinstance(said, DeviceStatement):
                 continue
-            party, gone = party_from(entry.body["party"]), bool(entry.body.get("deleted"))
-            if party.side == "ad":
-                (dead if gone else living).append(computer_from(entry, party))
+            if said.party.side == "ad":
+                (dead if said.deleted else living).append(computer_from(said, entry.changed_ms))
             else:
-                (deleted if gone else devices).append(_cloud_device(entry, party, signed_in_ms))
+                (deleted if said.deleted else devices).append(_cloud_device(said, entry.changed_ms, signed_in_ms))
         living.sort(key=lambda each: (not each.party.in_scope, each.party.identity))
         return cls(
             key=key,
@@ -180,31 +180,29 @@ class DeviceView:
         return ()
 
 
-def device_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+def device_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
     """What a computer or a device says to its device view; also a dead one, as long as it is remembered."""
     key = device_view_key(state)
     if key is None:
         return {}
     ad = state.side == "ad"
-    wanted = ATTRIBUTES if ad else _CLOUD_ATTRIBUTES
-    body: dict[str, Any] = {
-        "party": party_body(state, key, scope.reason_outside(state) if ad and state.alive else None),
-        "attributes": {name: state.attributes[name] for name in wanted if name in state.attributes},
+    attributes = {
+        name: state.attributes[name] for name in (ATTRIBUTES if ad else _CLOUD_ATTRIBUTES) if name in state.attributes
     }
-    if ad and scope.hybrid_join:
-        body["expected"] = True
-    if ad and (engine := scope.engine_of(state)) is not None:
-        body["party"]["engine"] = engine
-    if ad and (moved_ms := moved_at_ms(state)):
-        body["moved_ms"] = moved_ms
-    if not ad and not state.text("registrationDateTime"):
-        body["pending_ms"] = pending_since_ms(state)
-    if is_autopilot(state):
-        body["autopilot"] = True
-    if not state.alive:
-        body["deleted"] = True
-        body["attributes"] |= {} if ad else deletion_attributes(state)
-    return {key: body}
+    if not ad and not state.alive:
+        attributes |= deletion_attributes(state)
+    outside = scope.reason_outside(state) if ad and state.alive else None
+    pends = not ad and not state.text("registrationDateTime")
+    said = DeviceStatement(
+        party_of(state, key, outside, engine=scope.engine_of(state) if ad else None),
+        attributes,
+        expected=ad and scope.hybrid_join,
+        moved_ms=moved_at_ms(state) if ad else 0,
+        pending_ms=pending_since_ms(state) if pends else None,
+        autopilot=is_autopilot(state),
+        deleted=not state.alive,
+    )
+    return {key: said}
 
 
 def pending_since_ms(state: ObjectState) -> int:
@@ -225,17 +223,17 @@ def is_autopilot(state: ObjectState) -> bool:
     return any(entry.startswith(_AUTOPILOT) for entry in state.texts("physicalIds"))
 
 
-def _cloud_device(entry: Entry, party: Party, signed_in_ms: int) -> CloudDevice:
-    said: Mapping[str, Any] = entry.body["attributes"]
+def _cloud_device(device: DeviceStatement, changed_ms: int, signed_in_ms: int) -> CloudDevice:
+    said = device.attributes
     return CloudDevice(
-        party=party,
+        party=device.party,
         device_id=str(said.get("deviceId", "")).lower(),
         enabled=said.get("accountEnabled"),
         registered_ms=time_in(said, "registrationDateTime", 0) or None,
         signed_in_ms=max(time_in(said, "approximateLastSignInDateTime", 0), signed_in_ms) or None,
         managed=said.get("isManaged"),
-        changed_ms=entry.changed_ms,
-        autopilot=bool(entry.body.get("autopilot")),
-        pending_ms=entry.body.get("pending_ms", entry.changed_ms),
-        deletion=deletion_evidence(said) if entry.body.get("deleted") else {},
+        changed_ms=changed_ms,
+        autopilot=device.autopilot,
+        pending_ms=device.pending_ms if device.pending_ms is not None else changed_ms,
+        deletion=deletion_evidence(said) if device.deleted else {},
     )

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
-
-import msgspec
+from typing import Self
 
 from streams.contracts import view_keys
 from streams.contracts.distinguished_name import dns_domain
@@ -21,11 +19,12 @@ from streams.contracts.times import time_in
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
 from streams.directory.event_slots import is_event, slot_of
-from streams.directory.object_ref import Party, party_body, party_from
+from streams.directory.object_ref import Party, party_of
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.views.device.device_view import is_autopilot
 from streams.views.events import events_in
+from streams.views.messages import HostStatement, Message, read, written
 from streams.views.view import Derived, Entry, latest
 
 
@@ -75,17 +74,24 @@ class HostView:
         computers: list[Party] = []
         devices: list[NamedDevice] = []
         for contributor, entry in sorted(entries.items()):
-            if is_event(contributor):
+            said = read(key, contributor, entry.body)
+            if not isinstance(said, HostStatement):
                 continue
-            party = party_from(entry.body["party"])
-            if party.side == "ad":
-                computers.append(party)
+            if said.party.side == "ad":
+                computers.append(said.party)
                 continue
-            device_id, trust = str(entry.body["device_id"]), str(entry.body["trust"])
-            signed_in, managed = entry.body.get("signed_in"), entry.body.get("managed")
-            autopilot = bool(entry.body.get("autopilot"))
-            said = (entry.changed_ms, autopilot, entry.body.get("registered_ms", 0))
-            devices.append(NamedDevice(party, device_id, trust, signed_in, managed, *said))
+            devices.append(
+                NamedDevice(
+                    said.party,
+                    said.device_id,
+                    said.trust,
+                    said.signed_in,
+                    said.managed,
+                    entry.changed_ms,
+                    said.autopilot,
+                    said.registered_ms,
+                )
+            )
         name, events = rest_of_key(key), events_in(entries)
         return cls(key, tenant_of(key), name, tuple(computers), tuple(devices), latest(entries), events)
 
@@ -96,7 +102,7 @@ class HostView:
     def derived(self) -> Iterable[Derived]:
         """Tell each computer's own view what its join task logged: the log knows only the computer's name."""
         return [
-            Derived(view_keys.device(self.tenant, computer.id), slot_of(event), msgspec.to_builtins(event))
+            Derived(view_keys.device(self.tenant, computer.id), slot_of(event), written(event))
             for event in self.events
             for computer in self._logged_by(event)
         ]
@@ -112,7 +118,7 @@ class HostView:
         ]
 
 
-def host_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+def host_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
     """What a living computer or Windows device says to the view of its name."""
     if state.kind is not ObjectKind.DEVICE or not state.alive:
         return {}
@@ -120,21 +126,21 @@ def host_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
     name = state.text("name") if ad else state.text("displayName")
     if name is None:
         return {}
-    body: dict[str, Any] = {"party": party_body(state, None, scope.reason_outside(state) if ad else None)}
-    if not ad:
-        device_id, trust = state.text("deviceId"), state.text("trustType")
-        if device_id is None or trust is None:
-            return {}
-        if not (state.text("operatingSystem") or "").lower().startswith("windows"):
-            return {}
-        body |= {"device_id": device_id.lower(), "trust": trust}
-        registered_ms = time_in(state.attributes, "registrationDateTime", 0)
-        if registered_ms:
-            body["registered_ms"] = registered_ms
-        if state.text("approximateLastSignInDateTime"):
-            body["signed_in"] = state.text("approximateLastSignInDateTime")
-        if isinstance(state.attributes.get("isManaged"), bool):
-            body["managed"] = state.attributes["isManaged"]
-        if is_autopilot(state):
-            body["autopilot"] = True
-    return {view_keys.host(state.tenant, name): body}
+    key = view_keys.host(state.tenant, name)
+    party = party_of(state, None, scope.reason_outside(state) if ad else None)
+    if ad:
+        return {key: HostStatement(party)}
+    device_id, trust = state.text("deviceId"), state.text("trustType")
+    if device_id is None or trust is None or not (state.text("operatingSystem") or "").lower().startswith("windows"):
+        return {}
+    managed = state.attributes.get("isManaged")
+    said = HostStatement(
+        party,
+        device_id.lower(),
+        trust,
+        signed_in=state.text("approximateLastSignInDateTime"),
+        managed=managed if isinstance(managed, bool) else None,
+        autopilot=is_autopilot(state),
+        registered_ms=time_in(state.attributes, "registrationDateTime", 0),
+    )
+    return {key: said}

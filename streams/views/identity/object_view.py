@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
@@ -16,15 +16,29 @@ from streams.contracts.events import Event
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
 from streams.directory.authority import CLOUD_MANAGED
-from streams.directory.object_ref import party_from
+from streams.directory.object_ref import Party
 from streams.directory.state import ObjectState
 from streams.views.events import events_in
 from streams.views.explanations import Explanation, heard
 from streams.views.identity import refusals
 from streams.views.identity.proposals import questions
-from streams.views.link_drift import ManagerWord, MemberDrift, member_drift_of
+from streams.views.link_drift import MemberDrift, member_drift_of
+from streams.views.messages import (
+    Counterparts,
+    DriftOfPart,
+    ExportBegan,
+    HolderOfValue,
+    Holders,
+    Joined,
+    ManagerDrift,
+    MovedToCloud,
+    ObjectStatement,
+    Question,
+    ReadUntil,
+    read,
+)
 from streams.views.password.confirmation import questions as questions_to_forest
-from streams.views.questions import HolderOfValue, ask_holders, tell_counterparts
+from streams.views.questions import ask_holders, tell_counterparts
 from streams.views.sides import Side
 from streams.views.view import Derived, Entry, Memo, latest
 
@@ -73,7 +87,7 @@ class ObjectView:
     exported_ms: int = 0
     unclaimed_ms: int | None = None
     explanations: tuple[Explanation, ...] = ()
-    managers: tuple[ManagerWord, ...] = ()
+    managers: tuple[ManagerDrift, ...] = ()
     joined: bool | None = None
     memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
 
@@ -92,40 +106,40 @@ class ObjectView:
         soft_deleted: list[Side] = []
         watchers: list[str] = []
         held: dict[str, tuple[HolderOfValue, ...]] = {}
-        parts: list[Mapping[str, Any]] = []
-        managers: list[ManagerWord] = []
+        parts: list[DriftOfPart] = []
+        managers: list[ManagerDrift] = []
         heard_ms: int | None = None
         exported_ms, moved = 0, False
         joined: bool | None = None
         unclaimed_ms: int | None = None
         for contributor, entry in sorted(entries.items()):
-            body, rest = entry.body, rest_of(contributor)
-            match speaker_of(contributor):
-                case Speaker.AD | Speaker.ENTRA:
-                    side = _side(entry)
-                    of_ad = side.party.side == "ad"
-                    if body.get("deleted"):
+            rest = rest_of(contributor)
+            match read(key, contributor, entry.body):
+                case ObjectStatement() as said:
+                    side = _side(said, entry.changed_ms)
+                    of_ad = said.party.side == "ad"
+                    if said.deleted:
                         (gone if of_ad else soft_deleted).append(side)
                     else:
                         (ad if of_ad else entra).append(side)
-                case Speaker.MOVED:
+                case MovedToCloud():
                     moved = True
-                case Speaker.WATCH:
+                case Question():
                     watchers.append(rest)
-                case Speaker.HELD:
-                    holders = held[rest] = tuple(HolderOfValue(*map(str, holder)) for holder in body["holders"])
+                case Holders(holders=holders):
+                    held[rest] = tuple(holders)
                     if rest == _address_view(key) and "ad" not in {each.side for each in holders}:
                         unclaimed_ms = entry.changed_ms
-                case Speaker.HEARD:
-                    heard_ms = int(body["heard_ms"])
-                case Speaker.EXPORTED:
-                    exported_ms = max(exported_ms, int(body["began_ms"]))
-                case Speaker.SUPERIOR:
-                    managers.append(ManagerWord.of(body))
-                case Speaker.JOINED:
-                    joined = bool(body["account"]) or bool(joined)
-                case Speaker.MEMBER_DRIFT:
-                    parts.append(body)
+                case ReadUntil(heard_ms=until_ms):
+                    heard_ms = until_ms
+                case ExportBegan(began_ms=began_ms):
+                    exported_ms = max(exported_ms, began_ms)
+                case ManagerDrift() as drift:
+                    managers.append(drift)
+                case Joined(account=account):
+                    joined = bool(account) or bool(joined)
+                case DriftOfPart() as part:
+                    parts.append(part)
         if moved or any(side.party.cloud_managed for side in (*entra, *soft_deleted)):
             ad = [replace(side, party=side.party.unexported()) for side in ad]
         return cls(
@@ -161,10 +175,8 @@ class ObjectView:
         """Tell the contested addresses that asked who stands under this key on either side; ask about proposals."""
         entra = sorted(side.party.id for side in self.entra)
         moved_ms = max((side.changed_ms for side in (*self.ad, *self.gone)), default=0)
-        link: dict[str, Any] = {"entra": entra, "ad_ms": moved_ms}
-        if any(side.party.out_of_scope == CLOUD_MANAGED for side in self.ad):
-            link["cloud_managed"] = True
-        told = tell_counterparts(self.key, self.watchers, link)
+        cloud_managed = any(side.party.out_of_scope == CLOUD_MANAGED for side in self.ad)
+        told = tell_counterparts(self.key, self.watchers, Counterparts(entra, moved_ms, cloud_managed))
         told += refusals.questions(self)
         asked = {(each.view, each.contributor) for each in told}
         proposed = questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad), self.memo)
@@ -209,19 +221,18 @@ def _address_view(key: str) -> str:
     return view_keys.address(tenant_of(key), rest_of_key(key))
 
 
-def _side(entry: Entry) -> Side:
-    body = entry.body
+def _side(said: ObjectStatement, changed_ms: int) -> Side:
     return Side(
-        party_from(body["party"]),
-        body["attributes"],
-        entry.changed_ms,
-        body.get("changed", {}),
-        body.get("first_ms", 0),
-        body.get("created_ms", 0),
-        body.get("members"),
-        body.get("revived_ms", 0),
-        body.get("cleared", {}),
-        body.get("scoped_ms", 0),
+        said.party,
+        said.attributes,
+        changed_ms,
+        said.changed,
+        said.first_ms,
+        said.created_ms,
+        said.members,
+        said.revived_ms,
+        said.cleared,
+        said.scoped_ms,
     )
 
 
@@ -240,19 +251,16 @@ def _lacks_ad(view: ObjectView) -> bool:
     return any(side.party.synced is True for side in view.entra)
 
 
-def object_bodies(state: ObjectState, party: dict[str, Any], key: str) -> dict[str, Any]:
-    """What a living object says to its own view `key`."""
-    body: dict[str, Any] = {"party": party, "attributes": state.attributes, "first_ms": state.first_ms}
-    if state.changed:
-        body["changed"] = state.changed
-    if state.created_ms:
-        body["created_ms"] = state.created_ms
-    if state.revived_ms:
-        body["revived_ms"] = state.revived_ms
-    if state.vanished:
-        cleared = {name: word.value for name, word in state.vanished.items() if word.cleared}
-        body |= {"cleared": cleared} if cleared else {}
+def object_statement(state: ObjectState, party: Party) -> ObjectStatement:
+    """What a living object says to its own view."""
     members = sum(state.member_counts.values())
-    if members >= MEMBERS_TOLD_FROM:
-        body["members"] = members // _MEMBERS_STEP * _MEMBERS_STEP
-    return {key: body}
+    return ObjectStatement(
+        party,
+        state.attributes,
+        first_ms=state.first_ms,
+        changed=state.changed,
+        created_ms=state.created_ms,
+        revived_ms=state.revived_ms,
+        cleared={name: last.value for name, last in state.vanished.items() if last.cleared and last.value is not None},
+        members=members // _MEMBERS_STEP * _MEMBERS_STEP if members >= MEMBERS_TOLD_FROM else None,
+    )

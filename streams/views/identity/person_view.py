@@ -14,8 +14,9 @@ from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker
 from streams.contracts.facts import ObjectKind
 from streams.contracts.view_keys import tenant_of
-from streams.directory.object_ref import Party, party_from
+from streams.directory.object_ref import Party
 from streams.directory.person import LINKED
+from streams.views.messages import Joined, OnePerson, read, written
 from streams.views.view import Derived, Entry, latest
 
 
@@ -36,7 +37,8 @@ class PersonView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        parties = (party_from(entry.body["party"]) for _, entry in sorted(entries.items()))
+        said = (read(key, name, entry.body) for name, entry in sorted(entries.items()))
+        parties = (each.party for each in said if isinstance(each, OnePerson))
         found = tuple(party for party in parties if party.in_scope or party.out_of_scope == LINKED)
         return cls(key, tenant_of(key), found, latest(entries))
 
@@ -54,7 +56,8 @@ class PersonView:
             return
         for party in [*accounts, *halves]:
             if party.view is not None and party.kind == ObjectKind.USER:
-                yield Derived(party.view, Speaker.JOINED.named(self.key), {"account": not party.half})
+                yield Derived(party.view, Speaker.JOINED.named(self.key), written(Joined(account=not party.half)))
         for account in accounts:
             if account.sid is not None:
-                yield Derived(view_keys.reference(self.tenant, account.sid), Speaker.JOINED.named(self.key), {})
+                principal = view_keys.reference(self.tenant, account.sid)
+                yield Derived(principal, Speaker.JOINED.named(self.key), written(Joined()))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from streams.contracts import view_keys
 from streams.contracts.account_control import is_enabled
@@ -26,17 +26,15 @@ from streams.contracts.finding import Subject
 from streams.contracts.times import filetime_ms, time_in
 from streams.contracts.view_keys import ViewKind, tenant_of
 from streams.contracts.view_keys import rest_of as rest_of_key
-from streams.directory.event_slots import is_event
-from streams.directory.object_ref import Party, party_body, party_from
+from streams.directory.object_ref import Party, party_of
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.views.events import events_in
+from streams.views.messages import Message, ReadUntil, ScopeGroup, ServiceConnectionPoint, SsoFields, SsoStatement, read
 from streams.views.questions import tell_reading
 from streams.views.view import Derived, Entry, latest
 
 SSO_ACCOUNT = "azureadssoacc$"
-_PASSING = frozenset({"heard_ms", "asker", "scope_group"})
-"""Words that say nothing of what stands in the forest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,31 +93,26 @@ class ForestView:
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         askers = tuple(rest_of(name) for name in sorted(entries) if speaker_of(name) is Speaker.ASKS)
-        heard_ms = [int(entry.body["heard_ms"]) for entry in entries.values() if "heard_ms" in entry.body]
         events = events_in(entries)
-        groups = [party_from(entry.body["scope_group"]) for entry in entries.values() if "scope_group" in entry.body]
-        entries = {
-            name: entry
-            for name, entry in entries.items()
-            if not is_event(name) and entry.body.keys().isdisjoint(_PASSING)
-        }
-        said_of_scp = {name: entry for name, entry in sorted(entries.items()) if "sso" not in entry.body}
-        body: Mapping[str, Any] = next((entry.body for entry in said_of_scp.values()), {})
-        said = body.get("keywords")
-        keywords = tuple(said) if isinstance(said, list) else None
+        said = {name: read(key, name, entry.body) for name, entry in sorted(entries.items())}
+        points = {name: each for name, each in said.items() if isinstance(each, ServiceConnectionPoint)}
+        point = next(iter(points.values()), ServiceConnectionPoint())
+        keywords = tuple(point.keywords) if point.keywords is not None else None
+        accounts = {name: each for name, each in said.items() if isinstance(each, SsoStatement)}
+        groups = [each.scope_group for each in said.values() if isinstance(each, ScopeGroup)]
         return cls(
             key=key,
             tenant=tenant_of(key),
             name=rest_of_key(key),
-            distinguished_name=body.get("distinguished_name"),
+            distinguished_name=point.distinguished_name,
             keywords=keywords,
             tenant_ids=_keyword(keywords, "azureadid"),
             tenant_names=_keyword(keywords, "azureadname"),
-            expected=bool(body.get("expected")),
-            scp_changed=body.get("scp_changed"),
-            changed_ms=latest(said_of_scp) or latest(entries),
-            sso=_sso_account(entries),
-            heard_ms=max(heard_ms, default=None),
+            expected=point.expected,
+            scp_changed=point.scp_changed,
+            changed_ms=latest({name: entries[name] for name in points or accounts}),
+            sso=_sso_account(entries, accounts),
+            heard_ms=max((each.heard_ms for each in said.values() if isinstance(each, ReadUntil)), default=None),
             askers=askers,
             events=events,
             scope_groups={normal(party.distinguished_name or ""): party for party in groups},
@@ -146,31 +139,31 @@ class ForestView:
         return tell_reading(self.key, self.askers, self.heard_ms)
 
 
-def forest_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+def forest_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
     """What the AD source's word on its forest says to the forest view."""
     if state.kind is not ObjectKind.FOREST or not state.alive or state.forest is None:
         return {}
     key = view_keys.forest(state.tenant, state.forest)
     if state.text(FOREST_HEARD):
         heard_ms = time_in(state.attributes, FOREST_HEARD, 0)
-        return {key: {"heard_ms": heard_ms}} if heard_ms else {}
+        return {key: ReadUntil(heard_ms)} if heard_ms else {}
     if not scope.home:
         return {}
-    body: dict[str, Any] = {"distinguished_name": state.text("distinguishedName")}
-    if isinstance(state.attributes.get(FOREST_KEYWORDS), list):
-        body["keywords"] = sorted(state.texts(FOREST_KEYWORDS))
-    if state.text("whenChanged"):
-        body["scp_changed"] = state.text("whenChanged")
-    if scope.hybrid_join:
-        body["expected"] = True
-    return {key: body}
+    told = isinstance(state.attributes.get(FOREST_KEYWORDS), list)
+    point = ServiceConnectionPoint(
+        state.text("distinguishedName"),
+        keywords=sorted(state.texts(FOREST_KEYWORDS)) if told else None,
+        scp_changed=state.text("whenChanged"),
+        expected=scope.hybrid_join,
+    )
+    return {key: point}
 
 
-def scope_group_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+def scope_group_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
     """What a group that scopes the synchronisation says to its forest."""
     if state.forest is None or not scope.scopes(state):
         return {}
-    return {view_keys.forest(state.tenant, state.forest): {"scope_group": party_body(state, None, None)}}
+    return {view_keys.forest(state.tenant, state.forest): ScopeGroup(party_of(state, None, None))}
 
 
 def is_sso_account(state: ObjectState) -> bool:
@@ -178,34 +171,29 @@ def is_sso_account(state: ObjectState) -> bool:
     return state.side == "ad" and (state.text("sAMAccountName") or "").lower() == SSO_ACCOUNT
 
 
-def sso_bodies(state: ObjectState) -> dict[str, dict[str, Any]]:
+def sso_statements(state: ObjectState) -> dict[str, Message]:
     """What the account of seamless single sign-on says to its forest; also a deleted one, as long as remembered."""
     if state.forest is None:
         return {}
-    body: dict[str, Any] = {
-        "sso": {
-            "distinguished_name": state.text("distinguishedName"),
-            "password_set_ms": filetime_ms(state.attributes.get("pwdLastSet")),
-            "enabled": is_enabled(state.attributes.get("userAccountControl")),
-        }
-    }
-    if not state.alive:
-        body["deleted"] = True
-    return {view_keys.forest(state.tenant, state.forest): body}
+    fields = SsoFields(
+        distinguished_name=state.text("distinguishedName"),
+        password_set_ms=filetime_ms(state.attributes.get("pwdLastSet")),
+        enabled=is_enabled(state.attributes.get("userAccountControl")),
+    )
+    return {view_keys.forest(state.tenant, state.forest): SsoStatement(fields, deleted=not state.alive)}
 
 
-def _sso_account(entries: Mapping[str, Entry]) -> SsoAccount | None:
+def _sso_account(entries: Mapping[str, Entry], told: Mapping[str, SsoStatement]) -> SsoAccount | None:
     """A living account rather than a deleted one; of several the one that changed last."""
     accounts = [
         SsoAccount(
-            distinguished_name=entry.body["sso"].get("distinguished_name"),
-            password_set_ms=entry.body["sso"].get("password_set_ms"),
-            enabled=entry.body["sso"].get("enabled"),
-            deleted=bool(entry.body.get("deleted")),
-            changed_ms=entry.changed_ms,
+            distinguished_name=each.sso.distinguished_name,
+            password_set_ms=each.sso.password_set_ms,
+            enabled=each.sso.enabled,
+            deleted=each.deleted,
+            changed_ms=entries[name].changed_ms,
         )
-        for _, entry in sorted(entries.items())
-        if "sso" in entry.body
+        for name, each in told.items()
     ]
     return max(accounts, key=lambda account: (not account.deleted, account.changed_ms), default=None)
 

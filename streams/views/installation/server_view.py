@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, Self
+from typing import Self
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
@@ -27,6 +27,7 @@ from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.directory.event_slots import is_event
 from streams.views.events import events_in
 from streams.views.installation.runs import ServerRuns, exporting_cycle
+from streams.views.messages import ServerLives, read, written
 from streams.views.password.hash_sync import UNNAMED, lives_ms
 from streams.views.questions import tell_export
 from streams.views.view import Derived, Entry, latest
@@ -67,7 +68,8 @@ class ServerView:
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         own = {name: entry for name, entry in entries.items() if speaker_of(name) is not Speaker.SERVED}
-        told = next((entry.body for name, entry in sorted(entries.items()) if speaker_of(name) is Speaker.SERVED), {})
+        served = (read(key, name, entry.body) for name, entry in sorted(entries.items()))
+        told = next((each for each in served if isinstance(each, ServerLives)), ServerLives())
         namesakes = _namesakes(key, own)
         own = {name: entry for name, entry in own.items() if name not in namesakes}
         return cls(
@@ -78,8 +80,8 @@ class ServerView:
             changed_ms=latest(own),
             askers=tuple(sorted(rest_of(name) for name in own if speaker_of(name) is Speaker.ASKS)),
             namesakes=tuple(namesakes.values()),
-            served_ms={str(forest): int(at_ms) for forest, at_ms in told.get("forests", {}).items()},
-            written_ms=int(told.get("writeback_ms", 0)),
+            served_ms=told.forests,
+            written_ms=told.writeback_ms,
         )
 
     @property
@@ -114,17 +116,17 @@ class ServerView:
         tenant = view_keys.tenant(self.tenant)
         runs, lives = ServerRuns.of(self.events).told, self._lives()
         said = [Derived(tenant, Speaker.RUNS.named(self.name), runs)] if runs else []
-        said += [Derived(tenant, Speaker.LIVES.named(self.name), lives)] if lives else []
+        said += [Derived(tenant, Speaker.LIVES.named(self.name), written(lives))] if lives is not None else []
         said += self.namesakes
         exported = exporting_cycle(self.events) if self.askers else None
         return said + tell_export(self.key, self.askers, exported.begun_ms if exported is not None else 0)
 
-    def _lives(self) -> dict[str, Any]:
+    def _lives(self) -> ServerLives | None:
         forests = {forest: at_ms // _STEP_MS * _STEP_MS for forest, at_ms in sorted(lives_ms(self.events).items())}
         alive = self.latest(*_WRITEBACK_LIVES)
         if not forests and alive is None and not any(event.name.startswith(_ABOUT_PASSWORDS) for event in self.events):
-            return {}
-        return {"forests": forests, "writeback_ms": alive.ts_ms // _STEP_MS * _STEP_MS if alive is not None else 0}
+            return None
+        return ServerLives(forests, alive.ts_ms // _STEP_MS * _STEP_MS if alive is not None else 0)
 
 
 def short_name(server: str) -> str:
@@ -154,18 +156,17 @@ def _namesakes(key: str, entries: Mapping[str, Entry]) -> dict[str, Derived]:
     }
 
 
-def served_by_others(tenant: str, lives: Mapping[str, Mapping[str, Any]]) -> list[Derived]:
+def served_by_others(tenant: str, lives: Mapping[str, ServerLives]) -> list[Derived]:
     """What a tenant tells each of its servers: what lives on the others. `lives`: server -> what it tells itself."""
     said = []
     for server in lives:
-        others = [body for name, body in lives.items() if name != server]
+        others = [told for name, told in lives.items() if name != server]
         forests: dict[str, int] = {}
-        for body in others:
-            for forest, at_ms in body.get("forests", {}).items():
-                forests[forest] = max(forests.get(forest, 0), int(at_ms))
-        writeback_ms = max((int(body.get("writeback_ms", 0)) for body in others), default=0)
-        told = {"forests": dict(sorted(forests.items())), "writeback_ms": writeback_ms}
-        told = {name: value for name, value in told.items() if value}
-        if told:
-            said.append(Derived(view_keys.server(tenant, server), Speaker.SERVED.named(view_keys.tenant(tenant)), told))
+        for told in others:
+            for forest, at_ms in told.forests.items():
+                forests[forest] = max(forests.get(forest, 0), at_ms)
+        alive = ServerLives(dict(sorted(forests.items())), max((told.writeback_ms for told in others), default=0))
+        if alive != ServerLives():
+            name = Speaker.SERVED.named(view_keys.tenant(tenant))
+            said.append(Derived(view_keys.server(tenant, server), name, written(alive)))
     return said

@@ -29,6 +29,7 @@ from streams.contracts.views import Contribution
 from streams.views.events import events_in
 from streams.views.installation.runs import ServerRuns
 from streams.views.installation.server_view import served_by_others
+from streams.views.messages import Counted, Exported, ServerLives, Synchronised, TenantReading, read, written
 from streams.views.view import Derived, Entry, latest
 
 FAILING = "failing"
@@ -76,7 +77,7 @@ class TenantView:
     exports: tuple[tuple[int, str], ...] = ()
     writes_ms: tuple[int, ...] = ()
     runs: Mapping[str, ServerRuns] = field(default_factory=dict)
-    lives: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lives: Mapping[str, ServerLives] = field(default_factory=dict)
     counts: Mapping[Told, int] = field(default_factory=dict)
     read: Mapping[str, int] = field(default_factory=dict)
 
@@ -88,13 +89,15 @@ class TenantView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        state = entries.get(TENANT_STATE)
-        body: Mapping[str, Any] = state.body if state is not None else {}
-        organization: Mapping[str, Any] = body.get("organization") or {}
+        runs = {name: entry for name, entry in sorted(entries.items()) if speaker_of(name) is Speaker.RUNS}
+        told = {name: read(key, name, entry.body) for name, entry in sorted(entries.items()) if name not in runs}
+        state = next((said for said in told.values() if isinstance(said, TenantReading)), TenantReading())
+        organization = state.organization or {}
         quota = organization.get("directorySizeQuota")
         quota = quota if isinstance(quota, dict) else {}
-        counted = [entry.body for name, entry in entries.items() if speaker_of(name) is Speaker.COUNTS]
-        read = _read_everywhere(counted)
+        counted = [said for said in told.values() if isinstance(said, Counted)]
+        exports = [said for said in told.values() if isinstance(said, Exported)]
+        worked_off = _read_everywhere(counted)
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -105,43 +108,19 @@ class TenantView:
             quota_used=_count(quota.get("used")),
             quota_total=_count(quota.get("total")),
             display_name=organization.get("displayName"),
-            syncs_ms=tuple(
-                sorted(int(rest_of(contributor)) for contributor in entries if speaker_of(contributor) is Speaker.SYNC)
-            ),
-            changed_ms=latest(
-                {name: entry for name, entry in entries.items() if speaker_of(name) is not Speaker.LIVES}
-            ),
-            synchronization=body.get("synchronization") or {},
-            jobs=tuple(body["jobs"]) if isinstance(body.get("jobs"), list) else None,
-            refused=body.get("refused") or {},
-            features=body.get("features") or {},
+            syncs_ms=tuple(sorted(int(rest_of(name)) for name, said in told.items() if isinstance(said, Synchronised))),
+            changed_ms=latest({name: entries[name] for name in entries if speaker_of(name) is not Speaker.LIVES}),
+            synchronization=state.synchronization or {},
+            jobs=tuple(state.jobs) if state.jobs is not None else None,
+            refused=state.refused,
+            features=state.features or {},
             events=events_in(entries),
-            exports=tuple(
-                sorted(
-                    (int(entry.body["ts_ms"]), str(entry.body["server"]))
-                    for contributor, entry in entries.items()
-                    if speaker_of(contributor) is Speaker.ACTIVE
-                )
-            ),
-            writes_ms=tuple(
-                sorted(
-                    int(entry.body["ts_ms"])
-                    for contributor, entry in entries.items()
-                    if speaker_of(contributor) is Speaker.ACTIVE and not entry.body.get("password")
-                )
-            ),
-            runs={
-                rest_of(contributor): ServerRuns.read(entry.body)
-                for contributor, entry in sorted(entries.items())
-                if speaker_of(contributor) is Speaker.RUNS
-            },
-            lives={
-                rest_of(contributor): entry.body
-                for contributor, entry in sorted(entries.items())
-                if speaker_of(contributor) is Speaker.LIVES
-            },
-            counts=_whole(numbers_heard(body.get("counts", {}) for body in counted), tenant_of(key), read),
-            read=read,
+            exports=tuple(sorted((said.ts_ms, said.server) for said in exports)),
+            writes_ms=tuple(sorted(said.ts_ms for said in exports if not said.password)),
+            runs={rest_of(name): ServerRuns.read(entry.body) for name, entry in runs.items()},
+            lives={rest_of(name): said for name, said in told.items() if isinstance(said, ServerLives)},
+            counts=_whole(numbers_heard(said.counts for said in counted), tenant_of(key), worked_off),
+            read=worked_off,
         )
 
     def cadence_ms(self, otherwise_ms: int) -> int:
@@ -215,13 +194,9 @@ def tenant_contributions(state: TenantState) -> list[Contribution]:
             contributor=TENANT_STATE,
             seq=state.seq,
             changed_ms=state.ts_ms,
-            body={
-                "organization": state.organization,
-                "synchronization": state.synchronization,
-                "jobs": state.jobs,
-                "refused": state.refused,
-                "features": state.features,
-            },
+            body=written(
+                TenantReading(state.organization, state.synchronization, state.jobs, state.refused, state.features)
+            ),
         )
     ]
     synced_ms = last_sync_ms(state)
@@ -232,19 +207,19 @@ def tenant_contributions(state: TenantState) -> list[Contribution]:
                 contributor=Speaker.SYNC.named(synced_ms),
                 seq=synced_ms,
                 changed_ms=synced_ms,
-                body={},
+                body=written(Synchronised()),
                 expires_ms=synced_ms + _CYCLES_REMEMBERED_MS,
             )
         )
     return said
 
 
-def _read_everywhere(bodies: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _read_everywhere(told: Sequence[Counted]) -> dict[str, int]:
     """What every partition has worked off; nothing while one of them has not told."""
-    if not bodies or len(bodies) < max(int(body.get("partitions", 0)) for body in bodies):
+    if not told or len(told) < max(each.partitions for each in told):
         return {}
-    read = [body.get("read", {}) for body in bodies]
-    return {source: min(int(each[source]) for each in read) for source in sorted(set.intersection(*map(set, read)))}
+    sources = sorted(set.intersection(*(set(each.read) for each in told)))
+    return {source: min(each.read[source] for each in told) for source in sources}
 
 
 def _whole(counts: Mapping[Told, int], tenant: str, read: Mapping[str, int]) -> dict[Told, int]:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 from zlib import crc32
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
+from streams.views.messages import Counterparts, DriftOfPart, MemberDrifts, NamedMember, read, written
 from streams.views.questions import ask_counterparts, ask_through, moved, tell_counterparts
 from streams.views.view import Derived, Entry, latest
 
@@ -72,15 +73,9 @@ class MemberDriftView:
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         members = tuple(
-            DriftingMember(
-                sid,
-                str(entry.body["name"]),
-                bool(entry.body["lacking"]),
-                int(entry.body["since_ms"]),
-                bool(entry.body.get("other_domain")),
-            )
+            DriftingMember(sid, said.name, said.lacking, said.since_ms, said.other_domain)
             for sid, entry in sorted(entries.items())
-            if speaker_of(sid) is None
+            if isinstance(said := read(key, sid, entry.body), MemberDrifts)
         )
         askers = tuple(sorted(rest_of(name) for name in entries if speaker_of(name) is Speaker.ASKS))
         return cls(key, tenant_of(key), members, latest(entries), askers, bool(moved(entries)))
@@ -92,7 +87,7 @@ class MemberDriftView:
         if self.askers:
             yield ask_counterparts(group, self.key)
         if self.moved:
-            yield from tell_counterparts(group, self.askers, {"cloud_managed": True})
+            yield from tell_counterparts(group, self.askers, Counterparts(cloud_managed=True))
         if not self.members:
             return
         lacking = sum(member.lacking for member in self.members)
@@ -102,15 +97,14 @@ class MemberDriftView:
             view = view_keys.written_group(self.tenant, name.removeprefix(_WRITTEN))
             contributor = Speaker.MEMBER_DRIFT.named(forest, part)
         named = sorted(self.members, key=lambda member: member.other_domain)[:_NAMED]
-        body = {
-            "lacking": lacking,
-            "surplus": len(self.members) - lacking,
-            "since_ms": min(member.since_ms for member in self.members),
-            "named": [[member.name, member.sid, member.lacking] for member in named],
-        }
-        if other := sum(member.other_domain for member in self.members):
-            body["other_domain"] = other
-        yield Derived(view, contributor, body)
+        said = DriftOfPart(
+            lacking=lacking,
+            surplus=len(self.members) - lacking,
+            since_ms=min(member.since_ms for member in self.members),
+            named=[NamedMember(member.name, member.sid, member.lacking) for member in named],
+            other_domain=sum(member.other_domain for member in self.members),
+        )
+        yield Derived(view, contributor, written(said))
 
 
 def written_name(entra_id: str) -> str:
@@ -130,10 +124,8 @@ def left_out_word(tenant: str, group: str, forest: str | None, member: DriftingM
 
 def drift_word(tenant: str, group: str, member: DriftingMember) -> Derived:
     """What the reference view of a member tells of the group with this SID."""
-    body: dict[str, Any] = {"name": member.name, "lacking": member.lacking, "since_ms": member.since_ms}
-    if member.other_domain:
-        body["other_domain"] = True
-    return Derived(_part(tenant, group, member.sid), member.sid, body, absent_since_ms=member.since_ms)
+    said = MemberDrifts(member.name, member.lacking, member.since_ms, member.other_domain)
+    return Derived(_part(tenant, group, member.sid), member.sid, written(said), absent_since_ms=member.since_ms)
 
 
 def question(tenant: str, group: str, member_sid: str, asker: str) -> Derived:

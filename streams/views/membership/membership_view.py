@@ -23,6 +23,7 @@ from streams.directory.authority import cloud_managed
 from streams.directory.state import ObjectState
 from streams.directory.written_back import written_back
 from streams.views.membership.member_drift_view import written_name
+from streams.views.messages import CloudMember, HeldByGroup, LeftGroup, ReportsTo, read, written
 from streams.views.view import Derived, Entry, latest
 
 GROUP_LINKS = ("member", "members")
@@ -41,10 +42,11 @@ class Memberships:
     held: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
 
-    def take(self, sid: str, body: Mapping[str, Any]) -> None:
+    def take(self, sid: str | None, said: HeldByGroup | LeftGroup) -> None:
         """Note the word of the group `sid`; of two groups with one SID the later says since when."""
-        times_ms, said_ms = (self.left, body["left_ms"]) if "left_ms" in body else (self.held, body["since_ms"])
-        times_ms[sid] = max(times_ms.get(sid, 0), int(said_ms))
+        if sid is not None:
+            times_ms, at_ms = (self.left, said.left_ms) if isinstance(said, LeftGroup) else (self.held, said.since_ms)
+            times_ms[sid] = max(times_ms.get(sid, 0), at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +74,14 @@ class MembershipView:
         sid, groups = None, Memberships()
         reports: dict[str, int] = {}
         for contributor, entry in sorted(entries.items()):
-            speaker = speaker_of(contributor)
-            if speaker is Speaker.ENTRA:
-                sid = str(entry.body["sid"])
-            elif "view" in entry.body:  # a user; what else it may link to is nobody's business here
-                if speaker is Speaker.MANAGER:
-                    view, since_ms = str(entry.body["view"]), int(entry.body["since_ms"])
+            manages = speaker_of(contributor) is Speaker.MANAGER
+            match read(key, contributor, entry.body):
+                case CloudMember(sid=own):
+                    sid = own
+                case ReportsTo(view=str(view), since_ms=since_ms) if manages:
                     reports[view] = max(reports.get(view, 0), since_ms)
-            elif speaker is not Speaker.MANAGER:
-                groups.take(entry.body["sid"], entry.body)
+                case (HeldByGroup() | LeftGroup()) as said if not manages:
+                    groups.take(said.sid, said)
         return cls(key, tenant_of(key), sid, groups, latest(entries), reports)
 
     def derived(self) -> Iterable[Derived]:
@@ -89,12 +90,12 @@ class MembershipView:
             return
         principal, member = view_keys.reference(self.tenant, self.sid), rest_of_key(self.key)
         for sid, since_ms in sorted(self.groups.held.items()):
-            yield Derived(principal, Speaker.CLOUD.named(member, sid), {"since_ms": since_ms})
+            yield Derived(principal, Speaker.CLOUD.named(member, sid), written(HeldByGroup(since_ms)))
         for sid, left_ms in sorted(self.groups.left.items()):
             if sid not in self.groups.held:
-                yield Derived(principal, Speaker.CLOUD.named(member, sid), {"left_ms": left_ms})
+                yield Derived(principal, Speaker.CLOUD.named(member, sid), written(LeftGroup(left_ms)))
         for view, since_ms in sorted(self.reports.items()):
-            yield Derived(principal, Speaker.REPORT.named(member, view), {"since_ms": since_ms})
+            yield Derived(principal, Speaker.REPORT.named(member, view), written(ReportsTo(since_ms)))
 
 
 def cloud_link_body(state: ObjectState) -> dict[str, Any] | None:

@@ -26,15 +26,26 @@ from typing import Self
 from streams.contracts.contributors import Speaker, attribute_of, last_of, rest_of, speaker_of
 from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.flows import MANAGER
+from streams.contracts.view_keys import ViewKind, tenant_of
 from streams.contracts.view_keys import rest_of as rest_of_key
-from streams.contracts.view_keys import tenant_of
-from streams.directory.object_ref import MEMBERSHIP_UNKNOWN, Party, party_from
+from streams.directory.object_ref import MEMBERSHIP_UNKNOWN, Party
 from streams.directory.person import LINKED
 from streams.directory.state import ObjectState
 from streams.views.explanations import Explanation, heard
 from streams.views.link_drift import manager_word
 from streams.views.membership.member_drift_view import DriftingMember, drift_word, is_written, left_out_word, question
 from streams.views.membership.membership_view import Memberships
+from streams.views.messages import (
+    DeadPrincipal,
+    HeldByGroup,
+    HeldInCopy,
+    Joined,
+    LeftGroup,
+    Principal,
+    Referrer,
+    ReportsTo,
+    read,
+)
 from streams.views.questions import ask_counterparts, moved
 from streams.views.view import Derived, Entry, latest
 
@@ -44,7 +55,7 @@ _NEVER_SYNCED = frozenset({"critical_system_object", LINKED, MEMBERSHIP_UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
-class Referrer:
+class Pointer:
     """An AD object that points here by `attribute`; `seq` of the fact that set the link; since_ms: it stands since."""
 
     party: Party
@@ -74,7 +85,7 @@ class ReferenceView:
     tenant: str
     ad: tuple[Party, ...]
     entra: tuple[Party, ...]
-    referrers: tuple[Referrer, ...]
+    referrers: tuple[Pointer, ...]
     ad_changed_ms: int
     changed_ms: int
     since_ms: int = 0
@@ -91,93 +102,34 @@ class ReferenceView:
 
         Who is restored has groups that may not count; of who is not in the cloud, every referrer counts.
         """
-        anchors, sides, kinds, ours, theirs, pointed = set(), [], set(), set(), set(), False
-        if any("dead_in" in entry.body for entry in entries.values()):
+        said = _Said.of(entries)
+        principals = [each.party for each, _ in said.principals]
+        forests = [party.forest for party in principals if party.side == "ad"]
+        if said.dead or len(forests) > 1 or any(each.restored_seq for each, _ in said.principals):
             return True
-        for contributor, entry in entries.items():
-            body, kind = entry.body, speaker_of(contributor)
-            if kind in (Speaker.EXPLAINS, Speaker.JOINED, Speaker.LINK):
-                continue
-            if kind in (Speaker.AD, Speaker.ENTRA):
-                anchors.add(body["party"].get("source_anchor"))
-                sides.append(kind)
-                kinds.add(body["party"]["kind"])
-                if body.get("restored_seq"):
-                    return True
-            elif kind is Speaker.CLOUD:
-                theirs.add(last_of(contributor) if "left_ms" not in body else None)
-            elif kind is Speaker.REPORT:
-                theirs.add(_view_in(contributor))
-            elif "copy_of" in body:
-                ours.add(body["copy_of"])
-            elif "left_ms" not in body:
-                pointed = True
-                ours.add(body["party"].get("sid" if kind is Speaker.MEMBER else "view"))
-        if (
-            len(anchors) > 1
-            or len(kinds) > 1
-            or sides.count(Speaker.AD) > 1
-            or (pointed and Speaker.ENTRA not in sides)
-        ):
+        if len({party.source_anchor for party in principals}) > 1 or len({party.kind for party in principals}) > 1:
             return True
-        return bool((ours ^ theirs) - {None})
+        if said.pointers and len(forests) == len(principals):
+            return True
+        ours = {each.party.sid if each.attribute == Speaker.MEMBER else each.party.view for each in said.pointers}
+        ours |= {copy.copy_of for copy in said.copies}
+        return bool((ours ^ (said.cloud.held.keys() | said.reports.keys())) - {None})
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         entries, explanations = heard(entries)
-        ad: list[Party] = []
-        entra: list[Party] = []
-        referrers: list[Referrer] = []
-        ad_changed_ms = since_ms = 0
-        restored: dict[str | None, float] = {}  # by forest: numbers of two sources do not compare
-        cloud, let_go, joined = Memberships(), Memberships(), False
-        copies: list[tuple[str, str | None, int]] = []
-        reports: dict[str, int] = {}
-        for contributor, entry in sorted(entries.items()):
-            speaker = speaker_of(contributor)
-            if speaker is Speaker.JOINED:
-                joined = True
-                continue
-            if speaker is Speaker.LINK:
-                continue
-            if "dead_in" in entry.body:
-                restored.setdefault(entry.body["dead_in"], inf)
-                continue
-            if speaker is Speaker.CLOUD:
-                cloud.take(last_of(contributor), entry.body)
-                continue
-            if speaker is Speaker.REPORT:
-                view = _view_in(contributor)
-                reports[view] = max(reports.get(view, 0), int(entry.body["since_ms"]))
-                continue
-            if "left_ms" in entry.body:
-                let_go.take(entry.body["sid"], entry.body)
-                continue
-            if "copy_of" in entry.body:
-                if speaker is Speaker.MEMBER:
-                    forest = entry.body["party"].get("forest")
-                    copies.append((entry.body["copy_of"], forest, int(entry.body["seq"])))
-                continue
-            party = party_from(entry.body["party"])
-            if speaker in (Speaker.AD, Speaker.ENTRA):
-                since_ms = max(since_ms, int(entry.body.get("since_ms", 0)))
-            if speaker is Speaker.ENTRA:
-                entra.append(party)
-            elif speaker is Speaker.AD:
-                ad.append(party)
-                ad_changed_ms = max(ad_changed_ms, entry.changed_ms)
-                since_seq = int(entry.body.get("restored_seq", 0))
-                known = restored.get(party.forest, 0)  # of two of one SID in one forest, the living
-                restored[party.forest] = since_seq if known == inf else max(known, since_seq)
-            else:
-                link_ms = int(entry.body.get("since_ms", 0))
-                referrers.append(
-                    Referrer(party, attribute_of(contributor), int(entry.body["seq"]), entry.changed_ms, link_ms)
-                )
+        said = _Said.of(entries)
+        ad = [each.party for each, _ in said.principals if each.party.side == "ad"]
+        entra = [each.party for each, _ in said.principals if each.party.side == "entra"]
+        restored: dict[str | None, float] = dict.fromkeys(said.dead, inf)  # by forest: numbers of two do not compare
+        for each, _ in said.principals:
+            if each.party.side == "ad":  # of two of one SID in one forest, the living
+                known = restored.get(each.party.forest, 0)
+                restored[each.party.forest] = each.restored_seq if known == inf else max(known, each.restored_seq)
         if any(party.cloud_managed for party in entra):
             ad = [party.unexported() for party in ad]
-        referrers = [each for each in referrers if each.seq > restored.get(each.party.forest, 0)]
+        referrers = [each for each in said.pointers if each.seq > restored.get(each.party.forest, 0)]
         gone = moved(entries)
         referrers = [
             replace(each, party=each.party.unexported()) if each.party.view in gone else each for each in referrers
@@ -188,15 +140,15 @@ class ReferenceView:
             ad=tuple(ad),
             entra=tuple(entra),
             referrers=tuple(referrers),
-            ad_changed_ms=ad_changed_ms,
+            ad_changed_ms=max((at_ms for each, at_ms in said.principals if each.party.side == "ad"), default=0),
             changed_ms=latest(entries),
-            since_ms=since_ms,
-            cloud=cloud,
-            let_go=let_go,
-            copies=frozenset(name for name, forest, seq in copies if seq > restored.get(forest, 0)),
+            since_ms=max((each.since_ms for each, _ in said.principals), default=0),
+            cloud=said.cloud,
+            let_go=said.let_go,
+            copies=frozenset(copy.copy_of for copy in said.copies if copy.seq > restored.get(copy.party.forest, 0)),
             explanations=explanations,
-            reports=reports,
-            joined=joined,
+            reports=said.reports,
+            joined=said.joined,
         )
 
     @property
@@ -263,9 +215,45 @@ class ReferenceView:
         return DriftingMember(rest_of_key(self.key), member.name, lacking, max(self.since_ms, *times_ms))
 
 
-def _view_in(contributor: str) -> str:
-    """The user's view in "report/<id>/<view>"."""
-    return rest_of(contributor).partition("/")[2]
+@dataclass(slots=True)
+class _Said:
+    """What is said to the view, by what it is about. principals: with when they changed (ms); dead: their forests."""
+
+    principals: list[tuple[Principal, int]] = field(default_factory=list)
+    dead: list[str | None] = field(default_factory=list)
+    pointers: list[Pointer] = field(default_factory=list)
+    copies: list[HeldInCopy] = field(default_factory=list)
+    cloud: Memberships = field(default_factory=Memberships)
+    let_go: Memberships = field(default_factory=Memberships)
+    reports: dict[str, int] = field(default_factory=dict)
+    joined: bool = False
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Entry]) -> Self:
+        """As the contributions tell."""
+        found = cls()
+        for contributor, entry in sorted(entries.items()):
+            speaker = speaker_of(contributor)
+            match read(ViewKind.REFERENCE, contributor, entry.body):
+                case Principal() as principal:
+                    found.principals.append((principal, entry.changed_ms))
+                case DeadPrincipal(dead_in=forest):
+                    found.dead.append(forest)
+                case Joined():
+                    found.joined = True
+                case (HeldByGroup() | LeftGroup()) as said if speaker is Speaker.CLOUD:
+                    found.cloud.take(last_of(contributor), said)
+                case LeftGroup() as left:
+                    found.let_go.take(left.sid, left)
+                case ReportsTo(since_ms=since_ms):
+                    view = rest_of(contributor).partition("/")[2]
+                    found.reports[view] = max(found.reports.get(view, 0), since_ms)
+                case HeldInCopy() as copy if speaker is Speaker.MEMBER:
+                    found.copies.append(copy)
+                case Referrer(party=party, seq=seq, since_ms=since_ms):
+                    attribute = attribute_of(contributor)
+                    found.pointers.append(Pointer(party, attribute, seq, entry.changed_ms, since_ms))
+        return found
 
 
 def stands_since_ms(state: ObjectState) -> int:

@@ -24,6 +24,7 @@ from typing import Any, Self
 from streams.contracts.contributors import Speaker, speaker_of
 from streams.contracts.view_keys import tenant_of
 from streams.directory.object_ref import MEMBERSHIP_UNKNOWN
+from streams.views.messages import HeldByScopeGroup, LeftGroup, ScopedObject, ScopeWord, read, written
 from streams.views.view import Derived, Entry, latest
 
 _OF_SCOPE = (Speaker.SCOPED, Speaker.UNSCOPED)
@@ -58,19 +59,20 @@ class GroupScopeView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        contributor = next((name for name in entries if speaker_of(name) is Speaker.AD), "")
-        own: Mapping[str, Any] = entries[contributor].body if contributor else {}
-        groups = [entry.body for name, entry in entries.items() if speaker_of(name) is not Speaker.AD]
+        told = {name: read(key, name, entry.body) for name, entry in entries.items()}
+        contributor, own = next(
+            ((name, said) for name, said in told.items() if isinstance(said, ScopedObject)), ("", ScopedObject())
+        )
         # Restoring the object brings no membership back, and its groups do not hear of its death.
-        since = [int(body["since_ms"]) for body in groups if body.get("seq", 0) > own.get("restored_seq", 0)]
+        holding = [said for said in told.values() if isinstance(said, HeldByScopeGroup)]
         return cls(
             key=key,
             tenant=tenant_of(key),
             contributor=contributor,
-            told=tuple(own.get("views", ())),
-            in_ms=min(since, default=None),
-            left_ms=max((int(body.get("left_ms", 0)) for body in groups), default=0),
-            is_one=bool(own.get("is_one")),
+            told=tuple(own.views),
+            in_ms=min((said.since_ms for said in holding if said.seq > own.restored_seq), default=None),
+            left_ms=max((said.left_ms for said in told.values() if isinstance(said, LeftGroup)), default=0),
+            is_one=own.is_one,
             changed_ms=latest(entries),
         )
 
@@ -82,7 +84,7 @@ class GroupScopeView:
             ]
         if self.is_one:
             return ()
-        left = {"since_ms": self.left_ms}
+        left = written(ScopeWord(self.left_ms))
         return [Derived(view, Speaker.UNSCOPED.named(self.contributor), left, once_read=True) for view in self.told]
 
 

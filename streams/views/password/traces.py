@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-
-import msgspec
+from typing import Self
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, speaker_of
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.view_keys import tenant_of
+from streams.views.messages import Refused, read, written
 from streams.views.view import Derived, Entry, latest
 
 TRACE = "adsync/6329"
@@ -47,14 +46,12 @@ class PasswordTraceView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        known = sorted(entries.items())
+        told = {name: read(key, name, entry.body) for name, entry in sorted(entries.items())}
         return cls(
             key=key,
             tenant=tenant_of(key),
-            traces=tuple((n, msgspec.convert(e.body, Event)) for n, e in known if speaker_of(n) is not Speaker.REFUSAL),
-            refusals=tuple(
-                (str(e.body["user"]), int(e.body["ts_ms"])) for n, e in known if speaker_of(n) is Speaker.REFUSAL
-            ),
+            traces=tuple((name, said) for name, said in told.items() if isinstance(said, Event)),
+            refusals=tuple((said.user, said.ts_ms) for said in told.values() if isinstance(said, Refused)),
             changed_ms=latest(entries),
         )
 
@@ -66,7 +63,7 @@ class PasswordTraceView:
             near = [each for each in near if each[0] <= NEAR_MS]
             users = {user for distance_ms, user in near if distance_ms == near[0][0]}
             if len(users) == 1:
-                told.append(Derived(users.pop(), name, msgspec.to_builtins(trace)))
+                told.append(Derived(users.pop(), name, written(trace)))
         return told
 
 
@@ -85,9 +82,9 @@ def is_unnamed_trace(event: Event) -> bool:
     return event.name == TRACE and event.entra_id is None and event.source_anchor is None
 
 
-def refusal_body(event: Event) -> dict[str, Any] | None:
+def refusal_of(event: Event) -> Refused | None:
     """What a refusal says to the traces around it; None: it is none, or names nobody."""
     refused = event.name.startswith("passwordresetservice/330") and event.result is Result.FAILURE
     if not refused or event.source_anchor is None:
         return None
-    return {"user": view_keys.user(event.tenant, event.source_anchor), "ts_ms": event.ts_ms}
+    return Refused(view_keys.user(event.tenant, event.source_anchor), event.ts_ms)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
@@ -25,14 +25,14 @@ from streams.contracts.facts import WRITEBACK_ENABLED, ObjectKind
 from streams.contracts.finding import Subject
 from streams.contracts.view_keys import ViewKind, tenant_of
 from streams.contracts.view_keys import rest_of as rest_of_key
-from streams.directory.event_slots import is_event
 from streams.directory.matching import object_view_key
-from streams.directory.object_ref import party_body, party_from
+from streams.directory.object_ref import party_of
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.directory.written_back import NAMES_ORIGINAL, is_provisioned, original_of
 from streams.views.events import events_in
 from streams.views.link_drift import MemberDrift, member_drift_of
+from streams.views.messages import DriftOfPart, Message, WrittenStatement, read
 from streams.views.sides import Side
 from streams.views.view import Derived, Entry, latest
 
@@ -77,23 +77,15 @@ class WrittenView:
         """The view of these contributions."""
         sides: dict[tuple[str, bool], list[Side]] = {}
         expected = False
-        parts: dict[str, list[Mapping[str, Any]]] = {}
+        parts: dict[str, list[DriftOfPart]] = {}
         for contributor, entry in sorted(entries.items()):
-            if is_event(contributor):
-                continue
-            body = entry.body
-            if speaker_of(contributor) is Speaker.MEMBER_DRIFT:
-                parts.setdefault(rest_of(contributor).partition("/")[0], []).append(body)
-                continue
-            side = Side(
-                party=party_from(body["party"]),
-                attributes=body["attributes"],
-                changed_ms=entry.changed_ms,
-                changed=body.get("changed", {}),
-                first_ms=body.get("first_ms", 0),
-            )
-            sides.setdefault((side.party.side, bool(body.get("deleted"))), []).append(side)
-            expected = expected or bool(body.get("expected"))
+            match read(key, contributor, entry.body):
+                case DriftOfPart() as part:
+                    parts.setdefault(rest_of(contributor).partition("/")[0], []).append(part)
+                case WrittenStatement() as said:
+                    side = Side(said.party, said.attributes, entry.changed_ms, said.changed, said.first_ms)
+                    sides.setdefault((said.party.side, said.deleted), []).append(side)
+                    expected = expected or said.expected
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -171,7 +163,7 @@ class WrittenDeviceView(WrittenView):
     __slots__ = ()
 
 
-def written_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+def written_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
     """What an object says to the views of writeback; {} for nearly all objects."""
     if not scope.home:
         return {}
@@ -181,47 +173,44 @@ def written_bodies(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]
         device_id = state.text("msDS-DeviceID")
         if device_id is None:
             return {}
-        return _body(state, view_keys.written_device(state.tenant, device_id), scope, _COPIED_DEVICE)
+        return _statement(state, view_keys.written_device(state.tenant, device_id), scope, _COPIED_DEVICE)
     if state.kind is ObjectKind.DEVICE and state.side == "entra" and state.alive and scope.device_writeback:
         device_id = state.text("deviceId")
         if device_id is None:
             return {}
-        return _body(state, view_keys.written_device(state.tenant, device_id), scope, _CLOUD_DEVICE)
+        return _statement(state, view_keys.written_device(state.tenant, device_id), scope, _CLOUD_DEVICE)
     return {}
 
 
-def _group_copy(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+def _group_copy(state: ObjectState, scope: Scope) -> dict[str, Message]:
     original = original_of(state)
-    return _body(state, view_keys.written_group(state.tenant, original), scope, NAMES_ORIGINAL) if original else {}
+    return _statement(state, view_keys.written_group(state.tenant, original), scope, NAMES_ORIGINAL) if original else {}
 
 
-def _cloud_group(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+def _cloud_group(state: ObjectState, scope: Scope) -> dict[str, Message]:
     if state.attributes.get("onPremisesSyncEnabled") is True:  # AD is its master: nothing to write back
         return {}
     marked = state.attributes.get(WRITEBACK_ENABLED)
     by_default = scope.group_writeback and "Unified" in state.texts("groupTypes")
     if state.alive and marked is None and not by_default and not is_provisioned(state):
         return {}
-    said = _body(state, view_keys.written_group(state.tenant, state.object_id), scope, _CLOUD_GROUP)
-    if marked is None and by_default:
-        for body in said.values():
-            body["expected"] = True
-    return said
+    key = view_keys.written_group(state.tenant, state.object_id)
+    return _statement(state, key, scope, _CLOUD_GROUP, expected=marked is None and by_default)
 
 
-def _body(state: ObjectState, key: str, scope: Scope, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def _statement(
+    state: ObjectState, key: str, scope: Scope, names: tuple[str, ...], *, expected: bool = False
+) -> dict[str, Message]:
     outside = scope.reason_outside(state) if state.side == "ad" and state.alive else None
     attributes = {name: state.attributes[name] for name in names if name in state.attributes}
     if state.has_members is not None:
         attributes[HAS_MEMBERS] = state.has_members
-    body: dict[str, Any] = {
-        "party": party_body(state, object_view_key(state), outside),
-        "attributes": attributes,
-        "first_ms": state.first_ms,
-    }
-    changed = {name: state.changed[name] for name in names if name in state.changed}
-    if changed:
-        body["changed"] = changed
-    if not state.alive:
-        body["deleted"] = True
-    return {key: body}
+    said = WrittenStatement(
+        party_of(state, object_view_key(state), outside),
+        attributes,
+        first_ms=state.first_ms,
+        changed={name: state.changed[name] for name in names if name in state.changed},
+        expected=expected,
+        deleted=not state.alive,
+    )
+    return {key: said}

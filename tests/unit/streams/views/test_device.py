@@ -158,7 +158,7 @@ def test_hosts_are_windows_devices_of_one_name() -> None:
     states = [computer(), device(), device(2, trustType="Workplace"), device(3, operatingSystem="iOS")]
     bodies = [contributions_of(state, Scope()).get(key) for state in states]
     assert [body is not None for body in bodies] == [True, True, True, False]
-    view = HostView.build(key, {str(n): Entry(NOW_MS, body) for n, body in enumerate(bodies) if body is not None})
+    view = HostView.build(key, {f"ad/{n}": Entry(NOW_MS, body) for n, body in enumerate(bodies) if body is not None})
     assert len(view.computers) == 1
     assert [each.trust for each in view.devices] == ["ServerAd", "Workplace"]
     assert HostView.contested({"a": Entry(0, {}), "b": Entry(0, {})})

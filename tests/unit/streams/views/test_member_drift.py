@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from streams.views.link_drift import member_drift_of
 from streams.views.membership.member_drift_view import MemberDriftView
 from streams.views.membership.membership_view import MembershipView
 from streams.views.membership.reference_view import ReferenceView
+from streams.views.messages import DriftOfPart, read
 from streams.views.view import Entry
 
 SID, STAFF, SALES = "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-600", "S-1-5-21-1-2-3-700"
@@ -123,7 +124,7 @@ def test_ten_thousand_members_are_a_few_short_words_to_their_group() -> None:
     assert max(map(len, parts.values())) < 100
     told = [word for key, entries in parts.items() for word in MemberDriftView.build(key, entries).derived()]
     assert {word.view for word in told} == {f"group/t/{STAFF}"}
-    found = member_drift_of(word.body for word in told)
+    found = member_drift_of(cast(DriftOfPart, read(word.view, word.contributor, word.body)) for word in told)
     assert found is not None
     assert (found.lacking, found.surplus, found.since_ms) == (10_000, 0, 100)
     assert len(found.named) == 5 * len(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.contracts.facts import ObjectKind
-from streams.directory.object_ref import party_body, party_from
+from streams.directory.object_ref import party_of
 from streams.directory.state import ObjectState
 
 GUID = "79ee7436-17f2-4d54-9265-4a7b97bb8126"
@@ -24,4 +24,4 @@ GUID = "79ee7436-17f2-4d54-9265-4a7b97bb8126"
 )
 def test_an_object_is_called_as_people_know_it(attributes: dict[str, str], alive: bool, name: str) -> None:
     state = ObjectState(object_id=GUID, side="ad", tenant="t", kind=ObjectKind.USER, attributes=attributes, alive=alive)
-    assert party_from(party_body(state, None, None)).name == name
+    assert party_of(state, None, None).name == name

@@ -9,7 +9,7 @@ import pytest
 from streams.contracts.facts import WRITEBACK_ENABLED, ObjectKind
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
-from streams.views.writeback.writeback_view import written_bodies
+from streams.views.writeback.writeback_view import written_statements
 
 ID = "e5b8c201-9f4a-4736-b0d1-27a6f8c93e15"
 OTHER = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
@@ -19,7 +19,7 @@ EVERYTHING = Scope(group_writeback=True, device_writeback=True)
 def keys(side: Any, kind: ObjectKind, scope: Scope = EVERYTHING, *, alive: bool = True, **attributes: Any) -> list[str]:
     named = {name.replace("_", "-"): value for name, value in attributes.items()}
     state = ObjectState(object_id=ID, side=side, tenant="t", kind=kind, attributes=named, alive=alive)
-    return list(written_bodies(state, scope))
+    return list(written_statements(state, scope))
 
 
 def test_ordinary_objects_say_nothing() -> None:
@@ -38,7 +38,7 @@ def test_a_group_that_is_marked_deleted_or_written_by_default_speaks() -> None:
     marked = ObjectState(
         object_id=ID, side="entra", tenant="t", kind=ObjectKind.GROUP, attributes={WRITEBACK_ENABLED: True}
     )
-    assert list(written_bodies(marked, Scope())) == own
+    assert list(written_statements(marked, Scope())) == own
     assert keys("entra", ObjectKind.GROUP, Scope(), alive=False) == own
     assert keys("entra", ObjectKind.GROUP, groupTypes=["Unified"]) == own
 
