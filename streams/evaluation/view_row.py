@@ -98,7 +98,7 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
                 if body is not None
             }
         )
-        if not (self.findings or self.derived or self.counts or shape.contested(entries)):
+        if not (self.findings or self.derived or self.counts or shape.needs_evaluation(entries)):
             return None
         return shape.build(key, entries)
 

@@ -32,7 +32,7 @@ from streams.views.installation.forest_view import (
     scope_group_statements,
     sso_statements,
 )
-from streams.views.membership.member_drift_view import written_name
+from streams.views.membership.group_name import CloudGroup
 from streams.views.membership.reference_view import stands_since_ms
 from streams.views.messages import (
     AddressClaims,
@@ -140,7 +140,7 @@ def referrer_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
         return None
     original = original_of(state) if state.kind is ObjectKind.GROUP and scope.home else None
     if original is not None:  # the cloud masters it, in scope or not
-        return written(HeldInCopy(party_of(state, object_view_key(state), None), written_name(original)))
+        return written(HeldInCopy(party_of(state, object_view_key(state), None), str(CloudGroup(original))))
     outside = scope.reason_outside(state)
     if outside not in (None, MEMBERSHIP_UNKNOWN):
         return None

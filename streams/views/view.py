@@ -65,7 +65,7 @@ class View(Protocol):
     changed_ms: int
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Whether any rule could have something to say. False spares building a view that nobody disputes.
 
         It must err on the side of True; the law "stream = oracle" holds it to that, as the oracle never asks.

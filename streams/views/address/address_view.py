@@ -89,7 +89,7 @@ class AddressView:
     moved_ms: Mapping[str, int | None] = field(default_factory=dict)
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Two contributors, or one cloud object that should hold the address and does not."""
         return len(entries) > 1 or any(
             "wanted" in claim for entry in entries.values() for claim in entry.body.get("claims", ())

@@ -50,7 +50,7 @@ class UniqueValueView:
     explanations: tuple[Explanation, ...] = ()
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Two holders, or one and somebody who asks."""
         return len(entries) > 1
 

@@ -100,7 +100,7 @@ class DeviceView:
     namesakes: tuple[Computer, ...] = ()
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Always: rules judge single computers too."""
         return True
 

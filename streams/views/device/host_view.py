@@ -64,7 +64,7 @@ class HostView:
     events: tuple[Event, ...] = ()
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Two of one name (one computer and its device are told apart by the rules), or a log has something to say."""
         return len(entries) > 1 or any(map(is_event, entries))
 

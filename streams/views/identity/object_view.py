@@ -92,7 +92,7 @@ class ObjectView:
     memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Always: rules judge single objects too."""
         return True
 

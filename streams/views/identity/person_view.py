@@ -30,7 +30,7 @@ class PersonView:
     changed_ms: int
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Whether two have it."""
         return len(entries) > 1
 

@@ -85,7 +85,7 @@ class ForestView:
     scope_groups: Mapping[tuple[str, ...], Party] = field(default_factory=dict)
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Always: a forest stands alone."""
         return True
 

@@ -60,7 +60,7 @@ class ServerView:
     namesakes: tuple[Derived, ...] = ()
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Always: a server stands alone."""
         return True
 

@@ -82,7 +82,7 @@ class TenantView:
     read: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Always."""
         return True
 

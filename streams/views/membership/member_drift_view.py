@@ -1,7 +1,7 @@
 """Members of one group that stand on both sides while their membership stands on one: a part of them under each key.
 
-Key: member_drift/<tenant>/<SID of the group>/<part>; of a group that the cloud writes into AD its `written_name` and
-the forest of the members stand for the SID. Contributors: the SIDs of drifting members, told by their
+Key: member_drift/<tenant>/<SID of the group>/<part>; of a group that the cloud writes into AD its id and the forest of
+the members stand for the SID (`CloudGroup`). Contributors: the SIDs of drifting members, told by their
 reference views, questions of members that the cloud lacks, and the answer of the group (streams.views.questions). The
 view adds up its part for the group's own view, and passes on what that says of itself, so that the members of a group
 of 250,000 are never one value.
@@ -18,13 +18,12 @@ from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
+from streams.views.membership.group_name import CloudGroup, GroupName, Sid, group_name
 from streams.views.messages import Counterparts, DriftOfPart, MemberDrifts, NamedMember, read, written
 from streams.views.questions import ask_counterparts, ask_through, moved, tell_counterparts
 from streams.views.view import Derived, Entry, latest
 
 _PARTS = 256
-_WRITTEN = "Group_"
-_OF_FOREST = "@"
 # A small group names all, a huge one a few of each part: the group's own view stays small.
 _NAMED = 5
 
@@ -65,7 +64,7 @@ class MemberDriftView:
     moved: bool = False
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Nobody speaks here without need."""
         return bool(entries)
 
@@ -82,8 +81,14 @@ class MemberDriftView:
 
     def derived(self) -> Iterable[Derived]:
         """Tell the group how many they are, and some of them by name; ask it for those who ask, and pass it on."""
-        sid, _, part = rest_of_key(self.key).rpartition("/")
-        group = view_keys.group(self.tenant, sid)
+        name, _, part = rest_of_key(self.key).rpartition("/")
+        match group_name(name):
+            case CloudGroup(entra_id=entra_id, forest=forest):
+                group = view_keys.written_group(self.tenant, entra_id)
+                contributor = Speaker.MEMBER_DRIFT.named(forest or "", part)
+            case Sid(sid=sid):
+                group = view_keys.group(self.tenant, sid)
+                contributor = Speaker.MEMBER_DRIFT.named(part)
         if self.askers:
             yield ask_counterparts(group, self.key)
         if self.moved:
@@ -91,11 +96,6 @@ class MemberDriftView:
         if not self.members:
             return
         lacking = sum(member.lacking for member in self.members)
-        view, contributor = group, Speaker.MEMBER_DRIFT.named(part)
-        if is_written(sid):
-            name, _, forest = sid.partition(_OF_FOREST)
-            view = view_keys.written_group(self.tenant, name.removeprefix(_WRITTEN))
-            contributor = Speaker.MEMBER_DRIFT.named(forest, part)
         named = sorted(self.members, key=lambda member: member.other_domain)[:_NAMED]
         said = DriftOfPart(
             lacking=lacking,
@@ -104,36 +104,19 @@ class MemberDriftView:
             named=[NamedMember(member.name, member.sid, member.lacking) for member in named],
             other_domain=sum(member.other_domain for member in self.members),
         )
-        yield Derived(view, contributor, written(said))
+        yield Derived(group, contributor, written(said))
 
 
-def written_name(entra_id: str) -> str:
-    """What stands for the SID of a group that the cloud writes into AD, among groups that hold a member."""
-    return f"{_WRITTEN}{entra_id}"
-
-
-def is_written(sid: str) -> bool:
-    """Whether this is such a name."""
-    return sid.startswith(_WRITTEN)
-
-
-def left_out_word(tenant: str, group: str, forest: str | None, member: DriftingMember) -> Derived:
-    """What the reference view of a member tells of a written group whose copy lacks it; `forest`: the member's."""
-    return drift_word(tenant, f"{group}{_OF_FOREST}{forest or ''}", member)
-
-
-def drift_word(tenant: str, group: str, member: DriftingMember) -> Derived:
-    """What the reference view of a member tells of the group with this SID."""
+def drift_word(tenant: str, group: GroupName, member: DriftingMember) -> Derived:
+    """What the reference view of a member tells of a group; of a written one, of the copy in its forest."""
     said = MemberDrifts(member.name, member.lacking, member.since_ms, member.other_domain)
     return Derived(_part(tenant, group, member.sid), member.sid, written(said), absent_since_ms=member.since_ms)
 
 
-def question(tenant: str, group: str, member_sid: str, asker: str) -> Derived:
-    """What the reference view `asker` of a member that the cloud lacks asks of the group with this SID: who has the say
-    over it?
-    """
+def question(tenant: str, group: GroupName, member_sid: str, asker: str) -> Derived:
+    """What the reference view `asker` of a member that the cloud lacks asks of a group: who has the say over it?"""
     return ask_through(_part(tenant, group, member_sid), asker)
 
 
-def _part(tenant: str, group: str, member_sid: str) -> str:
-    return view_keys.member_drift(tenant, group, f"{crc32(member_sid.encode()) % _PARTS:02x}")
+def _part(tenant: str, group: GroupName, member_sid: str) -> str:
+    return view_keys.member_drift(tenant, str(group), f"{crc32(member_sid.encode()) % _PARTS:02x}")

@@ -2,7 +2,7 @@
 
 Key: membership/<tenant>/<Entra object id>: all that Graph tells of a member is its id. Contributors: "entra/<id>", the
 member itself, which knows its SID; "members/<group id>" of each group that holds it, or has let it go: synchronised
-ones are named by their SID, those that the cloud writes into AD by `written_name`; "manager/<user id>" of each
+ones are named by their SID, those that the cloud writes into AD as `CloudGroup`; "manager/<user id>" of each
 synchronised user whose manager it is.
 
 The view only translates: what it hears it tells the reference view of the member's SID, where AD's word is.
@@ -22,7 +22,7 @@ from streams.contracts.view_keys import tenant_of
 from streams.directory.authority import cloud_managed
 from streams.directory.state import ObjectState
 from streams.directory.written_back import written_back
-from streams.views.membership.member_drift_view import written_name
+from streams.views.membership.group_name import CloudGroup
 from streams.views.messages import CloudMember, HeldByGroup, LeftGroup, ReportsTo, read, written
 from streams.views.view import Derived, Entry, latest
 
@@ -64,7 +64,7 @@ class MembershipView:
     reports: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """There are both: a SID to tell of, and groups."""
         return len(entries) > 1 and any(speaker_of(contributor) is Speaker.ENTRA for contributor in entries)
 
@@ -107,7 +107,7 @@ def cloud_link_body(state: ObjectState) -> dict[str, Any] | None:
     if state.kind is not ObjectKind.GROUP:
         return None
     if written_back(state) and not never_synced(state):
-        return {"sid": written_name(state.object_id)}
+        return {"sid": str(CloudGroup(state.object_id))}
     if state.attributes.get("onPremisesSyncEnabled") is not True or cloud_managed(state):
         return None
     sid = state.text("onPremisesSecurityIdentifier")

@@ -33,7 +33,8 @@ from streams.directory.person import LINKED
 from streams.directory.state import ObjectState
 from streams.views.explanations import Explanation, heard
 from streams.views.link_drift import manager_word
-from streams.views.membership.member_drift_view import DriftingMember, drift_word, is_written, left_out_word, question
+from streams.views.membership.group_name import CloudGroup, Sid, group_name
+from streams.views.membership.member_drift_view import DriftingMember, drift_word, question
 from streams.views.membership.membership_view import Memberships
 from streams.views.messages import (
     DeadPrincipal,
@@ -78,7 +79,7 @@ class ReferenceView:
     reports:  view of the user whose manager it is in the cloud -> since when (ms).
     cloud:    the groups that hold it in the cloud; let_go: of AD's groups those that hold it no longer.
     joined:   it is an account that stands for objects of other forests, too, whose groups and reports are its.
-    copies:   of the groups that the cloud writes into AD those whose copy holds it, by `written_name`.
+    copies:   of the groups that the cloud writes into AD those whose copy holds it, by name (`CloudGroup`).
     """
 
     key: str
@@ -97,7 +98,7 @@ class ReferenceView:
     joined: bool = False
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Its sides do not name one anchor, two objects have it, or AD's groups and reports and the cloud's differ.
 
         Who is restored has groups that may not count; of who is not in the cloud, every referrer counts.
@@ -176,7 +177,7 @@ class ReferenceView:
             for view in sorted({each.party.view for each in self.referrers if each.party.view and not each.group}):
                 yield ask_counterparts(view, self.key)
             for group in sorted({each.group for each in self.referrers if each.group}):
-                yield question(self.tenant, group, own, self.key)
+                yield question(self.tenant, Sid(group), own, self.key)
         if member is None or len(self.entra) != 1:
             return
         if not member.in_scope or member.kind != self.entra[0].kind:
@@ -188,15 +189,14 @@ class ReferenceView:
             # A member from another forest stands there as a foreign principal: how engines treat it differs.
             if sid not in self.cloud.held and referrer.party.forest == member.forest:
                 lacks = self._member(member, True, referrer.since_ms, self.cloud.left.get(sid, 0))
-                yield drift_word(self.tenant, sid, replace(lacks, other_domain=_apart(member, referrer.party)))
-        for sid, since_ms in sorted(self.cloud.held.items()):
-            if is_written(sid):
-                if sid not in self.copies:
-                    lacks = self._member(member, False, since_ms, self.let_go.left.get(sid, 0))
-                    yield left_out_word(self.tenant, sid, member.forest, lacks)
-            elif sid not in ours and not self.joined:
-                surplus = self._member(member, False, since_ms, self.let_go.left.get(sid, 0))
-                yield drift_word(self.tenant, sid, surplus)
+                yield drift_word(self.tenant, Sid(sid), replace(lacks, other_domain=_apart(member, referrer.party)))
+        for text, since_ms in sorted(self.cloud.held.items()):
+            drifts = self._member(member, False, since_ms, self.let_go.left.get(text, 0))
+            match group_name(text):
+                case CloudGroup(entra_id=entra_id) if text not in self.copies:
+                    yield drift_word(self.tenant, CloudGroup(entra_id, member.forest or ""), drifts)
+                case Sid() as name if text not in ours and not self.joined:
+                    yield drift_word(self.tenant, name, drifts)
         own, reporting = rest_of_key(self.key), {}
         for referrer in referrers:
             if referrer.attribute == MANAGER and referrer.party.kind == "user" and referrer.party.view:

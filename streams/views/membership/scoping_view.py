@@ -52,7 +52,7 @@ class GroupScopeView:
     changed_ms: int
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """The object is there. Of a member that is none of ours, only groups speak."""
         return any(speaker_of(contributor) is Speaker.AD for contributor in entries)
 

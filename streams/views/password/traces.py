@@ -39,7 +39,7 @@ class PasswordTraceView:
     changed_ms: int
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Where there is a trace, and somebody whose it may be."""
         return any(speaker_of(name) is Speaker.REFUSAL for name in entries) and len(entries) > 1
 

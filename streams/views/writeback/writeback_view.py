@@ -68,7 +68,7 @@ class WrittenView:
     left_out: Mapping[str, MemberDrift] = field(default_factory=dict)
 
     @staticmethod
-    def contested(entries: Mapping[str, Entry]) -> bool:
+    def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """A copy alone says nothing; an original or an event may."""
         return any(speaker_of(contributor) is not Speaker.AD for contributor in entries)
 

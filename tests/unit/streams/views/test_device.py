@@ -161,7 +161,7 @@ def test_hosts_are_windows_devices_of_one_name() -> None:
     view = HostView.build(key, {f"ad/{n}": Entry(NOW_MS, body) for n, body in enumerate(bodies) if body is not None})
     assert len(view.computers) == 1
     assert [each.trust for each in view.devices] == ["ServerAd", "Workplace"]
-    assert HostView.contested({"a": Entry(0, {}), "b": Entry(0, {})})
+    assert HostView.needs_evaluation({"a": Entry(0, {}), "b": Entry(0, {})})
 
 
 @pytest.mark.parametrize(

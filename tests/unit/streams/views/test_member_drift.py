@@ -40,21 +40,21 @@ def _drifts(entries: dict[str, Entry]) -> list[tuple[str, bool, int | None]]:
 
 def test_nobody_is_built_where_both_sides_agree() -> None:
     entries = {**BOTH, "member/g": _group(STAFF), f"cloud/e/{STAFF}": CLOUD}
-    assert not ReferenceView.contested(entries)
+    assert not ReferenceView.needs_evaluation(entries)
     assert _drifts(entries) == []
-    assert ReferenceView.contested({**entries, "member/h": _group(SALES)})
-    assert ReferenceView.contested({**entries, f"cloud/e/{SALES}": CLOUD})
-    assert ReferenceView.contested({"ad/1": _person("ad"), "member/g": _group(STAFF)}), "not in the cloud"
+    assert ReferenceView.needs_evaluation({**entries, "member/h": _group(SALES)})
+    assert ReferenceView.needs_evaluation({**entries, f"cloud/e/{SALES}": CLOUD})
+    assert ReferenceView.needs_evaluation({"ad/1": _person("ad"), "member/g": _group(STAFF)}), "not in the cloud"
     party = {"side": "ad", "kind": "user", "id": "m", "tenant": "t", "forest": "corp", "view": "user/t/n/ine=="}
     manager = {**BOTH, "manager/m": Entry(1, {"party": party, "seq": 1, "since_ms": 20})}
     report = {"report/e/user/t/n/ine==": Entry(0, {"since_ms": 5})}
-    assert ReferenceView.contested(manager) and ReferenceView.contested({**BOTH, **report})
-    assert not ReferenceView.contested({**manager, **report})
+    assert ReferenceView.needs_evaluation(manager) and ReferenceView.needs_evaluation({**BOTH, **report})
+    assert not ReferenceView.needs_evaluation({**manager, **report})
     for told, lacking, since_ms in ((manager, True, 20), ({**BOTH, **report}, False, 10)):
         (word,) = ReferenceView.build(KEY, told).derived()
         assert (word.view, word.body["lacking"], word.absent_since_ms) == ("user/t/n/ine==", lacking, since_ms)
     restored = {**entries, "ad/1": _person("ad", restored_seq=9)}
-    assert ReferenceView.contested(restored), "the group may not count any more"
+    assert ReferenceView.needs_evaluation(restored), "the group may not count any more"
     assert _drifts(restored) == [(STAFF, False, 30)]
 
 
@@ -89,8 +89,8 @@ def test_a_member_in_the_cloud_translates_its_groups() -> None:
     assert words[f"cloud/e1/{STAFF}"].body == {"since_ms": 3}
     assert words[f"cloud/e1/{SALES}"].body == {"left_ms": 4}
     unknown = {name: entry for name, entry in entries.items() if name != "entra/e1"}
-    assert not MembershipView.contested(unknown)
-    assert not MembershipView.contested({"entra/e1": entries["entra/e1"]})
+    assert not MembershipView.needs_evaluation(unknown)
+    assert not MembershipView.needs_evaluation({"entra/e1": entries["entra/e1"]})
     assert list(MembershipView.build(key, unknown).derived()) == []
 
 
