@@ -7,7 +7,6 @@ crash in between repeats the telling and never skips it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -25,11 +24,12 @@ from streams.directory.state import ObjectState, new_state
 from streams.evaluation.forgetting import forget_events_of, forget_links_to, naming
 from streams.evaluation.link_contributions import bodies_of_links, link_bodies, link_contributions, tells_again
 from streams.views.contributions import (
-    contributions_of,
     contributor_of,
     remembered_ms,
+    statements_of,
 )
 from streams.views.event_contributions import words_of
+from streams.views.messages import Message, written
 
 
 class Projector:
@@ -106,7 +106,7 @@ class Projector:
     def _taken_back(self, state: ObjectState, rows: Rows) -> list[Contribution]:
         """Everything that an object has said, as its retraction."""
         scope = scope_of(self._scopes, state.tenant, state.forest)
-        previous = [(view, contributor_of(state)) for view in contributions_of(state, scope)]
+        previous = [(view, contributor_of(state)) for view in statements_of(state, scope)]
         linked = bodies_of_links(state, link_bodies(state, scope), state.link_buckets, rows)
         previous += [(view, link_name(attribute, state.identity)) for view, attribute in linked]
         return [
@@ -117,21 +117,21 @@ class Projector:
     def _object_contributions(
         self, before: ObjectState, after: ObjectState, scope: Scope, *, again: bool
     ) -> list[Contribution]:
-        previous = contributions_of(before, scope)
-        current = contributions_of(after, scope)
+        previous, current = statements_of(before, scope), statements_of(after, scope)
         contributor = contributor_of(after)
-        changes: list[tuple[str, dict[str, Any] | None]] = [(view, None) for view in previous if view not in current]
-        changes += [(view, body) for view, body in current.items() if again or previous.get(view) != body]
+        changes: list[tuple[str, Message | None]] = [(view, None) for view in previous if view not in current]
+        changes += [(view, said) for view, said in current.items() if again or previous.get(view) != said]
+        forgotten_ms = after.changed_ms + remembered_ms(after)
         return [
             Contribution(
                 view=view,
                 contributor=contributor,
                 seq=after.seq,
                 changed_ms=after.changed_ms,
-                body=body,
-                expires_ms=after.changed_ms + remembered_ms(after) if body and body.get("deleted") else 0,
+                body=written(said) if said is not None else None,
+                expires_ms=forgotten_ms if getattr(said, "deleted", False) else 0,
             )
-            for view, body in changes
+            for view, said in changes
         ]
 
 

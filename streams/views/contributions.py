@@ -116,7 +116,7 @@ def _statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
     outside = scope.reason_outside(state) if state.side == "ad" else None
     party = party_of(state, own_view, outside, persons=keys, half=half, engine=engine)
     for address, claims in address_claims(state).items():
-        told[view_keys.address(state.tenant, address)] = AddressClaims(party, tuple(claims))
+        told[view_keys.address(state.tenant, address)] = AddressClaims(party, claims)
     if own_view is not None:
         told[own_view] = object_statement(state, party)
     told.update((key, ValueHeld(party, value)) for key, value in held_values(state).items())

@@ -99,7 +99,7 @@ class AddressClaims(Message, frozen=True, omit_defaults=True):
     """An object to the view of an address."""
 
     party: Party
-    claims: tuple[Claim, ...]
+    claims: list[Claim]
     scoped_ms: int = 0
 
 
@@ -479,6 +479,8 @@ def read(view: str, contributor: str, body: Mapping[str, Any]) -> AnyMessage:
 
 
 def written(message: AnyMessage) -> dict[str, Any]:
-    """The message as the body of a contribution."""
+    """The message as the body of a contribution: what JSON gives back, so that the two may be compared."""
     body: dict[str, Any] = msgspec.to_builtins(message)
+    if "persons" in body.get("party", ()):
+        body["party"]["persons"] = list(body["party"]["persons"])  # the one tuple, and JSON has none
     return body

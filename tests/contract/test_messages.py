@@ -27,7 +27,8 @@ TYPED = [sample for sample in SAMPLES if speaker_of(sample["contributor"]) is no
 
 
 def _name(sample: dict[str, Any]) -> str:
-    return f"{kind_of(sample['view'])}:{sample['contributor'].partition('/')[0]}:{'+'.join(sorted(sample['body']))}"[:60]
+    said = "+".join(sorted(sample["body"]))
+    return f"{kind_of(sample['view'])}:{sample['contributor'].partition('/')[0]}:{said}"[:80]
 
 
 def _said(value: Any) -> Any:
@@ -41,6 +42,7 @@ def _said(value: Any) -> Any:
 def test_a_body_is_read_and_written_as_it_was(sample: dict[str, Any]) -> None:
     message = read(sample["view"], sample["contributor"], sample["body"])
     again = json.loads(encode(written(message)))
+    assert written(message) == again, "as JSON gives it back"
     assert _said(again) == _said(sample["body"])
     assert len(encode(again)) <= len(encode(sample["body"]))
     assert read(sample["view"], sample["contributor"], again) == message

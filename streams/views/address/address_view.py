@@ -106,7 +106,7 @@ class AddressView:
             rest = rest_of(contributor)
             match read(key, contributor, entry.body):
                 case AddressClaims(party=party, claims=claims):
-                    claimants.append(Claimant(party, claims, entry.changed_ms))
+                    claimants.append(Claimant(party, tuple(claims), entry.changed_ms))
                 case Counterparts() as answer:
                     counterparts[rest] = tuple(answer.entra or ())
                     if answer.cloud_managed:
