@@ -134,7 +134,7 @@ class Runner:
     def _follow_orders(self) -> None:
         """Say what is done, then begin what is due: what a kill repeats does no harm, what it left out would."""
         for answer in self._ledger.begun():
-            if not self._source.retelling(answer.scope.partition("#")[2]):
+            if not self._source.resyncing(answer.scope.partition("#")[2]):
                 self._answer(answer.done(now_ms()))
                 log.info("an ordered reading is done", source=self._name, order=answer.id, scope=answer.scope)
         order = self._ledger.due()

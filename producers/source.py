@@ -75,7 +75,7 @@ class Source(Protocol):
     thread (stop signal).
     `resync` begins a full reading that tells known objects again, of one of `collections` or ("") of everything; what
     it returns makes that lasting once it is saved, and until then does no harm. Called between reads, after the first.
-    Raises KeyError for a collection that there is not. `retelling`: whether such a reading is not at its end yet; never
+    Raises KeyError for a collection that there is not. `resyncing`: whether such a reading is not at its end yet; never
     one of a collection that there is not.
     """
 
@@ -97,4 +97,4 @@ class Source(Protocol):
 
     def resync(self, collection: str) -> Sequence[Checkpoint]: ...
 
-    def retelling(self, collection: str) -> bool: ...
+    def resyncing(self, collection: str) -> bool: ...

@@ -111,7 +111,7 @@ class NamingContext:
             self.close()
             raise
 
-    def tell_again(self) -> list[Checkpoint]:
+    def emit_again(self) -> list[Checkpoint]:
         """Begin a full pass that tells everything again, deletions too; what is under way ends.
 
         Returns the parts of the position that make it lasting.

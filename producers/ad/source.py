@@ -146,17 +146,17 @@ class ActiveDirectorySource:
         """See producers.source.Source.resync; `collection`: a naming context."""
         if collection:
             [named] = [name for name in self._contexts if name.lower() == collection.lower()] or [collection]
-            return self._contexts[named].tell_again()
+            return self._contexts[named].emit_again()
         self._watch = None  # tells the forest anew
         # Those that do not answer yet: without a position each will be read in full.
         lost = [saved for saved in self._saved if saved.part.startswith("position/")]
         lost = [saved for saved in lost if saved.part.removeprefix("position/") not in self._contexts]
         self._saved = [saved for saved in self._saved if saved not in lost]
         forgotten = [replace(saved, position={}) for saved in lost]
-        return forgotten + [part for context in self._contexts.values() for part in context.tell_again()]
+        return forgotten + [part for context in self._contexts.values() for part in context.emit_again()]
 
-    def retelling(self, collection: str) -> bool:
-        """See producers.source.Source.retelling."""
+    def resyncing(self, collection: str) -> bool:
+        """See producers.source.Source.resyncing."""
         contexts = [each for name, each in self._contexts.items() if collection.lower() in ("", name.lower())]
         if not contexts and self._look_at == float("inf"):
             return False

@@ -141,8 +141,8 @@ class EventLogSource:
         self._retelling, self.progress.phase, self.progress.done = True, "resync", 0
         return [self._part(_name(place), {}) for place in sorted(self._places)]
 
-    def retelling(self, collection: str) -> bool:
-        """See producers.source.Source.retelling."""
+    def resyncing(self, collection: str) -> bool:
+        """See producers.source.Source.resyncing."""
         return self._retelling
 
     def wait(self, timeout_s: float) -> None:

@@ -101,7 +101,7 @@ class DeletedTask(Listing[str]):
         step.checkpoints += self._changes(ts_ms)
         return step
 
-    def tell_again(self) -> Step:
+    def emit_again(self) -> Step:
         """Forget what was told, so that the next list tells it."""
         for name in list(self._emitted):
             self._note(name, None)

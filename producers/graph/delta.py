@@ -188,7 +188,7 @@ class DeltaTask:
             self.save(step)
         return step
 
-    def tell_read(self, item: dict[str, Any], ts_ms: int, step: Step) -> None:
+    def emit_read(self, item: dict[str, Any], ts_ms: int, step: Step) -> None:
         """Emit an object that was read by itself, with its links, because delta left it out; values that cannot be read
         become dead letters. Raises InvalidRecordError.
         """
@@ -207,7 +207,7 @@ class DeltaTask:
         """Where the full round was ordered: the deletion of everything that was told gone and did not come back."""
         return [self._gone_fact(name, ts_ms) for name in self.ledger.gone_again()]
 
-    def tell_again(self, step: Step) -> bool:
+    def emit_again(self, step: Step) -> bool:
         """Begin a full round that tells everything again; what is on the wire must not be applied any more.
 
         False where nothing was ever told.

@@ -124,11 +124,11 @@ class LogTask:
                 self._emitted = {name: past_ms(at) for name, at in stored.items()} if isinstance(stored, dict) else {}
 
     @property
-    def retelling(self) -> bool:
+    def resyncing(self) -> bool:
         """Whether a round is under way that tells again what was told."""
         return bool(self._again_ms) and self.refusal is None
 
-    def tell_again(self) -> Step:
+    def emit_again(self) -> Step:
         """Ask once more for everything that views may still remember; what is on the wire must not be applied."""
         self._newest_ms, self._again_ms, self._round_ms = 0, now_ms() - self._longest_ms(), 0
         self._emitted, self._link = {}, None

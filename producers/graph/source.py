@@ -185,24 +185,24 @@ class GraphSource:
         """See producers.source.Source.resync."""
         deltas, logs = self._covered(collection)
         step = Step()
-        kinds = {delta.name for delta in deltas if delta.tell_again(step)}
-        steps = [each.tell_again() for each in logs]
-        steps += [each.tell_again() for each in self._deleted if each.collection.name in kinds]
+        kinds = {delta.name for delta in deltas if delta.emit_again(step)}
+        steps = [each.emit_again() for each in logs]
+        steps += [each.emit_again() for each in self._deleted if each.collection.name in kinds]
         step.checkpoints += [part for each in steps for part in each.checkpoints]
         if collection in ("", OBJECTS):
-            self._tenant.tell_again()
+            self._tenant.emit_again()
         for turn in self._turns:
             turn.outdated = turn.call is not None
             if not turn.failures:  # else Graph has said when to come back
                 turn.due_at = 0.0
         return step.checkpoints
 
-    def retelling(self, collection: str) -> bool:
-        """See producers.source.Source.retelling."""
+    def resyncing(self, collection: str) -> bool:
+        """See producers.source.Source.resyncing."""
         if collection and collection not in self.collections:
             return False
         deltas, logs = self._covered(collection)
-        return any(delta.ledger.ordered for delta in deltas) or any(each.retelling for each in logs)
+        return any(delta.ledger.ordered for delta in deltas) or any(each.resyncing for each in logs)
 
     def _covered(self, collection: str) -> tuple[list[DeltaTask], list[LogTask]]:
         """Raises KeyError for a collection that there is not."""

@@ -152,7 +152,7 @@ class TenantTask:
         self._refused = answer["refused"]
         return self._tell({**(self._published or dict.fromkeys(self._parts)), **answer})
 
-    def tell_again(self) -> None:
+    def emit_again(self) -> None:
         """Tell the next reading, changed or not."""
         self._published = None
 

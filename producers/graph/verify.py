@@ -206,7 +206,7 @@ class VerifyTask:
             try:
                 with refusing("the item"):
                     if object_id(item) not in newer:
-                        self._delta.tell_read(item, ts_ms, step)
+                        self._delta.emit_read(item, ts_ms, step)
             except InvalidRecordError as error:
                 step.rejected.append(dead_letter(item, error, ts_ms))
         step.facts += [self._delta.gone_fact(name, ts_ms) for name in decided.gone if name not in newer]

@@ -143,7 +143,7 @@ class UntilIdle:
         self.origin, self.progress = source.origin, source.progress
         self.stop: Callable[[], None] = lambda: None
         self.restore, self.close, self.wake = source.restore, source.close, source.wake
-        self.collections, self.resync, self.retelling = source.collections, source.resync, source.retelling
+        self.collections, self.resync, self.resyncing = source.collections, source.resync, source.resyncing
 
     def read(self) -> Batch:
         batch = self._source.read()

@@ -173,7 +173,7 @@ class Teller:
         self.again()
         return [self._position()]
 
-    def retelling(self, collection: str) -> bool:
+    def resyncing(self, collection: str) -> bool:
         return self.progress.phase != STREAMING
 
     def read(self) -> Batch:

@@ -79,10 +79,10 @@ class SignInTask(LogTask):
             page = super().fetch()
         return page
 
-    def tell_again(self) -> Step:
-        """As LogTask.tell_again, no further back than a first reading goes: a day of sign-ins takes hours to read."""
+    def emit_again(self) -> Step:
+        """As LogTask.emit_again, no further back than a first reading goes: a day of sign-ins takes hours to read."""
         self._days = {}
-        return super().tell_again()
+        return super().emit_again()
 
     def _longest_ms(self) -> int:
         return int(self._pace.lookback_s * 1000)

@@ -92,5 +92,7 @@ def test_a_property_that_graph_does_not_know_costs_itself(lab: GraphLab) -> None
     lab.tenant.delete("user", lab.tenant.ids("user")[0])
     with lab.source(saved.parts(), flow=flow) as source:  # nor does it later, where objects are read by themselves
         lab.later(90_000)
-        told = [fact for batch in drain(source) for fact in batch.facts]
-    assert any("deletedDateTime" in fact.attributes for fact in told)
+        emitted = facts_of(drain(source))
+        lab.later(90_000)  # the list may have come before delta told of the deletion: then it is left for the next one
+        emitted += facts_of(drain(source))
+    assert any("deletedDateTime" in fact.attributes for fact in emitted)

@@ -220,6 +220,6 @@ def test_an_answer_about_a_collection_that_there_is_not_ends_no_source() -> None
     source = graph()
     source.restore([])
     try:
-        assert not source.retelling("no-such-collection")
+        assert not source.resyncing("no-such-collection")
     finally:
         source.close()

@@ -73,7 +73,7 @@ class Scripted:
         self.told_again = [*self.told_again, collection]
         return [Checkpoint(source=self.origin.name, seq=0, ts_ms=1, position={"again": collection or "all"})]
 
-    def retelling(self, collection: str) -> bool:
+    def resyncing(self, collection: str) -> bool:
         return self.busy
 
 

@@ -34,7 +34,7 @@ def ordered() -> list[Checkpoint]:
     assert [fact.op for fact in step.facts][-1] is Operation.DELETED
     assert not first.gone_again(1), "nothing is ordered"
     begun = Step()
-    assert first.tell_again(begun)
+    assert first.emit_again(begun)
     return begun.checkpoints
 
 
@@ -54,4 +54,4 @@ def test_who_came_back_is_not_told_gone() -> None:
 
 
 def test_a_collection_of_which_nothing_was_ever_told_begins_no_other_reading() -> None:
-    assert not task([]).tell_again(Step())
+    assert not task([]).emit_again(Step())
