@@ -1,1 +1,1 @@
-"""The pure engine: fold facts, correlate views, judge them, and the oracle that checks it all."""
+"""Pure evaluation: facts are folded and projected, views evaluated by their rules; and the oracle for tests."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.hygiene.objects import DirectoryObject
-from streams.hygiene.rules import Claim, Profile, Uniqueness, claim_of_value, judge_value
+from streams.hygiene.rules import Claim, Profile, Uniqueness, check_value, claim_of_value
 from streams.hygiene.tenant import TenantContext
 
 _OF_FORM = frozenset(
@@ -39,20 +39,20 @@ def check(
     for chain in profile.chains:
         values = attributes.get(chain.attribute)
         if not values:
-            if chain.absent is not None and (breach := chain.absent.judge("", subject, tenant)) is not None:
+            if chain.absent is not None and (breach := chain.absent.check("", subject, tenant)) is not None:
                 found[chain.attribute, None] = (breach,)
             continue
-        judged_alone = uniqueness is None or chain.unique is None
+        checked_alone = uniqueness is None or chain.unique is None
         for value in values if chain.every_value else values[:1]:
-            if judged_alone and chain.clean(value, tenant):
+            if checked_alone and chain.clean(value, tenant):
                 continue
             if chain.applies is not None and not chain.applies(subject, tenant):
                 continue
-            breaches = judge_value(chain, value, subject, tenant, uniqueness)
+            breaches = check_value(chain, value, subject, tenant, uniqueness)
             if breaches:
                 found[chain.attribute, value] = breaches
     for rule in profile.object_rules:
-        for faulty, breach in rule.judge(subject, tenant):
+        for faulty, breach in rule.check(subject, tenant):
             found[rule.attribute, faulty] = (*found.get((rule.attribute, faulty), ()), breach)
     if not found:
         return ()
@@ -131,6 +131,6 @@ def _is_better(
         if chain.attribute == attribute:
             if chain.clean(proposed, tenant):
                 return True
-            left = judge_value(chain, proposed, subject, tenant, None)
+            left = check_value(chain, proposed, subject, tenant, None)
             return not any(_OF_FORM.intersection(breach.errors) for breach in left)
     return True

@@ -14,12 +14,12 @@ from streams.hygiene.faults import Action, Breach, ErrorName
 from streams.hygiene.objects import DirectoryObject
 from streams.hygiene.tenant import TenantContext
 
-Judge = Callable[[str, DirectoryObject, TenantContext], Breach | None]
+Check = Callable[[str, DirectoryObject, TenantContext], Breach | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One pure rule over one value. `judge` returns None where the value keeps the rule.
+    """One pure rule over one value. `check` returns None where the value keeps the rule.
 
     source: where the rule is written down.
     """
@@ -28,7 +28,7 @@ class Rule:
     attribute: str
     errors: tuple[ErrorName, ...]
     source: str
-    judge: Judge
+    check: Check
 
 
 Claim = tuple[str, str]
@@ -37,7 +37,7 @@ Claim = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class UniqueRule:
-    """A value must be held by one object only. Needs to know the other objects, so it has no judge.
+    """A value must be held by one object only. Needs to know the other objects, so it has no check.
 
     claim:   the value as it stands in the chain -> what it claims.
     applies: whether this object takes part; None: every object does.
@@ -65,7 +65,7 @@ class Chain:
     """The rules of one attribute, in run order.
 
     rules:       the stored value -> the rules to run on it.
-    clean:       a cheap test on the stored value; True only if every `judge` of `rules(value)` passes.
+    clean:       a cheap test on the stored value; True only if every `check` of `rules(value)` passes.
     every_value: all values of the attribute are judged, not the first alone.
     absent:      the rule for an object without the attribute, given the value "".
     applies:     whether the chain runs for this object.
@@ -90,7 +90,7 @@ class ObjectRule:
     attribute: str
     errors: tuple[ErrorName, ...]
     source: str
-    judge: Callable[[DirectoryObject, TenantContext], Iterable[tuple[str | None, Breach]]]
+    check: Callable[[DirectoryObject, TenantContext], Iterable[tuple[str | None, Breach]]]
 
 
 _Step = tuple[str, Chain, Callable[[str, TenantContext], bool], Callable[[str], Claim] | None]
@@ -151,7 +151,7 @@ def chain_of(
     return Chain(attribute, rules, lambda _value: rules, clean, absent=absent, applies=applies, unique=unique)
 
 
-def judge_value(
+def check_value(
     chain: Chain,
     value: str,
     subject: DirectoryObject,
@@ -163,7 +163,7 @@ def judge_value(
     current = value
     for rule in chain.rules(value):
         if isinstance(rule, Rule):
-            breach = rule.judge(current, subject, tenant)
+            breach = rule.check(current, subject, tenant)
         elif uniqueness is None:
             continue
         else:
@@ -183,7 +183,7 @@ def claim_of_value(chain: Chain, value: str, subject: DirectoryObject, tenant: T
     for rule in chain.rules(value):
         if isinstance(rule, UniqueRule):
             break
-        if (breach := rule.judge(current, subject, tenant)) is not None and breach.repaired is not None:
+        if (breach := rule.check(current, subject, tenant)) is not None and breach.repaired is not None:
             current = breach.repaired
     return chain.unique.claim(current)
 

@@ -1,6 +1,6 @@
 """The whole directory at once: every object's faults, uniqueness included. Pure; the caller reads and writes.
 
-Two passes: `enroll` every object, `close`, then `judge` those that `suspects` names, in order. Time is linear in
+Two passes: `enroll` every object, `close`, then `check` those that `suspects` names, in order. Time is linear in
 the objects; memory is the index (8 bytes per claim), one byte per object, and the hashes of the proposals.
 """
 
@@ -45,7 +45,7 @@ class Scan:
         self._marks.append(_CLEAN if is_clean else _DOUBTFUL)
 
     def pass_over(self) -> None:
-        """First pass: number the next object, and judge it never."""
+        """First pass: number the next object, and check it never."""
         self._marks.append(_CLEAN)
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class Scan:
             raise RuntimeError("close the scan before the second pass")
         return (ordinal for ordinal, mark in enumerate(self._marks) if mark != _CLEAN)
 
-    def judge(self, ordinal: int, subject: DirectoryObject) -> tuple[Fault, ...]:
+    def check(self, ordinal: int, subject: DirectoryObject) -> tuple[Fault, ...]:
         """Second pass, in ascending order: the object's faults; under `idfix` with the extra rows it shows."""
         if not self._marks[ordinal] & _CONTESTED:
             faults = check(subject, self._profile, self._tenant)

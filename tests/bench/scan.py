@@ -119,7 +119,7 @@ def _engine(profile: Profile, tenant: TenantContext, path: Path, count: int, dec
         numbered = [(number, _object(lines[number])) for number in suspects[start : start + _CHUNK]]
         started = time.process_time()
         for number, subject in numbered:
-            faults += len(scan.judge(number, subject))
+            faults += len(scan.check(number, subject))
         judge_s += time.process_time() - started
     for name, seconds in (("enroll", enroll_s), ("judge", judge_s), ("engine", enroll_s + judge_s)):
         _line(f"{profile.name} {name}", count, seconds, decode_s)

@@ -55,5 +55,5 @@ def scanned(
     for subject in subjects:
         scan.enroll(subject)
     scan.close()
-    faults = [fault for number in scan.suspects() for fault in scan.judge(number, subjects[number])]
+    faults = [fault for number in scan.suspects() for fault in scan.check(number, subjects[number])]
     return [(fault.common_name, fault.attribute, fault) for fault in faults]

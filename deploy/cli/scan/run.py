@@ -70,7 +70,7 @@ def run_scan(
     scan.close()
     faulty = 0
     for ordinal in scan.suspects():
-        for fault in scan.judge(ordinal, source.read(ordinal)):
+        for fault in scan.check(ordinal, source.read(ordinal)):
             shown = fault if warnings else _without_warnings(fault)
             if shown is not None:
                 writer.write(shown)

@@ -20,7 +20,7 @@ _OUTSIDE_LOCAL = re.compile(rf"[^.{LOCAL_CHARACTERS}]")
 def length(rule: str, attribute: str, limit: int, source: str) -> Rule:
     """At most `limit` UTF-16 units; the repair cuts."""
 
-    def judge(value: str, _subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
+    def check(value: str, _subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
         if not longer_than(value, limit):
             return None
         return Breach(
@@ -28,7 +28,7 @@ def length(rule: str, attribute: str, limit: int, source: str) -> Rule:
             length=utf16_length(value), limit=limit, effect=Effect.REJECTS,
         )  # fmt: skip
 
-    return Rule(rule, attribute, (ErrorName.LENGTH,), source, judge)
+    return Rule(rule, attribute, (ErrorName.LENGTH,), source, check)
 
 
 def characters(
@@ -36,7 +36,7 @@ def characters(
 ) -> Rule:
     """No forbidden character; `find` gives the index of the first or -1."""
 
-    def judge(value: str, _subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
+    def check(value: str, _subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
         index = find(value)
         if index < 0:
             return None
@@ -45,7 +45,7 @@ def characters(
             character=value[index], position=utf16_position(value, index), effect=Effect.REJECTS,
         )  # fmt: skip
 
-    return Rule(rule, attribute, (ErrorName.CHARACTER,), source, judge)
+    return Rule(rule, attribute, (ErrorName.CHARACTER,), source, check)
 
 
 def unique(
@@ -67,7 +67,7 @@ def smtp_format(rule: str, attribute: str, source: str, prefix_of: Callable[[str
     """
     errors = (ErrorName.FORMAT, ErrorName.LOCAL_PART, ErrorName.DOMAIN_PART)
 
-    def judge(value: str, _subject: DirectoryObject, tenant: TenantContext) -> Breach | None:
+    def check(value: str, _subject: DirectoryObject, tenant: TenantContext) -> Breach | None:
         start = prefix_of(value)
         if start < 0:
             return None
@@ -97,7 +97,7 @@ def smtp_format(rule: str, attribute: str, source: str, prefix_of: Callable[[str
             position=utf16_position(value, position), effect=Effect.REJECTS,
         )  # fmt: skip
 
-    return Rule(rule, attribute, errors, source, judge)
+    return Rule(rule, attribute, errors, source, check)
 
 
 def repaired_local(local: str) -> str:

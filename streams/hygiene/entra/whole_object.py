@@ -85,7 +85,7 @@ def _judge_primaries(subject: DirectoryObject, _tenant: TenantContext) -> Iterat
 
 
 def _count(rule: str, attribute: str, limit: int, effect: Effect, source: str) -> ObjectRule:
-    def judge(subject: DirectoryObject, _tenant: TenantContext) -> Iterator[tuple[str | None, Breach]]:
+    def check(subject: DirectoryObject, _tenant: TenantContext) -> Iterator[tuple[str | None, Breach]]:
         values = subject.attributes.get(attribute, ())
         if len(values) > limit:
             yield (
@@ -93,4 +93,4 @@ def _count(rule: str, attribute: str, limit: int, effect: Effect, source: str) -
                 Breach(rule, (ErrorName.TOO_MANY_VALUES,), "", None, length=len(values), limit=limit, effect=effect),
             )
 
-    return ObjectRule(rule, attribute, (ErrorName.TOO_MANY_VALUES,), source, judge)
+    return ObjectRule(rule, attribute, (ErrorName.TOO_MANY_VALUES,), source, check)

@@ -35,7 +35,7 @@ def has_smtp(value: str) -> bool:
 def judge_mail_format(rule: str, top_level_domains: frozenset[str]) -> Callable[[str], Breach | None]:
     """The rule under an id, with the top-level domains it knows (lower case, with their dot)."""
 
-    def judge(value: str) -> Breach | None:
+    def check(value: str) -> Breach | None:
         prefix, address = _split(value)
         errors: list[ErrorName] = []
         at = len(value) - len(address)
@@ -75,7 +75,7 @@ def judge_mail_format(rule: str, top_level_domains: frozenset[str]) -> Callable[
             position=None if character is None or position is None else utf16_position(value, position),
         )
 
-    return judge
+    return check
 
 
 def _split(value: str) -> tuple[str, str]:

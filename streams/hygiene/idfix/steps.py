@@ -27,7 +27,7 @@ def source_of(rule: str) -> str:
 def length(rule: str, attribute: str, limit_of: int | Callable[[DirectoryObject], int]) -> Rule:
     """More UTF-16 units than the limit; the repair cuts."""
 
-    def judge(value: str, subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
+    def check(value: str, subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
         limit = limit_of if isinstance(limit_of, int) else limit_of(subject)
         if not longer_than(value, limit):
             return None
@@ -40,13 +40,13 @@ def length(rule: str, attribute: str, limit_of: int | Callable[[DirectoryObject]
             limit=limit,
         )
 
-    return Rule(rule, attribute, (ErrorName.LENGTH,), source_of(rule), judge)
+    return Rule(rule, attribute, (ErrorName.LENGTH,), source_of(rule), check)
 
 
 def characters(rule: str, attribute: str, forbidden: re.Pattern[str]) -> Rule:
     """A match of the forbidden set; the repair deletes every match, and is cn if nothing is left."""
 
-    def judge(value: str, subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
+    def check(value: str, subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
         match = forbidden.search(value)
         if match is None:
             return None
@@ -59,13 +59,13 @@ def characters(rule: str, attribute: str, forbidden: re.Pattern[str]) -> Rule:
             position=utf16_position(value, match.start()),
         )
 
-    return Rule(rule, attribute, (ErrorName.CHARACTER,), source_of(rule), judge)
+    return Rule(rule, attribute, (ErrorName.CHARACTER,), source_of(rule), check)
 
 
 def colon(rule: str, attribute: str) -> Rule:
     """A colon that is not the first character, and another after it; the repair deletes the later ones."""
 
-    def judge(value: str, _subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
+    def check(value: str, _subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
         first = value.find(":")
         second = value.find(":", first + 1) if first > 0 else -1
         if second < 0:
@@ -79,7 +79,7 @@ def colon(rule: str, attribute: str) -> Rule:
             position=utf16_position(value, second),
         )
 
-    return Rule(rule, attribute, (ErrorName.CHARACTER,), source_of(rule), judge)
+    return Rule(rule, attribute, (ErrorName.CHARACTER,), source_of(rule), check)
 
 
 def blank(
@@ -90,20 +90,20 @@ def blank(
 ) -> Rule:
     """Absent or empty; a space is not blank."""
 
-    def judge(value: str, subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
+    def check(value: str, subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
         if value or not applies(subject):
             return None
         return Breach(rule, (ErrorName.BLANK,), value, proposal(subject))
 
-    return Rule(rule, attribute, (ErrorName.BLANK,), source_of(rule), judge)
+    return Rule(rule, attribute, (ErrorName.BLANK,), source_of(rule), check)
 
 
 def mail_format(rule: str, attribute: str, top_level_domains: frozenset[str]) -> Rule:
     """Section 5."""
-    judge_value = judge_mail_format(rule, top_level_domains)
+    check_value = judge_mail_format(rule, top_level_domains)
 
-    def judge(value: str, _subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
-        return judge_value(value)
+    def check(value: str, _subject: DirectoryObject, _tenant: TenantContext) -> Breach | None:
+        return check_value(value)
 
     errors = (
         ErrorName.FORMAT,
@@ -111,4 +111,4 @@ def mail_format(rule: str, attribute: str, top_level_domains: frozenset[str]) ->
         ErrorName.DOMAIN_PART,
         ErrorName.LOCAL_PART,
     )
-    return Rule(rule, attribute, errors, "idfix.md section 5", judge)
+    return Rule(rule, attribute, errors, "idfix.md section 5", check)

@@ -51,7 +51,7 @@ def _faults_of_last(vector: dict[str, Any]) -> list[Fault]:
     last = len(objects) - 1
     if last not in scan.suspects():
         return []
-    faults = [fault for number in scan.suspects() for fault in scan.judge(number, objects[number])]
+    faults = [fault for number in scan.suspects() for fault in scan.check(number, objects[number])]
     return [fault for fault in faults if fault.attribute == vector["attribute"] and fault.dn == objects[last].dn]
 
 

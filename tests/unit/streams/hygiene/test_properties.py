@@ -14,7 +14,7 @@ from streams.hygiene.domains import current_top_level_domains
 from streams.hygiene.entra.sign_in import is_valid_sign_in_name
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.hygiene.objects import DirectoryObject
-from streams.hygiene.rules import Chain, Profile, Rule, judge_value
+from streams.hygiene.rules import Chain, Profile, Rule, check_value
 from streams.hygiene.text import longer_than, utf16_cut, utf16_length, utf16_position
 from tests.support.hygiene_subjects import DEDICATED, ENTRA, IDFIX, TENANT, scanned, thing
 
@@ -61,7 +61,7 @@ subjects = st.builds(
 
 
 def _breaches(chain: Chain, value: str, subject: DirectoryObject) -> tuple[Breach, ...]:
-    return judge_value(chain, value, subject, TENANT, None)
+    return check_value(chain, value, subject, TENANT, None)
 
 
 @PROFILES
@@ -152,7 +152,7 @@ def test_the_repair_of_one_idfix_rule_satisfies_that_rule_or_is_its_own_repair(s
             for breach in fault.breaches:
                 if breach.repaired is None:
                     continue
-                again = rules[breach.rule].judge(breach.repaired, subject, TENANT)
+                again = rules[breach.rule].check(breach.repaired, subject, TENANT)
                 assert again is None or breach.rule.endswith("-RFC") or breach.repaired == subject.common_name
 
 

@@ -84,7 +84,7 @@ def test_a_value_that_everybody_holds_is_a_fault_of_everybody_and_names_a_bounde
     for subject in things:
         scan.enroll(subject)
     scan.close()
-    faults = [fault for number in scan.suspects() for fault in scan.judge(number, things[number])]
+    faults = [fault for number in scan.suspects() for fault in scan.check(number, things[number])]
     assert len(faults) == 300
     assert {len(fault.holders) for fault in faults} == {MOST_NAMED}
     assert reads <= MOST_NAMED + 1
