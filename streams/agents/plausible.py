@@ -42,7 +42,7 @@ EVENTS_LAG_MS = LOG_REMEMBERED_MS
 EARLIEST_MS = 946_684_800_000
 """2000-01-01, the year of the first Active Directory; what says that it is older (1601, year 1) means "never"."""
 
-_SEQ_BITS, _EVENT_SEQ_BITS = 12, 16  # streams.runtime.clock.HybridClock; streams.views.events.order_of
+_SEQ_BITS, _EVENT_SEQ_BITS = 12, 16  # streams.runtime.clock.HybridClock; streams.directory.event_slots.order_of
 _TIMES = frozenset({"whenCreated", "last_run", "last_success", "quarantine_since"})
 _FILETIMES = frozenset({"pwdLastSet"})
 _CERTIFICATES = "userCertificate"

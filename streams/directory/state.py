@@ -41,7 +41,7 @@ class ObjectState(msgspec.Struct, omit_defaults=True, kw_only=True):
     revived_ms: when it last came back from death before our eyes; 0: never. For lateness only.
     changed:    attribute -> when its value last changed (ms), as far as we saw it change. For lateness only: facts that
                 overtake each other may leave it a little off.
-    events:     slot -> the newest event of it (streams.views.events), from LOGGED facts.
+    events:     slot -> the newest event of it (streams.directory.event_slots), from LOGGED facts.
     link_buckets: which link rows of this object exist (streams.directory.links).
     member_counts: link row -> how many members stand in it; rows without any are left out.
     vanished:   of AD, attribute that flows -> what was its last value (streams.contracts.flows).

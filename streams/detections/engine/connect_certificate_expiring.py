@@ -11,7 +11,8 @@ from streams.contracts.times import rfc3339
 from streams.detections.detection import Context, Detection, Verdict
 from streams.views.installation.server_view import ServerView
 
-# How often the server repeats itself is documented nowhere; a server's view remembers as long (streams.views.events).
+# How often the server repeats itself is documented nowhere; a server's view remembers as long
+# (streams.directory.event_slots).
 REMEMBERED_MS = 7 * 86_400_000
 _EXPIRING, _EXPIRED = "adsync/1011", "adsync/1012"
 # What the level must be: an event of information says that something is well.

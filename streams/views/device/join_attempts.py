@@ -1,8 +1,9 @@
 """What the logs tell of a computer's attempts to join: its own event log, and the audits of its devices. Pure.
 
 The log holds every failure and every success (306) of the task Automatic-Device-Join; a view remembers the newest of
-each kind and day for a week (streams.views.events), so the two 304 that Windows often writes for one try are one. What
-AD FS's registration service answers (drs_instance "ent") says nothing of Entra's, and is no failure of hybrid join.
+each kind and day for a week (streams.directory.event_slots), so the two 304 that Windows often writes for one try are
+one. What AD FS's registration service answers (drs_instance "ent") says nothing of Entra's, and is no failure of hybrid
+join.
 
 Source: Microsoft, "Troubleshoot Microsoft Entra hybrid joined devices".
 """
