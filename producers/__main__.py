@@ -35,7 +35,7 @@ def build_source(name: str, settings: Settings) -> Source:
 
         for forest in settings.forest:
             if forest.name == wanted:
-                return ActiveDirectorySource(forest, settings.added_attributes(forest))
+                return ActiveDirectorySource(forest, settings.added_attributes(forest), settings.scope_word(forest))
     elif kind == "graph":
         from producers.graph.source import GraphSource
 

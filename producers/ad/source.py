@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -28,6 +29,7 @@ from streams.runtime.settings import ForestSettings
 READ_UNTIL_S = 15.0  # between two watermarks of the forest: views that wait for a change ask how far was read
 _MIN_INTERVAL_S = 0.05  # between two passes over the log
 _TENANTS = "tenants"  # the part of the position that says to whom the forest was told
+_SCOPE = "scope"  # and by which scope: a fact is judged by the settings of its time, and so by changed ones only anew
 _LOOK_AGAIN_S = 300.0  # for domains whose servers did not answer at the start
 _NOT_FOUND = "the domain of a domain controller that has not answered yet"
 
@@ -39,8 +41,11 @@ class ActiveDirectorySource:
     of the servers that answer. A domain that is away does not keep the others waiting.
     """
 
-    def __init__(self, forest: ForestSettings, added: Iterable[str] = ()) -> None:
-        """added: attributes that are read beside the usual ones, because settings of tenants name them."""
+    def __init__(self, forest: ForestSettings, added: Iterable[str] = (), scope: str = "") -> None:
+        """added: attributes that are read beside the usual ones, because settings of tenants name them.
+
+        scope: names what the settings say of who is synchronised; with another one everything is told again.
+        """
         self._origins = [
             Origin(name=f"ad/{forest.name}", side="ad", tenant=tenant, forest=forest.name)
             for tenant in sorted(forest.tenants, key=lambda each: each != forest.tenant)
@@ -49,6 +54,7 @@ class ActiveDirectorySource:
         self.progress = Progress()
         self._forest = forest
         self._watched = Watched(added)
+        self._scope = scope
         self._servers = Servers(forest)
         self._sequence = HybridClock()
         self._watch: ForestWatch | None = None
@@ -66,7 +72,7 @@ class ActiveDirectorySource:
         """Take back every saved part; the sequence goes on above the highest number that was given out."""
         self._saved = list(checkpoints)
         self._sequence = HybridClock(last_number(self._saved, claimed_ms))
-        self._begin_anew_for_new_tenants()
+        self._begin_anew_where_settings_changed()
 
     def read(self) -> Batch:
         """The next batch of any naming context; `contacted` only if every one of them answers.
@@ -162,23 +168,27 @@ class ActiveDirectorySource:
             return False
         return not contexts or any(context.position.again for context in contexts)
 
-    def _begin_anew_for_new_tenants(self) -> None:
-        """Drop the positions where a tenant was added to the settings: all is read and emitted again, for it too."""
+    def _begin_anew_where_settings_changed(self) -> None:
+        """Drop the positions where a tenant was added, or the scope is another: all is read and told again."""
+        saved = {each.part: each.position for each in self._saved}
+        words: dict[str, dict[str, Any]] = {}
         tenants = [origin.tenant for origin in self._origins]
-        stored = next((saved.position.get("tenants") for saved in self._saved if saved.part == _TENANTS), None)
-        if stored is None and len(tenants) == 1:
-            return
-        if not isinstance(stored, list) or any(tenant not in stored for tenant in tenants):
-            lost = [saved for saved in self._saved if saved.part.startswith("position/")]
-            self._saved = [saved for saved in self._saved if saved not in lost]
-            self._first = [replace(saved, position={}) for saved in lost]
-        if stored != tenants:
-            position = {"tenants": tenants}
-            self._first.append(
-                Checkpoint(
-                    source=self.origin.name, part=_TENANTS, seq=self._sequence.last, ts_ms=now_ms(), position=position
-                )
-            )
+        stored = saved.get(_TENANTS, {}).get("tenants")
+        again = False
+        if stored is not None or len(tenants) > 1:
+            again = not isinstance(stored, list) or any(tenant not in stored for tenant in tenants)
+            words |= {_TENANTS: {"tenants": tenants}} if stored != tenants else {}
+        if saved.get(_SCOPE, {}).get("scope", "") != self._scope:
+            again = True
+            words[_SCOPE] = {"scope": self._scope}
+        if again:
+            lost = [each for each in self._saved if each.part.startswith("position/")]
+            self._saved = [each for each in self._saved if each not in lost]
+            self._first = [replace(each, position={}) for each in lost]
+        self._first += [
+            Checkpoint(source=self.origin.name, part=part, seq=self._sequence.last, ts_ms=now_ms(), position=position)
+            for part, position in words.items()
+        ]
 
     def _forest_facts(self) -> list[Fact]:
         """News of the forest itself, where hybrid join is watched; after a full pass, not in between."""

@@ -5,6 +5,7 @@ Every key stands, with its reason, in deploy/settings.example.toml (a test keeps
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -159,6 +160,9 @@ class ForestSettings(Section):
         scoped = [each.tenant for each in self.scope]
         if len(set(scoped)) != len(scoped) or not set(scoped) <= set(tenants):
             raise ValueError(f"[[forest.scope]] is for one of {sorted(tenants)} each, once; there is {sorted(scoped)}")
+
+
+_SCOPE_KEYS = {*ScopeSettings.model_fields, "cloud_sync_ous", "hybrid_join"} - {"tenant"}
 
 
 class FlowSettings(Section):
@@ -376,6 +380,22 @@ class Settings(Section):
         """The attributes of a forest that are read only because a tenant's settings name them."""
         flows = [each.flows for each in self.tenant if each.id in forest.tenants]
         return sorted({name for each in flows for name in added_attributes(each)})
+
+    def scope_word(self, forest: ForestSettings) -> str:
+        """A short name for all that the settings say of who of a forest is synchronised, who is joined with whom, and
+        which computers should join; "" where they say nothing. The order of a list says nothing.
+        """
+        said = [forest.model_dump(include=_SCOPE_KEYS, exclude_defaults=True)]
+        said += [each.model_dump(exclude_defaults=True) for each in sorted(forest.scope, key=lambda each: each.tenant)]
+        said += [
+            {"tenant": each.id, "users_joined_by": each.users_joined_by}
+            for each in self.tenant
+            if each.id in forest.tenants and each.users_joined_by
+        ]
+        if said == [{}]:
+            return ""
+        ordered = [sorted((key, sorted(v) if isinstance(v, list) else v) for key, v in each.items()) for each in said]
+        return hashlib.blake2b(repr(ordered).encode(), digest_size=6).hexdigest()
 
     @property
     def metrics_ports(self) -> dict[str, int]:

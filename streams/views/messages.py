@@ -285,9 +285,13 @@ class Holders(Message, frozen=True, omit_defaults=True):
 
 
 class ReadUntil(Message, frozen=True, omit_defaults=True):
-    """A forest: until when its source has read every change (ms). Also what that source says to the forest."""
+    """A forest: until when its source has read every change (ms). Also what that source says to the forest.
+
+    first_ms: since when the source is heard (ms), which is said to the forest alone.
+    """
 
     heard_ms: int
+    first_ms: int = 0
 
 
 class ExportBegan(Message, frozen=True, omit_defaults=True):

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from streams.contracts.facts import Domain
+from streams.contracts.facts import FOREST_HEARD, Domain
 from streams.contracts.finding import FindingState, Severity
 from streams.contracts.times import rfc3339
-from tests.support.cases import guid_of
+from tests.support.cases import START_MS, guid_of
 from tests.support.pipeline import TENANT
 from tests.support.small_world import World, settings_of, user
 
@@ -427,6 +427,18 @@ def test_what_is_not_known_of_a_scoping_group_is_one_finding() -> None:
     servers.groups = [PILOT.lower()]
     servers.work(1)
     assert world.open() == []
+
+
+def test_a_group_that_never_was_is_told_since_the_forest_is_read() -> None:
+    """Without hybrid join nothing is read of the forest itself but that it is read."""
+    world = World(settings_of({"name": "corp", "scope_groups": ["CN=pilto,DC=corp"]}))
+    for hour in range(4):
+        world.tell("ad", "heard", "r", "forest", attributes={FOREST_HEARD: rfc3339(world.now_ms)})
+        world.both(f"u{hour}", "user", user(f"u{hour}"))
+        world.rest(1)
+    assert world.open() == ["engine.scope_unknown"]
+    [told] = world.pipeline.open().values()
+    assert told.evidence["since"] == rfc3339(START_MS + 1000)
 
 
 @pytest.mark.parametrize("engine", ["connect", "cloud_sync"])

@@ -23,7 +23,7 @@ DETECTION = Detection(
         f"Look at what the engine really filters by: {ADMIN_CENTRE}, Cloud sync, the configuration, scoping filters; "
         "or the group that was named when Entra Connect was set up. Put the group back under its name, or name the new "
         "one there, and write the same distinguished names into scope_groups of the [[forest]], [] where another "
-        "engine brings whom they leave out. Then read the forest again: synchealth resync ad:FOREST."
+        "engine brings whom they leave out, and restart: the forest is then read anew by itself."
     ),
     references=(
         "https://learn.microsoft.com/entra/identity/hybrid/cloud-sync/how-to-prerequisites",

@@ -60,6 +60,7 @@ class ForestView:
     keywords:    None: there is no SCP.
     tenant_ids, tenant_names: from azureADId: and azureADName:, in lower case; several is a fault of its own.
     expected:    forest.hybrid_join is set: computers look for an SCP.
+    changed_ms:  when what stands in it was last said; where nothing was, since when its source is heard (ms).
     scp_changed: whenChanged of the SCP, RFC 3339.
     sso:         None: the forest has, and had, no such account.
     heard_ms:    until when its source has read every change; None: it does not say so.
@@ -99,6 +100,8 @@ class ForestView:
         point = next(iter(points.values()), ServiceConnectionPoint())
         keywords = tuple(point.keywords) if point.keywords is not None else None
         accounts = {name: each for name, each in said.items() if isinstance(each, SsoStatement)}
+        heard = [each for each in said.values() if isinstance(each, ReadUntil)]
+        first_ms = min((each.first_ms for each in heard), default=0)
         groups = [each.scope_group for each in said.values() if isinstance(each, ScopeGroup)]
         return cls(
             key=key,
@@ -110,9 +113,9 @@ class ForestView:
             tenant_names=_keyword(keywords, "azureadname"),
             expected=point.expected,
             scp_changed=point.scp_changed,
-            changed_ms=latest({name: entries[name] for name in points or accounts}),
+            changed_ms=latest({name: entries[name] for name in points or accounts}) or first_ms,
             sso=_sso_account(entries, accounts),
-            heard_ms=max((each.heard_ms for each in said.values() if isinstance(each, ReadUntil)), default=None),
+            heard_ms=max((each.heard_ms for each in heard), default=None),
             askers=askers,
             events=events,
             scope_groups={normal(party.distinguished_name or ""): party for party in groups},
@@ -146,7 +149,7 @@ def forest_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
     key = view_keys.forest(state.tenant, state.forest)
     if state.text(FOREST_HEARD):
         heard_ms = time_in(state.attributes, FOREST_HEARD, 0)
-        return {key: ReadUntil(heard_ms)} if heard_ms else {}
+        return {key: ReadUntil(heard_ms, state.first_ms)} if heard_ms else {}
     if not scope.home:
         return {}
     told = isinstance(state.attributes.get(FOREST_KEYWORDS), list)
