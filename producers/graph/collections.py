@@ -61,6 +61,7 @@ class Collection:
     single:     those of them that have one far end: who tells another one replaces it.
     permission: the least application permission, for messages.
     added:      properties that are selected because the settings name them.
+    joined_by:  by what its objects are joined with people of AD (users_joined_by), as they are told.
     essential:  whether "collected" waits for it; without the others a tenant is judged in part.
     """
 
@@ -73,17 +74,22 @@ class Collection:
     single: frozenset[str] = frozenset()
     essential: bool = True
     added: tuple[str, ...] = ()
+    joined_by: str = ""
 
     @property
     def selection(self) -> str:
-        """Names the properties: a delta link that was reached with others tells nothing of those that are new."""
-        names = (*self.properties, *self.single)
+        """Names the properties: a delta link that was reached with others tells nothing of those that are new. And by
+        what people are joined: what was told before is judged by another one.
+        """
+        names = (*self.properties, *self.single, *filter(None, [self.joined_by]))
         return hashlib.blake2b(",".join(names).encode(), digest_size=6).hexdigest()
 
-    def with_flows(self, flows: Mapping[str, str]) -> Collection:
-        """The collection with what the settings of its tenant say of flows: users alone have more properties."""
-        added = added_properties(flows) if self.kind is ObjectKind.USER else ()
-        return replace(self, properties=(*self.properties, *added), added=added) if added else self
+    def set_up(self, flows: Mapping[str, str], joined_by: str = "") -> Collection:
+        """The collection with what the settings of its tenant say of flows and of who is joined: of users alone."""
+        if self.kind is not ObjectKind.USER:
+            return self
+        added = added_properties(flows)
+        return replace(self, properties=(*self.properties, *added), added=added, joined_by=joined_by)
 
 
 def _compared(kind: ObjectKind) -> tuple[str, ...]:

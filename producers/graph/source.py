@@ -90,7 +90,7 @@ class GraphSource:
         self._writeback: WritebackTask | None = None
         self._deleted: list[DeletedTask] = []
         tasks: list[Task] = [self._tenant]
-        for collection in (each.with_flows(tenant.flows) for each in collections):
+        for collection in (each.set_up(tenant.flows, tenant.users_joined_by) for each in collections):
             tasks += self._tasks_of(collection, client, tenant)
         pace = LogPace(
             interval_s=tenant.audit_interval_s, overlap_s=tenant.audit_overlap_s, lookback_s=tenant.audit_lookback_s

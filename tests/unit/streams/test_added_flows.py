@@ -37,8 +37,15 @@ def test_only_what_is_not_read_anyway_is_read_beside() -> None:
     watched = Watched(added_attributes(FLOWS))
     assert set(watched.names) - set(Watched().names) == {"costCenter", "division"}
     assert watched.selection != Watched().selection
-    assert USERS.with_flows(FLOWS).selection != USERS.selection == USERS.with_flows({"department": "title"}).selection
-    assert [each for each in COLLECTIONS if each.with_flows(FLOWS) != each] == [USERS]
+    assert USERS.set_up(FLOWS).selection != USERS.selection == USERS.set_up({"department": "title"}).selection
+    assert [each for each in COLLECTIONS if each.set_up(FLOWS) != each] == [USERS]
+
+
+def test_users_are_told_again_where_people_are_joined_by_something_else() -> None:
+    by_mail = USERS.set_up({}, "mail")
+    assert len({each.selection for each in (USERS, by_mail, USERS.set_up({}, "objectSid"))}) == 3
+    assert by_mail.properties == USERS.properties
+    assert [each for each in COLLECTIONS if each.set_up({}, "mail") != each] == [USERS]
 
 
 def test_what_was_read_is_told_by_name() -> None:
