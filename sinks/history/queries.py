@@ -1,0 +1,163 @@
+"""Questions to the history: pages of findings, one with its past, counts by whatever people sort by, and trends.
+
+All are plain reads on one connection; SQLite's readers wait for no writer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, column, desc, func, select, table, tuple_
+
+from sinks.history.database import is_postgresql
+from sinks.history.episodes import unpacked
+from sinks.history.schema import document, episode, involved, transition
+from streams.contracts.errors import InvalidRecordError
+from streams.contracts.finding import Finding, Severity
+
+FACETS = ("severity", "family", "detection", "tenant", "forest", "unit", "state")
+MOST = 500
+_names = table("names", column("episode"), column("rowid"), column("names"), column("text"))
+_WEEK_MS = 7 * 86_400_000
+_MONDAY_MS = 4 * 86_400_000
+"""1970-01-05 was a Monday."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked for; every field narrows it. An empty tuple: any.
+
+    words:   some word in the names, addresses and ids of those involved begins with each of them, in any case.
+    objects: ids of objects that take part.
+    opened_from_ms, opened_until_ms: bounds of the opening, the second exclusive.
+    """
+
+    words: str = ""
+    state: tuple[str, ...] = ()
+    severity: tuple[str, ...] = ()
+    family: tuple[str, ...] = ()
+    detection: tuple[str, ...] = ()
+    tenant: tuple[str, ...] = ()
+    forest: tuple[str, ...] = ()
+    unit: tuple[str, ...] = ()
+    opened_from_ms: int | None = None
+    opened_until_ms: int | None = None
+    objects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some episodes, the newest first; `cursor` asks for those after them, None at the end."""
+
+    episodes: Sequence[RowMapping]
+    cursor: str | None
+
+
+def page(connection: Connection, question: Question, *, cursor: str | None = None, limit: int = 50) -> Page:
+    """The episodes asked for, MOST at most. Raises InvalidRecordError for a cursor that is none of ours."""
+    query = _asked(connection, question, select(episode)).order_by(desc(episode.c.opened_ms), desc(episode.c.id))
+    if cursor is not None:
+        query = query.where(tuple_(episode.c.opened_ms, episode.c.id) < tuple_(*_place(cursor)))
+    limit = min(limit, MOST)
+    rows = connection.execute(query.limit(limit + 1)).mappings().all()
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page(rows[:limit], f"{last['opened_ms']}-{last['id']}" if last is not None else None)
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    opened_ms, _, number = cursor.partition("-")
+    if not (opened_ms.isascii() and opened_ms.isdigit() and number.isascii() and number.isdigit()):
+        raise InvalidRecordError("wrong_shape", "the cursor is none that a page has given")
+    return int(opened_ms), int(number)
+
+
+def count(connection: Connection, question: Question) -> int:
+    """How many episodes are asked for."""
+    query = _asked(connection, question, select(func.count()).select_from(episode))
+    number: int = connection.execute(query).scalar_one()
+    return number
+
+
+def counts(connection: Connection, question: Question, by: str) -> list[tuple[str | None, int]]:
+    """How many of each value of a facet (one of FACETS), the most first; severities by their loudness."""
+    chosen = episode.c[by]
+    query = select(chosen, func.count()).group_by(chosen)
+    rows = [(value, number) for value, number in connection.execute(_asked(connection, question, query))]
+    if by == "severity":
+        return sorted(rows, key=lambda row: Severity(row[0]).rank)
+    return sorted(rows, key=lambda row: (-row[1], row[0] or ""))
+
+
+def episodes_of(connection: Connection, finding: str) -> Sequence[RowMapping]:
+    """Every episode of a finding, the newest first."""
+    query = select(episode).where(episode.c.finding == finding).order_by(desc(episode.c.opened_ms))
+    return connection.execute(query).mappings().all()
+
+
+def document_of(connection: Connection, number: int) -> Finding | None:
+    """The latest record of an episode; None once its retention has passed. Raises InvalidRecordError."""
+    body = connection.execute(select(document.c.body).where(document.c.episode == number)).scalar_one_or_none()
+    return None if body is None else unpacked(body)
+
+
+def transitions_of(connection: Connection, number: int) -> Sequence[RowMapping]:
+    """What became of an episode, in order."""
+    query = select(transition).where(transition.c.episode == number).order_by(transition.c.revision)
+    return connection.execute(query).mappings().all()
+
+
+def weeks(
+    connection: Connection, question: Question, *, of: str = "opened_ms", by: str = "family"
+) -> list[tuple[int, str | None, int]]:
+    """(start of the week: Monday 0:00 UTC in ms; value of the facet; how many) opened or resolved in each week.
+
+    of: opened_ms or resolved_ms.
+    """
+    week = ((episode.c[of] - _MONDAY_MS).op("/")(_WEEK_MS)).label("week")
+    query = select(week, episode.c[by], func.count()).where(episode.c[of].is_not(None))
+    query = query.group_by(week, episode.c[by]).order_by(week, episode.c[by])
+    rows = connection.execute(_asked(connection, question, query))
+    return [(number * _WEEK_MS + _MONDAY_MS, value, how_many) for number, value, how_many in rows]
+
+
+def repeated(connection: Connection, question: Question, *, limit: int = 20) -> Sequence[RowMapping]:
+    """finding, detection, name, episodes: of findings that opened more than once, the most often first."""
+    how_many = func.count().label("episodes")
+    name = func.max(episode.c.name).label("name")
+    query = select(episode.c.finding, episode.c.detection, name, how_many)
+    query = query.group_by(episode.c.finding, episode.c.detection).having(func.count() > 1)
+    query = _asked(connection, question, query).order_by(desc("episodes"), episode.c.finding).limit(limit)
+    return connection.execute(query).mappings().all()
+
+
+def _asked(connection: Connection, question: Question, query: Select[Any]) -> Select[Any]:
+    for name in FACETS:
+        wanted = getattr(question, name)
+        if wanted:
+            query = query.where(episode.c[name].in_(wanted))
+    if question.opened_from_ms is not None:
+        query = query.where(episode.c.opened_ms >= question.opened_from_ms)
+    if question.opened_until_ms is not None:
+        query = query.where(episode.c.opened_ms < question.opened_until_ms)
+    if question.objects:
+        taking_part = select(involved.c.episode).where(involved.c.object.in_(question.objects))
+        query = query.where(episode.c.id.in_(taking_part))
+    words = question.words.split()
+    if words:
+        query = _named(connection, query, words)
+    return query
+
+
+def _named(connection: Connection, query: Select[Any], words: Sequence[str]) -> Select[Any]:
+    """Only the episodes in whose names some word begins with each of `words`.
+
+    A join, not IN: SQLite would go through all episodes by their opening and look for each among those found.
+    """
+    if is_postgresql(connection):
+        begins = [_names.c.text.op("~*")(rf"\m{re.escape(word)}") for word in words]
+        return query.join(_names, _names.c.episode == episode.c.id).where(*begins)
+    asked = " AND ".join('"' + word.replace('"', '""') + '" *' for word in words)
+    return query.join(_names, _names.c.rowid == episode.c.id).where(_names.c.names.op("MATCH")(asked))

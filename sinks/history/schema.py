@@ -1,0 +1,85 @@
+"""The tables of the history, for SQLite and PostgreSQL alike. Times are milliseconds since the epoch.
+
+An episode is a finding from its opening to its resolution: one that opens again is a new episode, so repeat
+offenders are a GROUP BY. The table `names` is what people search by: FTS5 in SQLite, a pg_trgm index in PostgreSQL
+(both made by the migration, as SQLAlchemy knows neither).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+
+METADATA = MetaData()
+
+
+def _episode_key() -> Column[int]:
+    return Column("episode", BigInteger, ForeignKey("episode.id", ondelete="CASCADE"), nullable=False)
+
+
+offset = Table(
+    "offset",
+    METADATA,
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("next", BigInteger, nullable=False),
+)
+
+episode = Table(
+    "episode",
+    METADATA,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("finding", Text, nullable=False),
+    Column("detection", Text, nullable=False),
+    Column("family", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("forest", Text),
+    Column("unit", Text),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("cause", Text),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("observed_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("resolved_ms", BigInteger),
+    Column("revision", Integer, nullable=False),
+    Index("ix_episode_finding", "finding", "opened_ms"),
+    Index("ix_episode_state", "state", "opened_ms"),
+    Index("ix_episode_opened", "opened_ms", "family"),
+    Index("ix_episode_resolved", "resolved_ms"),
+    Index("ix_episode_facets", "state", "severity", "family", "detection", "tenant", "forest", "unit"),
+)
+
+transition = Table(
+    "transition",
+    METADATA,
+    _episode_key(),
+    Column("revision", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Index("ix_transition_episode", "episode", "revision", unique=True),
+    Index("ix_transition_at", "at_ms"),
+)
+
+document = Table(
+    "document",
+    METADATA,
+    Column("episode", BigInteger, ForeignKey("episode.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+involved = Table(
+    "involved",
+    METADATA,
+    _episode_key(),
+    Column("side", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("role", Text),
+    Index("ix_involved_episode", "episode"),
+    Index("ix_involved_object", "object"),
+)
