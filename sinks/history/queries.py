@@ -116,7 +116,7 @@ def weeks(
 
     of: opened_ms or resolved_ms.
     """
-    week = ((episode.c[of] - _MONDAY_MS).op("/")(_WEEK_MS)).label("week")
+    week = ((episode.c[of] - _MONDAY_MS) // _WEEK_MS).label("week")
     query = select(week, episode.c[by], func.count()).where(episode.c[of].is_not(None))
     query = query.group_by(week, episode.c[by]).order_by(week, episode.c[by])
     rows = connection.execute(_asked(connection, question, query))
