@@ -1,0 +1,101 @@
+"""What the API answers: msgspec structs, so that they are the schema. Times are RFC 3339 UTC."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import msgspec
+
+from streams.contracts.finding import Finding, FindingState, Severity
+from streams.contracts.times import rfc3339
+
+
+class EpisodeSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One episode of a finding. `unit`: DN of the container that its subject stands in."""
+
+    finding: str
+    detection: str
+    title: str
+    family: str
+    severity: Severity
+    state: FindingState
+    tenant: str
+    forest: str | None
+    unit: str | None
+    name: str
+    summary: str
+    cause: str | None
+    opened_at: str
+    updated_at: str
+    resolved_at: str | None
+
+    @classmethod
+    def of(cls, row: Any, title: str) -> Self:
+        """From a row of the history."""
+        return cls(
+            finding=row["finding"],
+            detection=row["detection"],
+            title=title,
+            family=row["family"],
+            severity=Severity(row["severity"]),
+            state=FindingState(row["state"]),
+            tenant=row["tenant"],
+            forest=row["forest"],
+            unit=row["unit"],
+            name=row["name"],
+            summary=row["summary"],
+            cause=row["cause"],
+            opened_at=rfc3339(row["opened_ms"]),
+            updated_at=rfc3339(row["updated_ms"]),
+            resolved_at=None if row["resolved_ms"] is None else rfc3339(row["resolved_ms"]),
+        )
+
+
+class EpisodePage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some episodes, the newest first. `cursor` asks for those after them; None at the end.
+
+    complete: whether the history has been read to its end; where it is False, what is missing says nothing.
+    """
+
+    episodes: list[EpisodeSummary]
+    cursor: str | None
+    complete: bool
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A transition of an episode."""
+
+    at: str
+    state: FindingState
+    severity: Severity
+    summary: str
+
+
+class EpisodeDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """An episode with its steps, and its latest record unless that has expired."""
+
+    episode: EpisodeSummary
+    steps: list[Step]
+    record: Finding | None
+
+
+class FindingDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding with all its episodes, the newest first."""
+
+    finding: str
+    episodes: list[EpisodeDetail]
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many of one value; `value` None: of those that have none."""
+
+    value: str | None
+    count: int
+
+
+class Week(msgspec.Struct, frozen=True):
+    """How many of one value in the week that begins on this Monday, 0:00 UTC."""
+
+    monday: str
+    value: str | None
+    count: int

@@ -1,0 +1,58 @@
+"""`/api/v1`: findings, one finding, counts and weeks, for machines; described by OpenAPI at /api/v1/schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from litestar import Request, Router, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from sinks.desk.answers import Count, EpisodePage, FindingDetail, Week
+from sinks.desk.asked import asked
+from sinks.desk.reading import Answers
+from sinks.history.queries import MOST
+
+Facet = Literal["severity", "family", "detection", "tenant", "forest", "unit", "state"]
+
+
+@get("/findings", sync_to_thread=True, summary="Episodes of findings, the newest first")
+def list_findings(
+    request: Request[Any, Any, Any],
+    reading: Answers,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=MOST)] = 50,
+) -> EpisodePage:
+    """Filters: words, state, severity, family, detection, tenant, forest, unit, object, since, until."""
+    question = asked(request.query_params.multi_items(), reading.catalogue, also=("cursor", "limit"))
+    return reading.page(question, cursor, limit)
+
+
+@get("/findings/{name:str}", sync_to_thread=True, summary="A finding with all its episodes")
+def read_finding(name: FromPath[str], reading: Answers) -> FindingDetail:
+    """By its id."""
+    found = reading.finding(name)
+    if found is None:
+        raise NotFoundException(f"no finding {name!r} in the history")
+    return found
+
+
+@get("/counts/{by:str}", sync_to_thread=True, summary="How many episodes of each value of a facet")
+def read_counts(request: Request[Any, Any, Any], by: FromPath[Facet], reading: Answers) -> list[Count]:
+    """Filters as for findings."""
+    return reading.counts(asked(request.query_params.multi_items(), reading.catalogue), by)
+
+
+@get("/weeks", sync_to_thread=True, summary="How many were opened or resolved in each week")
+def read_weeks(
+    request: Request[Any, Any, Any],
+    reading: Answers,
+    of: FromQuery[Literal["opened", "resolved"]] = "opened",
+    by: FromQuery[Facet] = "family",
+) -> list[Week]:
+    """Filters as for findings."""
+    question = asked(request.query_params.multi_items(), reading.catalogue, also=("of", "by"))
+    return reading.weeks(question, f"{of}_ms", by)
+
+
+API = Router("/api/v1", route_handlers=[list_findings, read_finding, read_counts, read_weeks])

@@ -1,0 +1,112 @@
+"""The desk as an ASGI application: API and pages, one set of headers, errors that say what to do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Litestar, MediaType, Request, Response, get
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.response import Template
+from litestar.static_files import create_static_files_router
+from litestar.template.config import TemplateConfig
+
+from sinks.desk.api import API
+from sinks.desk.pages import PAGES
+from sinks.desk.reading import Reading
+from streams.contracts.errors import InvalidRecordError, RetriableError
+from streams.runtime.logs import get_logger
+from streams.runtime.printable import printable
+
+_FOLDER = Path(__file__).parent
+_HEADERS = {
+    # https://developer.mozilla.org/docs/Web/HTTP/CSP: nothing but our own style sheet and forms to ourselves
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_log = get_logger(__name__)
+
+
+def application(reading: Reading, *, version: str) -> Litestar:
+    """Everything the desk answers; `reading` is what it answers from."""
+
+    @get("/-/healthy", media_type=MediaType.TEXT, sync_to_thread=False, include_in_schema=False)
+    def healthy() -> str:
+        return "ok\n"
+
+    @get("/-/ready", media_type=MediaType.TEXT, sync_to_thread=False, include_in_schema=False)
+    def ready() -> Response[str]:
+        amiss = reading.not_ready()
+        return Response(f"{amiss or 'ok'}\n", status_code=503 if amiss else 200, media_type=MediaType.TEXT)
+
+    async def given() -> Reading:
+        return reading
+
+    return Litestar(
+        route_handlers=[
+            API, *PAGES, healthy, ready,
+            create_static_files_router("/static", directories=[_FOLDER / "static"], include_in_schema=False),
+        ],
+        dependencies={"reading": Provide(given)},
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment())),
+        openapi_config=OpenAPIConfig(
+            title="SyncHealth", version=version, path="/api/v1/schema", render_plugins=[JsonRenderPlugin()]
+        ),
+        exception_handlers={
+            InvalidRecordError: _refused, RetriableError: _away, HTTPException: _http, Exception: _failed,
+        },
+        response_headers=_HEADERS,
+    )  # fmt: skip
+
+
+def environment() -> Environment:
+    """The templates: everything is escaped, and what is hidden in text is shown."""
+    found = Environment(loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
+    found.filters["shown"] = lambda text: printable(str(text))
+    found.filters["age"] = _age
+    found.filters["minute"] = lambda at: f"{at[:10]} {at[11:16]}"
+    return found
+
+
+def _age(at: str) -> str:
+    """How long ago, in one word."""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return "now"
+
+
+def _answer(request: Request[Any, Any, Any], status: int, title: str, detail: str) -> Response[object]:
+    """An error as whoever asks reads it: RFC 9457 for the API, a page for people."""
+    if request.url.path.startswith("/api/"):
+        body: object = {"title": title, "status": status, "detail": detail}
+        return Response(body, status_code=status, media_type="application/problem+json", headers=_HEADERS)
+    context = {"title": title, "detail": detail, "not_ready": None}
+    return Template("error.html", context=context, status_code=status, media_type=MediaType.HTML, headers=_HEADERS)  # type: ignore[return-value]
+
+
+def _refused(request: Request[Any, Any, Any], error: InvalidRecordError) -> Response[object]:
+    return _answer(request, 400, "This cannot be asked", str(error))
+
+
+def _away(request: Request[Any, Any, Any], error: RetriableError) -> Response[object]:
+    return _answer(request, 503, "The history is away", str(error))
+
+
+def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[object]:
+    return _answer(request, error.status_code, "Not found" if error.status_code == 404 else "Refused", error.detail)
+
+
+def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[object]:
+    _log.error("a page cannot be answered", path=request.url.path, exc_info=error)
+    return _answer(request, 500, "This went wrong", "the log of the desk says more")

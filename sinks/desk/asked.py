@@ -1,0 +1,72 @@
+"""From a query string to a question: the same words for pages and API, and a typing error is an error."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+
+from sinks.desk.catalogue import Catalogue
+from sinks.history.queries import Question
+from streams.contracts.errors import InvalidRecordError
+from streams.contracts.finding import FindingState, Severity
+from streams.contracts.times import parse_rfc3339
+
+NAMES = ("words", "state", "severity", "family", "detection", "tenant", "forest", "unit", "object", "since", "until")
+_LONGEST = 400
+
+
+def asked(parameters: Iterable[tuple[str, str]], catalogue: Catalogue, *, also: Collection[str] = ()) -> Question:
+    """The question of a query string; a name may come more than once, which widens it.
+
+    also: further names that the caller reads himself. Raises InvalidRecordError for an unknown name, a state,
+    severity, family or detection that does not exist, a time that is none, and for values without end.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in parameters:
+        if name in also:
+            continue
+        if name not in NAMES:
+            raise _wrong(f"there is no filter {name!r}", name, NAMES)
+        if len(value) > _LONGEST:
+            raise InvalidRecordError("value", f"{name} is longer than {_LONGEST} characters")
+        if value:
+            given.setdefault(name, []).append(value)
+    _known(given, "state", [state.value for state in FindingState])
+    _known(given, "severity", [severity.value for severity in Severity])
+    _known(given, "family", catalogue.families)
+    _known(given, "detection", catalogue.detections)
+    return Question(
+        words=" ".join(given.get("words", ())),
+        state=tuple(given.get("state", ())),
+        severity=tuple(given.get("severity", ())),
+        family=tuple(given.get("family", ())),
+        detection=tuple(given.get("detection", ())),
+        tenant=tuple(given.get("tenant", ())),
+        forest=tuple(given.get("forest", ())),
+        unit=tuple(given.get("unit", ())),
+        objects=tuple(given.get("object", ())),
+        opened_from_ms=_time(given, "since"),
+        opened_until_ms=_time(given, "until"),
+    )
+
+
+def _known(given: Mapping[str, list[str]], name: str, values: Collection[str]) -> None:
+    for value in given.get(name, ()):
+        if value not in values:
+            raise _wrong(f"there is no {name} {value!r}", value, values)
+
+
+def _wrong(what: str, value: str, values: Collection[str]) -> InvalidRecordError:
+    near = difflib.get_close_matches(value, values, n=1)
+    return InvalidRecordError("value", f"{what}; did you mean {near[0]}?" if near else what)
+
+
+def _time(given: Mapping[str, list[str]], name: str) -> int | None:
+    values = given.get(name)
+    if not values:
+        return None
+    text = values[-1]
+    try:
+        return parse_rfc3339(f"{text}T00:00:00Z" if "T" not in text else text)
+    except ValueError:
+        raise InvalidRecordError("value", f"{name} is no date, as in 2026-11-30") from None

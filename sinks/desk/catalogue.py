@@ -1,0 +1,37 @@
+"""What the desk knows of detections: handed in at the start, since sinks do not know the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from streams.contracts.finding import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One detection. runbook: its Markdown."""
+
+    id: str
+    family: str
+    severity: Severity
+    title: str
+    runbook: str
+
+
+class Catalogue:
+    """Every detection, by id and by family, and the runbooks of the pipeline's own alerts by the alert's name."""
+
+    def __init__(self, detections: Iterable[Described], runbooks: dict[str, str] | None = None) -> None:
+        self.detections = {each.id: each for each in detections}
+        self.families = sorted({each.family for each in self.detections.values()})
+        self._runbooks = dict(runbooks or {}) | {each.id: each.runbook for each in self.detections.values()}
+
+    def title(self, detection: str) -> str:
+        """What a detection is called; its id where it is none of ours (a finding of an older version)."""
+        known = self.detections.get(detection)
+        return known.title if known is not None else detection
+
+    def runbook(self, name: str) -> str | None:
+        """The Markdown of a runbook by a detection's id or path (`conflict/duplicate_address.md`), or an alert's name."""
+        return self._runbooks.get(name) or self._runbooks.get(name.removesuffix(".md").replace("/", "."))

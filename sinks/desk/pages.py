@@ -1,0 +1,139 @@
+"""The pages, made on the server: they need no JavaScript, and every link is one that can be kept."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from litestar import Request, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect, Template
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from sinks.desk.asked import asked
+from sinks.desk.reading import Answers, Reading
+from sinks.history.queries import Question
+
+_FACETS = ("severity", "family", "forest", "unit", "detection")
+_MOST_VALUES = 12
+_STATES = ("open", "suppressed", "resolved")
+_OPEN = ("state", "open")
+_MARKDOWN = MarkdownIt("js-default")  # takes no HTML
+
+Asked = Request[Any, Any, Any]
+Given = list[tuple[str, str]]
+
+
+@get("/", sync_to_thread=True)
+def now(request: Asked, reading: Answers, cursor: FromQuery[str | None] = None) -> Template:
+    """What is wrong now, to be narrowed by facets and words."""
+    given = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor" and pair[1]]
+    shown = given if any(name == "state" for name, _ in given) else [*given, _OPEN]
+    question = asked(shown, reading.catalogue)
+    page = reading.page(question, cursor, 50)
+    stateless = [pair for pair in given if pair[0] != "state"]
+    return _template(
+        "now.html",
+        reading,
+        page=page,
+        facets=[_facet(reading, given, shown, name) for name in _FACETS],
+        given=given,
+        words=question.words,
+        following=f"/?{urlencode([*given, ('cursor', page.cursor)])}" if page.cursor else None,
+        states=[(state, _toggled(stateless, "state", state), state in question.state) for state in _STATES],
+    )
+
+
+def _facet(reading: Reading, given: Given, shown: Given, name: str) -> dict[str, Any]:
+    """The values of a facet, counted as if it were not chosen: another of them can be."""
+    question = asked([pair for pair in shown if pair[0] != name], reading.catalogue)
+    values = [
+        {
+            "value": each.value,
+            "count": each.count,
+            "chosen": (name, each.value) in given,
+            "href": _toggled(given, name, each.value),
+        }
+        for each in reading.counts(question, name)
+        if each.value is not None
+    ]
+    return {"name": name, "values": values[:_MOST_VALUES], "more": max(0, len(values) - _MOST_VALUES)}
+
+
+@get("/f/{name:str}", sync_to_thread=True)
+def finding(name: FromPath[str], reading: Answers) -> Template:
+    """One finding: who is involved, what to do, what became of it."""
+    detail = reading.finding(name)
+    if detail is None:
+        raise NotFoundException("the history has no such finding: it may have expired, or the id is wrong")
+    detection = detail.episodes[0].episode.detection
+    html = _rendered(reading, detection)
+    return _template("finding.html", reading, detail=detail, latest=detail.episodes[0], runbook=html)
+
+
+@get("/o/{name:path}", sync_to_thread=True)
+def directory_object(name: FromPath[str], reading: Answers) -> Template:
+    """Every finding that an object ever had a part in, by its GUID, its id in Entra, or words of its name."""
+    name = name.strip("/")
+    page = reading.page(Question(objects=(name,)), None, 50)
+    if not page.episodes:
+        page = reading.page(Question(words=name), None, 50)
+    return _template("object.html", reading, name=name, page=page)
+
+
+@get("/trends", sync_to_thread=True)
+def trends(request: Asked, reading: Answers) -> Template:
+    """Opened and resolved per week."""
+    given = request.query_params.multi_items()
+    question = asked(given, reading.catalogue)
+    by_week: dict[str, dict[str, int]] = {}
+    for of in ("opened", "resolved"):
+        for week in reading.weeks(question, f"{of}_ms", "family"):
+            by_week.setdefault(week.monday[:10], {"opened": 0, "resolved": 0})[of] += week.count
+    rows = sorted(by_week.items())[-53:]
+    most = max((max(row.values()) for _, row in rows), default=1)
+    families = [(each.value, each.count) for each in reading.counts(question, "family")]
+    return _template("trends.html", reading, rows=rows, most=most, families=families)
+
+
+@get("/detections", sync_to_thread=True)
+def detections(reading: Answers) -> Template:
+    """Every detection, with what is open of it."""
+    counts = {each.value: each.count for each in reading.counts(Question(state=("open",)), "detection")}
+    return _template("detections.html", reading, counts=counts, detections=reading.catalogue.detections.values())
+
+
+@get("/runbooks/{name:path}", sync_to_thread=True)
+def runbook(name: FromPath[str], reading: Answers) -> Template:
+    """A runbook, by a detection's id or an alert's name."""
+    html = _rendered(reading, name.strip("/"))
+    if html is None:
+        raise NotFoundException(f"there is no runbook {name.strip('/')!r}")
+    return _template("runbook.html", reading, name=name.strip("/"), runbook=html)
+
+
+@get("/f", sync_to_thread=False)
+def no_finding() -> Redirect:
+    """The list."""
+    return Redirect("/")
+
+
+PAGES = [now, finding, directory_object, trends, detections, runbook, no_finding]
+
+
+def _rendered(reading: Reading, name: str) -> Markup | None:
+    text = reading.catalogue.runbook(name)
+    return None if text is None else Markup(_MARKDOWN.render(text))  # noqa: S704 - ours, and without HTML
+
+
+def _toggled(given: Given, name: str, value: str | None) -> str:
+    """The list with a value of a facet added, or taken away where it is chosen."""
+    pair = (name, value or "")
+    following = [each for each in given if each != pair] if pair in given else [*given, pair]
+    return f"/?{urlencode(following)}" if following else "/"
+
+
+def _template(template: str, reading: Reading, **context: object) -> Template:
+    return Template(template, context={"not_ready": reading.not_ready(), "catalogue": reading.catalogue, **context})

@@ -1,0 +1,136 @@
+"""Pages and API of the desk over a history in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from sinks.desk.application import application
+from sinks.desk.catalogue import Catalogue, Described
+from sinks.desk.reading import Reading
+from sinks.history.database import open_database
+from sinks.history.sink import HistorySink
+from sinks.sink import Meta, Position
+from streams.contracts.finding import FindingState, Holder, Severity, Subject
+from streams.contracts.times import rfc3339
+from streams.contracts.topics import FINDINGS
+from tests.support.findings import finding
+
+AT = 1_790_000_000_000
+HOSTILE = "<script>alert(1)</script>\x1b[31m‮{{7*7}}"
+DUPLICATE = Described(
+    "conflict.duplicate_address", "conflict", Severity.HIGH, "Two objects, one address", "# Meaning\n\n<b>bold</b> `x`"
+)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litestar]]:
+    """Three findings: one with names that mean harm, one that is over, one of a unit."""
+    engine = open_database("", tmp_path_factory.mktemp("history"))
+    sink = HistorySink(engine)
+    for number, name in enumerate((HOSTILE, "Jana Novak", "Karl Berg")):
+        over = number == 1
+        record = msgspec.structs.replace(
+            finding(number), detection=DUPLICATE.id, family=DUPLICATE.family, severity=Severity.HIGH,
+            state=FindingState.RESOLVED if over else FindingState.OPEN,
+            subject=Subject(
+                kind="user", key=f"user/{number}", display_name=name, object_guid=f"guid-{number}",
+                distinguished_name=f"CN=x,OU={name if number == 0 else 'Sales'},DC=contoso,DC=com",
+            ),
+            summary=f"{name} is there twice", evidence={"address": name, "list": [name]},
+            counterparts=[Holder(side="entra", kind="user", id=f"entra-{number}", display_name=name, role=name)],
+            opened_at=rfc3339(AT), observed_at=rfc3339(AT), updated_at=rfc3339(AT + number),
+            resolved_at=rfc3339(AT + number) if over else None, revision=1,
+        )  # fmt: skip
+        sink.add(record, Meta(FINDINGS.name, 0, number, AT, live=True))
+    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    reading = Reading(engine, Catalogue([DUPLICATE]), lambda: None)
+    with TestClient(application(reading, version="1"), raise_server_exceptions=False) as client:
+        yield client
+    engine.dispose()
+
+
+IN_A_LINK = quote(HOSTILE, safe="")
+PAGES = ["/", "/?state=resolved", f"/f/{finding(0).id}", f"/f/{finding(1).id}", "/o/guid-1", "/o/nobody", "/trends",
+         "/detections", "/runbooks/conflict.duplicate_address", "/?words=nothing", f"/?words={IN_A_LINK}",
+         f"/?unit={IN_A_LINK}", f"/o/{IN_A_LINK}", f"/f/{IN_A_LINK}", f"/runbooks/{IN_A_LINK}", f"/?state={IN_A_LINK}",
+         f"/?{IN_A_LINK}=1", f"/{IN_A_LINK}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_name_is_ever_markup(desk: TestClient[Litestar], path: str) -> None:
+    answer = desk.get(path)
+    assert answer.status_code < 500
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "<script" not in answer.text
+    assert "\x1b" not in answer.text
+    assert "‮" not in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_now_lists_what_stands_and_narrows_it(desk: TestClient[Litestar]) -> None:
+    page = desk.get("/").text
+    assert "Karl Berg" in page
+    assert "Jana Novak" not in page
+    assert "Jana Novak" in desk.get("/?state=resolved").text
+    assert "Karl Berg" not in desk.get("/?words=jana&state=open&state=resolved").text
+
+
+def test_a_finding_tells_who_what_and_its_runbook(desk: TestClient[Litestar]) -> None:
+    page = desk.get(f"/f/{finding(2).id}").text
+    for text in ("Two objects, one address: Karl Berg", "Entra ID", "What became of it", "<h1>Meaning</h1>", "&lt;b&gt"):
+        assert text in page
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("famly=conflict", "did you mean family?"),
+        ("family=confict", "did you mean conflict?"),
+        ("state=opened", "did you mean open?"),
+        ("severity=hi", "no severity"),
+        ("detection=x", "no detection"),
+        ("since=yesterday", "is no date"),
+        ("cursor=x", "cursor"),
+        (f"words={'x' * 500}", "longer"),
+    ],
+)
+def test_a_typing_error_is_an_error(desk: TestClient[Litestar], query: str, hint: str) -> None:
+    for path in ("/", "/api/v1/findings"):
+        answer = desk.get(f"{path}?{query}")
+        assert answer.status_code == 400
+        assert hint in answer.text.replace("&#39;", "'")
+
+
+def test_the_api_answers_and_describes_itself(desk: TestClient[Litestar]) -> None:
+    listed = desk.get("/api/v1/findings?state=open&limit=1").json()
+    assert [each["finding"] for each in listed["episodes"]] == [finding(2).id]
+    assert listed["complete"] is True
+    following = desk.get("/api/v1/findings", params={"state": "open", "limit": 1, "cursor": listed["cursor"]}).json()
+    assert [each["finding"] for each in following["episodes"]] == [finding(0).id]
+    detail = desk.get(f"/api/v1/findings/{finding(1).id}").json()
+    assert detail["episodes"][0]["record"]["state"] == "resolved"
+    assert desk.get("/api/v1/counts/state").json() == [{"value": "open", "count": 2}, {"value": "resolved", "count": 1}]
+    assert desk.get("/api/v1/weeks").json()[0]["count"] == 3
+    assert desk.get("/api/v1/findings/none").headers["content-type"] == "application/problem+json"
+    schema = desk.get("/api/v1/schema/openapi.json").json()
+    assert {f"/api/v1/{path}" for path in ("findings", "findings/{name}", "counts/{by}", "weeks")} == set(schema["paths"])
+
+
+def test_who_is_blind_says_so(tmp_path: Path) -> None:
+    engine = open_database("", tmp_path)
+    reading = Reading(engine, Catalogue([DUPLICATE]), lambda: "the findings topic is still being read")
+    with TestClient(application(reading, version="1")) as client:
+        page = client.get("/").text
+        assert "Not everything is known" in page
+        assert "No finding stands" not in page
+        assert client.get("/-/ready").status_code == 503
+        assert client.get("/api/v1/findings").json()["complete"] is False
+    engine.dispose()
