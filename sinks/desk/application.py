@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -16,6 +16,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
+from markupsafe import Markup
 
 from sinks.desk.api import API
 from sinks.desk.pages import PAGES
@@ -53,7 +54,7 @@ def application(reading: Reading, *, version: str) -> Litestar:
 
     return Litestar(
         route_handlers=[
-            API, *PAGES, healthy, ready,
+            API, Router("/", route_handlers=PAGES, include_in_schema=False), healthy, ready,
             create_static_files_router("/static", directories=[_FOLDER / "static"], include_in_schema=False),
         ],
         dependencies={"reading": Provide(given)},
@@ -69,12 +70,17 @@ def application(reading: Reading, *, version: str) -> Litestar:
 
 
 def environment() -> Environment:
-    """The templates: everything is escaped, and what is hidden in text is shown."""
-    found = Environment(loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
-    found.filters["shown"] = lambda text: printable(str(text))
+    """The templates: whatever they put out is escaped, and what would be hidden in it is shown."""
+    found = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, finalize=_visible
+    )
     found.filters["age"] = _age
     found.filters["minute"] = lambda at: f"{at[:10]} {at[11:16]}"
     return found
+
+
+def _visible(value: object) -> object:
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _age(at: str) -> str:

@@ -33,5 +33,5 @@ class Catalogue:
         return known.title if known is not None else detection
 
     def runbook(self, name: str) -> str | None:
-        """The Markdown of a runbook by a detection's id or path (`conflict/duplicate_address.md`), or an alert's name."""
+        """The Markdown of a runbook by a detection's id or path (`conflict/duplicate_address.md`), or alert's name."""
         return self._runbooks.get(name) or self._runbooks.get(name.removesuffix(".md").replace("/", "."))
