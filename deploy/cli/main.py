@@ -223,6 +223,33 @@ def run_sinks(config: Path | None) -> None:
         exporter.run(_stop_signal())
 
 
+@run.command(name="desk")
+@_config()
+def run_desk(config: Path | None) -> None:
+    """The desk: pages and an API over what became of every finding."""
+    from deploy.prometheus.runbook_command import runbooks
+    from sinks.desk.catalogue import Catalogue, Described
+    from sinks.desk.desk import Desk
+    from streams.detections.registry import all_detections
+    from streams.runtime import service
+    from streams.runtime.logs import configure_process
+    from streams.runtime.settings import load_settings
+    from streams.runtime.settings_files import require_files
+
+    settings = load_settings(config)
+    require_files(settings, sources=())
+    configure_process(settings.log.level, json=settings.log.json_lines)
+    described = [
+        Described(one.id, one.family, one.severity, one.title, each.runbook.read_text())
+        for each, one in ((each, each.detection) for each in all_detections())
+    ]
+    catalogue = Catalogue(described, {name: path.read_text() for name, path in runbooks().items()})
+    with Desk(settings, catalogue, version=version()) as desk:
+        service.started(desk.pulse.stuck)
+        click.echo(f"desk: {desk.url}", err=True)
+        desk.run(_stop_signal())
+
+
 @cli.group()
 def topics() -> None:
     """Kafka's topics: create them before the first start, check them any time."""

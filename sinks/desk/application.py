@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import ClientException, HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
@@ -34,6 +35,7 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_OUR_NAMES = {"127.0.0.1", "localhost", "::1"}
 _log = get_logger(__name__)
 
 
@@ -57,6 +59,8 @@ def application(reading: Reading, *, version: str) -> Litestar:
             API, Router("/", route_handlers=PAGES, include_in_schema=False), healthy, ready,
             create_static_files_router("/static", directories=[_FOLDER / "static"], include_in_schema=False),
         ],
+        before_request=_require_our_name,
+        logging_config=None,
         dependencies={"reading": Provide(given)},
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment())),
         openapi_config=OpenAPIConfig(
@@ -67,6 +71,16 @@ def application(reading: Reading, *, version: str) -> Litestar:
         },
         response_headers=_HEADERS,
     )  # fmt: skip
+
+
+def _require_our_name(request: Request[Any, Any, Any]) -> None:
+    """Without a login, a page of elsewhere must not reach us under a name of its own (DNS rebinding)."""
+    try:
+        name = urlsplit(f"//{request.headers.get('host', '')}").hostname
+    except ValueError:
+        name = None
+    if name not in _OUR_NAMES:
+        raise ClientException("the desk answers to 127.0.0.1, ::1 and localhost alone")
 
 
 def environment() -> Environment:

@@ -45,12 +45,12 @@ def _engine(url: str, data_dir: Path) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-            raise SettingsError(f"[history] url: {parsed.get_backend_name()} is neither sqlite nor postgresql")
+            raise SettingsError([f"[history] url: {parsed.get_backend_name()} is neither sqlite nor postgresql"])
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql", hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise SettingsError("[history] url is no database URL, as in postgresql://user:password@host/name") from error
+        raise SettingsError(["[history] url is no database URL, as in postgresql://user:password@host/name"]) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine

@@ -16,11 +16,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sinks.history.database import errors, forget_names, is_postgresql
 from sinks.history.episodes import Standing, after, ended, names_of, objects_of, packed
 from sinks.history.schema import document, episode, involved, offset, transition
-from sinks.sink import Entry, Meta, Position, Tombstone
+from sinks.sink import Meta
+from streams.contracts.entries import Entry, Tombstone
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import Finding
 from streams.contracts.topics import FINDINGS, Topic
 from streams.runtime.logs import get_logger
+from streams.runtime.topic_reader import Position
 
 _log = get_logger(__name__)
 _SLICE = 500
@@ -28,13 +30,14 @@ _COLUMNS = [column.name for column in episode.columns]
 
 
 class HistorySink:
-    """Keeps every finding in `engine`'s database (see database.open_database)."""
+    """Keeps every finding in `engine`'s database (see database.open_database). position: as of the last flush."""
 
     topics: tuple[Topic, ...] = (FINDINGS,)
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._pending: list[tuple[Entry, Meta]] = []
+        self.position = Position(caught_up=False, in_contact=False, behind=0)
 
     def offsets(self) -> dict[tuple[str, int], int]:
         """(topic, partition) -> the offset to read on from. Raises RetriableError."""
@@ -47,15 +50,14 @@ class HistorySink:
 
     def flush(self, position: Position) -> None:
         """Write what was added, in one transaction. Raises RetriableError."""
-        if not self._pending:
-            return
-        with errors(), self._engine.begin() as connection:
-            _write(connection, self._pending)
-        self._pending.clear()
+        if self._pending:
+            with errors(), self._engine.begin() as connection:
+                _write(connection, self._pending)
+            self._pending.clear()
+        self.position = position
 
     def close(self) -> None:
-        """Let go of the connections."""
-        self._engine.dispose()
+        """Nothing to release: whoever opened the engine disposes of it."""
 
 
 def _write(connection: Connection, entries: Iterable[tuple[Entry, Meta]]) -> None:

@@ -307,6 +307,27 @@ class PrometheusSettings(Section):
     watchdog_webhook: Unshown = ""
 
 
+class HistorySettings(Section):
+    """What the desk remembers. url: a PostgreSQL database; unset: SQLite, history.sqlite in data_dir."""
+
+    url: SecretStr | None = None
+    url_file: FilePath | None = None
+    keep_episodes_s: Seconds = 400 * 86400.0
+    keep_documents_s: Seconds = 90 * 86400.0
+
+    @model_validator(mode="after")
+    def _whole(self) -> HistorySettings:
+        object.__setattr__(self, "url", secret_of(self.url, self.url_file, "url"))
+        return self
+
+
+class DeskSettings(Section):
+    """Where the desk listens: on this machine alone, since it has no login yet (port 0: any free one)."""
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Port = 9480
+
+
 class LogSettings(Section):
     """Logs on stderr. `json` unset: JSON lines unless stderr is a terminal."""
 
@@ -328,6 +349,8 @@ class Settings(Section):
     metrics: MetricsSettings = MetricsSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     prometheus: PrometheusSettings = PrometheusSettings()
+    history: HistorySettings = HistorySettings()
+    desk: DeskSettings = DeskSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

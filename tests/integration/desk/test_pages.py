@@ -16,10 +16,11 @@ from sinks.desk.catalogue import Catalogue, Described
 from sinks.desk.reading import Reading
 from sinks.history.database import open_database
 from sinks.history.sink import HistorySink
-from sinks.sink import Meta, Position
+from sinks.sink import Meta
 from streams.contracts.finding import FindingState, Holder, Severity, Subject
 from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
+from streams.runtime.topic_reader import Position
 from tests.support.findings import finding
 
 AT = 1_790_000_000_000
@@ -27,6 +28,11 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m‮{{7*7}}"
 DUPLICATE = Described(
     "conflict.duplicate_address", "conflict", Severity.HIGH, "Two objects, one address", "# Meaning\n\n<b>bold</b> `x`"
 )
+
+
+def client_of(reading: Reading) -> TestClient[Litestar]:
+    app = application(reading, version="1")
+    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +57,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litest
         sink.add(record, Meta(FINDINGS.name, 0, number, AT, live=True))
     sink.flush(Position(caught_up=True, in_contact=True, behind=0))
     reading = Reading(engine, Catalogue([DUPLICATE]), lambda: None)
-    with TestClient(application(reading, version="1"), raise_server_exceptions=False) as client:
+    with client_of(reading) as client:
         yield client
     engine.dispose()
 
@@ -127,10 +133,18 @@ def test_the_api_answers_and_describes_itself(desk: TestClient[Litestar]) -> Non
     }  # fmt: skip
 
 
+def test_a_name_of_elsewhere_reaches_nothing(desk: TestClient[Litestar]) -> None:
+    """DNS rebinding: a page on the internet whose name leads to the loopback address."""
+    for name in ("evil.example", "evil.example:9480", "127.0.0.1.evil.example", "[", "", "127.0.0.1@evil.example"):
+        assert desk.get("/", headers={"Host": name}).status_code == 400
+    for name in ("127.0.0.1:9480", "localhost:1", "[::1]:9480"):
+        assert desk.get("/", headers={"Host": name}).status_code == 200
+
+
 def test_who_is_blind_says_so(tmp_path: Path) -> None:
     engine = open_database("", tmp_path)
     reading = Reading(engine, Catalogue([DUPLICATE]), lambda: "the findings topic is still being read")
-    with TestClient(application(reading, version="1")) as client:
+    with client_of(reading) as client:
         page = client.get("/").text
         assert "Not everything is known" in page
         assert "No finding stands" not in page

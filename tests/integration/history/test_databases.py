@@ -17,11 +17,12 @@ from sinks.history.queries import Question
 from sinks.history.retention import FORGOTTEN, expire, forget
 from sinks.history.schema import METADATA
 from sinks.history.sink import HistorySink
-from sinks.sink import Meta, Position
+from sinks.sink import Meta
 from streams.contracts.errors import InvalidRecordError, RetriableError, SettingsError
 from streams.contracts.finding import Finding, FindingState, Holder, Severity, Subject
 from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
+from streams.runtime.topic_reader import Position
 from tests.support.findings import finding
 from tests.support.postgresql import postgresql
 

@@ -16,23 +16,25 @@ from sinks.history.database import open_database
 from sinks.history.episodes import unpacked
 from sinks.history.schema import METADATA, document, episode, transition
 from sinks.history.sink import HistorySink
-from sinks.sink import Entry, Meta, Position, Tombstone
+from sinks.sink import Meta
+from streams.contracts.entries import Entry, Tombstone
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
+from streams.runtime.topic_reader import Position
 from tests.support.findings import finding
 
 AT = 1_790_000_000_000
 HERE = Position(caught_up=True, in_contact=True, behind=0)
 
 
-def said(number: int, revision: int, state: FindingState, *, at: int, opened: int | None = None, **more: Any) -> Finding:
+def said(number: int, revision: int, state: FindingState, *, at: int, opened: int | None = None) -> Finding:
     """Finding `number` in a state; times are in seconds from AT."""
     opened_at = rfc3339(AT + 1000 * (at if opened is None else opened))
     return msgspec.structs.replace(
         finding(number), state=state, revision=revision, opened_at=opened_at, observed_at=opened_at,
         updated_at=rfc3339(AT + 1000 * at),
-        resolved_at=rfc3339(AT + 1000 * at) if state is FindingState.RESOLVED else None, **more,
+        resolved_at=rfc3339(AT + 1000 * at) if state is FindingState.RESOLVED else None,
     )  # fmt: skip
 
 
@@ -133,7 +135,7 @@ def lives(draw: st.DrawFn) -> list[Entry]:
     revision, opened, state = [0] * 3, [0] * 3, [RESOLVED] * 3
     for at in range(1, draw(st.integers(1, 25)) + 1):
         one = draw(st.integers(0, 2))
-        following = draw(st.sampled_from([OPEN, SUPPRESSED] if state[one] is RESOLVED else [OPEN, SUPPRESSED, RESOLVED]))
+        following = draw(st.sampled_from([OPEN, SUPPRESSED, *([] if state[one] is RESOLVED else [RESOLVED])]))
         if state[one] is RESOLVED or (state[one] is SUPPRESSED and following is OPEN):
             opened[one] = at
         revision[one] += 1
