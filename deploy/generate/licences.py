@@ -84,7 +84,7 @@ def _licence(found: importlib.metadata.Distribution) -> str:
         words = classifiers[0].rpartition(":: ")[2]
         said = _CLASSIFIERS.get(words, words)
     try:
-        return canonicalize_license_expression(_WORDS.get(said, said))
+        return canonicalize_license_expression(_WORDS.get(said.partition("\n")[0], said))
     except InvalidLicenseExpression:
         return said
 

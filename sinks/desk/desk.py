@@ -1,0 +1,130 @@
+"""The desk as a process: the history is written in the loop of the sinks, pages and API are served beside it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+import time
+from threading import Event
+from types import TracebackType
+
+import uvicorn
+
+from sinks.desk.application import application
+from sinks.desk.catalogue import Catalogue
+from sinks.desk.reading import Reading
+from sinks.history.database import open_database
+from sinks.history.retention import expire
+from sinks.history.sink import HistorySink
+from sinks.runner import run
+from streams.contracts.errors import FatalError, RetriableError, SettingsError
+from streams.runtime.clock import now_ms
+from streams.runtime.logs import get_logger
+from streams.runtime.service import Pulse
+from streams.runtime.settings import Settings
+from streams.runtime.topic_reader import Place, TopicReader
+
+_EXPIRE_EVERY_S = 3600.0
+_MOST_CONNECTIONS = 200
+_log = get_logger(__name__)
+
+
+class Desk:
+    """Listens from its making on (503 at /-/ready until the history has been read to its end); `run` does the work.
+
+    >>> with Desk(settings, catalogue) as desk:  # doctest: +SKIP
+    ...     desk.run(stop)
+    """
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, *, version: str = "unknown") -> None:
+        """Raises FatalError if `[desk] host, port` cannot be listened on, SettingsError for an address that is none of
+        this machine's own (there is no login yet), RetriableError where the history's database is away."""
+        self._settings = settings
+        host = settings.desk.host
+        _require_loopback(host)
+        url = settings.history.url
+        self._engine = open_database(url.get_secret_value() if url is not None else "", settings.streams.data_dir)
+        self._sink = HistorySink(self._engine)
+        self._expired_at = 0.0
+        self.pulse = Pulse()
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._socket = socket.create_server((host, settings.desk.port), family=family)
+        except OSError as error:
+            self._engine.dispose()
+            raise FatalError(
+                f"the desk cannot listen on {host}:{settings.desk.port} ({error.strerror}); set [desk] host and port"
+            ) from error
+        reading = Reading(self._engine, catalogue, self._not_ready)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application(reading, version=version), log_config=None, access_log=False, server_header=False,
+                limit_concurrency=_MOST_CONNECTIONS, lifespan="off",
+            )
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="desk", daemon=True)
+        self._thread.start()
+        _log.info("listening", url=self.url)
+
+    @property
+    def url(self) -> str:
+        """Where people look."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+    def run(self, stop: Event) -> None:
+        """Follow the findings until `stop` is set. Raises FatalError when Kafka or the database refuses us."""
+        reader = TopicReader(self._settings.kafka, self._sink.topics, "synchealth-desk")
+        reader.start_at({Place(topic, number): offset for (topic, number), offset in self._sink.offsets().items()})
+        run(reader, self._sink, stop, self._turned)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+        self._engine.dispose()
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _turned(self) -> None:
+        self.pulse.beat()
+        if time.monotonic() - self._expired_at < _EXPIRE_EVERY_S and self._expired_at:
+            return
+        self._expired_at = time.monotonic()
+        kept = self._settings.history
+        try:
+            gone = expire(
+                self._engine,
+                episodes_before_ms=now_ms() - int(kept.keep_episodes_s * 1000),
+                documents_before_ms=now_ms() - int(kept.keep_documents_s * 1000),
+            )
+        except RetriableError as error:
+            _log.warning("old episodes cannot be removed now", error=str(error))
+        else:
+            if gone:
+                _log.info("old episodes removed", episodes=gone)
+
+    def _not_ready(self) -> str | None:
+        position = self._sink.position
+        if not position.caught_up:
+            return f"the findings topic is still being read ({position.behind} records to go)"
+        return None if position.in_contact else "Kafka is not connected"
+
+
+def _require_loopback(host: str) -> None:
+    try:
+        safe = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        safe = False
+    if not safe:
+        raise SettingsError(
+            [f"[desk] host {host!r}: without a login it is 127.0.0.1, ::1 or localhost; reach it by an SSH tunnel"]
+        )
