@@ -26,7 +26,8 @@ def wanted(document: dict[str, object]) -> dict[str, list[str]]:
     assert isinstance(project, dict) and isinstance(build, dict) and isinstance(groups, dict)
     production, extras = project["dependencies"], project["optional-dependencies"]
     lab = [*production, *extras["lab"], *build["requires"]]
-    return {PRODUCTION: production, LAB: lab, DEVELOPMENT: [*lab, *extras["graph-sdk"], *extras["postgresql"], *groups["dev"]]}
+    development = [*lab, *extras["graph-sdk"], *extras["postgresql"], *groups["dev"]]
+    return {PRODUCTION: production, LAB: lab, DEVELOPMENT: development}
 
 
 def main() -> None:

@@ -50,7 +50,8 @@ def _engine(url: str, data_dir: Path) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql", hide_parameters=True)
     except ModuleNotFoundError as error:
-        raise SettingsError(["[history] url: PostgreSQL needs its driver: pip install 'synchealth[postgresql]'"]) from error
+        hint = "[history] url: PostgreSQL needs its driver: pip install 'synchealth[postgresql]'"
+        raise SettingsError([hint]) from error
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise SettingsError(["[history] url is no database URL, as in postgresql://user:password@host/name"]) from error
     if engine.dialect.name == "sqlite":

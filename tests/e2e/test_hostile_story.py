@@ -72,6 +72,7 @@ ELSEWHERE = {
     "demo": "its screens: test_the_demos_screens",
     "up": "lines of its processes: test_what_the_processes_say",
     "run producers": "as up", "run streams": "as up", "run sinks": "as up",
+    "run desk": "its pages: tests/integration/desk/test_pages.py",
     "lab": "prints addresses and paths of its own alone",
     "lab break": "prints its own names of faults", "lab repair": "as lab break",
 }  # fmt: skip
