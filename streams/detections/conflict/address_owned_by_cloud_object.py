@@ -8,6 +8,7 @@ for UPN and SMTP addresses only; an object with any other taken address (sip: â€
 
 from __future__ import annotations
 
+from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Severity
 from streams.detections.conflict._of_address import REFUSED
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
@@ -82,7 +83,7 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
     return Verdict(
         summary=f"{view.address.folded}: cloud object {owner.party.name} {_SUMMARY[forecast]} {claimant.party.name}",
         since_ms=since_ms,
-        open_at_ms=_opens_at_ms(view, owner, since_ms, context),
+        open_at_ms=_opens_at_ms(view, claimant, owner, since_ms, context),
         keep_open=True,
         severity=Severity.MEDIUM if forecast in ("soft_match", "guest") or guessed else None,
         subject=view.subject(claimant),
@@ -106,13 +107,16 @@ def evaluate(view: AddressView, context: Context, now_ms: int) -> Verdict | None
     )
 
 
-def _opens_at_ms(view: AddressView, owner: Claimant, since_ms: int, context: Context) -> int:
+def _opens_at_ms(view: AddressView, claimant: Claimant, owner: Claimant, since_ms: int, context: Context) -> int:
     """A synchronised owner may be about to hand the address over: its AD side changed, left or died two cycles ago.
 
-    One that has had no AD side for longer, or never had one in any forest, hands nothing over.
+    One that has had no AD side for longer, or never had one in any forest, hands nothing over. Two contacts may be one
+    whose primary address, by which alone they are matched, has changed: two cycles export it.
     """
     if not owner.party.synced:
         return since_ms
+    if claimant.party.kind == owner.party.kind == ObjectKind.CONTACT:
+        return since_ms + context.patience_ms
     moved_ms = view.moved_ms.get(owner.party.view or "", since_ms)
     if moved_ms is None:
         return since_ms if context.forests_read else since_ms + context.patience_ms
