@@ -405,8 +405,9 @@ class Settings(Section):
         return sorted({name for each in flows for name in added_attributes(each)})
 
     def scope_word(self, forest: ForestSettings) -> str:
-        """A short name for all that the settings say of who of a forest is synchronised, who is joined with whom, and
-        which computers should join; "" where they say nothing. The order of a list says nothing.
+        """A short name for all that the settings say of who of a forest is synchronised, who is joined with whom,
+        which computers should join, and which tenant is home; "" where they say nothing. The order of a list
+        says nothing.
         """
         said = [forest.model_dump(include=_SCOPE_KEYS, exclude_defaults=True)]
         said += [each.model_dump(exclude_defaults=True) for each in sorted(forest.scope, key=lambda each: each.tenant)]
@@ -415,6 +416,7 @@ class Settings(Section):
             for each in self.tenant
             if each.id in forest.tenants and each.users_joined_by
         ]
+        said += [{"home": forest.tenant}] if len(forest.tenants) > 1 else []
         if said == [{}]:
             return ""
         ordered = [sorted((key, sorted(v) if isinstance(v, list) else v) for key, v in each.items()) for each in said]

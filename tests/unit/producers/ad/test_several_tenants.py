@@ -104,6 +104,15 @@ def test_what_does_not_makes_none() -> None:
     assert len(words) == 1
 
 
+def test_which_tenant_has_what_only_one_may_have_is_part_of_it() -> None:
+    words = {
+        one.scope_word(one.forest[0])
+        for home in ("a", "b")
+        for one in [settings_of({"name": "x", "tenant": home, "tenants": ["a", "b"]})]
+    }
+    assert len(words) == 2
+
+
 def test_by_what_people_are_joined_is_part_of_it() -> None:
     tenant = {"id": TENANT, "client_id": "c", "client_secret": "s"}
     words = set()
