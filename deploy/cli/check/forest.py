@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
 from deploy.cli.check.anchors import check_anchors
@@ -14,6 +14,7 @@ from producers.ad.ldap.refusals import GRANT
 from producers.ad.ldap.wire import Entry
 from producers.ad.root_dse import ServerIdentity, read_identity
 from producers.ad.servers import address_of
+from streams.contracts.distinguished_name import dns_domain, value_of
 from streams.contracts.errors import FatalError, SyncHealthError
 from streams.runtime.settings import ForestSettings
 
@@ -23,8 +24,9 @@ _SMALL = 64 * 1024
 def check_forest(forest: ForestSettings, added: Sequence[str] = ()) -> Iterator[Line]:
     """Lines for every server of the forest, and for the attributes that settings of its tenants make us read.
 
-    A refused password is tried once, not at every server.
+    A refused password is tried once, not at every server. A unit or group is looked for where its domain is.
     """
+    domains: set[str] = set()
     for url in forest.servers:
         try:
             connection = open_connection(address_of(url), forest)
@@ -35,16 +37,26 @@ def check_forest(forest: ForestSettings, added: Sequence[str] = ()) -> Iterator[
             continue
         try:
             yield good(forest.name, f"{url}: certificate trusted, bound as {forest.bind_user}")
-            yield from _server(connection, forest)
+            identity = read_identity(connection)
+            held = {dns_domain(each) for each in identity.naming_contexts if value_of(each)[0] == "dc"}
+            domains |= held
+            yield from _server(connection, forest, identity)
+            yield from _places(connection, forest, held)
             yield from _added(connection, forest, added)
         except SyncHealthError as error:
             yield fault(forest.name, str(error))
         finally:
             connection.close()
+    for place in (*_groups(forest), *_units(forest)):
+        if domains and dns_domain(place) not in domains:
+            yield fault(
+                forest.name,
+                f"{place}: no server that answers holds its domain",
+                "correct its name, or add a server of that domain",
+            )
 
 
-def _server(connection: DirectoryConnection, forest: ForestSettings) -> Iterator[Line]:
-    identity = read_identity(connection)
+def _server(connection: DirectoryConnection, forest: ForestSettings, identity: ServerIdentity) -> Iterator[Line]:
     now_s = time.time()
     clock = _current_time(connection)
     if clock is not None:
@@ -52,21 +64,33 @@ def _server(connection: DirectoryConnection, forest: ForestSettings) -> Iterator
     for naming_context in forest.naming_contexts or [identity.default_naming_context]:
         yield from _replication(connection, forest, identity, naming_context)
         yield from check_anchors(connection, forest.name, naming_context)
-    scoped = [unit for own in forest.scope for unit in (*own.include_ous, *own.exclude_ous)]
+
+
+def _groups(forest: ForestSettings) -> list[str]:
     of_tenants = [group for own in forest.scope for group in own.scope_groups or ()]
-    for group in dict.fromkeys([*(forest.scope_groups or ()), *of_tenants]):
+    return list(dict.fromkeys([*(forest.scope_groups or ()), *of_tenants]))
+
+
+def _units(forest: ForestSettings) -> list[str]:
+    of_tenants = [unit for own in forest.scope for unit in (*own.include_ous, *own.exclude_ous)]
+    return list(dict.fromkeys([*forest.include_ous, *forest.exclude_ous, *forest.cloud_sync_ous, *of_tenants]))
+
+
+def _places(connection: DirectoryConnection, forest: ForestSettings, held: Collection[str]) -> Iterator[Line]:
+    """Whether what the settings name is there, as far as it is in a domain that the server holds."""
+    for group in (each for each in _groups(forest) if dns_domain(each) in held):
         if not connection.read(group, "(objectClass=group)", attributes=["objectClass"]):
             yield fault(
                 forest.name,
                 f"{group} is no group, or {forest.bind_user} may not see it",
                 "correct scope_groups: they must be the groups by which your sync engine is scoped",
             )
-    for unit in dict.fromkeys([*forest.include_ous, *forest.exclude_ous, *forest.cloud_sync_ous, *scoped]):
+    for unit in (each for each in _units(forest) if dns_domain(each) in held):
         if not connection.read(unit, attributes=["objectClass"]):
             yield fault(
                 forest.name,
                 f"{unit} does not exist, or {forest.bind_user} may not see it",
-                "correct include_ous and exclude_ous: they must be the units of your sync engine",
+                "correct include_ous, exclude_ous or cloud_sync_ous: they must be the units of your sync engine",
             )
 
 

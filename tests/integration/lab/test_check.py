@@ -102,6 +102,12 @@ def test_an_organizational_unit_that_does_not_exist_is_a_fault(forest: ForestSet
     assert "OU=Nowhere" in line.what and "exclude_ous" in line.advice
 
 
+def test_a_unit_of_a_domain_that_no_server_holds_is_not_asked_for(forest: ForestSettings) -> None:
+    """A domain controller refers to those of the other domains of its forest: that is no answer."""
+    [line] = faults(list(check_forest(changed(forest, include_ous=["OU=Staff,DC=emea,DC=corp,DC=contoso,DC=local"]))))
+    assert "no server that answers holds its domain" in line.what and "add a server" in line.advice
+
+
 def test_a_server_out_of_reach_does_not_hide_the_others(forest: ForestSettings) -> None:
     lines = list(check_forest(changed(forest, servers=["ldaps://127.0.0.1:1", *forest.servers])))
     assert [line.mark for line in lines][:2] == [Mark.FAULT, Mark.GOOD]
