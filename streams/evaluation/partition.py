@@ -1,7 +1,7 @@
 """Contributions, ticks and context in; findings out. One `ViewPartition` per partition of the views topic.
 
 Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~clock" the partition's time;
-"~forests" which are whose by the settings;
+"~settings" a name for those by which the views were judged;
 "~backlog" while every view is being evaluated again; "~census/<name>" how many views count under that name; and those
 of `streams.evaluation.knowledge` and `streams.evaluation.failing`.
 """
@@ -9,10 +9,12 @@ of `streams.evaluation.knowledge` and `streams.evaluation.failing`.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -50,18 +52,35 @@ from streams.views.messages import Counted, written
 # Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
 BACKLOG_PER_RECORD = 1_000
 DUE_PER_RECORD = 5_000
+DEFAULT_INTERVAL_MS = 1_800_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatorOptions:
     """Settings the engine needs, in its own units."""
 
-    sync_interval_ms: int = 1_800_000
+    sync_interval_ms: int = DEFAULT_INTERVAL_MS
     resolved_retention_ms: int = 7 * 86_400_000
     runbook_base_url: str = ""
     disabled: frozenset[str] = frozenset()
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     tenants: Mapping[str, TenantOptions] = field(default_factory=dict, hash=False)
+
+    @property
+    def word(self) -> bytes:
+        """A short name for all that rules read of it, the same in every process; b"" where nothing is set."""
+        read = (self.sync_interval_ms, self.disabled, self.thresholds, self.tenants)
+        if read == (DEFAULT_INTERVAL_MS, frozenset(), DEFAULT_THRESHOLDS, {}):
+            return b""
+        return hashlib.blake2b(repr([_ordered(each) for each in read]).encode(), digest_size=8).hexdigest().encode()
+
+
+def _ordered(value: Any) -> Any:
+    if is_dataclass(value):
+        return [(each.name, _ordered(getattr(value, each.name))) for each in fields(value)]
+    if isinstance(value, Mapping):
+        return sorted((key, _ordered(each)) for key, each in value.items())
+    return sorted(value) if isinstance(value, Set) else value
 
 
 class ViewPartition:
@@ -79,9 +98,8 @@ class ViewPartition:
         )
         self.now_ms = 0
         self._known = TenantKnowledge(options.sync_interval_ms, options.thresholds, options.tenants)
-        named = {tenant: sorted(each.told_by) for tenant, each in options.tenants.items() if each.told_by is not None}
-        self._forests = encode(dict(sorted(named.items()))) if named else b""
-        self._forests_changed = False
+        self._settings = options.word
+        self._settings_changed = False
         self._due: list[tuple[int, str]] = []
         self._failing = FailingViews()
         self._backlog: list[str] = []
@@ -102,7 +120,7 @@ class ViewPartition:
         self._due += self._failing.restore(rows)
         heapq.heapify(self._due)
         self._backlog = stored_keys(rows) if rows.get("~backlog") else []
-        self._forests_changed = (rows.get("~forests") or b"") != self._forests
+        self._settings_changed = (rows.get("~settings") or b"") != self._settings
         self.counts = Counter({key.removeprefix("~census/"): int(raw) for key, raw in rows.items("~census/")})
         self.tenant_views = {}
         for tenant in self._known.tenants:
@@ -153,16 +171,19 @@ class ViewPartition:
             yield from self._take_in(record.items, rows)
         elif isinstance(record, Control) and record.action == "forget":
             yield from self._forget(naming(record.words), rows)
-        if self._changes_knowledge(record, rows) | self._forests_change(rows):
+        if self._changes_knowledge(record, rows) | self._settings_change(rows):
             self._start_backlog(rows)
         yield from self._evaluate_due(rows)
         yield from self._evaluate_backlog(rows)
 
-    def _forests_change(self, rows: Rows) -> bool:
-        """Store which forest is of which tenant. Returns whether that is new: a tenant forgets a lost forest."""
-        changed, self._forests_changed = self._forests_changed, False
+    def _settings_change(self, rows: Rows) -> bool:
+        """Store by which settings views are judged. Returns whether these are others: a tenant forgets a lost forest,
+        and what rules read of the settings counts for all views.
+        """
+        changed, self._settings_changed = self._settings_changed, False
         if changed:
-            rows.put("~forests", self._forests or None)
+            rows.put("~forests", None)  # of an earlier version, which kept a part of it
+            rows.put("~settings", self._settings or None)
         return changed
 
     def _changes_knowledge(self, record: ViewRecord, rows: Rows) -> bool:

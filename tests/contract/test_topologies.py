@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from streams.contracts.facts import FOREST_HEARD, Domain
 from streams.contracts.finding import FindingState, Severity
+from streams.contracts.flows import READ_BY, VERSION
 from streams.contracts.times import rfc3339
 from tests.support.cases import START_MS, guid_of
 from tests.support.pipeline import TENANT
@@ -154,9 +155,34 @@ def test_a_tenant_that_is_taken_away_forgets_what_the_forest_told(kept: bool) ->
     again = of_two_tenants().pipeline
     world.pipeline.options, world.pipeline.projector = again.options, again.projector
     world.pipeline.restart()
-    world.tell("ad", "ann", "r", "user", attributes=user("ann"))
+    for name in ("ann", "eve"):
+        world.tell("ad", name, "r", "user", attributes=user(name))
+    world.tell("ad", "staff", "r", "group", attributes=STAFF)
     world.rest(3)
-    assert told(B) == ["flow.attribute_drift"]
+    assert {"flow.attribute_drift", "flow.missing_in_cloud"} <= set(told(B))
+    assert "flow.orphaned_in_cloud" not in told(B)
+
+
+def test_what_the_settings_say_counts_for_what_stands_with_the_next_start() -> None:
+    """Of flows, of orphans, of what is looked for: nobody has to touch an object first."""
+
+    def started(world: World, **tenant: Any) -> World:
+        known = {"id": TENANT, "client_id": "c", "client_secret": "s"} | tenant
+        after = World(settings_of({"name": "corp"}, tenant=[known]))
+        world.pipeline.options, world.settings, world.options = after.pipeline.options, after.settings, after.options
+        world.pipeline.restart()
+        world.pipeline.tick(world.now_ms + 1)
+        return world
+
+    world = World(settings_of({"name": "corp"}))
+    world.both("ann", "user", user("ann"))
+    world.tell("ad", "bob", "r", "user", attributes=user("bob", department="Sales", **{READ_BY: VERSION}))
+    world.cloud("bob", "user", user("bob"), said={"department": "Crew", READ_BY: VERSION})
+    world.rest(3)
+    assert world.open() == ["flow.attribute_drift"]
+    assert not started(world, flow=[{"property": "department", "attribute": ""}]).pipeline.open()
+    assert len(started(world).pipeline.open()) == 1
+    assert not started(world, flow=[{"property": "department", "attribute": ""}]).pipeline.open()
 
 
 def test_a_domain_that_no_tenant_of_the_forest_has_is_told_in_each() -> None:

@@ -34,7 +34,7 @@ class Pipeline:
         self.object_rows, self.view_rows = MemoryRows(), MemoryRows()
         self.findings: dict[str, Finding] = {}
         self.published: list[tuple[str, Finding | None]] = []
-        self._worked_off: set[str] = set()
+        self._worked_off: set[tuple[str, str]] = set()
         self.restart()
 
     def restart(self) -> None:
@@ -54,8 +54,8 @@ class Pipeline:
     def worked_off(self, origin: Origin, part: str = "") -> None:
         """A source was read whole, and everything it told has come by."""
         mark = Watermark(origin=origin, read_ms=1, part=part)
-        if mark.source not in self._worked_off:
-            self._worked_off.add(mark.source)
+        if (origin.tenant, mark.source) not in self._worked_off:  # a forest of several tenants is a source of each
+            self._worked_off.add((origin.tenant, mark.source))
             update = WatermarkUpdate(
                 sent_ms=self.partition.now_ms, tenant=origin.tenant, source=mark.source, partition=0, partitions=1,
                 read_ms=mark.read_ms,
