@@ -69,8 +69,8 @@ class DirectoryObject:
     """One living object, complete.
 
     links:   (attribute, far end): its SID in AD, its object id in Entra.
-    link_ms: since when links stand, and left_ms when those ended that stand no longer; what is not there is as old as
-        the object's latest change, or forgotten.
+    link_ms: since when links stand; what is not there is as old as the object's latest change.
+    left_ms: when links ended that stand no longer, where the object took part in synchronisation at that moment.
     ids:     of links of AD, ended ones too, the objectGUID of the far end, where groups decide who is in scope.
     """
 
@@ -211,17 +211,24 @@ def _of_links(item: DirectoryObject, state: ObjectState, scope: Scope) -> Iterat
     """A group tells its members that they are, and for LEFT_REMEMBERED_MS that they were; other links likewise."""
     ad = state.side == "ad"
     body = referrer_body(state, scope) if ad else cloud_link_body(state)
-    if body is None:
-        return
     key_of = view_keys.reference if ad else view_keys.membership
+    # What a group of AD told of an ended link is remembered, even if it has been deleted since, or left the scope: its
+    # copy in another forest may share its view. The cloud's groups share none in any history that is judged here.
+    former = referrer_body(msgspec.structs.replace(state, alive=True), _every_unit(scope)) if ad else body
     for (attribute, far_end), left_ms in item.left_ms.items():
-        left = left_body(state, body, left_ms)
+        left = left_body(state, former, left_ms)
         if left is not None:
             contributor = link_name(attribute, state.identity)
             yield _contribution(state, key_of(state.tenant, far_end), contributor, left, left_ms + LEFT_REMEMBERED_MS)
+    if body is None:
+        return
     for link in item.links:
         standing = {**body, "since_ms": item.link_ms.get(link, state.changed_ms)} | ({"seq": _NEWEST} if ad else {})
         yield _contribution(state, key_of(state.tenant, link[1]), link_name(link[0], state.identity), standing)
+
+
+def _every_unit(scope: Scope) -> Scope:
+    return replace(scope, include_ous=(), exclude_ous=())
 
 
 def _of_scoping_links(item: DirectoryObject, state: ObjectState) -> Iterator[Contribution]:

@@ -135,6 +135,9 @@ class RandomDirectories:
         item.changed_ms = self.now_ms
         item.first_ms = item.first_ms or self.now_ms
         item.created_ms = self.now_ms if op is Operation.CREATED else item.created_ms
+        if self._takes_part(origin, item):  # it tells of links that stand, in place of that they once ended
+            for far in item.links | item.stale:
+                item.left_ms.pop(far, None)
 
     def _some(self, most: int) -> list[str]:
         return self._random.sample(ADDRESSES, self._random.randrange(most + 1))
@@ -240,7 +243,6 @@ class RandomDirectories:
         self._emit(origin, name, Operation.UPDATED, links={self._end(origin, far, item.kind)[0]: change})
         if far in item.links:
             item.link_ms[far] = self.now_ms
-            item.left_ms.pop(far, None)
         else:
             self._left(item, far, origin)
 
@@ -269,17 +271,20 @@ class RandomDirectories:
         self._emit(ENTRA, cloud, Operation.UPDATED, links={"members": change})
         for far in joined:
             item.link_ms[far] = self.now_ms
-            item.left_ms.pop(far, None)
         for far in left:
             self._left(item, far)
 
     def _left(self, item: _Object, far: str, origin: Origin = ENTRA) -> None:
         """A group says so only while it takes part in synchronisation."""
         item.link_ms.pop(far, None)
+        if self._takes_part(origin, item):
+            item.left_ms[far] = self.now_ms
+
+    @staticmethod
+    def _takes_part(origin: Origin, item: _Object) -> bool:
         attributes = item.attributes
         outside = origin is AD and OUS[1] in attributes.get("distinguishedName", "")  # the other forest has no scope
-        if not outside and ("objectSid" in attributes or attributes.get("onPremisesSyncEnabled")):
-            item.left_ms[far] = self.now_ms
+        return item.alive and not outside and bool("objectSid" in attributes or attributes.get("onPremisesSyncEnabled"))
 
     @staticmethod
     def _link(origin: Origin, far: str) -> Link:
