@@ -88,7 +88,9 @@ class DurableIdSet(IdSet):
 
     Two ways to save: `changes()` before the position, where a set that is ahead of its position does no harm
     (a kill between any two of the records replays to the set before or after). Or `segments()`, then the
-    position with `mark` in it, then `deletions()`: `restore` with that mark gives exactly the set of then.
+    position with `mark` in it, then `deletions()`: `restore` with that mark gives exactly the set of then. What a
+    kill left beyond the mark stays in the log and is reversed by entries behind it: until a position is saved, each
+    restart finds it again; from that position on, none does.
     """
 
     def __init__(self, source: str, part: str) -> None:
@@ -96,7 +98,8 @@ class DurableIdSet(IdSet):
         self._source = source
         self._part = part
         self.damaged = False  # something of what was saved could not be restored
-        self._first = self._next = 0  # segments that may be in Kafka: _first … _next - 1
+        self._first = self._next = 0  # the segments of the log: _first … _next - 1
+        self._handed = 0  # no segment from this one on was handed out, so that its number can be given anew
         self._open: bytearray | None = None  # entries of segment _next - 1: a kind byte and an id each
         self._logged = 0  # entries in all segments
         self._dirty: dict[int, bytearray] = {}  # in the order in which they must be saved; empty: delete
@@ -118,10 +121,7 @@ class DurableIdSet(IdSet):
     def clear(self) -> None:
         """Forget all, and delete the saved segments before anything is added."""
         super().clear()
-        saved = range(self._first, self._next)
-        pending = [number for number, entries in self._dirty.items() if not entries]
-        self._forget_log(self._next)
-        self._dirty = {number: bytearray() for number in (*pending, *saved)}
+        self._dirty = self._leave_log()
 
     @property
     def mark(self) -> list[int]:
@@ -131,7 +131,7 @@ class DurableIdSet(IdSet):
     def changes(self, seq: int, ts_ms: int) -> list[Checkpoint]:
         """The parts that differ from what was last handed out, in the order in which they must reach Kafka."""
         self._shorten()
-        dirty, self._dirty = self._dirty, {}
+        dirty, self._dirty, self._handed = self._dirty, {}, self._next
         return [self._part_of(number, entries, seq, ts_ms) for number, entries in dirty.items()]
 
     def segments(self, seq: int, ts_ms: int) -> list[Checkpoint]:
@@ -139,6 +139,7 @@ class DurableIdSet(IdSet):
         self._shorten()
         dirty = {number: entries for number, entries in self._dirty.items() if entries}
         self._dirty = {number: entries for number, entries in self._dirty.items() if not entries}
+        self._handed = self._next
         return [self._part_of(number, entries, seq, ts_ms) for number, entries in dirty.items()]
 
     def deletions(self, seq: int, ts_ms: int) -> list[Checkpoint]:
@@ -149,8 +150,8 @@ class DurableIdSet(IdSet):
     def restore(self, checkpoints: Iterable[Checkpoint], mark: Sequence[int] | None = None) -> list[str]:
         """Take back the saved parts, as far as `mark` says; those of others are ignored.
 
-        Returns the ids that were added beyond the mark: they were told of, but no position says so. A part that is not
-        readable is left out, and `damaged` says so: what is known is not all that was told then.
+        Returns the ids that were added beyond the mark and were not there: they were told of, but no position says so.
+        A part that is not readable is left out, and `damaged` says so: what is known is not all that was told then.
         """
         prefix = f"{self._part}/"
         logs: dict[int, bytes] = {}
@@ -168,25 +169,30 @@ class DurableIdSet(IdSet):
         if self.damaged:
             self._begin_anew(logs)
             return []
-        self._forget_log(first)
-        self._next = following
+        self._begin_log(first)
         beyond = b""
-        for number in sorted(each for each in logs if first <= each < following):
-            entries = logs.pop(number)
-            if number == following - 1 and entries_of_last is not None:
-                end = entries_of_last * _ENTRY_BYTES
-                entries, beyond = entries[:end], entries[end:]
-            self._replay(entries)
+        while self._next < following or self._next in logs:
+            entries, number = logs.pop(self._next), self._next
+            self._next = self._handed = number + 1
             self._open = bytearray(entries)
+            end = len(entries)
+            if entries_of_last is not None and number >= following - 1:
+                end = entries_of_last * _ENTRY_BYTES if number == following - 1 else 0
+            self._replay(entries[:end])
+            beyond += entries[end:]
         beyond += b"".join(entries for number, entries in sorted(logs.items()) if number >= following)
         self._dirty = {number: bytearray() for number in logs}
-        return [object_id for kind, object_id in _entries(beyond) if kind == _ADDED]
+        there = {object_id: object_id in self for _, object_id in _entries(beyond)}
+        self._replay(beyond)
+        for object_id, was_there in there.items():
+            (self.add if was_there else self.discard)(object_id)
+        return [object_id for kind, object_id in _entries(beyond) if kind == _ADDED and not there[object_id]]
 
     def _begin_anew(self, logs: Mapping[int, bytes]) -> None:
         """Keep what can be read of a damaged log, in a new one behind it."""
         for _, entries in sorted(logs.items()):
             self._replay(entries)
-        self._forget_log(max(logs, default=-1) + 1)
+        self._begin_log(max(logs, default=-1) + 1)
         for object_id in self:
             self._note(_ADDED, object_id)
         self._dirty |= {number: bytearray() for number in logs}
@@ -203,10 +209,20 @@ class DurableIdSet(IdSet):
         position = {"log": base64.b64encode(entries).decode("ascii")} if entries else {}
         return Checkpoint(source=self._source, part=f"{self._part}/{number}", seq=seq, ts_ms=ts_ms, position=position)
 
-    def _forget_log(self, at: int) -> None:
+    def _begin_log(self, at: int) -> None:
         """Begin an empty log whose first segment will be number `at`."""
-        self._first = self._next = at
+        self._first = self._next = self._handed = at
         self._open, self._logged, self._dirty = None, 0, {}
+
+    def _leave_log(self) -> dict[int, bytearray]:
+        """Begin an empty log behind all that was handed out; returns the deletions of the old one.
+
+        Segments that were never handed out leave no gap in the numbers, for `restore` reads on up to the first gap.
+        """
+        pending = [number for number, entries in self._dirty.items() if not entries]
+        old = {number: bytearray() for number in (*pending, *range(self._first, self._handed))}
+        self._begin_log(self._handed)
+        return old
 
     def _note(self, kind: int, object_id: str) -> None:
         if self._open is None or len(self._open) >= _SEGMENT_ENTRIES * _ENTRY_BYTES:
@@ -221,12 +237,10 @@ class DurableIdSet(IdSet):
         """Where the log has grown long, begin a new one of additions only; the old one is deleted once it stands."""
         if self._logged <= 4 * len(self) + 4 * _SEGMENT_ENTRIES:
             return
-        saved = range(self._first, self._next)
-        pending = [number for number, entries in self._dirty.items() if not entries]
-        self._forget_log(self._next)
+        old = self._leave_log()
         for object_id in self:
             self._note(_ADDED, object_id)
-        self._dirty |= {number: bytearray() for number in (*pending, *saved)}
+        self._dirty |= old
 
 
 class GoneIds:

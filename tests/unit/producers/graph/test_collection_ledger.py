@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -57,7 +58,8 @@ class Ledgers(RuleBasedStateMachine):
         self.topic: dict[str, Checkpoint] = {}
         self.model, self.saved = Model(), Model()
         self.emitted_since_saved: set[str] = set()  # by any process: perhaps in the topic
-        self.emitted_by_this_process: set[str] = set()  # since it saved
+        self.emitted_by_this_process: set[str] = set()  # as living, since it saved
+        self.arrived: set[str] = set()  # emitted as living by any process, and in the topic: perhaps in no position
         self.verified_since_saved = False
         self.ledger = self.new()
         self.save(None)
@@ -90,6 +92,8 @@ class Ledgers(RuleBasedStateMachine):
         self.model.round.discard(name)
         self.model.earlier.discard(name)
         self.model.gone.add(name)
+        self.emitted_by_this_process.discard(name)
+        self.arrived.discard(name)
         if self.model.newer is not None:
             self.model.newer.add(name)
 
@@ -144,6 +148,7 @@ class Ledgers(RuleBasedStateMachine):
     def verified(self) -> None:
         self.ledger.verified(1_760_000_000_000)
         self.verified_since_saved = True
+        self.arrived.clear()
         self.model.earlier.clear()
         self.model.doubtful.clear()
         self.model.newer = None
@@ -161,7 +166,7 @@ class Ledgers(RuleBasedStateMachine):
         self.write(records[:cut])
         if cut > at:
             self.saved, self.emitted_since_saved, self.verified_since_saved = self.model.copy(), set(), False
-            self.emitted_by_this_process = set()
+            self.emitted_by_this_process, self.arrived = set(), set()
         if killed_after is not None:
             self.restart(whole=cut > at, ids_arrived=cut >= at)
 
@@ -182,7 +187,8 @@ class Ledgers(RuleBasedStateMachine):
         assert {each for each in IDS if each in self.ledger} == self.saved.round
         assert self.ledger.in_round or lives == before or self.ledger.unverified
         if ids_arrived and not self.verified_since_saved:
-            assert self.emitted_by_this_process <= lives
+            self.arrived |= self.emitted_by_this_process
+        assert self.arrived <= lives, "what a process has forgotten, the next one does not find either"
         if whole:
             assert lives == before and self.ledger.unverified == self.saved.unverified
         gone = {each for each in IDS if each in set(self.ledger._gone)}
@@ -206,3 +212,56 @@ class Ledgers(RuleBasedStateMachine):
 
 TestLedgers = Ledgers.TestCase
 TestLedgers.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+
+
+@pytest.mark.parametrize("killed_after", range(4))
+def test_what_a_kill_left_of_an_earlier_process_is_over_with_the_next_position(killed_after: int) -> None:
+    state = Ledgers()
+    state.delta_tells_of(name=IDS[0])
+    state.save(killed_after=1)
+    state.end_round()
+    state.verified()
+    state.save(killed_after=killed_after)
+    state.agrees()
+
+
+def test_what_a_kill_left_in_a_segment_is_over_with_the_next_position() -> None:
+    """Else each restart would take up again what was verified long ago, and verify again."""
+    state = Ledgers()
+    state.delta_tells_of(name=IDS[0])
+    state.save(killed_after=None)
+    state.delta_tells_of(name=IDS[1])
+    state.save(killed_after=1)
+    state.delta_tells_that_it_is_gone(name=IDS[1])
+    state.end_round()
+    state.verified()
+    state.save(killed_after=None)
+    state.kill()
+    state.agrees()
+    assert not state.ledger.lives(IDS[1]) and not state.ledger.unverified
+
+
+def test_a_second_kill_does_not_forget_what_the_first_one_left() -> None:
+    """The first record of the second process is a longer form of the one in which the first process left an object."""
+    state = Ledgers()
+    state.delta_tells_of(name=IDS[0])
+    state.save(killed_after=None)
+    state.delta_tells_of(name=IDS[1])
+    state.save(killed_after=1)
+    state.delta_tells_of(name=IDS[2])
+    state.save(killed_after=1)
+    state.agrees()
+    assert state.ledger.lives(IDS[1])
+
+
+def test_what_comes_and_goes_within_one_batch_need_not_be_remembered() -> None:
+    """Its deletion was in Kafka before the ids were."""
+    state = Ledgers()
+    state.delta_tells_of(name=IDS[0])
+    state.begin_round(ordered=False)
+    state.delta_tells_of(name=IDS[1])
+    state.delta_tells_that_it_is_gone(name=IDS[0])
+    state.begin_round(ordered=False)
+    state.save(killed_after=2)
+    state.agrees()
+    assert state.ledger.lives(IDS[1])
