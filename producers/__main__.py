@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -118,13 +116,7 @@ def start(sources: Sequence[str], file: Path | None) -> None:
 
     Raises SettingsError, FatalError; whatever else is a fault of ours.
     """
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
+    stop = service.stop_signal()
     settings = load_settings(file)
     configure_process(settings.log.level, json=settings.log.json_lines)
     names = settings.sources if tuple(sources) == ("all",) else list(sources)

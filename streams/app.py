@@ -30,7 +30,9 @@ log = get_logger(__name__)
 
 
 def run(settings: Settings, worker: int = 0) -> NoReturn:
-    """Run one worker until SIGTERM (exit 0) or until it cannot go on (exit 70: start it again).
+    """Run one worker until SIGTERM or until it cannot go on (exit 70: start it again).
+
+    Exit after SIGTERM: 0, or 75 where it did not stop in time (streams.runtime.service).
 
     worker: its number on this machine; it names the data folder and shifts the metrics port.
     """

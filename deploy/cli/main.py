@@ -5,12 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
@@ -138,7 +135,7 @@ def up(config: Path | None) -> None:
     """Run everything on this node, supervised: sources, workers, exporter."""
     from deploy.cli.announcement import announce
     from deploy.cli.preflight import require_room
-    from deploy.cli.supervisor import Supervisor, children
+    from deploy.cli.supervisor import STOP_WITHIN_S, Supervisor, children
     from producers.topics import create
     from streams.runtime import service
     from streams.runtime.logs import configure_process
@@ -157,7 +154,7 @@ def up(config: Path | None) -> None:
     if on_a_terminal:
         wanted = [child.with_environment(SYNCHEALTH_LOG__JSON_LINES="false") for child in wanted]
     click.echo(f"{len(wanted)} processes: {', '.join(child.name for child in wanted)}", err=True)
-    stop = _stop_signal()
+    stop = service.stop_signal(STOP_WITHIN_S)
     announce(settings, config, len(wanted), lambda line: click.echo(line, err=True), stop)
     supervisor = Supervisor(wanted, _prefixed if on_a_terminal else _as_it_came)
     service.started(supervisor.pulse.stuck)
@@ -220,7 +217,7 @@ def run_sinks(config: Path | None) -> None:
     ]
     with Exporter(settings, detections, version=version()) as exporter:
         service.started(exporter.pulse.stuck)
-        exporter.run(_stop_signal())
+        exporter.run(service.stop_signal())
 
 
 @run.command(name="desk")
@@ -355,21 +352,6 @@ def version() -> str:
         return importlib.metadata.version("synchealth")
     except importlib.metadata.PackageNotFoundError:
         return "unknown"
-
-
-def _stop_signal() -> threading.Event:
-    """An event that SIGINT and SIGTERM set; the second one ends the process at once."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, on_signal)
-    return stop
 
 
 def main() -> None:

@@ -16,15 +16,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.broker.process import die_with_parent
+from streams.runtime import service
 from streams.runtime.backoff import Backoff
 from streams.runtime.logs import get_logger
-from streams.runtime.service import Pulse
 from streams.runtime.settings import Settings
 
 log = get_logger(__name__)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _HEALTHY_AFTER_S = 60.0
-_STOP_WITHIN_S = 20.0
+_CHILDREN_STOP_WITHIN_S = service.STOP_WITHIN_S + 5.0
+STOP_WITHIN_S = _CHILDREN_STOP_WITHIN_S + 20.0
+"""How long all of it may take to stop; less than TimeoutStopSec of the unit."""
 _LOOK_EVERY_S = 0.2
 _EXIT_SETTINGS = 2  # of every role: its configuration is at fault
 # A child that has spoken once and falls silent stands still: its own patience (streams.runtime.service) is over then.
@@ -72,7 +74,7 @@ class Supervisor:
 
     def __init__(self, wanted: Sequence[Child], on_line: OnLine) -> None:
         self._running = [_Running(child, on_line) for child in wanted]
-        self.pulse = Pulse()
+        self.pulse = service.Pulse()
         self.refused: str | None = None
 
     def start(self) -> None:
@@ -101,7 +103,7 @@ class Supervisor:
         """End every child: SIGTERM to all, SIGKILL to what is left after a while."""
         for each in self._running:
             each.signal(signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_WITHIN_S
+        deadline = time.monotonic() + _CHILDREN_STOP_WITHIN_S
         for each in self._running:
             each.end(deadline)
 

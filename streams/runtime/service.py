@@ -1,7 +1,7 @@
-"""What a service manager wants to hear of a process: that it has started, and that it still turns.
+"""What a service manager wants of a process: to hear that it has started and still turns, and that it ends when asked.
 
 Source: sd_notify(3) and sd_watchdog_enabled(3) of systemd: datagrams to $NOTIFY_SOCKET; WATCHDOG=1 more often than
-every $WATCHDOG_USEC, by $WATCHDOG_PID, or the process is ended and started again. Without systemd nothing happens here.
+every $WATCHDOG_USEC, by $WATCHDOG_PID, or the process is ended and started again. Without systemd nothing is sent.
 """
 
 from __future__ import annotations
@@ -9,15 +9,25 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
+from types import FrameType
 
 from streams.runtime.logs import get_logger
 
 WANTED_FILES = 8192
 _ENOUGH_FILES = 1024
+STOP_WITHIN_S = 25.0
+"""How long a role may take to stop; Kubernetes sends SIGKILL after 30 s by default.
+
+Source: Kubernetes, "Pod Lifecycle", terminationGracePeriodSeconds.
+"""
+EXIT_CUT_OFF = os.EX_TEMPFAIL
+"""The exit code of a process that did not stop in time: sysexits.h, a temporary failure."""
 log = get_logger(__name__)
 
 
@@ -55,6 +65,51 @@ def started(healthy: Callable[[], str | None]) -> threading.Event:
         arguments = (address, interval_s, healthy, over)
         threading.Thread(target=_go_on, args=arguments, name="watchdog", daemon=True).start()
     return over
+
+
+def on_stop(call: Callable[[], None], within_s: float = STOP_WITHIN_S) -> None:
+    """Call `call` at the first SIGINT, SIGTERM or SIGHUP, and `end_within`; the second one ends the process at once.
+
+    To be called from the main thread. `call` runs there, between any two of its instructions.
+    """
+    asked = False
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+            os._exit(128 + number)  # the kernel spares the first process of a container
+        asked = True
+        end_within(within_s)
+        call()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+
+
+def stop_signal(within_s: float = STOP_WITHIN_S) -> threading.Event:
+    """An event that is set when the process is asked to stop; see `on_stop`."""
+    stop = threading.Event()
+    on_stop(stop.set, within_s)
+    return stop
+
+
+def end_within(within_s: float = STOP_WITHIN_S) -> None:
+    """End the process with EXIT_CUT_OFF if it still runs after `within_s` seconds.
+
+    Clients of Kafka wait for a broker that is gone without end. A cut loses nothing: what is neither acknowledged nor
+    committed is read again, as after SIGKILL.
+    """
+    timer = threading.Timer(within_s, _cut_off, [within_s])
+    timer.daemon = True
+    timer.start()
+
+
+def _cut_off(within_s: float) -> None:
+    log.error("stop cut off: what is not committed is read again", within_s=within_s, exit_code=EXIT_CUT_OFF)
+    sys.stderr.flush()
+    os._exit(EXIT_CUT_OFF)
 
 
 def raise_file_limit() -> None:

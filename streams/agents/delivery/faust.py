@@ -5,8 +5,8 @@ record to `Work.offer`. What else it offers is off, because it lost records or w
 recovery are ours (DECISIONS.md, G3 to G5).
 
 Where Faust 0.15.3 and aiokafka have no setting or hook, private names are used. All of them are here:
-`_fetch_max_wait_ms` (_Consumers), `_coordinator._do_heartbeat` (renew_by_heartbeats), and the `_commit` of Faust's
-consumer thread, overridden (_Consumers).
+`_fetch_max_wait_ms` (_Consumers), `_coordinator._do_heartbeat` (renew_by_heartbeats), the `_commit` of Faust's
+consumer thread, overridden (_Consumers), and `_on_sigterm` (_Process).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from streams.agents.delivery.lanes import Record
 from streams.agents.delivery.lease import Lease
 from streams.agents.delivery.protocols import Timer, Work
 from streams.runtime.kafka import connection_options
+from streams.runtime.service import end_within, on_stop
 from streams.runtime.settings import KafkaSettings, Settings
 
 # Faust asks the broker to hold a fetch for 1500 ms. Apache Kafka answers as soon as there is data;
@@ -55,7 +56,9 @@ class FaustDelivery:
         self._on_failure = on_failure
 
     def run(self, work: Work, loop: asyncio.AbstractEventLoop, *timers: Timer) -> int:
-        """Deliver to `work` until SIGTERM or SIGINT; the exit code, not 0 where Faust itself has crashed.
+        """Deliver to `work` until asked to stop; the exit code, not 0 where Faust itself has crashed.
+
+        How long stopping may take, streams.runtime.service says.
 
         timers: beside those of `work`.
         """
@@ -73,12 +76,13 @@ class FaustDelivery:
             await work.revoked()
 
         async def stopping(_app: faust.App, **_: Any) -> None:
+            end_within()  # no signal came before, where Faust has crashed
             await work.stop()
 
         app.on_partitions_assigned.connect(assigned, weak=False)
         app.on_partitions_revoked.connect(revoked, weak=False)
         app.on_before_shutdown.connect(stopping, weak=False)
-        process = faust.Worker(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+        process = _Process(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
         process.spinner = None  # it writes to the terminal
         try:
             process.execute_from_commandline()
@@ -166,6 +170,14 @@ class _App(faust.App):
     async def on_start(self) -> None:
         await self.on_begin()
         await super().on_start()
+
+
+class _Process(faust.Worker):
+    """Stops as every role does. Faust's own handlers run in the event loop, which may stand still."""
+
+    def install_signal_handlers(self) -> None:
+        super().install_signal_handlers()  # SIGUSR1 and SIGUSR2 print stacks
+        on_stop(lambda: self.loop.call_soon_threadsafe(self._on_sigterm))
 
 
 def _new_app(settings: Settings, data_dir: Path) -> _App:

@@ -3,13 +3,16 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy.cli import supervisor
 from streams.runtime import service
 
 UNITS = sorted(Path("deploy/systemd").glob("*.service"))
@@ -97,3 +100,43 @@ def test_the_units_are_hardened(unit: Path, tmp_path: Path) -> None:
 
 def test_there_are_units() -> None:
     assert len(UNITS) == 2
+
+
+def stopping(within_s: float, then: str = "while True: time.sleep(600)") -> subprocess.Popen[str]:
+    """A process that is asked to stop once it has said "up"."""
+    code = f"import time; from streams.runtime import service; stop = service.stop_signal({within_s})"
+    command = [sys.executable, "-c", f"{code}; print('up', flush=True)\n{then}"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_stops_in_time_ends_well(number: signal.Signals) -> None:
+    with stopping(600, "stop.wait(); print('bye')") as process:
+        assert process.stdout is not None and process.stdout.readline() == "up\n"
+        process.send_signal(number)
+        assert process.communicate(timeout=120)[0] == "bye\n"
+    assert process.returncode == 0
+
+
+def test_who_does_not_stop_in_time_is_cut_off_and_says_so() -> None:
+    with stopping(0.1) as process:
+        assert process.stdout is not None and process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGTERM)
+        assert "stop cut off" in process.communicate(timeout=120)[0]
+    assert process.returncode == service.EXIT_CUT_OFF
+
+
+def test_the_second_signal_ends_it_at_once() -> None:
+    with stopping(600, "stop.wait(); print('asked', flush=True); time.sleep(600)") as process:
+        assert process.stdout is not None and process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "asked\n"
+        process.send_signal(signal.SIGINT)
+        process.wait(120)
+    assert process.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_units_wait_for_longer_than_stopping_may_take(unit: Path) -> None:
+    patience_s = float(unit.read_text().partition("TimeoutStopSec=")[2].partition("\n")[0])
+    assert service.STOP_WITHIN_S < supervisor.STOP_WITHIN_S < patience_s
