@@ -244,7 +244,7 @@ def run_desk(config: Path | None) -> None:
     with Desk(settings, catalogue, version=version()) as desk:
         service.started(desk.pulse.stuck)
         click.echo(f"desk: {desk.url}", err=True)
-        desk.run(_stop_signal())
+        desk.run(service.stop_signal())
 
 
 @cli.group()

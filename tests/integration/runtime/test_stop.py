@@ -24,9 +24,14 @@ from tests.support.graph_lab import CLIENT_ID, SECRET, TENANT, GraphLab, certifi
 
 ROOT = Path(__file__).parents[3]
 WITHIN_S = 180
-# What to run, and what it says when Kafka is gone. The exporter says nothing: its client answers with an empty poll.
+# What to run, and what it says when Kafka is gone. Sinks say nothing: their client answers with an empty poll.
 WORKER = ("streams",), "Unable connect to node"
-ROLES = {"worker": WORKER, "producer": (("producers", f"graph:{TENANT}"), "trying again"), "exporter": (("sinks",), "")}
+ROLES = {
+    "worker": WORKER,
+    "producer": (("producers", f"graph:{TENANT}"), "trying again"),
+    "exporter": (("sinks",), ""),
+    "desk": (("desk",), ""),
+}
 
 
 class Role:
@@ -49,6 +54,8 @@ class Role:
             metrics_port = {self._port if "producers" in arguments else 0}
             [metrics]
             port = {self._port if "sinks" in arguments else 0}
+            [desk]
+            port = {self._port if "desk" in arguments else 0}
             [log]
             json_lines = true
             [[tenant]]
