@@ -20,8 +20,8 @@ from streams.contracts.topics import AD_CHANGES, AD_OBJECTS, CHECKPOINTS, ENTRA_
 from streams.contracts.views import Control
 from streams.directory.addresses import fold_proxy_address
 from streams.directory.matching import object_view_key
-from streams.directory.object_ref import source_anchor
 from streams.directory.object_row import OBJECT, load_objects
+from streams.directory.party import source_anchor
 from streams.directory.state import ObjectState
 from streams.evaluation.forgetting import naming
 from streams.runtime.clock import now_ms, rfc3339

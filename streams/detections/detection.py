@@ -10,7 +10,7 @@ from typing import Any, Self
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Holder, Severity, Subject
 from streams.directory.engines import CLOUD_SYNC, CONNECT, cloud_sync_forests, cloud_sync_groups, engines_of
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.runtime.settings import DetectionSettings
 from streams.views.view import PATIENCE_CYCLES
 

@@ -10,7 +10,7 @@ from streams.contracts import view_keys
 from streams.contracts.facts import ObjectKind
 from streams.directory.addresses import fold_address, fold_proxy_address
 from streams.directory.authority import cloud_managed
-from streams.directory.object_ref import source_anchor
+from streams.directory.party import source_anchor
 from streams.directory.state import ObjectState
 
 HYBRID = "ServerAd"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from streams.contracts.distinguished_name import normal
 from streams.contracts.facts import ObjectKind, cloud_source
 from streams.directory.engines import CLOUD_SYNC, CONNECT
-from streams.directory.object_ref import MEMBERSHIP_UNKNOWN
+from streams.directory.party import MEMBERSHIP_UNKNOWN
 from streams.directory.person import LINKED, is_linked_mailbox, lacks_key
 from streams.directory.state import ObjectState
 

@@ -14,7 +14,7 @@ from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker
 from streams.contracts.facts import ObjectKind
 from streams.directory.matching import object_view_key, own_reference_key
-from streams.directory.object_ref import MEMBERSHIP_UNKNOWN, Party, party_of
+from streams.directory.party import MEMBERSHIP_UNKNOWN, Party, party_of
 from streams.directory.person import joined_as, person_views
 from streams.directory.scope import Scope
 from streams.directory.soft_deletion import deletion_attributes, restorable

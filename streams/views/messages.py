@@ -17,7 +17,7 @@ import msgspec
 from streams.contracts.contributors import EVENT_SLOTS, Speaker, speaker_of
 from streams.contracts.events import Event
 from streams.contracts.view_keys import ViewKind, kind_of
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -21,7 +21,7 @@ from msgspec import convert
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.events import Event
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.views.messages import Counterparts, ExportBegan, HolderOfValue, Holders, Question, ReadUntil, written
 from streams.views.view import Derived, Entry
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from streams.contracts.events import Event
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deploy.lab.sync.mapping import desired_of
 from deploy.lab.sync.objects import AdObject, TenantRules, primary_of
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.views.identity.expected_export import Domains, differences
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 from streams.views.sides import Side

@@ -10,7 +10,7 @@ from streams.contracts import view_keys
 from streams.contracts.finding import Severity
 from streams.detections.conflict._of_address import REFUSED
 from streams.detections.detection import Context, Detection, Verdict
-from streams.directory.object_ref import people
+from streams.directory.party import people
 from streams.views.address.address_view import AddressView, Claimant
 
 DETECTION = Detection(

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from streams.contracts.finding import Severity
 from streams.contracts.identity import guid_of_immutable_id
 from streams.detections.detection import Context, Detection, Verdict
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.views.membership.reference_view import ReferenceView
 
 DETECTION = Detection(

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from streams.contracts.finding import Holder, Severity
 from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.detection import Context, Detection, Verdict
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.views.device.device_view import DeviceView
 from streams.views.identity.object_view import GroupView, UserView
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.directory.object_ref import people
+from streams.directory.party import people
 from streams.views.address.unique_value_view import UniqueValueView
 
 DETECTION = Detection(

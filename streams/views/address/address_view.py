@@ -20,7 +20,7 @@ from streams.contracts.view_keys import tenant_of
 from streams.directory.addresses import Address, fold_address, fold_proxy_address
 from streams.directory.engines import CLOUD_SYNC
 from streams.directory.event_slots import EXPORT_ERROR
-from streams.directory.object_ref import Party, people
+from streams.directory.party import Party, people
 from streams.directory.person import LINKED
 from streams.directory.state import ObjectState
 from streams.views.events import events_in

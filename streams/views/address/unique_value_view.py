@@ -19,7 +19,7 @@ from streams.contracts.facts import ObjectKind
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
 from streams.directory.addresses import fold_proxy_address
-from streams.directory.object_ref import Party, people
+from streams.directory.party import Party, people
 from streams.directory.state import ObjectState
 from streams.views.explanations import Explanation, heard
 from streams.views.messages import ValueHeld, read

@@ -13,7 +13,7 @@ from functools import lru_cache
 from streams.contracts.account_control import is_domain_controller, is_enabled
 from streams.contracts.certificate import Certificate, read_certificate
 from streams.contracts.times import filetime_ms, time_in
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.directory.state import ObjectState
 from streams.reference_data.windows_builds import OLDEST_THAT_JOINS
 from streams.views.messages import DeviceStatement

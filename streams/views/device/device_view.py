@@ -20,7 +20,7 @@ from streams.contracts.events import Event, Log
 from streams.contracts.times import time_in
 from streams.contracts.view_keys import tenant_of
 from streams.directory.matching import device_view_key
-from streams.directory.object_ref import Party, party_of
+from streams.directory.party import Party, party_of
 from streams.directory.scope import Scope
 from streams.directory.soft_deletion import deletion_attributes, deletion_evidence
 from streams.directory.state import ObjectState

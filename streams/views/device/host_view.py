@@ -19,7 +19,7 @@ from streams.contracts.times import time_in
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
 from streams.directory.event_slots import is_event, slot_of
-from streams.directory.object_ref import Party, party_of
+from streams.directory.party import Party, party_of
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.views.device.device_view import is_autopilot

@@ -29,7 +29,7 @@ from streams.contracts.flows import (
 )
 from streams.directory.addresses import domain_of, fold_proxy_address, is_placeholder_upn
 from streams.directory.engines import CLOUD_SYNC
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.directory.proxy_addresses import exported_proxies, lacking_and_surplus, proxies_of
 from streams.views.identity.object_view import ObjectView
 from streams.views.sides import Side

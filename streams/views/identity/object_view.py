@@ -16,7 +16,7 @@ from streams.contracts.events import Event
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
 from streams.directory.authority import CLOUD_MANAGED
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.directory.state import ObjectState
 from streams.views.events import events_in
 from streams.views.explanations import Explanation, heard

@@ -14,7 +14,7 @@ from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker
 from streams.contracts.facts import ObjectKind
 from streams.contracts.view_keys import tenant_of
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.directory.person import LINKED
 from streams.views.messages import Joined, OnePerson, read, written
 from streams.views.view import Derived, Entry, latest

@@ -14,7 +14,7 @@ from typing import Any
 
 from streams.contracts import view_keys
 from streams.directory.addresses import fold_address, fold_proxy_address
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.hygiene.check import check
 from streams.hygiene.entra.profile import entra_profile
 from streams.hygiene.faults import Fault

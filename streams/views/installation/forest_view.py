@@ -26,7 +26,7 @@ from streams.contracts.finding import Subject
 from streams.contracts.times import filetime_ms, time_in
 from streams.contracts.view_keys import ViewKind, tenant_of
 from streams.contracts.view_keys import rest_of as rest_of_key
-from streams.directory.object_ref import Party, party_of
+from streams.directory.party import Party, party_of
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.views.events import events_in

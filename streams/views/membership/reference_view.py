@@ -28,7 +28,7 @@ from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.flows import MANAGER
 from streams.contracts.view_keys import ViewKind, tenant_of
 from streams.contracts.view_keys import rest_of as rest_of_key
-from streams.directory.object_ref import MEMBERSHIP_UNKNOWN, Party
+from streams.directory.party import MEMBERSHIP_UNKNOWN, Party
 from streams.directory.person import LINKED
 from streams.directory.state import ObjectState
 from streams.views.explanations import Explanation, heard

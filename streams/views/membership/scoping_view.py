@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from streams.contracts.contributors import Speaker, speaker_of
 from streams.contracts.view_keys import tenant_of
-from streams.directory.object_ref import MEMBERSHIP_UNKNOWN
+from streams.directory.party import MEMBERSHIP_UNKNOWN
 from streams.views.messages import HeldByScopeGroup, LeftGroup, ScopedObject, ScopeWord, read, written
 from streams.views.view import Derived, Entry, latest
 

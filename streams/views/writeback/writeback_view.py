@@ -26,7 +26,7 @@ from streams.contracts.finding import Subject
 from streams.contracts.view_keys import ViewKind, tenant_of
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.directory.matching import object_view_key
-from streams.directory.object_ref import party_of
+from streams.directory.party import party_of
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.directory.written_back import NAMES_ORIGINAL, is_provisioned, original_of

@@ -21,7 +21,7 @@ from streams.contracts.flows import (
     property_fault,
     read_by,
 )
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.runtime.settings import FlowSettings, TenantSettings
 from streams.views.identity.expected_export import Domains, differences
 from streams.views.identity.object_view import UserView

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.views.identity.expected_export import Difference, Domains, differences
 from streams.views.identity.object_view import ContactView, ObjectView, UserView
 from streams.views.sides import Side

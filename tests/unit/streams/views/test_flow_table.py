@@ -14,7 +14,7 @@ import pytest
 
 from producers.graph.collections import CONTACTS, GROUPS, USERS
 from streams.contracts.flows import EXTENSIONS, FLOWS, READ_BY, VERSION
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.views.identity.expected_export import SOURCES, Domains, differences
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 from streams.views.sides import Side

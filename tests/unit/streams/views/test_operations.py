@@ -12,7 +12,7 @@ from producers.ad.attributes import NAMES
 from streams.contracts.events import Event, Log, Result
 from streams.detections.detection import Context
 from streams.detections.writeback import password_writeback_failed
-from streams.directory.object_ref import Party
+from streams.directory.party import Party
 from streams.views.identity.object_view import UserView
 from streams.views.password.operations import PasswordOperation, operations_of
 from streams.views.sides import Side

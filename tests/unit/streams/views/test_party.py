@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.contracts.facts import ObjectKind
-from streams.directory.object_ref import party_of
+from streams.directory.party import party_of
 from streams.directory.state import ObjectState
 
 GUID = "79ee7436-17f2-4d54-9265-4a7b97bb8126"
