@@ -56,10 +56,16 @@ class Speaker(StrEnum):
         return "/".join((self.value, *map(str, rest)))
 
 
+def prefixes(*speakers: Speaker) -> tuple[str, ...]:
+    """How their contributors' names begin, for `str.startswith`: every look at a view asks this of every name."""
+    return tuple(f"{speaker.value}/" for speaker in speakers)
+
+
 EVENT_SLOTS = frozenset({Speaker.EVENT, Speaker.LATEST, Speaker.AUDIT, Speaker.SIGN_IN, Speaker.CYCLE})
 OF_AD = frozenset({Speaker.AD, Speaker.MEMBER, Speaker.MANAGER})
 """Those that are named by an object of AD; of MANAGER, the ones with a forest."""
 _SPEAKERS = {str(speaker): speaker for speaker in Speaker}
+_BY_AD, _BY_MANAGER = prefixes(*OF_AD), prefixes(Speaker.MANAGER)
 
 
 def speaker_of(contributor: str) -> Speaker | None:
@@ -86,10 +92,12 @@ def forest_of(contributor: str) -> str | None:
     """The forest of an object of AD that speaks for itself or one of its links; "" where an older version did not name
     it; None for any other contributor.
     """
-    speaker, forest = speaker_of(contributor), contributor.partition("@")[2]
-    if speaker is Speaker.MANAGER and not forest:  # Graph calls its link the same, and its users have no forest
+    if not contributor.startswith(_BY_AD):
         return None
-    return forest if speaker in OF_AD else None
+    forest = contributor.partition("@")[2]
+    if not forest and contributor.startswith(_BY_MANAGER):  # Graph calls its link the same, and its users have none
+        return None
+    return forest
 
 
 def link(attribute: str, identity: str) -> str:

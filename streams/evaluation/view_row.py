@@ -74,7 +74,7 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
         past, later = [], []
         for name, (_, _, _, expires_ms) in self.entries.items():
             forest = forest_of(name) if told_by is not None else None
-            if 0 < expires_ms <= now_ms or (told_by is not None and forest is not None and forest not in told_by):
+            if 0 < expires_ms <= now_ms or (forest is not None and told_by is not None and forest not in told_by):
                 past.append(name)
             elif expires_ms:
                 later.append(expires_ms)

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from msgspec import convert
 
-from streams.contracts.contributors import Speaker, rest_of, speaker_of
+from streams.contracts.contributors import Speaker, prefixes, rest_of, speaker_of
 from streams.contracts.finding import Severity
 from streams.views.messages import Explains
 from streams.views.view import Entry
 
 LINGERS_MS = 5_400_000
 """How long the end of a finding is told: as long as anything lingers behind its explanation."""
+_EXPLAINS = prefixes(Speaker.EXPLAINS)
 
 
 class Explanation(NamedTuple):
@@ -51,10 +52,10 @@ def told_by(contributor: str) -> str | None:
 
 def heard(entries: Mapping[str, Entry]) -> tuple[Mapping[str, Entry], tuple[Explanation, ...]]:
     """What a view was told by anybody else, and by findings that explain."""
-    names = sorted(name for name in entries if speaker_of(name) is Speaker.EXPLAINS)
+    names = sorted(name for name in entries if name.startswith(_EXPLAINS))
     if not names:
         return entries, ()
-    rest = {name: entry for name, entry in entries.items() if speaker_of(name) is not Speaker.EXPLAINS}
+    rest = {name: entry for name, entry in entries.items() if not name.startswith(_EXPLAINS)}
     return rest, tuple(explanation_of(name, entries[name].body) for name in names)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from streams.contracts.contributors import Speaker, rest_of, speaker_of
+from streams.contracts.contributors import Speaker, prefixes, rest_of
 from streams.contracts.events import Event, Result
 from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Holder, Subject
@@ -36,6 +36,8 @@ from streams.views.messages import (
 )
 from streams.views.questions import ask_counterparts, ask_export, tell_holders
 from streams.views.view import Derived, Entry, latest
+
+_EVENTS = prefixes(Speaker.EVENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class AddressView:
             tuple(claimants),
             counterparts,
             tuple(askers),
-            latest({name: entry for name, entry in entries.items() if speaker_of(name) is not Speaker.EVENT}),
+            latest({name: entry for name, entry in entries.items() if not name.startswith(_EVENTS)}),
             refusals[-1] if refusals else None,
             exported_ms,
             tuple(event for event in events if event.name != EXPORT_ERROR),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker, rest_of, speaker_of
+from streams.contracts.contributors import Speaker, prefixes, rest_of
 from streams.contracts.events import Event
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
@@ -45,7 +45,7 @@ from streams.views.view import Derived, Entry, Memo, latest
 MEMBERS_TOLD_FROM, _MEMBERS_STEP = 40_000, 1_000
 """A group tells how many members it has from here on, in whole steps: the rest would only be news without use."""
 
-_PASSING = (Speaker.HEARD, Speaker.EXPORTED)
+_PASSING = prefixes(Speaker.HEARD, Speaker.EXPORTED)
 """What these say is no change of the object."""
 REMEMBERED_MS = 30 * 86_400_000
 """How long a deleted AD object goes on speaking to its view, as long as Entra keeps what it deletes."""
@@ -149,7 +149,7 @@ class ObjectView:
             entra=tuple(entra),
             watchers=tuple(watchers),
             held=held,
-            changed_ms=latest({name: entry for name, entry in entries.items() if speaker_of(name) not in _PASSING}),
+            changed_ms=latest({name: entry for name, entry in entries.items() if not name.startswith(_PASSING)}),
             gone=tuple(gone),
             soft_deleted=tuple(soft_deleted),
             events=events_in(entries),

@@ -21,13 +21,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from streams.contracts.contributors import Speaker, speaker_of
+from streams.contracts.contributors import Speaker, prefixes, speaker_of
 from streams.contracts.view_keys import tenant_of
 from streams.directory.party import MEMBERSHIP_UNKNOWN
 from streams.views.messages import HeldByScopeGroup, LeftGroup, ScopedObject, ScopeWord, read, written
 from streams.views.view import Derived, Entry, latest
 
-_OF_SCOPE = (Speaker.SCOPED, Speaker.UNSCOPED)
+_OF_SCOPE = prefixes(Speaker.SCOPED, Speaker.UNSCOPED)
 NOT_A_MEMBER = "no_member_of_a_scoping_group"
 """Why an object is not synchronised that none of the groups holds."""
 
@@ -90,11 +90,11 @@ class GroupScopeView:
 
 def scoped(entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
     """The contributions to a view, with what memberships say of the objects that speak there; without those words."""
-    if not any(speaker_of(contributor) in _OF_SCOPE for contributor in entries):
+    if not any(contributor.startswith(_OF_SCOPE) for contributor in entries):
         return entries
     found: dict[str, Entry] = {}
     for contributor, entry in entries.items():
-        if speaker_of(contributor) in _OF_SCOPE:
+        if contributor.startswith(_OF_SCOPE):
             continue
         party = entry.body.get("party")
         if speaker_of(contributor) is Speaker.AD and party and party.get("out_of_scope") == MEMBERSHIP_UNKNOWN:
