@@ -141,6 +141,13 @@ def test_a_name_of_elsewhere_reaches_nothing(desk: TestClient[Litestar]) -> None
         assert desk.get("/", headers={"Host": name}).status_code == 200
 
 
+def test_an_empty_page_is_no_all_clear(tmp_path: Path) -> None:
+    engine = open_database("", tmp_path)
+    with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None)) as client:
+        assert "the desk does not know yet" in client.get("/").text
+    engine.dispose()
+
+
 def test_who_is_blind_says_so(tmp_path: Path) -> None:
     engine = open_database("", tmp_path)
     reading = Reading(engine, Catalogue([DUPLICATE]), lambda: "the findings topic is still being read")
