@@ -43,13 +43,12 @@ def application(reading: Reading, *, version: str) -> Litestar:
     """Everything the desk answers; `reading` is what it answers from."""
 
     @get("/-/healthy", media_type=MediaType.TEXT, sync_to_thread=False, include_in_schema=False)
-    def healthy() -> str:
-        return "ok\n"
+    def healthy() -> Response[str]:
+        return _state(reading.stuck())
 
     @get("/-/ready", media_type=MediaType.TEXT, sync_to_thread=False, include_in_schema=False)
     def ready() -> Response[str]:
-        amiss = reading.not_ready()
-        return Response(f"{amiss or 'ok'}\n", status_code=503 if amiss else 200, media_type=MediaType.TEXT)
+        return _state(reading.not_ready())
 
     async def given() -> Reading:
         return reading
@@ -71,6 +70,10 @@ def application(reading: Reading, *, version: str) -> Litestar:
         },
         response_headers=_HEADERS,
     )  # fmt: skip
+
+
+def _state(amiss: str | None) -> Response[str]:
+    return Response(f"{amiss or 'ok'}\n", status_code=503 if amiss else 200, media_type=MediaType.TEXT)
 
 
 def _require_our_name(request: Request[Any, Any, Any]) -> None:

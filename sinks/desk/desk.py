@@ -56,7 +56,7 @@ class Desk:
             raise FatalError(
                 f"the desk cannot listen on {host}:{settings.desk.port} ({error.strerror}); set [desk] host and port"
             ) from error
-        reading = Reading(self._engine, catalogue, self._not_ready)
+        reading = Reading(self._engine, catalogue, self._not_ready, self.pulse.stuck)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 application(reading, version=version), log_config=None, access_log=False, server_header=False,

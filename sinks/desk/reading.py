@@ -16,15 +16,20 @@ from sinks.history.queries import Question
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import FindingState, Severity
 from streams.contracts.times import rfc3339
+from streams.runtime.listener import well
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Answers from `engine`. not_ready: why the history is not complete; None where it is."""
+    """Answers from `engine`. not_ready: why the history is not complete; None where it is.
+
+    stuck: why a restart would help; None where nothing stands still.
+    """
 
     engine: Engine
     catalogue: Catalogue
     not_ready: Callable[[], str | None]
+    stuck: Callable[[], str | None] = well
 
     def page(self, question: Question, cursor: str | None, limit: int) -> EpisodePage:
         """Some episodes. Raises InvalidRecordError for a wrong cursor, RetriableError where the database is away."""

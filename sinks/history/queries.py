@@ -71,7 +71,10 @@ def _place(cursor: str) -> tuple[int, int]:
     opened_ms, _, number = cursor.partition("-")
     if not (opened_ms.isascii() and opened_ms.isdigit() and number.isascii() and number.isdigit()):
         raise InvalidRecordError("wrong_shape", "the cursor is none that a page has given")
-    return int(opened_ms), int(number)
+    place = int(opened_ms[:20]), int(number[:20])
+    if max(place) >= 1 << 63:  # neither database has such a number
+        raise InvalidRecordError("wrong_shape", "the cursor is none that a page has given")
+    return place
 
 
 def count(connection: Connection, question: Question) -> int:

@@ -148,6 +148,14 @@ def test_an_empty_page_is_no_all_clear(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_who_stands_still_is_not_healthy(tmp_path: Path) -> None:
+    engine = open_database("", tmp_path)
+    with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, lambda: "stands still")) as client:
+        answer = client.get("/-/healthy")
+    assert (answer.status_code, answer.text) == (503, "stands still\n")
+    engine.dispose()
+
+
 def test_who_is_blind_says_so(tmp_path: Path) -> None:
     engine = open_database("", tmp_path)
     reading = Reading(engine, Catalogue([DUPLICATE]), lambda: "the findings topic is still being read")
@@ -156,5 +164,6 @@ def test_who_is_blind_says_so(tmp_path: Path) -> None:
         assert "Not everything is known" in page
         assert "No finding stands" not in page
         assert client.get("/-/ready").status_code == 503
+        assert client.get("/-/healthy").status_code == 200
         assert client.get("/api/v1/findings").json()["complete"] is False
     engine.dispose()

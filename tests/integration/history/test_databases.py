@@ -114,7 +114,7 @@ def test_pages_tell_every_episode_once(engine: Engine) -> None:
     assert len(seen) == len(set(seen)) == 32
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "1", "1-", "-1-2", "1-2; --", "²-³"])
+@pytest.mark.parametrize("cursor", ["", "x", "1", "1-", "-1-2", "9" * 30 + "-1", f"1-{1 << 63}", "1-2; --", "²-³"])
 def test_a_cursor_of_somebody_elses_is_an_error(engine: Engine, cursor: str) -> None:
     with engine.connect() as connection, pytest.raises(InvalidRecordError):
         queries.page(connection, Question(), cursor=cursor)
