@@ -11,10 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from producers.graph.page import read_page
-from producers.graph.session import Answer, BearerAuth, HttpError, RefusedRequestError, TimedSession, graph_place
+from producers.graph.session import BearerAuth, TimedSession, graph_place
 from producers.graph.token import TokenSource
 from streams.contracts.codec import NotJsonError, dump_document, load_document
 from streams.contracts.errors import RetriableError, SyncHealthError
+from streams.runtime.http_session import Answer, HttpError, RefusedRequestError
 from streams.runtime.place import place_of
 from streams.runtime.settings import TenantSettings
 

@@ -16,9 +16,10 @@ from typing import Any
 import msal
 from msal.exceptions import MsalServiceError
 
-from producers.graph.session import HttpError, TimedSession, token_places
+from producers.graph.session import TimedSession, token_places
 from producers.refusing import STUMBLES
 from streams.contracts.errors import RetriableError, SettingsError
+from streams.runtime.http_session import HttpError
 from streams.runtime.redaction import redacted
 from streams.runtime.settings import TenantSettings
 

@@ -25,7 +25,11 @@ SEAMS = {
         "producers/topics.py",
         "streams/runtime/topic_reader.py",
     },
-    "requests": {"producers/graph/session.py", "deploy/cli/check/prometheus.py"},
+    "requests": {
+        "streams/runtime/http_session.py",
+        "producers/graph/session.py",
+        "deploy/cli/check/prometheus.py",
+    },
     "orjson": {"streams/contracts/codec.py"},
 }
 # The lab plays what others run (Graph, Winlogbeat), and must share no fault with our side of it.

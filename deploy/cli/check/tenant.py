@@ -15,11 +15,12 @@ from producers.graph.collections import COLLECTIONS, DEVICES
 from producers.graph.deleted import DELETED_PERMISSIONS, NOT_IN_V1, deleted_path
 from producers.graph.mapping.sign_ins import SIGN_INS
 from producers.graph.mapping.synchronization import job_of
-from producers.graph.session import HttpError, TimedSession
+from producers.graph.session import TimedSession
 from producers.graph.tenant import CLOUD_SYNC_PRINCIPALS, jobs_path
 from producers.graph.token import TokenSource
 from streams.contracts.errors import RetriableError
 from streams.contracts.flows import added_properties
+from streams.runtime.http_session import HttpError
 from streams.runtime.settings import ForestSettings, TenantSettings
 
 
