@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from deploy.cli.findings.source import read_findings
-from deploy.cli.freshness import Freshness
-from deploy.cli.freshness_source import read_freshness
 from deploy.cli.report.first_reading import faults_of, first_reading_of
+from sinks.freshness import Freshness
+from sinks.freshness_source import read_freshness
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.finding import Finding, FindingState, Severity
 from streams.runtime.clock import now_ms

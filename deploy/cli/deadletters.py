@@ -12,9 +12,9 @@ import msgspec
 from rich.table import Table
 
 from deploy.cli.filters import existing
-from deploy.cli.freshness_source import WORKED_OFF, read_freshness
 from deploy.cli.terminal import config_option, console, installation, say_freshness, show, write_json
 from producers.publisher import KafkaPublisher
+from sinks.freshness_source import WORKED_OFF, read_freshness
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.entries import entry_of
 from streams.contracts.errors import SyncHealthError

@@ -14,13 +14,13 @@ import click
 from rich.table import Table
 
 from deploy.cli.filters import existing
-from deploy.cli.findings.table import age
 from deploy.cli.terminal import config_option, console, installation, reading, show, write_json
 from producers.publisher import KafkaPublisher
 from streams.contracts.checkpoint import CONTACT, Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
 from streams.contracts.orders import LONGEST_PAUSE_MS, Answer, Order, word_of
+from streams.contracts.times import age
 from streams.contracts.topics import CHECKPOINTS
 from streams.runtime.clock import now_ms, rfc3339
 from streams.runtime.printable import printable

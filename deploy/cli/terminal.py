@@ -19,8 +19,9 @@ import click
 import msgspec
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
-from deploy.cli.freshness import Freshness
+from sinks.freshness import Freshness
 from streams.contracts.codec import encode
 from streams.contracts.errors import SettingsError, SyncHealthError
 from streams.runtime.kafka_ping import require_answer
@@ -117,9 +118,23 @@ def faults_of(error: SettingsError) -> str:
 def say_freshness(fresh: Freshness, terminal: Console | None = None) -> None:
     """Print how fresh the answer is that follows; without a terminal on stderr, where machines do not read."""
     if terminal is not None:
-        show(terminal, fresh.headline())
+        show(terminal, headline(fresh))
     else:
-        click.echo(printable_lines(fresh.headline().plain), err=True)
+        click.echo(printable_lines(headline(fresh).plain), err=True)
+
+
+def headline(fresh: Freshness) -> Text:
+    """What stands above every answer."""
+    text = Text()
+    for place, source in enumerate(fresh.sources):
+        text.append(", " if place else "read: ", style="dim")
+        fault = source.fault(fresh.at_ms)
+        text.append(f"{source.name} {fresh.ago(source)}", style="yellow" if fault else "dim")
+    text.append(" · " if fresh.sources else "", style="dim")
+    text.append(fresh.lag_words(), style="yellow" if fresh.lag_faults() else "dim")
+    for fault in fresh.faults:
+        text.append(f"\nnot everything is known: {fault}", style="bold yellow")
+    return text
 
 
 def console() -> Console:

@@ -38,6 +38,15 @@ def time_in(record: Mapping[str, Any], name: str, otherwise_ms: int) -> int:
         return otherwise_ms
 
 
+def age(seconds: float) -> str:
+    """A duration in its largest telling unit: 41 s, 12 min, 35 h, 6 d."""
+    whole = max(0, int(seconds))
+    for unit, size, from_s in (("d", 86400, 2 * 86400), ("h", 3600, 2 * 3600), ("min", 60, 2 * 60)):
+        if whole >= from_s:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
 def filetime_ms(value: object) -> int | None:
     """A FILETIME (pwdLastSet) in ms since the epoch; None where it is unset or 0."""
     if not isinstance(value, int) or value <= 0:

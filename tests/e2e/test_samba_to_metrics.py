@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from deploy.broker import Broker
-from deploy.cli.freshness import EXIT_BLIND
 from deploy.cli.report.command import report
 from deploy.lab.entra.graph_time import DAY_MS, graph_time, wall_clock
 from deploy.lab.sync.devices import join_certificate
+from sinks.freshness import EXIT_BLIND
 from streams.contracts.finding import Finding
 from tests.support.graph_lab import GraphLab, certificates_in, graph_lab
 from tests.support.installation import Installation, installation

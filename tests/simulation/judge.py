@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from deploy.cli.freshness import Freshness, SourceFreshness
-from deploy.cli.freshness_source import WORKED_OFF, Words
+from sinks.freshness import Freshness, SourceFreshness
+from sinks.freshness_source import WORKED_OFF, Words
 from sinks.lag import Lag
 from streams.contracts.codec import decode, encode
 from streams.contracts.deadletter import DeadLetter

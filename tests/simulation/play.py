@@ -15,10 +15,10 @@ from unittest import mock
 
 import structlog
 
-from deploy.cli.freshness_source import WORKED_OFF
 from producers import publisher as publishing
 from producers.publisher import KafkaPublisher
 from producers.runner import Runner
+from sinks.freshness_source import WORKED_OFF
 from streams.agents import topic_reader, worker
 from streams.agents.tables.store import MemoryStore
 from streams.contracts.codec import encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from deploy.cli.freshness_source import WORKED_OFF
+from sinks.freshness_source import WORKED_OFF
 from streams.contracts.checkpoint import contact_word
 from streams.contracts.codec import encode
 from streams.contracts.topics import CHECKPOINTS, VIEWS

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deploy.cli.check.line import Line, gap, good
-from deploy.cli.freshness_source import read_freshness
+from deploy.cli.terminal import headline
+from sinks.freshness_source import read_freshness
 from streams.contracts.errors import SyncHealthError
 from streams.runtime.settings import Settings
 
@@ -21,7 +22,7 @@ def check_pipeline(settings: Settings) -> Iterator[Line]:
         yield gap(_AREA, "how fresh the findings are is not known", "see the lines about kafka")
         return
     if not fresh.faults:
-        yield good(_AREA, fresh.headline().plain)
+        yield good(_AREA, headline(fresh).plain)
     for source in fresh.sources:
         if source.heard is not None and source.heard.unread:
             most = sorted(source.heard.unread.items(), key=lambda each: (-each[1], each[0]))

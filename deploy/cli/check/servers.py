@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.cli.check.line import SKEW_LIMIT_S, Line, fault, gap, good
-from deploy.cli.findings.table import age
 from producers.eventlog.winlogbeat import winlogbeat_events
 from streams.contracts.codec import NotJsonError, load_document
 from streams.contracts.errors import InvalidRecordError
-from streams.contracts.times import parse_rfc3339
+from streams.contracts.times import age, parse_rfc3339
 from streams.runtime.printable import printable
 from streams.runtime.topic_reader import Record
 

@@ -16,8 +16,6 @@ from deploy.cli.findings.page import finding_page
 from deploy.cli.findings.source import Explained, Findings, explain, read_findings
 from deploy.cli.findings.table import findings_table, ordered
 from deploy.cli.findings.watch import watch_json, watch_table
-from deploy.cli.freshness import EXIT_BLIND, Freshness
-from deploy.cli.freshness_source import read_freshness, with_failing
 from deploy.cli.terminal import (
     Output,
     answering,
@@ -30,6 +28,8 @@ from deploy.cli.terminal import (
     where_kafka_is,
     write_json,
 )
+from sinks.freshness import EXIT_BLIND, Freshness
+from sinks.freshness_source import read_freshness, with_failing
 from streams.contracts.finding import Finding, FindingState, Severity
 from streams.detections.registry import all_detections
 from streams.runtime.clock import now_ms

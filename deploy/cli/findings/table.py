@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.contracts.finding import Finding, FindingState, Holder, Severity
-from streams.contracts.times import parse_rfc3339
+from streams.contracts.times import age, parse_rfc3339
 from streams.runtime.printable import shown
 
 SEVERITY_STYLE = {
@@ -24,15 +24,6 @@ _ORDER = {severity: place for place, severity in enumerate(Severity)}
 _STATES = {state: place for place, state in enumerate(FindingState)}
 ID_CHARACTERS = 8
 _VALUE_CHARACTERS = 300
-
-
-def age(seconds: float) -> str:
-    """A duration in its largest telling unit: 41 s, 12 min, 35 h, 6 d."""
-    whole = max(0, int(seconds))
-    for unit, size, from_s in (("d", 86400, 2 * 86400), ("h", 3600, 2 * 3600), ("min", 60, 2 * 60)):
-        if whole >= from_s:
-            return f"{whole // size} {unit}"
-    return f"{whole} s"
 
 
 def since(text: str, now_ms: int) -> str:

@@ -13,8 +13,8 @@ from rich.live import Live
 
 from deploy.cli.findings.source import Findings
 from deploy.cli.findings.table import findings_table, ordered
-from deploy.cli.freshness_source import read_freshness, with_failing
-from deploy.cli.terminal import write_json
+from deploy.cli.terminal import headline, write_json
+from sinks.freshness_source import read_freshness, with_failing
 from streams.contracts.errors import RetriableError
 from streams.contracts.finding import Finding
 from streams.contracts.topics import FINDINGS
@@ -51,7 +51,7 @@ def watch_table(settings: Settings, concerns: Filter, wanted: Filter, limit: int
                 looked_s = time.monotonic()
             marked = frozenset(changed_ms)
             chosen = ordered([f for f in known.latest.values() if wanted(f) or (f.id in marked and concerns(f))])
-            head = with_failing(replace(fresh, at_ms=now_ms()), known.latest.values()).headline()
+            head = headline(with_failing(replace(fresh, at_ms=now_ms()), known.latest.values()))
             lines = min(limit, max(1, console.height - 6 - len(head.plain.splitlines())))
             table = findings_table(chosen, now_ms=now_ms(), limit=lines, width=console.width, changed=marked)
             live.update(Group(head, table), refresh=True)

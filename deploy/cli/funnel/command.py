@@ -8,8 +8,6 @@ from pathlib import Path
 import click
 
 from deploy.cli.filters import existing_tenant
-from deploy.cli.freshness import EXIT_BLIND
-from deploy.cli.freshness_source import read_freshness
 from deploy.cli.funnel.funnel import GROUPS, Standing, funnel_table, funnels, standing_of, write_csv
 from deploy.cli.terminal import (
     Output,
@@ -23,6 +21,8 @@ from deploy.cli.terminal import (
     write_json,
 )
 from producers.refusing import STUMBLES
+from sinks.freshness import EXIT_BLIND
+from sinks.freshness_source import read_freshness
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.topics import VIEW_STATES

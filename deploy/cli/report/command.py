@@ -16,9 +16,7 @@ from rich.text import Text
 
 from deploy.cli.findings.groups import COLUMNS, row_of
 from deploy.cli.findings.source import read_findings
-from deploy.cli.findings.table import ID_CHARACTERS, SEVERITY_STYLE, age
-from deploy.cli.freshness import EXIT_BLIND
-from deploy.cli.freshness_source import read_freshness
+from deploy.cli.findings.table import ID_CHARACTERS, SEVERITY_STYLE
 from deploy.cli.report.first_reading import AGES, Fault, FirstReading, Group, faults_of, first_reading_of, groups_of
 from deploy.cli.spreadsheet import as_it_is, cell
 from deploy.cli.terminal import (
@@ -32,8 +30,10 @@ from deploy.cli.terminal import (
     where_kafka_is,
     write_json,
 )
+from sinks.freshness import EXIT_BLIND
+from sinks.freshness_source import read_freshness
 from streams.contracts.finding import FindingState
-from streams.contracts.times import rfc3339
+from streams.contracts.times import age, rfc3339
 from streams.runtime.clock import now_ms
 from streams.runtime.printable import printable, printable_lines, shown
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.cli.freshness import Freshness
+from sinks.freshness import Freshness
 from streams.contracts.finding import Finding, FindingState, Severity
 from streams.contracts.times import parse_rfc3339, rfc3339
 from streams.views.view import PATIENCE_CYCLES

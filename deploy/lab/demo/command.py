@@ -15,7 +15,6 @@ from typing import Any
 import click
 
 from deploy.cli.announcement import telling_of_first_reading
-from deploy.cli.freshness_source import read_freshness
 from deploy.cli.terminal import SafeConsole, settings_of_kafka
 from deploy.lab.demo import report
 from deploy.lab.demo.screen import LiveScreen, PlainScreen, Scene, Screen, cycle_line
@@ -27,6 +26,7 @@ from deploy.lab.stories import STORIES, WRITE_DEVICES
 from deploy.lab.stories.player import Player
 from deploy.lab.stories.story import Story
 from deploy.lab.sync.report import CycleReport
+from sinks.freshness_source import read_freshness
 from streams.contracts.errors import SyncHealthError
 from streams.contracts.finding import Finding, FindingState
 from streams.runtime.clock import now_ms

@@ -52,7 +52,7 @@ def document(
 ) -> dict[str, Any]:
     """The report as plain data; latencies in milliseconds, from the write to the finding's arrival here.
 
-    freshness: how fresh the pipeline's word is at the end (deploy.cli.freshness); None: it could not be read.
+    freshness: how fresh the pipeline's word is at the end (sinks.freshness); None: it could not be read.
     """
     faults = outcome(player, findings)
     opened = [found.open_latency_ms for found in player.progress.values()]

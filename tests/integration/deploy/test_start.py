@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from deploy.cli.announcement import all_heard, is_ready, line
-from deploy.cli.freshness import Freshness, Heard, SourceFreshness
 from deploy.cli.preflight import require_room
 from deploy.cli.supervisor import Child, Supervisor
+from sinks.freshness import Freshness, Heard, SourceFreshness
 from sinks.lag import Lag
 from streams.contracts.errors import SettingsError
 from streams.contracts.finding import Severity

@@ -12,9 +12,9 @@ from kafka import KafkaProducer
 from deploy.broker import Broker
 from deploy.cli.deadletters import deadletters
 from deploy.cli.findings.command import findings
-from deploy.cli.freshness import EXIT_BLIND
 from deploy.cli.funnel.command import funnel
 from deploy.cli.report.command import report
+from sinks.freshness import EXIT_BLIND
 from streams.contracts.topics import AD_CHANGES
 from streams.runtime.clock import now_ms
 from tests.integration.prometheus.conftest import embedded_broker, publisher

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 from kafka import TopicPartition
 
-from deploy.cli.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, Heard, SourceFreshness
 from sinks.lag import Lag, _lag
 
 FACTS, STATES = TopicPartition("facts", 0), TopicPartition("states", 0)

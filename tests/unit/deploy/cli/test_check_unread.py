@@ -6,7 +6,7 @@ import pytest
 
 from deploy.cli.check import pipeline
 from deploy.cli.check.line import Mark
-from deploy.cli.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, Heard, SourceFreshness
 from streams.runtime.settings import Settings
 
 

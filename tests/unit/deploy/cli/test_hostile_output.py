@@ -24,7 +24,6 @@ from deploy.cli.deadletters import place_of_record
 from deploy.cli.findings import command as findings_command
 from deploy.cli.findings.events import events_in_record
 from deploy.cli.findings.source import Explained, Findings
-from deploy.cli.freshness import Freshness, SourceFreshness
 from deploy.cli.funnel import command as funnel_command
 from deploy.cli.funnel.funnel import Standing
 from deploy.cli.main import main
@@ -32,6 +31,7 @@ from deploy.cli.report import command as report_command
 from deploy.cli.spreadsheet import cell
 from deploy.cli.terminal import SafeConsole
 from deploy.lab.demo.screen import PlainScreen, Scene, render
+from sinks.freshness import Freshness, SourceFreshness
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter

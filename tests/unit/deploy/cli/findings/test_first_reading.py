@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-from deploy.cli.freshness import Freshness, Heard, SourceFreshness
 from deploy.cli.report.command import CSV_COLUMNS, document, headline, page, write_csv
 from deploy.cli.report.first_reading import DAY_MS, UNDATED, FirstReading, faults_of, first_reading_of, groups_of
+from sinks.freshness import Freshness, Heard, SourceFreshness
 from sinks.lag import Lag
 from streams.contracts.finding import Finding, Severity, Subject
 from streams.contracts.times import rfc3339

@@ -13,15 +13,16 @@ from deploy.cli.findings.command import all_clear
 from deploy.cli.findings.events import events_in_record, names_of
 from deploy.cli.findings.page import finding_page
 from deploy.cli.findings.source import Explained, Findings, objects_of
-from deploy.cli.findings.table import age, findings_table, ordered
+from deploy.cli.findings.table import findings_table, ordered
 from deploy.cli.findings.timeline import difference
-from deploy.cli.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, Heard, SourceFreshness
 from sinks.lag import Lag
 from streams.contracts.codec import convert, encode
 from streams.contracts.events import Event, EventChunk
 from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.finding import FindingState, Severity
 from streams.contracts.identity import immutable_id_of_guid
+from streams.contracts.times import age
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 
 AD = Origin(name="ad/corp", side="ad", tenant=TENANT, forest=FOREST)

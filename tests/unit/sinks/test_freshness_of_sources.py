@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.cli.freshness import SourceFreshness
-from deploy.cli.freshness_source import heard_of
+from sinks.freshness import SourceFreshness
+from sinks.freshness_source import heard_of
 from streams.contracts.checkpoint import Checkpoint, contact_word
 
 NOW = 1_790_000_000_000

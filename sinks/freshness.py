@@ -1,4 +1,4 @@
-"""How fresh an answer is, and whether an all-clear may be read from it. Pure; deploy.cli.freshness_source reads it."""
+"""How fresh an answer is, and whether an all-clear may be read from it. Pure; sinks.freshness_source reads it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.text import Text
-
-from deploy.cli.findings.table import age
 from sinks.lag import Lag
+from streams.contracts.times import age
 
 EXIT_BLIND = 3
 # Sources tell their last contact every 15 s; three words that did not come are no chance.
@@ -105,19 +103,6 @@ class Freshness:
             found.append("no source has ever been read")
         return [*found, *self.lag_faults()]
 
-    def headline(self) -> Text:
-        """What stands above every answer."""
-        text = Text()
-        for place, source in enumerate(self.sources):
-            text.append(", " if place else "read: ", style="dim")
-            fault = source.fault(self.at_ms)
-            text.append(f"{source.name} {self._ago(source)}", style="yellow" if fault else "dim")
-        text.append(" · " if self.sources else "", style="dim")
-        text.append(self._lag_words(), style="yellow" if self.lag_faults() else "dim")
-        for fault in self.faults:
-            text.append(f"\nnot everything is known: {fault}", style="bold yellow")
-        return text
-
     def document(self) -> dict[str, Any]:
         """The same for machines; ages in seconds."""
         return {
@@ -133,7 +118,8 @@ class Freshness:
         contact_s = round((self.at_ms - heard.contact_ms) / 1000, 3) if heard and heard.contact_ms else None
         return {"last_contact_seconds": contact_s, "phase": heard.phase if heard else None}
 
-    def _ago(self, source: SourceFreshness) -> str:
+    def ago(self, source: SourceFreshness) -> str:
+        """When a source last heard the other side, in words."""
         if source.heard is None:
             return "never"
         if not source.heard.contact_ms:
@@ -145,7 +131,8 @@ class Freshness:
             return None
         return max(0.0, (self.at_ms - self.lag.oldest_ms) / 1000)
 
-    def _lag_words(self) -> str:
+    def lag_words(self) -> str:
+        """How far the workers are."""
         if self.lag is None or self.lag.records is None:
             return "how far the workers are is not known"
         if not self.lag.committed:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from deploy.cli.freshness import LETTERS_S, Freshness, Heard, SourceFreshness
+from sinks.freshness import LETTERS_S, Freshness, Heard, SourceFreshness
 from sinks.lag import ASLEEP_S, Lag, group_lag
 from streams.contracts.checkpoint import CONTACT, Checkpoint, contacted_ms, read_whole_ms
 from streams.contracts.codec import decode

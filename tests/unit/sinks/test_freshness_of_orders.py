@@ -8,8 +8,8 @@ import pytest
 from kafka import TopicPartition
 
 from deploy.cli.announcement import is_ready
-from deploy.cli.freshness import Freshness, Heard, SourceFreshness
-from deploy.cli.freshness_source import Words, with_failing
+from sinks.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness_source import Words, with_failing
 from sinks.lag import Lag, _asleep
 from streams.contracts.checkpoint import contact_word
 from streams.contracts.codec import encode
