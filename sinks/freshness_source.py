@@ -34,7 +34,8 @@ _KEYS = tuple(f"{word}#".encode() for word in (CONTACT, RESYNC, RESYNCED))
 # A producer sees an order within a second, and Kafka has its word within 30 seconds or not at all (the publisher's
 # delivery_timeout_ms): what arrives later than both was said in the knowledge of the order.
 _SEEN_MS = 45_000
-_FAILING = "engine.view_failing"
+FAILING = "engine.view_failing"
+"""The detection of views that cannot be evaluated."""
 WORKED_OFF = (AD_CHANGES, ENTRA_CHANGES, ENTRA_TENANT, ENTRA_AUDITS, SERVER_EVENTS, VIEWS)
 
 
@@ -58,7 +59,7 @@ def read_freshness(settings: Settings) -> Freshness:
 
 def with_failing(fresh: Freshness, findings: Iterable[Finding]) -> Freshness:
     """The same, with what our own findings say of views that cannot be evaluated."""
-    said = (each.summary for each in findings if each.detection == _FAILING and each.state is not FindingState.RESOLVED)
+    said = (each.summary for each in findings if each.detection == FAILING and each.state is not FindingState.RESOLVED)
     return replace(fresh, failing=tuple(sorted(said)))
 
 

@@ -224,10 +224,8 @@ def run_sinks(config: Path | None) -> None:
 @_config()
 def run_desk(config: Path | None) -> None:
     """The desk: pages and an API over what became of every finding."""
-    from deploy.prometheus.runbook_command import runbooks
-    from sinks.desk.catalogue import Catalogue, Described
+    from deploy.cli.desk.composition import catalogue, pipeline
     from sinks.desk.desk import Desk
-    from streams.detections.registry import all_detections
     from streams.runtime import service
     from streams.runtime.logs import configure_process
     from streams.runtime.settings import load_settings
@@ -236,12 +234,7 @@ def run_desk(config: Path | None) -> None:
     settings = load_settings(config)
     require_files(settings, sources=())
     configure_process(settings.log.level, json=settings.log.json_lines)
-    described = [
-        Described(one.id, one.family, one.severity, one.title, each.runbook.read_text())
-        for each, one in ((each, each.detection) for each in all_detections())
-    ]
-    catalogue = Catalogue(described, {name: path.read_text() for name, path in runbooks().items()})
-    with Desk(settings, catalogue, version=version()) as desk:
+    with Desk(settings, catalogue(), pipeline(settings, config), version=version()) as desk:
         service.started(desk.pulse.stuck)
         click.echo(f"desk: {desk.url}", err=True)
         desk.run(service.stop_signal())

@@ -54,12 +54,13 @@ class EpisodeSummary(msgspec.Struct, frozen=True, kw_only=True):
 class EpisodePage(msgspec.Struct, frozen=True, kw_only=True):
     """Some episodes, the newest first. `cursor` asks for those after them; None at the end.
 
-    complete: whether the history has been read to its end; where it is False, what is missing says nothing.
+    complete: whether everything is known: where it is False (`faults` say why), what is missing says nothing.
     """
 
     episodes: list[EpisodeSummary]
     cursor: str | None
     complete: bool
+    faults: list[str]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,3 +100,20 @@ class Week(msgspec.Struct, frozen=True):
     monday: str
     value: str | None
     count: int
+
+
+class SourceState(msgspec.Struct, frozen=True, kw_only=True):
+    """How fresh one source is, in words. fault: null where it follows the other side."""
+
+    name: str
+    heard: str
+    fault: str | None
+
+
+class FreshnessAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How fresh every answer of the desk is. faults: why "nothing found" says nothing; empty: it does."""
+
+    complete: bool
+    faults: list[str]
+    sources: list[SourceState]
+    workers: str

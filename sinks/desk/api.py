@@ -8,7 +8,7 @@ from litestar import Request, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from sinks.desk.answers import Count, EpisodePage, FindingDetail, Week
+from sinks.desk.answers import Count, EpisodePage, FindingDetail, FreshnessAnswer, SourceState, Week
 from sinks.desk.asked import asked
 from sinks.desk.reading import Answers
 from sinks.history.queries import MOST
@@ -55,4 +55,14 @@ def read_weeks(
     return reading.weeks(question, f"{of}_ms", by)
 
 
-API = Router("/api/v1", route_handlers=[list_findings, read_finding, read_counts, read_weeks])
+@get("/freshness", sync_to_thread=True, summary="How fresh the answers are, and why nothing found may say nothing")
+def read_how_fresh(reading: Answers) -> FreshnessAnswer:
+    """As it stands on every page."""
+    found = reading.knowledge()
+    sources = [SourceState(name=each.name, heard=each.ago, fault=each.fault) for each in found.sources]
+    return FreshnessAnswer(
+        complete=not found.faults, faults=list(found.faults), sources=sources, workers=found.workers
+    )
+
+
+API = Router("/api/v1", route_handlers=[list_findings, read_finding, read_counts, read_weeks, read_how_fresh])

@@ -61,7 +61,7 @@ def application(reading: Reading, *, version: str) -> Litestar:
         before_request=_require_our_name,
         logging_config=None,
         dependencies={"reading": Provide(given)},
-        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment())),
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment(reading))),
         openapi_config=OpenAPIConfig(
             title="SyncHealth", version=version, path="/api/v1/schema", render_plugins=[JsonRenderPlugin()]
         ),
@@ -86,11 +86,15 @@ def _require_our_name(request: Request[Any, Any, Any]) -> None:
         raise ClientException("the desk answers to 127.0.0.1, ::1 and localhost alone")
 
 
-def environment() -> Environment:
-    """The templates: whatever they put out is escaped, and what would be hidden in it is shown."""
+def environment(reading: Reading) -> Environment:
+    """The templates: whatever they put out is escaped, and what would be hidden in it is shown.
+
+    Every page says how fresh it is: the head asks `knowledge` itself.
+    """
     found = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, finalize=_visible
     )
+    found.globals["knowledge"] = reading.knowledge
     found.filters["age"] = _age
     found.filters["minute"] = lambda at: f"{at[:10]} {at[11:16]}"
     return found
@@ -114,7 +118,7 @@ def _answer(request: Request[Any, Any, Any], status: int, title: str, detail: st
     if request.url.path.startswith("/api/"):
         body: object = {"title": title, "status": status, "detail": detail}
         return Response(body, status_code=status, media_type="application/problem+json", headers=_HEADERS)
-    context = {"title": title, "detail": detail, "not_ready": None}
+    context = {"title": title, "detail": detail}
     return Template("error.html", context=context, status_code=status, media_type=MediaType.HTML, headers=_HEADERS)  # type: ignore[return-value]
 
 

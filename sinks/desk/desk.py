@@ -13,6 +13,7 @@ import uvicorn
 
 from sinks.desk.application import application
 from sinks.desk.catalogue import Catalogue
+from sinks.desk.pipeline import Pipeline, PipelineWatch
 from sinks.desk.reading import Reading
 from sinks.history.database import open_database
 from sinks.history.retention import expire
@@ -33,11 +34,13 @@ _log = get_logger(__name__)
 class Desk:
     """Listens from its making on (503 at /-/ready until the history has been read to its end); `run` does the work.
 
-    >>> with Desk(settings, catalogue) as desk:  # doctest: +SKIP
+    >>> with Desk(settings, catalogue, pipeline) as desk:  # doctest: +SKIP
     ...     desk.run(stop)
     """
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, *, version: str = "unknown") -> None:
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, pipeline: Pipeline, *, version: str = "unknown"
+    ) -> None:
         """Raises FatalError if `[desk] host, port` cannot be listened on, SettingsError for an address that is none of
         this machine's own (there is no login yet), RetriableError where the history's database is away."""
         self._settings = settings
@@ -56,7 +59,9 @@ class Desk:
             raise FatalError(
                 f"the desk cannot listen on {host}:{settings.desk.port} ({error.strerror}); set [desk] host and port"
             ) from error
-        reading = Reading(self._engine, catalogue, self._not_ready, self.pulse.stuck)
+        self._watch = PipelineWatch(pipeline, settings.desk.check_every_s)
+        self._watch.start()
+        reading = Reading(self._engine, catalogue, self._not_ready, self.pulse.stuck, self._watch)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 application(reading, version=version), log_config=None, access_log=False, server_header=False,
@@ -81,6 +86,7 @@ class Desk:
 
     def close(self) -> None:
         """Stop listening."""
+        self._watch.close()
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from sinks.desk.asked import asked
 from sinks.desk.reading import Answers, Reading
 from sinks.history.queries import Question
+from streams.contracts.times import rfc3339
 
 _FACETS = ("severity", "family", "forest", "unit", "detection")
 _MOST_VALUES = 12
@@ -41,9 +42,14 @@ def now(request: Asked, reading: Answers, cursor: FromQuery[str | None] = None) 
         facets=[_facet(reading, given, shown, name) for name in _FACETS],
         given=given,
         words=question.words,
+        suppressed=0 if page.episodes else _how_many(reading, "suppressed"),
         following=f"/?{urlencode([*given, ('cursor', page.cursor)])}" if page.cursor else None,
         states=[(state, _toggled(stateless, "state", state), state in question.state) for state in _STATES],
     )
+
+
+def _how_many(reading: Reading, state: str) -> int:
+    return sum(each.count for each in reading.counts(Question(state=(state,)), "state"))
 
 
 def _facet(reading: Reading, given: Given, shown: Given, name: str) -> dict[str, Any]:
@@ -105,6 +111,17 @@ def detections(reading: Answers) -> Template:
     return _template("detections.html", reading, counts=counts, detections=reading.catalogue.detections.values())
 
 
+@get("/sources", sync_to_thread=True)
+def sources(reading: Answers) -> Template:
+    """How fresh every source is, and what `synchealth check` says."""
+    watch = reading.watch
+    checked = watch.checked if watch is not None else ()
+    looked_ms = watch.checked_ms if watch is not None else None
+    looked_at = rfc3339(looked_ms) if looked_ms is not None else None
+    ordered = sorted(checked, key=lambda each: ("fault", "gap", "ok").index(each.mark))
+    return _template("sources.html", reading, checked=ordered, looked_at=looked_at)
+
+
 @get("/runbooks/{name:path}", sync_to_thread=True)
 def runbook(name: FromPath[str], reading: Answers) -> Template:
     """A runbook, by a detection's id or an alert's name."""
@@ -120,7 +137,7 @@ def no_finding() -> Redirect:
     return Redirect("/")
 
 
-PAGES = [now, finding, directory_object, trends, detections, runbook, no_finding]
+PAGES = [now, finding, directory_object, trends, detections, sources, runbook, no_finding]
 
 
 def _rendered(reading: Reading, name: str) -> Markup | None:
@@ -136,4 +153,4 @@ def _toggled(given: Given, name: str, value: str | None) -> str:
 
 
 def _template(template: str, reading: Reading, **context: object) -> Template:
-    return Template(template, context={"not_ready": reading.not_ready(), "catalogue": reading.catalogue, **context})
+    return Template(template, context={"catalogue": reading.catalogue, **context})

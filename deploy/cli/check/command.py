@@ -66,29 +66,40 @@ def check(config: Path | None, prometheus: str | None, roles: tuple[acls.Role, .
 
 
 def lines(
-    settings: Settings, config: Path | None, prometheus: str = "", roles: Sequence[acls.Role] = _RUNNING
+    settings: Settings,
+    config: Path | None,
+    prometheus: str = "",
+    roles: Sequence[acls.Role] = _RUNNING,
+    *,
+    directories: bool = True,
 ) -> Iterator[Line]:
-    """Every line, as it becomes known."""
+    """Every line, as it becomes known. directories: ask domain controllers and Graph, too, which needs the secrets."""
     yield good("configuration", f"{config or 'the environment'} is valid")
     yield check_tables(now_ms())
     if not settings.forest or not settings.tenant:
         yield fault(
             "configuration", "there is no [[forest]] or no [[tenant]]", "add them: deploy/settings.example.toml"
         )
-    yield from check_secrets(settings)
+    if directories:
+        yield from check_secrets(settings)
     yield from check_listeners(settings)
     yield from check_kafka(settings.kafka)
     yield from check_rights(settings, roles)
-    for forest in settings.forest:
-        yield from _of_any_shape(forest.name, check_forest(forest, settings.added_attributes(forest)))
-    for tenant in settings.tenant:
-        forests = [forest for forest in settings.forest if tenant.id in forest.tenants]
-        yield from _of_any_shape(tenant.id, check_tenant(tenant, forests))
+    if directories:
+        yield from _directories(settings)
     for table in settings.eventlog:
         yield from _of_any_shape(table.name, _eventlog(table, settings))
     yield from check_pipeline(settings)
     if prometheus:
         yield from check_prometheus(prometheus, settings)
+
+
+def _directories(settings: Settings) -> Iterator[Line]:
+    for forest in settings.forest:
+        yield from _of_any_shape(forest.name, check_forest(forest, settings.added_attributes(forest)))
+    for tenant in settings.tenant:
+        forests = [forest for forest in settings.forest if tenant.id in forest.tenants]
+        yield from _of_any_shape(tenant.id, check_tenant(tenant, forests))
 
 
 def _eventlog(table: EventLogSettings, settings: Settings) -> Iterator[Line]:

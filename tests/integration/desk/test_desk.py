@@ -19,6 +19,7 @@ from sqlalchemy import select, text
 from deploy.broker import Broker
 from sinks.desk.catalogue import Catalogue
 from sinks.desk.desk import Desk
+from sinks.desk.pipeline import Pipeline
 from sinks.history.database import open_database
 from sinks.history.schema import METADATA
 from sinks.history.sink import HistorySink
@@ -29,6 +30,7 @@ from streams.contracts.times import rfc3339
 from streams.runtime.settings import Settings
 from streams.runtime.topic_reader import TopicReader
 from tests.integration.prometheus.conftest import create_topics, publisher
+from tests.support.desk import whole
 from tests.support.findings import finding
 from tests.support.prometheus import until
 
@@ -136,4 +138,4 @@ def replayed(folder: Path, bootstrap: str) -> None:
 def test_without_a_login_it_listens_on_this_machine_alone(host: str, tmp_path: Path) -> None:
     settings = Settings.model_validate({"desk": {"host": host}, "streams": {"data_dir": str(tmp_path)}})
     with pytest.raises(SettingsError, match="SSH tunnel"):
-        Desk(settings, Catalogue([]))
+        Desk(settings, Catalogue([]), Pipeline(freshness=whole, checks=list))

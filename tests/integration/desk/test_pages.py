@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,16 +12,19 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from sinks.desk.application import application
 from sinks.desk.catalogue import Catalogue, Described
+from sinks.desk.pipeline import Checked, PipelineWatch
 from sinks.desk.reading import Reading
+from sinks.freshness import Freshness, SourceFreshness
 from sinks.history.database import open_database
 from sinks.history.sink import HistorySink
 from sinks.sink import Meta
+from streams.contracts.errors import RetriableError
 from streams.contracts.finding import FindingState, Holder, Severity, Subject
 from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
 from streams.runtime.topic_reader import Position
+from tests.support.desk import client_of, watch_of, whole
 from tests.support.findings import finding
 
 AT = 1_790_000_000_000
@@ -28,11 +32,6 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m‮{{7*7}}"
 DUPLICATE = Described(
     "conflict.duplicate_address", "conflict", Severity.HIGH, "Two objects, one address", "# Meaning\n\n<b>bold</b> `x`"
 )
-
-
-def client_of(reading: Reading) -> TestClient[Litestar]:
-    app = application(reading, version="1")
-    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +55,19 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litest
         )  # fmt: skip
         sink.add(record, Meta(FINDINGS.name, 0, number, AT, live=True))
     sink.flush(Position(caught_up=True, in_contact=True, behind=0))
-    reading = Reading(engine, Catalogue([DUPLICATE]), lambda: None)
+    reading = Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of(checks=CHECKS))
     with client_of(reading) as client:
         yield client
     engine.dispose()
 
 
+CHECKS = [
+    Checked("kafka", "ok", "all topics are there"),
+    Checked(HOSTILE, "fault", HOSTILE, HOSTILE),
+]
 IN_A_LINK = quote(HOSTILE, safe="")
 PAGES = ["/", "/?state=resolved", f"/f/{finding(0).id}", f"/f/{finding(1).id}", "/o/guid-1", "/o/nobody", "/trends",
-         "/detections", "/runbooks/conflict.duplicate_address", "/?words=nothing", f"/?words={IN_A_LINK}",
+         "/detections", "/sources", "/runbooks/conflict.duplicate_address", "/?words=nothing", f"/?words={IN_A_LINK}",
          f"/?unit={IN_A_LINK}", f"/o/{IN_A_LINK}", f"/f/{IN_A_LINK}", f"/runbooks/{IN_A_LINK}", f"/?state={IN_A_LINK}",
          f"/?{IN_A_LINK}=1", f"/{IN_A_LINK}"]  # fmt: skip
 
@@ -130,6 +133,7 @@ def test_the_api_answers_and_describes_itself(desk: TestClient[Litestar]) -> Non
     schema = desk.get("/api/v1/schema/openapi.json").json()
     assert set(schema["paths"]) == {
         "/api/v1/findings", "/api/v1/findings/{name}", "/api/v1/counts/{by}", "/api/v1/weeks",
+        "/api/v1/freshness",
     }  # fmt: skip
 
 
@@ -141,11 +145,61 @@ def test_a_name_of_elsewhere_reaches_nothing(desk: TestClient[Litestar]) -> None
         assert desk.get("/", headers={"Host": name}).status_code == 200
 
 
-def test_an_empty_page_is_no_all_clear(tmp_path: Path) -> None:
+def broken() -> Freshness:
+    raise RetriableError(f"Kafka does not answer: {HOSTILE}")
+
+
+@pytest.mark.parametrize(
+    ("watch", "said"),
+    [
+        (None, "is being read"),
+        (watch_of(broken), "Kafka does not answer"),
+        (watch_of(lambda: replace(whole(), sources=[])), "no source has ever been read"),
+        (watch_of(lambda: replace(whole(), at_ms=AT)), "last read"),
+        (watch_of(lambda: replace(whole(), letters=3)), "3 records of the last hour"),
+        (watch_of(lambda: replace(whole("ad/a"), sources=[SourceFreshness("ad/a", 1.0, None)])), "ad/a has never been"),
+    ],
+)
+def test_an_empty_page_is_no_all_clear(watch: PipelineWatch | None, said: str, tmp_path: Path) -> None:
     engine = open_database("", tmp_path)
-    with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None)) as client:
-        assert "the desk does not know yet" in client.get("/").text
+    with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch)) as client:
+        for path in ("/", "/trends", "/sources", "/o/nobody", "/f/nothing"):
+            page = client.get(path).text
+            assert "Not everything is known" in page
+            assert said in page
+        assert "both directories agree" not in client.get("/").text
+        answer = client.get("/api/v1/freshness").json()
+        assert not answer["complete"]
+        assert any(said in fault for fault in answer["faults"])
+        assert client.get("/api/v1/findings").json()["complete"] is False
     engine.dispose()
+
+
+def test_where_all_is_known_an_empty_page_is_an_all_clear_but_not_where_a_filter_left_nothing(tmp_path: Path) -> None:
+    engine = open_database("", tmp_path)
+    with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of())) as client:
+        page = client.get("/").text
+        assert "both directories agree" in page
+        assert "Not everything is known" not in page
+        assert "ad/corp.contoso.local" in page
+        assert "both directories agree" not in client.get("/?family=conflict").text
+    engine.dispose()
+
+
+def test_what_cannot_be_evaluated_is_said_on_every_page(desk: TestClient[Litestar], tmp_path: Path) -> None:
+    engine = open_database("", tmp_path)
+    sink = HistorySink(engine)
+    said = msgspec.structs.replace(finding(1), detection="engine.view_failing", summary="a view fails")
+    sink.add(said, Meta(FINDINGS.name, 0, 0, AT, live=True))
+    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of())) as client:
+        assert "<li>a view fails</li>" in client.get("/trends").text
+    engine.dispose()
+
+
+def test_the_page_of_the_sources_says_what_check_says(desk: TestClient[Litestar]) -> None:
+    page = desk.get("/sources").text
+    assert page.index('mark fault">fault') < page.index("all topics are there")
 
 
 def test_who_stands_still_is_not_healthy(tmp_path: Path) -> None:
