@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from producers.topics import administered, operations_on_group
 from streams.contracts.topics import (
+    ACTIONS,
     AD_CHANGES,
     AD_OBJECTS,
     CHECKPOINTS,
@@ -29,22 +30,25 @@ from streams.contracts.topics import (
 )
 from streams.runtime.settings import KafkaSettings, Settings
 
-Role = Literal["producer", "worker", "exporter", "reader", "admin"]
-ROLES: tuple[Role, ...] = ("producer", "worker", "exporter", "reader", "admin")
-"""reader: the command line (findings, explain, funnel); admin: topics, reevaluate, resync, forget, redrive."""
+Role = Literal["producer", "worker", "exporter", "desk", "reader", "admin"]
+ROLES: tuple[Role, ...] = ("producer", "worker", "exporter", "desk", "reader", "admin")
+"""reader: the command line (findings, explain, funnel); admin: topics, reevaluate, resync, forget, redrive;
+desk: also ack, assign, … at a command line that asks no desk."""
 
 _FACTS = (AD_CHANGES, ENTRA_CHANGES, ENTRA_AUDITS, ENTRA_TENANT, SERVER_EVENTS)
 _STATES = (AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES)
 _READS: dict[Role, tuple[Topic, ...]] = {
     "producer": (CHECKPOINTS,),
     "worker": (*_FACTS, VIEWS, CHECKPOINTS, *_STATES),  # the latter says whose the topics are
-    "exporter": (FINDINGS, DEADLETTERS),
+    "exporter": (FINDINGS, ACTIONS, DEADLETTERS),
+    "desk": (FINDINGS, ACTIONS),
     "reader": (*_FACTS, VIEWS, VIEW_STATES, FINDINGS, DEADLETTERS, CHECKPOINTS),  # funnel counts the rows of views
     "admin": TOPICS,
 }
 _WRITES: dict[Role, tuple[Topic, ...]] = {
     "producer": tuple(topic for topic in TOPICS if "producer" in topic.writers),
     "worker": tuple(topic for topic in TOPICS if "worker" in topic.writers),
+    "desk": tuple(topic for topic in TOPICS if "desk" in topic.writers),
     "admin": TOPICS,
 }
 _LAYOUT: tuple[Role, ...] = ("worker",)  # looks at the layout of every topic before it begins

@@ -1,14 +1,15 @@
-"""What a record of the findings or the dead letter topic says, for whoever reads them: sinks and the command line."""
+"""What a record of the findings, the actions or the dead letter topic says, for sinks and the command line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streams.contracts.actions import Action, parse_key, read_action
 from streams.contracts.codec import decode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import Finding
-from streams.contracts.topics import DEADLETTERS
+from streams.contracts.topics import ACTIONS, DEADLETTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +20,22 @@ class Tombstone:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionTombstone:
+    """This action is forgotten."""
+
+    finding_id: str
+    action_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record that is no finding and no dead letter; `reason` as in InvalidRecordError."""
+    """A record that is no finding, no action and no dead letter; `reason` as in InvalidRecordError."""
 
     reason: str
     message: str
 
 
-Entry = Finding | Tombstone | DeadLetter | Unreadable
+Entry = Finding | Tombstone | Action | ActionTombstone | DeadLetter | Unreadable
 
 
 def entry_of(topic: str, key: bytes | None, value: bytes | None) -> Entry:
@@ -34,6 +43,8 @@ def entry_of(topic: str, key: bytes | None, value: bytes | None) -> Entry:
     try:
         if topic == DEADLETTERS.name:
             return decode(value, DeadLetter)
+        if topic == ACTIONS.name:
+            return ActionTombstone(*parse_key(key)) if value is None else read_action(key, value)
         if value is None:
             return Tombstone(_finding_id(key))
         finding = decode(value, Finding)

@@ -68,6 +68,7 @@ class Finding(msgspec.Struct, frozen=True, tag_field="type", tag="finding", kw_o
     opened_at:   when this opening was seen; reopening starts a new one under the same id.
     observed_at: when the change behind the latest transition happened: detection latency starts here.
     updated_at:  the partition's time at the latest transition.
+    standing_since: when it began to stand, where that was before opened_at: until then a cause explained it away.
     cause:       id of the finding that explains this one, if any.
     """
 
@@ -90,4 +91,10 @@ class Finding(msgspec.Struct, frozen=True, tag_field="type", tag="finding", kw_o
     remediation: str = ""
     runbook_url: str = ""
     resolved_at: str | None = None
+    standing_since: str | None = None
     schema_version: int = 1
+
+    @property
+    def stands_since(self) -> str:
+        """When this episode began: it has stood ever since, explained away or not."""
+        return self.standing_since or self.opened_at

@@ -23,7 +23,7 @@ def belong_to(installation: str) -> None:
     _installation = installation
 
 
-Writer = Literal["producer", "worker"]
+Writer = Literal["producer", "worker", "desk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ VIEWS = Topic("views.v1", "view key", "ViewRecord", _WORKERS, retention_ms=DAY_M
 FINDINGS = Topic("findings.v1", "finding id", "Finding", _WORKERS, compacted=True)
 # Workers order what was deleted before they had read it.
 CHECKPOINTS = Topic("checkpoints.v1", "source[#part]", "Checkpoint", _BOTH, partitions=1, compacted=True)
+# A key of its own for each action: compaction loses none that still holds (streams.contracts.actions).
+ACTIONS = Topic("actions.v1", "finding id/action id", "Action", ("desk",), partitions=1, compacted=True)
 DEADLETTERS = Topic("deadletters.v1", "original key", "DeadLetter", _BOTH, partitions=1, retention_ms=30 * DAY_MS)
 
 # The changelogs of the workers' tables: partition n belongs to whoever reads partition n of the topic behind it.
@@ -94,6 +96,6 @@ ENTRA_OBJECTS = Topic("state.entra.objects.v1", "row", "table row", _WORKERS, co
 VIEW_STATES = Topic("state.views.v1", "row", "table row", _WORKERS, compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
-    AD_CHANGES, ENTRA_CHANGES, ENTRA_AUDITS, ENTRA_TENANT, SERVER_EVENTS, VIEWS, FINDINGS, CHECKPOINTS, DEADLETTERS,
-    AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES,
+    AD_CHANGES, ENTRA_CHANGES, ENTRA_AUDITS, ENTRA_TENANT, SERVER_EVENTS, VIEWS, FINDINGS, ACTIONS, CHECKPOINTS,
+    DEADLETTERS, AD_OBJECTS, ENTRA_OBJECTS, VIEW_STATES,
 )  # fmt: skip

@@ -40,6 +40,9 @@ def transition(
         if stored is None or not standing:
             return stored
         return resolved(stored, now_ms, min(observed_ms, now_ms))
+    standing_since = None
+    if stored is not None and standing:
+        standing_since = stored.standing_since if going_on else stored.stands_since
     finding = Finding(
         id=finding_id(detection.id, verdict.subject.key),
         detection=detection.id,
@@ -58,6 +61,7 @@ def transition(
         counterparts=list(verdict.counterparts),
         cause=suppressed_by or verdict.cause,
         remediation=detection.remediation,
+        standing_since=standing_since,
         runbook_url=f"{runbook_base_url}{detection.id.replace('.', '/')}.md" if runbook_base_url else "",
     )
     if stored is None:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
+from streams.contracts.actions import Action
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode, encode
 from streams.contracts.deadletter import DeadLetter
@@ -42,6 +43,7 @@ SHAPES: dict[str, Any] = {
     "watermark": ViewRecord,
     "control": ViewRecord,
     "finding": Finding,
+    "action": Action,
     "deadletter": DeadLetter,
     "checkpoint": Checkpoint,
 }

@@ -22,7 +22,7 @@ from producers.publisher import KafkaPublisher
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
-from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS, VIEW_STATES, VIEWS
+from streams.contracts.topics import ACTIONS, DEADLETTERS, FINDINGS, TOPICS, VIEW_STATES, VIEWS
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import Settings
 from streams.runtime.topic_reader import TopicReader
@@ -144,7 +144,9 @@ def test_a_producer_a_worker_and_readers_with_these_rights(secured: SecuredKafka
             consumer.close()
         assert found, log.read_text()[-4000:]
         assert (tmp_path / "data" / "worker-0").stat().st_mode & 0o077 == 0, "open to nobody else"
-    for user, read in (("exporter", [FINDINGS, DEADLETTERS]), ("reader", [FINDINGS, VIEW_STATES])):
+    reads = {"exporter": [FINDINGS, ACTIONS, DEADLETTERS], "desk": [FINDINGS, ACTIONS]}
+    reads["reader"] = [FINDINGS, VIEW_STATES]
+    for user, read in reads.items():
         with TopicReader(secured.settings(user), read) as reader:
             list(reader.to_end(120))
 
