@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.cli.freshness_source import read_freshness
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.broker.process import die_with_parent, free_block
 from deploy.cli.findings.source import read_findings
+from streams.contracts.errors import RetriableError
 from streams.contracts.finding import Finding, FindingState
 from streams.runtime.settings import load_settings
 
@@ -60,6 +62,12 @@ class Installation:
         """
         known = read_findings(load_settings(self.config, {}).kafka).latest
         return {key: finding for key, finding in known.items() if finding.state in (states or (FindingState.OPEN,))}
+
+    def has_read_everything(self) -> bool:
+        """Whether every source was read whole and is worked off, as stands above every answer of `synchealth`."""
+        with contextlib.suppress(RetriableError):
+            return not read_freshness(load_settings(self.config, {})).blind
+        return False
 
     def wait(self, condition: Callable[[], bool], within_s: float = 180.0, every_s: float = 0.05) -> float:
         """Seconds until `condition` held. AssertionError with the end of the log if it never did."""
