@@ -234,7 +234,7 @@ def run_desk(config: Path | None) -> None:
     settings = load_settings(config)
     require_files(settings, sources=())
     configure_process(settings.log.level, json=settings.log.json_lines)
-    with Desk(settings, catalogue(), pipeline(settings, config), version=version()) as desk:
+    with Desk(settings, catalogue(settings), pipeline(settings, config), version=version()) as desk:
         service.started(desk.pulse.stuck)
         click.echo(f"desk: {desk.url}", err=True)
         desk.run(service.stop_signal())

@@ -80,11 +80,25 @@ class EpisodeDetail(msgspec.Struct, frozen=True, kw_only=True):
     record: Finding | None
 
 
+class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A command to copy. unfilled: placeholders to be filled in by hand."""
+
+    line: str
+    unfilled: list[str]
+
+
 class FindingDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding with all its episodes, the newest first."""
+    """A finding with all its episodes, the newest first.
+
+    commands: to be copied, with what the finding knows filled in. consequences: what it explains away, some of them;
+    related: other findings of the objects that take part, some of them, those that stand first.
+    """
 
     finding: str
     episodes: list[EpisodeDetail]
+    commands: list[CommandLine]
+    consequences: list[EpisodeSummary]
+    related: list[EpisodeSummary]
 
 
 class Count(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from sinks.desk.answers import Count, EpisodePage, FindingDetail, FreshnessAnswer, SourceState, Week
 from sinks.desk.asked import asked
+from sinks.desk.pipeline import Told
 from sinks.desk.reading import Answers
 from sinks.history.queries import MOST
 
@@ -34,6 +35,15 @@ def read_finding(name: FromPath[str], reading: Answers) -> FindingDetail:
     found = reading.finding(name)
     if found is None:
         raise NotFoundException(f"no finding {name!r} in the history")
+    return found
+
+
+@get("/findings/{name:str}/timeline", sync_to_thread=True, summary="What directories and logs said of those involved")
+def read_timeline(name: FromPath[str], reading: Answers) -> Told:
+    """Reads Kafka: it may take seconds."""
+    found = reading.told(name)
+    if found is None:
+        raise NotFoundException(f"no record of a finding {name!r} in the history")
     return found
 
 
@@ -65,4 +75,7 @@ def read_how_fresh(reading: Answers) -> FreshnessAnswer:
     )
 
 
-API = Router("/api/v1", route_handlers=[list_findings, read_finding, read_counts, read_weeks, read_how_fresh])
+API = Router(
+    "/api/v1",
+    route_handlers=[list_findings, read_finding, read_timeline, read_counts, read_weeks, read_how_fresh],
+)

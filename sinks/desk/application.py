@@ -23,6 +23,8 @@ from sinks.desk.api import API
 from sinks.desk.pages import PAGES
 from sinks.desk.reading import Reading
 from streams.contracts.errors import InvalidRecordError, RetriableError
+from streams.contracts.times import age
+from streams.contracts.words import in_words
 from streams.runtime.logs import get_logger
 from streams.runtime.printable import printable
 
@@ -97,6 +99,9 @@ def environment(reading: Reading) -> Environment:
     found.globals["knowledge"] = reading.knowledge
     found.filters["age"] = _age
     found.filters["minute"] = lambda at: f"{at[:10]} {at[11:16]}"
+    found.filters["second"] = lambda at: f"{at[:10]} {at[11:19]}"
+    found.filters["duration"] = age
+    found.filters["words"] = in_words
     return found
 
 

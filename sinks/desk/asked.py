@@ -10,8 +10,21 @@ from sinks.history.queries import Question
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import FindingState, Severity
 from streams.contracts.times import parse_rfc3339
+from streams.runtime.clock import now_ms
 
-NAMES = ("words", "state", "severity", "family", "detection", "tenant", "forest", "unit", "object", "since", "until")
+NAMES = (
+    "words", "state", "severity", "family", "detection", "tenant", "forest", "unit", "age", "object", "cause", "since",
+    "until",
+)  # fmt: skip
+_HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
+AGES: dict[str, tuple[int, int | None]] = {
+    "under an hour": (0, _HOUR_MS),
+    "an hour to a day": (_HOUR_MS, _DAY_MS),
+    "a day to a week": (_DAY_MS, 7 * _DAY_MS),
+    "a week to a month": (7 * _DAY_MS, 30 * _DAY_MS),
+    "over a month": (30 * _DAY_MS, None),
+}
+"""How long ago it opened -> from and until, in ms."""
 _LONGEST = 400
 
 
@@ -35,6 +48,8 @@ def asked(parameters: Iterable[tuple[str, str]], catalogue: Catalogue, *, also: 
     _known(given, "severity", [severity.value for severity in Severity])
     _known(given, "family", catalogue.families)
     _known(given, "detection", catalogue.detections)
+    _known(given, "age", AGES)
+    at_ms = now_ms()
     return Question(
         words=" ".join(given.get("words", ())),
         state=tuple(given.get("state", ())),
@@ -45,9 +60,18 @@ def asked(parameters: Iterable[tuple[str, str]], catalogue: Catalogue, *, also: 
         forest=tuple(given.get("forest", ())),
         unit=tuple(given.get("unit", ())),
         objects=tuple(given.get("object", ())),
+        cause=tuple(given.get("cause", ())),
+        opened_within=tuple(opened_within(age, at_ms) for age in given.get("age", ())),
         opened_from_ms=_time(given, "since"),
         opened_until_ms=_time(given, "until"),
     )
+
+
+def opened_within(age: str, at_ms: int) -> tuple[int, int]:
+    """From and until when that was opened which is of this age (of AGES) at `at_ms`; the second exclusive."""
+    youngest, oldest = AGES[age]
+    ahead_ms = 0 if youngest else _DAY_MS  # a directory's clock may be ahead of ours
+    return (0 if oldest is None else at_ms - oldest), at_ms - youngest + ahead_ms
 
 
 def _known(given: Mapping[str, list[str]], name: str, values: Collection[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from streams.contracts.finding import Severity
@@ -10,19 +10,38 @@ from streams.contracts.finding import Severity
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One detection. runbook: its Markdown."""
+    """One detection.
+
+    runbook: its Markdown. hold_s: how long it must stand before it opens; alert_s: how long it is open before it
+    alerts, None: it does not; status: how far it may be trusted.
+    """
 
     id: str
     family: str
     severity: Severity
     title: str
     runbook: str
+    hold_s: int = 0
+    alert_s: int | None = None
+    status: str = "stable"
+    false_positives: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
 
 class Catalogue:
     """Every detection, by id and by family, and the runbooks of the pipeline's own alerts by the alert's name."""
 
-    def __init__(self, detections: Iterable[Described], runbooks: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        detections: Iterable[Described],
+        runbooks: dict[str, str] | None = None,
+        *,
+        portals: Mapping[str, str] | None = None,
+        thresholds: Mapping[str, object] | None = None,
+    ) -> None:
+        """portals: tenant -> its admin centre (sinks.desk.portal); thresholds: [detections] of the settings."""
+        self.portals = dict(portals or {})
+        self.thresholds = dict(thresholds or {})
         self.detections = {each.id: each for each in detections}
         self.families = sorted({each.family for each in self.detections.values()})
         self._runbooks = dict(runbooks or {}) | {each.id: each.runbook for each in self.detections.values()}

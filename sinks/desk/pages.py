@@ -12,13 +12,21 @@ from litestar.response import Redirect, Template
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from sinks.desk.answers import EpisodeDetail
 from sinks.desk.asked import asked
+from sinks.desk.pipeline import Said
+from sinks.desk.portal import object_link
 from sinks.desk.reading import Answers, Reading
 from sinks.history.queries import Question
+from sinks.roles import role_words
 from streams.contracts.times import rfc3339
 
-_FACETS = ("severity", "family", "forest", "unit", "detection")
+_FACETS = {
+    "severity": "Severity", "family": "Family", "detection": "Detection", "forest": "Forest",
+    "unit": "Organisational unit", "tenant": "Tenant", "age": "Age",
+}  # fmt: skip
 _MOST_VALUES = 12
+_SIDES = {"ad": "Active Directory", "entra": "Entra ID"}
 _STATES = ("open", "suppressed", "resolved")
 _OPEN = ("state", "open")
 _MARKDOWN = MarkdownIt("js-default")  # takes no HTML
@@ -62,10 +70,12 @@ def _facet(reading: Reading, given: Given, shown: Given, name: str) -> dict[str,
             "chosen": (name, each.value) in given,
             "href": _toggled(given, name, each.value),
         }
-        for each in reading.counts(question, name)
+        for each in (reading.ages(question) if name == "age" else reading.counts(question, name))
         if each.value is not None
     ]
-    return {"name": name, "values": values[:_MOST_VALUES], "more": max(0, len(values) - _MOST_VALUES)}
+    if name == "tenant" and len(values) < 2:
+        values = []
+    return {"name": _FACETS[name], "values": values[:_MOST_VALUES], "more": max(0, len(values) - _MOST_VALUES)}
 
 
 @get("/f/{name:str}", sync_to_thread=True)
@@ -75,8 +85,42 @@ def finding(name: FromPath[str], reading: Answers) -> Template:
     if detail is None:
         raise NotFoundException("the history has no such finding: it may have expired, or the id is wrong")
     detection = detail.episodes[0].episode.detection
-    html = _rendered(reading, detection)
-    return _template("finding.html", reading, detail=detail, latest=detail.episodes[0], runbook=html)
+    html = _rendered(reading, detection, below=2)
+    latest = detail.episodes[0]
+    sides = [(title, _holders(reading, latest, side)) for side, title in _SIDES.items()]
+    return _template(
+        "finding.html", reading, detail=detail, latest=latest, sides=[side for side in sides if side[1]], runbook=html
+    )
+
+
+def _holders(reading: Reading, latest: EpisodeDetail, side: str) -> list[dict[str, Any]]:
+    """Who of a side takes part, with the role in words and the page of Microsoft's admin centre."""
+    record = latest.record
+    holders = [each for each in record.counterparts if each.side == side] if record is not None else []
+    portal = reading.catalogue.portals.get(latest.episode.tenant) if side == "entra" else None
+    return [
+        {
+            "holder": each,
+            "role": role_words(each.role),
+            "portal": object_link(portal, latest.episode.tenant, each.kind, each.id),
+        }
+        for each in sorted(holders, key=lambda holder: (holder.role or "", holder.id))
+    ]
+
+
+@get("/f/{name:str}/timeline", sync_to_thread=True)
+def timeline(name: FromPath[str], reading: Answers) -> Template:
+    """How a finding came about: its steps, and what directories and logs said of those involved."""
+    detail, told = reading.finding(name), reading.told(name)
+    if detail is None or told is None:
+        raise NotFoundException("the history has no record of such a finding")
+    steps = [
+        Said(at=step.at, who=step.state.value, about="", words=step.summary)
+        for episode in detail.episodes
+        for step in episode.steps
+    ]
+    said = sorted([*steps, *told.said], key=lambda each: each.at)
+    return _template("timeline.html", reading, detail=detail, latest=detail.episodes[0], said=said, notes=told.notes)
 
 
 @get("/o/{name:path}", sync_to_thread=True)
@@ -137,12 +181,20 @@ def no_finding() -> Redirect:
     return Redirect("/")
 
 
-PAGES = [now, finding, directory_object, trends, detections, sources, runbook, no_finding]
+PAGES = [now, finding, timeline, directory_object, trends, detections, sources, runbook, no_finding]
 
 
-def _rendered(reading: Reading, name: str) -> Markup | None:
+def _rendered(reading: Reading, name: str, *, below: int = 0) -> Markup | None:
+    """A runbook as HTML; below: the level of the heading that it stands under."""
     text = reading.catalogue.runbook(name)
-    return None if text is None else Markup(_MARKDOWN.render(text))  # noqa: S704 - ours, and without HTML
+    if text is None:
+        return None
+    tokens = _MARKDOWN.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + below)}"
+    html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
+    return Markup(html)  # noqa: S704 - ours, and without HTML
 
 
 def _toggled(given: Given, name: str, value: str | None) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
+
+import msgspec
 
 from sinks.freshness import Freshness
-from streams.contracts.errors import SyncHealthError
+from streams.contracts.errors import RetriableError, SyncHealthError
+from streams.contracts.finding import Finding
 from streams.contracts.times import age
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
@@ -16,6 +19,8 @@ from streams.runtime.logs import get_logger
 _FRESHNESS_EVERY_S = 10.0
 # Longer than a look takes while Kafka is busy: whoever has not looked for so long says nothing of now.
 _OLD_MS = 90_000
+_AT_ONCE, _PATIENCE_S = 2, 10.0
+T = TypeVar("T")
 _log = get_logger(__name__)
 
 
@@ -29,15 +34,34 @@ class Checked:
     advice: str = ""
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What a directory or a log said of somebody involved. at: RFC 3339; who: who said it; failed: that it failed."""
+
+    at: str
+    who: str
+    about: str
+    words: str
+    failed: bool = False
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said, the oldest first; `notes` say what was not looked for."""
+
+    said: list[Said]
+    notes: list[str] = []
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """What the desk asks of the rest of SyncHealth; handed in at the start, since sinks know neither rules nor sources.
 
     freshness: raises SyncHealthError where it cannot be read. checks: may take a minute, and never raises.
+    told: what directories and logs say of a finding's objects; reads Kafka for seconds, raises SyncHealthError.
     """
 
     freshness: Callable[[], Freshness]
-    checks: Callable[[], Iterable[Checked]]
+    checks: Callable[[], Iterable[Checked]] = tuple
+    told: Callable[[Finding], Told] = lambda _: Told(said=[])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +105,7 @@ class PipelineWatch:
         self._pipeline = pipeline
         self._check_every_s = check_every_s
         self._stop = threading.Event()
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._fresh: Freshness | None = None
         self._unread = ""
         self.checked: Sequence[Checked] = ()
@@ -91,6 +116,19 @@ class PipelineWatch:
         looks = [(self.look, _FRESHNESS_EVERY_S), (self.check, self._check_every_s)]
         for look, every_s in looks:
             threading.Thread(target=self._repeat, args=[look, every_s], daemon=True).start()
+
+    def told(self, finding: Finding) -> Told:
+        """What directories and logs say of it. Raises RetriableError where too many ask, or Kafka cannot be read."""
+        return self._in_turn(lambda: self._pipeline.told(finding))
+
+    def _in_turn(self, ask: Callable[[], T]) -> T:
+        """Each of these questions reads Kafka for seconds: a few at a time, so that the pipeline does not feel them."""
+        if not self._turns.acquire(timeout=_PATIENCE_S):
+            raise RetriableError("too many people ask what Kafka holds: try again in a moment")
+        try:
+            return ask()
+        finally:
+            self._turns.release()
 
     def close(self) -> None:
         """Look no more; a look that has begun ends with the process."""

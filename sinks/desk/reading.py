@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from litestar.di import NamedDependency
 from sqlalchemy import Connection, Engine, RowMapping
 
-from sinks.desk.answers import Count, EpisodeDetail, EpisodePage, EpisodeSummary, FindingDetail, Step, Week
+from sinks.desk.answers import CommandLine, Count, EpisodeDetail, EpisodePage, EpisodeSummary, FindingDetail, Step, Week
+from sinks.desk.asked import AGES, opened_within
 from sinks.desk.catalogue import Catalogue
-from sinks.desk.pipeline import Knowledge, PipelineWatch, known
+from sinks.desk.commands import commands
+from sinks.desk.pipeline import Knowledge, PipelineWatch, Told, known
 from sinks.freshness_source import FAILING
 from sinks.history import queries
 from sinks.history.database import errors
@@ -18,7 +20,10 @@ from sinks.history.queries import Question
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.finding import FindingState, Severity
 from streams.contracts.times import rfc3339
+from streams.runtime.clock import now_ms
 from streams.runtime.listener import well
+
+_SOME = 20
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Reading:
         """Some episodes. Raises InvalidRecordError for a wrong cursor, RetriableError where the database is away."""
         with errors(), self.engine.connect() as connection:
             found = queries.page(connection, question, cursor=cursor, limit=limit)
-        summaries = [EpisodeSummary.of(row, self.catalogue.title(row["detection"])) for row in found.episodes]
+        summaries = self._summaries(found.episodes)
         faults = self.knowledge().faults
         return EpisodePage(episodes=summaries, cursor=found.cursor, complete=not faults, faults=list(faults))
 
@@ -69,7 +74,32 @@ class Reading:
             rows = queries.episodes_of(connection, name)
             if not rows:
                 return None
-            return FindingDetail(finding=name, episodes=[self._detail(connection, row) for row in rows])
+            episodes = [self._detail(connection, row) for row in rows]
+            related = queries.related(connection, rows[0]["id"])
+            consequences = queries.page(connection, Question(cause=(name,), state=("open", "suppressed")), limit=_SOME)
+        record = episodes[0].record
+        lines = commands(record, self.catalogue.runbook(record.detection) or "") if record is not None else []
+        return FindingDetail(
+            finding=name,
+            episodes=episodes,
+            commands=[CommandLine(line=each.line, unfilled=list(each.unfilled)) for each in lines],
+            consequences=self._summaries(consequences.episodes),
+            related=self._summaries(related),
+        )
+
+    def told(self, name: str) -> Told | None:
+        """What directories and logs said of a finding's objects; None where the history has no record of it.
+
+        Raises RetriableError where Kafka cannot be read.
+        """
+        detail = self.finding(name)
+        record = detail.episodes[0].record if detail is not None else None
+        if record is None:
+            return None
+        return self.watch.told(record) if self.watch is not None else Told(said=[])
+
+    def _summaries(self, rows: Iterable[RowMapping]) -> list[EpisodeSummary]:
+        return [EpisodeSummary.of(row, self.catalogue.title(row["detection"])) for row in rows]
 
     def _detail(self, connection: Connection, row: RowMapping) -> EpisodeDetail:
         steps = [
@@ -87,6 +117,14 @@ class Reading:
             record = None
         summary = EpisodeSummary.of(row, self.catalogue.title(row["detection"]))
         return EpisodeDetail(episode=summary, steps=steps, record=record)
+
+    def ages(self, question: Question) -> list[Count]:
+        """How many of each age (of AGES)."""
+        at_ms = now_ms()
+        bounds = [opened_within(age, at_ms) for age in AGES]
+        with errors(), self.engine.connect() as connection:
+            numbers = queries.counts_within(connection, question, bounds)
+        return [Count(age, number) for age, number in zip(AGES, numbers, strict=True) if number]
 
     def weeks(self, question: Question, of: str, by: str) -> list[Week]:
         """How many were opened or resolved in each week."""

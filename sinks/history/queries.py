@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, column, desc, func, select, table, tuple_
+from sqlalchemy import Connection, RowMapping, Select, case, column, desc, func, or_, select, table, tuple_
 
 from sinks.history.database import is_postgresql
 from sinks.history.episodes import unpacked
@@ -32,7 +32,9 @@ class Question:
 
     words:   some word in the names, addresses and ids of those involved begins with each of them, in any case.
     objects: ids of objects that take part.
-    opened_from_ms, opened_until_ms: bounds of the opening, the second exclusive.
+    cause:   findings that explain those asked for away.
+    opened_from_ms, opened_until_ms: bounds of the opening, the second exclusive. opened_within: several such bounds, of
+        which one must hold.
     """
 
     words: str = ""
@@ -45,7 +47,9 @@ class Question:
     unit: tuple[str, ...] = ()
     opened_from_ms: int | None = None
     opened_until_ms: int | None = None
+    opened_within: tuple[tuple[int, int], ...] = ()
     objects: tuple[str, ...] = ()
+    cause: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,26 @@ def counts(connection: Connection, question: Question, by: str) -> list[tuple[st
     if by == "severity":
         return sorted(rows, key=lambda row: Severity(row[0]).rank)
     return sorted(rows, key=lambda row: (-row[1], row[0] or ""))
+
+
+def counts_within(connection: Connection, question: Question, bounds: Sequence[tuple[int, int]]) -> list[int]:
+    """How many were opened within each of these bounds (from, until in ms; the second exclusive)."""
+    if not bounds:
+        return []
+    sums = [func.coalesce(func.sum(case((episode.c.opened_ms.between(low, high - 1), 1), else_=0)), 0)
+            for low, high in bounds]  # fmt: skip
+    row = connection.execute(_asked(connection, question, select(*sums).select_from(episode))).one()
+    return [int(number) for number in row]
+
+
+def related(connection: Connection, number: int, *, limit: int = 20) -> Sequence[RowMapping]:
+    """Other findings, in their latest episode first, in which an object of this episode takes part."""
+    objects = select(involved.c.object).where(involved.c.episode == number)
+    others = select(involved.c.episode).where(involved.c.object.in_(objects))
+    mine = select(episode.c.finding).where(episode.c.id == number).scalar_subquery()
+    query = select(episode).where(episode.c.id.in_(others), episode.c.finding != mine)
+    query = query.order_by(episode.c.resolved_ms.is_not(None), desc(episode.c.opened_ms), episode.c.id).limit(limit)
+    return connection.execute(query).mappings().all()
 
 
 def episodes_of(connection: Connection, finding: str) -> Sequence[RowMapping]:
@@ -145,6 +169,10 @@ def _asked(connection: Connection, question: Question, query: Select[Any]) -> Se
         query = query.where(episode.c.opened_ms >= question.opened_from_ms)
     if question.opened_until_ms is not None:
         query = query.where(episode.c.opened_ms < question.opened_until_ms)
+    if question.opened_within:
+        query = query.where(or_(*(episode.c.opened_ms.between(low, high - 1) for low, high in question.opened_within)))
+    if question.cause:
+        query = query.where(episode.c.cause.in_(question.cause))
     if question.objects:
         taking_part = select(involved.c.episode).where(involved.c.object.in_(question.objects))
         query = query.where(episode.c.id.in_(taking_part))

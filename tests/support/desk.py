@@ -8,7 +8,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from sinks.desk.application import application
-from sinks.desk.pipeline import Checked, Pipeline, PipelineWatch
+from sinks.desk.pipeline import Checked, Pipeline, PipelineWatch, Told
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, Heard, SourceFreshness
 from sinks.lag import Lag
@@ -27,9 +27,14 @@ def whole(name: str = "ad/corp.contoso.local") -> Freshness:
     return Freshness(at_ms, [SourceFreshness(name, 15.0, Heard(at_ms, "following", 3))], Lag(0, None, committed=True))
 
 
-def watch_of(freshness: Callable[[], Freshness] = whole, checks: Sequence[Checked] = ()) -> PipelineWatch:
+NOTHING = Told(said=[])
+
+
+def watch_of(
+    freshness: Callable[[], Freshness] = whole, checks: Sequence[Checked] = (), told: Told = NOTHING
+) -> PipelineWatch:
     """A watch that has looked once."""
-    watch = PipelineWatch(Pipeline(freshness=freshness, checks=lambda: checks), 600.0)
+    watch = PipelineWatch(Pipeline(freshness=freshness, checks=lambda: checks, told=lambda _: told), 600.0)
     watch.look()
     watch.check()
     return watch

@@ -6,21 +6,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.cli.check.command import lines
+from deploy.cli.findings.events import names_of, read_events
+from deploy.cli.findings.source import Explained, objects_of, read_facts
+from deploy.cli.findings.timeline import Row, notes, rows
 from deploy.prometheus.runbook_command import runbooks
 from sinks.desk.catalogue import Catalogue, Described
-from sinks.desk.pipeline import Checked, Pipeline
+from sinks.desk.pipeline import Checked, Pipeline, Said, Told
+from sinks.desk.portal import portal_of
 from sinks.freshness_source import read_freshness
-from streams.detections.registry import all_detections
+from streams.contracts.finding import Finding
+from streams.detections.registry import Registered, all_detections
 from streams.runtime.settings import Settings
 
 
-def catalogue() -> Catalogue:
+def catalogue(settings: Settings) -> Catalogue:
     """Every detection, and every runbook by the names that alerts give it."""
-    described = [
-        Described(one.id, one.family, one.severity, one.title, each.runbook.read_text())
-        for each, one in ((each, each.detection) for each in all_detections())
-    ]
-    return Catalogue(described, {name: path.read_text() for name, path in runbooks().items()})
+    portals = {each.id: portal for each in settings.tenant if (portal := portal_of(each.graph_url))}
+    thresholds = settings.detections.model_dump(mode="json")
+    books = {name: path.read_text() for name, path in runbooks().items()}
+    return Catalogue(map(_described, all_detections()), books, portals=portals, thresholds=thresholds)
+
+
+def _described(registered: Registered) -> Described:
+    one = registered.detection
+    return Described(
+        one.id, one.family, one.severity, one.title, registered.runbook.read_text(), one.hold_s,
+        one.alert.for_s if one.alert else None, one.status.value, one.false_positives, one.references,
+    )  # fmt: skip
+
+
+def _said(row: Row) -> Said:
+    return Said(at=row.at, who=row.what, about=row.about, words=row.words, failed=row.failed)
 
 
 def pipeline(settings: Settings, config: Path | None) -> Pipeline:
@@ -34,4 +50,11 @@ def pipeline(settings: Settings, config: Path | None) -> Pipeline:
         for line in lines(settings, config, settings.prometheus.url, directories=asked):
             yield Checked(line.area, line.mark.value, line.what, line.advice)
 
-    return Pipeline(freshness=lambda: read_freshness(settings), checks=checks)
+    def told(finding: Finding) -> Told:
+        facts, every_fact = read_facts(settings.kafka, finding.tenant, objects_of(finding))
+        events, every_event = read_events(settings.kafka, names_of(finding))
+        explained = Explained(finding, [], facts, every_fact, events, every_event)
+        said = [_said(row) for row in rows(explained)]
+        return Told(said=said, notes=notes(explained))
+
+    return Pipeline(freshness=lambda: read_freshness(settings), checks=checks, told=told)

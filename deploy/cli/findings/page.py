@@ -14,32 +14,21 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.cli.findings.source import Explained
-from deploy.cli.findings.table import SEVERITY_STYLE, STATE_STYLE, in_words, name_of, since
+from deploy.cli.findings.table import SEVERITY_STYLE, STATE_STYLE, name_of, since
 from deploy.cli.findings.timeline import timeline
+from sinks.roles import role_words
 from streams.contracts.events import Event
 from streams.contracts.finding import Finding, FindingState
+from streams.contracts.words import in_words
 from streams.runtime.printable import shown
 
 _SIDES = {"ad": "Active Directory", "entra": "Entra ID"}
-# role -> what it means for the reader, and how it is coloured; a role without words speaks for itself
-_ROLES = {
-    "keeps": ("keeps it", "green"),
-    "likely_keeps": ("likely keeps it", "green"),
-    "holds": ("holds it in the cloud", ""),
-    "quarantined": ("Entra ID has quarantined it here", "bold red"),
-    "would_be_quarantined": ("Entra ID would quarantine it here", "bold yellow"),
-    "would_fail_to_export": ("Entra ID would refuse it as a whole, at each export", "bold red"),
-    "left_out": ("Entra ID takes it in no export", "bold red"),
-    "taken_over": ("would be taken over", "bold yellow"),
-    "takes_over": ("would take it over", ""),
-    "blocked": ("cannot be matched: its export fails", "bold red"),
-    "carries_anchor": ("carries the anchor", "bold yellow"),
-    "matched": ("matched by the anchor", "green"),
-    "failing": ("a workload cannot provision it", "bold red"),
-    "not_synchronised": ("is not synchronised", "bold yellow"),
-    "refers": ("refers to it", ""),
-    "out_of_scope": ("out of sync scope: claims nothing in the cloud", "dim"),
-}
+_ROLE_STYLES = {
+    "keeps": "green", "likely_keeps": "green", "quarantined": "bold red", "would_be_quarantined": "bold yellow",
+    "would_fail_to_export": "bold red", "left_out": "bold red", "taken_over": "bold yellow", "blocked": "bold red",
+    "carries_anchor": "bold yellow", "matched": "green", "failing": "bold red", "not_synchronised": "bold yellow",
+    "out_of_scope": "dim",
+}  # fmt: skip
 
 
 def finding_page(explained: Explained, *, title: str, now_ms: int) -> RenderableType:
@@ -116,9 +105,8 @@ def _holders(finding: Finding) -> Iterator[RenderableType]:
         line.append(f"{_SIDES.get(holder.side, holder.side)} {holder.kind}  ", style="cyan")
         line.append(name_of(holder), style="bold")
         if holder.role:
-            words, style = _ROLES.get(holder.role, (holder.role.replace("_", " "), ""))
             line.append("  → ")
-            line.append(words, style=style)
+            line.append(role_words(holder.role), style=_ROLE_STYLES.get(holder.role, ""))
         yield line
         details = {
             "claims it by": ", ".join(holder.attributes),

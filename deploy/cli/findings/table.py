@@ -23,7 +23,6 @@ STATE_STYLE = {FindingState.OPEN: "bold", FindingState.SUPPRESSED: "dim italic",
 _ORDER = {severity: place for place, severity in enumerate(Severity)}
 _STATES = {state: place for place, state in enumerate(FindingState)}
 ID_CHARACTERS = 8
-_VALUE_CHARACTERS = 300
 
 
 def since(text: str, now_ms: int) -> str:
@@ -37,19 +36,6 @@ def since(text: str, now_ms: int) -> str:
 def name_of(holder: Holder) -> str:
     """What people call an object, as far as it has a name."""
     return holder.display_name or holder.user_principal_name or holder.distinguished_name or holder.id
-
-
-def in_words(value: object) -> str:
-    """An attribute's or evidence's value; long ones are cut."""
-    if value is None or value == []:
-        return "(none)"
-    if isinstance(value, dict):
-        words = " ".join(f"{name.replace('_', ' ')} {in_words(item)}" for name, item in value.items())
-    elif isinstance(value, list):
-        words = ("; " if isinstance(value[0], dict) else ", ").join(map(in_words, value))
-    else:
-        words = str(value)
-    return words if len(words) <= _VALUE_CHARACTERS else f"{words[:_VALUE_CHARACTERS]}…"
 
 
 def ordered(findings: Sequence[Finding]) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,13 +11,28 @@ from rich.text import Text
 
 from deploy.cli.findings.events import EVENT_RECORDS
 from deploy.cli.findings.source import FACT_RECORDS, Explained
-from deploy.cli.findings.table import in_words, name_of, since
+from deploy.cli.findings.table import name_of, since
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import rfc3339
+from streams.contracts.words import in_words
 
-_TRANSITION_STYLE = {"opened": "bold red", "resolved": "green", "suppressed": "dim italic", "updated": "yellow"}
+_STYLES = {
+    "opened": "bold red", "resolved": "green", "suppressed": "dim italic", "updated": "yellow", "export failed": "red",
+    "exported": "green",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One transition, fact or event. at: RFC 3339; what: who says it, or what became; about: whose it is, if said."""
+
+    at: str
+    what: str
+    words: str
+    about: str = ""
+    failed: bool = False
 
 
 def timeline(explained: Explained, now_ms: int) -> RenderableType:
@@ -26,30 +42,43 @@ def timeline(explained: Explained, now_ms: int) -> RenderableType:
     table.add_column(no_wrap=True, justify="right", style="dim")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    rows = [*_steps(explained.history), *_facts(explained), *_events(explained)]
-    for moment, what, words in sorted(rows, key=lambda row: row[0]):
-        table.add_row(moment[:19].replace("T", " "), f"{since(moment, now_ms)} ago", what, words)
-    bounds = [("facts", explained.facts_are_all, FACT_RECORDS), ("events", explained.events_are_all, EVENT_RECORDS)]
-    left_out = [
-        Text(f"Older {what} were not looked for (only {most:,} records per partition)", "dim")
-        for what, are_all, most in bounds
-        if not are_all
-    ]
+    for row in rows(explained):
+        style = _STYLES.get(row.what, "red" if row.failed else "cyan")
+        words = Text.assemble((row.about, "bold"), "\n" if row.about and row.words else "", row.words)
+        table.add_row(
+            row.at[:19].replace("T", " "), f"{since(row.at, now_ms)} ago", Text(row.what, style=style), words
+        )
+    left_out = [Text(note, "dim") for note in notes(explained)]
     return Group(table, *left_out) if left_out else table
 
 
-def _steps(history: list[Finding]) -> Iterator[tuple[str, Text, Text]]:
+def rows(explained: Explained) -> list[Row]:
+    """Transitions, facts and events, the oldest first."""
+    return sorted([*_steps(explained.history), *_facts(explained), *_events(explained)], key=lambda row: row.at)
+
+
+def notes(explained: Explained) -> list[str]:
+    """What was not looked for."""
+    bounds = [("facts", explained.facts_are_all, FACT_RECORDS), ("events", explained.events_are_all, EVENT_RECORDS)]
+    return [
+        f"Older {what} were not looked for (only {most:,} records per partition)"
+        for what, are_all, most in bounds
+        if not are_all
+    ]
+
+
+def _steps(history: list[Finding]) -> Iterator[Row]:
     """What the finding's records say; where compaction took the earlier ones, its opening all the same."""
     before: Finding | None = None
     if history and (history[0].state is not FindingState.OPEN or history[0].updated_at != history[0].opened_at):
-        yield history[0].opened_at, Text("opened", _TRANSITION_STYLE["opened"]), Text("finding")
+        yield Row(history[0].opened_at, "opened", "finding")
     for step in history:
         word = "opened" if step.state is FindingState.OPEN else step.state.value
         words = "finding" if word == "resolved" else step.summary
         if before is not None and before.state is step.state:
             word, words = "updated", difference(before, step)
         before = step
-        yield step.updated_at, Text(word, style=_TRANSITION_STYLE[word]), Text(words)
+        yield Row(step.updated_at, word, words)
 
 
 def difference(before: Finding, after: Finding) -> str:
@@ -72,60 +101,50 @@ def difference(before: Finding, after: Finding) -> str:
     return "\n".join(changes) or "details of the objects changed"
 
 
-def _facts(explained: Explained) -> Iterator[tuple[str, Text, Text]]:
+def _facts(explained: Explained) -> Iterator[Row]:
     names = {(holder.forest, holder.id): name_of(holder) for holder in explained.finding.counterparts}
     contested = {name for holder in explained.finding.counterparts for name in holder.attributes}
     for origin, fact in explained.facts:
         if fact.op is Operation.LOGGED:
             continue  # told as an event
-        text = Text()
-        text.append(names.get((origin.forest, fact.object_id), fact.object_id), style="bold")
-        text.append_text(_change(fact, contested))
-        yield rfc3339(fact.changed_ms or fact.ts_ms), _source(origin, fact), text
+        about = names.get((origin.forest, fact.object_id), fact.object_id)
+        yield Row(rfc3339(fact.changed_ms or fact.ts_ms), _source(origin, fact), _change(fact, contested), about)
 
 
-def _source(origin: Origin, fact: Fact) -> Text:
+def _source(origin: Origin, fact: Fact) -> str:
     words = {"r": "read", "c": "created", "u": "changed", "d": "deleted", "restore": "restored"}
-    return Text(f"{origin.side} {words[fact.op.value]}", style="cyan")
+    return f"{origin.side} {words[fact.op.value]}"
 
 
-def _change(fact: Fact, contested: set[str]) -> Text:
+def _change(fact: Fact, contested: set[str]) -> str:
     """The contested attributes with their values; of the others only the names."""
-    text = Text()
+    lines = []
     for name in sorted(contested & fact.attributes.keys()):
-        text.append(f"\n{name} ", style="dim")
         value = fact.attributes[name]
-        text.append("removed" if value is None else in_words(value))
+        lines.append(f"{name} {'removed' if value is None else in_words(value)}")
     # The DN comes with every fact of AD: it is news only where nothing else is.
     others = sorted((fact.attributes.keys() | fact.links.keys()) - contested - {"distinguishedName"})
     if fact.full:
-        text.append(f"\nand {len(others)} other attributes", style="dim")
+        lines.append(f"and {len(others)} other attributes")
     elif others:
-        text.append(f"\nalso {', '.join(others)}", style="dim")
+        lines.append(f"also {', '.join(others)}")
     elif not contested & fact.attributes.keys() and "distinguishedName" in fact.attributes:
-        text.append(f"\nstands at {fact.attributes['distinguishedName']}", style="dim")
-    return text
+        lines.append(f"stands at {fact.attributes['distinguishedName']}")
+    return "\n".join(lines)
 
 
 _LOGS = {Log.AUDIT: "entra audit", Log.PROVISIONING: "provisioning", Log.SIGN_IN: "sign-in"}
 
 
-def _events(explained: Explained) -> Iterator[tuple[str, Text, Text]]:
+def _events(explained: Explained) -> Iterator[Row]:
     """What logs say: an export of a sync server by that word, anything else with its result and its own reason."""
     names = {holder.id: name_of(holder) for holder in explained.finding.counterparts}
     for event in explained.events:
         failed = event.result is Result.FAILURE
         server = event.details.get("sync_server")
-        if server:
-            what = Text("export failed" if failed else "exported", style="red" if failed else "green")
-        else:
-            what = Text(event.server or _LOGS.get(event.log, "log"), style="red" if failed else "magenta")
-        text = Text()
+        what = ("export failed" if failed else "exported") if server else event.server or _LOGS.get(event.log, "log")
         about = names.get(event.entra_id or "") or names.get(event.object_guid or "") or event.user_principal_name
-        if about:
-            text.append(f"{about}\n", style="bold")
-        text.append(_said(event, str(server) if server else None))
-        yield rfc3339(event.ts_ms), what, text
+        yield Row(rfc3339(event.ts_ms), what, _said(event, str(server) if server else None), about or "", failed)
 
 
 def _said(event: Event, server: str | None) -> str:

@@ -13,7 +13,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from sinks.desk.catalogue import Catalogue, Described
-from sinks.desk.pipeline import Checked, PipelineWatch
+from sinks.desk.pipeline import Checked, PipelineWatch, Said, Told
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, SourceFreshness
 from sinks.history.database import open_database
@@ -25,7 +25,7 @@ from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
 from streams.runtime.topic_reader import Position
 from tests.support.desk import client_of, watch_of, whole
-from tests.support.findings import finding
+from tests.support.findings import TENANT, finding
 
 AT = 1_790_000_000_000
 HOSTILE = "<script>alert(1)</script>\x1b[31m‮{{7*7}}"
@@ -55,7 +55,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litest
         )  # fmt: skip
         sink.add(record, Meta(FINDINGS.name, 0, number, AT, live=True))
     sink.flush(Position(caught_up=True, in_contact=True, behind=0))
-    reading = Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of(checks=CHECKS))
+    reading = Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of(checks=CHECKS, told=TOLD))
     with client_of(reading) as client:
         yield client
     engine.dispose()
@@ -65,8 +65,12 @@ CHECKS = [
     Checked("kafka", "ok", "all topics are there"),
     Checked(HOSTILE, "fault", HOSTILE, HOSTILE),
 ]
+TOLD = Told(
+    said=[Said(at=rfc3339(AT + 5), who=HOSTILE, about=HOSTILE, words=f"first\n{HOSTILE}", failed=True)], notes=[HOSTILE]
+)
 IN_A_LINK = quote(HOSTILE, safe="")
-PAGES = ["/", "/?state=resolved", f"/f/{finding(0).id}", f"/f/{finding(1).id}", "/o/guid-1", "/o/nobody", "/trends",
+PAGES = ["/", "/?state=resolved", f"/f/{finding(0).id}", f"/f/{finding(1).id}", "/o/guid-1",
+         f"/f/{finding(0).id}/timeline", "/o/nobody", "/trends",
          "/detections", "/sources", "/runbooks/conflict.duplicate_address", "/?words=nothing", f"/?words={IN_A_LINK}",
          f"/?unit={IN_A_LINK}", f"/o/{IN_A_LINK}", f"/f/{IN_A_LINK}", f"/runbooks/{IN_A_LINK}", f"/?state={IN_A_LINK}",
          f"/?{IN_A_LINK}=1", f"/{IN_A_LINK}"]  # fmt: skip
@@ -94,9 +98,49 @@ def test_now_lists_what_stands_and_narrows_it(desk: TestClient[Litestar]) -> Non
 
 def test_a_finding_tells_who_what_and_its_runbook(desk: TestClient[Litestar]) -> None:
     page = desk.get(f"/f/{finding(2).id}").text
-    told = ("Two objects, one address: Karl Berg", "Entra ID", "What became of it", "<h1>Meaning</h1>", "&lt;b&gt;")
+    told = ("Two objects, one address: Karl Berg", "Entra ID", "What became of it", "<h3>Meaning</h3>", "&lt;b&gt;")
     for text in told:
         assert text in page
+
+
+def test_a_finding_leads_to_the_objects_its_commands_and_its_relatives(tmp_path: Path) -> None:
+    engine = open_database("", tmp_path)
+    sink = HistorySink(engine)
+    cause, follows = finding(1), finding(2, cause=finding(1).id, state="suppressed")
+    shares = finding(3, counterparts=finding(1).counterparts, state="resolved", summary="an earlier one")
+    for number, each in enumerate((cause, follows, shares)):
+        sink.add(each, Meta(FINDINGS.name, 0, number, AT, live=True))
+    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    book = "# R\n\nRun `Get-Recipient -Filter \"EmailAddresses -eq 'ADDRESS'\"` now"
+    catalogue = Catalogue([replace(DUPLICATE, runbook=book)], portals={TENANT: "https://entra.microsoft.com"})
+    with client_of(Reading(engine, catalogue, lambda: None, watch=watch_of())) as client:
+        page = client.get(f"/f/{cause.id}").text
+        entra = f"https://entra.microsoft.com/{TENANT}/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade"
+        guid = cause.counterparts[1].id
+        assert f'{entra}/~/overview/userId/{guid}"' in page
+        assert f"Get-MgUser -UserId {guid} | Format-List *" in page
+        assert "EmailAddresses -eq &#39;ada1@contoso.com&#39;" in page
+        assert f'href="/f/{follows.id}"' in page.partition("What follows from it")[2]
+        assert f'href="/f/{shares.id}"' in page.partition("Other findings of those")[2]
+        assert f'href="/f/{cause.id}"' in client.get(f"/f/{follows.id}").text
+        listed = client.get("/api/v1/findings", params={"cause": cause.id}).json()
+        assert [each["finding"] for each in listed["episodes"]] == [follows.id]
+    engine.dispose()
+
+
+def test_the_timeline_has_steps_and_what_was_said_in_order(desk: TestClient[Litestar]) -> None:
+    page = desk.get(f"/f/{finding(0).id}/timeline").text
+    assert page.index(">open<") < page.index("first")
+    assert desk.get(f"/api/v1/findings/{finding(0).id}/timeline").json()["said"][0]["failed"] is True
+    assert desk.get("/api/v1/findings/nothing/timeline").status_code == 404
+
+
+def test_ages_are_a_facet(desk: TestClient[Litestar]) -> None:
+    old = desk.get(
+        "/?age=over+a+month&age=a+week+to+a+month&age=a+day+to+a+week&age=an+hour+to+a+day&age=under+an+hour"
+    )
+    assert "Karl Berg" in old.text
+    assert desk.get("/?age=yesterday").status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -133,7 +177,7 @@ def test_the_api_answers_and_describes_itself(desk: TestClient[Litestar]) -> Non
     schema = desk.get("/api/v1/schema/openapi.json").json()
     assert set(schema["paths"]) == {
         "/api/v1/findings", "/api/v1/findings/{name}", "/api/v1/counts/{by}", "/api/v1/weeks",
-        "/api/v1/freshness",
+        "/api/v1/freshness", "/api/v1/findings/{name}/timeline",
     }  # fmt: skip
 
 
