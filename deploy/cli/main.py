@@ -44,6 +44,10 @@ _ELSEWHERE = {
         "deploy.cli.findings.command:explain_command",
         "Everything about one finding: who is involved, what to do, how it came about.",
     ),
+    "object": _Elsewhere(
+        "deploy.cli.desk.object_command:object_command",
+        "One person, group or device in both directories, by any of its names.",
+    ),
     "funnel": _Elsewhere("deploy.cli.funnel.command:funnel", "How far the computers are on their way to hybrid join."),
     "report": _Elsewhere(
         "deploy.cli.report.command:report",

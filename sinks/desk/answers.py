@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import msgspec
 
+from sinks.desk.presence import Presence
 from streams.contracts.finding import Finding, FindingState, Severity
 from streams.contracts.times import rfc3339
 
@@ -131,3 +132,16 @@ class FreshnessAnswer(msgspec.Struct, frozen=True, kw_only=True):
     faults: list[str]
     sources: list[SourceState]
     workers: str
+
+
+class ObjectAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever goes by a name: what both directories say now, and every finding that one of them had a part in.
+
+    complete, faults: as of EpisodePage.
+    """
+
+    name: str
+    presences: list[Presence]
+    episodes: list[EpisodeSummary]
+    complete: bool
+    faults: list[str]

@@ -8,7 +8,7 @@ from litestar import Request, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from sinks.desk.answers import Count, EpisodePage, FindingDetail, FreshnessAnswer, SourceState, Week
+from sinks.desk.answers import Count, EpisodePage, FindingDetail, FreshnessAnswer, ObjectAnswer, SourceState, Week
 from sinks.desk.asked import asked
 from sinks.desk.pipeline import Told
 from sinks.desk.reading import Answers
@@ -47,6 +47,12 @@ def read_timeline(name: FromPath[str], reading: Answers) -> Told:
     return found
 
 
+@get("/objects/{name:path}", sync_to_thread=True, summary="Whoever goes by a name, in both directories and the history")
+def read_object(name: FromPath[str], reading: Answers) -> ObjectAnswer:
+    """By UPN, any address, DN, objectGUID, Entra id, SID, anchor, account or device name. Reads Kafka: for seconds."""
+    return reading.whoever(name.removeprefix("/"))
+
+
 @get("/counts/{by:str}", sync_to_thread=True, summary="How many episodes of each value of a facet")
 def read_counts(request: Request[Any, Any, Any], by: FromPath[Facet], reading: Answers) -> list[Count]:
     """Filters as for findings."""
@@ -77,5 +83,5 @@ def read_how_fresh(reading: Answers) -> FreshnessAnswer:
 
 API = Router(
     "/api/v1",
-    route_handlers=[list_findings, read_finding, read_timeline, read_counts, read_weeks, read_how_fresh],
+    route_handlers=[list_findings, read_finding, read_timeline, read_object, read_counts, read_weeks, read_how_fresh],
 )

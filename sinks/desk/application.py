@@ -102,11 +102,18 @@ def environment(reading: Reading) -> Environment:
     found.filters["second"] = lambda at: f"{at[:10]} {at[11:19]}"
     found.filters["duration"] = age
     found.filters["words"] = in_words
+    found.filters["breakable"] = _breakable
+    found.filters["as_sentence"] = lambda text: text[:1].upper() + text[1:]
     return found
 
 
 def _visible(value: object) -> object:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _breakable(name: str) -> Markup:
+    """A distinguished name that may break behind its commas."""
+    return Markup(",<wbr>").join(printable(part) for part in name.split(","))
 
 
 def _age(at: str) -> str:

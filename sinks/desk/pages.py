@@ -125,12 +125,22 @@ def timeline(name: FromPath[str], reading: Answers) -> Template:
 
 @get("/o/{name:path}", sync_to_thread=True)
 def directory_object(name: FromPath[str], reading: Answers) -> Template:
-    """Every finding that an object ever had a part in, by its GUID, its id in Entra, or words of its name."""
-    name = name.strip("/")
-    page = reading.page(Question(objects=(name,)), None, 50)
-    if not page.episodes:
-        page = reading.page(Question(words=name), None, 50)
-    return _template("object.html", reading, name=name, page=page)
+    """Every finding that an object ever had a part in, by any of its names; how it is now stands at /present."""
+    name = name.removeprefix("/")
+    return _template("object.html", reading, name=name, episodes=reading.named(name).episodes)
+
+
+@get("/present/{name:path}", sync_to_thread=True)
+def present(name: FromPath[str], reading: Answers) -> Template:
+    """The same with what both directories say now: it reads Kafka, which takes its time."""
+    answer = reading.whoever(name.removeprefix("/"))
+    portals = {
+        side.id: object_link(reading.catalogue.portals.get(side.tenant), side.tenant, side.kind, side.id)
+        for each in answer.presences
+        for side in each.sides
+        if side.side == "entra"
+    }
+    return _template("present.html", reading, answer=answer, name=answer.name, portals=portals, sides=_SIDES)
 
 
 @get("/trends", sync_to_thread=True)
@@ -181,7 +191,7 @@ def no_finding() -> Redirect:
     return Redirect("/")
 
 
-PAGES = [now, finding, timeline, directory_object, trends, detections, sources, runbook, no_finding]
+PAGES = [now, finding, timeline, directory_object, present, trends, detections, sources, runbook, no_finding]
 
 
 def _rendered(reading: Reading, name: str, *, below: int = 0) -> Markup | None:

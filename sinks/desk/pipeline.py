@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from sinks.desk.presence import Presence
 from sinks.freshness import Freshness
 from streams.contracts.errors import RetriableError, SyncHealthError
 from streams.contracts.finding import Finding
@@ -56,12 +57,14 @@ class Pipeline:
     """What the desk asks of the rest of SyncHealth; handed in at the start, since sinks know neither rules nor sources.
 
     freshness: raises SyncHealthError where it cannot be read. checks: may take a minute, and never raises.
-    told: what directories and logs say of a finding's objects; reads Kafka for seconds, raises SyncHealthError.
+    told: what directories and logs say of a finding's objects; present: what both directories say of whoever goes by a
+    name, raises InvalidRecordError for one that is none. Both read Kafka for seconds, and raise SyncHealthError.
     """
 
     freshness: Callable[[], Freshness]
     checks: Callable[[], Iterable[Checked]] = tuple
     told: Callable[[Finding], Told] = lambda _: Told(said=[])
+    present: Callable[[str], list[Presence]] = lambda _: []
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,10 @@ class PipelineWatch:
     def told(self, finding: Finding) -> Told:
         """What directories and logs say of it. Raises RetriableError where too many ask, or Kafka cannot be read."""
         return self._in_turn(lambda: self._pipeline.told(finding))
+
+    def present(self, name: str) -> list[Presence]:
+        """Whoever goes by a name, in both directories. Raises as `told`, and InvalidRecordError for no name."""
+        return self._in_turn(lambda: self._pipeline.present(name))
 
     def _in_turn(self, ask: Callable[[], T]) -> T:
         """Each of these questions reads Kafka for seconds: a few at a time, so that the pipeline does not feel them."""

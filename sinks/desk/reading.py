@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from litestar.di import NamedDependency
 from sqlalchemy import Connection, Engine, RowMapping
 
-from sinks.desk.answers import CommandLine, Count, EpisodeDetail, EpisodePage, EpisodeSummary, FindingDetail, Step, Week
+from sinks.desk.answers import (
+    CommandLine,
+    Count,
+    EpisodeDetail,
+    EpisodePage,
+    EpisodeSummary,
+    FindingDetail,
+    ObjectAnswer,
+    Step,
+    Week,
+)
 from sinks.desk.asked import AGES, opened_within
 from sinks.desk.catalogue import Catalogue
 from sinks.desk.commands import commands
@@ -23,7 +33,7 @@ from streams.contracts.times import rfc3339
 from streams.runtime.clock import now_ms
 from streams.runtime.listener import well
 
-_SOME = 20
+_SOME, _MOST_OF_ONE = 20, 100
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ class Reading:
             if not rows:
                 return None
             episodes = [self._detail(connection, row) for row in rows]
-            related = queries.related(connection, rows[0]["id"])
+            related = [row for row in queries.related(connection, rows[0]["id"]) if row["cause"] != name]
             consequences = queries.page(connection, Question(cause=(name,), state=("open", "suppressed")), limit=_SOME)
         record = episodes[0].record
         lines = commands(record, self.catalogue.runbook(record.detection) or "") if record is not None else []
@@ -97,6 +107,24 @@ class Reading:
         if record is None:
             return None
         return self.watch.told(record) if self.watch is not None else Told(said=[])
+
+    def whoever(self, name: str) -> ObjectAnswer:
+        """Whoever goes by a name, in both directories and in the history.
+
+        Raises InvalidRecordError for a name that is none, RetriableError where Kafka or the database is away.
+        """
+        presences = self.watch.present(name) if self.watch is not None else []
+        page = self.named(name, [side.id for each in presences for side in each.sides])
+        return ObjectAnswer(
+            name=name, presences=presences, episodes=page.episodes, complete=page.complete, faults=page.faults
+        )
+
+    def named(self, name: str, ids: Sequence[str] = ()) -> EpisodePage:
+        """Every finding that objects with these ids, or `name` as one, had a part in; else those with its words."""
+        if not name.strip():
+            raise InvalidRecordError("value", "there is no name to look for")
+        page = self.page(Question(objects=(*ids, name, name.lower())), None, _MOST_OF_ONE)
+        return page if page.episodes else self.page(Question(words=name), None, _MOST_OF_ONE)
 
     def _summaries(self, rows: Iterable[RowMapping]) -> list[EpisodeSummary]:
         return [EpisodeSummary.of(row, self.catalogue.title(row["detection"])) for row in rows]

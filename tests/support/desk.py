@@ -9,6 +9,7 @@ from litestar.testing import TestClient
 
 from sinks.desk.application import application
 from sinks.desk.pipeline import Checked, Pipeline, PipelineWatch, Told
+from sinks.desk.presence import Presence
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, Heard, SourceFreshness
 from sinks.lag import Lag
@@ -31,10 +32,16 @@ NOTHING = Told(said=[])
 
 
 def watch_of(
-    freshness: Callable[[], Freshness] = whole, checks: Sequence[Checked] = (), told: Told = NOTHING
+    freshness: Callable[[], Freshness] = whole,
+    checks: Sequence[Checked] = (),
+    told: Told = NOTHING,
+    present: Sequence[Presence] = (),
 ) -> PipelineWatch:
     """A watch that has looked once."""
-    watch = PipelineWatch(Pipeline(freshness=freshness, checks=lambda: checks, told=lambda _: told), 600.0)
+    pipeline = Pipeline(
+        freshness=freshness, checks=lambda: checks, told=lambda _: told, present=lambda _: list(present)
+    )
+    watch = PipelineWatch(pipeline, 600.0)
     watch.look()
     watch.check()
     return watch

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.cli.check.command import lines
+from deploy.cli.desk.present import presences
 from deploy.cli.findings.events import names_of, read_events
 from deploy.cli.findings.source import Explained, objects_of, read_facts
 from deploy.cli.findings.timeline import Row, notes, rows
@@ -57,4 +58,9 @@ def pipeline(settings: Settings, config: Path | None) -> Pipeline:
         said = [_said(row) for row in rows(explained)]
         return Told(said=said, notes=notes(explained))
 
-    return Pipeline(freshness=lambda: read_freshness(settings), checks=checks, told=told)
+    return Pipeline(
+        freshness=lambda: read_freshness(settings),
+        checks=checks,
+        told=told,
+        present=lambda name: presences(settings, name),
+    )

@@ -14,6 +14,7 @@ from litestar.testing import TestClient
 
 from sinks.desk.catalogue import Catalogue, Described
 from sinks.desk.pipeline import Checked, PipelineWatch, Said, Told
+from sinks.desk.presence import Presence, Present, Waiting
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, SourceFreshness
 from sinks.history.database import open_database
@@ -55,7 +56,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litest
         )  # fmt: skip
         sink.add(record, Meta(FINDINGS.name, 0, number, AT, live=True))
     sink.flush(Position(caught_up=True, in_contact=True, behind=0))
-    reading = Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of(checks=CHECKS, told=TOLD))
+    watch = watch_of(checks=CHECKS, told=TOLD, present=[PRESENT])
+    reading = Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch)
     with client_of(reading) as client:
         yield client
     engine.dispose()
@@ -65,12 +67,25 @@ CHECKS = [
     Checked("kafka", "ok", "all topics are there"),
     Checked(HOSTILE, "fault", HOSTILE, HOSTILE),
 ]
+PRESENT = Presence(
+    name=HOSTILE,
+    sides=[
+        Present(
+            side=side, kind=HOSTILE, id="guid-0", name=HOSTILE, tenant=HOSTILE, forest=HOSTILE, alive=False,
+            changed_at=rfc3339(AT), outside=HOSTILE, attributes={HOSTILE: HOSTILE},
+        )
+        for side in ("ad", "entra")
+    ],
+    waiting=[Waiting(attribute=HOSTILE, wanted=HOSTILE, found=HOSTILE, since=rfc3339(AT))],
+    standing=HOSTILE, next_export=[HOSTILE], last_sync_at=rfc3339(AT),
+)  # fmt: skip
 TOLD = Told(
     said=[Said(at=rfc3339(AT + 5), who=HOSTILE, about=HOSTILE, words=f"first\n{HOSTILE}", failed=True)], notes=[HOSTILE]
 )
 IN_A_LINK = quote(HOSTILE, safe="")
 PAGES = ["/", "/?state=resolved", f"/f/{finding(0).id}", f"/f/{finding(1).id}", "/o/guid-1",
-         f"/f/{finding(0).id}/timeline", "/o/nobody", "/trends",
+         f"/f/{finding(0).id}/timeline", "/o/nobody", "/present/nobody", f"/present/{IN_A_LINK}", "/o/%20",
+         "/trends",
          "/detections", "/sources", "/runbooks/conflict.duplicate_address", "/?words=nothing", f"/?words={IN_A_LINK}",
          f"/?unit={IN_A_LINK}", f"/o/{IN_A_LINK}", f"/f/{IN_A_LINK}", f"/runbooks/{IN_A_LINK}", f"/?state={IN_A_LINK}",
          f"/?{IN_A_LINK}=1", f"/{IN_A_LINK}"]  # fmt: skip
@@ -135,6 +150,15 @@ def test_the_timeline_has_steps_and_what_was_said_in_order(desk: TestClient[Lite
     assert desk.get("/api/v1/findings/nothing/timeline").status_code == 404
 
 
+def test_an_object_has_both_sides_and_every_finding_it_ever_had(desk: TestClient[Litestar]) -> None:
+    answer = desk.get("/api/v1/objects/CN=x,OU=Sales/West,DC=contoso").json()
+    assert answer["name"] == "CN=x,OU=Sales/West,DC=contoso"
+    assert [side["side"] for side in answer["presences"][0]["sides"]] == ["ad", "entra"]
+    assert [each["finding"] for each in answer["episodes"]] == [finding(0).id]
+    assert "Jana Novak" in desk.get("/o/jana").text
+    assert desk.get("/api/v1/objects/%20").status_code == 400
+
+
 def test_ages_are_a_facet(desk: TestClient[Litestar]) -> None:
     old = desk.get(
         "/?age=over+a+month&age=a+week+to+a+month&age=a+day+to+a+week&age=an+hour+to+a+day&age=under+an+hour"
@@ -178,6 +202,7 @@ def test_the_api_answers_and_describes_itself(desk: TestClient[Litestar]) -> Non
     assert set(schema["paths"]) == {
         "/api/v1/findings", "/api/v1/findings/{name}", "/api/v1/counts/{by}", "/api/v1/weeks",
         "/api/v1/freshness", "/api/v1/findings/{name}/timeline",
+        "/api/v1/objects/{name}",
     }  # fmt: skip
 
 
@@ -207,7 +232,8 @@ def broken() -> Freshness:
 def test_an_empty_page_is_no_all_clear(watch: PipelineWatch | None, said: str, tmp_path: Path) -> None:
     engine = open_database("", tmp_path)
     with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch)) as client:
-        for path in ("/", "/trends", "/sources", "/o/nobody", "/f/nothing"):
+        for path in ("/", "/trends", "/sources", "/o/nobody", "/present/nobody", f"/present/{IN_A_LINK}", "/o/%20",
+         "/f/nothing"):
             page = client.get(path).text
             assert "Not everything is known" in page
             assert said in page

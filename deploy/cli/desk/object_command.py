@@ -1,0 +1,137 @@
+"""`synchealth object`: one person, group or device in both directories, through the desk or from Kafka."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+import requests
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from deploy.cli.desk.present import presences
+from deploy.cli.findings.source import read_findings
+from deploy.cli.findings.table import findings_table, ordered
+from deploy.cli.terminal import (
+    answering,
+    console,
+    installation,
+    reading,
+    say,
+    say_freshness,
+    show,
+    where_kafka_is,
+    write_json,
+)
+from sinks.desk.answers import ObjectAnswer
+from sinks.desk.presence import Presence
+from sinks.freshness_source import read_freshness
+from streams.contracts.codec import decode
+from streams.contracts.errors import InvalidRecordError, SyncHealthError
+from streams.contracts.finding import Finding
+from streams.contracts.times import age, parse_rfc3339
+from streams.runtime.clock import now_ms
+from streams.runtime.printable import printable
+from streams.runtime.settings import Settings, load_settings
+from streams.runtime.settings_path import find_settings
+
+_WITHIN_S = 120.0
+_MOST = 100
+
+
+@click.command(name="object")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="One document.")
+@where_kafka_is
+def object_command(name: str, config: Path | None, kafka: str | None, *, as_json: bool) -> None:
+    """Show whoever goes by NAME in both directories: UPN, address, DN, GUID, Entra id, SID, anchor, account, device.
+
+    Also where the last change stands on its way, and the findings. Asks the desk where [desk] url names one, Kafka
+    otherwise. Exit 1: nobody goes by that name.
+    """
+    url = "" if kafka is not None else load_settings(find_settings(config)).desk.url
+    if url:
+        found = _through_desk(url, name, as_json=as_json)
+    else:
+        found = _from_kafka(installation(config, kafka), name, as_json=as_json)
+    if not found:
+        say(f"nobody goes by {printable(name)} in the directories that are read", err=True)
+        raise SystemExit(1)
+
+
+def _through_desk(url: str, name: str, *, as_json: bool) -> list[Presence]:
+    with answering():
+        answer = _asked(url, name)
+    if as_json:
+        write_json(answer)
+        return answer.presences
+    for fault in answer.faults:
+        say(f"not everything is known: {fault}", err=True)
+    show(console(), _page(answer.presences))
+    for each in answer.episodes:
+        since = age((now_ms() - parse_rfc3339(each.opened_at)) / 1000)
+        say(f"{each.severity.value} {each.state.value} {each.finding[:8]} for {since}: {each.summary}")
+    return answer.presences
+
+
+def _from_kafka(settings: Settings, name: str, *, as_json: bool) -> list[Presence]:
+    with reading():
+        fresh = read_freshness(settings)
+        found = presences(settings, name)
+        findings = _findings(settings, found)
+    if as_json:
+        write_json({"presences": found, "findings": findings, "freshness": fresh.document()})
+        return found
+    terminal = console()
+    say_freshness(fresh, terminal)
+    show(terminal, _page(found))
+    if findings:
+        show(terminal, findings_table(findings, now_ms=now_ms(), limit=_MOST, width=terminal.width))
+    return found
+
+
+def _asked(url: str, name: str) -> ObjectAnswer:
+    """What the desk says. Raises SyncHealthError where it does not answer, or refuses."""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            where = f"{url.rstrip('/')}/api/v1/objects/{quote(name, safe='')}"
+            answer = session.get(where, timeout=_WITHIN_S, allow_redirects=False)
+    except requests.RequestException as error:
+        raise SyncHealthError(f"the desk at {url} does not answer ({type(error).__name__}): see [desk] url") from error
+    if answer.status_code != 200:
+        raise SyncHealthError(f"the desk at {url} refuses ({answer.status_code}): {answer.text[:200]}")
+    try:
+        return decode(answer.content, ObjectAnswer)
+    except InvalidRecordError as error:
+        raise SyncHealthError(f"what answers at {url} is no desk of this version: {error}") from error
+
+
+def _findings(settings: Settings, found: list[Presence]) -> list[Finding]:
+    ids = {side.id for each in found for side in each.sides}
+    return ordered([
+        each
+        for each in read_findings(settings.kafka).latest.values()
+        if ids & {*(holder.id for holder in each.counterparts), each.subject.object_guid, each.subject.entra_id}
+    ])
+
+
+def _page(found: list[Presence]) -> RenderableType:
+    parts: list[RenderableType] = []
+    for one in found:
+        parts += [Text(), Text(one.name, style="bold underline"), Text(f"{one.standing}; {'; '.join(one.next_export)}")]
+        for each in one.waiting:
+            parts.append(Text(f"  {each.attribute}: {each.wanted} (AD), {each.found} (Entra ID)", style="yellow"))
+        for side in one.sides:
+            head = f"{'Active Directory' if side.side == 'ad' else 'Entra ID'} {side.kind} {side.id}"
+            life = "" if side.alive else ", deleted"
+            parts.append(Text(f"{head}{life}, changed {side.changed_at[:19]}", style="cyan"))
+            if side.outside:
+                parts.append(Text(f"  not synchronised: {side.outside}", style="yellow"))
+            table = Table.grid(padding=(0, 2))
+            for attribute, value in side.attributes.items():
+                table.add_row(Text(f"  {attribute}", style="dim"), Text(value))
+            parts.append(table)
+    return Group(*parts)
