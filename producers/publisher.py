@@ -1,27 +1,17 @@
-"""The only kafka-python producer: facts, events, tenant states and dead letters into their topics."""
+"""What producers publish: facts, events, tenant states and dead letters into their topics."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from kafka import KafkaProducer
-from kafka.errors import (
-    ClusterAuthorizationFailedError,
-    IllegalStateError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    SaslAuthenticationFailedError,
-    TopicAuthorizationFailedError,
-)
 from msgspec.structs import replace
 
 from producers.watermark import SourceWatermark, fact_of
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter, dead_letter, without_document
-from streams.contracts.errors import FatalError, RetriableError
+from streams.contracts.errors import FatalError
 from streams.contracts.events import Event, EventChunk, Log
 from streams.contracts.facts import Fact, FactChunk, Origin, TenantState, Watermark
 from streams.contracts.identity import partition_of
@@ -37,19 +27,15 @@ from streams.contracts.topics import (
     Topic,
 )
 from streams.runtime.clock import now_ms
-from streams.runtime.kafka import client_options, producer_options, require_reachable
-from streams.runtime.kafka_ping import built
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.topic_writer import TopicWriter
 
 # Kafka refuses record batches above 1 MB by default (message.max.bytes), before compression helps.
 LONGEST_RECORD = 900_000
 _LONGEST_KEY = 1000
 # Beside each part of a position: the epoch of the claim under which it was written (producers.ledger).
 EPOCH_HEADER = "epoch"
-# A topic that got other partitions is noticed within this time; kafka-python asks every five minutes by itself.
-_LAYOUT_MS = 30_000
-_FATAL = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, SaslAuthenticationFailedError)
 
 log = get_logger(__name__)
 
@@ -83,7 +69,7 @@ class Publisher(Protocol):
 
 
 class KafkaPublisher:
-    """Idempotent, acknowledged by all in-sync replicas, compressed. One per source: errors do not mix.
+    """Writes as a TopicWriter does. One per source: errors do not mix.
 
     Every method raises RetriableError while Kafka cannot be reached, and FatalError where rights or the
     layout of a topic are wrong. After a RetriableError everything since the last `flush` must be published
@@ -101,12 +87,9 @@ class KafkaPublisher:
         keep_documents: bool = False,
     ):
         self._kafka = kafka
-        self._client_id = client_id
+        self._writer = TopicWriter(kafka, client_id, timeout_s=timeout_s)
         self._chunk_facts = chunk_facts
         self._keep_documents = keep_documents
-        self._timeout_s = timeout_s
-        self._producer: Any = None
-        self._sent: list[Any] = []
         self._headers: list[tuple[str, bytes]] = []
         self._written: dict[str, Topic] = {}
 
@@ -192,26 +175,11 @@ class KafkaPublisher:
 
     def flush(self) -> None:
         """Return once Kafka has acknowledged every record. Raises RetriableError, FatalError."""
-        sent, self._sent = self._sent, []
-        if not sent:
-            return
-        try:
-            self._producer.flush(timeout=self._timeout_s)
-            for future in sent:
-                future.get(timeout=0)
-        except KafkaError as error:
-            raise self._given_up(error) from error
+        self._writer.flush()
 
     def close(self) -> None:
         """Let go of the connections; what was not flushed is dropped."""
-        producer, self._producer, self._sent = self._producer, None, []
-        if producer is None:
-            return
-        try:
-            producer.close(timeout=0)
-        except KafkaError:
-            # kafka-python 3.0.12 flushes first and, where that fails, leaves its thread and sockets behind.
-            producer._sender.force_close()  # noqa: SLF001
+        self._writer.close()
 
     def _records(self, origin: Origin, facts: list[Fact]) -> Iterator[tuple[str, bytes]]:
         value = _written(FactChunk(origin=origin, facts=facts))
@@ -253,51 +221,19 @@ class KafkaPublisher:
         partition: int | None = None,
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
-        encoded, more = _bytes(key) if isinstance(key, str) else key, {"headers": list(headers)} if headers else {}
-        try:
-            self._sent.append(self._connected().send(topic.name, value, key=encoded, partition=partition, **more))
-        except MessageSizeTooLargeError as error:
-            raise FatalError(f"{topic.name}: a record of {len(value or b'')} bytes is too large for Kafka") from error
-        except KafkaError as error:
-            raise self._given_up(error) from error
+        encoded = _bytes(key) if isinstance(key, str) else key
+        self._writer.send(topic.name, encoded, value, partition, headers)
 
     def _partitions(self, topic: Topic) -> int:
         expected = topic.partitions or self._kafka.partitions
         self._written[topic.name] = topic
-        try:
-            found = len(self._connected().partitions_for(topic.name))
-        except KafkaError as error:
-            raise self._given_up(error, f"; does {topic.name} exist? (`synchealth topics create`)") from error
+        found = self._writer.partitions(topic.name)
         if found != expected:
             raise FatalError(
                 f"{topic.name} has {found} partitions, the configuration says {expected}: "
                 "correct [kafka] partitions, or delete the topic and run `synchealth topics create`"
             )
         return found
-
-    def _connected(self) -> Any:
-        if self._producer is None:
-            require_reachable(self._kafka)
-            options = client_options(self._kafka, self._client_id) | producer_options()
-            # Fail after half a minute rather than two: the runner retries with the same batch anyway.
-            limit_ms = int(self._timeout_s * 1000)
-            options |= {"max_block_ms": limit_ms, "delivery_timeout_ms": limit_ms, "bootstrap_timeout_ms": limit_ms}
-            options |= {"request_timeout_ms": limit_ms - 1000, "allow_auto_create_topics": False}
-            options |= {"metadata_max_age_ms": _LAYOUT_MS}
-            self._producer = built(self._kafka, KafkaError, lambda: KafkaProducer(**options))
-        return self._producer
-
-    def _given_up(self, error: BaseException, hint: str = "") -> RetriableError | FatalError:
-        """The error to raise; the producer goes, because an idempotent one may not go on after a loss."""
-        self.close()
-        # Each refused connection of kafka-python 3.0.12 leaves an open socket in a reference cycle.
-        gc.collect()
-        where = ", ".join(self._kafka.bootstrap_servers)
-        if isinstance(error, _FATAL):
-            return FatalError(f"Kafka at {where} refuses us ({type(error).__name__}): grant the producer its rights")
-        if isinstance(error, IllegalStateError):
-            return RetriableError(f"the producer of Kafka at {where} had to be given up")
-        return RetriableError(f"Kafka at {where} did not take the records ({type(error).__name__}: {error}){hint}")
 
 
 def _written(chunk: FactChunk | EventChunk) -> bytes | None:

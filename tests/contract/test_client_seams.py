@@ -21,9 +21,9 @@ SEAMS = {
     },
     "kafka": {
         "deploy/broker/readiness.py",
-        "producers/publisher.py",
         "producers/topics.py",
         "streams/runtime/topic_reader.py",
+        "streams/runtime/topic_writer.py",
     },
     "requests": {
         "streams/runtime/http_session.py",

@@ -15,7 +15,6 @@ from unittest import mock
 
 import structlog
 
-from producers import publisher as publishing
 from producers.publisher import KafkaPublisher
 from producers.runner import Runner
 from sinks.freshness_source import WORKED_OFF
@@ -25,6 +24,7 @@ from streams.contracts.codec import encode
 from streams.contracts.facts import Forget
 from streams.contracts.orders import RESYNC, Order
 from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, ENTRA_CHANGES
+from streams.runtime import topic_writer as writing
 from streams.runtime.settings import KafkaSettings
 from tests.simulation.broker import COMPACTED, PARTITIONS, Broker, PlainProducer, Producer, Stored, reading
 from tests.simulation.group import SESSION_S, Group, Member, current
@@ -141,9 +141,9 @@ class Simulation:
             mock.patch.object(worker, "new_reader", new_reader),
             mock.patch.object(topic_reader, "new_reader", new_reader),
             mock.patch.object(
-                publishing, "KafkaProducer", lambda **_: PlainProducer(self._broker, self._producer_step)
+                writing, "KafkaProducer", lambda **_: PlainProducer(self._broker, self._producer_step)
             ),
-            mock.patch.object(publishing, "require_reachable", lambda _: None),
+            mock.patch.object(writing, "require_reachable", lambda _: None),
         ):
             yield
 

@@ -203,7 +203,7 @@ def test_partitions_that_are_changed_while_we_run_end_producers_and_workers(
     another_installation: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, name = another_installation, ENTRA_CHANGES.name
-    monkeypatch.setattr("producers.publisher._LAYOUT_MS", 500)
+    monkeypatch.setattr("streams.runtime.topic_writer._LAYOUT_MS", 500)
     publisher = KafkaPublisher(settings, "test")
     publisher.publish_facts(ORIGIN, facts(10))
     publisher.flush()

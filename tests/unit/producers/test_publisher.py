@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 from kafka.partitioner import murmur2
 
-from producers import publisher as module
 from producers.publisher import LONGEST_RECORD, KafkaPublisher
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
@@ -19,6 +18,7 @@ from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.events import Event, EventChunk, Log
 from streams.contracts.facts import Fact, FactChunk, Operation, Origin, TenantState, Watermark
 from streams.contracts.topics import TOPICS
+from streams.runtime import topic_writer as module
 from streams.runtime.settings import KafkaSettings
 
 USER = "8c2f5d1e-94b7-4c0a-8b3f-6a1d20e57c91"
