@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from threading import Event
+from threading import Event, Thread
 from types import TracebackType
 
 from prometheus_client import CollectorRegistry, Info, ProcessCollector, disable_created_metrics
@@ -11,12 +11,17 @@ from prometheus_client import CollectorRegistry, Info, ProcessCollector, disable
 from sinks.labels import KnownDetection, LabelValues
 from sinks.prometheus import PrometheusSink
 from sinks.runner import run
+from streams.contracts.errors import FatalError
 from streams.runtime.listener import Listener
 from streams.runtime.logs import get_logger
 from streams.runtime.service import Pulse
 from streams.runtime.settings import Settings
 from streams.runtime.topic_reader import TopicReader
 
+# Actions are read first: what somebody has accepted shall not count as unattended for a moment. Without them we go on.
+_ACTIONS_FIRST_S = 10.0
+_LOOK_S = 0.25
+_REFUSED_AGAIN_S = 60.0
 _log = get_logger(__name__)
 
 
@@ -50,8 +55,23 @@ class Exporter:
 
     def run(self, stop: Event) -> None:
         """Follow the topics until `stop` is set. Raises FatalError when Kafka refuses us."""
+        actions = Thread(target=self._follow_actions, args=(stop,), name="actions", daemon=True)
+        actions.start()
+        waited_s = 0.0
+        while waited_s < _ACTIONS_FIRST_S and not (stop.is_set() or self._sink.actions.caught_up.wait(_LOOK_S)):
+            waited_s += _LOOK_S
         reader = TopicReader(self._settings.kafka, self._sink.topics, "synchealth-sink")
         run(reader, self._sink, stop, self.pulse.beat)
+        actions.join()
+
+    def _follow_actions(self, stop: Event) -> None:
+        while not stop.is_set():
+            try:
+                sink = self._sink.actions
+                run(TopicReader(self._settings.kafka, sink.topics, "synchealth-actions"), sink, stop)
+            except FatalError as error:
+                _log.error("what people do is not known: all that is open counts as unattended", error=str(error))
+                stop.wait(_REFUSED_AGAIN_S)
 
     def close(self) -> None:
         """Stop listening."""

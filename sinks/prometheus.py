@@ -4,13 +4,16 @@ Gauges are derived from the whole topic, so every replica shows the same and a r
 nothing. Counters and histograms count what happened while this process was following (their rates
 agree between replicas; a restart starts them at zero, as Prometheus expects of counters). Nothing
 about findings is shown before the topic has been read to its end: half a count is a wrong count.
+
+What people do is read apart from the findings (`PrometheusSink.actions`, fed by a loop of its own), so that nothing
+of it can keep a finding from being shown. While it is not known, whatever is open counts as unattended.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from threading import Lock
+from threading import Event, Lock
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -19,15 +22,18 @@ from prometheus_client.registry import Collector
 from sinks.labels import OTHER, REASONS, FindingLabels, LabelValues
 from sinks.open_findings import OpenFindings, Transition
 from sinks.sink import Meta
+from streams.contracts.actions import Action
 from streams.contracts.deadletter import DeadLetter
-from streams.contracts.entries import Entry, Tombstone, Unreadable
+from streams.contracts.entries import ActionTombstone, Entry, Tombstone, Unreadable
 from streams.contracts.finding import Finding
 from streams.contracts.times import parse_rfc3339
-from streams.contracts.topics import DEADLETTERS, FINDINGS, Topic
+from streams.contracts.topics import ACTIONS, DEADLETTERS, FINDINGS, Topic
 from streams.runtime.topic_reader import Position
 
 _LATENCY_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200)
 _RESOLUTION_S = (60, 300, 900, 1800, 3600, 4 * 3600, 8 * 3600, 24 * 3600, 3 * 86400, 7 * 86400, 30 * 86400)
+ACTIONS_PATIENCE_S = 60.0
+"""So long is waited for the topic of actions, at the start and where it is out of contact alone."""
 
 
 class PrometheusSink:
@@ -41,6 +47,8 @@ class PrometheusSink:
         self._findings = OpenFindings(values)
         self._position = Position(caught_up=False, in_contact=False, behind=0)
         self._contact_s = 0.0
+        self._complete_s = 0.0
+        self.actions = ActionsSink(self)
         self._last_finding_ms = 0
         self._dead_letters_ms = dict.fromkeys(sorted(REASONS | {OTHER}), 0)
         self.transitions = Counter(
@@ -82,7 +90,7 @@ class PrometheusSink:
                 self.transitions.labels(detection, transition.value)
         for reason in self._dead_letters_ms:
             self.dead_letters.labels(reason)
-            for topic in self.topics:
+            for topic in (*self.topics, *self.actions.topics):
                 self.unreadable.labels(topic.name, reason)
         registry.register(_Families(self))
 
@@ -101,12 +109,16 @@ class PrometheusSink:
                     self._findings.forget(finding_id)
                 case DeadLetter():
                     self._bury(entry, meta)
+                case Action() | ActionTombstone():
+                    self._findings.act(entry, meta.ts_ms)
                 case Unreadable(reason, _):
                     self.unreadable.labels(meta.topic, self._values.reason(reason)).inc()
 
     def flush(self, position: Position) -> None:
         """Note how far the reader is; the counts themselves are always current."""
         with self._lock:
+            if position.caught_up and not self._position.caught_up:
+                self._complete_s = time.time()
             self._position = position
             if position.in_contact:
                 self._contact_s = time.time()
@@ -117,11 +129,12 @@ class PrometheusSink:
     def _take(self, finding: Finding, meta: Meta) -> None:
         try:
             opened_ms, observed_ms = parse_rfc3339(finding.opened_at), parse_rfc3339(finding.observed_at)
+            stands_ms = parse_rfc3339(finding.stands_since)
             resolved_ms = parse_rfc3339(finding.resolved_at) if finding.resolved_at else None
         except ValueError:
             self.unreadable.labels(meta.topic, "wrong_shape").inc()
             return
-        transition = self._findings.apply(finding, opened_ms, resolved_ms)
+        transition = self._findings.apply(finding, opened_ms, resolved_ms, stands_ms)
         self._last_finding_ms = max(self._last_finding_ms, meta.ts_ms)
         if transition is None or not meta.live:
             return
@@ -141,9 +154,18 @@ class PrometheusSink:
     def families(self) -> Iterator[Metric]:
         """The gauges, computed from the counts at this moment."""
         with self._lock:
-            yield from list(self._health())
+            seen = self._sees_actions()
+            yield from list(self._health(seen))
             if self._position.caught_up:
                 yield from list(self._gauges())
+                if seen or time.time() - self._complete_s > ACTIONS_PATIENCE_S:
+                    self._findings.go_blind(not seen)
+                    yield from list(self._attention())
+
+    def _sees_actions(self) -> bool:
+        """Whether it is known what people do. Where Kafka is away altogether, what was known stands."""
+        known = self.actions.position
+        return known.caught_up and self._contact_s - self.actions.contact_s <= ACTIONS_PATIENCE_S
 
     def _gauges(self) -> Iterator[Metric]:
         labels = FindingLabels._fields
@@ -156,21 +178,12 @@ class PrometheusSink:
             "When the longest-standing open finding opened (Unix time); absent where none is open.",
             labels=labels,
         )
-        newest = GaugeMetricFamily(
-            "synchealth_findings_newest_alerted_timestamp_seconds",
-            "When the newest finding opened that stood until its alert was due (Unix time), over or not.",
-            labels=labels,
-        )
-        now_ms = time.time() * 1000
         for series in self._findings.series():
             opened.add_metric(series.labels, series.open)
             suppressed.add_metric(series.labels, series.suppressed)
             since_ms = self._findings.oldest_open_ms(series)
             if since_ms is not None:
                 oldest.add_metric(series.labels, since_ms / 1000)
-            alerted_ms = self._findings.newest_alerted_ms(series, now_ms)
-            if alerted_ms is not None:
-                newest.add_metric(series.labels, alerted_ms / 1000)
         patience = GaugeMetricFamily(
             "synchealth_finding_alert_after_seconds",
             "How long a finding must stand before it alerts; absent where it never does.",
@@ -186,11 +199,51 @@ class PrometheusSink:
         )
         for reason, ts_ms in self._dead_letters_ms.items():
             letters.add_metric([reason], ts_ms / 1000)
-        yield from (opened, suppressed, oldest, newest, patience, letters)
+        yield from (opened, suppressed, oldest, patience, letters)
 
-    def _health(self) -> Iterator[Metric]:
+    def _attention(self) -> Iterator[Metric]:
+        labels = FindingLabels._fields
+        unattended = GaugeMetricFamily(
+            "synchealth_findings_unattended",
+            "Findings open now that nobody has acknowledged, owns or has accepted.",
+            labels=labels,
+        )
+        accepted = GaugeMetricFamily(
+            "synchealth_findings_accepted", "Findings open now that somebody has accepted until a date.", labels=labels
+        )
+        oldest = GaugeMetricFamily(
+            "synchealth_findings_oldest_unattended_timestamp_seconds",
+            "Since when the longest-unattended open finding is so (Unix time): since its opening, or since the end of "
+            "an acceptance; absent where none is.",
+            labels=labels,
+        )
+        newest = GaugeMetricFamily(
+            "synchealth_findings_newest_alerted_timestamp_seconds",
+            "Since when the newest finding was unattended that stayed so until its alert was due (Unix time), over or "
+            "not.",
+            labels=labels,
+        )
+        now_ms = time.time() * 1000
+        self._findings.advance(now_ms)
+        for series in self._findings.series():
+            unattended.add_metric(series.labels, series.unattended)
+            accepted.add_metric(series.labels, series.accepted)
+            since_ms = self._findings.oldest_unattended_ms(series)
+            if since_ms is not None:
+                oldest.add_metric(series.labels, since_ms / 1000)
+            alerted_ms = self._findings.newest_alerted_ms(series, now_ms)
+            if alerted_ms is not None:
+                newest.add_metric(series.labels, alerted_ms / 1000)
+        yield from (unattended, accepted, oldest, newest)
+
+    def _health(self, sees_actions: bool) -> Iterator[Metric]:
         position = self._position
         for name, text, value in (
+            (
+                "actions_read",
+                "1 while it is known what people do with findings, else 0: then all that is open counts as unattended.",
+                float(sees_actions),
+            ),
             ("caught_up", "1 once the findings topic has been read to its end, else 0.", float(position.caught_up)),
             ("records_behind", "Records published and not read yet, as of the last fetch.", float(position.behind)),
             ("last_contact_timestamp_seconds", "When Kafka was last connected (Unix time).", self._contact_s),
@@ -201,6 +254,33 @@ class PrometheusSink:
             ),
         ):
             yield GaugeMetricFamily(f"synchealth_exporter_{name}", text, value=value)
+
+
+class ActionsSink:
+    """What people do, on its way to the counts; its position and contact are told apart from those of findings."""
+
+    topics: tuple[Topic, ...] = (ACTIONS,)
+
+    def __init__(self, sink: PrometheusSink) -> None:
+        self._sink = sink
+        self.position = Position(caught_up=False, in_contact=False, behind=0)
+        self.contact_s = 0.0
+        self.caught_up = Event()
+
+    def add(self, entry: Entry, meta: Meta) -> None:
+        """Count one entry."""
+        self._sink.add(entry, meta)
+
+    def flush(self, position: Position) -> None:
+        """Note how far the reader is."""
+        self.position = position
+        if position.in_contact:
+            self.contact_s = time.time()
+        if position.caught_up:
+            self.caught_up.set()
+
+    def close(self) -> None:
+        """Nothing to release."""
 
 
 class _Families(Collector):

@@ -107,7 +107,7 @@ def _pipeline() -> Iterator[dict[str, Any]]:
     """Who is blind speaks of nothing else, and one fault is one message."""
     blind = "ExporterDown|ExporterNotReady"
     yield _inhibit(blind, {"family": ".+"})
-    yield _inhibit(blind, {"alertname": "SyncHealth(DeadLetters|UnreadableFindings|ExporterStale)"})
+    yield _inhibit(blind, {"alertname": "SyncHealth(DeadLetters|UnreadableFindings|ExporterStale|ActionsUnread)"})
     yield _inhibit("ExporterDown", {"alertname": "SyncHealthExporterNotReady"})
     for component in ("Exporter", "Streams", "Producers"):
         yield _inhibit(

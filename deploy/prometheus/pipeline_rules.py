@@ -73,6 +73,15 @@ label_replace(max_over_time(up{job=~"synchealth-.+"}[2m]) == 0, "source", "$1", 
         "What it shows has not been updated for {{ $value | humanizeDuration }}: resolved findings may still alert.",
     ),
     _rule(
+        "SyncHealthActionsUnread",
+        Severity.HIGH,
+        # An exporter of an earlier version says nothing of it, and nothing of what is unattended.
+        "max(synchealth_exporter_caught_up) == 1 unless max(synchealth_exporter_actions_read) == 1",
+        "5m",
+        "No exporter knows what people do with findings",
+        "All that is open counts as unattended and alerts, whoever has acknowledged or accepted it.",
+    ),
+    _rule(
         "SyncHealthSourceSilent",
         Severity.CRITICAL,
         # last_over_time: a producer that is gone takes its series with it, and its source must alert all the same.

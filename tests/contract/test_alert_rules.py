@@ -20,7 +20,7 @@ from tests.support.prometheus import promtool, rules_of
 ROOT = Path(__file__).parents[2]
 PIPELINE_TESTS = Path(__file__).parent / "alert_rules" / "pipeline.test.yaml"
 ALERTING = [registered for registered in all_detections() if registered.detection.alert is not None]
-OLDEST = "synchealth_findings_oldest_open_timestamp_seconds"
+OLDEST = "synchealth_findings_oldest_unattended_timestamp_seconds"
 
 
 def all_rules() -> list[dict[str, Any]]:
@@ -135,8 +135,8 @@ def stories(registered: Registered) -> list[dict[str, Any]]:
         return {
             "summary": f"{detection.title} (forest {FOREST})",
             "description": (
-                f"{count} open with severity {detection.severity.value} in forest {FOREST}, "
-                f"the longest-standing for {age}. {detection.remediation} "
+                f"{count} unattended with severity {detection.severity.value} in forest {FOREST}, "
+                f"the longest for {age}. {detection.remediation} "
                 f"List them: synchealth findings --detection {detection.id}"
             ),
             "runbook": f"synchealth runbook {alert_name(detection)}",
@@ -145,12 +145,12 @@ def stories(registered: Registered) -> list[dict[str, Any]]:
 
     opened = 600  # seconds
     fires = 10 + wait
-    counts = [series("synchealth_findings_open", f"2x{fires + 60}", instance=instance) for instance in "ab"]
+    counts = [series("synchealth_findings_unattended", f"2x{fires + 60}", instance=instance) for instance in "ab"]
     stands = [series(OLDEST, f"_x10 {opened}x{wait + 40}", instance=instance) for instance in "ab"]
     moving = " ".join(str(minute * 60) for minute in range(fires + 30))  # a new oldest one every minute
     restarted = f"_x10 {opened}x{wait + 5} stale _ {opened}x30"
     always = [
-        story("nothing is open", [series("synchealth_findings_open", "0x60")], {5: None, 50: None}),
+        story("nothing is open", [series("synchealth_findings_unattended", "0x60")], {5: None, 50: None}),
         story(
             "a finding that stands, seen by two replicas",
             [*counts, *stands],
@@ -172,6 +172,16 @@ def stories(registered: Registered) -> list[dict[str, Any]]:
                 count="Some",
             )
         )
+        opening = [series("synchealth_findings_open", f"0x{fires + 9} 1x60")]
+        nobody = [series("synchealth_findings_unattended", f"0x{fires + 70}")]
+        always.append(
+            story(
+                "explained while it alerts, and somebody looks after all that is open",
+                [suppressed, series(OLDEST, f"_x10 {opened}x{wait + 4} stale"), *opening, *nobody],
+                {fires + 8: words(8), fires + 20: None},
+                count="0",
+            )
+        )
         always.append(
             story(
                 "explained before it alerts", [suppressed, series(OLDEST, "_x60")], {fires + 10: None, fires + 30: None}
@@ -188,13 +198,13 @@ def stories(registered: Registered) -> list[dict[str, Any]]:
         ),
         story(
             "findings that come and go, one always open",
-            [series("synchealth_findings_open", f"1x{fires + 30}"), series(OLDEST, moving)],
+            [series("synchealth_findings_unattended", f"1x{fires + 30}"), series(OLDEST, moving)],
             {fires + 5: None, fires + 29: None},
         ),
         story(
             "the exporter restarts while nothing alerts",
             [
-                series("synchealth_findings_open", "2x5 stale 2x40"),
+                series("synchealth_findings_unattended", "2x5 stale 2x40"),
                 series(OLDEST, f"_x10 {opened} stale _ {opened}x1 stale"),
             ],
             {12: None, 13: None, fires + 20: None},

@@ -21,7 +21,7 @@ from tests.support.quiet import QUIET, Labels, Quiet
 FAMILY = [each.detection for each in all_detections() if each.detection.family == "hybrid_join"]
 SILENT = [detection for detection in FAMILY if detection.alert is None]
 RINGING = [detection for detection in FAMILY if detection.alert is not None]
-OPEN, OLDEST = "synchealth_findings_open", "synchealth_findings_oldest_open_timestamp_seconds"
+OPEN, OLDEST = "synchealth_findings_unattended", "synchealth_findings_oldest_unattended_timestamp_seconds"
 COMPUTERS = "synchealth_hybrid_join_computers"
 
 

@@ -170,7 +170,7 @@ def test_rules_load_and_a_finding_that_has_stood_long_enough_fires(
         publish([finding(9, at_ms=now_ms() - 16 * 60_000)])
     until(lambda: len(server.query(alert)) == 1, "the alert fires")
     [said] = server.descriptions("SyncHealthConflictDuplicateAddress")
-    assert said.startswith("4 open with severity high in forest corp.contoso.local, the longest-standing for 16m")
+    assert said.startswith("4 unattended with severity high in forest corp.contoso.local, the longest for 16m")
 
     firing = {row["metric"]["alertname"] for row in server.query('ALERTS{alertstate="firing"}')}
     assert firing - {"SyncHealthWatchdog"} == {"SyncHealthConflictDuplicateAddress"}

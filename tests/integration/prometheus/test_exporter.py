@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
@@ -12,13 +13,16 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
 from deploy.broker import Broker, kafka, tansu
+from producers.topics import delete
 from sinks.exporter import Exporter
+from streams.contracts.actions import Acknowledge, Comment, key_of
 from streams.contracts.codec import encode
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.finding import Finding
-from streams.contracts.topics import AD_CHANGES, DEADLETTERS, FINDINGS
+from streams.contracts.topics import ACTIONS, AD_CHANGES, DEADLETTERS, FINDINGS
 from streams.runtime.settings import KafkaSettings, Settings
 from streams.runtime.topic_reader import TopicReader
+from streams.runtime.topic_writer import TopicWriter
 from tests.integration.prometheus.conftest import (
     DETECTIONS,
     caught_up,
@@ -28,6 +32,7 @@ from tests.integration.prometheus.conftest import (
     get,
     publisher,
 )
+from tests.support.actions import accept, action
 from tests.support.findings import finding
 from tests.support.prometheus import until
 
@@ -80,12 +85,53 @@ def test_replicas_agree_whenever_they_start(broker: Broker, settings_of: Setting
                 assert findings_lines(third)
 
 
+def attention(exporter: Exporter) -> dict[str, float]:
+    """How many findings are open, unattended, accepted; and whether the exporter knows what people do."""
+    _, text = get(exporter, "/metrics")
+    found = dict.fromkeys(("open", "unattended", "accepted", "actions_read"), 0.0)
+    for line in text.splitlines():
+        name = re.sub("^synchealth_(findings|exporter)_", "", re.split("[{ ]", line)[0])
+        if name in found:
+            found[name] += float(line.rpartition(" ")[2])
+    return found
+
+
+def test_what_people_do_counts_at_once_and_after_a_restart(embedded: Broker, settings_of: SettingsOf) -> None:
+    settings = settings_of(embedded)
+    writer = TopicWriter(settings.kafka, "test")
+    with publisher(embedded.bootstrap) as publish, following(settings) as exporter:
+        publish([finding(number) for number in range(3)])
+        caught_up(exporter)
+        until(lambda: attention(exporter)["unattended"] == 3, "all three are unattended")
+        for one in (accept(0, until_minute=1e7), action(Acknowledge(), 1), action(Comment(text="x"), 0, minute=2)):
+            writer.send(ACTIONS.name, key_of(one).encode(), encode(one))
+        writer.send(ACTIONS.name, b"no/action", b"{}")
+        writer.flush()
+        until(lambda: attention(exporter)["unattended"] == 1, "one is accepted, one acknowledged")
+    writer.close()
+    with following(settings) as again:
+        caught_up(again)
+        until(lambda: attention(again)["actions_read"] == 1, "the actions are read")
+        assert attention(again) == {"open": 3, "unattended": 1, "accepted": 1, "actions_read": 1}
+        assert counter(again, "synchealth_exporter_unreadable_records_total{") == 1
+
+
+def test_without_the_topic_of_actions_findings_are_shown(embedded: Broker, settings_of: SettingsOf) -> None:
+    delete(settings_of(embedded).kafka, [ACTIONS.name])
+    with publisher(embedded.bootstrap) as publish, following(settings_of(embedded)) as exporter:
+        publish([finding(1)])
+        caught_up(exporter)
+        until(lambda: attention(exporter)["open"] == 1, "it is shown")
+        assert attention(exporter)["actions_read"] == 0
+
+
 @pytest.mark.kafka
 def test_a_replica_that_starts_after_compaction_agrees(empty_kafka: Broker, settings_of: SettingsOf) -> None:
     quick = {"segment.ms": "200", "min.cleanable.dirty.ratio": "0.001", "delete.retention.ms": "0"}
     admin = KafkaAdminClient(bootstrap_servers=empty_kafka.bootstrap)
     compacted = {"cleanup.policy": "compact", **quick}
-    admin.create_topics([NewTopic(FINDINGS.name, 2, 1, topic_configs=compacted), NewTopic(DEADLETTERS.name, 1, 1)])
+    others = [NewTopic(topic.name, 1, 1) for topic in (DEADLETTERS, ACTIONS)]
+    admin.create_topics([NewTopic(FINDINGS.name, 2, 1, topic_configs=compacted), *others])
     admin.close()
     settings = settings_of(empty_kafka)
     with publisher(empty_kafka.bootstrap) as publish, following(settings) as first:
