@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.cli.freshness_source import read_freshness
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.broker.process import die_with_parent, free_block
 from deploy.cli.findings.source import read_findings
+from sinks.freshness_source import read_freshness
 from streams.contracts.errors import RetriableError
 from streams.contracts.finding import Finding, FindingState
 from streams.runtime.settings import load_settings
