@@ -19,7 +19,7 @@ _LONGEST_NAME, _MOST_NAMES = 320, 200
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An episode as far as it is known; the columns of schema.episode.
+    """An episode as far as its finding tells; the columns of schema.episode, but for what people do.
 
     id:        of the finding and its first opening: the same whenever the topic is read again.
     unit:      DN of the container that the subject stands in; None where it has no DN.

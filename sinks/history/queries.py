@@ -10,15 +10,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, case, column, desc, func, or_, select, table, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    case,
+    column,
+    desc,
+    func,
+    or_,
+    select,
+    table,
+    tuple_,
+)
 
+from sinks.history.actions import attention_at, owner_at
 from sinks.history.database import is_postgresql
 from sinks.history.episodes import unpacked
 from sinks.history.schema import document, episode, involved, transition
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import Finding, Severity
+from streams.runtime.clock import now_ms
 
-FACETS = ("severity", "family", "detection", "tenant", "forest", "unit", "state")
+FACETS = ("severity", "family", "detection", "tenant", "forest", "unit", "state", "attention", "owner")
 MOST = 500
 _names = table("names", column("episode"), column("rowid"), column("names"), column("text"))
 _WEEK_MS = 7 * 86_400_000
@@ -31,6 +46,7 @@ class Question:
     """What is asked for; every field narrows it. An empty tuple: any.
 
     words:   some word in the names, addresses and ids of those involved begins with each of them, in any case.
+    attention, owner: who looks after it (sinks.actions.fold.Attention), as it is when the question is asked.
     objects: ids of objects that take part.
     cause:   findings that explain those asked for away.
     opened_from_ms, opened_until_ms: bounds of the opening, the second exclusive. opened_within: several such bounds, of
@@ -45,6 +61,8 @@ class Question:
     tenant: tuple[str, ...] = ()
     forest: tuple[str, ...] = ()
     unit: tuple[str, ...] = ()
+    attention: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
     opened_from_ms: int | None = None
     opened_until_ms: int | None = None
     opened_within: tuple[tuple[int, int], ...] = ()
@@ -90,7 +108,7 @@ def count(connection: Connection, question: Question) -> int:
 
 def counts(connection: Connection, question: Question, by: str) -> list[tuple[str | None, int]]:
     """How many of each value of a facet (one of FACETS), the most first; severities by their loudness."""
-    chosen = episode.c[by]
+    chosen = _facet(by).label("chosen")
     query = select(chosen, func.count()).group_by(chosen)
     rows = [(value, number) for value, number in connection.execute(_asked(connection, question, query))]
     if by == "severity":
@@ -144,8 +162,9 @@ def weeks(
     of: opened_ms or resolved_ms.
     """
     week = ((episode.c[of] - _MONDAY_MS) // _WEEK_MS).label("week")
-    query = select(week, episode.c[by], func.count()).where(episode.c[of].is_not(None))
-    query = query.group_by(week, episode.c[by]).order_by(week, episode.c[by])
+    chosen = _facet(by).label("chosen")
+    query = select(week, chosen, func.count()).where(episode.c[of].is_not(None))
+    query = query.group_by(week, chosen).order_by(week, chosen)
     rows = connection.execute(_asked(connection, question, query))
     return [(number * _WEEK_MS + _MONDAY_MS, value, how_many) for number, value, how_many in rows]
 
@@ -160,11 +179,17 @@ def repeated(connection: Connection, question: Question, *, limit: int = 20) -> 
     return connection.execute(query).mappings().all()
 
 
+def _facet(name: str) -> ColumnElement[Any]:
+    if name in ("attention", "owner"):
+        return (attention_at if name == "attention" else owner_at)(now_ms())
+    return episode.c[name]
+
+
 def _asked(connection: Connection, question: Question, query: Select[Any]) -> Select[Any]:
     for name in FACETS:
         wanted = getattr(question, name)
         if wanted:
-            query = query.where(episode.c[name].in_(wanted))
+            query = query.where(_facet(name).in_(wanted))
     if question.opened_from_ms is not None:
         query = query.where(episode.c.opened_ms >= question.opened_from_ms)
     if question.opened_until_ms is not None:

@@ -45,6 +45,11 @@ episode = Table(
     Column("updated_ms", BigInteger, nullable=False),
     Column("resolved_ms", BigInteger),
     Column("revision", Integer, nullable=False),
+    Column("attention", Text, nullable=False, server_default="unattended"),
+    Column("owner", Text),
+    Column("accepted_until_ms", BigInteger),
+    Index("ix_episode_attention", "attention", "state"),
+    Index("ix_episode_owner", "owner", "state"),
     Index("ix_episode_finding", "finding", "opened_ms"),
     Index("ix_episode_state", "state", "opened_ms"),
     Index("ix_episode_opened", "opened_ms", "family"),
@@ -82,4 +87,20 @@ involved = Table(
     Column("role", Text),
     Index("ix_involved_episode", "episode"),
     Index("ix_involved_object", "object"),
+)
+
+# Of no episode by a key: an action may be read before the finding that it is about.
+action = Table(
+    "action",
+    METADATA,
+    Column("finding", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("episode", BigInteger, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("do", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_action_episode", "episode", "place"),
+    Index("ix_action_place", "place"),
 )

@@ -1,4 +1,4 @@
-"""The sink of the history: findings into episodes, with their offsets in the same transaction.
+"""The sink of the history: findings into episodes, what people do beside them, with offsets in the same transaction.
 
 After kill -9 at any moment the topic is read on from the offsets that stand in the database, so nothing is lost and
 nothing doubled. Read again from the beginning (a topic made anew, a database restored), it changes nothing: an episode
@@ -8,31 +8,33 @@ is known by its finding and opening, a transition by its revision.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
+from sinks.history import actions
 from sinks.history.database import errors, forget_names, is_postgresql
 from sinks.history.episodes import Standing, after, ended, names_of, objects_of, packed
 from sinks.history.schema import document, episode, involved, offset, transition
 from sinks.sink import Meta
-from streams.contracts.entries import Entry, Tombstone
+from streams.contracts.actions import Action
+from streams.contracts.entries import ActionTombstone, Entry, Tombstone
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import Finding
-from streams.contracts.topics import FINDINGS, Topic
+from streams.contracts.topics import ACTIONS, FINDINGS, Topic
 from streams.runtime.logs import get_logger
 from streams.runtime.topic_reader import Position
 
 _log = get_logger(__name__)
 _SLICE = 500
-_COLUMNS = [column.name for column in episode.columns]
+_COLUMNS = [each.name for each in fields(Standing)]
 
 
 class HistorySink:
     """Keeps every finding in `engine`'s database (see database.open_database). position: as of the last flush."""
 
-    topics: tuple[Topic, ...] = (FINDINGS,)
+    topics: tuple[Topic, ...] = (FINDINGS, ACTIONS)
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -65,6 +67,7 @@ def _write(connection: Connection, entries: Iterable[tuple[Entry, Meta]]) -> Non
     before = _latest(connection, {entry.id for entry, _ in entries if isinstance(entry, Finding)} | {
         entry.finding_id for entry, _ in entries if isinstance(entry, Tombstone)
     })  # fmt: skip
+    known = {each.id for each in before.values()}
     standing: dict[int, Standing] = {}
     said: dict[int, Finding] = {}
     steps: dict[tuple[int, int], dict[str, object]] = {}
@@ -95,6 +98,8 @@ def _write(connection: Connection, entries: Iterable[tuple[Entry, Meta]]) -> Non
             "severity": now.severity, "summary": now.summary,
         }  # fmt: skip
     _store(connection, standing, said, steps)
+    done = [(entry, meta) for entry, meta in entries if isinstance(entry, Action | ActionTombstone)]
+    actions.look_at(connection, actions.store(connection, done) if done else set(), standing.keys() - known)
     _note_offsets(connection, entries)
 
 
@@ -113,7 +118,7 @@ def _latest(connection: Connection, findings: set[str]) -> dict[str, Standing]:
     )
     for start in range(0, len(wanted), _SLICE):
         for row in connection.execute(query, {"findings": wanted[start : start + _SLICE]}).mappings():
-            found[row["finding"]] = Standing(**row)
+            found[row["finding"]] = Standing(**{name: row[name] for name in _COLUMNS})
     return found
 
 

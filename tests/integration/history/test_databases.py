@@ -11,18 +11,20 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
-from sinks.history import queries
+from sinks.history import actions, queries
 from sinks.history.database import open_database
 from sinks.history.queries import Question
 from sinks.history.retention import FORGOTTEN, expire, forget
 from sinks.history.schema import METADATA
 from sinks.history.sink import HistorySink
 from sinks.sink import Meta
+from streams.contracts.actions import Accept, Acknowledge, Action, Assign, Comment, Deed
 from streams.contracts.errors import InvalidRecordError, RetriableError, SettingsError
 from streams.contracts.finding import Finding, FindingState, Holder, Severity, Subject
 from streams.contracts.times import rfc3339
-from streams.contracts.topics import FINDINGS
+from streams.contracts.topics import ACTIONS, FINDINGS
 from streams.runtime.topic_reader import Position
+from tests.support.actions import action
 from tests.support.findings import finding
 from tests.support.postgresql import postgresql
 
@@ -50,8 +52,58 @@ def filled(engine: Engine) -> Engine:
     records = [one for number in range(30) for one in life(number)]
     for at, record in enumerate(records + records[:7]):
         sink.add(record, Meta(FINDINGS.name, 0, at, MONDAY, live=True))
+    for at, one in enumerate(DONE):
+        sink.add(one, Meta(ACTIONS.name, 0, at, MONDAY + 1000 * DAY, live=True))
     sink.flush(HERE)
     return engine
+
+
+def on(number: int, what: Deed, name: str) -> Action:
+    opened_ms = MONDAY + number * DAY
+    return action(what, number, id=f"action-{name}", opened_ms=opened_ms, at_ms=opened_ms + 1)
+
+
+DONE = [
+    on(1, Acknowledge(), "one"), on(2, Assign(owner="bob"), "two"), on(3, Comment(text="x"), "three"),
+    on(4, Accept(until_ms=MONDAY + 100 * 365 * DAY, reason="merger"), "four"),
+    on(5, Accept(until_ms=MONDAY + 6 * DAY, reason="for a day"), "five"), on(2, Comment(text="y"), "six"),
+    on(2, Assign(owner="eve"), "two"), on(99, Acknowledge(), "of-what-nobody-knows"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        (Question(attention=("acknowledged",)), [1]),
+        (Question(attention=("assigned",)), [2]),
+        (Question(owner=("eve",)), [2]),
+        (Question(owner=("bob",)), []),
+        (Question(attention=("accepted",)), [4]),
+        (Question(attention=("acknowledged", "accepted")), [1, 4]),
+    ],
+)
+def test_findings_are_asked_for_by_who_looks_after_them(engine: Engine, question: Question, names: list[int]) -> None:
+    with engine.connect() as connection:
+        found = queries.page(connection, question).episodes
+        assert sorted(row["finding"] for row in found) == sorted(finding(number).id for number in names)
+        assert queries.count(connection, Question(attention=("unattended",))) == 32 - 3
+        by = dict(queries.counts(connection, Question(state=("open",)), "attention"))
+        assert (by["acknowledged"], by["assigned"], by["accepted"]) == (1, 1, 1)
+        assert ("eve", 1) in queries.counts(connection, Question(), "owner")
+        assert sum(number for *_, number in queries.weeks(connection, Question(), by="attention")) == 32
+
+
+def test_the_audit_tells_the_latest_first_and_each_once(engine: Engine) -> None:
+    with engine.connect() as connection:
+        told = actions.audit(connection, before=None, limit=3)
+        assert [one.id for _, one in told] == ["action-of-what-nobody-knows", "action-two", "action-six"]
+        rest = actions.audit(connection, before=told[-1][0], limit=99)
+        assert [one.id for _, one in rest] == ["action-five", "action-four", "action-three", "action-one"]
+        assert actions.audit(connection, before=None, limit=9, who="nobody") == []
+        assert actions.has(connection, finding(1).id, "action-one")
+        assert not actions.has(connection, finding(1).id, "action-two")
+        assert actions.expired(connection, MONDAY + 200 * DAY) == [(finding(99).id, "action-of-what-nobody-knows")]
+        assert actions.expired(connection, MONDAY) == []
 
 
 def life(number: int) -> Iterator[Finding]:
