@@ -244,6 +244,30 @@ def run_desk(config: Path | None) -> None:
         desk.run(service.stop_signal())
 
 
+@run.command(name="notify")
+@_config()
+def run_notify(config: Path | None) -> None:
+    """Tell people where they work, as [[route]] and [[channel]] say."""
+    from sinks.notify.notifier import Notifier
+    from streams.contracts.errors import SettingsError
+    from streams.detections.registry import all_detections
+    from streams.runtime import service
+    from streams.runtime.logs import configure_process
+    from streams.runtime.settings import load_settings
+    from streams.runtime.settings_files import require_files
+
+    settings = load_settings(config)
+    require_files(settings, sources=())
+    if not settings.route:
+        raise SettingsError(["there is no [[route]]: nobody would be told of anything"], config)
+    configure_process(settings.log.level, json=settings.log.json_lines)
+    known = [each.detection for each in all_detections()]
+    titles, families = {one.id: one.title for one in known}, {one.id: one.family for one in known}
+    with Notifier(settings, titles, families, version=version()) as notifier:
+        service.started(notifier.stuck)
+        notifier.run(service.stop_signal())
+
+
 @cli.group()
 def topics() -> None:
     """Kafka's topics: create them before the first start, check them any time."""

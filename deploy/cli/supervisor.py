@@ -63,7 +63,8 @@ def children(settings: Settings, config: Path | None) -> list[Child]:
         for number in workers
     ]
     found += [Child(source, _synchealth("run", "producers", *named, source)) for source in settings.sources]
-    return [*found, Child("sinks", _synchealth("run", "sinks", *named))]
+    found.append(Child("sinks", _synchealth("run", "sinks", *named)))
+    return [*found, Child("notify", _synchealth("run", "notify", *named))] if settings.route else found
 
 
 class Supervisor:

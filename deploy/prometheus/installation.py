@@ -30,6 +30,9 @@ def targets(settings: Settings, host: str | None = None) -> Iterator[Target]:
             continue
         if process == "sinks":
             yield Target("synchealth-exporter", _address(settings.metrics.host, host, port), process)
+        elif process == "notify":
+            address = _address(settings.notify.metrics_host or settings.metrics.host, host, port)
+            yield Target("synchealth-notify", address, process)
         elif process in settings.sources:
             kind, _, source = process.partition(":")
             address = _address(settings.producers.metrics_host or settings.metrics.host, host, port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ def open_database(url: str, data_dir: Path) -> Engine:
     refuses us or belongs to a later version.
     """
     engine = _engine(url, data_dir)
-    with errors():
+    with errors(), _alone(engine):
         _upgrade(engine)
     return engine
 
@@ -66,6 +67,18 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """Processes that start at once migrate one after the other. PostgreSQL has a lock of its own for that."""
+    file = engine.url.database
+    if engine.dialect.name != "sqlite" or not file or file == ":memory:":
+        yield
+        return
+    with Path(f"{file}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _upgrade(engine: Engine) -> None:

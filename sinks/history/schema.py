@@ -7,7 +7,7 @@ offenders are a GROUP BY. The table `names` is what people search by: FTS5 in SQ
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
 METADATA = MetaData()
 
@@ -103,4 +103,32 @@ action = Table(
     Column("body", LargeBinary, nullable=False),
     Index("ix_action_episode", "episode", "place"),
     Index("ix_action_place", "place"),
+)
+
+# What was told where (sinks.notify.ledger). body: a message that has not been acknowledged.
+told_channel = Table(
+    "told_channel",
+    METADATA,
+    Column("channel", Text, primary_key=True),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("together_ms", BigInteger, nullable=False, server_default="0"),
+    Column("digest_ms", BigInteger, nullable=False, server_default="0"),
+    Column("serial", Integer, nullable=False, server_default="0"),
+    Column("body", LargeBinary),
+)
+
+told_finding = Table(
+    "told_finding",
+    METADATA,
+    Column("channel", Text, primary_key=True),
+    Column("finding", Text, primary_key=True),
+    Column("turn", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("together", Boolean, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("mark", Text, nullable=False),
+    Column("times_ms", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("body", LargeBinary),
 )

@@ -19,11 +19,19 @@ from streams.contracts.errors import SettingsError
 from streams.contracts.flows import JOIN_ATTRIBUTES, added_attributes, attribute_fault, property_fault, spelled
 from streams.contracts.topics import DEFAULT_INSTALLATION, belong_to
 from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
+from streams.runtime.notify_settings import (
+    ChannelSettings,
+    NotifySettings,
+    OwnerSettings,
+    RouteSettings,
+    routing_faults,
+)
 from streams.runtime.place import Place, place_of, without_password
 from streams.runtime.section import DistinguishedNames, FilePath, Port, Seconds, Section, Texts, secret_of
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "ChannelSettings",
     "DeadLetterSettings",
     "DetectionSettings",
     "EventLogSettings",
@@ -33,8 +41,10 @@ __all__ = [
     "KafkaSettings",
     "LogSettings",
     "MetricsSettings",
+    "OwnerSettings",
     "ProducerSettings",
     "PrometheusSettings",
+    "RouteSettings",
     "Section",
     "Settings",
     "StreamsSettings",
@@ -325,8 +335,8 @@ class DeskSettings(Section):
     """Where the desk listens: on this machine alone, since it has no login yet (port 0: any free one).
 
     check_every_s: how often it looks at what `synchealth check` looks at; check_directories: at domain controllers and
-    Graph, too, for which the process of the desk reads their secrets. url: where the command line asks the desk, rather
-    than Kafka.
+    Graph, too, for which the process of the desk reads their secrets. url: how others reach it: for links in messages,
+    and where the command line asks the desk, rather than Kafka.
     """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -334,6 +344,19 @@ class DeskSettings(Section):
     check_every_s: Seconds = 600.0
     check_directories: bool = False
     url: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where people find it, for links: without a slash at the end; "" where nobody knows."""
+        if self.url or not self.port:
+            return self.url.rstrip("/")
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> DeskSettings:
+        if self.url:
+            _place("url", self.url)
+        return self
 
 
 class LogSettings(Section):
@@ -359,6 +382,10 @@ class Settings(Section):
     prometheus: PrometheusSettings = PrometheusSettings()
     history: HistorySettings = HistorySettings()
     desk: DeskSettings = DeskSettings()
+    notify: NotifySettings = NotifySettings()
+    owner: list[OwnerSettings] = Field(default=[])
+    channel: list[ChannelSettings] = Field(default=[])
+    route: list[RouteSettings] = Field(default=[])
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")
@@ -383,6 +410,14 @@ class Settings(Section):
             if len(set(names)) != len(names):
                 several = "; a forest of several tenants has one table, with tenants" if label == "forest" else ""
                 raise ValueError(f"two [[{label}]] tables carry the same name: {sorted(names)}{several}")
+        faults = routing_faults(self.channel, self.route, self.owner)
+        for number, route in enumerate(self.route):
+            for key, there in (("tenant", tenants), ("forest", {forest.name for forest in self.forest})):
+                unknown = sorted(set(getattr(route, key)) - there) if there else []
+                known = f"has no [[{key}]]; known: {sorted(there)}"
+                faults += [f"route.{number}.{key}: {each!r} {known}" for each in unknown]
+        if faults:
+            raise ValueError("; ".join(faults))
         taken: dict[int, str] = {}
         for process, port in self.metrics_ports.items():
             if port > 65535 or (port and port in taken):
@@ -440,7 +475,8 @@ class Settings(Section):
         names = [f"streams-{number}" for number in range(workers)] if workers > 1 else ["streams"]
         ports = {name: streams and streams + number for number, name in enumerate(names)}
         ports |= {name: producers and producers + number for number, name in enumerate(self.sources)}
-        return ports | {"sinks": self.metrics.port}
+        ports["sinks"] = self.metrics.port
+        return ports | {"notify": self.notify.metrics_port} if self.route else ports
 
 
 def load_settings(file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:

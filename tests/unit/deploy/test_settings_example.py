@@ -39,7 +39,7 @@ def test_every_setting_is_documented_and_nothing_else(name: str, section: type[B
 
 @pytest.mark.parametrize(("name", "section"), sections())
 def test_what_the_example_shows_as_default_is_the_default(name: str, section: type[BaseModel]) -> None:
-    if name in ("forest", "tenant", "eventlog"):
+    if name in ("forest", "tenant", "eventlog", "owner", "channel", "route"):
         return  # their active keys are examples
     active = example(whole=False)[name]
     shown = section.model_validate(active)

@@ -1,0 +1,150 @@
+"""What was told where, in the database of the history: written before a message leaves, and again once it has arrived.
+
+A message is kept with its key until it is delivered, so that after kill -9 the same one goes out again under the same
+key: at least once, and once for whoever knows the key (the table of channels in README says who does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sinks.history.database import errors, is_postgresql
+from sinks.history.schema import told_channel, told_finding
+from sinks.notify.notice import Notice
+from sinks.notify.telling import Told
+from streams.contracts.codec import decode, encode
+from streams.contracts.finding import Severity
+
+_SLICE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that has not been acknowledged. finding: "" for one about several. reference: of what it changes."""
+
+    finding: str
+    notice: Notice
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """What is remembered of a channel itself. since_ms: when it was first there. serial: of what is told together."""
+
+    since_ms: int
+    together_ms: int = 0
+    digest_ms: int = 0
+    serial: int = 0
+
+
+class Ledger:
+    """The rows of one channel. Used by one thread; another one may have its own. All raise RetriableError."""
+
+    def __init__(self, engine: Engine, channel: str) -> None:
+        self._engine = engine
+        self._channel = channel
+
+    def state(self, now_ms: int) -> ChannelState:
+        """Of the channel; a new one is there since now."""
+        with errors(), self._engine.begin() as connection:
+            insert = _insert(connection)(told_channel).on_conflict_do_nothing()
+            connection.execute(insert, {"channel": self._channel, "since_ms": now_ms})
+            row = connection.execute(self._own(select(told_channel), told_channel)).mappings().one()
+        return ChannelState(row["since_ms"], row["together_ms"], row["digest_ms"], row["serial"])
+
+    def told(self) -> dict[str, Told]:
+        """Finding -> what was told of it."""
+        query = self._own(select(told_finding), told_finding)
+        with errors(), self._engine.connect() as connection:
+            return {row["finding"]: _told(row) for row in connection.execute(query).mappings()}
+
+    def outgoing(self) -> list[Outgoing]:
+        """What has not been acknowledged, in the order of the messages' times."""
+        found = []
+        queries = (select(table).where(table.c.body.is_not(None)) for table in (told_channel, told_finding))
+        with errors(), self._engine.connect() as connection:
+            for query, table in zip(queries, (told_channel, told_finding), strict=True):
+                for row in connection.execute(self._own(query, table)).mappings():
+                    notice = decode(row["body"], Notice)
+                    found.append(Outgoing(row.get("finding", ""), notice, row.get("reference", "")))
+        return sorted(found, key=lambda each: (each.notice.at_ms, each.notice.key))
+
+    def intend(self, finding: str, told: Told, notice: Notice) -> None:
+        """From now on this is to be said of one finding."""
+        with errors(), self._engine.begin() as connection:
+            self._write(connection, {finding: told}, encode(notice))
+
+    def intend_together(self, told: Mapping[str, Told], state: ChannelState, notice: Notice | None) -> None:
+        """From now on this is to be said of several; None: nothing, they are only noted."""
+        values: dict[str, Any] = {
+            "together_ms": state.together_ms, "digest_ms": state.digest_ms, "serial": state.serial,
+        }  # fmt: skip
+        if notice is not None:
+            values["body"] = encode(notice)
+        with errors(), self._engine.begin() as connection:
+            self._write(connection, told, None)
+            connection.execute(self._own(update(told_channel), told_channel).values(**values))
+
+    def note(self, told: Mapping[str, Told]) -> None:
+        """What is remembered without a word."""
+        with errors(), self._engine.begin() as connection:
+            self._write(connection, told, None)
+
+    def delivered(self, finding: str, reference: str) -> None:
+        """The message of this finding has arrived; reference: by which the channel changes it. "": that of several."""
+        with errors(), self._engine.begin() as connection:
+            if finding:
+                query = self._own(update(told_finding), told_finding).where(told_finding.c.finding == finding)
+                connection.execute(query.values(body=None, reference=reference))
+            else:
+                connection.execute(self._own(update(told_channel), told_channel).values(body=None))
+
+    def forget(self, findings: Iterable[str]) -> None:
+        """Of these nothing will be told any more."""
+        gone = sorted(findings)
+        with errors(), self._engine.begin() as connection:
+            for start in range(0, len(gone), _SLICE):
+                query = self._own(delete(told_finding), told_finding)
+                connection.execute(query.where(told_finding.c.finding.in_(gone[start : start + _SLICE])))
+
+    def _own(self, query: Any, table: Any) -> Any:
+        return query.where(table.c.channel == self._channel)
+
+    def _write(self, connection: Connection, told: Mapping[str, Told], body: bytes | None) -> None:
+        if not told:
+            return
+        rows = _insert(connection)(told_finding)
+        names = [column.name for column in told_finding.columns if column.name not in ("channel", "finding")]
+        rows = rows.on_conflict_do_update(
+            index_elements=["channel", "finding"], set_={name: rows.excluded[name] for name in names}
+        )
+        connection.execute(rows, [self._row(finding, each, body) for finding, each in told.items()])
+
+    def _row(self, finding: str, told: Told, body: bytes | None) -> dict[str, Any]:
+        return {
+            "channel": self._channel, "finding": finding, "turn": told.turn, "step": told.step, "open": told.open,
+            "together": told.together, "severity": told.severity.value, "mark": told.mark,
+            "times_ms": " ".join(map(str, told.times_ms)), "reference": told.reference, "body": body,
+        }  # fmt: skip
+
+
+def _insert(connection: Connection) -> Any:
+    return postgresql.insert if is_postgresql(connection) else sqlite.insert
+
+
+def _told(row: Any) -> Told:
+    return Told(
+        turn=row["turn"],
+        step=row["step"],
+        open=row["open"],
+        together=row["together"],
+        severity=Severity(row["severity"]),
+        mark=row["mark"],
+        times_ms=tuple(map(int, row["times_ms"].split())),
+        reference=row["reference"],
+    )

@@ -1,0 +1,214 @@
+"""The present that channels are compared with: every finding there is, who it goes to, and how much is known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from sinks.freshness import Freshness
+from sinks.history.episodes import packed, unpacked
+from sinks.notify.routes import Routes, Way
+from sinks.notify.telling import Standing
+from sinks.sink import Meta
+from streams.contracts.codec import encode
+from streams.contracts.entries import Entry, Tombstone
+from streams.contracts.finding import Finding, FindingState
+from streams.contracts.times import parse_rfc3339
+from streams.contracts.topics import FINDINGS, Topic
+from streams.runtime.topic_reader import Position
+
+DAY_MS = 86_400_000
+_KNOWN_FOR_MS = 90_000
+"""A look at freshness is no longer believed after that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How much is known. unknown: why freshness itself is not; fresh: None then.
+
+    patience_ms: how long rules wait for synchronisation before they tell of what may be on its way.
+    """
+
+    fresh: Freshness | None = None
+    unknown: str = "how fresh everything is has not been looked at yet"
+
+    @property
+    def seen_ms(self) -> int:
+        """As of when."""
+        return self.fresh.at_ms if self.fresh is not None else 0
+
+    def blind(self, finding: Finding | None, now_ms: int) -> str | None:
+        """Why it is not known how things stand with what a finding is about (None: with anything); None: it is."""
+        fresh = self.fresh
+        if fresh is None or now_ms - fresh.at_ms > _KNOWN_FOR_MS:
+            return self.unknown if fresh is None else "how fresh everything is cannot be read"
+        if not fresh.sources:
+            return "no source has ever been read"
+        for source in fresh.sources:
+            if _concerns(source.name, finding) and (fault := source.fault(fresh.at_ms)):
+                return fault
+        return next(iter(fresh.lag_faults()), None)
+
+    def before(self, finding: Finding) -> str:
+        """Why a finding is told with others: it stood when the directories that it is about were first read whole.
+
+        "" where it opened under our eyes. As `synchealth report --first-reading` counts.
+        """
+        if self.fresh is None:
+            return FIRST
+        whole_ms = {each.name: each.heard.whole_ms if each.heard else 0 for each in self.fresh.sources}
+        about = [ms for name, ms in whole_ms.items() if name[:9] != "eventlog/" and _concerns(name, finding)]
+        if not about or not all(about):
+            return FIRST
+        ended_ms, opened_ms = max(about), _ms(finding.opened_at)
+        since = finding.evidence.get("since")
+        since_ms = _ms(since) if isinstance(since, str) else opened_ms
+        first = opened_ms <= ended_ms or (opened_ms <= ended_ms + DAY_MS and since_ms <= ended_ms)
+        return FIRST if first else ""
+
+
+FIRST = "stood when the directories were first read"
+
+
+def _concerns(source: str, finding: Finding | None) -> bool:
+    """Whether a finding is about what a source reads; a finding without a forest is about all of them."""
+    kind, _, name = source.partition("/")
+    if finding is None or kind == "eventlog":
+        return True
+    return name == finding.tenant if kind == "entra" else finding.forest in (None, name)
+
+
+def _ms(text: str) -> int:
+    try:
+        return parse_rfc3339(text)
+    except (ValueError, OverflowError):
+        return 0
+
+
+@dataclass(slots=True)
+class _Known:
+    """A finding, compressed: there may be a hundred thousand."""
+
+    body: bytes
+    state: FindingState
+    opened_ms: int
+    updated_ms: int
+    ways: Mapping[str, Way]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a digest counts. finding: unpacked where it is asked for."""
+
+    id: str
+    state: FindingState
+    opened_ms: int
+    updated_ms: int
+
+
+class Present:
+    """A sink that remembers, and says which findings a channel has to look at. Thread-safe.
+
+    handled: who looks after a finding, in words; "": nobody.
+    """
+
+    topics: tuple[Topic, ...] = (FINDINGS,)
+
+    def __init__(
+        self, routes: Routes, channels: Collection[str], handled: Callable[[Finding], str] = lambda _: ""
+    ) -> None:
+        self._routes = routes
+        self._handled = handled
+        self._lock = Lock()
+        self._known: dict[str, _Known] = {}
+        self._fresh_ids: dict[str, set[str]] = {name: set() for name in channels}
+        self._position = Position(caught_up=False, in_contact=False, behind=0)
+        self._sight = Sight()
+
+    @property
+    def position(self) -> Position:
+        """How far the findings have been read."""
+        return self._position
+
+    @property
+    def sight(self) -> Sight:
+        """How much is known now; also settable, by whoever looks."""
+        return self._sight
+
+    @sight.setter
+    def sight(self, sight: Sight) -> None:
+        self._sight = sight
+
+    def add(self, entry: Entry, meta: Meta) -> None:
+        """Take one entry in."""
+        if isinstance(entry, Tombstone):
+            with self._lock:
+                self._known.pop(entry.finding_id, None)
+                self._stir(entry.finding_id)
+        elif isinstance(entry, Finding):
+            known = _Known(
+                packed(entry), entry.state, _ms(entry.opened_at), _ms(entry.updated_at), self._routes.ways(entry)
+            )
+            with self._lock:
+                self._known[entry.id] = known
+                self._stir(entry.id)
+
+    def flush(self, position: Position) -> None:
+        """Note how far the reader is."""
+        self._position = position
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def stir(self, finding: str) -> None:
+        """Something about a finding is new beside its record: every channel looks at it again."""
+        with self._lock:
+            self._stir(finding)
+
+    def stirred(self, channel: str) -> set[str]:
+        """The findings that are new to a channel since it asked last."""
+        with self._lock:
+            found, self._fresh_ids[channel] = self._fresh_ids[channel], set()
+        return found
+
+    def standing(self, finding: str, channel: str) -> tuple[Standing, Finding] | None:
+        """How a finding stands for a channel, and its record; None where it is forgotten."""
+        with self._lock:
+            known = self._known.get(finding)
+        if known is None:
+            return None
+        record = unpacked(known.body)
+        way = known.ways.get(channel)
+        standing = Standing(
+            record.state, record.severity, known.opened_ms, known.updated_ms, _content(record), way,
+            before=self._sight.before(record), cause=record.cause or "",
+        )  # fmt: skip
+        if known.state is not FindingState.RESOLVED:
+            standing = replace(standing, handled=self._handled(record))
+        return standing, record
+
+    def counted(self, channel: str) -> Sequence[Counted]:
+        """Every finding that some route sends to a channel."""
+        with self._lock:
+            return [
+                Counted(name, known.state, known.opened_ms, known.updated_ms)
+                for name, known in self._known.items()
+                if channel in known.ways
+            ]
+
+    def ids(self) -> set[str]:
+        """Every finding that is not forgotten."""
+        with self._lock:
+            return set(self._known)
+
+    def _stir(self, finding: str) -> None:
+        for each in self._fresh_ids.values():
+            each.add(finding)
+
+
+def _content(finding: Finding) -> str:
+    """What a finding says, as a short word: who takes part and what is said of them."""
+    said = encode([finding.summary, [[each.side, each.id, each.role] for each in finding.counterparts]])
+    return hashlib.blake2b(said, digest_size=8).hexdigest()

@@ -1,0 +1,220 @@
+"""What a channel is to be told of one finding, from what stands, what it was told, and how much is known. Pure.
+
+Nothing is queued: what stands is compared with what was told, each time anew. So a channel that was away for a day
+hears how things are, not how they went, and whoever is killed goes on where the comparison says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sinks.notify.notice import Kind
+from sinks.notify.routes import Way
+from streams.contracts.finding import FindingState, Severity
+
+HOUR_MS = 3_600_000
+MOST_PER_FINDING = 4
+"""So often within an hour a channel hears of one finding; one that comes and goes is told again after that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the findings topic says of one finding, as far as telling goes.
+
+    opened_ms, updated_ms: of its record. content: changes with what the finding says. way: None where no route fits.
+    handled: who looks after it, in words; "": nobody. before: why it is told with others: it stood before anybody
+    looked; "" where it opened under our eyes.
+    """
+
+    state: FindingState
+    severity: Severity
+    opened_ms: int
+    updated_ms: int
+    content: str
+    way: Way | None
+    handled: str = ""
+    before: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a channel was told of one finding.
+
+    turn:     of how many standings, the latest counted. step: messages of this turn.
+    open:     whether its message is open. together: whether it was told with others, without a message of its own.
+    mark:     of the latest message, to see whether there is anything new to say.
+    times_ms: of its messages within the last hour.
+    """
+
+    turn: int
+    step: int
+    open: bool
+    together: bool
+    severity: Severity
+    mark: str
+    times_ms: tuple[int, ...] = ()
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A message is due. told: as it is once that has been said. note: what it says of the telling itself."""
+
+    kind: Kind
+    told: Told
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """It is to be told with others. why: as Standing.before, or because there are too many."""
+
+    why: str
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to say before this time. closing: it is over, and may not be told yet because of `why`."""
+
+    until_ms: int
+    why: str = ""
+    closing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing to say until something changes. told: what is remembered without a word; None: as before."""
+
+    told: Told | None = None
+
+
+Step = Tell | Together | Wait | Quiet
+AGAIN_MS = 5_000
+"""How soon a closing that waits is looked at again."""
+
+
+def next_step(
+    standing: Standing | None,
+    told: Told | None,
+    *,
+    blind: str | None,
+    seen_ms: int,
+    now_ms: int,
+    settle_ms: int,
+    in_place: bool,
+) -> Step:
+    """What is due for one finding and one channel.
+
+    standing: None: the finding is forgotten. blind: why it is not known how things are; None: it is, as of `seen_ms`.
+    settle_ms: for how long a finding must be over. in_place: whether the channel changes a message instead of sending
+    another.
+    """
+    if standing is None or standing.state is FindingState.RESOLVED:
+        return _over(standing, told, blind, seen_ms, now_ms, settle_ms, in_place)
+    if standing.way is not None and not standing.way.at_once:  # digests tell of it
+        standing = replace(standing, way=None)
+    if told is None or not told.open:
+        return _not_told(standing, told, now_ms)
+    if told.together:
+        if standing.severity.rank >= told.severity.rank or standing.way is None or _is_quiet(standing):
+            return Quiet()
+        return _tell(Kind.OPENED, told, standing, now_ms)  # it has become louder than what was told of it
+    mark = _mark(standing, in_place)
+    louder = standing.severity.rank < told.severity.rank and not standing.handled
+    if mark == told.mark or not (in_place or louder or _tells_changes(standing)):
+        return Quiet()
+    return _tell(Kind.CHANGED, told, standing, now_ms, in_place=in_place)
+
+
+def _over(
+    standing: Standing | None,
+    told: Told | None,
+    blind: str | None,
+    seen_ms: int,
+    now_ms: int,
+    settle_ms: int,
+    in_place: bool,
+) -> Step:
+    if told is None or not told.open:
+        return Quiet()
+    over_ms = standing.updated_ms if standing is not None else 0
+    if told.together:
+        return Quiet(replace(told, open=False))
+    if now_ms < over_ms + settle_ms:
+        return Wait(over_ms + settle_ms, "it has just ended", closing=True)
+    if blind is None and seen_ms < over_ms:
+        blind = "how fresh everything is has not been looked at since"
+    if blind is not None:
+        if in_place and told.mark != _WAITS:
+            note = f"It seems to be over; this stays open until that is certain: {blind}."
+            return Tell(Kind.CHANGED, _after(told, now_ms, mark=_WAITS), note)
+        return Wait(now_ms + AGAIN_MS, blind, closing=True)
+    if (until_ms := _rests_until(told, now_ms)) is not None:
+        return Wait(until_ms, "it comes and goes", closing=True)
+    return Tell(Kind.CLOSED, replace(_after(told, now_ms, mark="closed"), open=False), _often(told, now_ms))
+
+
+def _not_told(standing: Standing, told: Told | None, now_ms: int) -> Step:
+    if standing.way is None or _is_quiet(standing):
+        return Quiet()
+    before = told or Told(0, 0, open=False, together=False, severity=standing.severity, mark="")
+    if standing.before:
+        return Together(standing.before, together(before, standing))
+    return _tell(Kind.OPENED, before, standing, now_ms)
+
+
+def together(told: Told | None, standing: Standing) -> Told:
+    """As it is once a finding has been told with others."""
+    turn, times_ms = (told.turn, told.times_ms) if told is not None else (0, ())
+    return Told(turn, 0, open=True, together=True, severity=standing.severity, mark="together", times_ms=times_ms)
+
+
+def _tell(kind: Kind, told: Told, standing: Standing, now_ms: int, *, in_place: bool = False) -> Step:
+    if (until_ms := _rests_until(told, now_ms)) is not None:
+        return Wait(until_ms, "it comes and goes")
+    after = _after(told, now_ms, mark=_mark(standing, in_place))
+    if kind is Kind.OPENED:
+        mark = _mark(standing)
+        after = replace(after, turn=told.turn + 1, step=1, open=True, together=False, reference="", mark=mark)
+    return Tell(kind, replace(after, severity=standing.severity), _note(standing) or _often(told, now_ms))
+
+
+def _is_quiet(standing: Standing) -> bool:
+    return standing.state is FindingState.SUPPRESSED or bool(standing.handled)
+
+
+def _tells_changes(standing: Standing) -> bool:
+    return standing.way is not None and standing.way.changes and not _is_quiet(standing)
+
+
+_WAITS = "closing waits"
+
+
+def _mark(standing: Standing, in_place: bool = False) -> str:
+    """What makes a message another one. Who looks after it, and what explains it, is news for a place that shows it."""
+    said = f"{standing.severity} {standing.content}"
+    return f"{said} {_note(standing)}".rstrip() if in_place else said
+
+
+def _note(standing: Standing) -> str:
+    if standing.state is FindingState.SUPPRESSED:
+        return f"Explained by finding {standing.cause}, and over when that is." if standing.cause else "Explained."
+    return f"{standing.handled}." if standing.handled else ""
+
+
+def _after(told: Told, now_ms: int, *, mark: str) -> Told:
+    times_ms = (*(each for each in told.times_ms if each > now_ms - HOUR_MS), now_ms)
+    return replace(told, step=told.step + 1, mark=mark, times_ms=times_ms)
+
+
+def _rests_until(told: Told, now_ms: int) -> int | None:
+    """Until when nothing more may be said of it; None: now."""
+    lately = [each for each in told.times_ms if each > now_ms - HOUR_MS]
+    return lately[-MOST_PER_FINDING] + HOUR_MS if len(lately) >= MOST_PER_FINDING else None
+
+
+def _often(told: Told, now_ms: int) -> str:
+    lately = sum(each > now_ms - HOUR_MS for each in told.times_ms)
+    return "It comes and goes: the next word of it follows in an hour." if lately == MOST_PER_FINDING - 1 else ""
