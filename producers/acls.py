@@ -30,8 +30,8 @@ from streams.contracts.topics import (
 )
 from streams.runtime.settings import KafkaSettings, Settings
 
-Role = Literal["producer", "worker", "exporter", "desk", "reader", "admin"]
-ROLES: tuple[Role, ...] = ("producer", "worker", "exporter", "desk", "reader", "admin")
+Role = Literal["producer", "worker", "exporter", "desk", "notify", "reader", "admin"]
+ROLES: tuple[Role, ...] = ("producer", "worker", "exporter", "desk", "notify", "reader", "admin")
 """reader: the command line (findings, explain, funnel); admin: topics, reevaluate, resync, forget, redrive;
 desk: also ack, assign, … at a command line that asks no desk."""
 
@@ -42,6 +42,7 @@ _READS: dict[Role, tuple[Topic, ...]] = {
     "worker": (*_FACTS, VIEWS, CHECKPOINTS, *_STATES),  # the latter says whose the topics are
     "exporter": (FINDINGS, ACTIONS, DEADLETTERS),
     "desk": (FINDINGS, ACTIONS),
+    "notify": (*_FACTS, VIEWS, FINDINGS, ACTIONS, DEADLETTERS, CHECKPOINTS),  # how fresh everything is, too
     "reader": (*_FACTS, VIEWS, VIEW_STATES, FINDINGS, DEADLETTERS, CHECKPOINTS),  # funnel counts the rows of views
     "admin": TOPICS,
 }
@@ -52,7 +53,7 @@ _WRITES: dict[Role, tuple[Topic, ...]] = {
     "admin": TOPICS,
 }
 _LAYOUT: tuple[Role, ...] = ("worker",)  # looks at the layout of every topic before it begins
-_GROUP: dict[Role, str] = {"worker": "Read", "reader": "Describe"}
+_GROUP: dict[Role, str] = {"worker": "Read", "notify": "Describe", "reader": "Describe"}
 _DENIED = frozenset({29, 30})  # TOPIC_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED
 
 

@@ -69,8 +69,8 @@ class Post:
             self._begin()
         if not self._present.position.caught_up:
             return
-        self._pending |= self._present.stirred(self.name)
         now = self._clock()
+        self._pending |= self._present.stirred(self.name, now)
         try:
             self._deliver_outgoing(now)
             if self._present.sight.fresh is None:
@@ -153,7 +153,7 @@ class Post:
             self._tell(finding, record, tell, now)
 
     def _standing(self, finding: str) -> tuple[Standing | None, Finding | None]:
-        found = self._present.standing(finding, self.name)
+        found = self._present.standing(finding, self.name, self._clock())
         if found is None:
             return None, None
         standing, record = found
@@ -241,7 +241,7 @@ class Post:
         counted = self._present.counted(self.name)
         stands = [each for each in counted if each.state is FindingState.OPEN]
         closed = sum(each.state is FindingState.RESOLVED and each.updated_ms > since_ms for each in counted)
-        found = (self._present.standing(each.id, self.name) for each in stands if each.opened_ms > since_ms)
+        found = (self._present.standing(each.id, self.name, now) for each in stands if each.opened_ms > since_ms)
         opened = sorted((each[1] for each in found if each), key=_order)
         self._state = state = replace(state, digest_ms=now, serial=state.serial + 1)
         notice = None

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+import heapq
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
 
+from sinks.actions.fold import Attended, Attention
+from sinks.actions.known import KnownActions
 from sinks.freshness import Freshness
 from sinks.history.episodes import packed, unpacked
 from sinks.notify.routes import Routes, Way
 from sinks.notify.telling import Standing
+from sinks.notify.wording import LONGEST_TITLE, shortened
 from sinks.sink import Meta
+from streams.contracts.actions import Accept, Action
 from streams.contracts.codec import encode
-from streams.contracts.entries import Entry, Tombstone
+from streams.contracts.entries import ActionTombstone, Entry, Tombstone
 from streams.contracts.finding import Finding, FindingState
-from streams.contracts.times import parse_rfc3339
-from streams.contracts.topics import FINDINGS, Topic
+from streams.contracts.times import parse_rfc3339, rfc3339
+from streams.contracts.topics import ACTIONS, FINDINGS, Topic
 from streams.runtime.topic_reader import Position
 
 DAY_MS = 86_400_000
@@ -109,18 +114,14 @@ class Counted:
 
 
 class Present:
-    """A sink that remembers, and says which findings a channel has to look at. Thread-safe.
+    """A sink that remembers, and says which findings a channel has to look at. Thread-safe."""
 
-    handled: who looks after a finding, in words; "": nobody.
-    """
+    topics: tuple[Topic, ...] = (FINDINGS, ACTIONS)
 
-    topics: tuple[Topic, ...] = (FINDINGS,)
-
-    def __init__(
-        self, routes: Routes, channels: Collection[str], handled: Callable[[Finding], str] = lambda _: ""
-    ) -> None:
+    def __init__(self, routes: Routes, channels: Collection[str]) -> None:
         self._routes = routes
-        self._handled = handled
+        self._actions = KnownActions()
+        self._ends: list[tuple[int, str]] = []  # when an acceptance runs out, and of which finding
         self._lock = Lock()
         self._known: dict[str, _Known] = {}
         self._fresh_ids: dict[str, set[str]] = {name: set() for name in channels}
@@ -143,7 +144,12 @@ class Present:
 
     def add(self, entry: Entry, meta: Meta) -> None:
         """Take one entry in."""
-        if isinstance(entry, Tombstone):
+        if isinstance(entry, Action | ActionTombstone):
+            with self._lock:
+                self._stir(self._actions.take(entry, meta.ts_ms))
+                if isinstance(entry, Action) and isinstance(entry.what, Accept):
+                    heapq.heappush(self._ends, (entry.what.until_ms, entry.finding))
+        elif isinstance(entry, Tombstone):
             with self._lock:
                 self._known.pop(entry.finding_id, None)
                 self._stir(entry.finding_id)
@@ -162,31 +168,27 @@ class Present:
     def close(self) -> None:
         """Nothing to release."""
 
-    def stir(self, finding: str) -> None:
-        """Something about a finding is new beside its record: every channel looks at it again."""
+    def stirred(self, channel: str, now_ms: int) -> set[str]:
+        """The findings that are new to a channel since it asked last, in themselves or in what people do with them."""
         with self._lock:
-            self._stir(finding)
-
-    def stirred(self, channel: str) -> set[str]:
-        """The findings that are new to a channel since it asked last."""
-        with self._lock:
+            while self._ends and self._ends[0][0] <= now_ms:
+                self._stir(heapq.heappop(self._ends)[1])
             found, self._fresh_ids[channel] = self._fresh_ids[channel], set()
         return found
 
-    def standing(self, finding: str, channel: str) -> tuple[Standing, Finding] | None:
+    def standing(self, finding: str, channel: str, now_ms: int) -> tuple[Standing, Finding] | None:
         """How a finding stands for a channel, and its record; None where it is forgotten."""
         with self._lock:
             known = self._known.get(finding)
-        if known is None:
-            return None
-        record = unpacked(known.body)
+            if known is None:
+                return None
+            record = unpacked(known.body)
+            attended = self._actions.attended(finding, _ms(record.stands_since), now_ms=now_ms)
         way = known.ways.get(channel)
         standing = Standing(
             record.state, record.severity, known.opened_ms, known.updated_ms, _content(record), way,
-            before=self._sight.before(record), cause=record.cause or "",
+            handled=_handled(attended), before=self._sight.before(record), cause=record.cause or "",
         )  # fmt: skip
-        if known.state is not FindingState.RESOLVED:
-            standing = replace(standing, handled=self._handled(record))
         return standing, record
 
     def counted(self, channel: str) -> Sequence[Counted]:
@@ -206,6 +208,20 @@ class Present:
     def _stir(self, finding: str) -> None:
         for each in self._fresh_ids.values():
             each.add(finding)
+
+
+def _handled(attended: Attended) -> str:
+    """Who looks after a finding, in words; "": nobody."""
+    who = shortened(attended.owner or attended.by or "", LONGEST_TITLE)
+    match attended.attention:
+        case Attention.UNATTENDED:
+            return ""
+        case Attention.ACCEPTED:
+            reason = shortened(attended.reason, LONGEST_TITLE)
+            return f"Accepted by {who} until {rfc3339(attended.until_ms or 0)}: {reason}"
+        case Attention.ASSIGNED:
+            return f"Assigned to {who}"
+    return f"Acknowledged by {who}"
 
 
 def _content(finding: Finding) -> str:

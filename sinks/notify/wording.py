@@ -11,7 +11,7 @@ from streams.contracts.finding import Finding, Holder, Severity
 from streams.contracts.times import parse_rfc3339, rfc3339
 from streams.runtime.printable import printable
 
-LONGEST_TITLE, LONGEST_TEXT, MOST_LINES, MOST_INVOLVED = 150, 1000, 20, 6
+LONGEST_TITLE, LONGEST_TEXT, LONGEST_FACT, MOST_LINES, MOST_INVOLVED = 150, 1000, 500, 20, 6
 
 
 class Wording:
@@ -34,7 +34,7 @@ class Wording:
             severity=finding.severity,
             title=shortened(f"{self._title(finding)}: {name}", LONGEST_TITLE),
             text=over + shortened(finding.summary, LONGEST_TEXT),
-            facts=[(what, shortened(value, LONGEST_TEXT)) for what, value in self._facts(finding)],
+            facts=[(shortened(what, 80), shortened(value, LONGEST_FACT)) for what, value in self._facts(finding)],
             remediation="" if kind is Kind.CLOSED else shortened(finding.remediation, LONGEST_TEXT),
             note=note,
             desk_url=f"{self._desk}/f/{finding.id}" if self._desk else "",
@@ -120,7 +120,7 @@ class Wording:
             yield "Owner", ", ".join(owners)
         yield "Forest", finding.forest or "-"
         yield "Tenant", finding.tenant
-        yield "Open since", finding.opened_at
+        yield "Open since", finding.stands_since
         for holder in finding.counterparts[:MOST_INVOLVED]:
             yield f"{_SIDES.get(holder.side, 'Object')} ({holder.role or holder.kind})", _named(holder)
         if (more := len(finding.counterparts) - MOST_INVOLVED) > 0:

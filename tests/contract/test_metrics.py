@@ -38,6 +38,7 @@ BOUNDED |= {"source", "op", "stage", "error", "partition", "agent", "view", "pro
 BOUNDED |= {"provider", "event_id"}  # a known provider and 100 ids at most: producers/eventlog/source.py
 BOUNDED |= {"log", "kind", "state", "class", "server", "system", "age", "unit"}
 BOUNDED |= {"property"}  # a row of streams.contracts.flows
+BOUNDED |= {"channel", "outcome"}  # names of [[channel]], words of sinks.notify
 BOUNDED |= {"engine"}  # streams.directory.engines: two
 # What an object could look like, in every field that a record has.
 OBJECTS = (
