@@ -10,10 +10,11 @@ PYTHON ?= $(shell for found in python3.11 python3.12 python3.13 python3; do comm
 ARGS ?=
 # Tests wait as much as they work: more processes than cores.
 WORKERS ?= 4
+RUNS ?= 5
 # Tests start hundreds of processes: what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo lab test test-unit test-detection soak lint bench new-detection generate lock dist parts clean
+.PHONY: help demo lab test test-loaded test-unit test-detection soak lint bench new-detection generate lock dist parts clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +27,9 @@ lab: $(VENV)/.runtime ## The lab alone: LDAPS, Graph and a sync engine to point 
 
 test: $(VENV)/.development parts ## Everything, against real parts: Kafka, Samba, Prometheus. ARGS="-k words"
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 30 $(ARGS)
+
+test-loaded: $(VENV)/.development parts ## Everything again and again, beside busy loops on every core: RUNS=5
+	$(BIN)/python -m tests.loaded --runs $(RUNS) -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-unit: $(VENV)/.development ## The tests that need no network and no other program
 	$(BIN)/python -m pytest tests/unit -m 'not slow and not soak' -n auto --dist loadgroup $(ARGS)

@@ -1,4 +1,6 @@
-"""How tests are spread over the processes of pytest-xdist (`make test`), and that none changes the logs of the next."""
+"""How tests are spread over the processes of pytest-xdist (`make test`), what CPU each took, and that none changes the
+logs of the next.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ import contextlib
 import gc
 import itertools
 import os
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +29,9 @@ _WAITING = ("e2e", "integration")
 _COMPUTING = ("lab", "laws", "contract", "unit")
 _GIVES_WAY = {"lab", "laws", "unit"}
 _MODEST = 5
+_CPU_OF = "cpu_s"  # on a test's last report, which reaches the process that prints
+_MOST_CPU = 30
+_BEGAN_AT = pytest.StashKey[float]()
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +93,54 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[_BEGAN_AT] = _cpu_s(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    if call.when == "teardown":
+        item.user_properties.append((_CPU_OF, _cpu_s(item) - item.stash[_BEGAN_AT]))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """With `--durations`: what took the cores, which is what decides how long everything takes."""
+    if config.option.durations is None:
+        return
+    found = [
+        (seconds, report.nodeid)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "teardown"
+        for name, seconds in report.user_properties
+        if name == _CPU_OF
+    ]
+    files = Counter[str]()
+    for seconds, nodeid in found:
+        files[nodeid.partition("::")[0]] += seconds
+    terminalreporter.section(f"CPU seconds: {sum(files.values()):.0f}")
+    for seconds, what in [*sorted(found, reverse=True)[:_MOST_CPU], *((s, f) for f, s in files.most_common(_MOST_CPU))]:
+        terminalreporter.write_line(f"{seconds:7.1f} {what}")
+
+
+def _cpu_s(item: pytest.Item) -> float:
+    """CPU seconds of this process and its children: those that have ended; where tests wait for others, every one.
+
+    Source: Linux, proc_pid_stat(5) (utime, stime, cutime, cstime) and proc_pid_task(5) (children).
+    """
+    if _room(item) not in _WAITING:
+        return sum(os.times()[:4])
+    below, ticks = [str(os.getpid())], 0
+    while below:
+        process = Path("/proc", below.pop())
+        with contextlib.suppress(OSError):  # it has ended
+            ticks += sum(map(int, (process / "stat").read_text().rpartition(")")[2].split()[11:15]))
+            for thread in (process / "task").iterdir():
+                below += (thread / "children").read_text().split()
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.hookimpl(wrapper=True)
