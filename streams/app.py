@@ -12,6 +12,7 @@ import uvloop
 
 from streams.agents.delivery.faust import FaustDelivery
 from streams.agents.delivery.lease import Lease
+from streams.agents.delivery.membership import claim
 from streams.agents.metrics import REGISTRY
 from streams.agents.scopes import scopes_of
 from streams.agents.worker import Worker
@@ -44,7 +45,11 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
     asyncio.set_event_loop(loop)
     data_dir = _data_dir(settings, worker)
     lease, pulse = Lease(settings.streams.session_timeout_s), service.Pulse()
-    delivery = FaustDelivery(settings, data_dir, lease, fail)
+    try:
+        member = claim(data_dir)
+    except SyncHealthError as error:
+        fail(error)
+    delivery = FaustDelivery(settings, data_dir, lease, fail, member)
     work = Worker(
         settings, data_dir, all_detections(), scopes_of(settings), lease=lease, delivery=delivery, on_failure=fail
     )

@@ -161,9 +161,11 @@ class _Running:
         if code == _EXIT_SETTINGS and not self.restarts:
             self.refuses = True  # it has said why; another start would end in the same way
             return
-        if now - self._started_s > _HEALTHY_AFTER_S:
+        if now - self._started_s > _HEALTHY_AFTER_S:  # whoever worked until now is missed at once
             self._backoff.succeeded()
-        pause_s = self._backoff.failed()
+            pause_s = 0.0
+        else:
+            pause_s = self._backoff.failed()
         log.warning("child ended", child=self.child.name, exit_code=code, starts_again_in_s=round(pause_s, 2))
         self._start_at_s = now + pause_s
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -9,8 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
+from streams.app import EXIT_FAILED
 from tests.e2e.oracle_check import assert_converged, tenant_of, world_of_today
-from tests.e2e.worker_rig import WorkerRig
+from tests.e2e.worker_rig import WorkerRig, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(3600)]
 ROUNDS = int(os.environ.get("SYNCHEALTH_REBALANCES", "3"))
@@ -32,3 +34,54 @@ def test_a_worker_that_joins_and_leaves_ends_no_other(new_rig: Callable[..., Wor
         rig.feed(world.facts[ROUNDS * 60 :])
         assert_converged(rig, world, within_s=180)
         assert rig.keep_alive() == []
+
+
+def test_a_killed_worker_that_starts_again_gets_its_partitions_back_long_before_its_session_ends(
+    new_rig: Callable[..., WorkerRig],
+) -> None:
+    world = world_of_today(17).run(240, names=30)
+    with new_rig("rocksdb", session_s=600) as rig:  # nothing here is waited for that long
+        rig.start(0)
+        rig.start(1)
+        rig.tell(tenant_of(world))
+        for number, start in enumerate(range(0, 180, 60)):
+            rig.feed(world.facts[start : start + 60])
+            assert wait_until(lambda: generations(rig, 0) and generations(rig, 1), 180)
+            kill_and_see_it_come_back(rig, number % 2)
+        rig.feed(world.facts[180:])
+        assert_converged(rig, world, within_s=180)
+        assert rig.keep_alive() == []
+
+
+def test_of_two_processes_in_one_place_of_the_group_the_older_one_ends(new_rig: Callable[..., WorkerRig]) -> None:
+    same = "import streams.app; streams.app.claim = lambda folder: 'the-same'"
+    world = world_of_today(18).run(120, names=30)
+    with new_rig("memory", session_s=20) as rig:
+        rig.start(0, prelude=same)
+        rig.tell(tenant_of(world))
+        rig.feed(world.facts[:60])
+        assert wait_until(lambda: generations(rig, 0), 180)
+        older = rig.workers.pop(0)
+        rig.start(1, prelude=same)
+        try:
+            assert older.wait(180) == EXIT_FAILED
+        finally:
+            older.kill()
+        rig.feed(world.facts[60:])
+        assert_converged(rig, world, within_s=180)
+        assert rig.keep_alive() == []
+
+
+def kill_and_see_it_come_back(rig: WorkerRig, victim: int) -> None:
+    before = generations(rig, victim)
+    rig.signal(victim, signal.SIGKILL)
+    rig.start(victim)
+    assert wait_until(lambda: len(generations(rig, victim)) > len(before), 180)
+    assert generations(rig, victim)[-1] == before[-1], "the group has rebalanced"
+
+
+def generations(rig: WorkerRig, number: int) -> list[int]:
+    """Those in which this worker was given partitions, in turn."""
+    log = rig.folder / f"worker-{number}.log"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [json.loads(line)["generation"] for line in lines if '"partitions_assigned"' in line]

@@ -37,6 +37,7 @@ class Member:
 
     disk: what an earlier process of this place left there, by (topic, partition).
     dies_after: at how many of its steps (sends, arrivals, acknowledgements, reads, commits) it is killed.
+    instead_of: the dead process whose place in the group it takes, if the group has not noticed yet.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class Member:
         scopes: Mapping[str, Scope],
         disk: dict[tuple[str, int], MemoryStore],
         dies_after: int | None,
+        instead_of: Member | None = None,
     ) -> None:
         self.name = name
+        self.instead_of = instead_of
         self.alive = True
         self.awake = asyncio.Event()
         self.awake.set()
@@ -90,7 +93,7 @@ class Member:
         self.spawn(self._every(_LOOK_S, 1.5 * SESSION_S, self.work.look_at_lanes))
         for topic in self.work.topics:
             self.spawn(functools.partial(self._consume, topic))
-        self._group.wants_rebalance()
+        self._group.join(self)
 
     def spawn(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """A task of this process; an error in it ends the process, as it ends a worker."""
@@ -124,7 +127,7 @@ class Member:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL. The group notices when the session is over."""
+        """SIGKILL. The group notices when the session is over, if nobody has come in its place."""
         self.alive = False
         for task in self.tasks:
             task.cancel()
@@ -232,11 +235,20 @@ class Member:
 
 
 class Group:
-    """Who owns which partitions. It rebalances as Faust does: everybody gives back everything first."""
+    """Who owns which partitions. It rebalances as Faust does: everybody gives back everything first.
+
+    restart: starts a process in the place of one that died, as a supervisor does before the group notices.
+    """
 
     def __init__(
-        self, broker: Broker, origins: Sequence[Origin], chance: random.Random, story: Callable[[str], None]
+        self,
+        broker: Broker,
+        origins: Sequence[Origin],
+        chance: random.Random,
+        story: Callable[[str], None],
+        restart: Callable[[Member], None],
     ) -> None:
+        self._restart = restart
         self.broker = broker
         self.origins = origins
         self.chance = chance
@@ -246,6 +258,8 @@ class Group:
         """How much slower the members' timers go while nothing happens: it saves us their work."""
         self.members: list[Member] = []
         self.failures: list[BaseException] = []
+        self._shares: dict[str, set[tuple[str, int]]] = {}
+        self._at_rest = True
         self._wanted = asyncio.Event()
         self._task = broker.loop.create_task(self._rebalancing())
 
@@ -263,8 +277,24 @@ class Group:
         self._wanted.set()
 
     def lost(self, member: Member) -> None:
-        """A member died: the session tells the group, later."""
+        """A member died: the session tells the group, later; its supervisor may be faster."""
         self.broker.loop.call_later(SESSION_S, self._drop, member)
+        if self.chance.random() < 0.5:
+            self.broker.loop.call_later(self.chance.choice([1.0, 3.0, SESSION_S - 1]), self._restart, member)
+
+    def join(self, member: Member) -> None:
+        """It is ready: it takes the place and partitions of a dead one, or waits for what a rebalance gives it."""
+        dead, member.instead_of = member.instead_of, None
+        keeps = dead in self.members and self._at_rest and not self._wanted.is_set()
+        if dead in self.members:
+            self.members.remove(dead)
+        if member not in self.members:
+            self.members.append(member)
+        if dead is not None and keeps and dead.generation == self.generation:
+            self.story(f"{member.name} takes its place in generation {self.generation}")
+            self._give(member)
+        else:
+            self.wants_rebalance()
 
     def miss(self, member: Member) -> None:
         """A member's heartbeats did not come for a session; it may still live."""
@@ -287,18 +317,23 @@ class Group:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
+            self._at_rest = False
             members = [each for each in self.members if each.alive and each.ready and each.awake.is_set()]
             closing = [each.spawn(each.work.revoked) for each in members if each.generation >= 0]
             if closing:
                 await asyncio.wait(closing)
             self.generation += 1
             members = [each for each in members if each.alive]
-            shares: dict[str, set[tuple[str, int]]] = {each.name: set() for each in members}
+            shares = self._shares = {each.name: set() for each in members}
             for name in self.broker.logs:
                 if members and name[0] in members[0].work.topics:
                     shares[self.chance.choice(members).name].add(name)
             self.story(f"generation {self.generation}: {sorted(shares)}")
             for each in members:
-                context = contextvars.copy_context()
-                context.run(current.set, each)
-                context.run(each.assigned, shares[each.name], self.generation)
+                self._give(each)
+            self._at_rest = True
+
+    def _give(self, member: Member) -> None:
+        context = contextvars.copy_context()
+        context.run(current.set, member)
+        context.run(member.assigned, self._shares[member.name], self.generation)

@@ -103,7 +103,7 @@ class Simulation:
         self._history = History(chance.choice(list(SCOPES)), seed)
         self._broker = Broker(loop, self._write)
         self._judge = Judge(self._history, self._broker)
-        self._group = Group(self._broker, self._history.origins, chance, self.story)
+        self._group = Group(self._broker, self._history.origins, chance, self.story, self._restart)
         self._disks: dict[int, dict[tuple[str, int], MemoryStore]] = {place: {} for place in range(PLACES)}
         self._places: dict[int, Member] = {}
         self._tellers: dict[str, Teller] = {}
@@ -188,13 +188,20 @@ class Simulation:
 
     # The workers
 
-    def _start_worker(self, place: int) -> None:
+    def _restart(self, dead: Member) -> None:
+        for place, member in self._places.items():
+            if member is dead and dead in self._group.members:
+                self._start_worker(place, instead_of=dead)
+                self._count("worker back before its session ended")
+                return
+
+    def _start_worker(self, place: int, instead_of: Member | None = None) -> None:
         if self.chance.random() < 0.3:
             self._disks[place] = {}
         dies_after = self.chance.randrange(400) if self.chance.random() < 0.3 * self._trouble else None
-        member = Member(f"worker-{place}", self._group, self._history.scopes, self._disks[place], dies_after)
+        scopes, disk = self._history.scopes, self._disks[place]
+        member = Member(f"worker-{place}", self._group, scopes, disk, dies_after, instead_of)
         self._places[place] = member
-        self._group.members.append(member)
         member.spawn(member.live)
         self._count("worker started")
 

@@ -5,7 +5,7 @@ record to `Work.offer`. What else it offers is off, because it lost records or w
 recovery are ours (DECISIONS.md, G3 to G5).
 
 Where Faust 0.15.3 and aiokafka have no setting or hook, private names are used. All of them are here:
-`_fetch_max_wait_ms` (_Consumers), `_coordinator._do_heartbeat` (renew_by_heartbeats), the `_commit` of Faust's
+`_fetch_max_wait_ms` (_Consumers), those of aiokafka's `_coordinator` (follow_membership), the `_commit` of Faust's
 consumer thread, overridden (_Consumers), and `_on_sigterm` (_Process).
 """
 
@@ -22,12 +22,14 @@ import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import OffsetAndMetadata
+from faust.tables import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.agents.delivery.lanes import Record
 from streams.agents.delivery.lease import Lease
 from streams.agents.delivery.protocols import Timer, Work
+from streams.contracts.errors import FatalError
 from streams.runtime.kafka import connection_options
 from streams.runtime.service import end_within, on_stop
 from streams.runtime.settings import KafkaSettings, Settings
@@ -38,6 +40,8 @@ _FETCH_WAIT_MS = 100
 _LOG_APPEND_TIME = 1
 # Nothing of ours is acknowledged to Faust, so its loop over acknowledgements has nothing to commit: it sleeps.
 _NEVER_S = 10 * 365 * 86400.0
+_FENCED_INSTANCE_ID = 82
+"""Source: Apache Kafka, "Protocol guide", error codes (https://kafka.apache.org/protocol#protocol_error_codes)."""
 
 
 class FaustDelivery:
@@ -45,14 +49,20 @@ class FaustDelivery:
 
     lease:      renewed by every answered heartbeat.
     on_failure: called with what makes going on impossible; it must end the process.
+    member:     under which name we join (streams.agents.delivery.membership); None: under one that the broker makes up.
     """
 
     def __init__(
-        self, settings: Settings, data_dir: Path, lease: Lease, on_failure: Callable[[BaseException], None]
+        self,
+        settings: Settings,
+        data_dir: Path,
+        lease: Lease,
+        on_failure: Callable[[BaseException], None],
+        member: str | None = None,
     ) -> None:
         logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
-        self._app = _new_app(settings, data_dir)
-        self._app.transport = _Transport(self._app.conf.broker_consumer, self._app, lease)
+        self._app = _new_app(settings, data_dir, member)
+        self._app.transport = _Transport(self._app.conf.broker_consumer, self._app, lease, on_failure)
         self._on_failure = on_failure
 
     def run(self, work: Work, loop: asyncio.AbstractEventLoop, *timers: Timer) -> int:
@@ -162,6 +172,13 @@ class FaustDelivery:
         return repeatedly
 
 
+class _NoTables(TableManager):
+    """Faust's own waits a second in its start for tables that are still being defined; there are none."""
+
+    async def sleep(self, n: Any) -> None:
+        """Do not wait."""
+
+
 class _App(faust.App):
     """on_begin: awaited before anything of Faust starts."""
 
@@ -180,7 +197,7 @@ class _Process(faust.Worker):
         on_stop(lambda: self.loop.call_soon_threadsafe(self._on_sigterm))
 
 
-def _new_app(settings: Settings, data_dir: Path) -> _App:
+def _new_app(settings: Settings, data_dir: Path, member: str | None) -> _App:
     streams = settings.streams
     return _App(
         settings.consumer_group,
@@ -188,7 +205,8 @@ def _new_app(settings: Settings, data_dir: Path) -> _App:
         broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers],
         broker_credentials=_credentials(settings.kafka),
         broker_session_timeout=streams.session_timeout_s,
-        broker_heartbeat_interval=streams.session_timeout_s / 6,
+        # Its answer is also where a member hears that somebody joins or leaves.
+        broker_heartbeat_interval=min(1.0, streams.session_timeout_s / 6),
         broker_rebalance_timeout=max(10.0, streams.session_timeout_s),
         broker_request_timeout=max(30.0, 2 * streams.session_timeout_s),
         broker_commit_interval=_NEVER_S,
@@ -197,6 +215,11 @@ def _new_app(settings: Settings, data_dir: Path) -> _App:
         stream_wait_empty=False,
         stream_buffer_maxsize=64,
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=member,
+        # The assignor asserts that whoever takes a member's place has its address, which a container changes. No use is
+        # made of it.
+        canonical_url="http://worker",
+        TableManager=_NoTables,
         # Above 0 selects Faust's sticky assignor, which moves few partitions in a rebalance.
         table_standby_replicas=1,
         topic_allow_declare=False,
@@ -218,18 +241,56 @@ def _credentials(kafka: KafkaSettings) -> Any:
     return faust.SSLCredentials(context) if context is not None else None
 
 
-def renew_by_heartbeats(lease: Lease, coordinator: Any) -> None:
-    """Renew `lease` at every answered heartbeat of an aiokafka group coordinator, which offers no hook."""
-    heartbeat: Callable[[], Awaitable[bool]] = coordinator._do_heartbeat  # noqa: SLF001
+def follow_membership(lease: Lease, coordinator: Any, on_failure: Callable[[BaseException], None]) -> None:
+    """Let `lease` follow what the group says to an aiokafka group coordinator, which offers no hook.
+
+    Every answered heartbeat renews it; where the group no longer knows us it ends. Of static membership aiokafka (0.14)
+    knows how to join. Missing is to stop where another process has our place (its heartbeats do not name the instance,
+    so it would hear "unknown member" and take the place back), and to leave when asked to stop.
+    """
+    heartbeat, send = coordinator._do_heartbeat, coordinator._send_req  # noqa: SLF001
+    join, leave = coordinator._do_rejoin_group, coordinator._maybe_leave_group  # noqa: SLF001
+    reset = coordinator.reset_generation
+    joining = False
 
     async def observed() -> bool:
         asked = lease.now()
-        answered = await heartbeat()
+        answered: bool = await heartbeat()
         if answered:
             lease.renew(asked)
         return answered
 
-    coordinator._do_heartbeat = observed  # noqa: SLF001
+    def forgotten() -> None:
+        lease.end()
+        member = coordinator.member_id
+        reset()
+        if not joining:  # asking for our place as who we were: refused where another one has it
+            coordinator.member_id = member
+
+    async def joined(subscription: Any) -> bool:
+        nonlocal joining
+        joining = True
+        try:
+            return bool(await join(subscription))
+        finally:
+            joining = False
+
+    async def sent(request: Any) -> Any:
+        answer = await send(request)
+        if getattr(answer, "error_code", 0) == _FENCED_INSTANCE_ID:
+            on_failure(FatalError("another process has taken this worker's place in the group, so this one stops"))
+        return answer
+
+    async def left() -> None:
+        name, coordinator._group_instance_id = coordinator._group_instance_id, None  # noqa: SLF001
+        try:
+            await leave()
+        finally:
+            coordinator._group_instance_id = name  # noqa: SLF001
+
+    coordinator._do_heartbeat, coordinator._send_req = observed, sent  # noqa: SLF001
+    coordinator._do_rejoin_group, coordinator._maybe_leave_group = joined, left  # noqa: SLF001
+    coordinator.reset_generation = forgotten
 
 
 class _Consumers(driver.AIOKafkaConsumerThread):
@@ -242,7 +303,8 @@ class _Consumers(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        renew_by_heartbeats(self.transport.lease, self._consumer._coordinator)  # noqa: SLF001
+        transport = self.transport
+        follow_membership(transport.lease, self._consumer._coordinator, transport.on_failure)  # noqa: SLF001
 
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         """Commit; False where the group has moved on, which Faust takes for a crash (a partition that was revoked
@@ -284,6 +346,6 @@ class _Transport(driver.Transport):
 
     Consumer = _Consumer
 
-    def __init__(self, urls: Any, app: Any, lease: Lease) -> None:
+    def __init__(self, urls: Any, app: Any, lease: Lease, on_failure: Callable[[BaseException], None]) -> None:
         super().__init__(urls, app)
-        self.lease = lease
+        self.lease, self.on_failure = lease, on_failure

@@ -26,13 +26,24 @@ class Lease:
         self._session_s = session_s
         self.now = now
         self._asked = now()
+        self._over = False
 
     def renew(self, asked: float | None = None) -> None:
         """The group confirmed our membership. `asked`: when the request left (now, if not given)."""
         self._asked = self.now() if asked is None else asked
+        self._over = False
+
+    def end(self) -> None:
+        """The group does not know us any more; until it does again nothing may be written."""
+        self._over = True
 
     def check(self) -> None:
         """Raise FatalError when the group may have given our partitions away."""
+        if self._over:
+            raise FatalError(
+                "the group has given the partitions of this worker to another one, so it stops before it writes; "
+                "the supervisor starts it again"
+            )
         age_s = self.now() - self._asked
         if age_s > self._session_s * 0.9:
             raise FatalError(

@@ -11,57 +11,9 @@ from aiokafka import TopicPartition
 
 from streams.agents.deadletters import Fuse
 from streams.agents.delivery import watchdog as watchdog_module
-from streams.agents.delivery.faust import renew_by_heartbeats
 from streams.agents.delivery.lanes import Handler, Record, TopicLanes
-from streams.agents.delivery.lease import Lease
 from streams.agents.delivery.watchdog import Watchdog
 from streams.contracts.errors import FatalError
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Coordinator:
-    """As much of aiokafka's as the lease touches."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock, self.answers, self.takes_s = clock, True, 0.0
-
-    async def _do_heartbeat(self) -> bool:
-        self.clock.now += self.takes_s
-        return self.answers
-
-
-async def test_the_lease_lasts_as_long_as_heartbeats_are_answered() -> None:
-    clock = Clock()
-    lease, coordinator = Lease(10, clock), Coordinator(clock)
-    renew_by_heartbeats(lease, coordinator)
-    for _ in range(5):
-        clock.now += 8
-        lease.check()
-        assert await coordinator._do_heartbeat()
-    coordinator.answers = False
-    clock.now += 8
-    assert not await coordinator._do_heartbeat()
-    lease.check()
-    clock.now += 2
-    with pytest.raises(FatalError, match="no heartbeat was answered for 10"):
-        lease.check()
-
-
-async def test_a_heartbeat_counts_from_when_it_was_asked() -> None:
-    clock = Clock()
-    lease, coordinator = Lease(10, clock), Coordinator(clock)
-    renew_by_heartbeats(lease, coordinator)
-    coordinator.takes_s = 9.5  # the process slept between question and answer
-    assert await coordinator._do_heartbeat()
-    with pytest.raises(FatalError):
-        lease.check()
 
 
 def test_the_fuse_blows_when_most_of_a_full_window_failed() -> None:
