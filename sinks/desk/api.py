@@ -9,11 +9,13 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from sinks.desk.answers import Count, EpisodePage, FindingDetail, FreshnessAnswer, ObjectAnswer, SourceState, Week
-from sinks.desk.asked import asked
+from sinks.desk.asked import asked, moment
 from sinks.desk.pipeline import Told
 from sinks.desk.reading import Answers
+from sinks.desk.trends import Compared, Trends
 from sinks.history.queries import MOST
 
+TrendFacet = Literal["severity", "family", "detection", "tenant", "forest", "unit"]
 Facet = Literal["severity", "family", "detection", "tenant", "forest", "unit", "state"]
 
 
@@ -71,6 +73,27 @@ def read_weeks(
     return reading.weeks(question, f"{of}_ms", by)
 
 
+@get("/trends", sync_to_thread=True, summary="Opened, resolved and standing by week; times to resolve; what came again")
+def read_trends(
+    request: Request[Any, Any, Any], reading: Answers, by: FromQuery[TrendFacet] = "family"
+) -> Trends:
+    """Filters as for findings; states are not asked for."""
+    return reading.trends(asked(request.query_params.multi_items(), reading.catalogue, also=("by",)), by)
+
+
+@get("/standing", sync_to_thread=True, summary="How many stood at two times")
+def read_standing(
+    request: Request[Any, Any, Any],
+    reading: Answers,
+    first: FromQuery[str],
+    second: FromQuery[str],
+    by: FromQuery[TrendFacet] = "family",
+) -> list[Compared]:
+    """first, second: dates, as in 2026-11-30 (0:00 UTC), or RFC 3339 times. Filters as for findings."""
+    question = asked(request.query_params.multi_items(), reading.catalogue, also=("by", "first", "second"))
+    return reading.compared(question, by, moment(first, "first"), moment(second, "second"))
+
+
 @get("/freshness", sync_to_thread=True, summary="How fresh the answers are, and why nothing found may say nothing")
 def read_how_fresh(reading: Answers) -> FreshnessAnswer:
     """As it stands on every page."""
@@ -83,5 +106,8 @@ def read_how_fresh(reading: Answers) -> FreshnessAnswer:
 
 API = Router(
     "/api/v1",
-    route_handlers=[list_findings, read_finding, read_timeline, read_object, read_counts, read_weeks, read_how_fresh],
-)
+    route_handlers=[
+        list_findings, read_finding, read_timeline, read_object, read_counts, read_weeks, read_trends, read_standing,
+        read_how_fresh,
+    ],
+)  # fmt: skip

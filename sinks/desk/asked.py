@@ -87,9 +87,11 @@ def _wrong(what: str, value: str, values: Collection[str]) -> InvalidRecordError
 
 def _time(given: Mapping[str, list[str]], name: str) -> int | None:
     values = given.get(name)
-    if not values:
-        return None
-    text = values[-1]
+    return moment(values[-1], name) if values else None
+
+
+def moment(text: str, name: str) -> int:
+    """A date (0:00 UTC) or a time, in ms. Raises InvalidRecordError, which calls it `name`."""
     try:
         return parse_rfc3339(f"{text}T00:00:00Z" if "T" not in text else text)
     except ValueError:

@@ -15,6 +15,7 @@ from sinks.desk.application import application
 from sinks.desk.catalogue import Catalogue
 from sinks.desk.pipeline import Pipeline, PipelineWatch
 from sinks.desk.reading import Reading
+from sinks.history.daily import note_days
 from sinks.history.database import open_database
 from sinks.history.retention import expire
 from sinks.history.sink import HistorySink
@@ -104,16 +105,19 @@ class Desk:
         self.pulse.beat()
         if time.monotonic() - self._expired_at < _EXPIRE_EVERY_S and self._expired_at:
             return
+        if not self._sink.position.caught_up:  # before, what stood at the end of a day is not known
+            return
         self._expired_at = time.monotonic()
         kept = self._settings.history
         try:
+            note_days(self._engine, now_ms())
             gone = expire(
                 self._engine,
                 episodes_before_ms=now_ms() - int(kept.keep_episodes_s * 1000),
                 documents_before_ms=now_ms() - int(kept.keep_documents_s * 1000),
             )
         except RetriableError as error:
-            _log.warning("old episodes cannot be removed now", error=str(error))
+            _log.warning("the history cannot be kept in order now", error=str(error))
         else:
             if gone:
                 _log.info("old episodes removed", episodes=gone)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
@@ -13,19 +14,25 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from sinks.desk.answers import EpisodeDetail
-from sinks.desk.asked import asked
+from sinks.desk.asked import asked, moment
+from sinks.desk.catalogue import Catalogue
 from sinks.desk.pipeline import Said
 from sinks.desk.portal import object_link
 from sinks.desk.reading import Answers, Reading
+from sinks.desk.tables import EPISODES, MOST_ROWS, WEEKS, as_csv, as_xlsx, episode_rows, week_rows
+from sinks.desk.trends import WEEK_MS, chart
 from sinks.history.queries import Question
 from sinks.roles import role_words
+from streams.contracts.errors import InvalidRecordError
 from streams.contracts.times import rfc3339
+from streams.runtime.clock import now_ms
 
 _FACETS = {
     "severity": "Severity", "family": "Family", "detection": "Detection", "forest": "Forest",
     "unit": "Organisational unit", "tenant": "Tenant", "age": "Age",
 }  # fmt: skip
 _MOST_VALUES = 12
+_DAY_MS = 86_400_000
 _SIDES = {"ad": "Active Directory", "entra": "Entra ID"}
 _STATES = ("open", "suppressed", "resolved")
 _OPEN = ("state", "open")
@@ -50,6 +57,8 @@ def now(request: Asked, reading: Answers, cursor: FromQuery[str | None] = None) 
         facets=[_facet(reading, given, shown, name) for name in _FACETS],
         given=given,
         words=question.words,
+        query=urlencode(given),
+        trend_query=urlencode(stateless),
         suppressed=0 if page.episodes else _how_many(reading, "suppressed"),
         following=f"/?{urlencode([*given, ('cursor', page.cursor)])}" if page.cursor else None,
         states=[(state, _toggled(stateless, "state", state), state in question.state) for state in _STATES],
@@ -145,17 +154,60 @@ def present(name: FromPath[str], reading: Answers) -> Template:
 
 @get("/trends", sync_to_thread=True)
 def trends(request: Asked, reading: Answers) -> Template:
-    """Opened and resolved per week."""
-    given = request.query_params.multi_items()
-    question = asked(given, reading.catalogue)
-    by_week: dict[str, dict[str, int]] = {}
-    for of in ("opened", "resolved"):
-        for week in reading.weeks(question, f"{of}_ms", "family"):
-            by_week.setdefault(week.monday[:10], {"opened": 0, "resolved": 0})[of] += week.count
-    rows = sorted(by_week.items())[-53:]
-    most = max((max(row.values()) for _, row in rows), default=1)
-    families = [(each.value, each.count) for each in reading.counts(question, "family")]
-    return _template("trends.html", reading, rows=rows, most=most, families=families)
+    """What opened, what was resolved and what stood, week by week; how long it took; what came again; two dates."""
+    given = [pair for pair in request.query_params.multi_items() if pair[1]]
+    question, by, (first, second) = trend_question(given, reading.catalogue)
+    found = reading.trends(question, by)
+    dates = (first or rfc3339(now_ms() - WEEK_MS)[:10], second or rfc3339(now_ms())[:10])
+    # Of each day how it ended: of today, how it is now.
+    bounds = [moment(each, name) + _DAY_MS - 1 for each, name in zip(dates, ("first", "second"), strict=True)]
+    return _template(
+        "trends.html",
+        reading,
+        trends=found,
+        chart=chart(found.weeks),
+        bys=TREND_FACETS,
+        given=[pair for pair in given if pair[0] not in ("by", "first", "second")],
+        query=urlencode(given),
+        dates=dates,
+        compared=reading.compared(question, by, bounds[0], bounds[1]),
+    )
+
+
+@get("/export/{name:str}", sync_to_thread=True)
+def export(name: FromPath[str], request: Asked, reading: Answers) -> Response[bytes]:
+    """For a spreadsheet, as .csv or .xlsx: `findings` of a list, the newest MOST_ROWS; `trends`, a row each week."""
+    what, _, form = name.rpartition(".")
+    if form not in _TYPES or what not in ("findings", "trends"):
+        raise NotFoundException("there are findings and trends, as .csv and .xlsx")
+    given = [pair for pair in request.query_params.multi_items() if pair[1]]
+    columns: Sequence[str]
+    if what == "trends":
+        question, by, _ = trend_question(given, reading.catalogue)
+        columns, rows = WEEKS, week_rows(reading.trends(question, by))
+    else:
+        shown = given if any(name == "state" for name, _ in given) else [*given, _OPEN]
+        columns, rows = EPISODES, episode_rows(reading.everything(asked(shown, reading.catalogue), MOST_ROWS))
+    body = as_csv(columns, rows) if form == "csv" else as_xlsx(columns, rows)
+    headers = {"Content-Disposition": f'attachment; filename="synchealth-{name}"'}
+    return Response(body, media_type=_TYPES[form], headers=headers)
+
+
+def trend_question(given: Given, catalogue: Catalogue) -> tuple[Question, str, tuple[str, str]]:
+    """The question, the facet to count by, and the two dates to compare ("": unset). Raises InvalidRecordError."""
+    question = asked(given, catalogue, also=("by", "first", "second", "state"))
+    own = {name: value for name, value in given if name in ("by", "first", "second")}
+    by = own.get("by", "family")
+    if by not in TREND_FACETS:
+        raise InvalidRecordError("value", f"trends are not told by {by!r}, but by {', '.join(TREND_FACETS)}")
+    return question, by, (own.get("first", ""), own.get("second", ""))
+
+
+TREND_FACETS = {name: words for name, words in _FACETS.items() if name != "age"}
+_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 @get("/detections", sync_to_thread=True)
@@ -191,7 +243,9 @@ def no_finding() -> Redirect:
     return Redirect("/")
 
 
-PAGES = [now, finding, timeline, directory_object, present, trends, detections, sources, runbook, no_finding]
+PAGES = [
+    now, finding, timeline, directory_object, present, trends, export, detections, sources, runbook, no_finding,
+]  # fmt: skip
 
 
 def _rendered(reading: Reading, name: str, *, below: int = 0) -> Markup | None:

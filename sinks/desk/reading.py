@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from litestar.di import NamedDependency
@@ -23,6 +24,7 @@ from sinks.desk.asked import AGES, opened_within
 from sinks.desk.catalogue import Catalogue
 from sinks.desk.commands import commands
 from sinks.desk.pipeline import Knowledge, PipelineWatch, Told, known
+from sinks.desk.trends import Compared, Repeated, Resolution, Trends, weeks_of
 from sinks.freshness_source import FAILING
 from sinks.history import queries
 from sinks.history.database import errors
@@ -34,6 +36,7 @@ from streams.runtime.clock import now_ms
 from streams.runtime.listener import well
 
 _SOME, _MOST_OF_ONE = 20, 100
+_MOST_VALUES = 12
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,78 @@ class Reading:
             found = queries.weeks(connection, question, of=of, by=by)
         return [Week(rfc3339(monday), value, number) for monday, value, number in found]
 
+    def trends(self, question: Question, by: str) -> Trends:
+        """What opened, was resolved and stood, by a facet; how long it took, how old it is, what came again.
+
+        `question` names no state: all of them are counted.
+        """
+        standing = replace(question, state=("open", "suppressed"))
+        with errors(), self.engine.connect() as connection:
+            opened = queries.weeks(connection, question, of="opened_ms", by=by)
+            resolved = queries.weeks(connection, question, of="resolved_ms", by=by)
+            durations = queries.durations(connection, question, by)
+            repeated = queries.repeated(connection, question)
+        this = queries.monday_of(now_ms())
+        came, went = _by_value(opened), _by_value(resolved)
+        most = sorted(came, key=lambda value: -sum(came[value].values()))[:_MOST_VALUES]
+        return Trends(
+            by=by,
+            weeks=weeks_of(_summed(came), _summed(went), this),
+            values={value: weeks_of(came[value], went.get(value, {}), this) for value in most},
+            resolution=[
+                Resolution(value=value, resolved=number, p50_seconds=_seconds(each, 50), p90_seconds=_seconds(each, 90))
+                for value, number, each in durations
+            ],
+            ageing={each.value or "": each.count for each in self.ages(standing)},
+            repeated=[
+                Repeated(
+                    finding=row["finding"], detection=row["detection"], name=row["name"], episodes=row["episodes"]
+                )
+                for row in repeated
+            ],
+        )
+
+    def compared(self, question: Question, by: str, first_ms: int, second_ms: int) -> list[Compared]:
+        """How many of each value of a facet stood at two times, what grew most first."""
+        with errors(), self.engine.connect() as connection:
+            before = dict(queries.standing(connection, question, first_ms, by))
+            after = dict(queries.standing(connection, question, second_ms, by))
+        rows = [
+            Compared(value=value, first=before.get(value, 0), second=after.get(value, 0))
+            for value in before.keys() | after.keys()
+        ]
+        return sorted(rows, key=lambda row: (row.first - row.second, row.value or ""))
+
+    def everything(self, question: Question, most: int) -> list[EpisodeSummary]:
+        """The episodes asked for, `most` at most, the newest first."""
+        found: list[EpisodeSummary] = []
+        cursor: str | None = None
+        with errors(), self.engine.connect() as connection:
+            while len(found) < most:
+                page = queries.page(connection, question, cursor=cursor, limit=min(queries.MOST, most - len(found)))
+                found += self._summaries(page.episodes)
+                cursor = page.cursor
+                if cursor is None:
+                    break
+        return found
+
+
+def _by_value(rows: Iterable[tuple[int, str | None, int]]) -> dict[str, dict[int, int]]:
+    found: dict[str, dict[int, int]] = {}
+    for monday, value, number in rows:
+        found.setdefault(value or "(none)", {})[monday] = number
+    return found
+
+
+def _summed(values: Mapping[str, Mapping[int, int]]) -> dict[int, int]:
+    found: Counter[int] = Counter()
+    for each in values.values():
+        found.update(each)
+    return found
+
+
+def _seconds(lengths: Mapping[int, int], share: int) -> float | None:
+    return lengths[share] / 1000 if share in lengths else None
 
 Answers = NamedDependency[Reading]
 """How a handler asks for the reading of its application."""

@@ -154,6 +154,11 @@ def transitions_of(connection: Connection, number: int) -> Sequence[RowMapping]:
     return connection.execute(query).mappings().all()
 
 
+def monday_of(at_ms: int) -> int:
+    """When the week began that a time is in (Monday 0:00 UTC, ms)."""
+    return (at_ms - _MONDAY_MS) // _WEEK_MS * _WEEK_MS + _MONDAY_MS
+
+
 def weeks(
     connection: Connection, question: Question, *, of: str = "opened_ms", by: str = "family"
 ) -> list[tuple[int, str | None, int]]:
@@ -217,3 +222,41 @@ def _named(connection: Connection, query: Select[Any], words: Sequence[str]) -> 
         return query.join(_names, _names.c.episode == episode.c.id).where(*begins)
     asked = " AND ".join('"' + word.replace('"', '""') + '" *' for word in words)
     return query.join(_names, _names.c.rowid == episode.c.id).where(_names.c.names.op("MATCH")(asked))
+
+
+def standing(
+    connection: Connection, question: Question, at_ms: int, by: str = "family"
+) -> list[tuple[str | None, int]]:
+    """How many of each value of a facet stood at a time, explained by a cause or not; the most first.
+
+    Of what was resolved and has expired nothing is known any more.
+    """
+    chosen = episode.c[by]
+    query = select(chosen, func.count()).where(episode.c.opened_ms <= at_ms, _stood(at_ms)).group_by(chosen)
+    rows = [(value, number) for value, number in connection.execute(_asked(connection, question, query))]
+    return sorted(rows, key=lambda row: (-row[1], row[0] or ""))
+
+
+def _stood(at_ms: int) -> ColumnElement[bool]:
+    return or_(episode.c.resolved_ms.is_(None), episode.c.resolved_ms > at_ms)
+
+
+def durations(
+    connection: Connection, question: Question, by: str = "family", shares: Sequence[int] = (50, 90)
+) -> list[tuple[str | None, int, dict[int, int]]]:
+    """(value of a facet, how many were resolved, percentage -> ms within which so many were), the most first."""
+    chosen, length = episode.c[by].label("value"), (episode.c.resolved_ms - episode.c.opened_ms).label("length")
+    place = func.row_number().over(partition_by=episode.c[by], order_by=length).label("place")
+    total = func.count().over(partition_by=episode.c[by]).label("total")
+    inner = select(chosen, length, place, total).where(episode.c.resolved_ms.is_not(None))
+    ranked = _asked(connection, question, inner).subquery()
+    wanted = [(ranked.c.total * share + 99) // 100 for share in shares]  # nearest rank
+    query = select(ranked).where(or_(*(ranked.c.place == rank for rank in wanted)))
+    found: dict[str | None, tuple[int, dict[int, int]]] = {}
+    for row in connection.execute(query):
+        _, lengths = found.setdefault(row.value, (row.total, {}))
+        for share in shares:
+            if row.place == (row.total * share + 99) // 100:
+                lengths[share] = row.length
+    rows = [(value, number, lengths) for value, (number, lengths) in found.items()]
+    return sorted(rows, key=lambda row: (-row[1], row[0] or ""))

@@ -54,6 +54,7 @@ episode = Table(
     Index("ix_episode_state", "state", "opened_ms"),
     Index("ix_episode_opened", "opened_ms", "family"),
     Index("ix_episode_resolved", "resolved_ms"),
+    Index("ix_episode_cause", "cause"),
     Index("ix_episode_facets", "state", "severity", "family", "detection", "tenant", "forest", "unit"),
 )
 
@@ -131,4 +132,12 @@ told_finding = Table(
     Column("times_ms", Text, nullable=False),
     Column("reference", Text, nullable=False),
     Column("body", LargeBinary),
+)
+
+daily = Table(
+    "daily",
+    METADATA,
+    Column("day_ms", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(name, Text, primary_key=True) for name in ("tenant", "forest", "unit", "detection", "severity")),
+    *(Column(name, BigInteger, nullable=False) for name in ("standing", "opened", "resolved")),
 )

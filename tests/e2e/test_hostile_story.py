@@ -19,7 +19,6 @@ from kafka import KafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.cli.main import cli
-from deploy.cli.spreadsheet import cell
 from deploy.cli.terminal import SafeConsole
 from deploy.lab.demo.screen import PlainScreen, Scene, render
 from deploy.lab.demo.stage import Stage, Wishes, stage
@@ -30,6 +29,7 @@ from deploy.lab.stories.player import Player
 from streams.contracts.codec import encode
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, FINDINGS, VIEW_STATES, VIEWS
+from streams.runtime.spreadsheet import cell
 from tests.support.findings import finding
 from tests.support.screen import Screen, acted_on, spoken
 

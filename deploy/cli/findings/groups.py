@@ -10,10 +10,10 @@ from typing import IO
 from rich.table import Table
 from rich.text import Text
 
-from deploy.cli.spreadsheet import as_it_is, cell
 from streams.contracts.distinguished_name import container_of
 from streams.contracts.finding import Finding
 from streams.runtime.printable import printable
+from streams.runtime.spreadsheet import as_it_is, cell
 
 _NONE = "(none)"
 

@@ -12,11 +12,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from deploy.cli.spreadsheet import as_it_is, cell
 from streams.contracts.distinguished_name import container_of
 from streams.detections.detection import Thresholds
 from streams.measures.computers import JOINED, STAGES, place, system
 from streams.runtime.printable import printable
+from streams.runtime.spreadsheet import as_it_is, cell
 from streams.views.device.device_view import DeviceView
 
 _NONE = "(none)"

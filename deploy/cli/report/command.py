@@ -18,7 +18,6 @@ from deploy.cli.findings.groups import COLUMNS, row_of
 from deploy.cli.findings.source import read_findings
 from deploy.cli.findings.table import ID_CHARACTERS, SEVERITY_STYLE
 from deploy.cli.report.first_reading import AGES, Fault, FirstReading, Group, faults_of, first_reading_of, groups_of
-from deploy.cli.spreadsheet import as_it_is, cell
 from deploy.cli.terminal import (
     Output,
     console,
@@ -36,6 +35,7 @@ from streams.contracts.finding import FindingState
 from streams.contracts.times import age, rfc3339
 from streams.runtime.clock import now_ms
 from streams.runtime.printable import printable, printable_lines, shown
+from streams.runtime.spreadsheet import as_it_is, cell
 
 CSV_COLUMNS = ("place", "explains", "people", "dated", "age", "cause", *COLUMNS)
 _WIDE = 120

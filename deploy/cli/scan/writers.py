@@ -6,10 +6,10 @@ import csv
 import shutil
 from typing import Any, TextIO
 
-from deploy.cli.spreadsheet import as_it_is, cell
 from streams.contracts.codec import dump_document
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.runtime.printable import printable, printable_json
+from streams.runtime.spreadsheet import as_it_is, cell
 
 CSV_COLUMNS = (
     "DISTINGUISHEDNAME", "COMMONNAME", "OBJECTCLASS", "ATTRIBUTE", "ERROR", "VALUE", "UPDATE", "PROPOSEDACTION",

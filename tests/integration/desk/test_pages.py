@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +29,7 @@ from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
 from streams.runtime.topic_reader import Position
 from tests.support.desk import client_of, watch_of, whole
-from tests.support.findings import TENANT, finding
+from tests.support.findings import FOREST, TENANT, finding
 
 AT = 1_790_000_000_000
 HOSTILE = "<script>alert(1)</script>\x1b[31m‮{{7*7}}"
@@ -85,7 +88,8 @@ TOLD = Told(
 IN_A_LINK = quote(HOSTILE, safe="")
 PAGES = ["/", "/?state=resolved", f"/f/{finding(0).id}", f"/f/{finding(1).id}", "/o/guid-1",
          f"/f/{finding(0).id}/timeline", "/o/nobody", "/present/nobody", f"/present/{IN_A_LINK}", "/o/%20",
-         "/trends",
+         "/trends", "/trends?by=unit&first=2026-09-01&second=2026-12-01", f"/trends?by={IN_A_LINK}",
+         f"/trends?first={IN_A_LINK}",
          "/detections", "/sources", "/runbooks/conflict.duplicate_address", "/?words=nothing", f"/?words={IN_A_LINK}",
          f"/?unit={IN_A_LINK}", f"/o/{IN_A_LINK}", f"/f/{IN_A_LINK}", f"/runbooks/{IN_A_LINK}", f"/?state={IN_A_LINK}",
          f"/?{IN_A_LINK}=1", f"/{IN_A_LINK}"]  # fmt: skip
@@ -159,6 +163,41 @@ def test_an_object_has_both_sides_and_every_finding_it_ever_had(desk: TestClient
     assert desk.get("/api/v1/objects/%20").status_code == 400
 
 
+def test_a_spreadsheet_runs_nothing_of_a_strangers_name(tmp_path: Path) -> None:
+    engine = open_database("", tmp_path)
+    sink = HistorySink(engine)
+    said = finding(1, summary="=HYPERLINK(1)", subject=Subject(kind="user", key="k", display_name="@SUM(1)"))
+    sink.add(said, Meta(FINDINGS.name, 0, 0, AT, live=True))
+    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of())) as client:
+        answer = client.get("/export/findings.csv")
+        assert answer.headers["content-disposition"] == 'attachment; filename="synchealth-findings.csv"'
+        (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+        assert (row["finding"], row["summary"], row["name"]) == (said.id, "'=HYPERLINK(1)", "'@SUM(1)")
+        sheet = client.get("/export/findings.xlsx?family=conflict").content
+        with zipfile.ZipFile(io.BytesIO(sheet)) as book:
+            cells = book.read("xl/worksheets/sheet1.xml").decode()
+            assert "=HYPERLINK(1)" in book.read("xl/sharedStrings.xml").decode()
+        assert "<f>" not in cells
+        assert "hyperlink" not in cells
+        weeks = csv.DictReader(io.StringIO(client.get("/export/trends.csv?by=forest").content.decode("utf-8-sig")))
+        assert {row["value"] for row in weeks} == {"(all)", FOREST}
+    engine.dispose()
+
+
+def test_trends_tell_what_opened_what_stood_and_how_long_it_took(desk: TestClient[Litestar]) -> None:
+    found = desk.get("/api/v1/trends?by=severity").json()
+    assert (found["weeks"][0]["opened"], found["weeks"][0]["resolved"], found["weeks"][0]["standing"]) == (3, 1, 2)
+    assert found["resolution"] == [{"value": "high", "resolved": 1, "p50_seconds": 0.001, "p90_seconds": 0.001}]
+    assert sum(found["ageing"].values()) == 2
+    compared = desk.get("/api/v1/standing?by=family&first=2026-09-01&second=2026-12-01").json()
+    assert compared == [{"value": "conflict", "first": 0, "second": 2}]
+    page = desk.get("/trends?first=2026-09-01&second=2026-12-01").text
+    assert 'data-name="change">+2<' in page
+    assert desk.get("/api/v1/standing?first=x&second=y").status_code == 400
+    assert desk.get("/trends?by=age").status_code == 400
+
+
 def test_ages_are_a_facet(desk: TestClient[Litestar]) -> None:
     old = desk.get(
         "/?age=over+a+month&age=a+week+to+a+month&age=a+day+to+a+week&age=an+hour+to+a+day&age=under+an+hour"
@@ -201,7 +240,7 @@ def test_the_api_answers_and_describes_itself(desk: TestClient[Litestar]) -> Non
     schema = desk.get("/api/v1/schema/openapi.json").json()
     assert set(schema["paths"]) == {
         "/api/v1/findings", "/api/v1/findings/{name}", "/api/v1/counts/{by}", "/api/v1/weeks",
-        "/api/v1/freshness", "/api/v1/findings/{name}/timeline",
+        "/api/v1/freshness", "/api/v1/trends", "/api/v1/standing", "/api/v1/findings/{name}/timeline",
         "/api/v1/objects/{name}",
     }  # fmt: skip
 

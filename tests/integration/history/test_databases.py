@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
 from sinks.history import actions, queries
+from sinks.history.daily import days, note_days
 from sinks.history.database import open_database
 from sinks.history.queries import Question
 from sinks.history.retention import FORGOTTEN, expire, forget
@@ -186,6 +187,27 @@ def test_counts_weeks_and_who_comes_back(engine: Engine) -> None:
         assert [each["state"] for each in queries.transitions_of(connection, newest["id"])] == ["open"]
         document = queries.document_of(connection, newest["id"])
         assert document is not None and document.revision == 5
+
+
+def test_what_stood_and_how_long_it_took(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert queries.standing(connection, Question(), MONDAY + 10 * DAY - 1) == [("conflict", 5), ("hygiene", 5)]
+        assert queries.standing(connection, Question(), MONDAY + 20 * DAY + 100, "tenant")[0][1] == 16
+        assert queries.durations(connection, Question()) == [
+            ("conflict", 9, {50: 500, 90: 500}), ("hygiene", 8, {50: 500, 90: 500}),
+        ]  # fmt: skip
+        bounds = [(MONDAY, MONDAY + DAY), (MONDAY + DAY, MONDAY + 3 * DAY)]
+        assert queries.counts_within(connection, Question(), bounds) == [3, 2]
+        (newest, *_) = queries.episodes_of(connection, finding(3).id)
+        assert {row["finding"] for row in queries.related(connection, newest["id"])} == set()
+
+
+def test_days_are_counted_and_counted_again(engine: Engine) -> None:
+    for _ in range(2):
+        note_days(engine, MONDAY + 16 * DAY + 5000, days=3)
+    with engine.connect() as connection:
+        rows = [dict(row) for row in days(connection, MONDAY, MONDAY + 30 * DAY, "tenant")]
+    assert [(row["standing"], row["opened"], row["resolved"]) for row in rows] == [(15, 1, 0), (15, 1, 1), (15, 1, 1)]
 
 
 def test_the_tables_are_those_that_the_code_names(engine: Engine) -> None:

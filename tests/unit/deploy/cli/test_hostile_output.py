@@ -28,7 +28,6 @@ from deploy.cli.funnel import command as funnel_command
 from deploy.cli.funnel.funnel import Standing
 from deploy.cli.main import main
 from deploy.cli.report import command as report_command
-from deploy.cli.spreadsheet import cell
 from deploy.cli.terminal import SafeConsole
 from deploy.lab.demo.screen import PlainScreen, Scene, render
 from sinks.freshness import Freshness, SourceFreshness
@@ -44,6 +43,7 @@ from streams.detections.detection import DEFAULT_THRESHOLDS
 from streams.evaluation.view_row import ViewRow
 from streams.runtime.printable import is_shallow, printable, shown
 from streams.runtime.settings import Settings
+from streams.runtime.spreadsheet import cell
 from streams.runtime.topic_reader import Place, Record
 from tests.support.findings import START_MS, TENANT, finding
 from tests.support.screen import Screen, acted_on, plain_terminal
