@@ -80,9 +80,11 @@ class CollectionLedger:
 
     @property
     def doubtful(self) -> frozenset[str]:
-        """Objects whose links came in the round more than once and not in a row.
+        """Objects that are to be read whole: of which no item since the round began was surely complete.
 
-        The later list may stand beside the earlier one or instead of it, so they are to be read whole.
+        Their links came in the round more than once and not in a row: the later list may stand beside the earlier one
+        or instead of it. Or the round left them out, and delta names them before that is verified: such an item says
+        what has changed since the round, and not what changed before.
         """
         return frozenset(self._doubtful)
 
@@ -119,7 +121,9 @@ class CollectionLedger:
             self._since_comparison.add(object_id)
         first = object_id not in self._round
         if not removed:
-            if self.in_round and not first and self._several_lists and object_id != self._last:
+            again = self.in_round and not first and self._several_lists and object_id != self._last
+            left_out = first and not self.in_round and self.unverified
+            if again or left_out:
                 self._doubtful.add(object_id)
             self._last = object_id
         return first
@@ -132,6 +136,7 @@ class CollectionLedger:
         """Note an object that is emitted as gone."""
         self._round.discard(object_id)
         self._earlier.discard(object_id)
+        self._doubtful.discard(object_id)
         self._gone.add(object_id)
 
     def gone_again(self) -> Iterator[str]:
@@ -141,6 +146,10 @@ class CollectionLedger:
     def missing(self, listed: IdSet) -> Iterator[str]:
         """The living objects that are not in `listed`; both may change meanwhile."""
         return chain(self._round.difference(listed), self._earlier.difference(listed))
+
+    def read_whole(self, object_id: str) -> None:
+        """Note that an object was read whole."""
+        self._doubtful.discard(object_id)
 
     def compare(self) -> None:
         """Begin, or begin anew, to note what delta names: an answer to what is asked now may be older than that."""

@@ -27,9 +27,20 @@ class ErrorsSeen:
         self._part = part
         self._digests: dict[str, str] = {}
         self._dirty: set[str] = set()
+        self._since_asked: set[str] = set()
+
+    def ask(self) -> None:
+        """Begin to note of which objects something is emitted: an answer to what is asked now may be older."""
+        self._since_asked = set()
+
+    @property
+    def newer(self) -> frozenset[str]:
+        """The objects of whose errors something was emitted since `ask`."""
+        return frozenset(self._since_asked)
 
     def note(self, fact: Fact) -> None:
         """Remember what `fact` says of its object's errors, if anything."""
+        self._since_asked.add(fact.object_id)
         if fact.op is Operation.DELETED:
             self._set(fact.object_id, None)
         elif fact.full or any(name in fact.attributes for name in ERRORS):

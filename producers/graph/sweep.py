@@ -1,8 +1,9 @@
 """The slow reconciliation of errors that delta may not surface.
 
 Whether a change of onPremisesProvisioningErrors alone makes an object reappear in delta is not documented, so
-every so often all objects with errors are listed and compared with what was told. Facts go out only for
-differences, and an error that is missing from the list is confirmed by reading its object.
+every so often all objects with errors are listed and compared with what was emitted. Facts go out only for
+differences, and an error that is missing from the list is confirmed by reading its object. What delta or a verification
+emits while an answer is on its way is newer than the answer.
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ class SweepTask:
 
     def fetch(self) -> Any:
         """A page of objects with errors, or some that should have been listed. Raises RetriableError."""
+        self._errors.ask()
         if self._unlisted:
             return self._read_again()
         if self._resting:
@@ -122,10 +124,11 @@ class SweepTask:
         else:
             items = answer["value"]
             self._follow(answer.get("@odata.nextLink"))
+        newer = self._errors.newer
         for item in items:
             try:
                 with refusing("the item"):
-                    self._compare(item, step)
+                    self._compare(item, newer, step)
             except InvalidRecordError as error:
                 log.warning("unusable item", task=self.name, reason=error.reason)
         if not self._queries and not self._unlisted:
@@ -147,13 +150,13 @@ class SweepTask:
         if self._link is None:
             self._queries.pop(0)
 
-    def _compare(self, item: Any, step: Step) -> None:
+    def _compare(self, item: Any, newer: frozenset[str], step: Step) -> None:
         name = object_id(item)
         found = attributes_of(item, self._collection, full=False)
         errors = {each: found.get(each) or [] for each in ERRORS}
         if any(errors.values()):
             self._listed.add(name)
-        if not self._errors.differs(name, errors):
+        if name in newer or not self._errors.differs(name, errors):
             return
         fact = Fact(
             op=Operation.UPDATED,

@@ -109,6 +109,9 @@ class VerifyTask:
             self._settle(answer, step)
         else:
             self._note_page(answer)
+        if not len(self._untold):
+            for name in self._ledger.doubtful:
+                self._untold.add(name)
         if self._missing is not None and not len(self._untold) and not self._asked:
             self._asked = list(islice(self._missing, _ASKED_AT_ONCE))
             if not self._asked:
@@ -130,7 +133,7 @@ class VerifyTask:
     def _note_page(self, page: dict[str, Any]) -> None:
         if not self._active:
             self._active, self._missing = True, None
-            self._listed, self._untold, self._asked = IdSet(), IdSet(self._ledger.doubtful), []
+            self._listed, self._untold, self._asked = IdSet(), IdSet(), []
         for item in page["value"]:
             try:
                 name = object_id(item)
@@ -213,6 +216,8 @@ class VerifyTask:
         done = set(decided.asked) - newer
         for name in done:
             self._untold.discard(name)
+        for name in done.difference(decided.living):
+            self._ledger.read_whole(name)
         for name in decided.living:
             if name not in self._ledger:
                 self._untold.add(name)

@@ -109,8 +109,9 @@ class DeltaPage:
             return 0
         item = self._item(entry)
         self.items.append(item)
-        if self._managers and (told := self._tenant.managers.told(entry, self.round.since)) is not None:
-            item["manager@delta"] = [self._link(*told)]
+        managers = self._tenant.managers.told(entry, self.round.since, self.round.began) if self._managers else []
+        if managers:
+            item["manager@delta"] = [self._link(*manager) for manager in managers]
         return self._add_members(entry, item, resumed) if self._members else 0
 
     def _item(self, entry: Entry) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from deploy.lab.entra.collection import Collection
 
 
 class Managers:
-    """The manager links of one tenant, and the last one that each user has lost."""
+    """The manager links of one tenant, and those that users have lost, with the number of that change."""
 
     def __init__(self, users: Collection) -> None:
         self._users = users
         self._manager: dict[str, str] = {}
-        self._lost: dict[str, str] = {}
+        self._lost: dict[str, dict[str, int]] = {}
 
     def of(self, user_id: str) -> str | None:
         """The id of a user's manager."""
@@ -30,27 +30,29 @@ class Managers:
         before = self._manager.get(user.id)
         if before == manager:
             return
-        if before is not None:
-            self._lost[user.id] = before
         if manager is None:
             del self._manager[user.id]
         else:
             self._manager[user.id] = manager
-        self._users.touch(user, ("manager",))
+        seq = self._users.touch(user, ("manager",))
+        if before is not None:
+            self._lost.setdefault(user.id, {})[before] = seq
 
     def drop(self, object_id: str) -> None:
         """Forget the links from and to an object that goes."""
-        self._manager.pop(object_id, None)
-        for user_id in [user_id for user_id, manager in self._manager.items() if manager == object_id]:
+        for user_id in [user_id for user_id, manager in self._manager.items() if object_id in (user_id, manager)]:
             entry = self._users.live(user_id)
             if entry is not None:
                 self.change(entry, None)
 
-    def told(self, user: Entry, since: int) -> tuple[str, bool] | None:
-        """What a round since then hears: the manager, or the one that was lost; None where that is no news."""
-        manager, lost = self._manager.get(user.id), self._lost.get(user.id)
-        if user.created > since or user.moved > since:
-            return (manager, True) if manager else None
-        if (user.stamps or {}).get("manager", 0) <= since:
-            return None
-        return (manager, True) if manager else (lost, False) if lost else None
+    def told(self, user: Entry, since: int, began: int) -> list[tuple[str, bool]]:
+        """What a round since then hears: the manager, or those that were lost; nothing where that is no news.
+
+        began: the newest change when the round began: an earlier page of it may have told of a manager lost since.
+        """
+        manager = self._manager.get(user.id)
+        if manager is not None:
+            changed = max(user.created, user.moved, (user.stamps or {}).get("manager", 0))
+            return [(manager, True)] if changed > since else []
+        heard = max(since, began) if user.created > since else since
+        return [(lost, False) for lost, seq in self._lost.get(user.id, {}).items() if seq > heard]

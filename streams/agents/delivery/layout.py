@@ -6,6 +6,8 @@ A topic that got other partitions sends records to workers that hold other rows.
 
 from __future__ import annotations
 
+from aiokafka.errors import UnknownTopicOrPartitionError
+
 from streams.agents.client import Producer
 from streams.contracts.errors import FatalError
 from streams.contracts.topics import TOPICS
@@ -21,8 +23,13 @@ class Layout:
         self._seen: list[str] = []
 
     async def require(self) -> None:
-        """Return if all topics are as they must be. Raises FatalError, and Kafka's error for one that is not there."""
-        found = {name: len(await self._producer.partitions_for(name)) for name in self._wanted}
+        """Return if all topics are as they must be. Raises FatalError."""
+        found = {}
+        for name in self._wanted:
+            try:
+                found[name] = len(await self._producer.partitions_for(name))
+            except UnknownTopicOrPartitionError as error:
+                raise FatalError(f"the topic {name} does not exist: run `synchealth topics create`") from error
         faults = self._faults(found)
         if faults:
             raise FatalError(

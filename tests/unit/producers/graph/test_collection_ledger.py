@@ -76,8 +76,7 @@ class Ledgers(RuleBasedStateMachine):
         first = self.ledger.named(name, removed=False)
         self.ledger.emitted(name)
         assert first == (name not in self.model.round)
-        if self.model.in_round and not first and name != self.model.last:
-            self.model.doubtful.add(name)
+        self.doubts(name, first=first)
         self.model.last = name
         self.model.round.add(name)
         self.emitted_since_saved.add(name)
@@ -85,12 +84,18 @@ class Ledgers(RuleBasedStateMachine):
         if self.model.newer is not None:
             self.model.newer.add(name)
 
+    def doubts(self, name: str, *, first: bool) -> None:
+        """In a round a second item that is not in a row; after it, and before it is verified, a first one."""
+        if (name != self.model.last and not first) if self.model.in_round else (first and self.model.unverified):
+            self.model.doubtful.add(name)
+
     @rule(name=ids)
     def delta_tells_that_it_is_gone(self, name: str) -> None:
         self.ledger.named(name, removed=True)
         self.ledger.gone(name)
         self.model.round.discard(name)
         self.model.earlier.discard(name)
+        self.model.doubtful.discard(name)
         self.model.gone.add(name)
         self.emitted_by_this_process.discard(name)
         self.arrived.discard(name)
@@ -102,8 +107,7 @@ class Ledgers(RuleBasedStateMachine):
         """The second attempt is as much the first time as the first one, for nothing was emitted."""
         answers = [self.ledger.named(name, removed=False) for _ in range(2)]
         assert answers == [name not in self.model.round] * 2
-        if self.model.in_round and not answers[0] and name != self.model.last:
-            self.model.doubtful.add(name)
+        self.doubts(name, first=answers[0])
         self.model.last = name
         if self.model.newer is not None:
             self.model.newer.add(name)
@@ -139,7 +143,9 @@ class Ledgers(RuleBasedStateMachine):
     @rule(name=ids)
     def the_comparison_has_read(self, name: str) -> None:
         self.ledger.emitted(name)
+        self.ledger.read_whole(name)
         self.model.round.add(name)
+        self.model.doubtful.discard(name)
         self.emitted_since_saved.add(name)
         self.emitted_by_this_process.add(name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from streams.agents.delivery.layout import Layout
 from streams.contracts.errors import FatalError
@@ -27,6 +28,8 @@ class Cluster:
         return set(range(self.counts[name])) if name in self.counts else None
 
     async def partitions_for(self, name: str) -> set[int]:
+        if name not in self.counts:
+            raise UnknownTopicOrPartitionError
         return set(range(self.counts[name]))
 
 
@@ -43,6 +46,13 @@ async def test_partitions_that_were_added_are_noticed_and_named() -> None:
     assert cluster.asked == 5
     with pytest.raises(FatalError, match="has 3 partitions, not 2"):
         await layout.require()
+
+
+async def test_a_topic_that_an_older_version_did_not_have_is_named() -> None:
+    cluster: Any = Cluster()
+    del cluster.counts[VIEWS.name]
+    with pytest.raises(FatalError, match=rf"{VIEWS.name} does not exist: run `synchealth topics create`"):
+        await Layout(cluster, KafkaSettings(partitions=2)).require()
 
 
 async def test_a_topic_that_is_created_again_ends_nobody() -> None:
