@@ -6,13 +6,19 @@ from typing import Any, Self
 
 import msgspec
 
+from sinks.actions.fold import AcceptanceEnded, Attention
 from sinks.desk.presence import Presence
+from streams.contracts.actions import Action
 from streams.contracts.finding import Finding, FindingState, Severity
 from streams.contracts.times import rfc3339
+from streams.runtime.clock import now_ms
 
 
 class EpisodeSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One episode of a finding. `unit`: DN of the container that its subject stands in."""
+    """One episode of a finding. `unit`: DN of the container that its subject stands in.
+
+    attention: who looks after it; owner: whose it is; accepted_until: when it needs somebody again by itself.
+    """
 
     finding: str
     detection: str
@@ -29,10 +35,15 @@ class EpisodeSummary(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: str
     updated_at: str
     resolved_at: str | None
+    attention: Attention
+    owner: str | None
+    accepted_until: str | None
 
     @classmethod
     def of(cls, row: Any, title: str) -> Self:
         """From a row of the history."""
+        until_ms = row["accepted_until_ms"]
+        run_out = until_ms is not None and until_ms <= now_ms()
         return cls(
             finding=row["finding"],
             detection=row["detection"],
@@ -49,6 +60,9 @@ class EpisodeSummary(msgspec.Struct, frozen=True, kw_only=True):
             opened_at=rfc3339(row["opened_ms"]),
             updated_at=rfc3339(row["updated_ms"]),
             resolved_at=None if row["resolved_ms"] is None else rfc3339(row["resolved_ms"]),
+            attention=Attention.UNATTENDED if run_out else Attention(row["attention"]),
+            owner=None if run_out else row["owner"],
+            accepted_until=rfc3339(until_ms) if until_ms is not None and not run_out else None,
         )
 
 
@@ -145,3 +159,62 @@ class ObjectAnswer(msgspec.Struct, frozen=True, kw_only=True):
     episodes: list[EpisodeSummary]
     complete: bool
     faults: list[str]
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody did with an episode of a finding: when, who, known how, from where.
+
+    do, and what belongs to it: as it was asked for (sinks.actions.wanted). An end of an acceptance that nobody said
+    has do "ended", and nobody did it.
+    """
+
+    id: str
+    finding: str
+    opened_at: str
+    at: str
+    do: str
+    who: str = ""
+    known_by: str = ""
+    channel: str = ""
+    address: str = ""
+    owner: str | None = None
+    text: str = ""
+    until: str = ""
+    reason: str = ""
+    system: str = ""
+    key: str = ""
+    url: str = ""
+
+    @classmethod
+    def of(cls, action: Action) -> Self:
+        """From its record."""
+        what = msgspec.to_builtins(action.what)
+        if "until_ms" in what:
+            what["until"] = rfc3339(what.pop("until_ms"))
+        return cls(
+            id=action.id, finding=action.finding, opened_at=rfc3339(action.opened_ms), at=rfc3339(action.at_ms),
+            who=action.who, known_by=action.known_by, channel=action.channel, address=action.address, **what,
+        )  # fmt: skip
+
+    @classmethod
+    def ended(cls, end: AcceptanceEnded) -> Self:
+        """The end of an acceptance."""
+        told = "with the finding" if end.with_finding else "at its date"
+        one = end.accepted
+        return cls(
+            id=f"{one.id}-end", finding=one.finding, opened_at=rfc3339(one.opened_ms), at=rfc3339(end.at_ms),
+            do="ended", text=told,
+        )  # fmt: skip
+
+
+class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What people did with whatever finding, the latest first. `cursor` asks for what was before; None at the end."""
+
+    done: list[Done]
+    cursor: str | None
+
+
+class BulkDone(msgspec.Struct, frozen=True, kw_only=True):
+    """How many findings one deed was done to."""
+
+    findings: int

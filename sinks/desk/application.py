@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Litestar, MediaType, Request, Response, Router, get
+from litestar.config.csrf import CSRFConfig
 from litestar.di import Provide
-from litestar.exceptions import ClientException, HTTPException
+from litestar.exceptions import ClientException, HTTPException, PermissionDeniedException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
@@ -19,6 +20,8 @@ from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 from markupsafe import Markup
 
+from sinks.desk.acting import Acting
+from sinks.desk.actions import ACTION_PAGES, ACTIONS_API
 from sinks.desk.api import API
 from sinks.desk.pages import PAGES
 from sinks.desk.reading import Reading
@@ -41,8 +44,11 @@ _OUR_NAMES = {"127.0.0.1", "localhost", "::1"}
 _log = get_logger(__name__)
 
 
-def application(reading: Reading, *, version: str) -> Litestar:
-    """Everything the desk answers; `reading` is what it answers from."""
+def application(reading: Reading, acting: Acting, *, secret: str, version: str) -> Litestar:
+    """Everything the desk answers; `reading` is what it answers from, `acting` does what people ask.
+
+    secret: signs what forms carry; the same after a restart, so that a page that is open goes on.
+    """
 
     @get("/-/healthy", media_type=MediaType.TEXT, sync_to_thread=False, include_in_schema=False)
     def healthy() -> Response[str]:
@@ -55,14 +61,23 @@ def application(reading: Reading, *, version: str) -> Litestar:
     async def given() -> Reading:
         return reading
 
+    async def actors() -> Acting:
+        return acting
+
     return Litestar(
         route_handlers=[
-            API, Router("/", route_handlers=PAGES, include_in_schema=False), healthy, ready,
+            API, ACTIONS_API, healthy, ready,
+            Router("/", route_handlers=[*PAGES, *ACTION_PAGES], include_in_schema=False),
             create_static_files_router("/static", directories=[_FOLDER / "static"], include_in_schema=False),
         ],
-        before_request=_require_our_name,
+        before_request=_require_our_own,
         logging_config=None,
-        dependencies={"reading": Provide(given)},
+        dependencies={"reading": Provide(given), "acting": Provide(actors)},
+        # The API takes no forms, only JSON, which no page of elsewhere can send us without asking first (CORS).
+        csrf_config=CSRFConfig(
+            secret=secret, cookie_name="synchealth_csrf", cookie_httponly=True, cookie_samesite="strict",
+            exclude=["^/api/"],
+        ),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment(reading))),
         openapi_config=OpenAPIConfig(
             title="SyncHealth", version=version, path="/api/v1/schema", render_plugins=[JsonRenderPlugin()]
@@ -76,6 +91,27 @@ def application(reading: Reading, *, version: str) -> Litestar:
 
 def _state(amiss: str | None) -> Response[str]:
     return Response(f"{amiss or 'ok'}\n", status_code=503 if amiss else 200, media_type=MediaType.TEXT)
+
+
+def _require_our_own(request: Request[Any, Any, Any]) -> None:
+    _require_our_name(request)
+    if request.method not in {"GET", "HEAD"}:
+        _require_our_page(request)
+
+
+def _require_our_page(request: Request[Any, Any, Any]) -> None:
+    """What changes something is asked by a page of ours, or by no page at all.
+
+    Source: https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site; browsers send Origin with every POST.
+    """
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    theirs = origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+    if theirs or site not in {"same-origin", "none"}:
+        raise PermissionDeniedException("this was asked by a page of elsewhere")
+    # What a form of elsewhere may send without asking first is none of these (Fetch, "CORS-safelisted request-header").
+    if request.url.path.startswith("/api/") and request.content_type[0] != "application/json":
+        raise PermissionDeniedException("the API takes application/json")
 
 
 def _require_our_name(request: Request[Any, Any, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 
+from sinks.actions.fold import Attention
 from sinks.desk.catalogue import Catalogue
 from sinks.history.queries import Question
 from streams.contracts.errors import InvalidRecordError
@@ -13,8 +14,8 @@ from streams.contracts.times import parse_rfc3339
 from streams.runtime.clock import now_ms
 
 NAMES = (
-    "words", "state", "severity", "family", "detection", "tenant", "forest", "unit", "age", "object", "cause", "since",
-    "until",
+    "words", "state", "severity", "family", "detection", "tenant", "forest", "unit", "age", "attention",
+    "owner", "object", "cause", "since", "until",
 )  # fmt: skip
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 AGES: dict[str, tuple[int, int | None]] = {
@@ -49,6 +50,7 @@ def asked(parameters: Iterable[tuple[str, str]], catalogue: Catalogue, *, also: 
     _known(given, "family", catalogue.families)
     _known(given, "detection", catalogue.detections)
     _known(given, "age", AGES)
+    _known(given, "attention", [attention.value for attention in Attention])
     at_ms = now_ms()
     return Question(
         words=" ".join(given.get("words", ())),
@@ -59,6 +61,8 @@ def asked(parameters: Iterable[tuple[str, str]], catalogue: Catalogue, *, also: 
         tenant=tuple(given.get("tenant", ())),
         forest=tuple(given.get("forest", ())),
         unit=tuple(given.get("unit", ())),
+        attention=tuple(given.get("attention", ())),
+        owner=tuple(given.get("owner", ())),
         objects=tuple(given.get("object", ())),
         cause=tuple(given.get("cause", ())),
         opened_within=tuple(opened_within(age, at_ms) for age in given.get("age", ())),

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import secrets
 import socket
 import threading
 import time
+from pathlib import Path
 from threading import Event
 from types import TracebackType
 
 import uvicorn
 
+from sinks.actions.writer import ActionWriter
+from sinks.desk.acting import Acting
 from sinks.desk.application import application
 from sinks.desk.catalogue import Catalogue
 from sinks.desk.pipeline import Pipeline, PipelineWatch
 from sinks.desk.reading import Reading
+from sinks.history.actions import expired
 from sinks.history.daily import note_days
-from sinks.history.database import open_database
+from sinks.history.database import errors, open_database
 from sinks.history.retention import expire
 from sinks.history.sink import HistorySink
 from sinks.runner import run
@@ -50,6 +56,7 @@ class Desk:
         url = settings.history.url
         self._engine = open_database(url.get_secret_value() if url is not None else "", settings.streams.data_dir)
         self._sink = HistorySink(self._engine)
+        self._writer = ActionWriter(settings.kafka)
         self._expired_at = 0.0
         self.pulse = Pulse()
         try:
@@ -63,9 +70,12 @@ class Desk:
         self._watch = PipelineWatch(pipeline, settings.desk.check_every_s)
         self._watch.start()
         reading = Reading(self._engine, catalogue, self._not_ready, self.pulse.stuck, self._watch)
+        acting = Acting(self._engine, self._writer)
+        secret = secret_in(settings.streams.data_dir)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                application(reading, version=version), log_config=None, access_log=False, server_header=False,
+                application(reading, acting, secret=secret, version=version),
+                log_config=None, access_log=False, server_header=False,
                 limit_concurrency=_MOST_CONNECTIONS, lifespan="off",
             )
         )  # fmt: skip
@@ -91,6 +101,7 @@ class Desk:
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
+        self._writer.close()
         self._engine.dispose()
 
     def __enter__(self) -> Desk:
@@ -116,11 +127,19 @@ class Desk:
                 episodes_before_ms=now_ms() - int(kept.keep_episodes_s * 1000),
                 documents_before_ms=now_ms() - int(kept.keep_documents_s * 1000),
             )
+            self._forget_actions(now_ms() - int(kept.keep_episodes_s * 1000))
         except RetriableError as error:
             _log.warning("the history cannot be kept in order now", error=str(error))
         else:
             if gone:
                 _log.info("old episodes removed", episodes=gone)
+
+    def _forget_actions(self, before_ms: int) -> None:
+        """Have the topic let go what was done with episodes that are gone; our rows go when we read that."""
+        with errors(), self._engine.connect() as connection:
+            keys = expired(connection, before_ms)
+        if keys:
+            self._writer.forget(keys)
 
     def _not_ready(self) -> str | None:
         position = self._sink.position
@@ -138,3 +157,15 @@ def _require_loopback(host: str) -> None:
         raise SettingsError(
             [f"[desk] host {host!r}: without a login it is 127.0.0.1, ::1 or localhost; reach it by an SSH tunnel"]
         )
+
+
+def secret_in(folder: Path) -> str:
+    """The secret of this installation's desk, made at its first start; nobody else reads it."""
+    file = folder / "desk.secret"
+    if not file.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = file.with_suffix(".new")
+        with os.fdopen(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as made:
+            made.write(secrets.token_hex(32))
+        new.replace(file)
+    return file.read_text().strip()

@@ -13,6 +13,8 @@ from litestar.response import Redirect, Template
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from sinks.desk.acting import Actors
+from sinks.desk.actions import name_of
 from sinks.desk.answers import EpisodeDetail
 from sinks.desk.asked import asked, moment
 from sinks.desk.catalogue import Catalogue
@@ -30,6 +32,7 @@ from streams.runtime.clock import now_ms
 _FACETS = {
     "severity": "Severity", "family": "Family", "detection": "Detection", "forest": "Forest",
     "unit": "Organisational unit", "tenant": "Tenant", "age": "Age",
+    "attention": "Looked after", "owner": "Owner",
 }  # fmt: skip
 _MOST_VALUES = 12
 _DAY_MS = 86_400_000
@@ -59,6 +62,7 @@ def now(request: Asked, reading: Answers, cursor: FromQuery[str | None] = None) 
         words=question.words,
         query=urlencode(given),
         trend_query=urlencode(stateless),
+        shown_query=urlencode(shown),
         suppressed=0 if page.episodes else _how_many(reading, "suppressed"),
         following=f"/?{urlencode([*given, ('cursor', page.cursor)])}" if page.cursor else None,
         states=[(state, _toggled(stateless, "state", state), state in question.state) for state in _STATES],
@@ -88,7 +92,7 @@ def _facet(reading: Reading, given: Given, shown: Given, name: str) -> dict[str,
 
 
 @get("/f/{name:str}", sync_to_thread=True)
-def finding(name: FromPath[str], reading: Answers) -> Template:
+def finding(request: Asked, name: FromPath[str], reading: Answers, acting: Actors) -> Template:
     """One finding: who is involved, what to do, what became of it."""
     detail = reading.finding(name)
     if detail is None:
@@ -98,7 +102,14 @@ def finding(name: FromPath[str], reading: Answers) -> Template:
     latest = detail.episodes[0]
     sides = [(title, _holders(reading, latest, side)) for side, title in _SIDES.items()]
     return _template(
-        "finding.html", reading, detail=detail, latest=latest, sides=[side for side in sides if side[1]], runbook=html
+        "finding.html",
+        reading,
+        detail=detail,
+        latest=latest,
+        sides=[side for side in sides if side[1]],
+        runbook=html,
+        done=acting.done(name),
+        who=name_of(request),
     )
 
 

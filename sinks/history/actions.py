@@ -40,7 +40,7 @@ def store(connection: Connection, entries: Iterable[tuple[Action | ActionTombsto
     for key in gone:
         touched |= set(connection.execute(select(action.c.episode).where(this_one), key).scalars())
         connection.execute(delete(action).where(this_one), key)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "finding": one.finding, "id": one.id, "episode": episode_id(one.finding, one.opened_ms),
             "place": meta.offset, "at_ms": one.at_ms, "who": one.who, "do": word_of(one), "body": encode(one),

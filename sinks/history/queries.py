@@ -126,6 +126,13 @@ def counts_within(connection: Connection, question: Question, bounds: Sequence[t
     return [int(number) for number in row]
 
 
+def unresolved(connection: Connection, question: Question, *, limit: int) -> list[tuple[str, int]]:
+    """(finding, opened_ms) of the episodes asked for that are not over, the newest first."""
+    query = select(episode.c.finding, episode.c.opened_ms).where(episode.c.resolved_ms.is_(None))
+    query = _asked(connection, question, query).order_by(desc(episode.c.opened_ms), desc(episode.c.id)).limit(limit)
+    return [(row.finding, row.opened_ms) for row in connection.execute(query)]
+
+
 def related(connection: Connection, number: int, *, limit: int = 20) -> Sequence[RowMapping]:
     """Other findings, in their latest episode first, in which an object of this episode takes part."""
     objects = select(involved.c.object).where(involved.c.episode == number)

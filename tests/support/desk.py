@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 from litestar import Litestar
 from litestar.testing import TestClient
+from sqlalchemy import Engine
 
+from sinks.actions.writer import ActionWriter
+from sinks.desk.acting import Acting
 from sinks.desk.application import application
 from sinks.desk.pipeline import Checked, Pipeline, PipelineWatch, Told
 from sinks.desk.presence import Presence
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, Heard, SourceFreshness
+from sinks.history.sink import HistorySink
 from sinks.lag import Lag
+from sinks.sink import Meta
+from streams.contracts.actions import Action
+from streams.contracts.errors import RetriableError
+from streams.contracts.topics import ACTIONS
 from streams.runtime.clock import now_ms
+from streams.runtime.topic_reader import Position
 
 
-def client_of(reading: Reading) -> TestClient[Litestar]:
+class Kept:
+    """Keeps what the desk would write to Kafka, and has the history read it at once. `away`: fails instead."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._sink = HistorySink(engine)
+        self.written: list[Action] = []
+        self.away = False
+
+    def write(self, actions: Iterable[Action]) -> None:
+        if self.away:
+            raise RetriableError("no Kafka at 127.0.0.1:1")
+        for action in actions:
+            self._sink.add(action, Meta(ACTIONS.name, 0, len(self.written), now_ms(), live=True))
+            self.written.append(action)
+        self._sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+
+
+def client_of(reading: Reading, writer: Kept | None = None) -> TestClient[Litestar]:
     """Asks the desk that answers from `reading`."""
-    app = application(reading, version="1")
+    acting = Acting(reading.engine, cast(ActionWriter, writer or Kept(reading.engine)))
+    app = application(reading, acting, secret="s" * 64, version="1")
     return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import select, text
 
 from deploy.broker import Broker
+from sinks.actions.writer import ActionWriter
 from sinks.desk.catalogue import Catalogue
 from sinks.desk.desk import Desk
 from sinks.desk.pipeline import Pipeline
@@ -24,12 +25,14 @@ from sinks.history.database import open_database
 from sinks.history.schema import METADATA
 from sinks.history.sink import HistorySink
 from sinks.runner import run
+from streams.contracts.actions import Accept, Acknowledge, Action, Assign, Comment
 from streams.contracts.errors import SettingsError
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import rfc3339
 from streams.runtime.settings import Settings
 from streams.runtime.topic_reader import TopicReader
 from tests.integration.prometheus.conftest import create_topics, publisher
+from tests.support.actions import action
 from tests.support.desk import whole
 from tests.support.findings import finding
 from tests.support.prometheus import until
@@ -96,7 +99,8 @@ def test_killed_at_random_the_history_equals_a_replay(empty_kafka: Broker, tmp_p
     chance = random.Random(17)
     broker = empty_kafka
     create_topics(broker.bootstrap)
-    with publisher(broker.bootstrap) as publish:
+    kafka = Settings.model_validate({"kafka": {"bootstrap_servers": [broker.bootstrap]}}).kafka
+    with publisher(broker.bootstrap) as publish, closing(ActionWriter(kafka)) as acted:
         killed = tmp_path / "killed"
         killed.mkdir()
         for turn in range(4):
@@ -104,6 +108,7 @@ def test_killed_at_random_the_history_equals_a_replay(empty_kafka: Broker, tmp_p
                 url_of(process)
                 for part in range(10):
                     publish(list(records(turn * 200 + part * 20, 20)))
+                    acted.write(deeds(turn * 200 + part * 20))
                     if part == chance.randrange(10):
                         break
                 os.kill(process.pid, signal.SIGKILL)
@@ -118,6 +123,17 @@ def test_killed_at_random_the_history_equals_a_replay(empty_kafka: Broker, tmp_p
 
     assert everything(killed) == everything(once)
     assert max(map(len, everything(once))) >= 100
+    assert "'bob'" in repr(everything(once)), "what people did"
+
+
+def deeds(start: int) -> list[Action]:
+    """On the episodes of `records` that stand, and on those that are over."""
+    wanted = [Acknowledge(), Assign(owner="bob"), Accept(until_ms=AT * 2, reason="merger"), Comment(text="x")]
+    return [
+        action(what, start + at, id=f"action-{start + at}-{revision}", opened_ms=AT + (start + at) * 1000 + revision)
+        for at, what in enumerate(wanted)
+        for revision in (1, 3)
+    ]
 
 
 def replayed(folder: Path, bootstrap: str) -> None:

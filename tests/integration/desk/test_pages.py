@@ -241,7 +241,7 @@ def test_the_api_answers_and_describes_itself(desk: TestClient[Litestar]) -> Non
     assert set(schema["paths"]) == {
         "/api/v1/findings", "/api/v1/findings/{name}", "/api/v1/counts/{by}", "/api/v1/weeks",
         "/api/v1/freshness", "/api/v1/trends", "/api/v1/standing", "/api/v1/findings/{name}/timeline",
-        "/api/v1/objects/{name}",
+        "/api/v1/objects/{name}", "/api/v1/findings/{name}/actions", "/api/v1/actions",
     }  # fmt: skip
 
 
