@@ -13,7 +13,7 @@ from streams.contracts.errors import FatalError, InvalidRecordError, RetriableEr
 from streams.contracts.topics import CHECKPOINTS
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
-from streams.runtime.topic_reader import Record, TopicReader
+from streams.runtime.topic_reader import StoredRecord, TopicReader
 
 # Without a single record or answer for this long, the read has failed.
 _SILENCE_S = 30.0
@@ -22,7 +22,7 @@ _HOLD_MS = 500
 log = get_logger(__name__)
 
 
-class Said(NamedTuple):
+class StoredCheckpoint(NamedTuple):
     """One record of the topic.
 
     epoch: of the writer's claim under which it was written; None where it has none.
@@ -47,12 +47,12 @@ class CheckpointLog:
             bootstrap_timeout_ms=int(_SILENCE_S * 1000),
         )
 
-    def read_to_end(self) -> list[Said]:
+    def read_to_end(self) -> list[StoredCheckpoint]:
         """Everything from the beginning to the end. A partial position is worse than none."""
         with _patient():
             return [_said(record) for record in self._reader.to_end(_SILENCE_S)]
 
-    def poll(self, timeout_s: float) -> list[Said]:
+    def poll(self, timeout_s: float) -> list[StoredCheckpoint]:
         """The next records; none after `timeout_s`. A topic that was created again is read from its beginning."""
         with _patient():
             return [_said(record) for record in self._reader.poll(timeout_s)]
@@ -76,8 +76,8 @@ def _patient() -> Iterator[None]:
         raise RetriableError(str(error)) from error
 
 
-def _said(record: Record) -> Said:
-    return Said(
+def _said(record: StoredRecord) -> StoredCheckpoint:
+    return StoredCheckpoint(
         (record.key or b"").decode(errors="replace"), record.value, epoch_of(record.headers), record.appended_ms
     )
 

@@ -15,13 +15,22 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from producers import metrics
-from producers.checkpoint import CheckpointLog, Said, positions_of
+from producers.checkpoint import CheckpointLog, StoredCheckpoint, positions_of
 from producers.installation import INSTALLATION, Identity
 from producers.publisher import Publisher, checkpoint_key
 from streams.contracts.checkpoint import CONTACT, Checkpoint, read_whole_ms
 from streams.contracts.codec import decode
 from streams.contracts.errors import FatalError, InvalidRecordError, RetriableError
-from streams.contracts.orders import EPOCHS, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Answer, Claim, Order, answered, word_of
+from streams.contracts.orders import (
+    EPOCHS,
+    FIRST_PAUSE_MS,
+    LONGEST_PAUSE_MS,
+    Answer,
+    Order,
+    WriterClaim,
+    answered,
+    word_of,
+)
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
@@ -90,8 +99,8 @@ class Book:
         self.source = source
         self.me = me
         self.parts: dict[str, bytes | None] = {}
-        self.claim: Claim | None = None
-        self.mine: Claim | None = None
+        self.claim: WriterClaim | None = None
+        self.mine: WriterClaim | None = None
         self.claimed_ms: int | None = None
         self.late = False  # somebody else wrote to our position behind our claim
         self.installation: bytes | None = None
@@ -101,7 +110,7 @@ class Book:
         self._answers: dict[str, Answer] = {}
         self._since_s: dict[str, float] = {}
 
-    def read(self, said: Said, at_s: float) -> None:
+    def read(self, said: StoredCheckpoint, at_s: float) -> None:
         """Take in the next record of the log, at `at_s` seconds of any clock that only goes forward."""
         owner, _, part = said.key.partition("#")
         if owner == self.source:
@@ -118,12 +127,12 @@ class Book:
         elif part.partition("#")[0] == self.source and said.value is not None:
             self._word(said, at_s)
 
-    def _contact(self, said: Said) -> None:
+    def _contact(self, said: StoredCheckpoint) -> None:
         with contextlib.suppress(InvalidRecordError):
             if said.value is not None:
                 self.whole_ms = read_whole_ms(decode(said.value, Checkpoint)) or self.whole_ms
 
-    def _word(self, said: Said, at_s: float) -> None:
+    def _word(self, said: StoredCheckpoint, at_s: float) -> None:
         try:
             found = decode(said.value, Checkpoint)
             word = word_of(found)
@@ -132,7 +141,7 @@ class Book:
         except InvalidRecordError as error:
             log.warning("a word about this source cannot be read", source=self.source, key=said.key, why=str(error))
             return
-        if isinstance(word, Claim) and word.source == self.source:
+        if isinstance(word, WriterClaim) and word.source == self.source:
             self.claim = word
             self.heard += 1
             if word.id == self.me:
@@ -146,10 +155,10 @@ class Book:
     def _has_room(self, order: Order) -> bool:
         return order.scope in (self.source, *self._orders) or len(self._orders) < _MOST_SCOPES
 
-    def next_claim(self, at_ms: int) -> Claim:
+    def next_claim(self, at_ms: int) -> WriterClaim:
         """Our claim: its epoch is another than that of the claim that stands, however high that one is."""
         epoch = 1 if self.claim is None else (self.claim.epoch + 1) % EPOCHS
-        return Claim(self.source, self.me, epoch, at_ms)
+        return WriterClaim(self.source, self.me, epoch, at_ms)
 
     @property
     def is_replaced(self) -> bool:

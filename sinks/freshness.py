@@ -21,7 +21,7 @@ LETTERS_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class LastContact:
     """A source's last word. contact_ms: 0 where the other side has not answered since the producer's start.
 
     unread: kinds of Windows events that no reader knows -> how many since then. unheard: parts of it that do not answer
@@ -44,7 +44,7 @@ class SourceFreshness:
 
     name: str
     interval_s: float
-    heard: Heard | None
+    heard: LastContact | None
 
     def fault(self, now_ms: int) -> str | None:
         """Why nothing can be concluded from this source's silence; None where it follows the other side."""

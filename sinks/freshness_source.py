@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from sinks.freshness import LETTERS_S, Freshness, Heard, SourceFreshness
+from sinks.freshness import LETTERS_S, Freshness, LastContact, SourceFreshness
 from sinks.lag import ASLEEP_S, Lag, group_lag
 from streams.contracts.checkpoint import CONTACT, Checkpoint, contacted_ms, read_whole_ms
 from streams.contracts.codec import decode
@@ -74,7 +74,7 @@ def _intervals(settings: Settings) -> Mapping[str, float]:
 class Words:
     """The checkpoint topic as far as it was read: last words, and orders with their answers."""
 
-    heard: dict[str, Heard] = field(default_factory=dict)
+    heard: dict[str, LastContact] = field(default_factory=dict)
     letters: int = 0
     _said_ms: dict[str, int] = field(default_factory=dict)
     _orders: dict[str, tuple[Order, int]] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Words:
         elif isinstance(word, Answer):
             self._answers[word.scope] = word
 
-    def heard_of(self, source: str) -> Heard | None:
+    def heard_of(self, source: str) -> LastContact | None:
         """A source's last word, and the orders that it may not have seen when it spoke."""
         heard = self.heard.get(source)
         if heard is None:
@@ -121,7 +121,7 @@ def _read_words(kafka: KafkaSettings, tail: int | None) -> Words:
     return found
 
 
-def heard_of(word: Checkpoint, arrived_ms: int) -> Heard:
+def heard_of(word: Checkpoint, arrived_ms: int) -> LastContact:
     """A source's word that arrived then. Raises KeyError, TypeError, ValueError for one that is none."""
     said = word.position
     unread = {str(kind): int(number) for kind, number in dict(said.get("unread", {})).items()}
@@ -129,4 +129,4 @@ def heard_of(word: Checkpoint, arrived_ms: int) -> Heard:
     unheard = {str(part): arrived_ms - 1000 * max(0, int(for_s)) for part, for_s in silent.items()}
     orders = frozenset(str(scope).partition("#")[2] for scope in list(said.get("orders", ())))
     contact_ms, whole_ms = contacted_ms(word, arrived_ms), read_whole_ms(word, arrived_ms)
-    return Heard(contact_ms, str(said["phase"]), int(said["done"]), unread, unheard, orders, whole_ms)
+    return LastContact(contact_ms, str(said["phase"]), int(said["done"]), unread, unheard, orders, whole_ms)

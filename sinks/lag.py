@@ -11,7 +11,7 @@ from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.topics import Topic
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import KafkaConnection
-from streams.runtime.topic_reader import Place, consumer, partitions_of
+from streams.runtime.topic_reader import Partition, consumer, partitions_of
 
 _WITHIN_S = 10.0
 # Owners write the time into their partitions every second, or at least every ten while they are behind.
@@ -69,9 +69,9 @@ def group_lag(
         raise RetriableError(f"the lag of group {group} cannot be read: {error}") from error
 
 
-def _lag(client: Any, partitions: list[Place], compacted: Collection[str]) -> Lag:
+def _lag(client: Any, partitions: list[Partition], compacted: Collection[str]) -> Lag:
     client.assign(partitions)  # the group's committed offsets are where it begins
-    waiting: dict[Place, Any] = {}  # partition -> its oldest record that waits
+    waiting: dict[Partition, Any] = {}  # partition -> its oldest record that waits
     asked = set(partitions)
     deadline = time.monotonic() + _WITHIN_S
     while asked and time.monotonic() < deadline:
@@ -97,9 +97,9 @@ def _lag(client: Any, partitions: list[Place], compacted: Collection[str]) -> La
     return Lag(behind, min((record.timestamp for record in still.values()), default=None), begun, lost)
 
 
-def _asleep(client: Any, partitions: Sequence[Place], since_ms: int) -> int:
+def _asleep(client: Any, partitions: Sequence[Partition], since_ms: int) -> int:
     """How many of `partitions` hold no record since then, though each is given time again and again."""
-    awake: set[Place] = set()
+    awake: set[Partition] = set()
     asked = {each for each in partitions if client.highwater(each)}
     client.pause(*client.assignment())
     client.resume(*asked)
@@ -115,6 +115,6 @@ def _asleep(client: Any, partitions: Sequence[Place], since_ms: int) -> int:
     return len(partitions) - len(awake)
 
 
-def _is_at_its_end(client: Any, partition: Place) -> bool:
+def _is_at_its_end(client: Any, partition: Partition) -> bool:
     end = client.highwater(partition)
     return end is not None and (client.position(partition, timeout_ms=0) or 0) >= end

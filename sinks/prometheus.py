@@ -28,7 +28,7 @@ from streams.contracts.entries import ActionTombstone, Entry, Tombstone, Unreada
 from streams.contracts.finding import Finding
 from streams.contracts.times import parse_rfc3339
 from streams.contracts.topics import ACTIONS, DEADLETTERS, FINDINGS, Topic
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 
 _LATENCY_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200)
 _RESOLUTION_S = (60, 300, 900, 1800, 3600, 4 * 3600, 8 * 3600, 24 * 3600, 3 * 86400, 7 * 86400, 30 * 86400)
@@ -45,7 +45,7 @@ class PrometheusSink:
         self._values = values
         self._lock = Lock()
         self._findings = OpenFindings(values)
-        self._position = Position(caught_up=False, in_contact=False, behind=0)
+        self._position = ReaderProgress(caught_up=False, in_contact=False, behind=0)
         self._contact_s = 0.0
         self._complete_s = 0.0
         self.actions = ActionsSink(self)
@@ -95,7 +95,7 @@ class PrometheusSink:
         registry.register(_Families(self))
 
     @property
-    def position(self) -> Position:
+    def position(self) -> ReaderProgress:
         """How far the exporter is, as of the last flush."""
         return self._position
 
@@ -114,7 +114,7 @@ class PrometheusSink:
                 case Unreadable(reason, _):
                     self.unreadable.labels(meta.topic, self._values.reason(reason)).inc()
 
-    def flush(self, position: Position) -> None:
+    def flush(self, position: ReaderProgress) -> None:
         """Note how far the reader is; the counts themselves are always current."""
         with self._lock:
             if position.caught_up and not self._position.caught_up:
@@ -263,7 +263,7 @@ class ActionsSink:
 
     def __init__(self, sink: PrometheusSink) -> None:
         self._sink = sink
-        self.position = Position(caught_up=False, in_contact=False, behind=0)
+        self.position = ReaderProgress(caught_up=False, in_contact=False, behind=0)
         self.contact_s = 0.0
         self.caught_up = Event()
 
@@ -271,7 +271,7 @@ class ActionsSink:
         """Count one entry."""
         self._sink.add(entry, meta)
 
-    def flush(self, position: Position) -> None:
+    def flush(self, position: ReaderProgress) -> None:
         """Note how far the reader is."""
         self.position = position
         if position.in_contact:

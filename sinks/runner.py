@@ -12,7 +12,7 @@ from streams.contracts.entries import Unreadable, entry_of
 from streams.contracts.errors import RetriableError
 from streams.runtime.backoff import Backoff
 from streams.runtime.logs import get_logger
-from streams.runtime.topic_reader import Position, Record
+from streams.runtime.topic_reader import ReaderProgress, StoredRecord
 
 _log = get_logger(__name__)
 _WAIT_S = 0.5
@@ -24,9 +24,9 @@ _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.25, 5.0
 class Reader(Protocol):
     """What the loop needs of a TopicReader."""
 
-    def poll(self, wait_s: float) -> list[Record]: ...
+    def poll(self, wait_s: float) -> list[StoredRecord]: ...
     @property
-    def position(self) -> Position: ...
+    def position(self) -> ReaderProgress: ...
     def close(self) -> None: ...
 
 

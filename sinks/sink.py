@@ -7,7 +7,7 @@ from typing import Protocol
 
 from streams.contracts.entries import Entry
 from streams.contracts.topics import Topic
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Sink(Protocol):
     def add(self, entry: Entry, meta: Meta) -> None:
         """Take one entry. The same entry may come again after a restart: it must do no harm."""
 
-    def flush(self, position: Position) -> None:
+    def flush(self, position: ReaderProgress) -> None:
         """Make everything added so far durable or visible; also called when nothing was added.
 
         Raises RetriableError: the loop backs off and flushes again before it reads on.

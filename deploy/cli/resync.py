@@ -33,7 +33,7 @@ _KINDS = {"ad": "ad", "graph": "entra", "eventlog": "eventlog"}
 
 
 @dataclass(slots=True)
-class Standing:
+class OrderStatus:
     """What the checkpoint topic says of orders. spoke_ms, phase, objects: of each source's last word."""
 
     orders: dict[str, Order] = field(default_factory=dict)
@@ -109,7 +109,7 @@ def resync(
     carries the order out, once, also after a restart. Without SOURCE: what was ordered, and how far it is.
     """
     settings = installation(config)
-    standing = Standing()
+    standing = OrderStatus()
     try:
         if source is None:
             if forest or tenant or collection or wait:
@@ -176,7 +176,7 @@ def _require_collection(name: str, collection: str) -> None:
     existing("--collection", collection, {OBJECTS, LOGS, *(each.name for each in (*COLLECTIONS, *LOGS_OF_ENTRA))})
 
 
-def _read(kafka: KafkaSettings, into: Standing) -> None:
+def _read(kafka: KafkaSettings, into: OrderStatus) -> None:
     with TopicReader(kafka, [CHECKPOINTS]) as reader:
         for record in reader.to_end():
             into.read(record.key, record.value)
@@ -191,7 +191,7 @@ def _write(kafka: KafkaSettings, orders: Iterable[Order]) -> None:
         publisher.close()
 
 
-def _wait(kafka: KafkaSettings, orders: Sequence[Order], into: Standing) -> None:
+def _wait(kafka: KafkaSettings, orders: Sequence[Order], into: OrderStatus) -> None:
     """Until every order is answered for good; says on stderr what changes."""
     told = ""
     with TopicReader(kafka, [CHECKPOINTS]) as reader:
@@ -207,7 +207,7 @@ def _wait(kafka: KafkaSettings, orders: Sequence[Order], into: Standing) -> None
                 click.echo(printable(words), err=True)
 
 
-def _show(orders: Sequence[Order], standing: Standing, as_json: bool) -> None:
+def _show(orders: Sequence[Order], standing: OrderStatus, as_json: bool) -> None:
     at_ms = now_ms()
     if as_json:
         for order in orders:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from producers.eventlog import engine_runs, export_error, password_hash, password_set
 from producers.eventlog.text import hresult, present
 from producers.eventlog.windows import WindowsEvent
-from producers.eventlog.wire import Said
+from producers.eventlog.wire import Statement
 from streams.contracts.events import Result
 
 _PASSWORD_SET = 6329
@@ -22,7 +22,7 @@ _PASSWORD_CHANGE = 6900  # the notification of a changed password: an error of p
 _FAILED = frozenset({6800})
 
 
-def read(event: WindowsEvent) -> list[Said]:
+def read(event: WindowsEvent) -> list[Statement]:
     """What an event of the engine says: of a run, an object or the writeback."""
     event_id = event.id
     if event_id in engine_runs.TAKEN:
@@ -34,4 +34,4 @@ def read(event: WindowsEvent) -> list[Said]:
     if event_id == _PASSWORD_CHANGE:
         return password_hash.read(event)
     result = Result.FAILURE if event_id in _FAILED else None
-    return [Said(result=result, reason=event.reason, details=present({"hresult": hresult(event.text)}))]
+    return [Statement(result=result, reason=event.reason, details=present({"hresult": hresult(event.text)}))]

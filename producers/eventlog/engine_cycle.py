@@ -17,7 +17,7 @@ import re
 
 from producers.eventlog.text import present
 from producers.eventlog.windows import INFORMATION, VERBOSE, WindowsEvent
-from producers.eventlog.wire import Said
+from producers.eventlog.wire import Statement
 from streams.contracts.events import Result
 
 _THRESHOLD, _CYCLE = 116, 904
@@ -36,7 +36,7 @@ _STEP = re.compile(
 _BEGINS = frozenset({"starting:", "before execute runprofile"})
 
 
-def read(event: WindowsEvent) -> list[Said]:
+def read(event: WindowsEvent) -> list[Statement]:
     """What an event says of a cycle, or of the export that is held back; else its text."""
     details: dict[str, str | int] = {}
     result = None
@@ -49,7 +49,7 @@ def read(event: WindowsEvent) -> list[Said]:
             result = Result.FAILURE
         if found is not None:
             details = {"pending_deletes": _number(found[1]), "threshold": _number(found[2])}
-    return [Said(result=result, reason=event.reason, details=present(details))]
+    return [Statement(result=result, reason=event.reason, details=present(details))]
 
 
 def _cycle(text: str) -> dict[str, str | int]:

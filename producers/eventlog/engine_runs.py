@@ -14,7 +14,7 @@ import re
 
 from producers.eventlog.text import present
 from producers.eventlog.windows import INFORMATION, VERBOSE, WindowsEvent
-from producers.eventlog.wire import Said
+from producers.eventlog.wire import Statement
 from streams.contracts.events import Result
 from streams.reference_data.run_statuses import BY_COUNTER, BY_EVENT
 
@@ -35,14 +35,14 @@ _COUNTER = re.compile(
 )
 
 
-def read(event: WindowsEvent) -> list[Said]:
+def read(event: WindowsEvent) -> list[Statement]:
     """What one of these events says of its run."""
     connector, profile = _names(event)
     counters = _counters(event) if event.id in (_WITH_ERRORS, _CONNECTIVITY) else {}
     status = _status(event, counters)
     details = {"connector": connector, "run_profile": profile, "run_status": status, **counters}
     result = Result.FAILURE if status is not None and not status.endswith("-warnings") else None
-    return [Said(result=result, reason=event.reason, details=present(details))]
+    return [Statement(result=result, reason=event.reason, details=present(details))]
 
 
 def _names(event: WindowsEvent) -> tuple[str | None, str | None]:

@@ -22,7 +22,7 @@ _AUDITS, _PROVISIONING = "auditlogs", "provisioninglogs"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class HubRecord:
     """One of the records that a message holds."""
 
     raw: Any
@@ -57,7 +57,7 @@ class Record:
         return [] if event is None else [event]
 
 
-def records_of(document: Any) -> list[Record]:
+def records_of(document: Any) -> list[HubRecord]:
     """The records in a message: {"records": […]}, or a single one that has a category.
 
     Raises InvalidRecordError("wrong_shape") for a message of anybody else's.
@@ -69,7 +69,7 @@ def records_of(document: Any) -> list[Record]:
     records = document.get("records", [document])
     if not isinstance(records, list):
         raise InvalidRecordError("wrong_shape", "records is not a list")
-    return [Record(raw) for raw in records]
+    return [HubRecord(raw) for raw in records]
 
 
 def _tenant(record: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ import re
 
 from producers.eventlog.text import GUID, first, present
 from producers.eventlog.windows import INFORMATION, VERBOSE, WindowsEvent
-from producers.eventlog.wire import Said
+from producers.eventlog.wire import Statement
 from streams.contracts.events import Result
 
 TAKEN = frozenset({6941})
@@ -41,7 +41,7 @@ _TRACKING = re.compile(rf"^[ \t]*Tracking Id[ \t]*:[ \t]*({GUID})", re.IGNORECAS
 _DN = re.compile(r"^[ \t]*DN[ \t]*:[ \t]*CN=\{((?:[0-9a-f]{2}){1,256})\}", re.IGNORECASE | re.MULTILINE)
 
 
-def read(event: WindowsEvent) -> list[Said]:
+def read(event: WindowsEvent) -> list[Statement]:
     """Whom the service refused, and why."""
     # Of one string the whole text; of several the labels stand in the sentence alone.
     text = event.text if _NAME.search(event.text) else event.message or event.text
@@ -58,7 +58,7 @@ def read(event: WindowsEvent) -> list[Said]:
     }
     refused = event.level not in (INFORMATION, VERBOSE)
     return [
-        Said(
+        Statement(
             result=Result.FAILURE if refused else None,
             reason=event.reason,
             source_anchor=_anchor(text),

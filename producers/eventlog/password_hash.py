@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 from producers.eventlog.text import ANCHOR, GUID, first, present, reason_of
 from producers.eventlog.windows import INFORMATION, VERBOSE, WindowsEvent
-from producers.eventlog.wire import Said
+from producers.eventlog.wire import Statement
 from streams.contracts.events import Result
 
 _REQUEST, _RESULT = 656, 657
@@ -48,7 +48,7 @@ _SAYS_FAILED = re.compile(
 _ERROR_CODE = re.compile(r"\b(?:rpc error|error ?code:) ?(\d{1,10})\b", re.IGNORECASE)
 
 
-def read(event: WindowsEvent) -> list[Said]:
+def read(event: WindowsEvent) -> list[Statement]:
     """What an event says: of each user where it is about several, else one thing."""
     event_id, text, result = event.id, event.text[:_LONGEST_TEXT], _result(event)
     if event_id in (_REQUEST, _RESULT):
@@ -62,13 +62,13 @@ def read(event: WindowsEvent) -> list[Said]:
         "domain_controller": first(_CONTROLLER, text) if failed else None,
         "error_code": first(_ERROR_CODE, text) if failed else None,
     }
-    return [Said(result=result, reason=event.reason, details=present(details))]
+    return [Statement(result=result, reason=event.reason, details=present(details))]
 
 
-def _users(event_id: int, text: str) -> Iterator[Said]:
+def _users(event_id: int, text: str) -> Iterator[Statement]:
     """One line each; the forest that follows it is its own."""
     forest: dict[str, str | None] = {}
-    found: list[Said] = []
+    found: list[Statement] = []
     for line in reversed(text.split("\n")):
         forest = {**forest, **{name: value for name, value in _forest(line).items() if value is not None}}
         start = _USER.match(line[:_LONGEST_LINE].strip())
@@ -77,14 +77,14 @@ def _users(event_id: int, text: str) -> Iterator[Said]:
     yield from found[: -_MOST_USERS - 1 : -1]
 
 
-def _user(event_id: int, anchor: str, rest: str, forest: dict[str, str | None]) -> Said:
+def _user(event_id: int, anchor: str, rest: str, forest: dict[str, str | None]) -> Statement:
     """`rest`: of a line, what follows the anchor."""
     end = (_OUTCOME if event_id == _RESULT else _CHANGED).search(rest)
     name, said = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
     on_logon = _ON_LOGON.search(name)
     name = (name[: on_logon.start()] if on_logon else name).strip()
     result = _outcome(end[1]) if end and event_id == _RESULT else None
-    return Said(
+    return Statement(
         result=result,
         reason=reason_of(said.lstrip(", ")) if result is Result.FAILURE else None,
         source_anchor=anchor,

@@ -21,7 +21,7 @@ from typing import Any
 
 from producers.eventlog.text import GUID, first, hresult, present, source_anchor
 from producers.eventlog.windows import WindowsEvent
-from producers.eventlog.wire import Said
+from producers.eventlog.wire import Statement
 from streams.contracts.events import Result
 
 _STARTED = frozenset({31001, 31006, 31009})
@@ -48,7 +48,7 @@ _WORDS = re.compile(r"[\s,;]+")
 _CHANGING = "synchronizationenginemanagedhandle.changepassword("
 
 
-def read(event: WindowsEvent) -> list[Said]:
+def read(event: WindowsEvent) -> list[Statement]:
     """What an event of the service says: one thing, mostly about one user."""
     event_id, form = event.id, event.text[:_LONGEST_FORM]
     result = _result(event_id)
@@ -67,7 +67,7 @@ def read(event: WindowsEvent) -> list[Said]:
             "operation": "change" if _CHANGING in form.lower() else None,
         }
     return [
-        Said(
+        Statement(
             result=result,
             reason=event.reason,
             entra_id=entra_id.lower() if entra_id else None,

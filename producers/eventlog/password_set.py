@@ -18,7 +18,7 @@ import re
 
 from producers.eventlog.text import GUID, first, present
 from producers.eventlog.windows import WindowsEvent
-from producers.eventlog.wire import Said
+from producers.eventlog.wire import Statement
 from streams.contracts.events import Result
 
 _LONGEST_TEXT = 32_000
@@ -34,14 +34,14 @@ _LINE = re.compile(r"\(\d{1,6}\): ?0x([89a-f][0-9a-f]{7})\b(?: \(([^)\n]{1,300})
 _OUT_OF_SCOPE = re.compile(r"\bin scope of password sync rule\b", re.IGNORECASE)
 
 
-def read(event: WindowsEvent) -> Said:
+def read(event: WindowsEvent) -> Statement:
     """What a trace says."""
     text = event.text[:_LONGEST_TEXT]
     lines = [(found[1].lower(), found[2]) for found in _LINE.finditer(text)]
     code = _telling(text, [each for each, _ in lines])
     entra_id = first(_ANCHOR, text)
     denied = code == _ACCESS_DENIED and _answered(text) is not None
-    return Said(
+    return Statement(
         result=Result.FAILURE,
         reason=event.reason,
         entra_id=entra_id.lower() if entra_id else None,

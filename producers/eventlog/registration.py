@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 from producers.eventlog.text import first, present
 from producers.eventlog.windows import WindowsEvent
-from producers.eventlog.wire import Said
+from producers.eventlog.wire import Statement
 from streams.contracts.events import Result
 from streams.reference_data.join_errors import TABLE
 
@@ -67,7 +67,7 @@ _SUBCODE = re.compile(r"\"subcode\"[ \t]{0,5}:[ \t]{0,5}\"([^\"\n]{1,200})\"", r
 _MESSAGE = re.compile(r"\"message\"[ \t]{0,5}:[ \t]{0,5}\"([^\"\n]{1,1000})\"", re.IGNORECASE)
 
 
-def read(event: WindowsEvent) -> list[Said]:
+def read(event: WindowsEvent) -> list[Statement]:
     """What an event of a computer's registration says; nothing for ids that are not about it."""
     if event.id not in TAKEN:
         return []
@@ -85,7 +85,7 @@ def read(event: WindowsEvent) -> list[Said]:
             "drs_instance": _on_premises(debug) or _on_premises(event.message),
         }
     result = Result.SUCCESS if event.id == JOINED else Result.FAILURE if failed else None
-    return [Said(result=result, reason=event.reason, details=present(details))]
+    return [Statement(result=result, reason=event.reason, details=present(details))]
 
 
 def _code(event: WindowsEvent, token_log: str) -> str | None:

@@ -7,7 +7,7 @@ Directory Service Changes, and an audit entry on the object); its name is in "Co
 from __future__ import annotations
 
 from producers.eventlog.windows import WindowsEvent
-from producers.eventlog.wire import Said
+from producers.eventlog.wire import Statement
 from streams.contracts.distinguished_name import dns_domain
 
 _POINT = "cn=62a0ff2e-97b9-4513-943f-0d221bd30080,"
@@ -15,7 +15,7 @@ _CHANGES = frozenset({5136, 5137, 5141})
 _LONGEST = 300
 
 
-def read(event: WindowsEvent) -> list[Said]:
+def read(event: WindowsEvent) -> list[Statement]:
     """Who changed it, and of which forest; nothing for any other object.
 
     details: forest, the DNS name of its root domain; distinguished_name.
@@ -29,4 +29,4 @@ def read(event: WindowsEvent) -> list[Said]:
         return []
     who = f"{domain}\\{user}" if domain else user
     details = {"forest": forest[:_LONGEST], "distinguished_name": name[:_LONGEST]}
-    return [Said(initiator=who[:_LONGEST], details=details)]
+    return [Statement(initiator=who[:_LONGEST], details=details)]

@@ -31,7 +31,7 @@ from streams.contracts.facts import Origin
 from streams.runtime.clock import HybridClock, now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import EventLogSettings, KafkaConnection
-from streams.runtime.topic_reader import Place, Record, TopicReader
+from streams.runtime.topic_reader import Partition, StoredRecord, TopicReader
 
 _POLL_S = 1.0
 _MOST_REFUSED = 20  # dead letters of one message
@@ -80,7 +80,7 @@ class EventLogSource:
         self._speakers = Speakers(settings.servers)
         self._sequence = HybridClock()
         self._stopped = threading.Event()
-        self._places: set[Place] = set()
+        self._places: set[Partition] = set()
         self._retelling = True  # until the end of what is retained was seen
 
     def restore(self, checkpoints: Iterable[Checkpoint], claimed_ms: int | None = None) -> None:
@@ -95,7 +95,7 @@ class EventLogSource:
             topic, _, number = part.part.rpartition("/")
             offset = part.position.get("offset")
             if _NUMBER.fullmatch(number) and isinstance(offset, int) and 0 <= offset < 2**63:
-                positions[Place(topic, int(number))] = offset
+                positions[Partition(topic, int(number))] = offset
             elif part.position:
                 log.error("a position cannot be read: from the beginning", source=self.origin.name, part=part.part)
         self._reader.start_at(positions)
@@ -156,7 +156,7 @@ class EventLogSource:
         """Drop the connections."""
         self._reader.close()
 
-    def _map(self, record: Record, into: _Mapped) -> None:
+    def _map(self, record: StoredRecord, into: _Mapped) -> None:
         seen_ms = self._clock()
         try:
             document = _document(record.value)
@@ -212,7 +212,7 @@ class EventLogSource:
         known[name] = known.get(name, 0) + 1
         metrics.UNREAD.labels(self.origin.name, *kind).inc()
 
-    def _map_hub(self, record: Record, document: Any, seen_ms: int, into: _Mapped) -> None:
+    def _map_hub(self, record: StoredRecord, document: Any, seen_ms: int, into: _Mapped) -> None:
         """A message holds many records, and a bad one among them is a dead letter of its own; of many bad ones the
         first are, and one more says how many: a message must not become a hundred times what it was.
         """
@@ -229,7 +229,7 @@ class EventLogSource:
             rest = InvalidRecordError("wrong_shape", f"{refused - _MOST_REFUSED} more records of it are unusable")
             into.rejected.append(_refused(record, rest, record.value or b"", seen_ms))
 
-    def _positions(self, records: list[Record]) -> list[Checkpoint]:
+    def _positions(self, records: list[StoredRecord]) -> list[Checkpoint]:
         """The part of each partition that was read from, all with a number of their own."""
         offsets = {record.place: record.offset + 1 for record in records}
         parts: dict[str, dict[str, Any]] = {_name(place): {"offset": at} for place, at in sorted(offsets.items())}
@@ -243,7 +243,7 @@ class EventLogSource:
         )
 
 
-def _name(place: Place) -> str:
+def _name(place: Partition) -> str:
     """The part of the position that is this partition's."""
     return f"{place.topic}/{place.partition}"
 
@@ -257,14 +257,14 @@ def _document(value: bytes | None) -> Any:
         raise InvalidRecordError("not_json", f"the record is not JSON: {error}") from error
 
 
-def _written(raw: Any, record: Record) -> bytes:
+def _written(raw: Any, record: StoredRecord) -> bytes:
     try:
         return dump_document(raw)
     except NoJsonFormError:  # nested deeper than orjson writes, though not than it reads
         return record.value or b""
 
 
-def _refused(record: Record, error: InvalidRecordError, original: bytes, ts_ms: int) -> DeadLetter:
+def _refused(record: StoredRecord, error: InvalidRecordError, original: bytes, ts_ms: int) -> DeadLetter:
     """topic and offset stay empty: they are another Kafka's, or at least no topic that we may send to again."""
     at = f"{record.place.topic}/{record.place.partition}@{record.offset}"
     return dead_letter(error.reason, f"{at}: {error}", stage="source", ts_ms=ts_ms, original=original, key=at)

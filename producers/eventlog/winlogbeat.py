@@ -15,7 +15,7 @@ from producers.eventlog import adsync, engine_cycle, password_hash, password_res
 from producers.eventlog.known import KNOWN
 from producers.eventlog.text import clean
 from producers.eventlog.windows import WindowsEvent, level_of, named_data, parameters_of
-from producers.eventlog.wire import Said
+from producers.eventlog.wire import Statement
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event, Log
 from streams.contracts.times import parse_rfc3339
@@ -36,7 +36,7 @@ _PROVIDERS = {
 }
 # Events of these hold several users: each is an event of its own.
 _BATCHES = frozenset({f"{DIRECTORY_SYNCHRONIZATION}/656", f"{DIRECTORY_SYNCHRONIZATION}/657"})
-_READERS: dict[str, Callable[[WindowsEvent], list[Said]]] = {
+_READERS: dict[str, Callable[[WindowsEvent], list[Statement]]] = {
     PASSWORD_RESET: password_reset.read,
     ADSYNC: adsync.read,
     DIRECTORY_SYNCHRONIZATION: lambda event: (engine_cycle if event.id in engine_cycle.TAKEN else password_hash).read(

@@ -9,7 +9,7 @@ from streams.contracts.events import Result
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Statement:
     """One thing that a Windows event says; one event of the batch kinds says several."""
 
     result: Result | None = None

@@ -31,7 +31,7 @@ from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
 from streams.runtime.service import Pulse
 from streams.runtime.settings import Settings
-from streams.runtime.topic_reader import Place, TopicReader
+from streams.runtime.topic_reader import Partition, TopicReader
 
 _EXPIRE_EVERY_S = 3600.0
 _MOST_CONNECTIONS = 200
@@ -92,7 +92,7 @@ class Desk:
     def run(self, stop: Event) -> None:
         """Follow the findings until `stop` is set. Raises FatalError when Kafka or the database refuses us."""
         reader = TopicReader(self._settings.kafka, self._sink.topics, "synchealth-desk")
-        reader.start_at({Place(topic, number): offset for (topic, number), offset in self._sink.offsets().items()})
+        reader.start_at({Partition(topic, number): offset for (topic, number), offset in self._sink.offsets().items()})
         run(reader, self._sink, stop, self._turned)
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import Finding
 from streams.contracts.topics import ACTIONS, FINDINGS, Topic
 from streams.runtime.logs import get_logger
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 
 _log = get_logger(__name__)
 _SLICE = 500
@@ -39,7 +39,7 @@ class HistorySink:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._pending: list[tuple[Entry, Meta]] = []
-        self.position = Position(caught_up=False, in_contact=False, behind=0)
+        self.position = ReaderProgress(caught_up=False, in_contact=False, behind=0)
 
     def offsets(self) -> dict[tuple[str, int], int]:
         """(topic, partition) -> the offset to read on from. Raises RetriableError."""
@@ -50,7 +50,7 @@ class HistorySink:
         """Keep one entry until the next flush."""
         self._pending.append((entry, meta))
 
-    def flush(self, position: Position) -> None:
+    def flush(self, position: ReaderProgress) -> None:
         """Write what was added, in one transaction. Raises RetriableError."""
         if self._pending:
             with errors(), self._engine.begin() as connection:

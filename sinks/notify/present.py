@@ -22,7 +22,7 @@ from streams.contracts.entries import ActionTombstone, Entry, Tombstone
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import parse_rfc3339, rfc3339
 from streams.contracts.topics import ACTIONS, FINDINGS, Topic
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 
 DAY_MS = 86_400_000
 _KNOWN_FOR_MS = 90_000
@@ -125,11 +125,11 @@ class Present:
         self._lock = Lock()
         self._known: dict[str, _Known] = {}
         self._fresh_ids: dict[str, set[str]] = {name: set() for name in channels}
-        self._position = Position(caught_up=False, in_contact=False, behind=0)
+        self._position = ReaderProgress(caught_up=False, in_contact=False, behind=0)
         self._sight = Sight()
 
     @property
-    def position(self) -> Position:
+    def position(self) -> ReaderProgress:
         """How far the findings have been read."""
         return self._position
 
@@ -161,7 +161,7 @@ class Present:
                 self._known[entry.id] = known
                 self._stir(entry.id)
 
-    def flush(self, position: Position) -> None:
+    def flush(self, position: ReaderProgress) -> None:
         """Note how far the reader is."""
         self._position = position
 

@@ -23,7 +23,7 @@ _POLL_MS = 100
 _FETCH_BYTES = 2 * 1024 * 1024
 
 
-class Step(NamedTuple):
+class Fetched(NamedTuple):
     """What a fetch said of one partition.
 
     records:     aiokafka's, in their order. next_offset: of what follows them.
@@ -38,7 +38,7 @@ class Step(NamedTuple):
     outside: bool = False
 
 
-class Reading:
+class PartitionReading:
     """Some partitions of a topic, each read until it is `done`.
 
     >>> while steps := await reading.next():  # doctest: +SKIP
@@ -63,7 +63,7 @@ class Reading:
             self._waiting.remove(each)
             self._reader.pause(each)
 
-    async def next(self) -> list[Step]:
+    async def next(self) -> list[Fetched]:
         """What the next fetches say, as soon as they say something; nothing once all partitions are done.
 
         Raises FatalError where Kafka sends no record for `stall_s` seconds.
@@ -82,19 +82,19 @@ class Reading:
                 return steps
         return []
 
-    async def _fetch(self) -> list[Step]:
+    async def _fetch(self) -> list[Fetched]:
         try:
             fetched = await self._reader.getmany(*self._waiting, timeout_ms=_POLL_MS)
         except OffsetOutOfRangeError as error:
             self._outside = list(error.args[0])
-            return [Step(each.partition, outside=True) for each in self._outside]
+            return [Fetched(each.partition, outside=True) for each in self._outside]
         if fetched:
             self._until = time.monotonic() + self._stall_s
         steps = []
         for each in self._waiting:
             records, ended = fetched.get(each, ()), await at_end(self._reader, each)
             if records or ended:
-                steps.append(Step(each.partition, records, await self._reader.position(each), ended))
+                steps.append(Fetched(each.partition, records, await self._reader.position(each), ended))
         return steps
 
 
@@ -112,10 +112,10 @@ async def reading(
     *,
     stall_s: float = STALL_S,
     fetch_bytes: int = _FETCH_BYTES,
-) -> AsyncIterator[Reading]:
+) -> AsyncIterator[PartitionReading]:
     """These partitions of `topic`, each from its offset on."""
     async with new_reader(kafka, fetch_bytes=fetch_bytes) as reader:
-        yield Reading(reader, topic, offsets, stall_s)
+        yield PartitionReading(reader, topic, offsets, stall_s)
 
 
 @contextlib.asynccontextmanager

@@ -41,12 +41,12 @@ class Count:
         return cls(subject, tenant, tuple(labels), toward)
 
     @property
-    def told(self) -> Told:
+    def told(self) -> TenantCount:
         """What the view that it is told to knows of it."""
-        return Told(self.subject, self.labels)
+        return TenantCount(self.subject, self.labels)
 
 
-class Told(NamedTuple):
+class TenantCount(NamedTuple):
     """A count as the tenant's view knows it; the first label of what counts objects is their forest, or "none"."""
 
     subject: str
@@ -58,7 +58,7 @@ class Told(NamedTuple):
         return _TOLD.join((self.subject, *self.labels))
 
     @classmethod
-    def read(cls, name: str) -> Told:
+    def read(cls, name: str) -> TenantCount:
         """What a contribution names so."""
         subject, *labels = name.split(_TOLD)
         return cls(subject, tuple(labels))
@@ -70,7 +70,7 @@ def name_of(subject: str, tenant: str, labels: tuple[str, ...], toward: str) -> 
     return Count(subject, tenant, labels, toward).name
 
 
-def numbers_told(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def numbers_for_views(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """View that is told -> name -> how many, of counts by their names in rows."""
     told: dict[str, dict[str, int]] = {}
     for name, number in counts.items():
@@ -80,10 +80,10 @@ def numbers_told(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
     return told
 
 
-def numbers_heard(bodies: Iterable[Mapping[str, int]]) -> dict[Told, int]:
+def summed_numbers(bodies: Iterable[Mapping[str, int]]) -> dict[TenantCount, int]:
     """The sums of what several partitions told, by name; without zeros."""
     total: dict[str, int] = {}
     for body in bodies:
         for name, number in body.items():
             total[name] = total.get(name, 0) + int(number)
-    return {Told.read(name): number for name, number in sorted(total.items()) if number}
+    return {TenantCount.read(name): number for name, number in sorted(total.items()) if number}

@@ -108,7 +108,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class WriterClaim:
     """A process says that from here on in the log it alone writes `source`: the last claim in the log stands."""
 
     source: str
@@ -127,7 +127,7 @@ def answered(order: Order, answer: Answer | None) -> bool:
     return answer is not None and answer.id == order.id and answer.state != "begun"
 
 
-def word_of(said: Checkpoint) -> Order | Answer | Claim | None:
+def word_of(said: Checkpoint) -> Order | Answer | WriterClaim | None:
     """The order, answer or claim that this record is; None for every other one. Raises InvalidRecordError."""
     if said.source == RESYNC:
         order = convert(said.position, _OrderSaid)
@@ -142,5 +142,5 @@ def word_of(said: Checkpoint) -> Order | Answer | Claim | None:
         )
     if said.source == WRITER:
         claim = convert(said.position, _ClaimSaid)
-        return Claim(said.part, claim.id, claim.epoch, max(0, said.ts_ms))
+        return WriterClaim(said.part, claim.id, claim.epoch, max(0, said.ts_ms))
     return None

@@ -19,7 +19,7 @@ import msgspec
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import link as link_name
-from streams.contracts.counts import numbers_heard, numbers_told
+from streams.contracts.counts import numbers_for_views, summed_numbers
 from streams.contracts.events import Event
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Finding, FindingState
@@ -302,11 +302,11 @@ def _differing(before: Bodies, after: Bodies) -> list[str]:
 def _tenant_views_with_counts(views: Mapping[str, AnyView], world: _World) -> dict[str, AnyView]:
     """A tenant's view knows what is counted of all others, once the tenant was read whole: half a count is none."""
     found: dict[str, AnyView] = {}
-    for key, told in numbers_told(_counts(views, world)).items():
+    for key, told in numbers_for_views(_counts(views, world)).items():
         state = world.tenants.get(tenant_of(key))
         view = views.get(key) or TenantView.build(key, {})
         if state is not None and state.collected and isinstance(view, TenantView):
-            found[key] = replace(view, counts=numbers_heard([told]))
+            found[key] = replace(view, counts=summed_numbers([told]))
     return found
 
 

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from streams.contracts import view_keys
 from streams.contracts.codec import encode
 from streams.contracts.contributors import Speaker
-from streams.contracts.counts import numbers_told
+from streams.contracts.counts import numbers_for_views
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.finding import FindingState
 from streams.contracts.view_keys import tenant_of
@@ -203,7 +203,7 @@ class ViewPartition:
         """With a tick, not with every change: a snapshot changes every count thousands of times."""
         tenants = self._known.tenants_with_watermarks
         counts: dict[str, dict[str, int]] = {view_keys.tenant(tenant): {} for tenant in tenants}
-        counts |= numbers_told(self.counts)
+        counts |= numbers_for_views(self.counts)
         self._uncounted = False
         for view, counted in counts.items():
             yield Contribution(

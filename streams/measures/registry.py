@@ -22,7 +22,7 @@ Recounting = Callable[[Any, Context, int], Iterable[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class RegisteredCount:
     """A family of counts with its functions."""
 
     subject: str
@@ -42,10 +42,12 @@ class Timed:
 
 
 @cache
-def all_counts() -> dict[str, Counted]:
+def all_counts() -> dict[str, RegisteredCount]:
     """Every family of counts by subject."""
     return {
-        subject: Counted(subject, module.COUNT, getattr(module, "count", None), getattr(module, "recount_at", None))
+        subject: RegisteredCount(
+            subject, module.COUNT, getattr(module, "count", None), getattr(module, "recount_at", None)
+        )
         for subject, module in _modules(counts)
     }
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from streams.reference_data.table import Row, load, start_ms
 
 
-class Fault(StrEnum):
+class VersionFault(StrEnum):
     """What may be wrong with a version, the gravest first."""
 
     UNSUPPORTED = "unsupported"  # its support has ended, or it may not synchronise from a day on that is set
@@ -32,7 +32,7 @@ class Release(Row, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class VersionStatus:
     """What the table says of a version at a time.
 
     faults:   the gravest first; empty: nothing is known against it.
@@ -44,7 +44,7 @@ class Standing:
     next_ms:  when another day of the table comes that changes this.
     """
 
-    faults: tuple[Fault, ...]
+    faults: tuple[VersionFault, ...]
     blocked: bool
     required: tuple[str, date] | None
     reported: tuple[str, date] | None
@@ -64,7 +64,7 @@ def number_of(text: object) -> _Number | None:
     return tuple(map(int, [*parts, "0", "0"]))[: max(4, len(parts))] if good else None
 
 
-def standing_of(text: object, now_ms: int) -> Standing | None:
+def standing_of(text: object, now_ms: int) -> VersionStatus | None:
     """What is known against the version `text`; None where it is none."""
     number = number_of(text)
     if number is None:
@@ -75,15 +75,15 @@ def standing_of(text: object, now_ms: int) -> Standing | None:
     fixed_in = _fix_of(number)
     faults = []
     if required or (ended and start_ms(ended) <= now_ms):
-        faults.append(Fault.UNSUPPORTED)
+        faults.append(VersionFault.UNSUPPORTED)
     if any(row.withdrawn and _number(row) == number for row in TABLE.rows):
-        faults.append(Fault.WITHDRAWN)
+        faults.append(VersionFault.WITHDRAWN)
     if fixed_in:
-        faults.append(Fault.VULNERABLE)
+        faults.append(VersionFault.VULNERABLE)
     days = [required[1] if required else None, reported[1] if reported else None, ended]
     coming = [start_ms(day) for day in days if day and start_ms(day) > now_ms]
     blocked = required is not None and start_ms(required[1]) <= now_ms
-    return Standing(tuple(faults), blocked, required, reported, ended, fixed_in, min(coming, default=None))
+    return VersionStatus(tuple(faults), blocked, required, reported, ended, fixed_in, min(coming, default=None))
 
 
 def newest() -> str:

@@ -56,7 +56,7 @@ _OPTIONS: dict[str, Any] = {
 log = get_logger(__name__)
 
 
-class Place(NamedTuple):
+class Partition(NamedTuple):
     """A partition of a topic."""
 
     topic: str
@@ -64,7 +64,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StoredRecord:
     """One record as it stands in Kafka.
 
     ts_ms:       its timestamp (ms since the epoch), whoever set it.
@@ -72,7 +72,7 @@ class Record:
     live:        False while a topic's past is read, True for what was written after its reader had begun.
     """
 
-    place: Place
+    place: Partition
     offset: int
     value: bytes | None
     key: bytes | None = None
@@ -83,7 +83,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class ReaderProgress:
     """How far a reader is.
 
     caught_up:  everything that was in the topics at the start has been read; stays True.
@@ -132,20 +132,20 @@ class TopicReader:
         self._absent = absent
         self._options = options
         self._consumer: Any = None
-        self._next: dict[Place, int] = {}
-        self._assigned: frozenset[Place] = frozenset()
+        self._next: dict[Partition, int] = {}
+        self._assigned: frozenset[Partition] = frozenset()
         self._missing: frozenset[str] = frozenset()
-        self._ends: dict[Place, int] = {}
+        self._ends: dict[Partition, int] = {}
         self._caught_up = False
         self._looked_at = -math.inf
         self._contact_at = -math.inf
         self._in_contact = False
 
-    def start_at(self, positions: Mapping[Place, int]) -> None:
+    def start_at(self, positions: Mapping[Partition, int]) -> None:
         """Where to go on: the next offset of each partition; those that are not named begin at their beginning."""
         self._next = dict(positions)
 
-    def poll(self, wait_s: float) -> list[Record]:
+    def poll(self, wait_s: float) -> list[StoredRecord]:
         """The next records, in order per partition; an empty list after `wait_s` seconds without any.
 
         Raises RetriableError while Kafka or a topic is missing, FatalError when Kafka refuses us.
@@ -155,14 +155,14 @@ class TopicReader:
             self._note_ends()
         found = [
             _record(place, record, self._ends.get(place))
-            for place, records in ((Place(*each), records) for each, records in polled.items())
+            for place, records in ((Partition(*each), records) for each, records in polled.items())
             for record in records
         ]
         for record in found:
             self._next[record.place] = record.offset + 1
         return found
 
-    def to_end(self, within_s: float = PATIENCE_S) -> Iterator[Record]:
+    def to_end(self, within_s: float = PATIENCE_S) -> Iterator[StoredRecord]:
         """Every record up to where the topics ended when reading began.
 
         Raises as `poll` does, and RetriableError where nothing arrives for `within_s` seconds before the end.
@@ -191,7 +191,7 @@ class TopicReader:
             return all(self._consumer.position(each, timeout_ms=_ANSWER_MS) >= ends[each] for each in partitions)
 
     @property
-    def position(self) -> Position:
+    def position(self) -> ReaderProgress:
         """How far this reader is, as of the last poll."""
         behind = 0
         for place in self._assigned:
@@ -202,7 +202,7 @@ class TopicReader:
             self._in_contact = False
         elif time.monotonic() - self._contact_at > _CONTACT_EVERY_S:  # asked with every poll, and not cheap
             self._contact_at, self._in_contact = time.monotonic(), self.in_contact
-        return Position(caught_up=self._caught_up, in_contact=self._in_contact, behind=behind)
+        return ReaderProgress(caught_up=self._caught_up, in_contact=self._in_contact, behind=behind)
 
     @property
     def in_contact(self) -> bool:
@@ -254,9 +254,9 @@ class TopicReader:
             try:
                 return self._consumer.poll(timeout_ms=int(wait_s * 1000), max_records=self.max_records)
             except OffsetOutOfRangeError as error:
-                self._start_over([Place(*place) for place in error.args[0]])
+                self._start_over([Partition(*place) for place in error.args[0]])
 
-    def _start_over(self, places: Iterable[Place]) -> None:
+    def _start_over(self, places: Iterable[Partition]) -> None:
         """Forget these positions; the consumer goes too, because its failed poll may have taken records of others."""
         self.close()
         for place in places:
@@ -276,7 +276,7 @@ class TopicReader:
 
     def _assign(self) -> None:
         """Take every partition there is; those that appear later are read from their beginning, too."""
-        found: set[Place] = set()
+        found: set[Partition] = set()
         missing: set[str] = set()
         for topic in self._topics:
             partitions = self._consumer.partitions_for_topic(topic) or set()
@@ -284,7 +284,7 @@ class TopicReader:
                 missing.add(topic)
             elif self._keys is not None:
                 partitions = {partition_of(key, len(partitions)) for key in self._keys}
-            found |= {Place(topic, number) for number in partitions}
+            found |= {Partition(topic, number) for number in partitions}
         if not self._assigned and missing and not (self._partly and found):
             raise RetriableError(f"{self._where} has no topic {', '.join(sorted(missing))}: {self._absent}")
         if missing - self._missing:
@@ -299,7 +299,7 @@ class TopicReader:
         self._assigned = assigned
         log.info("reading", topics=self._topics, partitions=len(assigned))
 
-    def _seek(self, places: set[Place]) -> None:
+    def _seek(self, places: set[Partition]) -> None:
         unknown = {TopicPartition(*place) for place in places if place not in self._next}
         if unknown:
             self._consumer.seek_to_beginning(*unknown)
@@ -334,7 +334,7 @@ class TopicReader:
             and all(each in self._ends and self._offset(each) >= self._ends[each] for each in self._assigned)
         )
 
-    def _offset(self, place: Place) -> int:
+    def _offset(self, place: Partition) -> int:
         return int(self._consumer.position(TopicPartition(*place), timeout_ms=0) or 0)
 
 
@@ -361,7 +361,7 @@ def partitions_of(asked: Any, topics: Iterable[str]) -> list[Any]:
 
 def read_at(
     kafka: KafkaConnection, places: Iterable[tuple[str, int, int]], *, within_s: float = 10.0
-) -> Generator[Record, None, None]:
+) -> Generator[StoredRecord, None, None]:
     """The records at these (topic, partition, offset); those that retention has removed are left out.
 
     Holds a consumer until it is closed (contextlib.closing). Raises as `TopicReader.poll` does.
@@ -375,7 +375,7 @@ def read_at(
             asked.seek(place, offset)
             for found in asked.poll(timeout_ms=int(within_s * 1000), max_records=1).get(place, ()):
                 if found.offset == offset:
-                    yield _record(Place(topic, number), found, None)
+                    yield _record(Partition(topic, number), found, None)
 
 
 def _new_consumer(kafka: KafkaConnection, client_id: str, options: Mapping[str, Any]) -> Any:
@@ -392,8 +392,8 @@ def _ours(error: BaseException, what: str) -> FatalError | RetriableError:
     return RetriableError(f"{what} cannot be read ({type(error).__name__}: {error})")
 
 
-def _record(place: Place, record: Any, end: int | None) -> Record:
-    return Record(
+def _record(place: Partition, record: Any, end: int | None) -> StoredRecord:
+    return StoredRecord(
         place,
         record.offset,
         record.value,

@@ -23,7 +23,7 @@ from streams.contracts.entries import Tombstone, Unreadable
 from streams.contracts.finding import FindingState, Severity, Subject
 from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS
 from streams.measures.registry import all_counts, all_durations
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 from tests.support.prometheus import promtool
 
@@ -68,7 +68,7 @@ def fed_exporter() -> CollectorRegistry:
         sink.add(Unreadable(text, text), meta)
         sink.add(Tombstone(text), meta)
     sink.add(finding(1), meta)
-    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
     return registry
 
 

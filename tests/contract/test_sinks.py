@@ -14,10 +14,10 @@ from streams.contracts.deadletter import DeadLetter
 from streams.contracts.entries import Entry, Tombstone, Unreadable
 from streams.contracts.finding import Severity
 from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 
-FOLLOWING = Position(caught_up=True, in_contact=False, behind=0)
+FOLLOWING = ReaderProgress(caught_up=True, in_contact=False, behind=0)
 Seen = Callable[[], str]
 
 

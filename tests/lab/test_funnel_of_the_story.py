@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from deploy.cli.funnel.funnel import Funnel, Standing, funnels, percent, standing_of, total
+from deploy.cli.funnel.funnel import ComputerStanding, Funnel, funnels, percent, standing_of, total
 from deploy.lab.directory.store import DirectoryStore
 from deploy.lab.entra import graph_time
 from deploy.lab.hybrid import HybridOrganisation, build
@@ -66,7 +66,7 @@ def _computer(store: DirectoryStore, dn: str, **attributes: str) -> uuid.UUID:
 def tables(stream: LabStream, now_ms: int) -> dict[str, Funnel]:
     """Forest -> its funnel, as the command shows it: from the rows of the views."""
     rows = stream.pipeline.view_rows
-    standings: list[Standing] = []
+    standings: list[ComputerStanding] = []
     for key, _ in list(rows.items("device/")):
         view = load_view(key, rows).view(key)
         assert isinstance(view, DeviceView)

@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 
-from producers.checkpoint import Said, positions_of
+from producers.checkpoint import StoredCheckpoint, positions_of
 from producers.ledger import Book, ReplacedError
 from producers.publisher import Publisher
 from streams.contracts.checkpoint import Checkpoint
@@ -28,7 +28,7 @@ class BrokerLedger:
         for record in self._broker.logs[CHECKPOINTS.name, 0].at(self._next, 1 << 30):
             key = (record.key or b"").decode(errors="replace")
             epoch = self._book.mine.epoch if self._book.mine else None
-            self._book.read(Said(key, record.value, epoch, record.timestamp), self._broker.loop.time())
+            self._book.read(StoredCheckpoint(key, record.value, epoch, record.timestamp), self._broker.loop.time())
             self._next = record.offset + 1
         return self._book
 

@@ -15,7 +15,7 @@ from sinks.desk.application import application
 from sinks.desk.pipeline import Checked, Pipeline, PipelineWatch, Told
 from sinks.desk.presence import Presence
 from sinks.desk.reading import Reading
-from sinks.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, LastContact, SourceFreshness
 from sinks.history.sink import HistorySink
 from sinks.lag import Lag
 from sinks.sink import Meta
@@ -23,7 +23,7 @@ from streams.contracts.actions import Action
 from streams.contracts.errors import RetriableError
 from streams.contracts.topics import ACTIONS
 from streams.runtime.clock import now_ms
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 
 
 class Kept:
@@ -40,7 +40,7 @@ class Kept:
         for action in actions:
             self._sink.add(action, Meta(ACTIONS.name, 0, len(self.written), now_ms(), live=True))
             self.written.append(action)
-        self._sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+        self._sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
 
 
 def client_of(reading: Reading, writer: Kept | None = None) -> TestClient[Litestar]:
@@ -53,7 +53,8 @@ def client_of(reading: Reading, writer: Kept | None = None) -> TestClient[Litest
 def whole(name: str = "ad/corp.contoso.local") -> Freshness:
     """One source that was read whole and worked off, a moment ago."""
     at_ms = now_ms()
-    return Freshness(at_ms, [SourceFreshness(name, 15.0, Heard(at_ms, "following", 3))], Lag(0, None, committed=True))
+    source = SourceFreshness(name, 15.0, LastContact(at_ms, "following", 3))
+    return Freshness(at_ms, [source], Lag(0, None, committed=True))
 
 
 NOTHING = Told(said=[])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from producers.checkpoint import Said
+from producers.checkpoint import StoredCheckpoint
 from producers.ledger import Book, ReplacedError
 from producers.publisher import Publisher, checkpoint_key
 from producers.watermark import SourceWatermark
@@ -70,7 +70,7 @@ class FakeLedger:
         for order in self._kafka.orders:
             self._book.source = order.source
             word = order.word()
-            self._book.read(Said(checkpoint_key(word), encode(word), None), 0.0)
+            self._book.read(StoredCheckpoint(checkpoint_key(word), encode(word), None), 0.0)
         return self._book.due(1e9, now_ms() + (0 if self._pause else 2 * LONGEST_PAUSE_MS))
 
     def begun(self) -> list[Answer]:

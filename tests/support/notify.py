@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
-from sinks.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, LastContact, SourceFreshness
 from sinks.history.database import open_database
 from sinks.lag import Lag
 from sinks.notify.ledger import Ledger
@@ -24,7 +24,7 @@ from streams.contracts.entries import Entry
 from streams.contracts.topics import FINDINGS
 from streams.runtime.section import Section
 from streams.runtime.settings import Settings
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.findings import FOREST, START_MS, TENANT
 
 CHANNEL = "here"
@@ -62,7 +62,7 @@ class Recording:
 
 def sight(at_ms: int, *, whole_ms: int = START_MS - 1000, ago_s: float = 1.0, oldest_ms: int | None = None) -> Sight:
     """Both directories were heard `ago_s` before and read whole at `whole_ms` (0: not yet)."""
-    heard = Heard(at_ms - int(ago_s * 1000), "streaming" if whole_ms else "snapshot", 3, whole_ms=whole_ms)
+    heard = LastContact(at_ms - int(ago_s * 1000), "streaming" if whole_ms else "snapshot", 3, whole_ms=whole_ms)
     sources = [SourceFreshness(f"ad/{FOREST}", 1.0, heard), SourceFreshness(f"entra/{TENANT}", 1.0, heard)]
     return Sight(Freshness(at_ms, sources, Lag(0, oldest_ms, committed=True)))
 
@@ -97,7 +97,7 @@ class World:
             self.metrics, most_per_hour=self.most_per_hour, settle_s=30.0, digest_s=self.digest_s, clock=self.clock,
         )  # fmt: skip
         self.say(*entries)
-        self.present.flush(Position(caught_up=True, in_contact=True, behind=0))
+        self.present.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
         self.present.sight = sight(self.now_ms)
         self.post.turn()
 

@@ -10,7 +10,7 @@ from producers.eventlog.consumer import shipped_reader
 from streams.contracts.errors import FatalError, RetriableError
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import EventLogSettings, KafkaConnection
-from streams.runtime.topic_reader import Record, TopicReader
+from streams.runtime.topic_reader import StoredRecord, TopicReader
 
 _WAIT_S = 3.0
 # Of each partition: a server writes some hundred events an hour, and those that ship least are asked about most.
@@ -54,9 +54,9 @@ def eventlog_lines(table: EventLogSettings, own: KafkaConnection) -> list[Line]:
     return [readable, *(server_lines(area, records, now_ms()) if table.format == "winlogbeat" else ())]
 
 
-def _latest(reader: TopicReader) -> list[Record]:
+def _latest(reader: TopicReader) -> list[StoredRecord]:
     """The latest records of each partition, as far as they come within the time; [] where there are none."""
-    until, found = time.monotonic() + _WAIT_S, list[Record]()
+    until, found = time.monotonic() + _WAIT_S, list[StoredRecord]()
     while time.monotonic() < until:
         records = reader.poll(0.5)
         if found and not records:

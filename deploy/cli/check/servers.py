@@ -13,7 +13,7 @@ from streams.contracts.codec import NotJsonError, load_document
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.times import age, parse_rfc3339
 from streams.runtime.printable import printable
-from streams.runtime.topic_reader import Record
+from streams.runtime.topic_reader import StoredRecord
 
 # Silence of any event at all: a server that works writes a heartbeat each half hour.
 _SILENT_MS = 3 * 3_600_000
@@ -43,7 +43,7 @@ class _Server:
         return min(late for _, late in self.late_ms)
 
 
-def server_lines(area: str, records: Iterable[Record], now_ms: int) -> list[Line]:
+def server_lines(area: str, records: Iterable[StoredRecord], now_ms: int) -> list[Line]:
     """One line per server, clients together in one; records that are none of ours are passed over.
 
     A clock that is ahead logs what has not happened. One that is behind looks like events that come late: what is known
@@ -86,7 +86,7 @@ def _line(area: str, name: str, server: _Server, now_ms: int) -> Line:
     return good(area, what)
 
 
-def _servers(records: Iterable[Record]) -> dict[str, _Server]:
+def _servers(records: Iterable[StoredRecord]) -> dict[str, _Server]:
     servers: dict[str, _Server] = {}
     for record in records:
         try:

@@ -13,7 +13,7 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.topics import ENTRA_AUDITS, SERVER_EVENTS
 from streams.runtime.printable import is_shallow
 from streams.runtime.settings import KafkaSettings
-from streams.runtime.topic_reader import Place, TopicReader
+from streams.runtime.topic_reader import Partition, TopicReader
 
 # Who changed the engine's configuration, on whatever server: told with every finding about the engine.
 _ADMINISTRATION = frozenset(f"adsync/{number}" for number in ADMINISTRATION)
@@ -82,7 +82,7 @@ def read_events(kafka: KafkaSettings, names: Names) -> tuple[list[Event], bool]:
     if not needles:
         return [], True
     found: dict[str, Event] = {}
-    read: dict[Place, int] = {}
+    read: dict[Partition, int] = {}
     with TopicReader(kafka, [ENTRA_AUDITS, SERVER_EVENTS], tail=EVENT_RECORDS) as reader:
         for record in reader.to_end():
             read[record.place] = read.get(record.place, 0) + 1

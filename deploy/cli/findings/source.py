@@ -15,7 +15,7 @@ from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import AD_CHANGES, ENTRA_CHANGES, FINDINGS
 from streams.runtime.printable import is_shallow
 from streams.runtime.settings import KafkaSettings
-from streams.runtime.topic_reader import Place, Record, TopicReader
+from streams.runtime.topic_reader import Partition, StoredRecord, TopicReader
 
 # The bound of the scan for facts: so many of the latest records per partition.
 FACT_RECORDS = 20_000
@@ -27,7 +27,7 @@ class Findings:
 
     latest: dict[str, Finding] = field(default_factory=dict)
 
-    def take(self, record: Record) -> Finding | None:
+    def take(self, record: StoredRecord) -> Finding | None:
         """Note a record; the finding if it says something about one. What cannot be read is passed over."""
         entry = entry_of(record.place.topic, record.key, record.value)
         if isinstance(entry, Finding) and is_shallow(entry.evidence):
@@ -126,7 +126,7 @@ def read_facts(
         return [], True
     wanted = [id_.encode() for id_ in ids]
     found: dict[tuple[str, str, int], tuple[Origin, Fact]] = {}
-    read: dict[Place, int] = {}
+    read: dict[Partition, int] = {}
     with TopicReader(kafka, [AD_CHANGES, ENTRA_CHANGES], keys=ids, tail=FACT_RECORDS) as reader:
         for record in reader.to_end():
             read[record.place] = read.get(record.place, 0) + 1

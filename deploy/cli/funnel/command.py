@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from deploy.cli.filters import existing_tenant
-from deploy.cli.funnel.funnel import GROUPS, Standing, funnel_table, funnels, standing_of, write_csv
+from deploy.cli.funnel.funnel import GROUPS, ComputerStanding, funnel_table, funnels, standing_of, write_csv
 from deploy.cli.terminal import (
     Output,
     console,
@@ -70,12 +70,12 @@ def funnel(by: str, tenant: str | None, output: Output, config: Path | None, kaf
         sys.exit(EXIT_BLIND)
 
 
-def read_standings(kafka: KafkaSettings, thresholds: Thresholds, at_ms: int) -> list[Standing]:
+def read_standings(kafka: KafkaSettings, thresholds: Thresholds, at_ms: int) -> list[ComputerStanding]:
     """Where every computer stands, from the changelog of the workers' views.
 
     Raises RetriableError where Kafka or the topic cannot be read. A row that this version cannot read is left out.
     """
-    found: dict[bytes, Standing] = {}
+    found: dict[bytes, ComputerStanding] = {}
     with TopicReader(kafka, [VIEW_STATES]) as reader:
         for record in reader.to_end():
             if record.key is None or not record.key.startswith(_PREFIX):
@@ -88,7 +88,7 @@ def read_standings(kafka: KafkaSettings, thresholds: Thresholds, at_ms: int) -> 
     return list(found.values())
 
 
-def _standing(key: str, row: bytes | None, thresholds: Thresholds, at_ms: int) -> Standing | None:
+def _standing(key: str, row: bytes | None, thresholds: Thresholds, at_ms: int) -> ComputerStanding | None:
     if row is None:
         return None
     try:

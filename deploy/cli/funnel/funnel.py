@@ -24,7 +24,7 @@ _HEADINGS = {"certificate": "cert", "registered": "regist."}  # the table fits 8
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ComputerStanding:
     """Where one computer stands: a stage, or why it does not count (streams.measures.computers.place)."""
 
     tenant: str
@@ -34,17 +34,17 @@ class Standing:
     place: str
 
 
-def standing_of(view: DeviceView, thresholds: Thresholds, now_ms: int) -> Standing | None:
+def standing_of(view: DeviceView, thresholds: Thresholds, now_ms: int) -> ComputerStanding | None:
     """Where the view's computer stands; None where AD has none."""
     stands = place(view, thresholds, now_ms)
     if view.computer is None or stands is None:
         return None
     party = view.computer.party
     unit = container_of(party.distinguished_name or "") or _NONE
-    return Standing(view.tenant, party.forest or _NONE, unit, system(view.computer.operating_system), stands)
+    return ComputerStanding(view.tenant, party.forest or _NONE, unit, system(view.computer.operating_system), stands)
 
 
-GROUPS: Mapping[str, Callable[[Standing], str]] = {
+GROUPS: Mapping[str, Callable[[ComputerStanding], str]] = {
     "forest": lambda standing: standing.forest,
     "ou": lambda standing: standing.unit,
     "system": lambda standing: standing.system,
@@ -90,7 +90,7 @@ class Funnel:
         }
 
 
-def funnels(standings: Iterable[Standing], by: str) -> dict[str, Funnel]:
+def funnels(standings: Iterable[ComputerStanding], by: str) -> dict[str, Funnel]:
     """Group -> its funnel; those with the most computers left to join first."""
     name = GROUPS[by]
     found: dict[str, Funnel] = {}

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from streams.agents.client import Producer
-from streams.agents.tables.store import RESERVED, Position, Store
-from streams.agents.topic_reader import STALL_S, Reading, reading
+from streams.agents.tables.store import RESERVED, Store, StorePosition
+from streams.agents.topic_reader import STALL_S, PartitionReading, reading
 from streams.runtime.logs import get_logger
 from streams.runtime.settings import KafkaSettings
 
@@ -49,7 +49,7 @@ async def recover(
         return await _Replay(topic, stores, producer).run(changelog)
 
 
-async def _foreign(kafka: KafkaSettings, topic: str, bound: Mapping[int, Position], stall_s: float) -> set[int]:
+async def _foreign(kafka: KafkaSettings, topic: str, bound: Mapping[int, StorePosition], stall_s: float) -> set[int]:
     """The partitions whose identity record is not where the store saw it."""
     foreign: set[int] = set()
     if not bound:
@@ -84,7 +84,7 @@ class _Replay:
         self._identity_written: set[int] = set()
         self._read = 0
 
-    async def run(self, changelog: Reading) -> int:
+    async def run(self, changelog: PartitionReading) -> int:
         while steps := await changelog.next():
             for step in steps:
                 if step.outside:  # behind the end of the log it is a foreign one, before its start just old
@@ -114,4 +114,4 @@ class _Replay:
             else:
                 writes[record.key] = record.value
         self._read += len(records)
-        self._stores[partition].apply(writes, Position(next_offset, *self._identities.get(partition, (0, b""))))
+        self._stores[partition].apply(writes, StorePosition(next_offset, *self._identities.get(partition, (0, b""))))

@@ -31,7 +31,7 @@ Writes = Mapping[bytes, bytes | None]
 """Key -> new value; None deletes."""
 
 
-class Position(NamedTuple):
+class StorePosition(NamedTuple):
     """How far a store has followed its changelog partition.
 
     next_offset: the first changelog offset that the rows do not contain.
@@ -53,10 +53,10 @@ class Store(Protocol):
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All rows whose key starts with `prefix`, in key order."""
 
-    def position(self) -> Position | None:
+    def position(self) -> StorePosition | None:
         """How far the rows follow the changelog; None for an empty, unbound store."""
 
-    def apply(self, writes: Writes, position: Position) -> None:
+    def apply(self, writes: Writes, position: StorePosition) -> None:
         """Write rows and position atomically."""
 
     def clear(self) -> None:
@@ -71,7 +71,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._rows: dict[bytes, bytes] = {}
-        self._position: Position | None = None
+        self._position: StorePosition | None = None
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """See Store."""
@@ -82,11 +82,11 @@ class MemoryStore:
         for key in sorted(key for key in self._rows if key.startswith(prefix)):
             yield key, self._rows[key]
 
-    def position(self) -> Position | None:
+    def position(self) -> StorePosition | None:
         """See Store."""
         return self._position
 
-    def apply(self, writes: Writes, position: Position) -> None:
+    def apply(self, writes: Writes, position: StorePosition) -> None:
         """See Store."""
         rows = self._rows
         for key, value in writes.items():
@@ -185,15 +185,15 @@ class RocksStore:
         except Exception as error:
             raise self._broken(error) from error
 
-    def position(self) -> Position | None:
+    def position(self) -> StorePosition | None:
         """See Store."""
         raw = self.get_many([_POSITION_KEY])[0]
         if raw is None:
             return None
         next_offset, identity_offset, identity_id = raw.split(b" ", 2)
-        return Position(int(next_offset), int(identity_offset), identity_id)
+        return StorePosition(int(next_offset), int(identity_offset), identity_id)
 
-    def apply(self, writes: Writes, position: Position) -> None:
+    def apply(self, writes: Writes, position: StorePosition) -> None:
         """See Store."""
         batch = WriteBatch(raw_mode=True)
         for key, value in writes.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.reference_data.connect_versions import TABLE, Fault, Standing, newest, standing_of
+from streams.reference_data.connect_versions import TABLE, VersionFault, VersionStatus, newest, standing_of
 from streams.views.installation.tenant_view import TenantView
 
 DETECTION = Detection(
@@ -29,7 +29,11 @@ DETECTION = Detection(
     ),
 )
 
-_SEVERITY = {Fault.UNSUPPORTED: Severity.HIGH, Fault.WITHDRAWN: Severity.MEDIUM, Fault.VULNERABLE: Severity.HIGH}
+_SEVERITY = {
+    VersionFault.UNSUPPORTED: Severity.HIGH,
+    VersionFault.WITHDRAWN: Severity.MEDIUM,
+    VersionFault.VULNERABLE: Severity.HIGH,
+}
 _GRAVITY = [Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM]
 
 
@@ -65,15 +69,15 @@ def evaluate(view: TenantView, context: Context, now_ms: int) -> Verdict | None:
     )
 
 
-def _words(standing: Standing) -> list[str]:
+def _words(standing: VersionStatus) -> list[str]:
     """What is wrong, the gravest first."""
     said = []
     if standing.required:
         version, day = standing.required
         said.append(f"is older than {version}, which is required from {day.isoformat()}")
-    elif Fault.UNSUPPORTED in standing.faults and standing.ended:
+    elif VersionFault.UNSUPPORTED in standing.faults and standing.ended:
         said.append(f"is out of support since {standing.ended.isoformat()}")
-    if Fault.WITHDRAWN in standing.faults:
+    if VersionFault.WITHDRAWN in standing.faults:
         said.append("was withdrawn by Microsoft")
     if standing.fixed_in:
         version, name = standing.fixed_in

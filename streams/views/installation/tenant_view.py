@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import TENANT_STATE, Speaker, rest_of, speaker_of
-from streams.contracts.counts import Told, numbers_heard
+from streams.contracts.counts import TenantCount, summed_numbers
 from streams.contracts.events import Event
 from streams.contracts.facts import TenantState, cloud_source, forest_of_source, forest_source
 from streams.contracts.finding import Subject
@@ -78,7 +78,7 @@ class TenantView:
     writes_ms: tuple[int, ...] = ()
     runs: Mapping[str, ServerRuns] = field(default_factory=dict)
     lives: Mapping[str, ServerLives] = field(default_factory=dict)
-    counts: Mapping[Told, int] = field(default_factory=dict)
+    counts: Mapping[TenantCount, int] = field(default_factory=dict)
     read: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
@@ -119,7 +119,7 @@ class TenantView:
             writes_ms=tuple(sorted(said.ts_ms for said in exports if not said.password)),
             runs={rest_of(name): ServerRuns.read(entry.body) for name, entry in runs.items()},
             lives={rest_of(name): said for name, said in told.items() if isinstance(said, ServerLives)},
-            counts=_whole(numbers_heard(said.counts for said in counted), tenant_of(key), worked_off),
+            counts=_whole(summed_numbers(said.counts for said in counted), tenant_of(key), worked_off),
             read=worked_off,
         )
 
@@ -222,7 +222,7 @@ def _read_everywhere(told: Sequence[Counted]) -> dict[str, int]:
     return {source: min(each.read[source] for each in told) for source in sources}
 
 
-def _whole(counts: Mapping[Told, int], tenant: str, read: Mapping[str, int]) -> dict[Told, int]:
+def _whole(counts: Mapping[TenantCount, int], tenant: str, read: Mapping[str, int]) -> dict[TenantCount, int]:
     """The counts of forests that are read; the first label is the forest, "none" for none.
 
     What fails of ours is told from the start: it says nothing of a directory.

@@ -12,7 +12,7 @@ import pytest
 from deploy.cli.announcement import all_heard, is_ready, line
 from deploy.cli.preflight import require_room
 from deploy.cli.supervisor import Child, Supervisor
-from sinks.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, LastContact, SourceFreshness
 from sinks.lag import Lag
 from streams.contracts.errors import SettingsError
 from streams.contracts.finding import Severity
@@ -54,7 +54,7 @@ def test_a_child_that_refuses_its_configuration_ends_everything_and_is_not_start
 
 
 def test_the_start_ends_in_one_line(tmp_path: Path) -> None:
-    fresh = Freshness(1_000, [SourceFreshness("ad/corp", 1, Heard(1_000, "streaming", 1204))], Lag(0, None, True))
+    fresh = Freshness(1_000, [SourceFreshness("ad/corp", 1, LastContact(1_000, "streaming", 1204))], Lag(0, None, True))
     found = [finding(1), finding(2, severity=Severity.LOW), finding(3, "resolved")]
     said = line(settings(tmp_path, port=9464), Path("s.toml"), 5, fresh, found)
     assert said == (
@@ -70,7 +70,7 @@ def test_what_processes_before_this_start_have_said_makes_no_start_ready() -> No
     started, heard = 100_000, 104_000
 
     def seen(at_ms: int, contact_ms: int, waits_since_ms: int | None = None) -> Freshness:
-        source = SourceFreshness("ad/corp", 1, Heard(contact_ms, "following", 0))
+        source = SourceFreshness("ad/corp", 1, LastContact(contact_ms, "following", 0))
         return Freshness(at_ms, [source], Lag(0 if waits_since_ms is None else 3, waits_since_ms, True))
 
     assert not all_heard(seen(heard, started - 1), started)

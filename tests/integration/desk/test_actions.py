@@ -22,7 +22,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
 from streams.runtime.clock import now_ms
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.desk import Kept, client_of, watch_of
 from tests.support.findings import START_MS, finding
 from tests.support.prometheus import until
@@ -58,7 +58,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     sink = HistorySink(engine)
     for number in range(5):
         sink.add(finding(number, "resolved" if number == 4 else "open"), Meta(FINDINGS.name, 0, number, START_MS, True))
-    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
     writer = Kept(engine)
     with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of()), writer) as client:
         yield Desk(client, writer)

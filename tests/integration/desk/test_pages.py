@@ -27,7 +27,7 @@ from streams.contracts.errors import RetriableError
 from streams.contracts.finding import FindingState, Holder, Severity, Subject
 from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.desk import client_of, watch_of, whole
 from tests.support.findings import FOREST, TENANT, finding
 
@@ -58,7 +58,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litest
             resolved_at=rfc3339(AT + number) if over else None, revision=1,
         )  # fmt: skip
         sink.add(record, Meta(FINDINGS.name, 0, number, AT, live=True))
-    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
     watch = watch_of(checks=CHECKS, told=TOLD, present=[PRESENT])
     reading = Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch)
     with client_of(reading) as client:
@@ -129,7 +129,7 @@ def test_a_finding_leads_to_the_objects_its_commands_and_its_relatives(tmp_path:
     shares = finding(3, counterparts=finding(1).counterparts, state="resolved", summary="an earlier one")
     for number, each in enumerate((cause, follows, shares)):
         sink.add(each, Meta(FINDINGS.name, 0, number, AT, live=True))
-    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
     book = "# R\n\nRun `Get-Recipient -Filter \"EmailAddresses -eq 'ADDRESS'\"` now"
     catalogue = Catalogue([replace(DUPLICATE, runbook=book)], portals={TENANT: "https://entra.microsoft.com"})
     with client_of(Reading(engine, catalogue, lambda: None, watch=watch_of())) as client:
@@ -168,7 +168,7 @@ def test_a_spreadsheet_runs_nothing_of_a_strangers_name(tmp_path: Path) -> None:
     sink = HistorySink(engine)
     said = finding(1, summary="=HYPERLINK(1)", subject=Subject(kind="user", key="k", display_name="@SUM(1)"))
     sink.add(said, Meta(FINDINGS.name, 0, 0, AT, live=True))
-    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
     with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of())) as client:
         answer = client.get("/export/findings.csv")
         assert answer.headers["content-disposition"] == 'attachment; filename="synchealth-findings.csv"'
@@ -300,7 +300,7 @@ def test_what_cannot_be_evaluated_is_said_on_every_page(desk: TestClient[Litesta
     sink = HistorySink(engine)
     said = msgspec.structs.replace(finding(1), detection="engine.view_failing", summary="a view fails")
     sink.add(said, Meta(FINDINGS.name, 0, 0, AT, live=True))
-    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
     with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of())) as client:
         assert "<li>a view fails</li>" in client.get("/trends").text
     engine.dispose()

@@ -24,14 +24,14 @@ from streams.contracts.errors import InvalidRecordError, RetriableError, Setting
 from streams.contracts.finding import Finding, FindingState, Holder, Severity, Subject
 from streams.contracts.times import rfc3339
 from streams.contracts.topics import ACTIONS, FINDINGS
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.actions import action
 from tests.support.findings import finding
 from tests.support.postgresql import postgresql
 
 MONDAY = 1_789_948_800_000  # 2026-09-21
 DAY = 86_400_000
-HERE = Position(caught_up=True, in_contact=True, behind=0)
+HERE = ReaderProgress(caught_up=True, in_contact=True, behind=0)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

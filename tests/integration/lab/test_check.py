@@ -34,7 +34,7 @@ from streams.runtime.settings import (
     TenantSettings,
     load_settings,
 )
-from streams.runtime.topic_reader import Record, TopicReader
+from streams.runtime.topic_reader import StoredRecord, TopicReader
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_a_kafka_of_others_that_does_not_answer_is_a_matter_of_addresses(shipped
 
 
 def test_who_may_not_read_is_told_which_right_to_ask_for(shipped: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(reader: TopicReader, wait_s: float) -> list[Record]:
+    def refused(reader: TopicReader, wait_s: float) -> list[StoredRecord]:
         raise FatalError("Kafka refuses us")
 
     monkeypatch.setattr(TopicReader, "poll", refused)

@@ -16,7 +16,7 @@ from kafka.admin import NewTopic
 from deploy.broker import Broker
 from streams.agents.client import start_producer
 from streams.agents.tables.recovery import IDENTITY_KEY
-from streams.agents.tables.store import MemoryStore, Position, RocksStore, Store
+from streams.agents.tables.store import MemoryStore, RocksStore, Store, StorePosition
 from streams.agents.tables.table import Table
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.runtime.settings import KafkaSettings
@@ -261,7 +261,7 @@ async def test_impossible_rows_are_refused(rig: Rig) -> None:
 
 def test_a_rocksdb_folder_in_use_is_named(tmp_path: Path) -> None:
     first = RocksStore(tmp_path / "rows")
-    first.apply({b"a": b"1"}, Position(1, 0, b"id"))
+    first.apply({b"a": b"1"}, StorePosition(1, 0, b"id"))
     with pytest.raises(FatalError, match="give each its own"):
         RocksStore(tmp_path / "rows")
     first.close()

@@ -25,7 +25,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import encode
 from streams.runtime.clock import CLOCK_SKEW_MS, HybridClock, now_ms
 from streams.runtime.settings import EventLogSettings, ForestSettings, KafkaSettings, TenantSettings
-from streams.runtime.topic_reader import Place
+from streams.runtime.topic_reader import Partition
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
 SOURCE = f"entra/{TENANT}"
@@ -210,9 +210,9 @@ class Reader:
     in_contact = True
 
     def __init__(self) -> None:
-        self.started: dict[Place, int] = {}
+        self.started: dict[Partition, int] = {}
 
-    def start_at(self, positions: dict[Place, int]) -> None:
+    def start_at(self, positions: dict[Partition, int]) -> None:
         self.started = positions
 
 

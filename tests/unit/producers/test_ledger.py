@@ -8,27 +8,27 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from producers.checkpoint import Said, epoch_of
+from producers.checkpoint import StoredCheckpoint, epoch_of
 from producers.ledger import Book
 from producers.publisher import checkpoint_key
 from streams.contracts.checkpoint import Checkpoint, contact_word
 from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError
-from streams.contracts.orders import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Answer, Claim, Order, word_of
+from streams.contracts.orders import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Answer, Order, WriterClaim, word_of
 
 SOURCE, ME, OTHER = "ad/corp.example", "me", "other"
 NOON_MS = 1_795_000_000_000
 
 
-def said(word: Checkpoint, epoch: int | None = None) -> Said:
-    return Said(checkpoint_key(word), encode(word), epoch)
+def said(word: Checkpoint, epoch: int | None = None) -> StoredCheckpoint:
+    return StoredCheckpoint(checkpoint_key(word), encode(word), epoch)
 
 
-def claim(who: str, epoch: int) -> Said:
-    return said(Claim(SOURCE, who, epoch, NOON_MS).word())
+def claim(who: str, epoch: int) -> StoredCheckpoint:
+    return said(WriterClaim(SOURCE, who, epoch, NOON_MS).word())
 
 
-def part(name: str, epoch: int | None) -> Said:
+def part(name: str, epoch: int | None) -> StoredCheckpoint:
     return said(Checkpoint(source=SOURCE, seq=1, ts_ms=1, position={"at": 1}, part=name), epoch)
 
 
@@ -36,7 +36,7 @@ def order(number: int, collection: str = "") -> Order:
     return Order(SOURCE, f"order-{number}", "somebody", "lost", NOON_MS, collection)
 
 
-def book(*records: Said, at_s: float = 0.0) -> Book:
+def book(*records: StoredCheckpoint, at_s: float = 0.0) -> Book:
     found = Book(SOURCE, ME)
     for each in records:
         found.read(each, at_s)
@@ -48,7 +48,7 @@ def test_the_last_claim_in_the_log_stands_whatever_its_number() -> None:
     assert book(claim(ME, 8), claim(OTHER, 9)).is_replaced
     assert book(claim(ME, 8), claim(OTHER, 2)).is_replaced, "a claim that was long on its way"
     assert not book(claim(OTHER, 9)).is_replaced, "we have not claimed it"
-    assert not book(claim(ME, 8), said(Claim("ad/corp.example2", OTHER, 9, 1).word())).is_replaced
+    assert not book(claim(ME, 8), said(WriterClaim("ad/corp.example2", OTHER, 9, 1).word())).is_replaced
 
 
 def test_the_brokers_time_of_our_claim_is_known_where_it_tells_one() -> None:
@@ -60,9 +60,9 @@ def test_the_brokers_time_of_our_claim_is_known_where_it_tells_one() -> None:
 def test_the_position_is_what_stands_before_our_claim_and_later_words_of_the_other_one_are_noticed() -> None:
     found = book(part("a", 7), claim(OTHER, 7), part("b", None), claim(ME, 8), part("c", 8))
     assert set(found.parts) == {f"{SOURCE}#a", f"{SOURCE}#b"} and not found.late
-    found.read(Said(f"{SOURCE}#a", None, 8), 0.0)
+    found.read(StoredCheckpoint(f"{SOURCE}#a", None, 8), 0.0)
     assert not found.late
-    for late in (part("a", 7), part("a", None), Said(f"{SOURCE}#a", None, 7)):
+    for late in (part("a", 7), part("a", None), StoredCheckpoint(f"{SOURCE}#a", None, 7)):
         again = book(claim(OTHER, 7), claim(ME, 8))
         again.read(late, 0.0)
         assert again.late
@@ -161,7 +161,8 @@ def test_an_order_that_is_none_is_left_alone_and_told(change: dict[str, Any]) ->
     with pytest.raises(InvalidRecordError):
         word_of(hostile)
     with capture_logs() as logs:
-        found = book(said(hostile), Said(checkpoint_key(word), b"\xff{", None), Said(f"writer#{SOURCE}", b"1", None))
+        unreadable = StoredCheckpoint(checkpoint_key(word), b"\xff{", None)
+        found = book(said(hostile), unreadable, StoredCheckpoint(f"writer#{SOURCE}", b"1", None))
     assert found.due(99.0, NOON_MS) is None and not found.is_replaced
     assert len(logs) == 3
 
@@ -176,8 +177,10 @@ def test_scopes_are_bounded_and_the_whole_always_has_room() -> None:
     assert found.begun(), "or it would be carried out for ever"
 
 
-@pytest.mark.parametrize("word", [order(1), order(2, "DC=corp,DC=example"), Claim(SOURCE, ME, 3, NOON_MS)], ids=str)
-def test_words_are_read_as_they_were_written(word: Order | Claim) -> None:
+@pytest.mark.parametrize(
+    "word", [order(1), order(2, "DC=corp,DC=example"), WriterClaim(SOURCE, ME, 3, NOON_MS)], ids=str
+)
+def test_words_are_read_as_they_were_written(word: Order | WriterClaim) -> None:
     assert word_of(word.word()) == word
     answer = Answer(SOURCE, "order-1", "begun", NOON_MS, begun_ms=NOON_MS, pause_ms=1, note="x")
     assert word_of(answer.word()) == answer
@@ -209,5 +212,5 @@ def test_a_word_under_the_key_of_another_source_is_nobodys() -> None:
     """It would be answered under its own key, where this source never reads the answer: a reading at each start."""
     word = Order("ad/other.example", "x", "somebody", "lost", NOON_MS).word()
     with capture_logs() as logs:
-        found = book(Said(f"resync#{SOURCE}", encode(word), None))
+        found = book(StoredCheckpoint(f"resync#{SOURCE}", encode(word), None))
     assert found.due(99.0, NOON_MS) is None and len(logs) == 1

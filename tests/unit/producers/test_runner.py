@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from prometheus_client import REGISTRY
 
-from producers.checkpoint import Said
+from producers.checkpoint import StoredCheckpoint
 from producers.ledger import Book, ReplacedError
 from producers.publisher import checkpoint_key
 from producers.runner import Runner
@@ -361,7 +361,7 @@ def test_the_end_of_the_first_reading_is_told_once_and_for_all(monkeypatch: pyte
 
     book = Book("entra/t", "me")
     for word in kafka.contacts:
-        book.read(Said(checkpoint_key(word), encode(word), None), 0.0)
+        book.read(StoredCheckpoint(checkpoint_key(word), encode(word), None), 0.0)
     assert book.whole_ms == 1_790_000_060_000, "the next life goes on telling it"
 
 

@@ -20,7 +20,7 @@ from streams.contracts.entries import ActionTombstone, Unreadable
 from streams.contracts.finding import Finding, Severity
 from streams.contracts.times import parse_rfc3339, rfc3339
 from streams.contracts.topics import ACTIONS, FINDINGS
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.actions import MINUTE_MS, accept, action
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 
@@ -28,8 +28,8 @@ DETECTION = "conflict.duplicate_address"
 VALUES = LabelValues([KnownDetection(DETECTION, "conflict", Severity.HIGH, 900.0)], [TENANT], [(FOREST, TENANT)])
 FAR_MS = START_MS + 1000 * MINUTE_MS
 LABELS = {"detection": DETECTION, "family": "conflict", "severity": "high", "tenant": TENANT, "forest": FOREST}
-HERE = Position(caught_up=True, in_contact=True, behind=0)
-AWAY = Position(caught_up=True, in_contact=False, behind=0)
+HERE = ReaderProgress(caught_up=True, in_contact=True, behind=0)
+AWAY = ReaderProgress(caught_up=True, in_contact=False, behind=0)
 
 
 def take(counts: OpenFindings, record: Finding | Action | ActionTombstone) -> None:

@@ -8,7 +8,7 @@ import pytest
 from kafka import TopicPartition
 
 from deploy.cli.announcement import is_ready
-from sinks.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, LastContact, SourceFreshness
 from sinks.freshness_source import Words, with_failing
 from sinks.lag import Lag, _asleep
 from streams.contracts.checkpoint import contact_word
@@ -90,7 +90,7 @@ def test_a_word_of_another_shape_is_none(junk: dict[str, Any]) -> None:
 
 
 def known(**more: Any) -> Freshness:
-    return Freshness(NOW, [SourceFreshness(SOURCE, 15.0, Heard(NOW, "streaming", 1))], Lag(0, None, True), **more)
+    return Freshness(NOW, [SourceFreshness(SOURCE, 15.0, LastContact(NOW, "streaming", 1))], Lag(0, None, True), **more)
 
 
 def test_dead_letters_of_the_last_hour_are_no_all_clear_but_keep_nobody_from_starting() -> None:

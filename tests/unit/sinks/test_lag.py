@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 from kafka import TopicPartition
 
-from sinks.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, LastContact, SourceFreshness
 from sinks.lag import Lag, _lag
 
 FACTS, STATES = TopicPartition("facts", 0), TopicPartition("states", 0)
@@ -65,6 +65,6 @@ def test_what_went_before_it_was_read_is_lost_and_no_all_clear(
     found = _lag(Consumer({FACTS: (start, end)}, committed), [FACTS], ())
     assert found.lost == lost
     assert _lag(Consumer({STATES: (start, end)}, committed), [STATES], {"states"}).lost == 0, "compaction loses nothing"
-    sources = [SourceFreshness("ad/corp", 15.0, Heard(1_000, "streaming", 1))]
+    sources = [SourceFreshness("ad/corp", 15.0, LastContact(1_000, "streaming", 1))]
     fresh = Freshness(1_000, sources, Lag(0, None, True, found.lost))
     assert ("went before" in " ".join(fresh.faults)) is bool(lost)

@@ -9,13 +9,13 @@ from streams.contracts.deadletter import DeadLetter
 from streams.contracts.entries import Tombstone
 from streams.contracts.finding import Severity
 from streams.contracts.topics import DEADLETTERS, FINDINGS
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 
 DETECTION = "conflict.duplicate_address"
 OPEN = {"detection": DETECTION, "family": "conflict", "severity": "high", "tenant": TENANT, "forest": FOREST}
-READING = Position(caught_up=False, in_contact=True, behind=5)
-FOLLOWING = Position(caught_up=True, in_contact=True, behind=0)
+READING = ReaderProgress(caught_up=False, in_contact=True, behind=5)
+FOLLOWING = ReaderProgress(caught_up=True, in_contact=True, behind=0)
 
 
 def exporter() -> tuple[PrometheusSink, CollectorRegistry]:

@@ -12,22 +12,22 @@ from streams.contracts.deadletter import DeadLetter
 from streams.contracts.entries import Entry, Tombstone, Unreadable, entry_of
 from streams.contracts.errors import FatalError, RetriableError
 from streams.contracts.topics import DEADLETTERS, FINDINGS, Topic
-from streams.runtime.topic_reader import Place, Position, Record
+from streams.runtime.topic_reader import Partition, ReaderProgress, StoredRecord
 from tests.support.findings import finding
 
 
-def record(value: bytes | None, key: bytes | None = b"k", topic: str = FINDINGS.name, offset: int = 0) -> Record:
-    return Record(Place(topic, 0), offset, value, key, live=True)
+def record(value: bytes | None, key: bytes | None = b"k", topic: str = FINDINGS.name, offset: int = 0) -> StoredRecord:
+    return StoredRecord(Partition(topic, 0), offset, value, key, live=True)
 
 
 class Script:
     """A reader that answers from a list and stops the loop at its end; logs what the loop asks for."""
 
-    def __init__(self, answers: list[list[Record] | Exception], log: list[str]) -> None:
+    def __init__(self, answers: list[list[StoredRecord] | Exception], log: list[str]) -> None:
         self.answers, self.log, self.stop = answers, log, Event()
-        self.position = Position(caught_up=True, in_contact=True, behind=0)
+        self.position = ReaderProgress(caught_up=True, in_contact=True, behind=0)
 
-    def poll(self, wait_s: float) -> list[Record]:
+    def poll(self, wait_s: float) -> list[StoredRecord]:
         self.log.append("poll")
         answer = self.answers.pop(0) if self.answers else []
         if not self.answers:
@@ -51,7 +51,7 @@ class Recording:
     def add(self, entry: Entry, meta: Meta) -> None:
         self.log.append(f"add {meta.offset}")
 
-    def flush(self, position: Position) -> None:
+    def flush(self, position: ReaderProgress) -> None:
         self.log.append("flush")
         if self.fail:
             self.fail -= 1
@@ -61,7 +61,7 @@ class Recording:
         self.log.append("sink closed")
 
 
-def looped(answers: list[list[Record] | Exception], make: Callable[[list[str]], Recording]) -> list[str]:
+def looped(answers: list[list[StoredRecord] | Exception], make: Callable[[list[str]], Recording]) -> list[str]:
     log: list[str] = []
     reader = Script(answers, log)
     run(reader, make(log), reader.stop)
@@ -109,7 +109,7 @@ def test_the_reader_is_closed_though_the_sink_cannot_be() -> None:
     assert log[-1] == "reader closed"
 
 
-def read(record: Record) -> Entry:
+def read(record: StoredRecord) -> Entry:
     return entry_of(record.place.topic, record.key, record.value)
 
 

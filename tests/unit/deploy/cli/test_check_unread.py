@@ -6,15 +6,15 @@ import pytest
 
 from deploy.cli.check import pipeline
 from deploy.cli.check.line import Mark
-from sinks.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, LastContact, SourceFreshness
 from streams.runtime.settings import Settings
 
 
 def test_it_lists_the_most_frequent_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     unread = {"adsync/6012": 3, "other/other": 1200} | {f"adsync/{number}": 1 for number in range(9000, 9010)}
     sources = [
-        SourceFreshness("eventlog/servers", 1.0, Heard(1_000, "streaming", 9, unread)),
-        SourceFreshness("ad/corp", 1.0, Heard(1_000, "streaming", 9)),
+        SourceFreshness("eventlog/servers", 1.0, LastContact(1_000, "streaming", 9, unread)),
+        SourceFreshness("ad/corp", 1.0, LastContact(1_000, "streaming", 9)),
     ]
     monkeypatch.setattr(pipeline, "read_freshness", lambda _: Freshness(1_000, sources, None, "no broker"))
     [line] = [each for each in pipeline.check_pipeline(Settings()) if "no reader" in each.what]

@@ -25,7 +25,7 @@ from deploy.cli.findings import command as findings_command
 from deploy.cli.findings.events import events_in_record
 from deploy.cli.findings.source import Explained, Findings
 from deploy.cli.funnel import command as funnel_command
-from deploy.cli.funnel.funnel import Standing
+from deploy.cli.funnel.funnel import ComputerStanding
 from deploy.cli.main import main
 from deploy.cli.report import command as report_command
 from deploy.cli.terminal import SafeConsole
@@ -44,7 +44,7 @@ from streams.evaluation.view_row import ViewRow
 from streams.runtime.printable import is_shallow, printable, shown
 from streams.runtime.settings import Settings
 from streams.runtime.spreadsheet import cell
-from streams.runtime.topic_reader import Place, Record
+from streams.runtime.topic_reader import Partition, StoredRecord
 from tests.support.findings import START_MS, TENANT, finding
 from tests.support.screen import Screen, acted_on, plain_terminal
 
@@ -128,7 +128,7 @@ def test_findings_and_explain(words: tuple[str, ...], tty: Screen, monkeypatch: 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_funnel(form: tuple[str, ...], tty: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    standing = Standing(TENANT, NAME, NAME, NAME, "registered")
+    standing = ComputerStanding(TENANT, NAME, NAME, NAME, "registered")
     monkeypatch.setattr(funnel_command, "read_standings", lambda *_: [standing])
     assert_harmless(run(tty, monkeypatch, "funnel", "--by", "ou", *form))
 
@@ -211,7 +211,7 @@ def test_what_is_nested_without_end_is_passed_over(dictionary: bool) -> None:
     said = msgspec.structs.replace(finding(), evidence={"deep": deep})
     found = Findings()
     for each in (finding(), said):
-        record = Record(Place(FINDINGS.name, 0), 0, encode(each), each.id.encode())
+        record = StoredRecord(Partition(FINDINGS.name, 0), 0, encode(each), each.id.encode())
         assert (found.take(record) is None) is (each is said)
     assert found.latest == {finding().id: finding()}
     event = Event(id="needle", log=Log.AUDIT, name="n", tenant=TENANT, ts_ms=0, seen_ms=0, details={"deep": deep})
@@ -227,7 +227,7 @@ PARTY = {"side": "ad", "kind": "device", "id": "x", "tenant": "t"}
 def test_a_row_of_a_stranger_ends_no_funnel(key: str, body: dict[str, Any]) -> None:
     row = encode(ViewRow(entries={"ad/x": (1, 2**70, body, 0), "entra/y": (1, -1, body, 0), "": (0, 0, body, 0)}))
     standing = funnel_command._standing(key, row, DEFAULT_THRESHOLDS, START_MS)
-    assert standing is None or isinstance(standing, Standing)
+    assert standing is None or isinstance(standing, ComputerStanding)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_every_csv_is_quoted_and_raw_where_asked(
     said = msgspec.structs.replace(finding(), summary=formula)
     monkeypatch.setattr(findings_command, "read_findings", lambda *_: Findings({"1": said}))
     monkeypatch.setattr(report_command, "read_findings", lambda *_: Findings({"1": said}))
-    standing = Standing(TENANT, "f", formula, "s", "registered")
+    standing = ComputerStanding(TENANT, "f", formula, "s", "registered")
     monkeypatch.setattr(funnel_command, "read_standings", lambda *_: [standing])
     scanned = ("--format", "csv") if quoted else form
     ways = (

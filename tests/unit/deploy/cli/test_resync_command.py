@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from deploy.cli.resync import Standing, choose, new_order
+from deploy.cli.resync import OrderStatus, choose, new_order
 from producers.publisher import checkpoint_key
 from streams.contracts.checkpoint import Checkpoint, contact_word
 from streams.contracts.codec import encode
@@ -58,8 +58,8 @@ def test_what_there_is_not_is_answered_with_what_there_is(source: str, narrowed:
     assert word in raised.value.message
 
 
-def standing(*words: Checkpoint) -> Standing:
-    found = Standing()
+def standing(*words: Checkpoint) -> OrderStatus:
+    found = OrderStatus()
     for each in words:
         found.read(checkpoint_key(each).encode(), encode(each))
     found.read(b"resync#x", b"no JSON")

@@ -23,7 +23,7 @@ from streams.contracts.codec import decode, encode
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.events import Event
 from streams.runtime.settings import EventLogSettings, KafkaConnection
-from streams.runtime.topic_reader import Place, Record
+from streams.runtime.topic_reader import Partition, StoredRecord
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
 OTHER = "11111111-6c1e-4a77-9b8e-1d2c3b4a5f60"
@@ -169,8 +169,9 @@ class FakeReader:
     def __init__(self, *values: bytes) -> None:
         self.values = values
 
-    def poll(self, wait_s: float) -> list[Record]:
-        return [Record(Place("insights-logs-auditlogs", 0), at, value) for at, value in enumerate(self.values)]
+    def poll(self, wait_s: float) -> list[StoredRecord]:
+        place = Partition("insights-logs-auditlogs", 0)
+        return [StoredRecord(place, at, value) for at, value in enumerate(self.values)]
 
 
 def read(*values: bytes) -> Batch:

@@ -17,10 +17,10 @@ from sinks.labels import REASONS
 from streams.contracts.codec import encode
 from streams.contracts.errors import SettingsError
 from streams.runtime.settings import EventLogSettings, KafkaConnection, Settings
-from streams.runtime.topic_reader import Place, Record
+from streams.runtime.topic_reader import Partition, StoredRecord
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
-FIRST, SECOND = Place("winlogbeat", 0), Place("with/slash", 11)
+FIRST, SECOND = Partition("winlogbeat", 0), Partition("with/slash", 11)
 
 
 class FakeReader:
@@ -30,16 +30,16 @@ class FakeReader:
     in_contact = False
     missing: frozenset[str] = frozenset()
 
-    def __init__(self, *polls: list[Record]) -> None:
+    def __init__(self, *polls: list[StoredRecord]) -> None:
         self.polls = list(polls)
-        self.positions: dict[Place, int] = {}
+        self.positions: dict[Partition, int] = {}
         self.waits: list[float] = []
         self.closed = False
 
-    def start_at(self, positions: Mapping[Place, int]) -> None:
+    def start_at(self, positions: Mapping[Partition, int]) -> None:
         self.positions = dict(positions)
 
-    def poll(self, wait_s: float) -> list[Record]:
+    def poll(self, wait_s: float) -> list[StoredRecord]:
         self.waits.append(wait_s)
         return self.polls.pop(0) if self.polls else []
 
@@ -47,7 +47,7 @@ class FakeReader:
         self.closed = True
 
 
-def shipped(place: Place, offset: int, value: Any = None, **more: Any) -> Record:
+def shipped(place: Partition, offset: int, value: Any = None, **more: Any) -> StoredRecord:
     if value is None:
         value = lab.winlogbeat_document(
             server="aadc01.corp.contoso.local",
@@ -57,10 +57,10 @@ def shipped(place: Place, offset: int, value: Any = None, **more: Any) -> Record
             record_id=offset,
             at_ms=1_772_443_867_551,
         )
-    return Record(place, offset, value if isinstance(value, bytes) else orjson.dumps(value))
+    return StoredRecord(place, offset, value if isinstance(value, bytes) else orjson.dumps(value))
 
 
-def source(*polls: list[Record], **settings: Any) -> tuple[EventLogSource, FakeReader]:
+def source(*polls: list[StoredRecord], **settings: Any) -> tuple[EventLogSource, FakeReader]:
     reader = FakeReader(*polls)
     table = {"name": "servers", "tenant": TENANT, "format": "winlogbeat", "topics": ["winlogbeat"], **settings}
     own = KafkaConnection()
@@ -184,7 +184,7 @@ def test_two_tables_of_one_name_are_a_fault() -> None:
 
 
 def test_what_no_reader_knows_is_counted_in_bounds() -> None:
-    def event(provider: str, event_id: int) -> Record:
+    def event(provider: str, event_id: int) -> StoredRecord:
         document = lab.winlogbeat_document(
             server="aadc01", provider=provider, event_id=event_id, message="x", record_id=1, at_ms=1_772_443_867_551
         )
@@ -204,7 +204,7 @@ def test_what_no_reader_knows_is_counted_in_bounds() -> None:
 def test_a_message_of_nothing_but_garbage_stays_small() -> None:
     settings = EventLogSettings(name="hub", tenant=TENANT, format="event_hub", topics=["hub"])
     message = orjson.dumps({"records": list(range(100_000))})
-    reader: Any = FakeReader([Record(Place("hub", 0), 1, message)])
+    reader: Any = FakeReader([StoredRecord(Partition("hub", 0), 1, message)])
     batch = EventLogSource(settings, KafkaConnection(), reader).read()
     assert sum(len(encode(letter)) for letter in batch.rejected) < len(message)
     assert "99980 more records" in batch.rejected[-1].error

@@ -16,7 +16,7 @@ from producers.metrics import UNKNOWN_SERVER
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.events import UNKNOWN_SERVERS
 from streams.runtime.settings import EventLogSettings, KafkaConnection
-from streams.runtime.topic_reader import Place, Record
+from streams.runtime.topic_reader import Partition, StoredRecord
 from tests.unit.producers.eventlog.test_source import FakeReader
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
@@ -36,7 +36,7 @@ class Topic:
         self.source.restore([])
 
     def read(self, *documents: dict[str, Any]) -> Any:
-        records = [Record(Place("t", 0), number, orjson.dumps(each)) for number, each in enumerate(documents)]
+        records = [StoredRecord(Partition("t", 0), number, orjson.dumps(each)) for number, each in enumerate(documents)]
         self.reader.polls.append(records)
         return self.source.read()
 
@@ -169,7 +169,7 @@ def test_new_servers_are_learned_hour_by_hour_and_remembered_over_a_restart() ->
     assert PART not in {part.part for part in topic.read(heartbeat("AADC09.x")).checkpoints}, "no news"
     other = Topic()
     other.source.restore(list(saved.values()))
-    assert other.reader.positions == {Place("t", 0): 1}
+    assert other.reader.positions == {Partition("t", 0): 1}
     assert len(servers(other.read(*flood(2_000)))) >= 50, "what was known stays known"
 
 

@@ -21,11 +21,11 @@ from streams.contracts.entries import Entry, Tombstone
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.findings import finding
 
 AT = 1_790_000_000_000
-HERE = Position(caught_up=True, in_contact=True, behind=0)
+HERE = ReaderProgress(caught_up=True, in_contact=True, behind=0)
 
 
 def said(number: int, revision: int, state: FindingState, *, at: int, opened: int | None = None) -> Finding:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.agents.tables.store import Position, RocksStore
+from streams.agents.tables.store import RocksStore, StorePosition
 from streams.contracts.errors import FatalError
 
-HERE = Position(7, 0, b"birth")
+HERE = StorePosition(7, 0, b"birth")
 
 
 def _filled(path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.contracts.counts import Count, Told, numbers_heard, numbers_told
+from streams.contracts.counts import Count, TenantCount, numbers_for_views, summed_numbers
 
 _LABEL = st.text(st.characters(blacklist_characters="\t", blacklist_categories=("Cs",)))
 
@@ -35,7 +35,7 @@ def test_a_label_cannot_become_two() -> None:
 
 
 def test_what_partitions_tell_is_summed() -> None:
-    told = numbers_told({"objects\tt\ttenant/t\tcorp\tuser\tsynced": 2, "computers\tt\t\tcorp\tactive\tother": 9})
+    told = numbers_for_views({"objects\tt\ttenant/t\tcorp\tuser\tsynced": 2, "computers\tt\t\tcorp\tactive\tother": 9})
     assert told == {"tenant/t": {"objects/corp/user/synced": 2}}
-    heard = numbers_heard([told["tenant/t"], {"objects/corp/user/synced": 3, "orphans/none/user": 0}])
-    assert heard == {Told("objects", ("corp", "user", "synced")): 5}
+    heard = summed_numbers([told["tenant/t"], {"objects/corp/user/synced": 3, "orphans/none/user": 0}])
+    assert heard == {TenantCount("objects", ("corp", "user", "synced")): 5}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.codec import convert, decode
-from streams.contracts.counts import Told
+from streams.contracts.counts import TenantCount
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, ObjectKind, Operation
 from streams.contracts.identity import immutable_id_of_guid
@@ -121,7 +121,7 @@ def test_counts_survive_restarts_and_reach_the_tenant() -> None:
     pipeline.feed(ENTRA, [_user(seq=(START_MS << 12) + 1)])
     pipeline.worked_off(ENTRA)
     pipeline.tick(START_MS + 1500)
-    assert _view(pipeline, f"tenant/{TENANT}").counts == {Told("orphans", ("none", "user")): 1}
+    assert _view(pipeline, f"tenant/{TENANT}").counts == {TenantCount("orphans", ("none", "user")): 1}
     ad = Fact(
         op=Operation.READ, object_id=guid_of("ann"), seq=1, ts_ms=START_MS, kind=ObjectKind.USER, full=True,
         attributes={"sAMAccountName": "ann", "distinguishedName": "CN=ann,DC=corp"},
@@ -129,8 +129,9 @@ def test_counts_survive_restarts_and_reach_the_tenant() -> None:
     pipeline.feed(AD, [ad])
     pipeline.restart()
     pipeline.tick(START_MS + 2000)
-    assert _view(pipeline, f"tenant/{TENANT}").counts == {Told("objects", ("corp", "user", "synced")): 1}
+    assert _view(pipeline, f"tenant/{TENANT}").counts == {TenantCount("objects", ("corp", "user", "synced")): 1}
     gone = Fact(op=Operation.DELETED, object_id=guid_of("ann"), seq=2, ts_ms=START_MS + 2000)
     pipeline.feed(AD, [gone])
     pipeline.tick(START_MS + 3000)
-    assert _view(pipeline, f"tenant/{TENANT}").counts == {Told("objects", ("corp", "user", "leaving_deleted")): 1}
+    counted = TenantCount("objects", ("corp", "user", "leaving_deleted"))
+    assert _view(pipeline, f"tenant/{TENANT}").counts == {counted: 1}

@@ -14,7 +14,7 @@ from deploy.cli.check.command import check_tables
 from deploy.cli.check.line import Mark
 from streams.contracts.times import parse_rfc3339
 from streams.reference_data import connect_versions, tables
-from streams.reference_data.connect_versions import Fault, standing_of
+from streams.reference_data.connect_versions import VersionFault, standing_of
 from streams.reference_data.product_names import names
 from streams.reference_data.table import OUTDATED_AFTER_DAYS, Row, read, start_ms
 from tests.support.source_text import told
@@ -90,20 +90,20 @@ def test_tables_say_when_they_are_older_than_half_a_year() -> None:
 @pytest.mark.parametrize(
     ("version", "day", "faults", "blocked"),
     [
-        ("2.5.3.0", "2026-07-01", [Fault.UNSUPPORTED, Fault.VULNERABLE], False),
-        ("2.5.3.0", "2026-09-30", [Fault.UNSUPPORTED, Fault.VULNERABLE], True),
-        ("1.6.16.0", "2026-11-20", [Fault.UNSUPPORTED, Fault.VULNERABLE], True),
-        ("2.5.79.0", "2026-10-22", [Fault.VULNERABLE], False),
-        ("2.5.79.0", "2026-10-23", [Fault.UNSUPPORTED, Fault.VULNERABLE], False),
-        ("2.5.190.0", "2026-11-20", [Fault.VULNERABLE], False),
-        ("2.5.190.0", "2027-02-02", [Fault.UNSUPPORTED, Fault.VULNERABLE], False),
-        ("2.6.79.0", "2026-11-20", [Fault.WITHDRAWN, Fault.VULNERABLE], False),
+        ("2.5.3.0", "2026-07-01", [VersionFault.UNSUPPORTED, VersionFault.VULNERABLE], False),
+        ("2.5.3.0", "2026-09-30", [VersionFault.UNSUPPORTED, VersionFault.VULNERABLE], True),
+        ("1.6.16.0", "2026-11-20", [VersionFault.UNSUPPORTED, VersionFault.VULNERABLE], True),
+        ("2.5.79.0", "2026-10-22", [VersionFault.VULNERABLE], False),
+        ("2.5.79.0", "2026-10-23", [VersionFault.UNSUPPORTED, VersionFault.VULNERABLE], False),
+        ("2.5.190.0", "2026-11-20", [VersionFault.VULNERABLE], False),
+        ("2.5.190.0", "2027-02-02", [VersionFault.UNSUPPORTED, VersionFault.VULNERABLE], False),
+        ("2.6.79.0", "2026-11-20", [VersionFault.WITHDRAWN, VersionFault.VULNERABLE], False),
         ("2.6.84.0", "2028-01-01", [], False),
         ("2.6.84", "2026-11-20", [], False),
         ("3.0.0.0", "2026-11-20", [], False),
     ],
 )
-def test_what_is_wrong_with_a_version(version: str, day: str, faults: list[Fault], blocked: bool) -> None:
+def test_what_is_wrong_with_a_version(version: str, day: str, faults: list[VersionFault], blocked: bool) -> None:
     standing = standing_of(version, parse_rfc3339(f"{day}T00:00:00Z"))
     assert standing is not None
     assert list(standing.faults) == faults
@@ -115,7 +115,7 @@ def test_a_day_that_is_only_reported_blocks_nothing() -> None:
     assert standing is not None
     assert standing.reported == ("2.6.84.0", date(2027, 4, 7))
     assert not standing.blocked
-    assert Fault.UNSUPPORTED not in standing.faults
+    assert VersionFault.UNSUPPORTED not in standing.faults
 
 
 def test_the_newest_release_has_nothing_against_it() -> None:

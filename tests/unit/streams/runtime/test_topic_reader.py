@@ -13,7 +13,7 @@ from kafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeError
 from streams.contracts.errors import FatalError, RetriableError
 from streams.runtime import topic_reader
 from streams.runtime.settings import KafkaConnection
-from streams.runtime.topic_reader import Place, TopicReader, consumer, read_at
+from streams.runtime.topic_reader import Partition, TopicReader, consumer, read_at
 
 
 class Row(NamedTuple):
@@ -129,7 +129,7 @@ def test_it_reads_to_the_end_and_follows() -> None:
         Consumer.logs[A] = (0, 4)
         assert not each.sees_the_end()
         [record] = each.poll(0)
-        assert (record.place, record.offset, record.live, record.appended_ms) == (Place("a", 0), 3, True, 7)
+        assert (record.place, record.offset, record.live, record.appended_ms) == (Partition("a", 0), 3, True, 7)
         assert each.sees_the_end()
 
 
@@ -146,13 +146,13 @@ def test_after_an_error_it_goes_on_behind_what_it_returned() -> None:
 def test_a_position_outside_of_the_log_costs_that_partition_alone() -> None:
     Consumer.logs = {A: (5, 8), B: (0, 2)}
     with reader() as each:
-        each.start_at({Place("a", 0): 2, Place("b", 0): 1})
+        each.start_at({Partition("a", 0): 2, Partition("b", 0): 1})
         assert offsets(each.poll(0)) == {"a": [5, 6, 7], "b": [1]}
 
 
 def test_a_tail_is_the_latest_records_where_no_position_is_known() -> None:
     with reader(tail=1) as each:
-        each.start_at({Place("b", 0): 0})
+        each.start_at({Partition("b", 0): 0})
         assert offsets(list(each.to_end(5))) == {"a": [2], "b": [0, 1]}
 
 

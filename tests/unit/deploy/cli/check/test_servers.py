@@ -10,13 +10,13 @@ from deploy.cli.check.servers import server_lines
 from deploy.lab.events import ADSYNC, DIRECTORY_SYNCHRONIZATION, winlogbeat_document
 from deploy.lab.registration_events import joined
 from streams.contracts.times import rfc3339
-from streams.runtime.topic_reader import Place, Record
+from streams.runtime.topic_reader import Partition, StoredRecord
 
 NOW_MS = 1_795_426_267_000
 MINUTE_MS = 60_000
 
 
-def shipped(server: str, provider: str = ADSYNC, ago_ms: int = 0) -> Record:
+def shipped(server: str, provider: str = ADSYNC, ago_ms: int = 0) -> StoredRecord:
     document = winlogbeat_document(
         server=f"{server}.corp.contoso.local", provider=provider, event_id=6100, message="x", record_id=1,
         at_ms=NOW_MS - ago_ms,
@@ -24,8 +24,8 @@ def shipped(server: str, provider: str = ADSYNC, ago_ms: int = 0) -> Record:
     return record(orjson.dumps(document))
 
 
-def record(value: bytes) -> Record:
-    return Record(Place("t", 0), 1, value)
+def record(value: bytes) -> StoredRecord:
+    return StoredRecord(Partition("t", 0), 1, value)
 
 
 def test_each_server_says_when_it_last_told_and_of_what() -> None:
@@ -63,13 +63,13 @@ def test_the_name_of_a_server_is_not_acted_on() -> None:
     assert "\x1b" not in line.what
 
 
-def told(offset: int, ago_ms: int, late_ms: int, appended: bool = True, held_ms: int = 0) -> Record:
+def told(offset: int, ago_ms: int, late_ms: int, appended: bool = True, held_ms: int = 0) -> StoredRecord:
     """An event of AADC01, read `held_ms` after it was logged, that came `late_ms` after it was read, by the broker."""
     document = orjson.loads(shipped("AADC01", ago_ms=ago_ms).value or b"")
     at_ms = NOW_MS - ago_ms
     document["event"]["created"] = rfc3339(at_ms + held_ms)
     arrived_ms = at_ms + held_ms + late_ms if appended else None
-    return Record(Place("t", 0), offset, orjson.dumps(document), appended_ms=arrived_ms)
+    return StoredRecord(Partition("t", 0), offset, orjson.dumps(document), appended_ms=arrived_ms)
 
 
 @pytest.mark.parametrize(

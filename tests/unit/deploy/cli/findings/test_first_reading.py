@@ -10,7 +10,7 @@ from rich.console import Console
 
 from deploy.cli.report.command import CSV_COLUMNS, document, headline, page, write_csv
 from deploy.cli.report.first_reading import DAY_MS, UNDATED, FirstReading, faults_of, first_reading_of, groups_of
-from sinks.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, LastContact, SourceFreshness
 from sinks.lag import Lag
 from streams.contracts.finding import Finding, Severity, Subject
 from streams.contracts.times import rfc3339
@@ -26,8 +26,8 @@ def found(number: int, state: str = "open", **changes: Any) -> Finding:
     return finding(number, state, **{"evidence": evidence, "at_ms": START_MS, **changes})
 
 
-def heard(whole_ms: int, done: int = 7) -> Heard:
-    return Heard(START_MS, "streaming" if whole_ms else "snapshot", done, whole_ms=whole_ms)
+def heard(whole_ms: int, done: int = 7) -> LastContact:
+    return LastContact(START_MS, "streaming" if whole_ms else "snapshot", done, whole_ms=whole_ms)
 
 
 def freshness(**whole_ms: int) -> Freshness:

@@ -9,13 +9,13 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from deploy.cli.funnel.funnel import Funnel, Standing, funnel_table, funnels, percent, total, write_csv
+from deploy.cli.funnel.funnel import ComputerStanding, Funnel, funnel_table, funnels, percent, total, write_csv
 
 PILOT, SITE = "OU=Pilot,DC=corp", "OU=Graz\\, Site,DC=corp"
 
 
-def standing(place: str, unit: str = PILOT, system: str = "windows 11", forest: str = "corp") -> Standing:
-    return Standing("t", forest, unit, system, place)
+def standing(place: str, unit: str = PILOT, system: str = "windows 11", forest: str = "corp") -> ComputerStanding:
+    return ComputerStanding("t", forest, unit, system, place)
 
 
 ROLLOUT = [

@@ -15,7 +15,7 @@ from deploy.cli.findings.page import finding_page
 from deploy.cli.findings.source import Explained, Findings, objects_of
 from deploy.cli.findings.table import findings_table, ordered
 from deploy.cli.findings.timeline import difference
-from sinks.freshness import Freshness, Heard, SourceFreshness
+from sinks.freshness import Freshness, LastContact, SourceFreshness
 from sinks.lag import Lag
 from streams.contracts.codec import convert, encode
 from streams.contracts.events import Event, EventChunk
@@ -82,7 +82,9 @@ def test_no_findings_is_good_news_in_words() -> None:
 @pytest.mark.parametrize(("state", "agree"), [("open", False), ("suppressed", False), ("resolved", True)])
 def test_directories_agree_only_where_nothing_stands_be_it_explained_by_another(state: str, agree: bool) -> None:
     fresh = Freshness(
-        START_MS, [SourceFreshness("ad/corp", 15.0, Heard(START_MS, "streaming", 9))], Lag(0, None, committed=True)
+        START_MS,
+        [SourceFreshness("ad/corp", 15.0, LastContact(START_MS, "streaming", 9))],
+        Lag(0, None, committed=True),
     )
     assert all_clear(fresh, Findings({"1": finding(1, state)}), FindingFilter()) is agree
 
