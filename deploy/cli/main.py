@@ -29,6 +29,7 @@ class _Elsewhere(NamedTuple):
     help: str
 
 
+_ACTIONS = "deploy.cli.desk.action_commands"
 _ELSEWHERE = {
     "demo": _Elsewhere(
         "deploy.lab.demo:demo",
@@ -48,6 +49,12 @@ _ELSEWHERE = {
         "deploy.cli.desk.object_command:object_command",
         "One person, group or device in both directories, by any of its names.",
     ),
+    "ack": _Elsewhere(f"{_ACTIONS}:ack", "Acknowledge findings: they alert no more."),
+    "assign": _Elsewhere(f"{_ACTIONS}:assign", "Give findings to somebody."),
+    "comment": _Elsewhere(f"{_ACTIONS}:comment", "Write a note to findings."),
+    "accept": _Elsewhere(f"{_ACTIONS}:accept", "Accept findings until a date, for a reason."),
+    "reopen": _Elsewhere(f"{_ACTIONS}:reopen", "End an acceptance: findings need somebody again."),
+    "ticket": _Elsewhere(f"{_ACTIONS}:ticket", "Link a ticket to findings."),
     "funnel": _Elsewhere("deploy.cli.funnel.command:funnel", "How far the computers are on their way to hybrid join."),
     "report": _Elsewhere(
         "deploy.cli.report.command:report",

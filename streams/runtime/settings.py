@@ -336,7 +336,7 @@ class DeskSettings(Section):
 
     check_every_s: how often it looks at what `synchealth check` looks at; check_directories: at domain controllers and
     Graph, too, for which the process of the desk reads their secrets. url: how others reach it: for links in messages,
-    and where the command line asks the desk, rather than Kafka.
+    and where the command line asks the desk, rather than Kafka; token: of the command line, at a desk with a login.
     """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -344,6 +344,13 @@ class DeskSettings(Section):
     check_every_s: Seconds = 600.0
     check_directories: bool = False
     url: str = ""
+    token: SecretStr | None = None
+    token_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> DeskSettings:
+        object.__setattr__(self, "token", secret_of(self.token, self.token_file, "token"))
+        return self
 
     @property
     def address(self) -> str:

@@ -29,6 +29,7 @@ SEAMS = {
         "streams/runtime/http_session.py",
         "producers/graph/session.py",
         "deploy/cli/check/prometheus.py",
+        "deploy/cli/desk/client.py",
     },
     "orjson": {"streams/contracts/codec.py"},
 }

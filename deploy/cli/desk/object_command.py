@@ -6,11 +6,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import click
-import requests
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from deploy.cli.desk.client import ask
 from deploy.cli.desk.present import presences
 from deploy.cli.findings.source import read_findings
 from deploy.cli.findings.table import findings_table, ordered
@@ -28,16 +28,13 @@ from deploy.cli.terminal import (
 from sinks.desk.answers import ObjectAnswer
 from sinks.desk.presence import Presence
 from sinks.freshness_source import read_freshness
-from streams.contracts.codec import decode
-from streams.contracts.errors import InvalidRecordError, SyncHealthError
 from streams.contracts.finding import Finding
 from streams.contracts.times import age, parse_rfc3339
 from streams.runtime.clock import now_ms
 from streams.runtime.printable import printable
-from streams.runtime.settings import Settings, load_settings
+from streams.runtime.settings import DeskSettings, Settings, load_settings
 from streams.runtime.settings_path import find_settings
 
-_WITHIN_S = 120.0
 _MOST = 100
 
 
@@ -51,9 +48,10 @@ def object_command(name: str, config: Path | None, kafka: str | None, *, as_json
     Also where the last change stands on its way, and the findings. Asks the desk where [desk] url names one, Kafka
     otherwise. Exit 1: nobody goes by that name.
     """
-    url = "" if kafka is not None else load_settings(find_settings(config)).desk.url
-    if url:
-        found = _through_desk(url, name, as_json=as_json)
+    desk = DeskSettings() if kafka is not None else load_settings(find_settings(config)).desk
+    if desk.url:
+        token = desk.token.get_secret_value() if desk.token is not None else ""
+        found = _through_desk(desk.url, name, token, as_json=as_json)
     else:
         found = _from_kafka(installation(config, kafka), name, as_json=as_json)
     if not found:
@@ -61,9 +59,9 @@ def object_command(name: str, config: Path | None, kafka: str | None, *, as_json
         raise SystemExit(1)
 
 
-def _through_desk(url: str, name: str, *, as_json: bool) -> list[Presence]:
+def _through_desk(url: str, name: str, token: str, *, as_json: bool) -> list[Presence]:
     with answering():
-        answer = _asked(url, name)
+        answer = ask(url, f"/api/v1/objects/{quote(name, safe='')}", ObjectAnswer, token=token)
     if as_json:
         write_json(answer)
         return answer.presences
@@ -90,23 +88,6 @@ def _from_kafka(settings: Settings, name: str, *, as_json: bool) -> list[Presenc
     if findings:
         show(terminal, findings_table(findings, now_ms=now_ms(), limit=_MOST, width=terminal.width))
     return found
-
-
-def _asked(url: str, name: str) -> ObjectAnswer:
-    """What the desk says. Raises SyncHealthError where it does not answer, or refuses."""
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
-            where = f"{url.rstrip('/')}/api/v1/objects/{quote(name, safe='')}"
-            answer = session.get(where, timeout=_WITHIN_S, allow_redirects=False)
-    except requests.RequestException as error:
-        raise SyncHealthError(f"the desk at {url} does not answer ({type(error).__name__}): see [desk] url") from error
-    if answer.status_code != 200:
-        raise SyncHealthError(f"the desk at {url} refuses ({answer.status_code}): {answer.text[:200]}")
-    try:
-        return decode(answer.content, ObjectAnswer)
-    except InvalidRecordError as error:
-        raise SyncHealthError(f"what answers at {url} is no desk of this version: {error}") from error
 
 
 def _findings(settings: Settings, found: list[Presence]) -> list[Finding]:
