@@ -41,9 +41,10 @@ _READS: dict[Role, tuple[Topic, ...]] = {
     "producer": (CHECKPOINTS,),
     "worker": (*_FACTS, VIEWS, CHECKPOINTS, *_STATES),  # the latter says whose the topics are
     "exporter": (FINDINGS, ACTIONS, DEADLETTERS),
-    "desk": (FINDINGS, ACTIONS),
+    # How fresh everything is, the timeline of a finding, an object in both directories.
+    "desk": (*_FACTS, VIEWS, AD_OBJECTS, ENTRA_OBJECTS, FINDINGS, ACTIONS, DEADLETTERS, CHECKPOINTS),
     "notify": (*_FACTS, VIEWS, FINDINGS, ACTIONS, DEADLETTERS, CHECKPOINTS),  # how fresh everything is, too
-    "reader": (*_FACTS, VIEWS, VIEW_STATES, FINDINGS, DEADLETTERS, CHECKPOINTS),  # funnel counts the rows of views
+    "reader": (*_FACTS, VIEWS, *_STATES, FINDINGS, DEADLETTERS, CHECKPOINTS),  # funnel counts the rows of views
     "admin": TOPICS,
 }
 _WRITES: dict[Role, tuple[Topic, ...]] = {
@@ -53,7 +54,7 @@ _WRITES: dict[Role, tuple[Topic, ...]] = {
     "admin": TOPICS,
 }
 _LAYOUT: tuple[Role, ...] = ("worker",)  # looks at the layout of every topic before it begins
-_GROUP: dict[Role, str] = {"worker": "Read", "notify": "Describe", "reader": "Describe"}
+_GROUP: dict[Role, str] = {"worker": "Read", "desk": "Describe", "notify": "Describe", "reader": "Describe"}
 _DENIED = frozenset({29, 30})  # TOPIC_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED
 
 

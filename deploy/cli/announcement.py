@@ -100,8 +100,13 @@ def line(settings: Settings, config: Path | None, processes: int, fresh: Freshne
     named = f" --config {config}" if config else ""
     return (
         f"ready: {processes} processes run; read whole and worked off: {read}; {opened(findings)}; "
-        f"metrics: http://{settings.metrics.host}:{settings.metrics.port}/metrics; next: synchealth findings{named}"
+        f"{_desk(settings)}metrics: http://{settings.metrics.host}:{settings.metrics.port}/metrics; "
+        f"next: synchealth findings{named}"
     )
+
+
+def _desk(settings: Settings) -> str:
+    return f"the desk: {settings.desk.address}; " if settings.desk.enabled else ""
 
 
 def opened(findings: Sequence[Finding]) -> str:

@@ -49,9 +49,10 @@ class Child:
 
 
 def children(settings: Settings, config: Path | None) -> list[Child]:
-    """Every process that this configuration needs on one node: a producer per source, the workers, the exporter.
+    """Every process that this configuration needs on one node: a producer per source, the workers, the exporter,
+    the desk.
 
-    Where each shows its metrics, `settings.metrics_ports` says.
+    Where each but the desk shows its metrics, `settings.metrics_ports` says.
     """
     named = ("--config", str(config.absolute())) if config else ()
     workers = range(settings.streams.workers)
@@ -64,6 +65,8 @@ def children(settings: Settings, config: Path | None) -> list[Child]:
     ]
     found += [Child(source, _synchealth("run", "producers", *named, source)) for source in settings.sources]
     found.append(Child("sinks", _synchealth("run", "sinks", *named)))
+    if settings.desk.enabled:
+        found.append(Child("desk", _synchealth("run", "desk", *named)))
     return [*found, Child("notify", _synchealth("run", "notify", *named))] if settings.route else found
 
 

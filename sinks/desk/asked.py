@@ -15,7 +15,7 @@ from streams.runtime.clock import now_ms
 
 NAMES = (
     "words", "state", "severity", "family", "detection", "tenant", "forest", "unit", "age", "attention",
-    "owner", "object", "cause", "since", "until",
+    "owner", "object", "cause", "role", "since", "until",
 )  # fmt: skip
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 AGES: dict[str, tuple[int, int | None]] = {
@@ -65,6 +65,7 @@ def asked(parameters: Iterable[tuple[str, str]], catalogue: Catalogue, *, also: 
         owner=tuple(given.get("owner", ())),
         objects=tuple(given.get("object", ())),
         cause=tuple(given.get("cause", ())),
+        role=tuple(given.get("role", ())),
         opened_within=tuple(opened_within(age, at_ms) for age in given.get("age", ())),
         opened_from_ms=_time(given, "since"),
         opened_until_ms=_time(given, "until"),

@@ -13,7 +13,7 @@ class Described:
     """One detection.
 
     runbook: its Markdown. hold_s: how long it must stand before it opens; alert_s: how long it is open before it
-    alerts, None: it does not; status: how far it may be trusted.
+    alerts, None: it does not; status: how far it may be trusted; tenant_wide: it explains others away.
     """
 
     id: str
@@ -24,6 +24,7 @@ class Described:
     hold_s: int = 0
     alert_s: int | None = None
     status: str = "stable"
+    tenant_wide: bool = False
     false_positives: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
 

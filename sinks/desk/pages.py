@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,7 +27,7 @@ from sinks.desk.trends import WEEK_MS, chart
 from sinks.history.queries import Question
 from sinks.roles import role_words
 from streams.contracts.errors import InvalidRecordError
-from streams.contracts.times import rfc3339
+from streams.contracts.times import age, rfc3339
 from streams.runtime.clock import now_ms
 
 _FACETS = {
@@ -221,6 +222,41 @@ _TYPES = {
 }
 
 
+_FORECASTS = {
+    "Deletions": Question(detection=(
+        "engine.mass_deletion_forecast", "engine.scope_shrink", "engine.deletion_threshold_reached",
+    )),
+    "Quarantines": Question(role=("would_be_quarantined",)),
+    "Refusals": Question(role=("would_fail_to_export", "left_out")),
+    "Takeovers": Question(role=("taken_over", "takes_over")),
+    "Another server exports": Question(detection=("engine.staging_takeover",)),
+}  # fmt: skip
+"""What the next export would do -> the findings that say so."""
+
+
+@get("/next", sync_to_thread=True)
+def next_export(reading: Answers) -> Template:
+    """What the next export does unless somebody acts before it, and when it is due."""
+    sections = [
+        (title, reading.page(replace(question, state=("open", "suppressed")), None, 50).episodes)
+        for title, question in _FORECASTS.items()
+    ]
+    cycles = reading.watch.cycles if reading.watch is not None else {}
+    at_ms = now_ms()
+    due = [
+        {"tenant": tenant, "last": rfc3339(each.last_ms), "due": rfc3339(each.due_ms),
+         "apart": age(abs(each.due_ms - at_ms) / 1000), "late": each.due_ms < at_ms}
+        for tenant, each in sorted(cycles.items())
+    ]  # fmt: skip
+    return _template("next.html", reading, sections=sections, due=due)
+
+
+@get("/causes", sync_to_thread=True)
+def causes(reading: Answers) -> Template:
+    """What explains others away, with how many."""
+    return _template("causes.html", reading, causes=reading.causes())
+
+
 @get("/detections", sync_to_thread=True)
 def detections(reading: Answers) -> Template:
     """Every detection, with what is open of it."""
@@ -255,7 +291,8 @@ def no_finding() -> Redirect:
 
 
 PAGES = [
-    now, finding, timeline, directory_object, present, trends, export, detections, sources, runbook, no_finding,
+    now, finding, timeline, directory_object, present, trends, export, next_export, causes, detections, sources,
+    runbook, no_finding,
 ]  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -53,18 +53,28 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Cycle:
+    """A tenant's last synchronisation, and when the next is due (ms)."""
+
+    last_ms: int
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """What the desk asks of the rest of SyncHealth; handed in at the start, since sinks know neither rules nor sources.
 
     freshness: raises SyncHealthError where it cannot be read. checks: may take a minute, and never raises.
     told: what directories and logs say of a finding's objects; present: what both directories say of whoever goes by a
     name, raises InvalidRecordError for one that is none. Both read Kafka for seconds, and raise SyncHealthError.
+    cycles: tenant -> its synchronisation, as far as it is known; raises SyncHealthError.
     """
 
     freshness: Callable[[], Freshness]
     checks: Callable[[], Iterable[Checked]] = tuple
     told: Callable[[Finding], Told] = lambda _: Told(said=[])
     present: Callable[[str], list[Presence]] = lambda _: []
+    cycles: Callable[[], Mapping[str, Cycle]] = dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,7 @@ class PipelineWatch:
         self._unread = ""
         self.checked: Sequence[Checked] = ()
         self.checked_ms: int | None = None
+        self.cycles: Mapping[str, Cycle] = {}
 
     def start(self) -> None:
         """Look from now on."""
@@ -154,6 +165,7 @@ class PipelineWatch:
         """One look at how fresh the sources are."""
         try:
             self._fresh, self._unread = self._pipeline.freshness(), ""
+            self.cycles = self._pipeline.cycles()
         except SyncHealthError as error:
             self._unread = str(error)
         except Exception as error:  # noqa: BLE001 - a thread that ended would say nothing more

@@ -100,6 +100,19 @@ class Reading:
             related=self._summaries(related),
         )
 
+    def causes(self) -> list[tuple[EpisodeSummary, int]]:
+        """What explains others away or would (tenant-wide), with how many it explains now; the most first."""
+        with errors(), self.engine.connect() as connection:
+            numbers = dict(queries.causes(connection, Question()))
+            standing = (queries.episodes_of(connection, cause) for cause in list(numbers)[:_MOST_OF_ONE])
+            found = [rows[0] for rows in standing if rows]
+            wide = tuple(each.id for each in self.catalogue.detections.values() if each.tenant_wide)
+            if wide:
+                open_ = Question(detection=wide, state=("open", "suppressed"))
+                found += queries.page(connection, open_, limit=_MOST_OF_ONE).episodes
+        once = {row["finding"]: row for row in found}.values()
+        return [(each, numbers.get(each.finding, 0)) for each in self._summaries(once)]
+
     def told(self, name: str) -> Told | None:
         """What directories and logs said of a finding's objects; None where the history has no record of it.
 

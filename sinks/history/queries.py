@@ -48,6 +48,7 @@ class Question:
     words:   some word in the names, addresses and ids of those involved begins with each of them, in any case.
     attention, owner: who looks after it (sinks.actions.fold.Attention), as it is when the question is asked.
     objects: ids of objects that take part.
+    role:    what a finding says of somebody who takes part ("would_be_quarantined", …).
     cause:   findings that explain those asked for away.
     opened_from_ms, opened_until_ms: bounds of the opening, the second exclusive. opened_within: several such bounds, of
         which one must hold.
@@ -68,6 +69,7 @@ class Question:
     opened_within: tuple[tuple[int, int], ...] = ()
     objects: tuple[str, ...] = ()
     cause: tuple[str, ...] = ()
+    role: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,14 @@ def unresolved(connection: Connection, question: Question, *, limit: int) -> lis
     query = select(episode.c.finding, episode.c.opened_ms).where(episode.c.resolved_ms.is_(None))
     query = _asked(connection, question, query).order_by(desc(episode.c.opened_ms), desc(episode.c.id)).limit(limit)
     return [(row.finding, row.opened_ms) for row in connection.execute(query)]
+
+
+def causes(connection: Connection, question: Question) -> list[tuple[str, int]]:
+    """(finding, how many that stand it explains away), the most first."""
+    query = select(episode.c.cause, func.count()).where(episode.c.cause.is_not(None), episode.c.resolved_ms.is_(None))
+    asked = _asked(connection, question, query.group_by(episode.c.cause))
+    rows = [(cause, number) for cause, number in connection.execute(asked)]
+    return sorted(rows, key=lambda row: (-row[1], row[0]))
 
 
 def related(connection: Connection, number: int, *, limit: int = 20) -> Sequence[RowMapping]:
@@ -210,6 +220,9 @@ def _asked(connection: Connection, question: Question, query: Select[Any]) -> Se
         query = query.where(or_(*(episode.c.opened_ms.between(low, high - 1) for low, high in question.opened_within)))
     if question.cause:
         query = query.where(episode.c.cause.in_(question.cause))
+    if question.role:
+        having = select(involved.c.episode).where(involved.c.role.in_(question.role))
+        query = query.where(episode.c.id.in_(having))
     if question.objects:
         taking_part = select(involved.c.episode).where(involved.c.object.in_(question.objects))
         query = query.where(episode.c.id.in_(taking_part))

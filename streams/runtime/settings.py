@@ -334,13 +334,15 @@ class HistorySettings(Section):
 class DeskSettings(Section):
     """Where the desk listens: on this machine alone, since it has no login yet (port 0: any free one).
 
-    check_every_s: how often it looks at what `synchealth check` looks at; check_directories: at domain controllers and
-    Graph, too, for which the process of the desk reads their secrets. url: how others reach it: for links in messages,
-    and where the command line asks the desk, rather than Kafka; token: of the command line, at a desk with a login.
+    enabled: `synchealth up` runs it. check_every_s: how often it looks at what `synchealth check` looks at;
+    check_directories: at domain controllers and Graph, too, for which the process of the desk reads their secrets.
+    url: how others reach it: for links in messages, and where the command line asks the desk, rather than Kafka; token:
+    of the command line, at a desk with a login.
     """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Port = 9480
+    enabled: bool = True
     check_every_s: Seconds = 600.0
     check_directories: bool = False
     url: str = ""

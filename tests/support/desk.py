@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 from litestar import Litestar
@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sinks.actions.writer import ActionWriter
 from sinks.desk.acting import Acting
 from sinks.desk.application import application
-from sinks.desk.pipeline import Checked, Pipeline, PipelineWatch, Told
+from sinks.desk.pipeline import Checked, Cycle, Pipeline, PipelineWatch, Told
 from sinks.desk.presence import Presence
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, LastContact, SourceFreshness
@@ -65,11 +65,13 @@ def watch_of(
     checks: Sequence[Checked] = (),
     told: Told = NOTHING,
     present: Sequence[Presence] = (),
+    cycles: Mapping[str, Cycle] | None = None,
 ) -> PipelineWatch:
     """A watch that has looked once."""
     pipeline = Pipeline(
-        freshness=freshness, checks=lambda: checks, told=lambda _: told, present=lambda _: list(present)
-    )
+        freshness=freshness, checks=lambda: checks, told=lambda _: told, present=lambda _: list(present),
+        cycles=lambda: cycles or {},
+    )  # fmt: skip
     watch = PipelineWatch(pipeline, 600.0)
     watch.look()
     watch.check()

@@ -117,6 +117,7 @@ def installation(
                 ("[detections]", {"sync_interval_s": 3600.0, **(detections or {})}),
                 ("[producers]", {"metrics_port": producers}),
                 ("[metrics]", {"port": metrics}),
+                ("[desk]", {"enabled": False}),
                 *sources,
             ]
         )

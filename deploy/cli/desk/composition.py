@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.cli.check.command import lines
-from deploy.cli.desk.present import presences
+from deploy.cli.desk.present import cycles, presences
 from deploy.cli.findings.events import names_of, read_events
 from deploy.cli.findings.source import Explained, objects_of, read_facts
 from deploy.cli.findings.timeline import Row, notes, rows
@@ -32,7 +32,7 @@ def _described(registered: Registered) -> Described:
     one = registered.detection
     return Described(
         one.id, one.family, one.severity, one.title, registered.runbook.read_text(), one.hold_s,
-        one.alert.for_s if one.alert else None, one.status.value, one.false_positives, one.references,
+        one.alert.for_s if one.alert else None, one.status.value, one.tenant_wide, one.false_positives, one.references,
     )  # fmt: skip
 
 
@@ -63,4 +63,5 @@ def pipeline(settings: Settings, config: Path | None) -> Pipeline:
         checks=checks,
         told=told,
         present=lambda name: presences(settings, name),
+        cycles=lambda: cycles(settings),
     )

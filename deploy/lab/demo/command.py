@@ -49,7 +49,7 @@ _SOURCES_EVERY_S = 1.0
 )
 @click.option(
     "--kafka-users", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
-    help="Each process as the user of its role, synchealth-ROLE: password files producer, worker, exporter, reader.",
+    help="Each process as the user of its role, synchealth-ROLE: password files producer, worker, exporter, desk, …",
 )
 @click.option("--speed", default=120.0, show_default=True, help="Lab seconds per second: 120 makes a sync cycle 15 s.")
 @click.option("--objects", default=3000, show_default=True, help="Objects in Active Directory, about.")
@@ -143,7 +143,8 @@ class _Performance:
         self._told = STORIES[self._story](organisation)
 
     def _new_player(self, built: Stage) -> Player:
-        self._scene.metrics_url, self._scene.config = built.metrics_url, str(built.config)
+        self._scene.desk_url, self._scene.metrics_url = built.desk_url, built.metrics_url
+        self._scene.config = str(built.config)
         self._screen.tell(f"metrics at {built.metrics_url}, settings {built.config}")
         assert self._told is not None
         player = Player(

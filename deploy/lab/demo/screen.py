@@ -37,6 +37,7 @@ class Scene:
     """Everything there is to show; written by several threads under `lock`."""
 
     title: str = ""
+    desk_url: str = ""
     metrics_url: str = ""
     config: str = ""
     told: deque[str] = field(default_factory=lambda: deque(maxlen=_RECENT))
@@ -164,7 +165,7 @@ def _doors(scene: Scene) -> list[str]:
     if not scene.config:
         return []
     return [
-        f"metrics: {scene.metrics_url}",
+        f"the desk: {scene.desk_url}   metrics: {scene.metrics_url}",
         "in another terminal:  synchealth findings  |  synchealth explain ID   after",
         f"export SYNCHEALTH_CONFIG={scene.config}",
     ]

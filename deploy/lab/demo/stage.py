@@ -62,6 +62,10 @@ class Stage:
     producer_ports: dict[str, int] = field(default_factory=dict)
 
     @property
+    def desk_url(self) -> str:
+        return f"http://127.0.0.1:{self.settings.desk.port}/"
+
+    @property
     def metrics_url(self) -> str:
         return f"http://{self.settings.metrics.host}:{self.settings.metrics.port}/metrics"
 
@@ -91,6 +95,8 @@ def stage(
             kafka = KafkaSettings(bootstrap_servers=[address])
         kafka = kafka.model_copy(update={"partitions": _PARTITIONS})
         broker = kafka.bootstrap_servers[0]
+        desk_port = free_port()
+        told(f"the desk, in half a minute: http://127.0.0.1:{desk_port}/")
         told(f"{name} at {broker}")
         stack.enter_context(_topics(kafka))
         organisation = build(wishes.objects, seed=wishes.seed, on_step=told)
@@ -101,7 +107,7 @@ def stage(
         )
         stack.enter_context(shipping(organisation.engine.log, kafka, own=True))
         config = directory / "settings.toml"
-        _write(lab, config, kafka, wishes)
+        _write(lab, config, kafka, wishes, desk_port)
         settings = load_settings(config, {})
         wanted = [child.with_environment(**_login(wishes, _role(child.name))) for child in children(settings, config)]
         log = stack.enter_context((directory / "pipeline.log").open("a", buffering=1))
@@ -132,6 +138,8 @@ def _topics(kafka: KafkaSettings) -> Iterator[None]:
 
 
 def _role(child: str) -> Role:
+    if child == "desk":
+        return "desk"
     return "exporter" if child == "sinks" else "worker" if child.startswith("streams") else "producer"
 
 
@@ -153,7 +161,7 @@ def _kafka_table(kafka: KafkaSettings, wishes: Wishes, directory: Path) -> dict[
     return table
 
 
-def _write(lab: LabServices, config: Path, kafka: KafkaSettings, wishes: Wishes) -> None:
+def _write(lab: LabServices, config: Path, kafka: KafkaSettings, wishes: Wishes, desk_port: int) -> None:
     embedded, speed = wishes.kafka is None, wishes.speed
     # Rights name the group of the installation; a demo without any has one of its own.
     group = "" if wishes.kafka_users is not None else f"synchealth-demo-{uuid.uuid4().hex[:8]}"
@@ -172,6 +180,7 @@ def _write(lab: LabServices, config: Path, kafka: KafkaSettings, wishes: Wishes)
         detections=_patience(speed),
         # Wherever there is room: other installations may run on this machine. Two forests, a tenant, an event log.
         metrics={"port": free_port()},
+        desk={"port": desk_port, "check_directories": True},
         producers={"metrics_port": free_block(len(lab.organisation.forests) + 2)},
         log={"json_lines": False},
     )

@@ -59,6 +59,7 @@ def test_the_start_ends_in_one_line(tmp_path: Path) -> None:
     said = line(settings(tmp_path, port=9464), Path("s.toml"), 5, fresh, found)
     assert said == (
         "ready: 5 processes run; read whole and worked off: ad/corp (1,204 objects); 2 findings open (1 high, 1 low); "
+        "the desk: http://127.0.0.1:9480; "
         "metrics: http://127.0.0.1:9464/metrics; next: synchealth findings --config s.toml"
     )
     assert "no finding is open" in line(settings(tmp_path), None, 5, fresh, [])

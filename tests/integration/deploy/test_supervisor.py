@@ -41,9 +41,9 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def test_a_node_has_a_producer_per_source_its_workers_and_the_exporter() -> None:
+def test_a_node_has_a_producer_per_source_its_workers_the_exporter_and_the_desk() -> None:
     names = {child.name for child in children(settings(), Path("s.toml"))}
-    assert names == {"ad:a.example", "ad:b.example", "graph:t", "streams", "sinks"}
+    assert names == {"ad:a.example", "ad:b.example", "graph:t", "streams", "sinks", "desk"}
     assert [c.name for c in children(settings(2), Path("s.toml"))][:2] == ["streams-0", "streams-1"]
 
 
@@ -52,7 +52,7 @@ def test_every_process_has_a_metrics_port_and_more_workers_move_nobody_elses() -
     assert one.metrics_ports == {
         "streams": 9400, "sinks": 9464, "ad:a.example": 9466, "ad:b.example": 9467, "graph:t": 9468,
     }  # fmt: skip
-    assert {child.name for child in children(most, Path("s.toml"))} == set(most.metrics_ports)
+    assert {child.name for child in children(most, Path("s.toml"))} == {*most.metrics_ports, "desk"}
     assert len(set(most.metrics_ports.values())) == 64 + 3 + 1
     assert {name: most.metrics_ports[name] for name in one.sources} == {
         name: one.metrics_ports[name] for name in one.sources

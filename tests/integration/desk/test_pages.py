@@ -16,7 +16,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from sinks.desk.catalogue import Catalogue, Described
-from sinks.desk.pipeline import Checked, PipelineWatch, Said, Told
+from sinks.desk.pipeline import Checked, Cycle, PipelineWatch, Said, Told
 from sinks.desk.presence import Presence, Present, Waiting
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, SourceFreshness
@@ -27,6 +27,7 @@ from streams.contracts.errors import RetriableError
 from streams.contracts.finding import FindingState, Holder, Severity, Subject
 from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
+from streams.runtime.clock import now_ms
 from streams.runtime.topic_reader import ReaderProgress
 from tests.support.desk import client_of, watch_of, whole
 from tests.support.findings import FOREST, TENANT, finding
@@ -90,7 +91,8 @@ PAGES = ["/", "/?state=resolved", f"/f/{finding(0).id}", f"/f/{finding(1).id}", 
          f"/f/{finding(0).id}/timeline", "/o/nobody", "/present/nobody", f"/present/{IN_A_LINK}", "/o/%20",
          "/trends", "/trends?by=unit&first=2026-09-01&second=2026-12-01", f"/trends?by={IN_A_LINK}",
          f"/trends?first={IN_A_LINK}",
-         "/detections", "/sources", "/runbooks/conflict.duplicate_address", "/?words=nothing", f"/?words={IN_A_LINK}",
+         "/detections", "/sources", "/next", "/causes",
+         "/runbooks/conflict.duplicate_address", "/?words=nothing", f"/?words={IN_A_LINK}",
          f"/?unit={IN_A_LINK}", f"/o/{IN_A_LINK}", f"/f/{IN_A_LINK}", f"/runbooks/{IN_A_LINK}", f"/?state={IN_A_LINK}",
          f"/?{IN_A_LINK}=1", f"/{IN_A_LINK}"]  # fmt: skip
 
@@ -144,6 +146,29 @@ def test_a_finding_leads_to_the_objects_its_commands_and_its_relatives(tmp_path:
         assert f'href="/f/{cause.id}"' in client.get(f"/f/{follows.id}").text
         listed = client.get("/api/v1/findings", params={"cause": cause.id}).json()
         assert [each["finding"] for each in listed["episodes"]] == [follows.id]
+    engine.dispose()
+
+
+def test_what_the_next_export_does_and_what_explains_others(tmp_path: Path) -> None:
+    engine = open_database("", tmp_path)
+    sink = HistorySink(engine)
+    roles = [msgspec.structs.replace(holder, role="would_be_quarantined") for holder in finding(1).counterparts]
+    cause = finding(3, detection="engine.sync_stopped", summary="no cycle since noon")
+    loses, explained = finding(1, counterparts=roles, summary="ada1 would lose it"), finding(4, cause=cause.id)
+    told = (loses, cause, msgspec.structs.replace(explained, state=FindingState.SUPPRESSED))
+    for number, each in enumerate(told):
+        sink.add(each, Meta(FINDINGS.name, 0, number, AT, live=True))
+    sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
+    due = Cycle(now_ms() - 60_000, now_ms() + 3_600_000)
+    wide = replace(DUPLICATE, id="engine.bulk_change", family="engine", tenant_wide=True)
+    reading = Reading(engine, Catalogue([DUPLICATE, wide]), lambda: None, watch=watch_of(cycles={TENANT: due}))
+    with client_of(reading) as client:
+        page = client.get("/next").text
+        assert "due in 60 min" in page or "due in 59 min" in page
+        assert "ada1 would lose it" in page.partition("Quarantines")[2].partition("Refusals")[0]
+        page = client.get("/causes").text
+        assert "no cycle since noon" in page
+        assert "1 findings</a>" in page
     engine.dispose()
 
 
