@@ -10,7 +10,7 @@ from streams.contracts.times import rfc3339
 
 WEEK_MS = 7 * 86_400_000
 MOST_WEEKS = 53
-_WIDTH, _HEIGHT, _FOOT = 960, 220, 24
+_WIDTH, _HEIGHT, _FOOT, _WIDEST = 960, 220, 24, 80
 
 
 class TrendWeek(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +103,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 def chart(weeks: Sequence[TrendWeek]) -> Chart:
     """The drawing: by our own hand, as a policy without scripts and inline styles leaves SVG alone (DECISIONS)."""
     scale = max([1, *(max(each.opened, each.resolved, each.standing) for each in weeks)])
-    step = _WIDTH / max(1, len(weeks))
+    step = min(_WIDEST, _WIDTH / max(1, len(weeks)))
     room = _HEIGHT - _FOOT
     bars, points, labels = [], [], []
     every = max(1, len(weeks) // 8)

@@ -10,7 +10,7 @@ from sinks.freshness_source import read_freshness
 from streams.contracts.errors import SyncHealthError
 from streams.runtime.settings import Settings
 
-_AREA = "pipeline"
+AREA = "pipeline"
 _MOST_LISTED = 10
 
 
@@ -19,10 +19,10 @@ def check_pipeline(settings: Settings) -> Iterator[Line]:
     try:
         fresh = read_freshness(settings)
     except SyncHealthError:
-        yield gap(_AREA, "how fresh the findings are is not known", "see the lines about kafka")
+        yield gap(AREA, "how fresh the findings are is not known", "see the lines about kafka")
         return
     if not fresh.faults:
-        yield good(_AREA, headline(fresh).plain)
+        yield good(AREA, headline(fresh).plain)
     for source in fresh.sources:
         if source.heard is not None and source.heard.unread:
             most = sorted(source.heard.unread.items(), key=lambda each: (-each[1], each[0]))
@@ -31,4 +31,4 @@ def check_pipeline(settings: Settings) -> Iterator[Line]:
             advice = "nothing is wrong; ship only what is read (deploy/winlogbeat), or tell us of an id that matters"
             yield gap(source.name, f"events that no reader knows: {listed}{more}", advice)
     for fault in fresh.faults:
-        yield gap(_AREA, fault, "start the pipeline (`synchealth up`), or see what its log says")
+        yield gap(AREA, fault, "start the pipeline (`synchealth up`), or see what its log says")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.cli.check.command import lines
+from deploy.cli.check.pipeline import AREA as PIPELINE
 from deploy.cli.desk.present import cycles, presences
 from deploy.cli.findings.events import names_of, read_events
 from deploy.cli.findings.source import Explained, objects_of, read_facts
@@ -49,6 +50,8 @@ def pipeline(settings: Settings, config: Path | None) -> Pipeline:
             advice = "run `synchealth check`, or set [desk] check_directories: the desk needs their secrets then"
             yield Checked("directories", "gap", "domain controllers and Graph are not asked from here", advice)
         for line in lines(settings, config, settings.prometheus.url, directories=asked):
+            if line.area == PIPELINE:
+                continue  # every page says it, as it is now
             yield Checked(line.area, line.mark.value, line.what, line.advice)
 
     def told(finding: Finding) -> Told:
