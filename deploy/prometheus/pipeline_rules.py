@@ -210,6 +210,24 @@ or
         "The rule of {{ $labels.detection }} raises",
         "Findings of {{ $labels.detection }} stay as they were while its rule raises; each fault has a dead letter.",
     ),
+    _rule(
+        "SyncHealthChannelFailing",
+        Severity.HIGH,
+        "time() - (max by (channel) (synchealth_notify_channel_failing_since_timestamp_seconds) > 0) > 900",
+        "1m",
+        "Channel {{ $labels.channel }} takes no messages",
+        "Nothing could be delivered to {{ $labels.channel }} for {{ $value | humanizeDuration }}: people there hear of "
+        "no new finding. What stands is told once it takes messages again.",
+    ),
+    _rule(
+        "SyncHealthMessagesRefused",
+        Severity.MEDIUM,
+        "max by (channel) (synchealth_notify_messages_refused) > 0",
+        "5m",
+        "Channel {{ $labels.channel }} refuses messages",
+        "{{ $labels.channel }} refuses {{ $value }} messages for what they are; others arrive. Each is tried again once "
+        "an hour.",
+    ),
     AlertRule(
         name="SyncHealthWatchdog",
         expr="vector(1)",
