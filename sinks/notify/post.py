@@ -158,7 +158,9 @@ class Post:
             return None, None
         standing, record = found
         assert self._state is not None
-        if not standing.before and standing.opened_ms < self._state.since_ms:
+        if self._channel.each:
+            standing = replace(standing, before="")
+        elif not standing.before and standing.opened_ms < self._state.since_ms:
             standing = replace(standing, before=_STOOD)
         return standing, record
 
@@ -170,7 +172,7 @@ class Post:
         )  # fmt: skip
 
     def _tell(self, finding: str, record: Finding | None, tell: Tell, now: int) -> None:
-        if tell.kind is Kind.OPENED:
+        if tell.kind is Kind.OPENED and not self._channel.each:
             self._opened_ms = [each for each in self._opened_ms if each > now - HOUR_MS]
             if len(self._opened_ms) >= self._most_per_hour:
                 self._wait_together(finding, f"came faster than {self._most_per_hour} an hour", now)

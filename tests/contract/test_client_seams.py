@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SEAMS = {
     "ldap3": {"producers/ad/ldap/connection.py"},
-    "msal": {"producers/graph/token.py"},
+    "msal": {"producers/graph/token.py", "sinks/notify/channels/sentinel.py"},
     "rocksdict": {"streams/agents/tables/store.py"},
     "faust": {"streams/agents/delivery/faust.py"},
     "aiokafka": {

@@ -12,20 +12,24 @@ from sqlalchemy import Engine
 from sinks.freshness import Freshness, LastContact, SourceFreshness
 from sinks.history.database import open_database
 from sinks.lag import Lag
+from sinks.notify.channels.channel import Channel
+from sinks.notify.channels.registry import channels_of
 from sinks.notify.ledger import Ledger
 from sinks.notify.metrics import Metrics
-from sinks.notify.notice import Notice
+from sinks.notify.notice import Kind, Notice
 from sinks.notify.post import Post
 from sinks.notify.present import Present, Sight
 from sinks.notify.routes import Routes
 from sinks.notify.wording import Wording
 from sinks.sink import Meta
 from streams.contracts.entries import Entry
+from streams.contracts.finding import Holder, Subject
 from streams.contracts.topics import FINDINGS
 from streams.runtime.section import Section
 from streams.runtime.settings import Settings
 from streams.runtime.topic_reader import ReaderProgress
-from tests.support.findings import FOREST, START_MS, TENANT
+from tests.support.findings import FOREST, START_MS, TENANT, finding
+from tests.support.receivers import Receiver
 
 CHANNEL = "here"
 DETECTIONS = {"conflict.duplicate_address": "conflict", "flow.lost": "flow"}
@@ -33,13 +37,16 @@ TITLES = {"conflict.duplicate_address": "Two objects, one address"}
 DESK = "https://desk.example.com"
 
 
+HOSTILE = "<!channel> <@U1> <https://evil.example|x> [y](https://evil.example) **b** <at>all</at> {{DATE(2020-01-01T00:00:00Z)}} &lt; \u202e\x1b[31m\r\nBcc: x@evil.example"  # noqa: E501
+
+
 class Recording:
     """A channel that keeps what it was sent; `fails` is raised by the next calls, one each."""
 
     Options = Section
 
-    def __init__(self, *, in_place: bool = False) -> None:
-        self.in_place = in_place
+    def __init__(self, *, in_place: bool = False, each: bool = False) -> None:
+        self.in_place, self.each = in_place, each
         self.sent: list[tuple[Notice, str]] = []
         self.fails: list[BaseException] = []
 
@@ -116,3 +123,21 @@ class World:
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"synchealth_notify_{name}", {"channel": CHANNEL, **labels})
+
+
+def channel(there: Receiver, kind: str, **options: Any) -> Channel:
+    table = {"name": "here", "kind": kind, "ca_file": str(there.ca_file), **options}
+    return channels_of(Settings.model_validate({"channel": [table]}).channel, "synchealth", "1")["here"]
+
+
+def notice(kind: Kind = Kind.OPENED, step: int = 1, **changes: Any) -> Notice:
+    wording = Wording(TITLES, Routes(Settings(), {}), DESK)
+    record = finding(1, **changes)
+    return wording.of_finding(kind, record, thread=f"{record.id}-1", key=f"{record.id}-1-{step}", note="")
+
+
+def hostile() -> Notice:
+    """A finding in which every name means harm."""
+    holder = Holder(side="ad", kind=HOSTILE, id=HOSTILE, display_name=HOSTILE, distinguished_name=HOSTILE, role=HOSTILE)
+    subject = Subject(kind="user", key=HOSTILE, display_name=HOSTILE)
+    return notice(summary=HOSTILE, remediation=HOSTILE, subject=subject, counterparts=[holder] * 500, forest=HOSTILE)

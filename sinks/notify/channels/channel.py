@@ -36,6 +36,8 @@ class Channel(Protocol):
     Options: ClassVar[type[Section]]
     in_place: bool
     """Whether `send` changes the message of a thread instead of adding one; who looks after a finding is then shown."""
+    each: bool
+    """Whether it is read by machines, and takes every finding by itself, however many there are."""
 
     def __init__(self, options: Any, sender: Sender) -> None: ...
 

@@ -68,6 +68,7 @@ class Email:
 
     Options = EmailOptions
     in_place = False
+    each = False
 
     def __init__(self, options: EmailOptions, sender: Sender) -> None:
         self._options, self._sender = options, sender

@@ -16,7 +16,11 @@ GROUP = "synchealth.sinks"
 # Ours are named here and not as entry points: they work from a tree that is not installed, and nobody can take a name.
 KINDS = {
     "email": "sinks.notify.channels.email:Email",
+    "otlp": "sinks.notify.channels.otlp:Otlp",
+    "sentinel": "sinks.notify.channels.sentinel:Sentinel",
     "slack": "sinks.notify.channels.slack:Slack",
+    "splunk": "sinks.notify.channels.splunk:Splunk",
+    "syslog": "sinks.notify.channels.syslog:Syslog",
     "teams": "sinks.notify.channels.teams:Teams",
     "webhook": "sinks.notify.channels.webhook:Webhook",
 }

@@ -56,6 +56,7 @@ class Slack:
     """Posts a message, and changes it where it is a bot's."""
 
     Options = SlackOptions
+    each = False
 
     def __init__(self, options: SlackOptions, sender: Sender) -> None:
         self._options = options

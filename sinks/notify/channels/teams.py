@@ -41,6 +41,7 @@ class Teams:
 
     Options = TeamsOptions
     in_place = False
+    each = False
 
     def __init__(self, options: TeamsOptions, sender: Sender) -> None:
         assert options.url is not None

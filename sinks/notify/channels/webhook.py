@@ -63,6 +63,7 @@ class Webhook:
 
     Options = WebhookOptions
     in_place = False
+    each = False
 
     def __init__(self, options: WebhookOptions, sender: Sender) -> None:
         assert options.url is not None

@@ -22,8 +22,7 @@ from sinks.notify.channels.registry import channels_of
 from sinks.notify.notice import Kind
 from streams.contracts.errors import RetriableError
 from streams.runtime.settings import Settings
-from tests.integration.notify.test_http_channels import HOSTILE, hostile, notice
-from tests.support.notify import DESK
+from tests.support.notify import DESK, HOSTILE, hostile, notice
 
 
 class Mailbox:

@@ -13,52 +13,14 @@ import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from standardwebhooks import Webhook as StandardWebhook
 
-from sinks.notify.channels.channel import Channel, RefusedNoticeError
-from sinks.notify.channels.registry import channels_of
+from sinks.notify.channels.channel import RefusedNoticeError
 from sinks.notify.notice import Kind, Notice
-from sinks.notify.routes import Routes
-from sinks.notify.wording import Wording
 from streams.contracts.errors import RetriableError
-from streams.contracts.finding import Holder, Subject
-from streams.runtime.settings import Settings
 from tests.support.findings import finding
-from tests.support.notify import DESK, TITLES
-from tests.support.receivers import Receiver, receiver
+from tests.support.notify import channel, hostile, notice
+from tests.support.receivers import Receiver
 
-HOSTILE = "<!channel> <@U1> <https://evil.example|x> [y](https://evil.example) **b** <at>all</at> {{DATE(2020-01-01T00:00:00Z)}} &lt; \u202e\x1b[31m\r\nBcc: x@evil.example"  # noqa: E501
 SECRET = "whsec_" + "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    with receiver(tmp_path_factory.mktemp("tls")) as found:
-        yield found
-
-
-@pytest.fixture
-def there(server: Receiver) -> Receiver:
-    server.requests.clear()
-    server.answers.clear()
-    server.usual = b"{}"
-    return server
-
-
-def channel(there: Receiver, kind: str, **options: Any) -> Channel:
-    table = {"name": "here", "kind": kind, "ca_file": str(there.ca_file), **options}
-    return channels_of(Settings.model_validate({"channel": [table]}).channel, "synchealth", "1")["here"]
-
-
-def notice(kind: Kind = Kind.OPENED, step: int = 1, **changes: Any) -> Notice:
-    wording = Wording(TITLES, Routes(Settings(), {}), DESK)
-    record = finding(1, **changes)
-    return wording.of_finding(kind, record, thread=f"{record.id}-1", key=f"{record.id}-1-{step}", note="")
-
-
-def hostile() -> Notice:
-    """A finding in which every name means harm."""
-    holder = Holder(side="ad", kind=HOSTILE, id=HOSTILE, display_name=HOSTILE, distinguished_name=HOSTILE, role=HOSTILE)
-    subject = Subject(kind="user", key=HOSTILE, display_name=HOSTILE)
-    return notice(summary=HOSTILE, remediation=HOSTILE, subject=subject, counterparts=[holder] * 500, forest=HOSTILE)
 
 
 def texts(value: Any) -> Iterator[str]:
