@@ -225,8 +225,8 @@ or
         "max by (channel) (synchealth_notify_messages_refused) > 0",
         "5m",
         "Channel {{ $labels.channel }} refuses messages",
-        "{{ $labels.channel }} refuses {{ $value }} messages for what they are; others arrive. Each is tried again once "
-        "an hour.",
+        "{{ $labels.channel }} refuses {{ $value }} messages for what they are; others arrive. Each is tried again "
+        "once an hour.",
     ),
     AlertRule(
         name="SyncHealthWatchdog",

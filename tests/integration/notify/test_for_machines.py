@@ -166,7 +166,9 @@ def rsyslog(folder: Path, certificates: Certificates, port: int) -> Iterator[Pat
         log.close()
 
 
-@pytest.mark.skipif(RSYSLOG is None and os.environ.get("CI") != "true", reason="no rsyslogd: apt-get install rsyslog rsyslog-gnutls")
+@pytest.mark.skipif(
+    RSYSLOG is None and os.environ.get("CI") != "true", reason="no rsyslogd: apt-get install rsyslog rsyslog-gnutls"
+)
 def test_rsyslog_reads_what_was_sent_over_tls(tmp_path: Path) -> None:
     certificates, port = issue(tmp_path / "tls", ["127.0.0.1"]), free_port()
     table: dict[str, Any] = {"name": "here", "kind": "syslog", "host": "127.0.0.1", "port": port}
