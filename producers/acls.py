@@ -51,6 +51,7 @@ _WRITES: dict[Role, tuple[Topic, ...]] = {
     "producer": tuple(topic for topic in TOPICS if "producer" in topic.writers),
     "worker": tuple(topic for topic in TOPICS if "worker" in topic.writers),
     "desk": tuple(topic for topic in TOPICS if "desk" in topic.writers),
+    "notify": (ACTIONS,),  # what people say in tickets
     "admin": TOPICS,
 }
 _LAYOUT: tuple[Role, ...] = ("worker",)  # looks at the layout of every topic before it begins

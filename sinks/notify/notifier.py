@@ -9,9 +9,12 @@ from types import TracebackType
 
 from prometheus_client import CollectorRegistry, Info, ProcessCollector, disable_created_metrics
 
+from sinks.actions.writer import ActionWriter
 from sinks.freshness_source import read_freshness
 from sinks.history.database import open_database
+from sinks.notify.channels.answering import Answering
 from sinks.notify.channels.registry import channels_of
+from sinks.notify.hearing import Hearing
 from sinks.notify.ledger import Ledger
 from sinks.notify.metrics import Metrics
 from sinks.notify.post import Post
@@ -71,6 +74,12 @@ class Notifier:
             )
             for table in settings.channel
         ]  # fmt: skip
+        self._writer = ActionWriter(settings.kafka, "synchealth-notify")
+        self._hearings = {
+            name: Hearing(name, channel, self.present, self._writer)
+            for name, channel in self._channels.items()
+            if isinstance(channel, Answering)
+        }
         self.pulse = Pulse()
         self._threads: list[threading.Thread] = []
         metrics = settings.metrics
@@ -113,6 +122,7 @@ class Notifier:
         self._listener.close()
         for channel in self._channels.values():
             channel.close()
+        self._writer.close()
         self._engine.dispose()
 
     def __enter__(self) -> Notifier:
@@ -141,6 +151,8 @@ class Notifier:
             wait_s = _TURN_EVERY_S
             try:
                 post.turn()
+                if post.name in self._hearings:
+                    self._hearings[post.name].turn()
             except Exception as error:  # noqa: BLE001 - a channel's fault, ours or another's, is that channel's alone
                 if not backoff.failures:
                     failing_since.set(now_ms() / 1000)

@@ -191,6 +191,19 @@ class Present:
         )  # fmt: skip
         return standing, record
 
+    def episode(self, finding: str) -> int | None:
+        """When the standing of a finding began that people act on (ms); None where it is over or forgotten."""
+        with self._lock:
+            known = self._known.get(finding)
+        if known is None or known.state is FindingState.RESOLVED:
+            return None
+        return _ms(unpacked(known.body).stands_since)
+
+    def has_action(self, finding: str, action: str) -> bool:
+        """Whether an action is known already."""
+        with self._lock:
+            return any(each.id == action for each in self._actions.of(finding))
+
     def counted(self, channel: str) -> Sequence[Counted]:
         """Every finding that some route sends to a channel."""
         with self._lock:

@@ -16,8 +16,10 @@ GROUP = "synchealth.sinks"
 # Ours are named here and not as entry points: they work from a tree that is not installed, and nobody can take a name.
 KINDS = {
     "email": "sinks.notify.channels.email:Email",
+    "jira": "sinks.notify.channels.jira:Jira",
     "otlp": "sinks.notify.channels.otlp:Otlp",
     "sentinel": "sinks.notify.channels.sentinel:Sentinel",
+    "servicenow": "sinks.notify.channels.servicenow:ServiceNow",
     "slack": "sinks.notify.channels.slack:Slack",
     "splunk": "sinks.notify.channels.splunk:Splunk",
     "syslog": "sinks.notify.channels.syslog:Syslog",

@@ -1,0 +1,67 @@
+"""What people do in a ticket, as actions on its finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from sinks.notify.channels.answering import Answering, Heard
+from sinks.notify.channels.channel import RefusedNoticeError
+from sinks.notify.present import Present
+from streams.contracts.actions import Action
+from streams.contracts.errors import RetriableError
+from streams.runtime.clock import now_ms
+from streams.runtime.logs import get_logger
+from streams.runtime.printable import printable_lines
+
+_EVERY_MS = 60_000
+_BACK_MS = 86_400_000
+"""So far back it listens at its start; what is known already is not written again."""
+_OVERLAP_MS = 300_000
+_log = get_logger(__name__)
+
+
+class Writer(Protocol):
+    """What writes actions; see sinks.actions.writer."""
+
+    def write(self, actions: Iterable[Action]) -> None: ...
+
+
+class Hearing:
+    """Asks one channel once a minute; one thread calls `turn`."""
+
+    def __init__(
+        self, name: str, channel: Answering, present: Present, writer: Writer, clock: Callable[[], int] = now_ms
+    ) -> None:
+        self._name, self._channel, self._present, self._writer = name, channel, present, writer
+        self._clock = clock
+        self._since_ms = clock() - _BACK_MS
+        self._next_ms = 0
+
+    def turn(self) -> None:
+        """Ask, where it is time to. Raises RetriableError where the channel or Kafka is away."""
+        now = self._clock()
+        if now < self._next_ms or not self._present.position.caught_up:
+            return
+        try:
+            heard = self._channel.heard(self._since_ms)
+        except RefusedNoticeError as error:
+            raise RetriableError(f"{self._name} does not tell what was said: {error}") from error
+        actions = [action for each in heard if (action := self._action(each)) is not None]
+        if actions:
+            self._writer.write(actions)
+            _log.info("heard", channel=self._name, actions=len(actions))
+        self._since_ms, self._next_ms = now - _OVERLAP_MS, now + _EVERY_MS
+
+    def _action(self, heard: Heard) -> Action | None:
+        """None for what is known, and for a ticket of a standing that is over."""
+        finding, _, _ = heard.thread.rpartition("-")
+        opened_ms = self._present.episode(finding)
+        if opened_ms is None or self._present.has_action(finding, heard.action_id):
+            return None
+        if heard.at_ms < opened_ms:
+            return None
+        return Action(
+            id=heard.action_id, finding=finding, opened_ms=opened_ms, at_ms=heard.at_ms,
+            who=printable_lines(heard.who), known_by="token", channel="api", address=self._name, what=heard.what,
+        )  # fmt: skip
