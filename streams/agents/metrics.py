@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter as Counts
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -16,6 +16,7 @@ from streams.measures.registry import all_counts, all_durations
 from streams.views.installation.tenant_view import TenantView
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
 
 FACTS = Counter("synchealth_streams_facts_total", "Facts folded into objects.", ["side"], registry=REGISTRY)
 EVENTS = Counter("synchealth_streams_events_total", "Events of logs passed on to views.", ["log"], registry=REGISTRY)
