@@ -1,22 +1,63 @@
-"""Panels as all our dashboards have them: a title, a description, a unit, and queries against one data source."""
+"""Panels as all our dashboards have them: title, description, unit, links, what an empty one says, and queries.
+
+The classes are those of grafana-foundation-sdk (Grafana's own schema, typed); what they lack is written as JSON.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, prometheus, stat, table, text
+from grafana_foundation_sdk.builders import timeseries as series
 from grafana_foundation_sdk.models import common as common_model
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.models.text import TextMode
+
+from grafana.links import Links
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
+# The plug-in's id since Grafana 10.2.3: https://github.com/grafana/grafana/issues/80180
+HISTORY = model.DataSourceRef(type_val="grafana-postgresql-datasource", uid="${history}")
+_LINK = model.DashboardLinkType.LINK
 SEVERITY_COLOURS = {"critical": "dark-red", "high": "red", "medium": "orange", "low": "blue"}
+CHANGE_COLOURS = {"opened": "red", "resolved": "green"}
 
 Query = tuple[str, str]  # PromQL and legend
 
 
-def _queries(panel: Any, queries: tuple[Query, ...], *, instant: bool = False, table_format: bool = False) -> Any:
-    for place, (expression, legend) in enumerate(queries):
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A query of the history. over_time: columns time, metric and value, in the order of time; else a table.
+
+    Source of the forms: https://grafana.com/docs/grafana/latest/datasources/postgres/query-editor/
+    """
+
+    statement: str
+    over_time: bool = False
+
+    def build(self) -> dict[str, object]:
+        """As the JSON of a dashboard has it."""
+        return {
+            "datasource": HISTORY,
+            "editorMode": "code",
+            "format": "time_series" if self.over_time else "table",
+            "rawQuery": True,
+            "rawSql": self.statement,
+            "refId": "A",
+        }
+
+
+def _queries(
+    panel: Any, queries: tuple[Query | Sql, ...], *, instant: bool = False, table_format: bool = False
+) -> Any:
+    for place, each in enumerate(queries):
+        if isinstance(each, Sql):
+            panel = panel.with_target(each).datasource(HISTORY)
+            continue
+        expression, legend = each
         query = prometheus.Dataquery().expr(expression).legend_format(legend).ref_id(chr(ord("A") + place))
         query = query.datasource(DATASOURCE)
         if instant:
@@ -27,9 +68,10 @@ def _queries(panel: Any, queries: tuple[Query, ...], *, instant: bool = False, t
     return panel
 
 
-def _described(panel: Any, title: str, description: str, unit: str, width: int, height: int) -> Any:
+def _described(panel: Any, title: str, description: str, unit: str, links: Links, width: int, height: int) -> Any:
     panel = panel.title(title).description(description).unit(unit).span(width).height(height)
-    return panel.datasource(DATASOURCE)
+    shown = [dashboard.DashboardLink(each.title).type(_LINK).url(each.url).target_blank(True) for each in links]
+    return panel.data_links(shown).datasource(DATASOURCE)
 
 
 def _nothing(words: str) -> str:
@@ -37,12 +79,16 @@ def _nothing(words: str) -> str:
     return f"{words}, or no data" if words else "no data"
 
 
-def in_words(panel: Any, words: dict[str, str]) -> Any:
+def in_words(panel: Any, words: Mapping[str, str]) -> Any:
     """The panel with words for its values: value -> word."""
+    return panel.mappings([_mapping(words)])
+
+
+def _mapping(words: Mapping[str, str]) -> Any:
     options = {
         value: model.ValueMappingResult(text=word, index=place) for place, (value, word) in enumerate(words.items())
     }
-    return panel.mappings([model.ValueMap(options=options)])
+    return model.ValueMap(options=options)
 
 
 def thresholds(*steps: tuple[float | None, str]) -> Any:
@@ -54,11 +100,28 @@ def thresholds(*steps: tuple[float | None, str]) -> Any:
     )
 
 
+WELL = thresholds((None, "green"), (1, "orange"))
+BAD = thresholds((None, "green"), (1, "red"))
+
+
+def words(content: str, *, height: int = 3) -> Any:
+    """What the page is for, in Markdown."""
+    panel = text.Panel().title("").description("How to read this page.").span(24).height(height).transparent(True)
+    return panel.mode(TextMode.MARKDOWN).content(content)
+
+
 def number(
-    title: str, description: str, unit: str, *queries: Query, width: int = 4, steps: Any = None, no_value: str = ""
+    title: str,
+    description: str,
+    unit: str,
+    *queries: Query | Sql,
+    links: Links,
+    width: int = 4,
+    steps: Any = None,
+    no_value: str = "",
 ) -> Any:
     """One or a few figures of this moment."""
-    panel = _described(stat.Panel(), title, description, unit, width, 4)
+    panel = _described(stat.Panel(), title, description, unit, links, width, 4)
     panel = panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     panel = panel.color_mode(common_model.BigValueColorMode.VALUE)
     panel = panel.graph_mode(common_model.BigValueGraphMode.AREA)
@@ -68,62 +131,131 @@ def number(
 
 
 def lines(
-    title: str, description: str, unit: str, *queries: Query, width: int = 12, height: int = 8, no_value: str = ""
+    title: str,
+    description: str,
+    unit: str,
+    *queries: Query | Sql,
+    links: Links,
+    width: int = 12,
+    height: int = 9,
+    no_value: str = "",
+    limit: float | None = None,
 ) -> Any:
-    """Figures over time."""
-    panel = _described(timeseries.Panel(), title, description, unit, width, height)
-    panel = panel.line_width(1).fill_opacity(10).show_points(common_model.VisibilityMode.NEVER)
-    panel = panel.tooltip(common.VizTooltipOptions().mode(common_model.TooltipDisplayMode.MULTI))
-    legend = common.VizLegendOptions().display_mode(common_model.LegendDisplayMode.LIST)
-    panel = panel.legend(legend.placement(common_model.LegendPlacement.BOTTOM).show_legend(True)).min(0)
-    panel = panel.no_value(_nothing(no_value))
+    """Figures over time, with their last and largest values. limit: from where on it is bad, drawn as a line."""
+    panel = _described(series.Panel(), title, description, unit, links, width, height)
+    panel = panel.line_width(1).fill_opacity(10).show_points(common_model.VisibilityMode.AUTO)
+    tooltip = common.VizTooltipOptions().mode(common_model.TooltipDisplayMode.MULTI)
+    panel = panel.tooltip(tooltip.sort(common_model.SortOrder.DESCENDING))
+    legend = common.VizLegendOptions().display_mode(common_model.LegendDisplayMode.TABLE).show_legend(True)
+    legend = legend.placement(common_model.LegendPlacement.BOTTOM).calcs(["lastNotNull", "max"])
+    panel = panel.legend(legend).min(0).no_value(_nothing(no_value))
+    if limit is not None:
+        style = common.GraphThresholdsStyleConfig().mode(common_model.GraphTresholdsStyleMode.DASHED)
+        panel = panel.thresholds(thresholds((None, "green"), (limit, "red"))).thresholds_style(style)
     return _queries(panel, queries)
 
 
-def stacked(title: str, description: str, unit: str, *queries: Query, width: int = 12, no_value: str = "") -> Any:
+def stacked(
+    title: str,
+    description: str,
+    unit: str,
+    *queries: Query | Sql,
+    links: Links,
+    width: int = 12,
+    no_value: str = "",
+) -> Any:
     """Figures over time that add up."""
-    panel = lines(title, description, unit, *queries, width=width, no_value=no_value).fill_opacity(40)
+    panel = lines(title, description, unit, *queries, links=links, width=width, no_value=no_value).fill_opacity(40)
     return panel.stacking(common.StackingConfig().mode(common_model.StackingMode.NORMAL).group("A"))
 
 
-def bars(title: str, description: str, unit: str, *queries: Query, width: int = 12) -> Any:
+def bars(
+    title: str,
+    description: str,
+    unit: str,
+    *queries: Query | Sql,
+    links: Links,
+    width: int = 12,
+    no_value: str = "",
+) -> Any:
     """Counts per step of time."""
-    panel = lines(title, description, unit, *queries, width=width)
+    panel = lines(title, description, unit, *queries, links=links, width=width, no_value=no_value)
     return panel.draw_style(common_model.GraphDrawStyle.BARS).fill_opacity(80)
 
 
-def buckets(title: str, description: str, unit: str, query: str, *, width: int = 12) -> Any:
+def buckets(title: str, description: str, unit: str, query: str, *, links: Links, width: int = 12) -> Any:
     """The buckets of a histogram over time; `unit` is that of the buckets."""
-    panel = _described(heatmap.Panel(), title, description, "short", width, 8).calculate(False)
-    panel = panel.y_axis(heatmap.YAxisConfig().unit(unit))
+    panel = _described(heatmap.Panel(), title, description, "short", links, width, 9).calculate(False)
+    panel = panel.y_axis(heatmap.YAxisConfig().unit(unit)).no_value(_nothing(""))
     target = prometheus.Dataquery().expr(query).legend_format("{{le}}").ref_id("A").datasource(DATASOURCE)
     return panel.with_target(target.format(PromQueryFormat.HEATMAP))
 
 
-def levels(title: str, description: str, unit: str, *queries: Query, width: int = 8, steps: Any = None) -> Any:
+def levels(
+    title: str,
+    description: str,
+    unit: str,
+    *queries: Query,
+    links: Links,
+    width: int = 8,
+    steps: Any = None,
+    no_value: str = "none",
+) -> Any:
     """Figures of this moment as bars, one below the other in the order of the queries."""
-    panel = _described(bargauge.Panel(), title, description, unit, width, 8)
+    panel = _described(bargauge.Panel(), title, description, unit, links, width, 8)
     panel = panel.orientation(common_model.VizOrientation.HORIZONTAL).min(0)
     panel = panel.display_mode(common_model.BarGaugeDisplayMode.BASIC)
     panel = panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-    panel = panel.thresholds(steps or thresholds((None, "blue"))).no_value(_nothing("none"))
+    panel = panel.thresholds(steps or thresholds((None, "blue"))).no_value(_nothing(no_value))
     return _queries(panel, queries, instant=True)
 
 
-def listing(title: str, description: str, *queries: Query, columns: dict[str, str], units: dict[str, str]) -> Any:
-    """Labels and values of this moment as a table. `columns`: field -> heading, in order; `units`: heading -> unit."""
-    panel = _described(table.Panel(), title, description, "short", 24, 8)
+def listing(
+    title: str,
+    description: str,
+    *queries: Query | Sql,
+    links: Links,
+    columns: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    words_of: Mapping[str, Mapping[str, str]] | None = None,
+    limits: Mapping[str, Any] | None = None,
+    width: int = 24,
+    height: int = 9,
+    no_value: str = "",
+) -> Any:
+    """Labels and values of this moment, or rows of the history, as a table.
+
+    columns: field -> heading, in order; those of Prometheus only, SQL names and orders its own. `units`, `words_of`
+    (words for values) and `limits` (thresholds that colour the text) are by heading.
+    """
+    panel = _described(table.Panel(), title, description, "short", links, width, height)
+    panel = panel.no_value(_nothing(no_value)).show_header(True)
     panel = _queries(panel, queries, instant=True, table_format=True)
-    panel = panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
-    order = {name: place for place, name in enumerate(columns)}
-    options = {"renameByName": columns, "indexByName": order, "excludeByName": {"Time": True}}
-    panel = panel.with_transformation(model.DataTransformerConfig(id_val="organize", options=options))
-    for heading, unit in units.items():
-        panel = panel.override_by_name(heading, [model.DynamicConfigValue(id_val="unit", value=unit)])
+    if columns is not None:
+        panel = panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
+        order = {name: place for place, name in enumerate(columns)}
+        options = {"renameByName": columns, "indexByName": order, "excludeByName": {"Time": True}}
+        panel = panel.with_transformation(model.DataTransformerConfig(id_val="organize", options=options))
+    properties: dict[str, list[Any]] = {}
+    for heading, unit in (units or {}).items():
+        properties.setdefault(heading, []).append(model.DynamicConfigValue(id_val="unit", value=unit))
+    for heading, known in (words_of or {}).items():
+        properties.setdefault(heading, []).append(
+            model.DynamicConfigValue(id_val="mappings", value=[_mapping(known)])
+        )
+    for heading, steps in (limits or {}).items():
+        properties.setdefault(heading, []).extend(
+            [
+                model.DynamicConfigValue(id_val="thresholds", value=steps.build()),
+                model.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
+            ]
+        )
+    for heading, values in properties.items():
+        panel = panel.override_by_name(heading, values)
     return panel
 
 
-def coloured(panel: Any, colours: dict[str, str]) -> Any:
+def coloured(panel: Any, colours: Mapping[str, str]) -> Any:
     """The panel with a fixed colour per series name."""
     for name, colour in colours.items():
         value = {"mode": "fixed", "fixedColor": colour}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from grafana import queries
-from grafana.pages import page
-from grafana.panels import bars, buckets, coloured, lines, number, stacked, thresholds
+from grafana import links, queries
+from grafana.pages import Row, page
+from grafana.panels import BAD, WELL, bars, buckets, coloured, lines, number, stacked
 
 UID = "synchealth-writeback"
-_WELL = thresholds((None, "green"), (1, "orange"))
-_BAD = thresholds((None, "green"), (1, "red"))
 _SERVICE = ("writeback.writeback_service_down", "writeback.password_writeback_disabled")
 _PASSWORDS = {
     "Failed": "password_writeback_failed",
@@ -26,26 +24,26 @@ _OTHERS = {
 def build() -> Any:
     """The dashboard's model."""
     return page(
-        "SyncHealth: writeback",
+        "writeback",
         UID,
         "Whether what is changed in the cloud lands in Active Directory: passwords, groups, devices.",
-        (("Now", _now()), ("Passwords", _passwords()), ("Findings", _findings())),
+        (Row("Now", _now()), Row("Passwords", _passwords()), Row("Findings", _findings())),
     )
 
 
 def _now() -> list[Any]:
-    service = number(
-        "Service", f"Open findings: {', '.join(_SERVICE)}.", "short", (queries.open_of(*_SERVICE), ""), steps=_BAD
-    )
-    passwords = [
-        number(title, f"Users with an open {name}.", "short", (queries.open_of(f"writeback.{name}"), ""), steps=_WELL)
-        for title, name in _PASSWORDS.items()
+    passwords = {title: (f"writeback.{name}",) for title, name in _PASSWORDS.items()}
+    return [
+        number(
+            title,
+            f"Open findings: {', '.join(names)}.",
+            "short",
+            (queries.open_of(*names), "open"),
+            links=links.of_detections(*names),
+            steps=BAD if names == _SERVICE else WELL,
+        )
+        for title, names in {"Service": _SERVICE, **passwords, **_OTHERS}.items()
     ]
-    others = [
-        number(title, f"Open findings: {', '.join(names)}.", "short", (queries.open_of(*names), ""), steps=_WELL)
-        for title, names in _OTHERS.items()
-    ]
-    return [service, *passwords, *others]
 
 
 def _passwords() -> list[Any]:
@@ -57,6 +55,7 @@ def _passwords() -> list[Any]:
             "s",
             (queries.wait(metric, 0.5, "kind"), "p50 {{kind}}"),
             (queries.wait(metric, 0.95, "kind"), "p95 {{kind}}"),
+            links=links.of_detections("writeback.password_writeback_unconfirmed"),
             no_value="nothing landed yet",
         ),
         buckets(
@@ -64,6 +63,7 @@ def _passwords() -> list[Any]:
             "How many passwords landed with which delay in each step.",
             "s",
             queries.heatmap(metric),
+            links=links.of_detections("writeback.password_writeback_unconfirmed"),
         ),
         coloured(
             bars(
@@ -72,6 +72,8 @@ def _passwords() -> list[Any]:
                 "short",
                 (queries.LANDED, "landed"),
                 (queries.WRITEBACK_FAILED, "failed"),
+                links=links.of_detections("writeback.password_writeback_failed"),
+                no_value="no operation",
             ),
             {"landed": "green", "failed": "red"},
         ),
@@ -80,6 +82,7 @@ def _passwords() -> list[Any]:
             "Share of password operations of the last hour that landed. Tenant and forest do not apply to failures.",
             "percentunit",
             (queries.WRITEBACK_SUCCESS, "landed"),
+            links=links.of_detections("writeback.password_writeback_failed"),
             no_value="no operation in the last hour",
         ),
     ]
@@ -92,6 +95,7 @@ def _findings() -> list[Any]:
             "Users whose latest password operation failed, by what it failed for; one counts until the next success.",
             "short",
             (queries.FAILING_BY_CLASS, "{{class}}"),
+            links=links.of_detections("writeback.password_writeback_failed"),
             no_value="nobody",
         ),
         stacked(
@@ -99,13 +103,15 @@ def _findings() -> list[Any]:
             "The same by the Connect server that refused; unknown: only the cloud tells. One that stands out is ill.",
             "short",
             (queries.FAILING_BY_SERVER, "{{server}}"),
+            links=links.of_detections("writeback.password_writeback_failed"),
             no_value="nobody",
         ),
         lines(
             "Open writeback findings",
-            "By detection; `synchealth findings --family writeback` names users, groups, devices and servers.",
+            "By detection, the ten with most; the desk names users, groups, devices and servers.",
             "short",
-            (queries.family_by_detection("writeback"), "{{detection}}"),
+            (queries.family_by("detection", "writeback"), "{{detection}}"),
+            links=links.BY_DETECTION,
             no_value="nothing open",
         ),
         lines(
@@ -113,6 +119,7 @@ def _findings() -> list[Any]:
             "Per detection: how long the finding that has stood longest has been open.",
             "s",
             (queries.family_age("writeback"), "{{detection}}"),
+            links=links.BY_DETECTION,
             no_value="nothing open",
         ),
     ]

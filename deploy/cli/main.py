@@ -71,7 +71,7 @@ _ELSEWHERE = {
     ),
     "prometheus-config": _Elsewhere(
         "deploy.prometheus.command:prometheus_config",
-        "Scrape configuration, alert rules and Alertmanager configuration for this installation.",
+        "Scrape configuration, rules, Alertmanager configuration and dashboards for this installation.",
     ),
     "runbook": _Elsewhere(
         "deploy.prometheus.runbook_command:runbook",

@@ -11,8 +11,10 @@ from deploy.alertmanager.build import text as alertmanager_text
 from deploy.alertmanager.configuration import Webhooks
 from deploy.cli.terminal import config_option
 from deploy.prometheus.alert_rule import Links
-from deploy.prometheus.build import rule_files
+from deploy.prometheus.build import RECORDING, recording_file, rule_files
+from deploy.prometheus.dashboards import dashboards
 from deploy.prometheus.installation import configuration
+from grafana.links import DESK_URL
 from streams.runtime.settings import Settings, load_settings
 from streams.runtime.settings_path import find_settings
 
@@ -24,12 +26,12 @@ from streams.runtime.settings_path import find_settings
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("synchealth-prometheus"),
     show_default=True,
-    help="The folder that is written: prometheus.yml, rules/, alertmanager.yml.",
+    help="The folder that is written: prometheus.yml, rules/, alertmanager.yml, dashboards/.",
 )
 @click.option("--host", metavar="NAME", help="Where Prometheus finds the processes, if not at [metrics] host.")
 @click.option("--runbook-base-url", metavar="URL", help="Instead of [prometheus] runbook_base_url.")
 def prometheus_config(config: Path | None, output: Path, host: str | None, runbook_base_url: str | None) -> None:
-    """Write scrape configuration, alert rules and Alertmanager configuration for this installation.
+    """Write scrape configuration, rules, Alertmanager configuration and dashboards for this installation.
 
     Each process that `synchealth up` starts is scraped. Write them again after sources or workers were added;
     `synchealth check` says whether Prometheus knows all of them.
@@ -40,6 +42,8 @@ def prometheus_config(config: Path | None, output: Path, host: str | None, runbo
         "prometheus.yml": configuration(settings, host),
         "alertmanager.yml": alertmanager_text(_webhooks(settings)),
         **{f"rules/{name}": text for name, text in rule_files(links).items()},
+        f"rules/{RECORDING}": recording_file(),
+        **{f"dashboards/{name}": text for name, text in dashboards(settings.desk.address or DESK_URL).items()},
     }
     try:
         for name, text in files.items():

@@ -24,7 +24,8 @@ from streams.detections.registry import Registered
 _ROOT = Path(__file__).parents[2]
 KEEP_FIRING_FOR = "5m"
 _DASHBOARDS = {"hybrid_join": "synchealth-hybrid-join", "writeback": "synchealth-writeback"}
-_DASHBOARDS |= dict.fromkeys(("engine", "flow", "capacity"), "synchealth-sync")
+_DASHBOARDS |= {"capacity": "synchealth-trends"} | dict.fromkeys(("engine", "flow"), "synchealth-sync")
+_DASHBOARDS |= dict.fromkeys(("conflict", "hygiene", "authority"), "synchealth-conflicts")
 _LABELS = "detection, family, severity, tenant, forest"
 _COUNT = (
     '{{ with printf "sum(max by (tenant, forest) (synchealth_findings_unattended'

@@ -26,6 +26,7 @@ def _rule(
         summary=summary,
         description=description,
         runbook=f"deploy/prometheus/runbooks/{name}.md",
+        dashboard="synchealth-pipeline",
     )
 
 

@@ -37,5 +37,6 @@ unless
             "List them: synchealth findings --detection writeback.password_writeback_failed"
         ),
         runbook="deploy/prometheus/runbooks/SyncHealthPasswordMistakesWave.md",
+        dashboard="synchealth-writeback",
     ),
 )

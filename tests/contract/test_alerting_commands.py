@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from deploy.cli.main import cli
-from deploy.prometheus.build import rule_files
+from deploy.prometheus.build import RECORDING, recording_file, rule_files
 from deploy.prometheus.installation import configuration
 from streams.contracts.errors import SettingsError
 from streams.detections.registry import all_detections
@@ -105,7 +105,10 @@ def test_links_are_absolute_and_whoever_nobody_hears_is_named(tmp_path: Path) ->
         grafana_url="https://g.example/",
         page_webhook="http://p/",
     )
-    for file in sorted((out / "rules").iterdir()):
+    files = sorted(file for file in (out / "rules").iterdir() if file.name != RECORDING)
+    assert (out / "rules" / RECORDING).read_text() == recording_file()
+    assert all('"http://127.0.0.1:9480"' in file.read_text() for file in (out / "dashboards").iterdir())
+    for file in files:
         for group in yaml.safe_load(file.read_text())["groups"]:
             for rule in group["rules"]:
                 assert rule["annotations"]["runbook_url"].startswith("https://books.example/"), rule["alert"]

@@ -9,7 +9,7 @@ import requests
 import yaml
 
 from deploy.cli.check.line import Line, fault, gap, good
-from deploy.prometheus.build import rule_files
+from deploy.prometheus.build import recording_file, rule_files
 from deploy.prometheus.installation import targets
 from producers.refusing import STUMBLES
 from streams.runtime.place import without_password
@@ -35,7 +35,7 @@ def check_prometheus(url: str, settings: Settings) -> Iterator[Line]:
 
 def _lines(url: str, settings: Settings) -> Iterator[Line]:
     scraped = _ask(url, "targets?state=active")["activeTargets"]
-    rules = [rule for group in _ask(url, "rules?type=alert")["groups"] for rule in group["rules"]]
+    rules = [rule for group in _ask(url, "rules")["groups"] for rule in group["rules"]]
     told = _ask(url, "alertmanagers")["activeAlertmanagers"]
     yield from _check_targets(settings, scraped)
     yield from _check_rules(rules)
@@ -74,8 +74,8 @@ def _check_targets(settings: Settings, scraped: list[dict[str, Any]]) -> Iterato
 
 def _check_rules(rules: list[dict[str, Any]]) -> Iterator[Line]:
     wanted = [
-        rule["alert"]
-        for text in rule_files().values()
+        rule.get("alert") or rule["record"]
+        for text in [*rule_files().values(), recording_file()]
         for group in yaml.safe_load(text)["groups"]
         for rule in group["rules"]
     ]
@@ -89,7 +89,7 @@ def _check_rules(rules: list[dict[str, Any]]) -> Iterator[Line]:
         if rule["name"] in wanted and rule.get("health") == "err":
             yield fault(_AREA, f"rule {rule['name']} cannot be evaluated: {rule.get('lastError')}", _WRITE)
     if not missing:
-        yield good(_AREA, f"all {len(wanted)} alert rules are there")
+        yield good(_AREA, f"all {len(wanted)} rules are there")
 
 
 def _ask(url: str, what: str) -> Any:

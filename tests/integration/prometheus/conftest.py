@@ -19,8 +19,9 @@ from deploy.broker import Broker, tansu
 from sinks.exporter import Exporter
 from sinks.labels import KnownDetection
 from streams.contracts.codec import encode
+from streams.contracts.deadletter import DeadLetter
 from streams.contracts.finding import Finding
-from streams.contracts.topics import FINDINGS, TOPICS
+from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS
 from streams.detections.registry import all_detections
 from streams.runtime.settings import Settings
 from tests.support.brokers import delete_topics
@@ -30,7 +31,8 @@ from tests.support.prometheus import until
 # kafka-python 3.0 leaves the sockets of refused and abandoned connections to the garbage collector.
 LEFT_SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 DETECTIONS = [
-    KnownDetection(found.detection.id, found.detection.family, found.detection.severity) for found in all_detections()
+    KnownDetection(one.id, one.family, one.severity, one.alert.for_s if one.alert else None)
+    for one in (found.detection for found in all_detections())
 ]
 
 
@@ -92,7 +94,7 @@ def create_topics(bootstrap: str) -> None:
     admin.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings_of() -> Callable[[Broker], Settings]:
     """The settings of an installation of one forest and one tenant on a broker; /metrics on any free port."""
 
@@ -147,13 +149,16 @@ def findings_lines(exporter: Exporter) -> list[str]:
 
 
 @contextlib.contextmanager
-def publisher(bootstrap: str) -> Iterator[Callable[[list[Finding]], None]]:
-    """A function that publishes findings as the evaluating agent does, and returns once Kafka has them."""
+def publisher(bootstrap: str) -> Iterator[Callable[[Sequence[Finding | DeadLetter]], None]]:
+    """A function that publishes findings (and dead letters) as the workers do, and returns once Kafka has them."""
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=20)
 
-    def publish(findings: list[Finding]) -> None:
-        for one in findings:
-            producer.send(FINDINGS.name, key=one.id.encode(), value=encode(one))
+    def publish(records: Sequence[Finding | DeadLetter]) -> None:
+        for one in records:
+            if isinstance(one, DeadLetter):
+                producer.send(DEADLETTERS.name, value=encode(one))
+            else:
+                producer.send(FINDINGS.name, key=one.id.encode(), value=encode(one))
         producer.flush()
 
     try:

@@ -80,7 +80,7 @@ def test_a_prometheus_that_watches_everything(settings: Settings, tmp_path: Path
         bad, good = look(server, settings, 5)
     assert bad == []
     assert good[0] == "all 5 processes are scraped"
-    assert "alert rules are there" in good[1]
+    assert "rules are there" in good[1]
     assert "127.0.0.1:9093" in good[2]
 
 

@@ -1,70 +1,132 @@
 from __future__ import annotations
 
 import json
-import re
-from itertools import combinations
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from deploy.prometheus.dashboards import dashboards
+from deploy.prometheus.detection_rules import detection_rules
+from deploy.prometheus.pipeline_rules import PIPELINE_RULES
+from deploy.prometheus.writeback_rules import WRITEBACK_RULES
 from grafana.build import FOLDER, dashboard_files
+from grafana.checker import faults, panels
+from streams.detections.registry import all_detections
 
-DASHBOARDS = {name: json.loads(text) for name, text in dashboard_files().items()}
-each_dashboard = pytest.mark.parametrize("page", DASHBOARDS.values(), ids=DASHBOARDS.keys())
+FILES = dashboard_files()
+Page = dict[str, Any]
 
 
-def panels(page: dict[str, Any]) -> list[dict[str, Any]]:
-    return [panel for panel in page["panels"] if panel["type"] != "row"]
+@pytest.fixture
+def page() -> Page:
+    """The overview, to be spoilt."""
+    return dict(json.loads(FILES["overview.json"]))
+
+
+def panel(page: Page, title: str) -> dict[str, Any]:
+    return next(each for each in panels(page) if each["title"] == title)
 
 
 def test_the_committed_dashboards_are_fresh() -> None:
     committed = {path.name: path.read_text() for path in FOLDER.iterdir()}
 
-    assert committed == dashboard_files(), "run `python -m grafana.build`"
+    assert committed == FILES, "run `python -m grafana.build`"
 
 
-@each_dashboard
-def test_every_panel_has_title_description_unit_and_queries(page: dict[str, Any]) -> None:
-    for panel in panels(page):
-        assert panel["description"].endswith("."), panel["title"]
-        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
-        assert panel["targets"], panel["title"]
-        assert all(target["datasource"]["uid"] == "${datasource}" for target in panel["targets"]), panel["title"]
-    titles = [panel["title"] for panel in panels(page)]
-    assert len(set(titles)) == len(titles)
+@pytest.mark.parametrize("name", FILES)
+def test_the_checker_finds_nothing(name: str) -> None:
+    assert faults(json.loads(FILES[name])) == []
 
 
-@each_dashboard
-def test_ids_are_unique_and_no_two_panels_overlap(page: dict[str, Any]) -> None:
-    assert len({panel["id"] for panel in page["panels"]}) == len(page["panels"])
-    for one, other in combinations((panel["gridPos"] for panel in page["panels"]), 2):
-        apart_x = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-        apart_y = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
-        assert apart_x or apart_y, (one, other)
-        assert one["x"] + one["w"] <= 24
+def _defaults(title: str, **changes: object) -> Callable[[Page], None]:
+    return lambda page: panel(page, title)["fieldConfig"]["defaults"].update(changes)
 
 
-@each_dashboard
-def test_every_variable_is_defined_and_used(page: dict[str, Any]) -> None:
-    defined = {variable["name"] for variable in page["templating"]["list"]}
-    text = json.dumps(panels(page))
-    used = {name for name in re.findall(r"\$\{?(\w+)\}?", text) if not name.startswith("__")}
-
-    assert used == defined
+def _query(title: str, expression: str, legend: str = "x") -> Callable[[Page], None]:
+    return lambda page: panel(page, title)["targets"][0].update(expr=expression, legendFormat=legend)
 
 
-@each_dashboard
-def test_it_can_be_imported_by_its_uid(page: dict[str, Any]) -> None:
-    assert re.fullmatch(r"[a-z-]{1,40}", page["uid"])
-    assert page["schemaVersion"] >= 36
-    assert page["title"].startswith("SyncHealth: ")
+def _link(title: str, url: str) -> Callable[[Page], None]:
+    def spoil(page: Page) -> None:
+        panel(page, title)["fieldConfig"]["defaults"]["links"][0]["url"] = url
+
+    return spoil
 
 
-@each_dashboard
-def test_no_panel_takes_silence_for_zero(page: dict[str, Any]) -> None:
-    """Whoever does not look sees no zero: a fallback hangs on somebody who knows, and no panel claims "nothing"."""
-    for panel in panels(page):
-        for target in panel["targets"]:
-            assert "vector(" not in target["expr"], panel["title"]
-        shown = panel["fieldConfig"]["defaults"].get("noValue", "no data")
-        assert shown.endswith("no data"), panel["title"]
+def _legend(page: Page) -> None:
+    panel(page, "Since last contact")["options"]["legend"]["calcs"] = []
+
+
+def _words(page: Page) -> None:
+    del panel(page, "Findings are")["fieldConfig"]["defaults"]["mappings"]
+
+
+def _renamed(page: Page) -> None:
+    panel(page, "What is open")["transformations"][1]["options"]["renameByName"]["detection"] = "Detection"
+
+
+def _overlapping(page: Page) -> None:
+    panel(page, "Sources")["gridPos"].update(panel(page, "Blind sources")["gridPos"])
+
+
+def _twice(page: Page) -> None:
+    panel(page, "Sources")["id"] = panel(page, "Blind sources")["id"]
+
+
+SPOILT: list[tuple[Callable[[Page], object], str]] = [
+    (lambda page: page.update(uid="Overview 1"), "no name for an address"),
+    (lambda page: page.update(description="x"), "not as the others"),
+    (lambda page: page.update(schemaVersion=30), "schema"),
+    (lambda page: page.update(links=[]), "no links to the other dashboards"),
+    (lambda page: page["annotations"].update(list=[]), "no annotations"),
+    (lambda page: page.update(time={"from": "now-6h", "to": "now"}), "less than one"),
+    (lambda page: page.update(refresh="10s"), "several times a minute"),
+    (_twice, "one id"),
+    (lambda page: panel(page, "Sources").update(title="Suppressed"), "are called 'Suppressed'"),
+    (_overlapping, "overlap"),
+    (lambda page: panel(page, "Sources")["gridPos"].update(w=13), "sticks out"),
+    (lambda page: page["templating"]["list"].pop(), "do not exist"),
+    (lambda page: page["templating"]["list"].append({"name": "idle"}), "['idle'] are never used"),
+    (lambda page: panel(page, "Suppressed").update(description=""), "no description"),
+    (_defaults("Suppressed", unit=""), "no unit"),
+    (lambda page: panel(page, "Suppressed").update(targets=[]), "asks nothing"),
+    (lambda page: panel(page, "Sources").update(options=None), "no options"),
+    (_defaults("Suppressed", noValue="nothing open"), "all-clear"),
+    (_query("Suppressed", "sum(up) or vector(0)"), "sees no zero"),
+    (_defaults("Suppressed", links=[]), "no link to a runbook"),
+    (_defaults("Suppressed", links=[]), "no link to findings"),
+    (_link("Suppressed", "https://evil.example/"), "elsewhere"),
+    (_link("Suppressed", "${desk}/?detection=${__field.labels.detection}"), "the label detection"),
+    (_link("What is open", "${desk}/f/${__data.fields.finding}"), "the column finding"),
+    (_renamed, "is renamed"),
+    (_legend, "the legend is no table"),
+    (_query("Suppressed", "sum(up)", ""), "without a legend"),
+    (_query("Open by detection", "sum by (detection) (x) > 0", "{{detection}}"), "a line for every detection"),
+    (_query("Open by detection", "topk(9, sum by (detection) (x))", "{{detection}}"), "a line for every detection"),
+    (_words, "instead of a word"),
+    (_defaults("Suppressed", thresholds={}), "no thresholds"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "fault"), SPOILT)
+def test_the_checker_sees(page: Page, spoil: Callable[[Page], object], fault: str) -> None:
+    spoil(page)
+    assert [each for each in faults(page) if fault in each] != []
+
+
+def test_every_alert_leads_to_a_dashboard_that_exists() -> None:
+    uids = {json.loads(text)["uid"] for text in FILES.values()}
+    rules = [*detection_rules(all_detections()), *PIPELINE_RULES, *WRITEBACK_RULES]
+    assert {rule.dashboard for rule in rules} <= uids
+
+
+def test_an_installation_gets_links_to_its_own_desk() -> None:
+    written = dashboards("https://desk.example/sync")
+    assert written.keys() == FILES.keys()
+    for name, text in written.items():
+        (desk,) = [each for each in json.loads(text)["templating"]["list"] if each["name"] == "desk"]
+        assert desk["query"] == "https://desk.example/sync"
+        assert desk["skipUrlSync"]
+        assert "127.0.0.1" not in text
+        assert faults(json.loads(text)) == [], name

@@ -1,1 +1,0 @@
-"""Rows of panels; a dashboard puts them together."""
