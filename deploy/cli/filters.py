@@ -56,6 +56,8 @@ class FindingFilter:
 
     def check(self, settings: Settings, read: Collection[Finding]) -> None:
         """Return if every filter fits something that exists. Raises click.UsageError."""
+        if (self.family, self.detection, self.tenant, self.forest) == (None, None, None, None):
+            return
         known = [each.detection for each in all_detections()]
         existing("--family", self.family, {each.family for each in known} | {each.family for each in read})
         existing("--detection", self.detection, {each.id for each in known} | {each.detection for each in read})

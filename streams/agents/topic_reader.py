@@ -1,21 +1,23 @@
-"""Partitions read from given offsets to their ends, outside of the group.
+"""Partitions read from given offsets to their ends, outside of the group; and a whole topic in one go.
 
 Where a partition ends is what a fetch says, not what ListOffsets says (streams.runtime.topic_reader tells why).
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 
-from streams.contracts.errors import FatalError
+from streams.contracts.errors import FatalError, RetriableError
 from streams.runtime.kafka import connection_options
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.topic_reader import consumer, partitions_of
 
 STALL_S = 60.0
 """How long Kafka may say nothing at all before a worker that waits for it ends."""
@@ -116,6 +118,39 @@ async def reading(
     """These partitions of `topic`, each from its offset on."""
     async with new_reader(kafka, fetch_bytes=fetch_bytes) as reader:
         yield PartitionReading(reader, topic, offsets, stall_s)
+
+
+def read_whole(
+    kafka: KafkaSettings, topic: str, take: Callable[[bytes | None, bytes | None], object], *, stall_s: float
+) -> None:
+    """Give `take` the key and value of every record of `topic`, in order within each partition.
+
+    aiokafka takes records apart in C, four times as fast as kafka-python (streams.runtime.topic_reader), which follows
+    a topic and says more of each record. Raises RetriableError where Kafka or the topic cannot be read or nothing comes
+    for `stall_s` seconds, FatalError where we may not.
+    """
+    where = f"{topic} of Kafka at {', '.join(kafka.bootstrap_servers)}"
+
+    with consumer(kafka, "synchealth-reader") as asked:
+        offsets = {place.partition: 0 for place in partitions_of(asked, [topic])}
+    if not offsets:
+        raise RetriableError(f"there is no topic {where}: create the topics (`synchealth topics create`)")
+
+    async def read() -> None:
+        async with reading(kafka, topic, offsets, stall_s=stall_s) as whole:
+            while steps := await whole.next():
+                for step in steps:
+                    for record in step.records:
+                        take(record.key, record.value)
+                    if step.at_end:
+                        whole.done(step.partition)
+
+    try:
+        asyncio.run(read())
+    except TopicAuthorizationFailedError as error:
+        raise FatalError(f"{where} may not be read ({error}): check the reader's rights") from error
+    except (KafkaError, OSError) as error:
+        raise RetriableError(f"{where} cannot be read ({type(error).__name__}: {error})") from error
 
 
 @contextlib.asynccontextmanager

@@ -14,7 +14,7 @@ import msgspec
 T = TypeVar("T", bound=msgspec.Struct)
 # Of one text on a page, in characters; longer than any name, address or DN that a directory keeps.
 _MOST_SHOWN = 4_000
-_DEEPEST = 50
+DEEPEST = 50
 
 
 def printable(text: str) -> str:
@@ -50,7 +50,7 @@ def _json_escape(character: str) -> str:
 def is_shallow(value: Any) -> bool:
     """Whether a free value of a record is nested no deeper than any of ours, so that a page can be made of it."""
     level = [value]
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         level = [part for each in level for part in _parts(each)]
         if not level:
             return True

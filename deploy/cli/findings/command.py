@@ -100,8 +100,10 @@ def findings(
                 return
     except KeyboardInterrupt:
         return
-    about = [finding for finding in known.latest.values() if concerns(finding)]
-    chosen = ordered([finding for finding in about if wanted(finding)])
+    asked_at_ms = now_ms()
+    about = [finding for finding in known.latest.values() if asked(finding, asked_at_ms)]
+    chosen = [finding for finding in about if finding.state is FindingState.OPEN or not only_open]
+    chosen = ordered(chosen, None if output.json or output.csv or group_by else limit)
     if output.json:
         if not chosen and fresh.faults:
             say_freshness(fresh)  # no line carries it

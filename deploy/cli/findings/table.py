@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Sequence
 
@@ -38,9 +39,20 @@ def name_of(holder: Holder) -> str:
     return holder.display_name or holder.user_principal_name or holder.distinguished_name or holder.id
 
 
-def ordered(findings: Sequence[Finding]) -> list[Finding]:
-    """Open before suppressed before resolved, then by severity, then the longest-standing first."""
-    return sorted(findings, key=lambda f: (_STATES[f.state], _ORDER[f.severity], f.opened_at, f.id))
+def ordered(findings: Sequence[Finding], first: int | None = None) -> list[Finding]:
+    """Open before suppressed before resolved, then by severity, then the longest-standing first.
+
+    first: how many are wanted in order; the others follow as they come.
+    """
+    if first is None or first >= len(findings):
+        return sorted(findings, key=_place)
+    ahead = heapq.nsmallest(first, findings, key=_place)
+    ids = {finding.id for finding in ahead}
+    return ahead + [finding for finding in findings if finding.id not in ids]
+
+
+def _place(finding: Finding) -> tuple[int, int, str, str]:
+    return _STATES[finding.state], _ORDER[finding.severity], finding.opened_at, finding.id
 
 
 def findings_table(
