@@ -19,6 +19,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "producers": ("20000",),
     "ldap_read": ("5000",),
     "scrape": ("--findings", "100000"),
+    "answers": ("--findings", "100000"),
+    "takeover": ("--objects", "20000"),
     "scan": ("50000",),
     "directory": ("--objects", "50000"),
     "entra_lab": ("20000",),
