@@ -94,11 +94,12 @@ def grants(role: Role, group: str, events: Sequence[str] = ()) -> list[Grant]:
 
 def command(grant: Grant, principal: str, kafka: KafkaSettings) -> str:
     """The command of Kafka's own tool that grants it."""
-    words = ["kafka-acls.sh", "--bootstrap-server", kafka.bootstrap_servers[0], "--command-config", "admin.properties"]
-    words += ["--add", "--allow-principal", f"User:{principal}"]
+    server = kafka.bootstrap_servers[0]
+    arguments = ["kafka-acls.sh", "--bootstrap-server", server, "--command-config", "admin.properties"]
+    arguments += ["--add", "--allow-principal", f"User:{principal}"]
     for operation in grant.operations:
-        words += ["--operation", operation]
-    return shlex.join([*words, f"--{grant.kind}", grant.name])
+        arguments += ["--operation", operation]
+    return shlex.join([*arguments, f"--{grant.kind}", grant.name])
 
 
 def missing(kafka: KafkaSettings, roles: Iterable[Role], group: str, events: Sequence[str] = ()) -> list[Grant]:
@@ -127,17 +128,17 @@ def _allowed(admin: Any, topics: Sequence[str], group: str) -> dict[tuple[str, s
 
 def _allowed_topics(admin: Any, topics: Sequence[str]) -> Iterator[tuple[tuple[str, str], set[str]]]:
     for found in admin.describe_topics(list(topics)):
-        told = found.get("authorized_operations")
+        granted = found.get("authorized_operations")
         if found.get("error_code") in _DENIED:
             yield ("topic", found["name"]), set()
-        elif told and not found.get("error_code"):
-            yield ("topic", found["name"]), {_plain(each) for each in told}
+        elif granted and not found.get("error_code"):
+            yield ("topic", found["name"]), {_plain(each) for each in granted}
 
 
 def _allowed_group(admin: Any, group: str) -> Iterator[tuple[tuple[str, str], set[str]]]:
-    told = operations_on_group(admin, group)
-    if told is not None:
-        yield ("group", group), {_plain(each) for each in told}
+    granted = operations_on_group(admin, group)
+    if granted is not None:
+        yield ("group", group), {_plain(each) for each in granted}
 
 
 def _plain(operation: str) -> str:

@@ -50,12 +50,12 @@ class CheckpointLog:
     def read_to_end(self) -> list[StoredCheckpoint]:
         """Everything from the beginning to the end. A partial position is worse than none."""
         with _patient():
-            return [_said(record) for record in self._reader.to_end(_SILENCE_S)]
+            return [_stored(record) for record in self._reader.to_end(_SILENCE_S)]
 
     def poll(self, timeout_s: float) -> list[StoredCheckpoint]:
         """The next records; none after `timeout_s`. A topic that was created again is read from its beginning."""
         with _patient():
-            return [_said(record) for record in self._reader.poll(timeout_s)]
+            return [_stored(record) for record in self._reader.poll(timeout_s)]
 
     def sees_the_end(self) -> bool:
         """Whether the broker answers now and nothing was written that `poll` has not returned."""
@@ -76,7 +76,7 @@ def _patient() -> Iterator[None]:
         raise RetriableError(str(error)) from error
 
 
-def _said(record: StoredRecord) -> StoredCheckpoint:
+def _stored(record: StoredRecord) -> StoredCheckpoint:
     return StoredCheckpoint(
         (record.key or b"").decode(errors="replace"), record.value, epoch_of(record.headers), record.appended_ms
     )
@@ -88,7 +88,7 @@ def load_checkpoints(kafka: KafkaSettings, source: str) -> list[Checkpoint]:
     A part that is not readable counts as never saved. Raises RetriableError while Kafka is away.
     """
     with contextlib.closing(CheckpointLog(kafka, source)) as reader:
-        parts = {said.key: said.value for said in reader.read_to_end() if said.key.partition("#")[0] == source}
+        parts = {stored.key: stored.value for stored in reader.read_to_end() if stored.key.partition("#")[0] == source}
     return positions_of(parts)
 
 

@@ -31,7 +31,7 @@ _Name = Annotated[str, msgspec.Meta(max_length=1000)]
 log = get_logger(__name__)
 
 
-class _Said(msgspec.Struct):
+class _Stored(msgspec.Struct):
     tenants: list[_Name]
     forests: list[_Name]
 
@@ -52,7 +52,7 @@ class Identity:
         tenants |= {each.tenant for each in settings.eventlog}
         return cls(settings.installation.name, frozenset(tenants), frozenset(each.name for each in settings.forest))
 
-    def word(self) -> Checkpoint:
+    def record(self) -> Checkpoint:
         """The record that says so."""
         position = {"tenants": sorted(self.tenants), "forests": sorted(self.forests)}
         return Checkpoint(source=INSTALLATION, seq=0, ts_ms=now_ms(), position=position)
@@ -66,7 +66,7 @@ class Identity:
         if not mine:
             return False  # a worker may do without: its topics alone say whose it is
         try:
-            said = convert(decode(value, Checkpoint).position, _Said)
+            said = convert(decode(value, Checkpoint).position, _Stored)
         except InvalidRecordError as error:
             if value is not None:
                 log.warning("whose the topics are cannot be read", why=str(error))
@@ -109,7 +109,7 @@ def adopt(settings: Settings) -> Identity:
     """Say that the topics are this installation's, whoever had them. Raises RetriableError."""
     identity, publisher = Identity.of(settings), KafkaPublisher(settings.kafka, f"{CHECKPOINTS.name}-adopt")
     try:
-        publisher.publish_checkpoints([identity.word()])
+        publisher.publish_checkpoints([identity.record()])
         publisher.flush()
     finally:
         publisher.close()

@@ -29,7 +29,7 @@ from streams.contracts.orders import (
     Order,
     WriterClaim,
     answered,
-    word_of,
+    order_in,
 )
 from streams.runtime.clock import now_ms
 from streams.runtime.logs import get_logger
@@ -104,53 +104,53 @@ class Book:
         self.claimed_ms: int | None = None
         self.late = False  # somebody else wrote to our position behind our claim
         self.installation: bytes | None = None
-        self.heard = 0  # how many words of whoever writes the source were read
+        self.records_read = 0  # how many records of whoever writes the source were read
         self.whole_ms = 0
         self._orders: dict[str, Order] = {}
         self._answers: dict[str, Answer] = {}
         self._since_s: dict[str, float] = {}
 
-    def read(self, said: StoredCheckpoint, at_s: float) -> None:
+    def read(self, record: StoredCheckpoint, at_s: float) -> None:
         """Take in the next record of the log, at `at_s` seconds of any clock that only goes forward."""
-        owner, _, part = said.key.partition("#")
+        owner, _, part = record.key.partition("#")
         if owner == self.source:
-            self.heard += 1
+            self.records_read += 1
             if self.mine is None:
-                self.parts[said.key] = said.value
-            elif self.claim == self.mine and said.epoch != self.mine.epoch:
+                self.parts[record.key] = record.value
+            elif self.claim == self.mine and record.epoch != self.mine.epoch:
                 self.late = True
-        elif said.key == INSTALLATION:
-            self.installation = said.value
+        elif record.key == INSTALLATION:
+            self.installation = record.value
         elif owner == CONTACT and part == self.source:
-            self.heard += 1
-            self._contact(said)
-        elif part.partition("#")[0] == self.source and said.value is not None:
-            self._word(said, at_s)
+            self.records_read += 1
+            self._contact(record)
+        elif part.partition("#")[0] == self.source and record.value is not None:
+            self._take_order(record, at_s)
 
-    def _contact(self, said: StoredCheckpoint) -> None:
+    def _contact(self, record: StoredCheckpoint) -> None:
         with contextlib.suppress(InvalidRecordError):
-            if said.value is not None:
-                self.whole_ms = read_whole_ms(decode(said.value, Checkpoint)) or self.whole_ms
+            if record.value is not None:
+                self.whole_ms = read_whole_ms(decode(record.value, Checkpoint)) or self.whole_ms
 
-    def _word(self, said: StoredCheckpoint, at_s: float) -> None:
+    def _take_order(self, record: StoredCheckpoint, at_s: float) -> None:
         try:
-            found = decode(said.value, Checkpoint)
-            word = word_of(found)
-            if checkpoint_key(found) != said.key:
+            found = decode(record.value, Checkpoint)
+            order = order_in(found)
+            if checkpoint_key(found) != record.key:
                 raise InvalidRecordError("wrong_shape", f"it says that it is {checkpoint_key(found)!r}")
         except InvalidRecordError as error:
-            log.warning("a word about this source cannot be read", source=self.source, key=said.key, why=str(error))
+            log.warning("a word about this source cannot be read", source=self.source, key=record.key, why=str(error))
             return
-        if isinstance(word, WriterClaim) and word.source == self.source:
-            self.claim = word
-            self.heard += 1
-            if word.id == self.me:
-                self.mine, self.claimed_ms = word, said.arrived_ms
-        elif isinstance(word, Answer):
-            self.note(word)
-        elif isinstance(word, Order) and self._has_room(word):
-            self._orders[word.scope] = word
-            self._since_s.setdefault(word.scope, at_s)
+        if isinstance(order, WriterClaim) and order.source == self.source:
+            self.claim = order
+            self.records_read += 1
+            if order.id == self.me:
+                self.mine, self.claimed_ms = order, record.arrived_ms
+        elif isinstance(order, Answer):
+            self.note(order)
+        elif isinstance(order, Order) and self._has_room(order):
+            self._orders[order.scope] = order
+            self._since_s.setdefault(order.scope, at_s)
 
     def _has_room(self, order: Order) -> bool:
         return order.scope in (self.source, *self._orders) or len(self._orders) < _MOST_SCOPES
@@ -240,21 +240,21 @@ class KafkaLedger:
         self._log = CheckpointLog(self._kafka, self._source)
         me = uuid.uuid4().hex  # another one each time: an earlier claim of ours is no claim of now
         self._book = Book(self._source, me)
-        for said in self._log.read_to_end():
-            self._book.read(said, 0.0)
+        for record in self._log.read_to_end():
+            self._book.read(record, 0.0)
         earlier = self._book.claim
         claim = self._book.next_claim(now_ms())
-        words = [claim.word()]
+        records = [claim.record()]
         if self._identity is not None and self._identity.is_news(self._book.installation):
-            words.append(self._identity.word())
-        publisher.publish_checkpoints(words)
+            records.append(self._identity.record())
+        publisher.publish_checkpoints(records)
         publisher.flush()
         until = time.monotonic() + _CLAIM_S
         while self._book.mine is None:
             if time.monotonic() > until:
                 raise RetriableError(f"our claim to write {self._source} cannot be read back")
-            for said in self._log.poll(0.25):
-                self._book.read(said, _now_s())
+            for record in self._log.poll(0.25):
+                self._book.read(record, _now_s())
         publisher.writes_as(claim.epoch)
         self._looked_s = _now_s()
         log.info("writes the source", source=self._source, epoch=claim.epoch, after=earlier and earlier.epoch)
@@ -324,13 +324,13 @@ class KafkaLedger:
 
     def stand_by(self, stop: threading.Event) -> None:
         """See Ledger. Time in which Kafka could not be read does not count as silence of the writer."""
-        heard, since_s = -1, _now_s()
+        read, since_s = -1, _now_s()
         while not stop.wait(_LOOK_EVERY_S):
             metrics.HEARTBEAT.labels(self._source).set_to_current_time()
             with self._lock:
-                now_heard, looked_s = self._book.heard, self._looked_s
-            if now_heard != heard or _now_s() - looked_s > _BLIND_S:
-                heard, since_s = now_heard, _now_s()
+                now_read, looked_s = self._book.records_read, self._looked_s
+            if now_read != read or _now_s() - looked_s > _BLIND_S:
+                read, since_s = now_read, _now_s()
             elif _now_s() - since_s > self._silent_s:
                 return
 
@@ -352,9 +352,9 @@ class KafkaLedger:
     def _follow(self, reader: CheckpointLog) -> None:
         while not self._closed.is_set():
             try:
-                said = reader.poll(_LOOK_EVERY_S)
+                records = reader.poll(_LOOK_EVERY_S)
                 with self._lock:
-                    for each in said:
+                    for each in records:
                         self._book.read(each, _now_s())
                 asked_s = _now_s()
                 if reader.sees_the_end():

@@ -158,7 +158,7 @@ class KafkaPublisher:
             self._send(CHECKPOINTS, checkpoint_key(checkpoint), value, headers=self._headers)
 
     def publish_contact(self, contact: Checkpoint) -> None:
-        """Send the contact record of a source (streams.contracts.checkpoint.contact_word): when it last answered."""
+        """Send the contact record of a source (streams.contracts.checkpoint.contact_record): when it last answered."""
         self._send(CHECKPOINTS, checkpoint_key(contact), encode(contact))
 
     def publish_to_all(self, topic: Topic, value: bytes) -> None:
@@ -203,13 +203,13 @@ class KafkaPublisher:
         else:
             self._refuse("event", source, events[0].id, value, events[0])
 
-    def _refuse(self, what: str, source: str, key: str, value: bytes | None, said: Fact | Event) -> None:
+    def _refuse(self, what: str, source: str, key: str, value: bytes | None, item: Fact | Event) -> None:
         if value is None:
             reason, why = "unwritable", f"one {what} holds what no record can: no UTF-8, or a depth without end"
         else:
             reason, why = "too_large", f"one {what} of {len(value)} bytes exceeds {LONGEST_RECORD}"
         log.error("not for a record", reason=reason, what=what, source=source, key=key[:_LONGEST_KEY])
-        original = _bytes(repr(said)) if value is None else value
+        original = _bytes(repr(item)) if value is None else value
         letter = dead_letter(reason, why, stage="source", ts_ms=now_ms(), original=original, key=key)
         self.publish_dead_letters([letter])
 

@@ -25,7 +25,7 @@ from producers import metrics
 from producers.ledger import Ledger, ReplacedError
 from producers.publisher import Publisher
 from producers.source import STREAMING, Batch, Source
-from streams.contracts.checkpoint import Checkpoint, contact_word
+from streams.contracts.checkpoint import Checkpoint, contact_record
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
 from streams.contracts.orders import Answer
@@ -151,7 +151,7 @@ class Runner:
         self._answer(answer, position)
 
     def _answer(self, answer: Answer, position: Sequence[Checkpoint] = ()) -> None:
-        batch = Batch(checkpoints=[*position, answer.word()])
+        batch = Batch(checkpoints=[*position, answer.record()])
         self._retry("deliver", lambda: self._deliver(batch))
         self._ledger.note(answer)
 
@@ -168,7 +168,7 @@ class Runner:
         if not due and state == self._published_state:
             return
         at_ms = now_ms()
-        contact = contact_word(
+        contact = contact_record(
             self._name,
             # How long ago it was, whatever the clock did since: streams.contracts.checkpoint.contacted_ms.
             contact_ms=0 if self._contact_at is None else at_ms - int((now_s - self._contact_at) * 1000),

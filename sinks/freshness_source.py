@@ -12,7 +12,7 @@ from streams.contracts.checkpoint import CONTACT, Checkpoint, contacted_ms, read
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.finding import Finding, FindingState
-from streams.contracts.orders import RESYNC, RESYNCED, Answer, Order, answered, word_of
+from streams.contracts.orders import RESYNC, RESYNCED, Answer, Order, answered, order_in
 from streams.contracts.topics import (
     AD_CHANGES,
     CHECKPOINTS,
@@ -87,7 +87,7 @@ class Words:
             self.heard[said.part] = heard_of(said, arrived_ms)
             self._said_ms[said.part] = arrived_ms
             return
-        word = word_of(said)
+        word = order_in(said)
         if isinstance(word, Order):
             self._orders[word.scope] = word, arrived_ms
         elif isinstance(word, Answer):

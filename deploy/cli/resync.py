@@ -19,7 +19,7 @@ from producers.publisher import KafkaPublisher
 from streams.contracts.checkpoint import CONTACT, Checkpoint
 from streams.contracts.codec import decode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
-from streams.contracts.orders import LONGEST_PAUSE_MS, Answer, Order, word_of
+from streams.contracts.orders import LONGEST_PAUSE_MS, Answer, Order, order_in
 from streams.contracts.times import age
 from streams.contracts.topics import CHECKPOINTS
 from streams.runtime.clock import now_ms, rfc3339
@@ -47,7 +47,7 @@ class OrderStatus:
             return
         try:
             said = decode(value, Checkpoint)
-            word = word_of(said)
+            word = order_in(said)
         except InvalidRecordError:
             return
         if isinstance(word, Order):
@@ -185,7 +185,7 @@ def _read(kafka: KafkaSettings, into: OrderStatus) -> None:
 def _write(kafka: KafkaSettings, orders: Iterable[Order]) -> None:
     publisher = KafkaPublisher(kafka, "synchealth-resync")
     try:
-        publisher.publish_checkpoints([order.word() for order in orders])
+        publisher.publish_checkpoints([order.record() for order in orders])
         publisher.flush()
     finally:
         publisher.close()

@@ -108,9 +108,9 @@ class FullPass(Pass):
         assembler = self._reading.assembler
         gone = self._reading.stored.gone if self._reading.stored.position.again else ()
         self._gone = (object_id for object_id in gone if not assembler.lives(object_id))
-        self._step = self._tell_gone
+        self._step = self._emit_gone
 
-    def _tell_gone(self) -> Batch | None:
+    def _emit_gone(self) -> Batch | None:
         some = list(islice(self._gone, BATCH_FACTS))
         if not some:
             self._step = self._end

@@ -171,23 +171,23 @@ class ActiveDirectorySource:
     def _begin_anew_where_settings_changed(self) -> None:
         """Drop the positions where a tenant was added, or the scope is another: all is read and told again."""
         saved = {each.part: each.position for each in self._saved}
-        words: dict[str, dict[str, Any]] = {}
+        positions: dict[str, dict[str, Any]] = {}
         tenants = [origin.tenant for origin in self._origins]
         stored = saved.get(_TENANTS, {}).get("tenants")
         again = False
         if stored is not None or len(tenants) > 1:
             again = not isinstance(stored, list) or any(tenant not in stored for tenant in tenants)
-            words |= {_TENANTS: {"tenants": tenants}} if stored != tenants else {}
+            positions |= {_TENANTS: {"tenants": tenants}} if stored != tenants else {}
         if saved.get(_SCOPE, {}).get("scope", "") != self._scope:
             again = True
-            words[_SCOPE] = {"scope": self._scope}
+            positions[_SCOPE] = {"scope": self._scope}
         if again:
             lost = [each for each in self._saved if each.part.startswith("position/")]
             self._saved = [each for each in self._saved if each not in lost]
             self._first = [replace(each, position={}) for each in lost]
         self._first += [
             Checkpoint(source=self.origin.name, part=part, seq=self._sequence.last, ts_ms=now_ms(), position=position)
-            for part, position in words.items()
+            for part, position in positions.items()
         ]
 
     def _forest_facts(self) -> list[Fact]:

@@ -60,8 +60,8 @@ def _cycle(text: str) -> dict[str, str | int]:
     if step is None:
         return {}
     name = step[2].strip().rstrip(".")
-    said = {"step": "started" if step[1].lower() in _BEGINS else "finished"}
-    return {**said, "step_name": name} if name else {**said}
+    details = {"step": "started" if step[1].lower() in _BEGINS else "finished"}
+    return {**details, "step_name": name} if name else {**details}
 
 
 def _number(text: str) -> int:

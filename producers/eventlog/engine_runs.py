@@ -54,9 +54,9 @@ def _names(event: WindowsEvent) -> tuple[str | None, str | None]:
 
 
 def _counters(event: WindowsEvent) -> dict[str, int]:
-    said = event.parameters[2:7]
-    if len(said) == len(_COUNTERS) and all(value.isascii() and value.isdigit() for value in said):
-        return dict(zip(_COUNTERS, map(int, said), strict=True))
+    figures = event.parameters[2:7]
+    if len(figures) == len(_COUNTERS) and all(value.isascii() and value.isdigit() for value in figures):
+        return dict(zip(_COUNTERS, map(int, figures), strict=True))
     found = _COUNTER.findall(event.message or event.text)
     return {name.lower().replace(" ", "_"): int(number) for name, number in found}
 

@@ -72,7 +72,7 @@ def provisioning_item(record: Mapping[str, Any]) -> dict[str, Any]:
         item[name] = _identity(item[name], "identityType", "details")
     status = _named(_table(item["provisioningStatusInfo"]), ("status", "errorInformation"))
     fallback = _named(_table(_named(properties, ("statusInfo",))["statusInfo"]), ("status",))["status"]
-    status["status"] = _word(status["status"] if status["status"] is not None else fallback, _STATUSES)
+    status["status"] = _spelled(status["status"] if status["status"] is not None else fallback, _STATUSES)
     error = _table(status["errorInformation"])
     names = ("errorCode", "reason", "additionalDetails", "errorCategory", "recommendedAction")
     status["errorInformation"] = _named(error, names) if error else None
@@ -84,8 +84,8 @@ def provisioning_item(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _step(raw: Mapping[str, Any]) -> dict[str, Any]:
     step = _named(raw, ("name", "provisioningStepType", "status", "description", "details"))
-    step["provisioningStepType"] = _word(step["provisioningStepType"], _STEP_TYPES)
-    step["status"] = _word(step["status"], _STATUSES)
+    step["provisioningStepType"] = _spelled(step["provisioningStepType"], _STEP_TYPES)
+    step["status"] = _spelled(step["status"], _STATUSES)
     step["details"] = _table(step["details"])
     return step
 
@@ -136,7 +136,7 @@ def _list(value: Any) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _word(value: Any, words: Sequence[str]) -> Any:
+def _spelled(value: Any, words: Sequence[str]) -> Any:
     """The word that a number stands for; words themselves in their own capitals."""
     text = str(value)
     if isinstance(value, int | str) and not isinstance(value, bool) and text.isdecimal():

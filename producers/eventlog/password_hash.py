@@ -80,13 +80,13 @@ def _users(event_id: int, text: str) -> Iterator[Statement]:
 def _user(event_id: int, anchor: str, rest: str, forest: dict[str, str | None]) -> Statement:
     """`rest`: of a line, what follows the anchor."""
     end = (_OUTCOME if event_id == _RESULT else _CHANGED).search(rest)
-    name, said = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+    name, after = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
     on_logon = _ON_LOGON.search(name)
     name = (name[: on_logon.start()] if on_logon else name).strip()
     result = _outcome(end[1]) if end and event_id == _RESULT else None
     return Statement(
         result=result,
-        reason=reason_of(said.lstrip(", ")) if result is Result.FAILURE else None,
+        reason=reason_of(after.lstrip(", ")) if result is Result.FAILURE else None,
         source_anchor=anchor,
         details=present(
             {

@@ -38,7 +38,7 @@ def read(event: WindowsEvent) -> Statement:
     """What a trace says."""
     text = event.text[:_LONGEST_TEXT]
     lines = [(found[1].lower(), found[2]) for found in _LINE.finditer(text)]
-    code = _telling(text, [each for each, _ in lines])
+    code = _decisive(text, [each for each, _ in lines])
     entra_id = first(_ANCHOR, text)
     denied = code == _ACCESS_DENIED and _answered(text) is not None
     return Statement(
@@ -55,15 +55,15 @@ def read(event: WindowsEvent) -> Statement:
     )
 
 
-def _telling(text: str, codes: list[str]) -> str | None:
+def _decisive(text: str, codes: list[str]) -> str | None:
     answered, exported = _answered(text), [found[1].lower() for found in _EXPORTED.finditer(text)]
     if answered is not None:
         return answered
-    telling = [each for each in (*codes, *exported) if each not in _HARMLESS]
-    specific = [each for each in telling if each != _UNSPECIFIED]
+    decisive = [each for each in (*codes, *exported) if each not in _HARMLESS]
+    specific = [each for each in decisive if each != _UNSPECIFIED]
     if exported and exported[-1] in specific:
         return exported[-1]
-    return (specific or telling or [None])[-1]
+    return (specific or decisive or [None])[-1]
 
 
 def _answered(text: str) -> str | None:

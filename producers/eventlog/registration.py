@@ -96,25 +96,25 @@ def _code(event: WindowsEvent, token_log: str) -> str | None:
     named, sentence = event.data.get("ExitCode") or event.data.get("Error"), event.message or event.text
     begin = "\n".join(sentence[:_LONGEST_BEGIN].split("\n", 2)[:2])
     words = named or first(_EXIT_WORDS, sentence) or ""
-    said = (named, first(_EXIT_CODE, sentence), first(_FIRST_CODE, begin), first(_ADAL_CODE, token_log))
-    numbers = (*map(_number, said), _CODE_OF_WORDS.get(words.strip().rstrip(".").lower()))
+    codes = (named, first(_EXIT_CODE, sentence), first(_FIRST_CODE, begin), first(_ADAL_CODE, token_log))
+    numbers = (*map(_number, codes), _CODE_OF_WORDS.get(words.strip().rstrip(".").lower()))
     code = next(filter(None, numbers), None)
     return f"0x{code:08x}" if code is not None else None
 
 
 def _number(text: str | None) -> int | None:
     """The 32 bits of a number as it is written, signed or not."""
-    said = (text or "").strip()
-    if not _CODE.fullmatch(said):
+    stripped = (text or "").strip()
+    if not _CODE.fullmatch(stripped):
         return None
-    number = int(said, 16) if said.lower().startswith("0x") else int(said)
+    number = int(stripped, 16) if stripped.lower().startswith("0x") else int(stripped)
     return number % (1 << 32) if -(1 << 31) <= number < 1 << 32 else None
 
 
 def _answer(event: WindowsEvent) -> str:
     """What the service answered, as it came; "" for nothing."""
-    said: Iterator[str] = (event.data[name] for name in _ANSWERS if event.data.get(name, "").strip())
-    return next(said, "") or first(_SERVER, event.message or event.text) or ""
+    answers: Iterator[str] = (event.data[name] for name in _ANSWERS if event.data.get(name, "").strip())
+    return next(answers, "") or first(_SERVER, event.message or event.text) or ""
 
 
 def _server_error(answer: str) -> str | None:

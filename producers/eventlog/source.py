@@ -1,7 +1,7 @@
 """Shipped events as a Source: records of other people's topics become events of ours.
 
 Each saved part of the position is the next offset of one partition: part "<topic>/<partition>"; part "servers" holds
-which servers were learned (producers/eventlog/speakers.py).
+which servers were learned (producers/eventlog/admitted_servers.py).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from types import MappingProxyType
 from typing import Any
 
 from producers import metrics
+from producers.eventlog.admitted_servers import OF_SERVERS, PART, AdmittedServers
 from producers.eventlog.consumer import shipped_reader
 from producers.eventlog.event_hub import records_of
-from producers.eventlog.speakers import PART, SPEAKING, Speakers
 from producers.eventlog.winlogbeat import OTHER, unread, winlogbeat_events
 from producers.refusing import refusing
 from producers.sequence import last_number
@@ -77,7 +77,7 @@ class EventLogSource:
         )
         self._clock = clock
         self._applications = {name.lower(): server.lower() for name, server in applications.items()}
-        self._speakers = Speakers(settings.servers)
+        self._servers = AdmittedServers(settings.servers)
         self._sequence = HybridClock()
         self._stopped = threading.Event()
         self._places: set[Partition] = set()
@@ -90,7 +90,7 @@ class EventLogSource:
         positions = {}
         for part in saved:
             if part.part == PART:
-                self._speakers.restore(part.position, self._clock())
+                self._servers.restore(part.position, self._clock())
                 continue
             topic, _, number = part.part.rpartition("/")
             offset = part.position.get("offset")
@@ -172,23 +172,23 @@ class EventLogSource:
     def _admitted(self, events: list[Event], seen_ms: int) -> list[Event]:
         """All of them, or none. Raises InvalidRecordError("unknown_server") where that is worth a dead letter."""
         names = (f"{each.server}.{each.domain}" if each.domain else each.server for each in events
-                 if each.name.startswith(SPEAKING))  # fmt: skip
+                 if each.name.startswith(OF_SERVERS))  # fmt: skip
         server = next(names, None)
-        if self._speakers.admits(server, seen_ms):
+        if self._servers.admits(server, seen_ms):
             return events
         metrics.UNKNOWN_SERVER.labels(self.origin.name).inc(len(events))
-        if server is not None and self._speakers.refuse(server, len(events), seen_ms):
-            raise InvalidRecordError("unknown_server", f"{server}: {self._speakers.advice}")
+        if server is not None and self._servers.refuse(server, len(events), seen_ms):
+            raise InvalidRecordError("unknown_server", f"{server}: {self._servers.advice}")
         return []
 
     def _flood(self) -> list[Event]:
         """That the topics speak for more new servers than may be learned, where there is news of it."""
         now = self._clock()
-        said = self._speakers.flood(now)
-        if said is None:
+        flood = self._servers.flood(now)
+        if flood is None:
             return []
-        log.warning("events of new servers are refused", source=self.origin.name, servers=said["distinct"])
-        told = {"table": self.origin.name.partition("/")[2], "topics": self._topics, **said}
+        log.warning("events of new servers are refused", source=self.origin.name, servers=flood["distinct"])
+        details = {"table": self.origin.name.partition("/")[2], "topics": self._topics, **flood}
         return [
             Event(
                 id=f"{self.origin.name}/servers/{now}",
@@ -197,7 +197,7 @@ class EventLogSource:
                 tenant=self.origin.tenant,
                 ts_ms=now,
                 seen_ms=now,
-                details=told,
+                details=details,
             )
         ]
 
@@ -233,7 +233,7 @@ class EventLogSource:
         """The part of each partition that was read from, all with a number of their own."""
         offsets = {record.place: record.offset + 1 for record in records}
         parts: dict[str, dict[str, Any]] = {_name(place): {"offset": at} for place, at in sorted(offsets.items())}
-        learned = self._speakers.news()
+        learned = self._servers.news()
         parts |= {PART: learned} if learned else {}
         return [self._part(name, position) for name, position in parts.items()]
 

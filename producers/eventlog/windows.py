@@ -96,9 +96,9 @@ def named_data(data: Mapping[str, Any]) -> dict[str, str]:
     return dict(list(named.items())[:_MOST_VALUES])
 
 
-def level_of(*said: object, keywords: object = None) -> str | None:
-    """The level of the first word or number in `said` that is known."""
-    for each in said:
+def level_of(*named: object, keywords: object = None) -> str | None:
+    """The level of the first name or number that is known."""
+    for each in named:
         known = _LEVEL_OF.get(str(each).strip().lower()) if isinstance(each, str | int) else None
         if known is not None:
             return known

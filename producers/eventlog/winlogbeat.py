@@ -84,7 +84,7 @@ def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
         data=named_data(raw),
         message=clean(_text(document.get("message"))),
     )
-    said = _READERS[provider](shipped)
+    statements = _READERS[provider](shipped)
     ts_ms = _time(_text(document.get("@timestamp")))
     return [
         Event(
@@ -104,7 +104,7 @@ def winlogbeat_events(document: Any, tenant: str, seen_ms: int) -> list[Event]:
             reason=one.reason,
             details={**({"level": shipped.level} if shipped.level else {}), "channel": channel, **one.details},
         )
-        for number, one in enumerate(said, 1)
+        for number, one in enumerate(statements, 1)
     ]
 
 

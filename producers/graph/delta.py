@@ -97,7 +97,7 @@ class DeltaTask:
         self.singles_since_ms = 0
         self._properties = collection.properties
         self._links = collection.links
-        self._tells_singles = False
+        self._has_single_links = False
         self._saved_ms = self._began_ms = 0
         self._client = client
         self._source = source
@@ -293,7 +293,7 @@ class DeltaTask:
             return
         self._link = self._anchor = done
         self._resting, self.read_ms = True, self._began_ms
-        if self._tells_singles and not self.singles_since_ms:
+        if self._has_single_links and not self.singles_since_ms:
             self.singles_since_ms = ts_ms
         if self.ledger.in_round:
             self.ledger.end_round()
@@ -316,7 +316,7 @@ class DeltaTask:
         """whole: nothing of it was left out; what lacks in another one is not known to be unset."""
         name, removed = object_id(item), is_removed(item)
         first = self.ledger.named(name, removed=removed)
-        self._tells_singles |= any(f"{link}@delta" in item for link in self.collection.single)
+        self._has_single_links |= any(f"{link}@delta" in item for link in self.collection.single)
         if removed:
             facts = list(facts_of_item(item, self.collection, Operation.DELETED, self._sequence, ts_ms, full=False))
             self.ledger.gone(name)

@@ -136,7 +136,7 @@ class TenantTask:
                 self._note(names, None)
             except _PartRefused as refused:
                 parts |= dict.fromkeys(names)
-                self._note(names, refused.error, told_as=refused.part)
+                self._note(names, refused.error, reported_as=refused.part)
             except GraphError as error:
                 parts |= dict.fromkeys(names)
                 self._note(names, error)
@@ -150,7 +150,7 @@ class TenantTask:
     def apply(self, answer: dict[str, Any]) -> Step:
         """The tenant's state; nothing if no part of it was read."""
         self._refused = answer["refused"]
-        return self._tell({**(self._published or dict.fromkeys(self._parts)), **answer})
+        return self._emit({**(self._published or dict.fromkeys(self._parts)), **answer})
 
     def emit_again(self) -> None:
         """Tell the next reading, changed or not."""
@@ -159,9 +159,9 @@ class TenantTask:
     def collected(self, *, devices: bool) -> Step:
         """The tenant's state again, once the first full reading is in Kafka; `devices`: theirs is, too."""
         self._collected = {"collected": True, "devices_collected": devices}
-        return Step() if self._published is None else self._tell(dict(self._published))
+        return Step() if self._published is None else self._emit(dict(self._published))
 
-    def _tell(self, known: dict[str, Any]) -> Step:
+    def _emit(self, known: dict[str, Any]) -> Step:
         known |= self._collected
         known["managers_since_ms"] = self._managers_since_ms()
         known["refused"] = {**self._more_refused(), **self._refused}
@@ -175,7 +175,7 @@ class TenantTask:
         saved = Checkpoint(source=self._source, part=self.name, seq=seq, ts_ms=ts_ms, position={"told": seq})
         return Step(tenants=[state], checkpoints=[saved])
 
-    def _note(self, names: tuple[str, ...], error: GraphError | None, told_as: str | None = None) -> None:
+    def _note(self, names: tuple[str, ...], error: GraphError | None, reported_as: str | None = None) -> None:
         """Remember what is refused, and log it once; what does not exist is unknown and no refusal.
 
         told_as: the part that was refused on the way to the one of `names`.
@@ -190,7 +190,7 @@ class TenantTask:
                 self._logged[name] = error.code
             self._refused_parts.pop(name, None)
             if error is not None and error.status in _REFUSED:
-                self._refused_parts[told_as or name] = _refusal(error)
+                self._refused_parts[reported_as or name] = _refusal(error)
 
     def _organization(self) -> dict[str, Any]:
         """The organization, with the time of this reading: how old its times are can only be judged by that."""

@@ -139,8 +139,8 @@ class EvaluatePartition:
                 self._reported.clear()
             log.error("rule_failed", detection=fault.detection, error=fault.error, partition=record.partition)
             error = f"{fault.detection} on {fault.view}: {fault.error}"
-            told = encode(ContributionChunk(sent_ms=self.clock_ms, items=list(fault.items))) if fault.items else b""
-            outbox.dead(dead_letter(STAGE, fault.reason, error, record, told))
+            original = encode(ContributionChunk(sent_ms=self.clock_ms, items=list(fault.items))) if fault.items else b""
+            outbox.dead(dead_letter(STAGE, fault.reason, error, record, original))
 
 
 def _parts(record: Record, outbox: Outbox) -> Iterator[ViewRecord]:

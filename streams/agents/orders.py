@@ -48,7 +48,7 @@ async def order_again(
     if not orders:
         log.error("nobody_to_tell_again", topic=topic, advice="see the runbook of SyncHealthRecordsLost")
     for order in orders:
-        word = order.word()
+        word = order.record()
         key = f"{word.source}#{word.part}".encode()
         try:
             await producer.send_and_wait(CHECKPOINTS.name, encode(word), key=key, partition=0)

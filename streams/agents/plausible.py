@@ -106,9 +106,9 @@ def fact_in_time(fact: Fact, arrived_ms: int, source: str = "unknown", *, by_bro
             changes["changed_ms"] = None
     if fact.seq > latest_ms << _SEQ_BITS:
         changes["seq"] = latest_ms << _SEQ_BITS
-    told = _in_time(fact.attributes, arrived_ms)
-    if told:
-        changes["attributes"] = fact.attributes | told
+    values = _in_time(fact.attributes, arrived_ms)
+    if values:
+        changes["attributes"] = fact.attributes | values
     if changes:
         _count("fact", source)
     if fact.events:
@@ -127,9 +127,9 @@ def tenant_in_time(state: TenantState, arrived_ms: int) -> TenantState:
     if state.seq > latest_ms << _SEQ_BITS:
         changes["seq"] = latest_ms << _SEQ_BITS
     organization = state.organization or {}
-    told = _in_time(organization, arrived_ms)
-    if told:
-        changes["organization"] = organization | told
+    values = _in_time(organization, arrived_ms)
+    if values:
+        changes["organization"] = organization | values
     jobs = [{**job, **_in_time(job, arrived_ms)} for job in state.jobs or ()]
     if jobs != (state.jobs or []):
         changes["jobs"] = [{name: value for name, value in job.items() if value is not None} for job in jobs]
@@ -161,7 +161,7 @@ def record_in_time(part: ViewRecord, arrived_ms: int, *, by_broker: bool = False
     sent_ms = part.now_ms if isinstance(part, Tick) else part.sent_ms
     changes: dict[str, Any] = {}
     if isinstance(part, ContributionChunk):
-        items = _words_in_time(part.items, arrived_ms)
+        items = _contributions_in_time(part.items, arrived_ms)
         if items is not None:
             changes["items"] = items
     elif isinstance(part, CauseUpdate):
@@ -186,7 +186,7 @@ def record_in_time(part: ViewRecord, arrived_ms: int, *, by_broker: bool = False
     return replace(part, **changes) if changes else part
 
 
-def _words_in_time(items: Iterable[Contribution], arrived_ms: int) -> list[Contribution] | None:
+def _contributions_in_time(items: Iterable[Contribution], arrived_ms: int) -> list[Contribution] | None:
     """The words, each not later than it arrived nor remembered for longer than any; None if they are so already."""
     latest_ms = arrived_ms + CLOCK_SKEW_MS
     latest_seq, forgotten_ms = latest_ms << _SEQ_BITS, latest_ms + LONGEST_REMEMBERED_MS
@@ -209,10 +209,10 @@ def _is_numbered_as_event(item: Contribution) -> bool:
     return is_past(item.contributor)
 
 
-def _in_time(told: Mapping[str, Any], arrived_ms: int) -> dict[str, Any]:
+def _in_time(values: Mapping[str, Any], arrived_ms: int) -> dict[str, Any]:
     """What to put in place of times that cannot be, by name: the arrival for the future, None for "never"."""
     found: dict[str, Any] = {}
-    for name, value in told.items():
+    for name, value in values.items():
         if name in _TIMES or name.endswith("DateTime"):
             kept = _time(value, arrived_ms)
         elif name in _FILETIMES:

@@ -69,13 +69,13 @@ class ProjectPartition:
         work: list[tuple[Record, Origin, Fact] | tuple[Record, Forget]] = []
         for record in records:
             arrived_ms, by_broker = arrival_ms(record), record.arrived_ms is not None
-            for said in _facts(record, outbox):
-                if isinstance(said, Watermark):
-                    outbox.watermark(watermark_in_time(said, arrived_ms, by_broker=by_broker), record.partition)
-                elif isinstance(said, Forget):
-                    work.append((record, said))
+            for decoded in _facts(record, outbox):
+                if isinstance(decoded, Watermark):
+                    outbox.watermark(watermark_in_time(decoded, arrived_ms, by_broker=by_broker), record.partition)
+                elif isinstance(decoded, Forget):
+                    work.append((record, decoded))
                 else:
-                    origin, fact = said
+                    origin, fact = decoded
                     work.append((record, origin, fact_in_time(fact, arrived_ms, origin.name, by_broker=by_broker)))
         facts = [each for each in work if len(each) == 3]
         self._rows.prefetch(self._projector.row_keys(fact for _, _, fact in facts))
@@ -123,10 +123,10 @@ class ProjectPartition:
                 if sweep.due:
                     outbox.forget(record.topic, sweep.due)
             else:
-                said, found = self._projector.forget(
+                emitted, found = self._projector.forget(
                     order.ids, self._rows, even_living=order.even_living, words=order.words
                 )
-                outbox.contributions(said)
+                outbox.contributions(emitted)
                 if found and order.words:
                     outbox.forget_past(order.words)
         except FatalError:
@@ -153,12 +153,12 @@ class ContextPartition:
                 continue  # a tombstone: what was known of the tenant stays until it is said otherwise
             try:
                 tenant = tenant_in_time(decode(record.value, TenantState), arrival_ms(record))
-                said = tenant_contributions(tenant)
+                emitted = tenant_contributions(tenant)
             except Exception as error:  # noqa: BLE001  one reading that cannot be used costs that reading
                 outbox.dead(_refused(error, record))
                 continue
             outbox.context(tenant)
-            outbox.contributions(said)
+            outbox.contributions(emitted)
         await outbox.deliver()
 
 
@@ -181,17 +181,17 @@ class EventPartition:
                 outbox.dead(dead_letter(STAGE, error.reason, str(error), record))
                 continue
             arrived_ms = arrival_ms(record)
-            for told in chunk.events:
-                EVENTS.labels(told.log.value).inc()
-                if is_outdated(told, arrived_ms, chunk.source):
+            for reported in chunk.events:
+                EVENTS.labels(reported.log.value).inc()
+                if is_outdated(reported, arrived_ms, chunk.source):
                     continue
-                event = event_in_time(told, arrived_ms, chunk.source)
+                event = event_in_time(reported, arrived_ms, chunk.source)
                 try:
-                    said, about = contributions_of_event(event), fact_of_event(event)
+                    emitted, about = contributions_of_event(event), fact_of_event(event)
                 except Exception as error:  # noqa: BLE001  one event that cannot be used costs that event
                     outbox.dead(_refused(error, record, encode(EventChunk(source=chunk.source, events=[event]))))
                     continue
-                outbox.contributions(said)
+                outbox.contributions(emitted)
                 if about is not None:
                     outbox.fact(*about)
             await asyncio.sleep(0)
@@ -204,14 +204,14 @@ def _facts(record: Record, outbox: Outbox) -> Iterator[tuple[Origin, Fact] | Wat
     What is neither becomes a dead letter, fact by fact where the chunk is readable.
     """
     try:
-        said: FactChunk | Watermark | Forget = decode(record.value, FactChunk | Watermark | Forget)  # type: ignore[arg-type]
+        item: FactChunk | Watermark | Forget = decode(record.value, FactChunk | Watermark | Forget)  # type: ignore[arg-type]
     except InvalidRecordError as error:
         yield from _readable_facts(record, error, outbox)
     else:
-        if isinstance(said, Watermark | Forget):
-            yield said
+        if isinstance(item, Watermark | Forget):
+            yield item
         else:
-            yield from ((said.origin, fact) for fact in said.facts)
+            yield from ((item.origin, fact) for fact in item.facts)
 
 
 def _readable_facts(record: Record, whole: InvalidRecordError, outbox: Outbox) -> Iterator[tuple[Origin, Fact]]:

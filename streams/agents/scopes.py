@@ -22,16 +22,16 @@ def scopes_of(settings: Settings) -> dict[str, Scope]:
     for forest in settings.forest:
         own = {each.tenant: each for each in forest.scope}
         for tenant in forest.tenants:
-            home, said = tenant == forest.tenant, own.get(tenant, forest)
+            home, options = tenant == forest.tenant, own.get(tenant, forest)
             forests[forest.name if home else f"{forest.name}/{tenant}"] = Scope(
-                include_ous=said.include_ous,
-                exclude_ous=said.exclude_ous,
-                default_filters=said.default_filters,
+                include_ous=options.include_ous,
+                exclude_ous=options.exclude_ous,
+                default_filters=options.default_filters,
                 hybrid_join=forest.hybrid_join and home,
                 home=home,
                 users_joined_by=joined_by.get(tenant, ""),
                 cloud_sync_ous=forest.cloud_sync_ous,
-                scope_groups=said.scope_groups or (),
+                scope_groups=options.scope_groups or (),
             )
     # What is written back is told by objects of the cloud, which belong to a tenant and to no forest.
     tenants = {

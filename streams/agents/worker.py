@@ -119,7 +119,7 @@ class Worker:
             SERVER_EVENTS.name: self._open_events,
             VIEWS.name: self._open_views,
         }
-        positions = LogPositions(settings.kafka, delivery, self._tell_again)
+        positions = LogPositions(settings.kafka, delivery, self._order_again)
         self.lanes = {topic: TopicLanes(topic, opener, positions) for topic, opener in openers.items()}
 
     @property
@@ -226,7 +226,7 @@ class Worker:
             async with self._connected.open:
                 await self.revoked()
 
-    async def _tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+    async def _order_again(self, topic: str, partition: int, first: int, records: int) -> None:
         await order_again(self._on.producer, self._settings, topic, partition, first, records)
 
     async def tick(self) -> None:

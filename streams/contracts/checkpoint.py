@@ -28,7 +28,7 @@ class Checkpoint(msgspec.Struct, frozen=True, tag_field="type", tag="checkpoint"
 CONTACT = "contact"
 
 
-def contact_word(
+def contact_record(
     source: str,
     *,
     contact_ms: int,
@@ -60,23 +60,23 @@ def contact_word(
     return Checkpoint(source=CONTACT, part=source, seq=0, ts_ms=ts_ms, position=position)
 
 
-def contacted_ms(word: Checkpoint, arrived_ms: int) -> int:
+def contacted_ms(record: Checkpoint, arrived_ms: int) -> int:
     """When the other side last answered, by the clock that says `arrived_ms` (the broker's); 0: not since the start.
 
     How long ago that was is known to a source whose clock is wrong, too; one whose clock is ahead would be heard for
     hours after its death. Raises KeyError, TypeError, ValueError for a word that is none.
     """
-    return _by_age(int(word.position["contact_ms"]), word, arrived_ms)
+    return _by_age(int(record.position["contact_ms"]), record, arrived_ms)
 
 
-def read_whole_ms(word: Checkpoint, arrived_ms: int | None = None) -> int:
+def read_whole_ms(record: Checkpoint, arrived_ms: int | None = None) -> int:
     """When the source's first reading came to its end, by the clock that says `arrived_ms` (None: by its own); 0: it
     has not, or a version that did not say so has read it.
     """
-    said = word.position.get("whole_ms", 0)
-    said_ms = said if isinstance(said, int) else 0
-    return said_ms if arrived_ms is None else _by_age(said_ms, word, arrived_ms)
+    stored = record.position.get("whole_ms", 0)
+    stored_ms = stored if isinstance(stored, int) else 0
+    return stored_ms if arrived_ms is None else _by_age(stored_ms, record, arrived_ms)
 
 
-def _by_age(said_ms: int, word: Checkpoint, arrived_ms: int) -> int:
-    return max(1, arrived_ms - max(0, word.ts_ms - said_ms)) if said_ms else 0
+def _by_age(stored_ms: int, record: Checkpoint, arrived_ms: int) -> int:
+    return max(1, arrived_ms - max(0, record.ts_ms - stored_ms)) if stored_ms else 0

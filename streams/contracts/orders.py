@@ -37,14 +37,14 @@ _Epoch = Annotated[int, msgspec.Meta(ge=0, lt=EPOCHS)]
 State = Literal["begun", "done", "refused"]
 
 
-class _OrderSaid(msgspec.Struct):
+class _StoredOrder(msgspec.Struct):
     id: _Id
     by: _Text
     why: _Text
     collection: _Name
 
 
-class _AnswerSaid(msgspec.Struct):
+class _StoredAnswer(msgspec.Struct):
     id: _Id
     state: State
     begun_ms: _Ms
@@ -52,7 +52,7 @@ class _AnswerSaid(msgspec.Struct):
     note: _Text
 
 
-class _ClaimSaid(msgspec.Struct):
+class _StoredClaim(msgspec.Struct):
     id: _Id
     epoch: _Epoch
 
@@ -76,7 +76,7 @@ class Order:
         """What the keys of the order and of its answer say after their first "#"."""
         return f"{self.source}#{self.collection}" if self.collection else self.source
 
-    def word(self) -> Checkpoint:
+    def record(self) -> Checkpoint:
         """The order as it is written."""
         position = {"id": self.id, "by": self.by, "why": self.why, "collection": self.collection}
         return Checkpoint(source=RESYNC, part=self.scope, seq=0, ts_ms=self.ts_ms, position=position)
@@ -97,7 +97,7 @@ class Answer:
     pause_ms: int = 0
     note: str = ""
 
-    def word(self) -> Checkpoint:
+    def record(self) -> Checkpoint:
         """The answer as it is written."""
         position = {name: getattr(self, name) for name in ("id", "state", "begun_ms", "pause_ms", "note")}
         return Checkpoint(source=RESYNCED, part=self.scope, seq=0, ts_ms=self.ts_ms, position=position)
@@ -116,7 +116,7 @@ class WriterClaim:
     epoch: int
     ts_ms: int
 
-    def word(self) -> Checkpoint:
+    def record(self) -> Checkpoint:
         """The claim as it is written."""
         position = {"id": self.id, "epoch": self.epoch}
         return Checkpoint(source=WRITER, part=self.source, seq=self.epoch, ts_ms=self.ts_ms, position=position)
@@ -127,20 +127,20 @@ def answered(order: Order, answer: Answer | None) -> bool:
     return answer is not None and answer.id == order.id and answer.state != "begun"
 
 
-def word_of(said: Checkpoint) -> Order | Answer | WriterClaim | None:
+def order_in(record: Checkpoint) -> Order | Answer | WriterClaim | None:
     """The order, answer or claim that this record is; None for every other one. Raises InvalidRecordError."""
-    if said.source == RESYNC:
-        order = convert(said.position, _OrderSaid)
-        source, _, collection = said.part.partition("#")
+    if record.source == RESYNC:
+        order = convert(record.position, _StoredOrder)
+        source, _, collection = record.part.partition("#")
         if collection != order.collection:
-            raise InvalidRecordError("wrong_shape", f"an order for {order.collection!r} stands under {said.part!r}")
-        return Order(source, order.id, order.by, order.why, max(0, said.ts_ms), collection)
-    if said.source == RESYNCED:
-        answer = convert(said.position, _AnswerSaid)
+            raise InvalidRecordError("wrong_shape", f"an order for {order.collection!r} stands under {record.part!r}")
+        return Order(source, order.id, order.by, order.why, max(0, record.ts_ms), collection)
+    if record.source == RESYNCED:
+        answer = convert(record.position, _StoredAnswer)
         return Answer(
-            said.part, answer.id, answer.state, max(0, said.ts_ms), answer.begun_ms, answer.pause_ms, answer.note
+            record.part, answer.id, answer.state, max(0, record.ts_ms), answer.begun_ms, answer.pause_ms, answer.note
         )
-    if said.source == WRITER:
-        claim = convert(said.position, _ClaimSaid)
-        return WriterClaim(said.part, claim.id, claim.epoch, max(0, said.ts_ms))
+    if record.source == WRITER:
+        claim = convert(record.position, _StoredClaim)
+        return WriterClaim(record.part, claim.id, claim.epoch, max(0, record.ts_ms))
     return None

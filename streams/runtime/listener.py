@@ -122,8 +122,8 @@ class _Application:
         if path in self._states:
             amiss = self._states[path]()
             if amiss is not None:
-                said = amiss.encode("utf-8", "replace") + b"\n"
-                return _page(start_response, "503 Service Unavailable", said, headers)
+                text = amiss.encode("utf-8", "replace") + b"\n"
+                return _page(start_response, "503 Service Unavailable", text, headers)
             return _page(start_response, "200 OK", b"ok\n", headers)
         return _page(start_response, "200 OK" if path == "/" else "404 Not Found", self._index, headers)
 
@@ -152,7 +152,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     def __init__(self, address: tuple[str, int], application: _Application, web: WebConfiguration | None) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.web = web
-        self._told = ""
+        self._logged = ""
         self._open: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
         super().__init__(address, _Handler)
@@ -186,8 +186,8 @@ class _Server(ThreadingMixIn, WSGIServer):
             try:
                 self.web = self.web.current()
             except SettingsError as error:
-                if str(error) != self._told:  # once, however many ask meanwhile
-                    self._told = str(error)
+                if str(error) != self._logged:  # once, however many ask meanwhile
+                    self._logged = str(error)
                     log.error("web configuration cannot be used; the former one goes on", error=str(error))
         connection = request
         if self.web is not None and self.web.tls is not None:

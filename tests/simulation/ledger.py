@@ -34,7 +34,7 @@ class BrokerLedger:
 
     def take_over(self, publisher: Publisher) -> list[Checkpoint]:
         book = self._read_on()
-        publisher.publish_checkpoints([book.next_claim(now_ms()).word()])
+        publisher.publish_checkpoints([book.next_claim(now_ms()).record()])
         publisher.flush()
         assert self._read_on().mine is not None
         return positions_of(book.parts)

@@ -256,7 +256,7 @@ class Simulation:
                 self.story(f"somebody orders to read {name} again")
                 order = Order(name, f"order {self.chance.getrandbits(32)}", "ann", "a simulation", self._loop.wall_ms)
                 key = f"{RESYNC}#{order.scope}".encode()
-                self._broker.append(CHECKPOINTS.name, 0, key, encode(order.word()))
+                self._broker.append(CHECKPOINTS.name, 0, key, encode(order.record()))
         elif what == "lose":
             self._lose()
         self._count(what)

@@ -15,7 +15,7 @@ from streams.contracts.deadletter import DeadLetter
 from streams.contracts.errors import RetriableError
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState, Watermark
-from streams.contracts.orders import LONGEST_PAUSE_MS, Answer, Order, word_of
+from streams.contracts.orders import LONGEST_PAUSE_MS, Answer, Order, order_in
 from streams.runtime.clock import now_ms
 
 
@@ -69,7 +69,7 @@ class FakeLedger:
     def due(self) -> Order | None:
         for order in self._kafka.orders:
             self._book.source = order.source
-            word = order.word()
+            word = order.record()
             self._book.read(StoredCheckpoint(checkpoint_key(word), encode(word), None), 0.0)
         return self._book.due(1e9, now_ms() + (0 if self._pause else 2 * LONGEST_PAUSE_MS))
 
@@ -151,7 +151,7 @@ class FakePublisher:
         self._pending.append(arrives)
 
     def _save(self, checkpoint: Checkpoint) -> None:
-        word = word_of(checkpoint)
+        word = order_in(checkpoint)
         if isinstance(word, Answer):
             self._kafka.answers.append(word)
             return

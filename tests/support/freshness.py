@@ -6,7 +6,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from sinks.freshness_source import WORKED_OFF
-from streams.contracts.checkpoint import contact_word
+from streams.contracts.checkpoint import contact_record
 from streams.contracts.codec import encode
 from streams.contracts.topics import CHECKPOINTS, VIEWS
 from streams.contracts.views import Tick
@@ -22,7 +22,7 @@ def follow(
     """Each source says that it was in contact so long ago, and when its first reading came to its end."""
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
     for source in sources:
-        word = contact_word(
+        word = contact_record(
             source, contact_ms=now_ms() - int(ago_s * 1000), ts_ms=now_ms(), phase=phase, done=done, whole_ms=whole_ms
         )
         producer.send(CHECKPOINTS.name, key=f"contact#{source}".encode(), value=encode(word), partition=0)

@@ -34,24 +34,24 @@ def refusal(result: Result, doing: str, *, with_cookie: bool = False) -> SyncHea
 
     with_cookie: a DirSync request that carried a cookie; its refusal is the cookie's.
     """
-    said = f"{doing}: LDAP result {result.code}" + (f" ({result.message})" if result.message else "")
+    answer = f"{doing}: LDAP result {result.code}" + (f" ({result.message})" if result.message else "")
     if result.code == INVALID_CREDENTIALS:
         return _refused_bind(result, doing)
     if with_cookie and result.code in {_PROTOCOL_ERROR, UNAVAILABLE_CRITICAL_EXTENSION, UNWILLING_TO_PERFORM}:
-        return CheckpointLostError(f"{said}: the directory no longer takes our cookie")
+        return CheckpointLostError(f"{answer}: the directory no longer takes our cookie")
     if result.code == INSUFFICIENT_ACCESS:
-        return FatalError(f"{said}: {GRANT}")
+        return FatalError(f"{answer}: {GRANT}")
     if result.code in {_STRONGER_AUTH_REQUIRED, _CONFIDENTIALITY_REQUIRED}:
-        return FatalError(f"{said}: the directory wants encryption: use an ldaps:// server or start_tls = true")
+        return FatalError(f"{answer}: the directory wants encryption: use an ldaps:// server or start_tls = true")
     if result.code in {_AUTH_NOT_SUPPORTED, _INAPPROPRIATE_AUTH}:
-        return FatalError(f"{said}: simple binds are not allowed here: allow them over TLS for this account")
+        return FatalError(f"{answer}: simple binds are not allowed here: allow them over TLS for this account")
     if result.code == NO_SUCH_OBJECT:
-        return FatalError(f"{said}: no such naming context: correct naming_contexts, or leave it out")
+        return FatalError(f"{answer}: no such naming context: correct naming_contexts, or leave it out")
     if result.code == REFERRAL:
-        return FatalError(f"{said}: this server does not hold it: add a domain controller of that domain to servers")
+        return FatalError(f"{answer}: this server does not hold it: add a domain controller of that domain to servers")
     if result.code in {UNAVAILABLE_CRITICAL_EXTENSION, _PROTOCOL_ERROR}:
-        return FatalError(f"{said}: this server does not speak DirSync as Active Directory does: is it one?")
-    return RetriableError(said)
+        return FatalError(f"{answer}: this server does not speak DirSync as Active Directory does: is it one?")
+    return RetriableError(answer)
 
 
 def _refused_bind(result: Result, doing: str) -> SyncHealthError:

@@ -93,11 +93,11 @@ def pages(
         if result.code != SUCCESS:
             raise refusal(result, f"{connection.server.url}: searching {base or 'the forest'} for {search_filter}")
         # Samba's cookie is the same for every page of a search: what may not come again is cookie and entries both.
-        told = hash((cookie, *(entry.dn for entry in page)))
-        if told in seen:
+        fingerprint = hash((cookie, *(entry.dn for entry in page)))
+        if fingerprint in seen:
             message = f"{connection.server.url}: searching {base} shows the same page again"
             raise RetriableError(message, retry_after_s=60)
-        seen.add(told)
+        seen.add(fingerprint)
         yield page
         items = wire.read_sequence(result.controls[_PAGED]) if _PAGED in result.controls else []
         cookie = items[1] if len(items) == 2 and isinstance(items[1], bytes) else b""

@@ -129,8 +129,8 @@ def guid(value: object) -> str | None:
     return text if _GUID.fullmatch(text) else None
 
 
-def _agent(said: str) -> str:
-    return "connect" if names(said, "connect") else said.replace(" ", "")
+def _agent(name: str) -> str:
+    return "connect" if names(name, "connect") else name.replace(" ", "")
 
 
 def _initiator(item: Mapping[str, Any]) -> str | None:

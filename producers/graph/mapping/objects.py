@@ -178,8 +178,8 @@ def attributes_of(item: Mapping[str, Any], collection: Collection, *, full: bool
                 found[name] = _carried(value) if name in CARRIED_SHORT or name in collection.added else value
     if not full:
         return found
-    told = {READ_BY: read_by(collection.added)} if collection.kind in COMPARED_KINDS else {}
-    return {name: value for name, value in found.items() if value is not None} | told
+    read_by_us = {READ_BY: read_by(collection.added)} if collection.kind in COMPARED_KINDS else {}
+    return {name: value for name, value in found.items() if value is not None} | read_by_us
 
 
 def _carried(value: Any) -> str | None:

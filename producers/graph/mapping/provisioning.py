@@ -85,8 +85,8 @@ def _skip_reason(steps: list[dict[str, Any]]) -> str:
 
 def _identity_type(identities: Mapping[str, Mapping[str, Any]]) -> str:
     """What the row is about ("user", "group"), as its source says, else its target."""
-    said = (_text(identities[side].get("identityType")).lower() for side in ("source", "target"))
-    return next(filter(None, said), "")
+    kinds = (_text(identities[side].get("identityType")).lower() for side in ("source", "target"))
+    return next(filter(None, kinds), "")
 
 
 def _first_guid(identities: Mapping[str, Mapping[str, Any]], sides: set[str]) -> str | None:

@@ -93,9 +93,9 @@ class SignInTask(LogTask):
 
     def _is_news(self, event: Event) -> bool:
         day = event.ts_ms // _DAY_MS
-        told = self._days.get(day)
-        if told is None:
-            told = self._days[day] = IdSet()
+        emitted = self._days.get(day)
+        if emitted is None:
+            emitted = self._days[day] = IdSet()
             for old in sorted(self._days)[:-_DAYS_REMEMBERED]:
                 del self._days[old]
-        return event.object_guid is not None and told.add(event.object_guid)
+        return event.object_guid is not None and emitted.add(event.object_guid)

@@ -23,7 +23,7 @@ def settings_of(entity: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of onPremisesSynchronization that v1.0 or the beta tells; what it does not tell is absent."""
     configuration = _part(entity, "configuration")
     prevention = _part(configuration, "accidentalDeletionPrevention")
-    return _told(
+    return _plain_values(
         deletion_prevention=prevention.get("synchronizationPreventionType"),
         deletion_threshold=prevention.get("alertThreshold"),
         anchor_attribute=configuration.get("anchorAttribute"),
@@ -44,7 +44,7 @@ def job_of(job: Mapping[str, Any], service_principal: str) -> dict[str, Any]:
         for pair in (pairs if isinstance(pairs, list) else [])
         if isinstance(pair, Mapping) and isinstance(pair.get("name"), str) and isinstance(pair.get("value"), str)
     }
-    return _told(
+    return _plain_values(
         id=name,
         kind=name.partition(".")[0],
         service_principal=service_principal,
@@ -98,6 +98,6 @@ def _time(entity: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and not value.startswith(_NEVER) else None
 
 
-def _told(**values: Any) -> dict[str, Any]:
+def _plain_values(**values: Any) -> dict[str, Any]:
     """What was told, and is a plain value: anything else would not be Graph's."""
     return {name: value for name, value in values.items() if isinstance(value, str | int | float | bool)}

@@ -63,7 +63,7 @@ class Positions(Protocol):
     async def rewind(self, topic: str, partition: int, offset: int) -> None:
         """Make the consumer deliver from `offset` on (again)."""
 
-    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+    async def order_again(self, topic: str, partition: int, first: int, records: int) -> None:
         """Have the sources tell again what these records said, which were deleted unread; lasting when it returns."""
 
 
@@ -178,7 +178,7 @@ async def note_lost(positions: Positions, topic: str, partition: int, expected: 
         records = available - expected
         LOST_RECORDS.labels(topic).inc(records)
         log.error("lost_range", topic=topic, partition=partition, first=expected, records=records)
-        await positions.tell_again(topic, partition, expected, records)
+        await positions.order_again(topic, partition, expected, records)
 
 
 class TopicLanes:

@@ -24,11 +24,11 @@ class LogPositions:
     """
 
     def __init__(
-        self, kafka: KafkaSettings, delivery: Delivery, tell_again: Callable[[str, int, int, int], Awaitable[None]]
+        self, kafka: KafkaSettings, delivery: Delivery, order_again: Callable[[str, int, int, int], Awaitable[None]]
     ) -> None:
         self._kafka = kafka
         self._delivery = delivery
-        self._tell_again = tell_again
+        self._order_again = order_again
 
     async def committed(self, topic: str, partitions: set[int]) -> Mapping[int, int]:
         """See Positions."""
@@ -38,9 +38,9 @@ class LogPositions:
         """See Positions."""
         await self._delivery.rewind(topic, partition, offset)
 
-    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+    async def order_again(self, topic: str, partition: int, first: int, records: int) -> None:
         """See Positions."""
-        await self._tell_again(topic, partition, first, records)
+        await self._order_again(topic, partition, first, records)
 
     async def first_available(self, topic: str, offsets: Mapping[int, int]) -> dict[int, int]:
         """See Positions. An offset outside the log (cut off by retention, or of an earlier topic of the same name)

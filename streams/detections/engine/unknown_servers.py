@@ -1,7 +1,7 @@
 """An event topic speaks for more new servers than may be believed: invented ones, or servers that we do not hear.
 
 Whoever may write into the topic can name any server, so that only so many new ones are learned
-(producers/eventlog/speakers.py). What the others say is refused, which one finding tells for all of them.
+(producers/eventlog/admitted_servers.py). What the others say is refused, which one finding tells for all of them.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from deploy.lab import events as lab
 from deploy.lab.password_events import ping
 from producers import topics
 from producers.checkpoint import load_checkpoints
+from producers.eventlog.admitted_servers import PART
 from producers.eventlog.source import EventLogSource
-from producers.eventlog.speakers import PART
 from producers.ledger import KafkaLedger
 from producers.publisher import KafkaPublisher
 from producers.runner import Runner

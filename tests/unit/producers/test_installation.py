@@ -20,7 +20,7 @@ def identity(tenants: str, forests: str) -> Identity:
 
 
 def standing(tenants: str, forests: str) -> bytes:
-    return encode(identity(tenants, forests).word())
+    return encode(identity(tenants, forests).record())
 
 
 @pytest.mark.parametrize(

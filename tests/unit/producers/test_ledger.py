@@ -11,10 +11,10 @@ from structlog.testing import capture_logs
 from producers.checkpoint import StoredCheckpoint, epoch_of
 from producers.ledger import Book
 from producers.publisher import checkpoint_key
-from streams.contracts.checkpoint import Checkpoint, contact_word
+from streams.contracts.checkpoint import Checkpoint, contact_record
 from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError
-from streams.contracts.orders import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Answer, Order, WriterClaim, word_of
+from streams.contracts.orders import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Answer, Order, WriterClaim, order_in
 
 SOURCE, ME, OTHER = "ad/corp.example", "me", "other"
 NOON_MS = 1_795_000_000_000
@@ -25,7 +25,7 @@ def said(word: Checkpoint, epoch: int | None = None) -> StoredCheckpoint:
 
 
 def claim(who: str, epoch: int) -> StoredCheckpoint:
-    return said(WriterClaim(SOURCE, who, epoch, NOON_MS).word())
+    return said(WriterClaim(SOURCE, who, epoch, NOON_MS).record())
 
 
 def part(name: str, epoch: int | None) -> StoredCheckpoint:
@@ -48,7 +48,7 @@ def test_the_last_claim_in_the_log_stands_whatever_its_number() -> None:
     assert book(claim(ME, 8), claim(OTHER, 9)).is_replaced
     assert book(claim(ME, 8), claim(OTHER, 2)).is_replaced, "a claim that was long on its way"
     assert not book(claim(OTHER, 9)).is_replaced, "we have not claimed it"
-    assert not book(claim(ME, 8), said(WriterClaim("ad/corp.example2", OTHER, 9, 1).word())).is_replaced
+    assert not book(claim(ME, 8), said(WriterClaim("ad/corp.example2", OTHER, 9, 1).record())).is_replaced
 
 
 def test_the_brokers_time_of_our_claim_is_known_where_it_tells_one() -> None:
@@ -70,27 +70,27 @@ def test_the_position_is_what_stands_before_our_claim_and_later_words_of_the_oth
 
 def test_whoever_stands_by_hears_the_writer_and_nobody_else() -> None:
     found = book(claim(ME, 1), claim(OTHER, 2))
-    before = found.heard
-    found.read(said(contact_word("entra/t", contact_ms=1, ts_ms=1, phase="streaming", done=0)), 0.0)
-    assert found.heard == before
-    found.read(said(contact_word(SOURCE, contact_ms=1, ts_ms=1, phase="streaming", done=0)), 0.0)
+    before = found.records_read
+    found.read(said(contact_record("entra/t", contact_ms=1, ts_ms=1, phase="streaming", done=0)), 0.0)
+    assert found.records_read == before
+    found.read(said(contact_record(SOURCE, contact_ms=1, ts_ms=1, phase="streaming", done=0)), 0.0)
     found.read(part("a", 2), 0.0)
-    assert found.heard == before + 2
+    assert found.records_read == before + 2
 
 
 def test_an_order_waits_a_moment_for_others_and_the_newest_counts() -> None:
-    found = book(said(order(1).word()), at_s=100.0)
-    found.read(said(order(2).word()), 101.0)
+    found = book(said(order(1).record()), at_s=100.0)
+    found.read(said(order(2).record()), 101.0)
     assert found.due(102.0, NOON_MS) is None
     assert found.due(103.5, NOON_MS) == order(2)
 
 
 def test_an_order_is_carried_out_once_and_the_next_one_waits_until_it_is_done_and_has_rested() -> None:
-    found = book(said(order(1).word()))
+    found = book(said(order(1).record()))
     answer = found.begin(order(1), NOON_MS)
-    found.read(said(answer.word()), 0.0)
+    found.read(said(answer.record()), 0.0)
     assert found.due(99.0, NOON_MS) is None and found.begun() == [answer]
-    found.read(said(order(2).word()), 0.0)
+    found.read(said(order(2).record()), 0.0)
     assert found.due(99.0, NOON_MS + LONGEST_PAUSE_MS) is None, "the first is under way"
     found.note(answer.done(NOON_MS + 1000))
     assert found.begun() == []
@@ -102,21 +102,21 @@ def test_an_order_is_carried_out_once_and_the_next_one_waits_until_it_is_done_an
 def test_a_source_owes_what_is_ordered_until_it_is_told_or_refused() -> None:
     found = book()
     assert not found.unfinished()
-    found.read(said(order(1).word()), 0.0)
+    found.read(said(order(1).record()), 0.0)
     assert found.unfinished(), "also while it waits"
     answer = found.begin(order(1), NOON_MS)
     found.note(answer)
     assert found.unfinished(), "also while it is under way"
     found.note(answer.done(NOON_MS + 1000))
     assert not found.unfinished()
-    found.read(said(order(2).word()), 0.0)
+    found.read(said(order(2).record()), 0.0)
     assert found.unfinished()
     found.note(replace(found.begin(order(2), NOON_MS), state="refused"))
     assert not found.unfinished()
 
 
 def test_scopes_do_not_wait_for_each_other() -> None:
-    found = book(said(order(1, "users").word()), said(order(2, "groups").word()))
+    found = book(said(order(1, "users").record()), said(order(2, "groups").record()))
     found.note(found.begin(order(1, "users"), NOON_MS))
     assert found.due(99.0, NOON_MS) == order(2, "groups")
 
@@ -125,7 +125,7 @@ def test_a_storm_of_orders_ends_in_one_reading_every_six_hours() -> None:
     found, begun, at_ms = book(), 0, NOON_MS
     for number in range(7 * 24 * 60):
         at_ms += 60_000
-        found.read(said(order(number).word()), at_ms / 1000)
+        found.read(said(order(number).record()), at_ms / 1000)
         due = found.due(at_ms / 1000 + 4, at_ms)
         if due is not None:
             begun += 1
@@ -143,7 +143,7 @@ def test_the_pause_grows_no_more_where_orders_are_rare() -> None:
 
 
 def test_an_answer_of_the_future_holds_nothing_up() -> None:
-    found = book(said(order(2).word()))
+    found = book(said(order(2).record()))
     found.note(Answer(SOURCE, "order-1", "done", NOON_MS, begun_ms=NOON_MS * 2, pause_ms=LONGEST_PAUSE_MS))
     assert found.due(99.0, NOON_MS) == order(2)
     found.note(Answer(SOURCE, "order-1", "done", NOON_MS, begun_ms=NOON_MS, pause_ms=2**52))
@@ -156,10 +156,10 @@ def test_an_answer_of_the_future_holds_nothing_up() -> None:
     ids=str,
 )
 def test_an_order_that_is_none_is_left_alone_and_told(change: dict[str, Any]) -> None:
-    word = order(1).word()
+    word = order(1).record()
     hostile = Checkpoint(source=word.source, part=word.part, seq=0, ts_ms=0, position={**word.position, **change})
     with pytest.raises(InvalidRecordError):
-        word_of(hostile)
+        order_in(hostile)
     with capture_logs() as logs:
         unreadable = StoredCheckpoint(checkpoint_key(word), b"\xff{", None)
         found = book(said(hostile), unreadable, StoredCheckpoint(f"writer#{SOURCE}", b"1", None))
@@ -168,11 +168,11 @@ def test_an_order_that_is_none_is_left_alone_and_told(change: dict[str, Any]) ->
 
 
 def test_scopes_are_bounded_and_the_whole_always_has_room() -> None:
-    found = book(*(said(order(number, f"invented-{number}").word()) for number in range(1000)))
+    found = book(*(said(order(number, f"invented-{number}").record()) for number in range(1000)))
     for number in range(1000):
         found.note(Answer(f"{SOURCE}#said-{number}", "x", "done", NOON_MS))
     assert len(found._orders) == len(found._answers) == 100
-    found.read(said(order(1).word()), 0.0)
+    found.read(said(order(1).record()), 0.0)
     found.note(found.begin(order(1), NOON_MS))
     assert found.begun(), "or it would be carried out for ever"
 
@@ -181,11 +181,11 @@ def test_scopes_are_bounded_and_the_whole_always_has_room() -> None:
     "word", [order(1), order(2, "DC=corp,DC=example"), WriterClaim(SOURCE, ME, 3, NOON_MS)], ids=str
 )
 def test_words_are_read_as_they_were_written(word: Order | WriterClaim) -> None:
-    assert word_of(word.word()) == word
+    assert order_in(word.record()) == word
     answer = Answer(SOURCE, "order-1", "begun", NOON_MS, begun_ms=NOON_MS, pause_ms=1, note="x")
-    assert word_of(answer.word()) == answer
-    assert word_of(replace(answer, state="refused").word()) == replace(answer, state="refused")
-    assert word_of(Checkpoint(source=SOURCE, seq=1, ts_ms=1, position={"at": 1})) is None
+    assert order_in(answer.record()) == answer
+    assert order_in(replace(answer, state="refused").record()) == replace(answer, state="refused")
+    assert order_in(Checkpoint(source=SOURCE, seq=1, ts_ms=1, position={"at": 1})) is None
 
 
 @pytest.mark.parametrize(
@@ -203,14 +203,14 @@ def test_an_epoch_is_a_number_or_it_is_none(headers: Any, epoch: int | None) -> 
 def test_however_high_an_epoch_stands_the_next_claim_can_be_read_and_is_another(highest: int) -> None:
     found = book(claim(OTHER, highest))
     mine = found.next_claim(NOON_MS)
-    found.read(said(mine.word()), 0.0)
+    found.read(said(mine.record()), 0.0)
     assert found.mine == mine and mine.epoch != highest and not found.is_replaced
     assert epoch_of([("epoch", str(mine.epoch).encode())]) == mine.epoch
 
 
 def test_a_word_under_the_key_of_another_source_is_nobodys() -> None:
     """It would be answered under its own key, where this source never reads the answer: a reading at each start."""
-    word = Order("ad/other.example", "x", "somebody", "lost", NOON_MS).word()
+    word = Order("ad/other.example", "x", "somebody", "lost", NOON_MS).record()
     with capture_logs() as logs:
         found = book(StoredCheckpoint(f"resync#{SOURCE}", encode(word), None))
     assert found.due(99.0, NOON_MS) is None and len(logs) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.cli.resync import OrderStatus, choose, new_order
 from producers.publisher import checkpoint_key
-from streams.contracts.checkpoint import Checkpoint, contact_word
+from streams.contracts.checkpoint import Checkpoint, contact_record
 from streams.contracts.codec import encode
 from streams.contracts.orders import Answer, Order
 from streams.runtime.settings import EventLogSettings, ForestSettings, Settings, TenantSettings
@@ -68,18 +68,18 @@ def standing(*words: Checkpoint) -> OrderStatus:
 
 def contact(ago_s: int, phase: str = "streaming", done: int = 0) -> Checkpoint:
     ts_ms = NOON_MS - ago_s * 1000
-    return contact_word(ORDER.source, contact_ms=ts_ms, ts_ms=ts_ms, phase=phase, done=done)
+    return contact_record(ORDER.source, contact_ms=ts_ms, ts_ms=ts_ms, phase=phase, done=done)
 
 
 def test_how_far_it_is_says_who_is_waited_for() -> None:
     begun = Answer(ORDER.scope, ORDER.id, "begun", NOON_MS, begun_ms=NOON_MS, pause_ms=900_000)
     earlier = Answer(ORDER.scope, "0", "done", NOON_MS, begun_ms=NOON_MS - 60_000, pause_ms=900_000)
-    assert "was never heard: start it" in standing(ORDER.word()).words(ORDER, NOON_MS)
+    assert "was never heard: start it" in standing(ORDER.record()).words(ORDER, NOON_MS)
     assert "heard 5 min ago" in standing(contact(300)).words(ORDER, NOON_MS)
     assert "begins within seconds" in standing(contact(3)).words(ORDER, NOON_MS)
-    assert "waits until" in standing(contact(3), earlier.word()).words(ORDER, NOON_MS)
-    assert "1,234 so far" in standing(contact(3, "resync", 1234), begun.word()).words(ORDER, NOON_MS)
-    assert standing(begun.done(NOON_MS).word()).words(ORDER, NOON_MS).startswith("done at 2026-")
+    assert "waits until" in standing(contact(3), earlier.record()).words(ORDER, NOON_MS)
+    assert "1,234 so far" in standing(contact(3, "resync", 1234), begun.record()).words(ORDER, NOON_MS)
+    assert standing(begun.done(NOON_MS).record()).words(ORDER, NOON_MS).startswith("done at 2026-")
 
 
 def test_an_order_by_hand_says_whose_it_is() -> None:

@@ -51,7 +51,7 @@ class Log:
     async def rewind(self, topic: str, partition: int, offset: int) -> None:
         self.rewound.append(offset)
 
-    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+    async def order_again(self, topic: str, partition: int, first: int, records: int) -> None:
         await self.may_order.wait()
         self.ordered.append((topic, partition, first, records))
 

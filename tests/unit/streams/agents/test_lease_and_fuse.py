@@ -57,7 +57,7 @@ class Log:
     async def first_available(self, topic: str, offsets: dict[int, int]) -> dict[int, int]:
         return offsets
 
-    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None: ...
+    async def order_again(self, topic: str, partition: int, first: int, records: int) -> None: ...
 
     async def rewind(self, topic: str, partition: int, offset: int) -> None:
         self.rewound.append(offset)

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from streams.agents.orders import order_again, orders_for
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.codec import decode
-from streams.contracts.orders import Order, word_of
+from streams.contracts.orders import Order, order_in
 from streams.contracts.topics import AD_CHANGES, CHECKPOINTS, ENTRA_AUDITS, ENTRA_CHANGES, SERVER_EVENTS, VIEWS, Topic
 from streams.runtime.settings import EventLogSettings, ForestSettings, Settings, TenantSettings
 
@@ -65,7 +65,7 @@ async def test_an_order_stands_under_the_key_of_its_scope() -> None:
     await order_again(producer, SETTINGS, ENTRA_CHANGES.name, 0, 10, 20)
     [(topic, value, key, partition)] = producer.sent
     assert (topic, key, partition) == (CHECKPOINTS.name, f"resync#entra/{TENANT}#objects".encode(), 0)
-    order = word_of(decode(value, Checkpoint))
+    order = order_in(decode(value, Checkpoint))
     assert isinstance(order, Order) and order.source == f"entra/{TENANT}" and "20 records" in order.why
 
 

@@ -106,7 +106,7 @@ class Orders:
     def __init__(self) -> None:
         self.ordered: list[tuple[str, int, int, int]] = []
 
-    async def tell_again(self, topic: str, partition: int, first: int, records: int) -> None:
+    async def order_again(self, topic: str, partition: int, first: int, records: int) -> None:
         self.ordered.append((topic, partition, first, records))
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 # What makes a server of ours: clients and domain controllers, of which there are thousands, log other things.
-SPEAKING = ("adsync/", "directory synchronization/", "passwordresetservice/")
+OF_SERVERS = ("adsync/", "directory synchronization/", "passwordresetservice/")
 PART = "servers"
 """The part of the position that holds what was learned."""
 
@@ -24,7 +24,7 @@ _MOST_REPORTED = 20
 _LONGEST = 300
 _MOST_COUNTED = 10_000
 _SHOWN, _LONGEST_SHOWN = 10, 100
-_TELL_EVERY_MS = 60_000
+_REPORT_EVERY_MS = 60_000
 
 
 @dataclass(slots=True)
@@ -39,11 +39,11 @@ class Flood:
     def details(self) -> dict[str, Any]:
         """As UNKNOWN_SERVERS has them."""
         shown = [name[:_LONGEST_SHOWN] for name in islice(self.servers, _SHOWN)]
-        said = {"since_ms": self.since_ms, "distinct": len(self.servers), "servers": shown, "refused": self.refused}
-        return said if self.servers else {"distinct": 0}
+        details = {"since_ms": self.since_ms, "distinct": len(self.servers), "servers": shown, "refused": self.refused}
+        return details if self.servers else {"distinct": 0}
 
 
-class Speakers:
+class AdmittedServers:
     """configured: names of servers, those without a domain in any; none: learn them.
 
     Servers go by their DNS name: of two that have one short name each is another. An event that names no domain is that
@@ -54,9 +54,9 @@ class Speakers:
         self._configured = frozenset(name.strip().lower() for name in configured)
         self._learned: dict[str, int] = {}
         self._reported: dict[str, int] = {}
-        self._told: dict[str, int] = {}
+        self._saved: dict[str, int] = {}
         self._flood: Flood | None = None
-        self._flood_told_ms: int | None = None
+        self._flood_reported_ms: int | None = None
         self._flood_saved = False
 
     def restore(self, saved: Mapping[str, Any], now_ms: int) -> None:
@@ -70,7 +70,7 @@ class Speakers:
             if type(at_ms) is int and 0 <= at_ms <= now_ms + _HOUR_MS
         )
         self._learned = dict(islice(fitting, _MOST))
-        self._told = dict(self._learned)
+        self._saved = dict(self._learned)
         if type(since_ms := saved.get("flood_ms")) is int and 0 < since_ms <= now_ms + _HOUR_MS:
             self._flood_saved = True
             # Who is configured now, and whoever is silent, floods no more: that is said once.
@@ -114,24 +114,24 @@ class Speakers:
     def news(self) -> dict[str, Any] | None:
         """What is to be saved, if it is not yet; None if it is."""
         flood_ms = self._flood.since_ms if self._flood is not None else 0
-        if self._learned == self._told and bool(flood_ms) == self._flood_saved:
+        if self._learned == self._saved and bool(flood_ms) == self._flood_saved:
             return None
-        self._told, self._flood_saved = dict(self._learned), bool(flood_ms)
+        self._saved, self._flood_saved = dict(self._learned), bool(flood_ms)
         return {PART: dict(self._learned), **({"flood_ms": flood_ms} if flood_ms else {})}
 
     def flood(self, now_ms: int) -> dict[str, Any] | None:
         """What is to be told of a flood of new servers: news of it, once a minute, and that it is over."""
-        flood, told_ms = self._flood, self._flood_told_ms
+        flood, reported_ms = self._flood, self._flood_reported_ms
         if flood is None:
             return None
         if now_ms - flood.last_ms >= _HOUR_MS:
-            self._flood = self._flood_told_ms = None
+            self._flood = self._flood_reported_ms = None
             return Flood(0, 0).details()
         if not flood.servers:
             return None  # a flood of before the restart: who it was is not known any more
-        if told_ms is not None and (told_ms >= flood.last_ms or now_ms - told_ms < _TELL_EVERY_MS):
+        if reported_ms is not None and (reported_ms >= flood.last_ms or now_ms - reported_ms < _REPORT_EVERY_MS):
             return None
-        self._flood_told_ms = now_ms
+        self._flood_reported_ms = now_ms
         return flood.details()
 
     @property

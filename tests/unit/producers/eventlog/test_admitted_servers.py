@@ -10,8 +10,8 @@ import pytest
 from deploy.lab import events as lab
 from deploy.lab.password_events import ping
 from deploy.lab.registration_events import joined
+from producers.eventlog.admitted_servers import PART
 from producers.eventlog.source import EventLogSource
-from producers.eventlog.speakers import PART
 from producers.metrics import UNKNOWN_SERVER
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.events import UNKNOWN_SERVERS
