@@ -58,7 +58,7 @@ _ELSEWHERE = {
     "funnel": _Elsewhere("deploy.cli.funnel.command:funnel", "How far the computers are on their way to hybrid join."),
     "report": _Elsewhere(
         "deploy.cli.report.command:report",
-        "What was wrong before anybody looked: what the first reading found, and what to repair first.",
+        "What was wrong before anybody looked (--first-reading); the week that was (weekly).",
     ),
     "scan": _Elsewhere("deploy.cli.scan.command:scan", "Scan attributes once, as IdFix does, unattended."),
     "deadletters": _Elsewhere(

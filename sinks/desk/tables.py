@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import xlsxwriter
 
@@ -52,19 +53,28 @@ def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
 
 
 def as_xlsx(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
-    """One sheet with a header line; texts are written as texts, so that nothing in them is run or followed."""
+    """One sheet with a header line."""
+    return workbook({"SyncHealth": (columns, rows)})
+
+
+def workbook(sheets: Mapping[str, tuple[Sequence[str], Iterable[Row]]]) -> bytes:
+    """Sheets with a header line each; texts are written as texts, so that nothing in them is run or followed."""
     file = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(file, options) as book:
-        sheet = book.add_worksheet("SyncHealth")
         bold = book.add_format({"bold": True})
-        for column, name in enumerate(columns):
-            sheet.write_string(0, column, name, bold)
-        for number, row in enumerate(rows, start=1):
-            for column, value in enumerate(row):
-                if isinstance(value, str):
-                    sheet.write_string(number, column, printable(value)[:_LONGEST])
-                elif value is not None:
-                    sheet.write_number(number, column, value)
-        sheet.freeze_panes(1, 0)
+        for title, (columns, rows) in sheets.items():
+            _fill(book.add_worksheet(title), columns, rows, bold)
     return file.getvalue()
+
+
+def _fill(sheet: Any, columns: Sequence[str], rows: Iterable[Row], bold: Any) -> None:
+    for column, name in enumerate(columns):
+        sheet.write_string(0, column, name, bold)
+    for number, row in enumerate(rows, start=1):
+        for column, value in enumerate(row):
+            if isinstance(value, str):
+                sheet.write_string(number, column, printable(value)[:_LONGEST])
+            elif value is not None:
+                sheet.write_number(number, column, value)
+    sheet.freeze_panes(1, 0)

@@ -18,6 +18,7 @@ from deploy.cli.findings.groups import COLUMNS, row_of
 from deploy.cli.findings.source import read_findings
 from deploy.cli.findings.table import ID_CHARACTERS, SEVERITY_STYLE
 from deploy.cli.report.first_reading import AGES, Fault, FirstReading, Group, faults_of, first_reading_of, groups_of
+from deploy.cli.report.weekly_command import weekly_report
 from deploy.cli.terminal import (
     Output,
     console,
@@ -41,8 +42,8 @@ CSV_COLUMNS = ("place", "explains", "people", "dated", "age", "cause", *COLUMNS)
 _WIDE = 120
 
 
-@click.command()
-@click.option("--first-reading", is_flag=True, required=True, help="What stood when the directories were first read.")
+@click.group(invoke_without_command=True)
+@click.option("--first-reading", is_flag=True, help="What stood when the directories were first read.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Lines of what to repair first.")
 @output_options(
     json="One document: the groups, and every finding in order of repair.",
@@ -56,6 +57,10 @@ def report(first_reading: bool, limit: int, output: Output, config: Path | None,
     oldest.
     Exit 3: the first reading is not complete, so this is not all.
     """
+    if click.get_current_context().invoked_subcommand is not None:
+        return
+    if not first_reading:
+        raise click.UsageError("which report? --first-reading, or weekly")
     settings = installation(config, kafka)
     with reading():
         found = read_findings(settings.kafka).latest.values()
@@ -182,3 +187,6 @@ def _repairs(faults: Sequence[Fault], at_ms: int) -> Table:
             finding.id[:ID_CHARACTERS],
         )
     return table
+
+
+report.add_command(weekly_report)

@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from html import escape
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -32,6 +32,15 @@ _log = get_logger(__name__)
 _ANSWER_S = 30.0
 _PATIENCE_S = 60.0
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+
+class Attachment(NamedTuple):
+    """A file beside a mail. kind and form: of its MIME type."""
+
+    name: str
+    kind: str
+    form: str
+    body: bytes
 
 
 class EmailOptions(Section):
@@ -81,6 +90,18 @@ class Email:
     def send(self, notice: Notice, reference: str) -> str:
         """See Channel. The reference is the Message-ID of the thread's first mail."""
         mail = mail_of(notice, self._options, self._sender, reference)
+        self._deliver(mail)
+        return reference or str(mail["Message-ID"])
+
+    def send_page(self, subject: str, text: str, page: str, *, key: str, attached: Attachment) -> None:
+        """Deliver a page with an attachment. Raises as `send`."""
+        mail = _headed(subject, key, self._options, self._sender, datetime.now(UTC))
+        mail.set_content(text)
+        mail.add_alternative(page, subtype="html")
+        mail.add_attachment(attached.body, attached.kind, attached.form, filename=attached.name)
+        self._deliver(mail)
+
+    def _deliver(self, mail: EmailMessage) -> None:
         try:
             with self._connected() as server:
                 refused = server.send_message(mail, self._options.sender, self._options.recipients)
@@ -96,7 +117,6 @@ class Email:
         if refused:  # the others have it: once more would be twice for them
             some = f"{len(refused)} of {len(self._options.recipients)} recipients"
             _log.warning("recipients are refused", channel=self._sender.channel, refused=some)
-        return reference or str(mail["Message-ID"])
 
     def close(self) -> None:
         """See Channel."""
@@ -123,19 +143,25 @@ class Email:
 
 def mail_of(notice: Notice, options: EmailOptions, sender: Sender, reference: str) -> EmailMessage:
     """The mail of a message. reference: the Message-ID of the thread's first one; "": this is it."""
-    domain = Address(addr_spec=options.sender).domain
-    mail = EmailMessage(policy=SMTP.clone(utf8=False))
-    mail["From"] = Address("SyncHealth", addr_spec=options.sender)
-    mail["To"] = [Address(addr_spec=each) for each in options.recipients]
-    mail["Subject"] = printable(f"[{notice.status}] [SyncHealth] {notice.title}")
-    mail["Date"] = format_datetime(datetime.fromtimestamp(notice.at_ms / 1000, UTC))
-    mail["Message-ID"] = f"<{notice.key}.{sender.channel}@{domain}>"
-    mail["Auto-Submitted"] = "auto-generated"
+    subject = f"[{notice.status}] [SyncHealth] {notice.title}"
+    mail = _headed(subject, notice.key, options, sender, datetime.fromtimestamp(notice.at_ms / 1000, UTC))
     if reference:
         mail["In-Reply-To"] = reference
         mail["References"] = reference
     mail.set_content(notice.plain())
     mail.add_alternative(_page(notice), subtype="html")
+    return mail
+
+
+def _headed(subject: str, key: str, options: EmailOptions, sender: Sender, at: datetime) -> EmailMessage:
+    domain = Address(addr_spec=options.sender).domain
+    mail = EmailMessage(policy=SMTP.clone(utf8=False))
+    mail["From"] = Address("SyncHealth", addr_spec=options.sender)
+    mail["To"] = [Address(addr_spec=each) for each in options.recipients]
+    mail["Subject"] = printable(subject)
+    mail["Date"] = format_datetime(at)
+    mail["Message-ID"] = f"<{key}.{sender.channel}@{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
     return mail
 
 
