@@ -132,17 +132,17 @@ def weekly(
     before, until = monday_ms - WEEK_MS, monday_ms + WEEK_MS
     counted: dict[str, dict[str, int]] = {}
 
-    def note(detection: str | None, name: str, number: int) -> None:
+    def count(detection: str | None, name: str, number: int) -> None:
         counted.setdefault(detection or "", {})[name] = number
 
     with errors(), engine.connect() as connection:
         for name, of in (("opened", "opened_ms"), ("resolved", "resolved_ms")):
             for monday, detection, number in queries.weeks(connection, Question(), of=of, by="detection"):
                 if monday in (monday_ms, before):
-                    note(detection, name if monday == monday_ms else f"{name}_before", number)
+                    count(detection, name if monday == monday_ms else f"{name}_before", number)
         for name, at_ms in (("standing", until - 1), ("standing_before", monday_ms - 1)):
             for detection, number in queries.standing(connection, Question(), at_ms, "detection"):
-                note(detection, name, number)
+                count(detection, name, number)
         within = Question(opened_from_ms=monday_ms, opened_until_ms=until)
         opened = _episodes(connection, within, titles)
         expiring = Question(state=(FindingState.OPEN.value,), detection=tuple(runs_out))
