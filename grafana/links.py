@@ -59,7 +59,14 @@ _CLICKED = "${__field.labels.detection}"
 _ROW = "${__data.fields.detection}"
 
 EVERYTHING: Links = (findings(), CATALOGUE)
-SUPPRESSED: Links = (findings("Suppressed findings", state="suppressed"), CATALOGUE)
+NEXT_EXPORT = Link("What the next export does, and whom it meets", f"{DESK}/next")
+UNATTENDED: Links = (findings("Unattended findings", attention="unattended"), CATALOGUE)
+ACCEPTED: Links = (findings("Accepted findings", attention="accepted"), CATALOGUE)
+SUPPRESSED: Links = (
+    findings("Suppressed findings", state="suppressed"),
+    Link("Causes, and what they explain", f"{DESK}/causes"),
+    CATALOGUE,
+)
 BY_SEVERITY: Links = (findings("Findings of this severity", severity="${__field.labels.severity}"), CATALOGUE)
 BY_FAMILY: Links = (findings("Findings of this family", family="${__field.labels.family}"), CATALOGUE)
 BY_DETECTION: Links = (

@@ -19,6 +19,7 @@ _LAG = links.of_alerts("SyncHealthWorkersLag", "SyncHealthBacklogStuck")
 _DOWN = links.of_alerts(
     "SyncHealthProcessDown", "SyncHealthExporterDown", "SyncHealthStreamsDown", "SyncHealthProducersDown"
 )
+_CHANNELS = links.of_alerts("SyncHealthChannelFailing", "SyncHealthMessagesRefused")
 _LATE_S = 60
 """As the alert SyncHealthWorkersLag has it."""
 
@@ -29,6 +30,7 @@ def build() -> Any:
         Row("Now", [words(_INTRODUCTION, height=2), *_now()]),
         Row("Sources", _sources()),
         Row("Workers and exporter", _workers()),
+        Row("What is told, and what people say", _told()),
         Row("What could not be used", _unusable()),
         Row("Details of sources", _details(), folded=True),
     )
@@ -244,6 +246,53 @@ def _workers() -> list[Any]:
             links=links.of_alerts("SyncHealthNoPartitions", "SyncHealthStreamsDown"),
             width=12,
             no_value="no recovery yet",
+        ),
+    ]
+
+
+def _told() -> list[Any]:
+    return [
+        in_words(
+            number(
+                "What people do with findings",
+                "Whether the exporter has read it; while it has not, all that is open counts as unattended.",
+                "short",
+                (queries.ACTIONS_READ, "actions"),
+                links=links.of_alerts("SyncHealthActionsUnread"),
+                steps=thresholds((None, "red"), (1, "green")),
+                width=6,
+            ),
+            {"1": "is known", "0": "is not known"},
+        ),
+        listing(
+            "Channels",
+            "Whether each channel takes messages, how many it refuses, and of how many findings something is still to "
+            "be told. An end is not told while a source is not heard.",
+            (queries.CHANNEL_TAKES_NOTHING, ""),
+            (queries.CHANNEL_REFUSED, ""),
+            (queries.CHANNEL_WAITING, ""),
+            (queries.CHANNEL_CLOSINGS, ""),
+            links=_CHANNELS,
+            columns={
+                "channel": "Channel",
+                "Value #A": "State",
+                "Value #B": "Refused",
+                "Value #C": "Waiting",
+                "Value #D": "Of these, ends",
+            },
+            words_of={"State": {"0": "takes messages", "1": "takes nothing"}},
+            limits={"State": BAD, "Refused": BAD},
+            width=9,
+            no_value="no channel",
+        ),
+        bars(
+            "Messages",
+            "Attempts to deliver in each step by channel and outcome, the ten with most.",
+            "short",
+            (queries.MESSAGES, "{{channel}} {{outcome}}"),
+            links=_CHANNELS,
+            width=9,
+            no_value="no message",
         ),
     ]
 

@@ -335,5 +335,11 @@ DEAD_LETTERS = largest(
     "sum by (reason) (max by (instance, reason) (increase(synchealth_exporter_deadletters_total[$__rate_interval])))"
 )
 DEAD_LETTERS_SHOWN = "round(sum(max by (reason) (increase(synchealth_exporter_deadletters_total[$__range]))))"
+ACTIONS_READ = "max(synchealth_exporter_actions_read)"
+CHANNEL_TAKES_NOTHING = "max by (channel) (synchealth_notify_channel_failing_since_timestamp_seconds) > bool 0"
+CHANNEL_REFUSED = "max by (channel) (synchealth_notify_messages_refused)"
+CHANNEL_WAITING = "max by (channel) (synchealth_notify_findings_waiting)"
+CHANNEL_CLOSINGS = "max by (channel) (synchealth_notify_closings_waiting)"
+MESSAGES = largest("sum by (channel, outcome) (increase(synchealth_notify_messages_total[$__rate_interval]))")
 EXPORTER_BEHIND = "max by (instance) (synchealth_exporter_records_behind)"
 MEMORY = largest('max by (job, instance) (process_resident_memory_bytes{job=~"synchealth-.*"})')

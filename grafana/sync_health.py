@@ -172,7 +172,10 @@ def _engine() -> list[Any]:
             "short",
             (queries.leaving("leaving_deleted"), "deleted"),
             (queries.leaving("leaving_scope"), "out of scope"),
-            links=links.of_detections("engine.mass_deletion_forecast", "engine.deletion_threshold_reached"),
+            links=(
+                links.NEXT_EXPORT,
+                *links.of_detections("engine.mass_deletion_forecast", "engine.deletion_threshold_reached"),
+            ),
             limit=500,
         ),
         lines(

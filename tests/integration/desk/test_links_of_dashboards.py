@@ -20,7 +20,7 @@ from sinks.sink import Meta
 from streams.contracts.topics import FINDINGS
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import Settings
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.dashboards import pages
 from tests.support.desk import client_of, watch_of
 from tests.support.story_records import story_records
@@ -43,7 +43,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     sink = HistorySink(engine)
     for at, record in enumerate(story_records(now_ms())):
         sink.add(record, Meta(FINDINGS.name, 0, at, now_ms(), live=True))
-    sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+    sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
     yield engine
     engine.dispose()
 

@@ -19,7 +19,7 @@ from sinks.history.sink import HistorySink
 from sinks.sink import Meta
 from streams.contracts.topics import FINDINGS
 from streams.runtime.clock import now_ms
-from streams.runtime.topic_reader import Position
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.dashboards import filled_in, pages
 from tests.support.postgresql import postgresql
 from tests.support.story_records import story_records
@@ -40,7 +40,7 @@ def history() -> Iterator[Connection]:
         sink = HistorySink(engine)
         for at, record in enumerate(story_records(now)):
             sink.add(record, Meta(FINDINGS.name, 0, at, now, live=True))
-        sink.flush(Position(caught_up=True, in_contact=True, behind=0))
+        sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
         with engine.begin() as connection:
             for grant in GRANTS:
                 connection.execute(text(grant))

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client import start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 
 from deploy.broker import Broker
 from deploy.prometheus.build import FOLDER as RULES
 from deploy.prometheus.build import RECORDING
 from grafana import recorded
 from producers import metrics as producers
+from sinks.notify import metrics as notify
 from streams.agents import metrics as streams
 from streams.contracts.counts import Count
 from streams.contracts.deadletter import DeadLetter
@@ -87,7 +88,7 @@ def live() -> None:
 def remember(folder: Path) -> None:
     """Eight days of what was recorded, in the data folder of a Prometheus that is yet to start."""
     here = f'tenant="{TENANT}",forest="{FOREST}"'
-    series = {
+    series: dict[str, Callable[[float], float]] = {
         f'{recorded.OPEN}{{family="conflict",severity="high",{here}}}': lambda day: 40 - day,
         f'{recorded.TRANSITIONS}{{family="conflict",transition="opened"}}': lambda day: 2,
         f'{recorded.TRANSITIONS}{{family="conflict",transition="resolved"}}': lambda day: 1,
@@ -121,6 +122,9 @@ def prometheus(
     One for all: the tests stand in the order in which each needs more to have happened.
     """
     tmp_path = tmp_path_factory.mktemp("prometheus")
+    told = CollectorRegistry()
+    told_of = notify.Metrics(told, ["teams"])
+    notify_server, _ = start_http_server(0, addr="127.0.0.1", registry=told)
     producer_server, _ = start_http_server(0, addr="127.0.0.1")
     stream_server, _ = start_http_server(0, addr="127.0.0.1", registry=streams.REGISTRY)
     with publisher(embedded.bootstrap) as publish, following(settings_of(embedded)) as exporter:
@@ -130,6 +134,7 @@ def prometheus(
             "synchealth-exporter": [exporter.url.removeprefix("http://").removesuffix("/metrics")],
             "synchealth-producers": [f"127.0.0.1:{producer_server.server_port}"],
             "synchealth-streams": [f"127.0.0.1:{stream_server.server_port}"],
+            "synchealth-notify": [f"127.0.0.1:{notify_server.server_port}"],
         }
         turn = 0
 
@@ -137,6 +142,7 @@ def prometheus(
             nonlocal turn
             turn += 1
             live()
+            told_of.messages.labels("teams", "opened", "delivered").inc()
             state = "open" if turn % 2 else "resolved"
             gap = {"id": "gap", "detection": "hybrid_join.stale", "family": "hybrid_join", "severity": Severity.LOW}
             publish(
@@ -154,7 +160,7 @@ def prometheus(
                 (tmp_path / "rules" / file.name).write_text(file.read_text())
         with prometheus_server(tmp_path, targets, rules=str(tmp_path / "rules" / "*.yaml")) as server:
             yield server, live_on
-    for http in (producer_server, stream_server):
+    for http in (producer_server, stream_server, notify_server):
         http.shutdown()
         http.server_close()
 
@@ -164,7 +170,7 @@ def test_figures_agree_with_what_was_published(prometheus: tuple[Prometheus, Cal
     live()
     exact = {each.place: each.expression for each in asked(SPANS)}
     until(lambda: server.numbers(exact["overview.json: Open findings"]) == [3.0], "three findings are open")
-    until(lambda: server.numbers(exact["pipeline.json: Processes that answer"]) == [1.0, 1.0, 1.0], "three jobs are up")
+    until(lambda: server.numbers(exact["pipeline.json: Processes that answer"]) == [1.0] * 4, "four jobs are up")
 
     assert server.numbers(exact["overview.json: Findings are"]) == [1.0]
     until(lambda: server.numbers(exact["hybrid-join.json: Joined"]) == [0.94], "94 of the 100 that count have joined")

@@ -26,7 +26,7 @@ FILLED_BY = {
 # What a run of minutes without trouble rightly leaves empty; test_dashboards.py fills them.
 EMPTY_WHEN_WELL = {"Errors of sources", "Windows events that nobody reads", "Dead letters by reason"}
 EMPTY_WHEN_WELL |= {"Differing properties", "By family", "Open now and a week before"}  # nothing is a week old
-NOT_IN_THE_STORY = ("Hygiene", "Source of authority")
+NOT_IN_THE_STORY = ("Hygiene", "Source of authority", "Channels", "Messages")
 # The rules run ten times as fast, so that the minutes of a story are a quarter of an hour.
 FACTOR = 10
 STANDS_S = 40
