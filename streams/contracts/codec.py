@@ -49,7 +49,7 @@ def dump_document(document: Any) -> bytes:
     return orjson.dumps(document)
 
 
-def decode(raw: bytes | None, shape: type[T]) -> T:
+def decode(raw: bytes | msgspec.Raw | None, shape: type[T]) -> T:
     """The record in `raw`, checked against `shape` (a Struct or a union of tagged Structs).
 
     Raises InvalidRecordError: "empty", "not_json", or "wrong_shape" with the path of the first fault.
@@ -58,12 +58,14 @@ def decode(raw: bytes | None, shape: type[T]) -> T:
         raise InvalidRecordError("empty", "the record has no value")
     try:
         return cast(T, _decoder(cast(Any, shape)).decode(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # rare: read it again, step by step, to say what is wrong
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        fault = error  # rare: read it again, step by step, to say what is wrong
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise InvalidRecordError("not_json", f"the record is not JSON: {error}") from error
+    if isinstance(fault, msgspec.ValidationError):
+        raise _wrong_shape(fault) from fault
     return convert(document, shape)
 
 
@@ -72,4 +74,8 @@ def convert(document: Any, shape: type[T]) -> T:
     try:
         return msgspec.convert(document, shape)
     except (msgspec.ValidationError, RecursionError, OverflowError) as error:
-        raise InvalidRecordError("wrong_shape", f"the record has a wrong shape: {error}") from error
+        raise _wrong_shape(error) from error
+
+
+def _wrong_shape(error: Exception) -> InvalidRecordError:
+    return InvalidRecordError("wrong_shape", f"the record has a wrong shape: {error}")

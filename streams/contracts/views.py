@@ -6,20 +6,24 @@ records are sent to every partition: time and tenant knowledge are events like a
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from streams.contracts.facts import TenantState
 
+RETRACTED = msgspec.Raw(b"null")
+"""The body of a contribution that takes back what was said."""
+
 
 class Contribution(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What one contributor says to one view. `body` None takes it back.
+    """What one contributor says to one view.
 
     view:        "<kind>/<tenant>/<key>"
     contributor: unique within the view, e.g. "ad/<objectGUID>@<forest>" or "entra/<id>"
     seq:         last write wins per (view, contributor)
     changed_ms:  when the change behind it happened or was first read: the start of detection latency
+    body:        a JSON object, unread (streams.views.messages); RETRACTED takes it back
     expires_ms:  when the view may forget it (an event is not a state); 0: never
     """
 
@@ -27,7 +31,7 @@ class Contribution(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     contributor: str
     seq: int
     changed_ms: int
-    body: dict[str, Any] | None = None
+    body: msgspec.Raw = RETRACTED
     expires_ms: int = 0
 
 

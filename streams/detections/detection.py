@@ -12,7 +12,7 @@ from streams.contracts.finding import Holder, Severity, Subject
 from streams.directory.engines import CLOUD_SYNC, CONNECT, cloud_sync_forests, cloud_sync_groups, engines_of
 from streams.directory.party import Party
 from streams.runtime.settings import DetectionSettings
-from streams.views.view import PATIENCE_CYCLES
+from streams.views.view import PATIENCE_CYCLES, Memo
 
 
 class Status(StrEnum):
@@ -21,6 +21,10 @@ class Status(StrEnum):
     EXPERIMENTAL = "experimental"
     STABLE = "stable"
     DEPRECATED = "deprecated"
+
+
+Gate = Callable[[Any, "Context"], bool]
+"""Pure, of a view and what is known of its tenant; not of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Detection:
         is one finding. There is no circle in it, and nothing hides what is louder than itself.
     lingers_s: how long it stays explained after what explained it has ended, where it heals by itself.
     ends_proven: when it ends, what it held back has arrived: nothing lingers behind it.
+    only_if: a cheap question, asked once for all rules that share it: where it says no, this one has nothing to say of
+        the view, and is not asked (streams.detections.gates). None: it always is.
     no_story: why no story of the lab plays it; "": one does.
     """
 
@@ -68,6 +74,7 @@ class Detection:
     ends_proven: bool = False
     false_positives: tuple[str, ...] = ()
     known_gaps: tuple[str, ...] = ()
+    only_if: Gate | None = None
     no_story: str = ""
 
     @property
@@ -207,6 +214,7 @@ class Context:
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     learned_cycle_ms: int | None = None
     synchronised: bool = True
+    memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
 
     @property
     def cycle_ms(self) -> int:

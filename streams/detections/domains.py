@@ -10,6 +10,10 @@ _UPN_FLOWS = "synchronizeUpnForManagedUsersEnabled"
 
 def domains_of(context: Context) -> Domains:
     """The domains of the context, and whether UPN changes flow: taken for granted unless the tenant says no."""
+    return context.memo.once("domains", None, lambda: _domains_of(context))
+
+
+def _domains_of(context: Context) -> Domains:
     upn_flows = context.feature(_UPN_FLOWS) is not False
     return Domains(
         context.verified_domains,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from streams.contracts.views import Contribution
+from msgspec import Raw
+
+from streams.contracts.views import RETRACTED, Contribution
 from streams.detections.detection import Context
 from streams.evaluation.explaining import BETWEEN, Bodies
 from streams.evaluation.outcome import Look
@@ -35,7 +37,7 @@ def derive(view: AnyView, previous: Bodies, seq: int, explanations: Bodies, look
     bodies = explanations | derived
     if bodies == previous:
         return Emitted(previous, seq, [], wake_ms)
-    changed: list[tuple[str, dict[str, Any] | None]] = [(name, None) for name in previous if name not in bodies]
+    changed: list[tuple[str, Raw]] = [(name, RETRACTED) for name in previous if name not in bodies]
     changed += [(name, body) for name, body in bodies.items() if previous.get(name) != body]
     contributions = []
     for name, body in changed:

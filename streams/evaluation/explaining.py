@@ -7,8 +7,12 @@ Findings of the same view explain at once, as they are judged before; those of o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from msgspec import Raw
+from msgspec.structs import replace
+
+from streams.contracts.codec import decode
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import parse_rfc3339
 from streams.detections.detection import Detection, Verdict
@@ -19,7 +23,7 @@ from streams.views.messages import Explains, written
 BETWEEN = "\0"
 _MOST_OBJECTS = 20
 
-Bodies = dict[str, dict[str, Any]]
+Bodies = dict[str, Raw]
 """Name -> body, as ViewRow.derived has them."""
 
 
@@ -105,8 +109,9 @@ def ended_explanations(
     until_ms: list[int] = []
     for name, body in emitted_explanations(previous).items():
         detection = told_by(name.partition(BETWEEN)[2])
-        ended_ms = body.get("ended_ms", now_ms)
+        said = decode(body, Explains)
+        ended_ms = said.ended_ms if said.ended_ms is not None else now_ms
         if name not in standing and detection not in proven and now_ms < ended_ms + LINGERS_MS:
-            past[name] = {**body, "ended_ms": ended_ms}
+            past[name] = written(replace(said, ended_ms=ended_ms))
             until_ms.append(ended_ms + LINGERS_MS)
     return past, until_ms

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import link as link_name
 from streams.contracts.facts import Fact, Operation
 from streams.contracts.view_keys import ViewKind, kind_of
-from streams.contracts.views import Contribution
+from streams.contracts.views import RETRACTED, Contribution
 from streams.directory.fold import fold_links
 from streams.directory.links import MEMBER, standing_links
 from streams.directory.rows import Rows
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState, identity_of
-from streams.views.contributions import left_body, referrer_body, scoping_body
-from streams.views.membership.membership_view import GROUP_LINKS, LEFT_REMEMBERED_MS, cloud_link_body, never_synced
+from streams.views.contributions import left_word, referrer_word, scoping_word
+from streams.views.membership.membership_view import GROUP_LINKS, LEFT_REMEMBERED_MS, cloud_link_word, never_synced
+from streams.views.messages import Message, written
 
-Bodies = Mapping[str, dict[str, Any]]
-"""Kind of view -> what an object tells every view of that kind to which it is linked."""
+Words = Mapping[str, Message]
+"""Kind of view -> what an object tells every view of that kind to which it is linked, but for the link itself."""
 
 _Links = dict[tuple[str, str], dict[str, int]]
-"""(view of the far end, attribute) -> what is told there of this one link."""
+"""(view of the far end, attribute) -> what is told there of this one link: fields of the word."""
 
 
 def tells_again(fact: Fact) -> bool:
@@ -38,19 +41,19 @@ def link_contributions(
     """
     if not before.link_buckets and (not fact.links or never_synced(after)):
         return []
-    previous, current = link_bodies(before, scope), link_bodies(after, scope)
+    previous, current = link_words(before, scope), link_words(after, scope)
     if not fact.links and not (fact.full and before.link_buckets) and previous == current:
         return []
     affected = _affected(before, fact, everything=previous != current)
-    old = bodies_of_links(after, previous, affected.before, rows)
+    old = told_of_links(after, previous, affected.before, rows)
     after.link_buckets, after.member_counts = fold_links(after, before.link_buckets, fact, rows)
-    new = bodies_of_links(after, current, after.link_buckets if affected.everything else affected.named, rows)
+    new = told_of_links(after, current, after.link_buckets if affected.everything else affected.named, rows)
     contributions = [
         _left(after, view, attribute, current, fact) for view, attribute in old if (view, attribute) not in new
     ]
-    for (view, attribute), body in new.items():
-        if previous != current or old.get((view, attribute)) != body or tells_again(fact):
-            contributions.append(_contribution(after, view, attribute, current[kind_of(view)] | body))
+    for (view, attribute), link in new.items():
+        if previous != current or old.get((view, attribute)) != link or tells_again(fact):
+            contributions.append(_contribution(after, view, attribute, replace(current[kind_of(view)], **link)))
     return contributions
 
 
@@ -72,46 +75,49 @@ def _affected(before: ObjectState, fact: Fact, *, everything: bool) -> _Affected
     return _Affected(named, [bucket for bucket in before.link_buckets if bucket in named], everything=False)
 
 
-def _left(after: ObjectState, view: str, attribute: str, current: Bodies, fact: Fact) -> Contribution:
+def _left(after: ObjectState, view: str, attribute: str, current: Words, fact: Fact) -> Contribution:
     """That a link stands no more: taken back, or told for a while where a former member has to know."""
-    body, kind = None, kind_of(view)
+    said, kind = None, kind_of(view)
     if kind in current and attribute in GROUP_LINKS:
-        body = left_body(after, current[kind], fact.changed_ms or fact.ts_ms)
-    return _contribution(after, view, attribute, body, body["left_ms"] + LEFT_REMEMBERED_MS if body is not None else 0)
+        said = left_word(after, current[kind], fact.changed_ms or fact.ts_ms)
+    return _contribution(after, view, attribute, said, said.left_ms + LEFT_REMEMBERED_MS if said is not None else 0)
 
 
 def _contribution(
-    after: ObjectState, view: str, attribute: str, body: dict[str, Any] | None, expires_ms: int = 0
+    after: ObjectState, view: str, attribute: str, said: Message | None, expires_ms: int = 0
 ) -> Contribution:
     return Contribution(
         view=view,
         contributor=link_name(attribute, after.identity),
         seq=after.seq,
         changed_ms=after.changed_ms,
-        body=body,
+        body=written(said) if said is not None else RETRACTED,
         expires_ms=expires_ms,
     )
 
 
-def link_bodies(state: ObjectState, scope: Scope) -> Bodies:
+def link_words(state: ObjectState, scope: Scope) -> Words:
     """What the object tells its far ends; without the kinds of views in which its links do not count."""
     if state.side == "ad":
-        bodies = {ViewKind.REFERENCE: referrer_body(state, scope), ViewKind.SCOPING: scoping_body(state, scope)}
+        words: dict[str, Message | None] = {
+            ViewKind.REFERENCE: referrer_word(state, scope),
+            ViewKind.SCOPING: scoping_word(state, scope),
+        }
     else:
-        bodies = {ViewKind.MEMBERSHIP: cloud_link_body(state)}
-    return {kind: body for kind, body in bodies.items() if body is not None}
+        words = {ViewKind.MEMBERSHIP: cloud_link_word(state)}
+    return {kind: said for kind, said in words.items() if said is not None}
 
 
-def bodies_of_links(state: ObjectState, bodies: Bodies, buckets: Iterable[str], rows: Rows) -> _Links:
-    """What is told of each standing link. bodies: only the kinds of views that it names are told anything."""
+def told_of_links(state: ObjectState, words: Words, buckets: Iterable[str], rows: Rows) -> _Links:
+    """What is told of each standing link. words: only the kinds of views that it names are told anything."""
     found: _Links = {}
-    for link in standing_links(state, buckets if bodies else (), rows):
-        if ViewKind.MEMBERSHIP in bodies:
+    for link in standing_links(state, buckets if words else (), rows):
+        if ViewKind.MEMBERSHIP in words:
             found[view_keys.membership(state.tenant, link.far_end), link.attribute] = {"since_ms": link.since_ms}
             continue
         body = {"seq": link.seq, "since_ms": link.since_ms}
-        if ViewKind.REFERENCE in bodies and link.sid:
+        if ViewKind.REFERENCE in words and link.sid:
             found[view_keys.reference(state.tenant, link.sid), link.attribute] = body
-        if ViewKind.SCOPING in bodies and link.attribute == MEMBER:
+        if ViewKind.SCOPING in words and link.attribute == MEMBER:
             found[view_keys.scoping(state.tenant, identity_of(link.far_end, state.forest)), link.attribute] = body
     return found

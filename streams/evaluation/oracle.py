@@ -18,6 +18,7 @@ from types import MappingProxyType
 import msgspec
 
 from streams.contracts import view_keys
+from streams.contracts.codec import decode
 from streams.contracts.contributors import link as link_name
 from streams.contracts.counts import numbers_for_views, summed_numbers
 from streams.contracts.events import Event
@@ -39,20 +40,21 @@ from streams.evaluation.rules import RuleResults, RuleRunner
 from streams.measures.registry import counts_of
 from streams.views.address.unique_value_view import UniqueValueView
 from streams.views.contributions import (
-    contributions_of,
     contributor_of,
-    left_body,
-    referrer_body,
+    left_word,
+    referrer_word,
     remembered_ms,
-    scoping_body,
+    scoping_word,
+    statements_of,
 )
 from streams.views.event_contributions import contributions_of_event, fact_of_event, words_of
 from streams.views.explanations import explanation_of
 from streams.views.identity.object_view import ObjectView
 from streams.views.installation.tenant_view import TenantView, tenant_contributions
-from streams.views.membership.membership_view import LEFT_REMEMBERED_MS, cloud_link_body
+from streams.views.membership.membership_view import LEFT_REMEMBERED_MS, cloud_link_word
 from streams.views.membership.reference_view import ReferenceView
 from streams.views.membership.scoping_view import scoped
+from streams.views.messages import Explains, HeldByScopeGroup, LeftGroup, Message, written
 from streams.views.registry import AnyView, view_class
 from streams.views.view import Entry
 
@@ -183,7 +185,7 @@ def _gather(world: _World) -> _Entries:
         before = entries[each.view].get(each.contributor)
         expired = 0 < each.expires_ms <= world.now_ms
         if not expired and (before is None or before.changed_ms <= each.changed_ms):
-            entries[each.view][each.contributor] = Entry(each.changed_ms, each.body or {})
+            entries[each.view][each.contributor] = Entry(each.view, each.contributor, each.changed_ms, each.body)
     return entries
 
 
@@ -199,31 +201,32 @@ def _of_object(
     if own_view is not None:
         yield from words_of(own_view, state.identity, state.events)
     scope = scope_of(scopes, state.tenant, state.forest)
-    for view, body in contributions_of(state, scope).items():
-        expires_ms = state.changed_ms + remembered_ms(state) if body.get("deleted") else 0
-        yield _contribution(state, view, contributor_of(state), body, expires_ms)
+    for view, said in statements_of(state, scope).items():
+        expires_ms = state.changed_ms + remembered_ms(state) if getattr(said, "deleted", False) else 0
+        yield _contribution(state, view, contributor_of(state), said, expires_ms)
     yield from _of_links(item, state, scope)
-    if state.side == "ad" and scoping_body(state, scope) is not None:
+    if state.side == "ad" and scoping_word(state, scope) is not None:
         yield from _of_scoping_links(item, state)
 
 
 def _of_links(item: DirectoryObject, state: ObjectState, scope: Scope) -> Iterator[Contribution]:
     """A group tells its members that they are, and for LEFT_REMEMBERED_MS that they were; other links likewise."""
     ad = state.side == "ad"
-    body = referrer_body(state, scope) if ad else cloud_link_body(state)
+    word = referrer_word(state, scope) if ad else cloud_link_word(state)
     key_of = view_keys.reference if ad else view_keys.membership
     # What a group of AD told of an ended link is remembered, even if it has been deleted since, or left the scope: its
     # copy in another forest may share its view. The cloud's groups share none in any history that is judged here.
-    former = referrer_body(msgspec.structs.replace(state, alive=True), _every_unit(scope)) if ad else body
+    former = referrer_word(msgspec.structs.replace(state, alive=True), _every_unit(scope)) if ad else word
     for (attribute, far_end), left_ms in item.left_ms.items():
-        left = left_body(state, former, left_ms)
+        left = left_word(state, former, left_ms)
         if left is not None:
             contributor = link_name(attribute, state.identity)
             yield _contribution(state, key_of(state.tenant, far_end), contributor, left, left_ms + LEFT_REMEMBERED_MS)
-    if body is None:
+    if word is None:
         return
     for link in item.links:
-        standing = {**body, "since_ms": item.link_ms.get(link, state.changed_ms)} | ({"seq": _NEWEST} if ad else {})
+        since_ms = item.link_ms.get(link, state.changed_ms)
+        standing = msgspec.structs.replace(word, since_ms=since_ms, **({"seq": _NEWEST} if ad else {}))
         yield _contribution(state, key_of(state.tenant, link[1]), link_name(link[0], state.identity), standing)
 
 
@@ -233,20 +236,27 @@ def _every_unit(scope: Scope) -> Scope:
 
 def _of_scoping_links(item: DirectoryObject, state: ObjectState) -> Iterator[Contribution]:
     """A group that decides who is in scope tells its members so, by objectGUID, and for a while former ones."""
-    bodies = {link: ({"left_ms": left_ms}, left_ms + LEFT_REMEMBERED_MS) for link, left_ms in item.left_ms.items()}
+    words: dict[tuple[str, str], tuple[Message, int]] = {
+        link: (LeftGroup(left_ms), left_ms + LEFT_REMEMBERED_MS) for link, left_ms in item.left_ms.items()
+    }
     for link in item.links:
-        bodies[link] = ({"seq": _NEWEST, "since_ms": item.link_ms.get(link, state.changed_ms)}, 0)
-    for link, (body, expires_ms) in bodies.items():
+        words[link] = (HeldByScopeGroup(_NEWEST, item.link_ms.get(link, state.changed_ms)), 0)
+    for link, (said, expires_ms) in words.items():
         if link[0] == MEMBER:
             view = view_keys.scoping(state.tenant, identity_of(item.ids[link], state.forest))
-            yield _contribution(state, view, link_name(MEMBER, state.identity), body, expires_ms)
+            yield _contribution(state, view, link_name(MEMBER, state.identity), said, expires_ms)
 
 
 def _contribution(
-    state: ObjectState, view: str, contributor: str, body: Mapping[str, object], expires_ms: int = 0
+    state: ObjectState, view: str, contributor: str, said: Message, expires_ms: int = 0
 ) -> Contribution:
     return Contribution(
-        view=view, contributor=contributor, seq=0, changed_ms=state.changed_ms, body=dict(body), expires_ms=expires_ms
+        view=view,
+        contributor=contributor,
+        seq=0,
+        changed_ms=state.changed_ms,
+        body=written(said),
+        expires_ms=expires_ms,
     )
 
 
@@ -285,7 +295,7 @@ def _converse(views: dict[str, AnyView], entries: _Entries, world: _World) -> di
                 touched[target] = None
                 told[target].pop(contributor, None)
                 if name in after:
-                    told[target][contributor] = Entry(0, after[name])
+                    told[target][contributor] = Entry(target, contributor, 0, after[name])
         if not touched:
             return views
         rebuilt = _build(touched, {key: {**entries.get(key, {}), **told[key]} for key in touched})
@@ -371,7 +381,9 @@ def _explaining_each_other(
                 told[target].pop(contributor, None)
                 if name in after:
                     told[target][contributor] = after[name]
-                explanations = tuple(explanation_of(*each) for each in sorted(told[target].items()))
+                explanations = tuple(
+                    explanation_of(name, decode(body, Explains)) for name, body in sorted(told[target].items())
+                )
                 views[target] = replace(view, explanations=explanations)
                 waiting.append(target)
     return [finding for results in found.values() for finding in results.findings.values()]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from streams.contracts.contributors import link as link_name
 from streams.contracts.facts import Fact, ObjectKind, Operation, Origin
-from streams.contracts.views import Contribution
+from streams.contracts.views import RETRACTED, Contribution
 from streams.directory.authority import cloud_managed
 from streams.directory.fold import fold
 from streams.directory.links import row_key
@@ -22,7 +22,7 @@ from streams.directory.rows import Rows
 from streams.directory.scope import Scope, scope_of
 from streams.directory.state import ObjectState, new_state
 from streams.evaluation.forgetting import forget_events_of, forget_links_to, naming
-from streams.evaluation.link_contributions import bodies_of_links, link_bodies, link_contributions, tells_again
+from streams.evaluation.link_contributions import link_contributions, link_words, tells_again, told_of_links
 from streams.views.contributions import (
     contributor_of,
     remembered_ms,
@@ -107,7 +107,7 @@ class Projector:
         """Everything that an object has said, as its retraction."""
         scope = scope_of(self._scopes, state.tenant, state.forest)
         previous = [(view, contributor_of(state)) for view in statements_of(state, scope)]
-        linked = bodies_of_links(state, link_bodies(state, scope), state.link_buckets, rows)
+        linked = told_of_links(state, link_words(state, scope), state.link_buckets, rows)
         previous += [(view, link_name(attribute, state.identity)) for view, attribute in linked]
         return [
             Contribution(view=view, contributor=contributor, seq=state.seq, changed_ms=state.changed_ms)
@@ -128,7 +128,7 @@ class Projector:
                 contributor=contributor,
                 seq=after.seq,
                 changed_ms=after.changed_ms,
-                body=written(said) if said is not None else None,
+                body=written(said) if said is not None else RETRACTED,
                 expires_ms=forgotten_ms if getattr(said, "deleted", False) else 0,
             )
             for view, said in changes
@@ -144,7 +144,7 @@ def _event_contributions(before: ObjectState, after: ObjectState) -> list[Contri
     news = after.events
     if old == new:
         news = {slot: event for slot, event in after.events.items() if before.events.get(slot) != event}
-    emitted = [replace(contribution, body=None) for contribution in words_of(old or "", before.identity, taken_back)]
+    emitted = [replace(each, body=RETRACTED) for each in words_of(old or "", before.identity, taken_back)]
     return emitted + (words_of(new, after.identity, news) if new is not None else [])
 
 

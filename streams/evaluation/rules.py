@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.identity import finding_id
 from streams.contracts.times import parse_rfc3339
 from streams.contracts.views import CauseUpdate
-from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.detection import Context, Detection, Gate, Verdict
 from streams.detections.registry import Registered
 from streams.evaluation.explaining import (
     Bodies,
@@ -50,6 +50,38 @@ class RuleResults(NamedTuple):
     wake_ms: list[int]
 
 
+class _Rules:
+    """The rules of one kind of view, each behind those that explain it away."""
+
+    def __init__(self, rules: Sequence[Registered]) -> None:
+        self._rules = rules
+        self.places = {registered.detection.id: place for place, registered in enumerate(rules)}
+        gated: dict[Gate, list[int]] = {}
+        self._ungated = []
+        for place, registered in enumerate(rules):
+            only_if = registered.detection.only_if
+            (self._ungated if only_if is None else gated.setdefault(only_if, [])).append(place)
+        self._gated = list(gated.items())
+
+    def of(self, view: AnyView, context: Context, findings: Collection[str]) -> Sequence[Registered]:
+        """Those that may have something to say of the view, and those of which a finding is known, in order."""
+        found = self._ungated.copy()
+        for only_if, places in self._gated:
+            try:
+                opens = only_if(view, context)
+            except Exception:  # noqa: BLE001  whoever stands behind it will raise as well, and is told of by name
+                opens = True
+            if opens:
+                found += places
+        if findings:
+            found = [*{*found, *(self.places[name] for name in findings if name in self.places)}]
+        found.sort()
+        return [self._rules[place] for place in found]
+
+
+_NO_RULES = _Rules(())
+
+
 class RuleRunner:
     """The rules, by the kind of view they look at. Keeps nothing of a view.
 
@@ -59,11 +91,11 @@ class RuleRunner:
     def __init__(
         self, detections: Collection[Registered], *, retention_ms: int = 0, runbook_base_url: str = ""
     ) -> None:
-        self._rules: dict[type[Any], list[Registered]] = {}
+        by_view: dict[type[Any], list[Registered]] = {}
         for registered in detections:
             for view in registered.detection.views:
-                self._rules.setdefault(view, []).append(registered)
-        self._rules = {view: causes_first(rules) for view, rules in self._rules.items()}
+                by_view.setdefault(view, []).append(registered)
+        self._rules = {view: _Rules(causes_first(rules)) for view, rules in by_view.items()}
         self._proven = frozenset(each.detection.id for each in detections if each.detection.ends_proven)
         self._retention_ms = retention_ms
         self._runbook_base_url = runbook_base_url
@@ -74,8 +106,8 @@ class RuleRunner:
         stored: detection id -> its finding as last published. emitted: what the view told others at the last look.
         """
         now = RuleResults(dict(stored), {}, [], {}, [], [])
-        rules = self._rules.get(type(view), ())
-        for registered in rules:
+        rules = self._rules.get(type(view), _NO_RULES)
+        for registered in rules.of(view, look.context, stored):
             detection = registered.detection
             try:
                 verdict = registered.evaluate(view, look.context, look.now_ms)
@@ -95,8 +127,7 @@ class RuleRunner:
                 explanation = as_explanation(now.findings[detection.id])
                 now.explanations.update(explanation_bodies(explanation, concluded.verdict.explains_in))
         # A detection that was removed or disabled: its findings resolve.
-        standing = {registered.detection.id for registered in rules}
-        for retired in [detection for detection in now.findings if detection not in standing]:
+        for retired in [detection for detection in now.findings if detection not in rules.places]:
             for ended in _ended(now.findings[retired], look.now_ms):
                 now.findings[retired] = now.published[ended.id] = ended
         lingering, until_ms = ended_explanations(emitted, now.explanations, self._proven, look.now_ms)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from streams.contracts.codec import decode
 from streams.contracts.contributors import OF_AD, forest_of, speaker_of
+from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import Finding
-from streams.contracts.views import Contribution
+from streams.contracts.views import RETRACTED, Contribution
 from streams.directory.rows import Rows
 from streams.views.membership.scoping_view import scoped
 from streams.views.registry import AnyView, view_class
@@ -22,7 +21,7 @@ RETRACTION_MEMORY_MS = 600_000
 class ViewRow(msgspec.Struct, omit_defaults=True):
     """A view as stored.
 
-    entries:  contributor -> [seq, changed_ms, body, expires_ms]; body None: a retraction, remembered for a while.
+    entries:  contributor -> [seq, changed_ms, body, expires_ms]; body RETRACTED: remembered for a while.
     findings: detection id -> the finding as last published.
     derived:  "<view>\\0<contributor>" -> body, as last emitted to other views.
     emitted_seq: of the newest contribution among these (stored as "told").
@@ -31,24 +30,30 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
     waiting:  what it waits for, and since when (streams.measures).
     """
 
-    entries: dict[str, tuple[int, int, dict[str, Any] | None, int]] = {}
+    entries: dict[str, tuple[int, int, msgspec.Raw, int]] = {}
     findings: dict[str, Finding] = {}
-    derived: dict[str, dict[str, Any]] = {}
+    derived: dict[str, msgspec.Raw] = {}
     emitted_seq: int = msgspec.field(default=0, name="told")
     due_ms: int | None = None
     counts: list[str] = []
     waiting: dict[str, int] = {}
 
     def take(self, item: Contribution, now_ms: int) -> bool:
-        """Store a contribution unless a newer one of the same contributor stands. Returns whether it was stored."""
+        """Store a contribution unless a newer one of the same contributor stands. Returns whether it was stored.
+
+        Raises InvalidRecordError("wrong_shape") for a body that is no JSON object.
+        """
         name = self._name(item)
         before = self.entries.get(name)
         if before is not None and item.seq < before[0]:
             return False
-        if item.body is not None:
+        if item.body == RETRACTED:
+            if before is None or before[2] != RETRACTED:
+                self.entries[name] = (item.seq, item.changed_ms, RETRACTED, now_ms + RETRACTION_MEMORY_MS)
+        elif not bytes(item.body).startswith(b"{"):
+            raise InvalidRecordError("wrong_shape", f"what {item.contributor} says to {item.view} is no object")
+        else:
             self.entries[name] = (item.seq, item.changed_ms, item.body, item.expires_ms)
-        elif before is None or before[2] is not None:
-            self.entries[name] = (item.seq, item.changed_ms, None, now_ms + RETRACTION_MEMORY_MS)
         return True
 
     def _name(self, item: Contribution) -> str:
@@ -93,9 +98,9 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
             raise ValueError("this version knows no view of this kind")
         entries = scoped(
             {
-                contributor: Entry(changed_ms, body)
+                contributor: Entry(key, contributor, changed_ms, body)
                 for contributor, (_, changed_ms, body, _) in self.entries.items()
-                if body is not None
+                if body != RETRACTED
             }
         )
         if not (self.findings or self.derived or self.counts or shape.needs_evaluation(entries)):
@@ -108,10 +113,18 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
         return not (self.entries or self.findings or self.derived or self.counts)
 
 
-def _forest_in(body: dict[str, Any] | None) -> str:
+class _InForest(msgspec.Struct):
+    forest: str | None = None
+
+
+class _OfParty(msgspec.Struct):
+    party: _InForest | None = None
+
+
+def _forest_in(body: msgspec.Raw) -> str:
     """The forest of the party in a contribution's body; "" where it names none."""
-    party = (body or {}).get("party")
-    return str(party.get("forest", "")) if isinstance(party, dict) else ""
+    party = decode(body, _OfParty).party if body != RETRACTED else None
+    return (party.forest or "") if party is not None else ""
 
 
 def load_view(key: str, rows: Rows) -> ViewRow:

@@ -6,8 +6,8 @@ Pure and shared: the streaming projector diffs two of these, the oracle collects
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from streams.contracts import view_keys
@@ -38,6 +38,8 @@ from streams.views.messages import (
     AddressClaims,
     CloudMember,
     DeadPrincipal,
+    HeldByGroup,
+    HeldByScopeGroup,
     HeldInCopy,
     LeftGroup,
     Message,
@@ -59,7 +61,7 @@ def contributor_of(state: ObjectState) -> str:
     return Speaker(state.side).named(state.identity)
 
 
-def contributions_of(state: ObjectState, scope: Scope) -> dict[str, dict[str, Any]]:
+def contributions_of(state: ObjectState, scope: Scope) -> dict[str, Raw]:
     """View key -> body. The dead of AD, dead devices and what can be restored only speak to their own view; a dead
     principal of AD says to the view of its SID that it is dead, for as long as it is known: links to it are, too.
 
@@ -134,29 +136,31 @@ def remembered_ms(state: ObjectState) -> int:
     return DEVICE_REMEMBERED_MS if state.kind is ObjectKind.DEVICE else REMEMBERED_MS
 
 
-def referrer_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
+def referrer_word(state: ObjectState, scope: Scope) -> Referrer | HeldInCopy | None:
     """What an AD object says to the views it points at; None while its links do not count."""
     if not state.alive or state.kind not in (ObjectKind.USER, ObjectKind.GROUP):
         return None
     original = original_of(state) if state.kind is ObjectKind.GROUP and scope.home else None
     if original is not None:  # the cloud masters it, in scope or not
-        return written(HeldInCopy(party_of(state, object_view_key(state), None), str(CloudGroup(original))))
+        return HeldInCopy(party_of(state, object_view_key(state), None), str(CloudGroup(original)))
     outside = scope.reason_outside(state)
     if outside not in (None, MEMBERSHIP_UNKNOWN):
         return None
-    return written(Referrer(party_of(state, object_view_key(state), outside)))
+    return Referrer(party_of(state, object_view_key(state), outside))
 
 
-def scoping_body(state: ObjectState, scope: Scope) -> dict[str, Any] | None:
+def scoping_word(state: ObjectState, scope: Scope) -> HeldByScopeGroup | None:
     """What a group says to its members of their scope; None where memberships in it decide nothing."""
-    return {} if state.alive and scope.scopes(state) else None
+    return HeldByScopeGroup() if state.alive and scope.scopes(state) else None
 
 
-def left_body(state: ObjectState, telling: dict[str, Any] | None, moment_ms: int) -> dict[str, Any] | None:
+def left_word(state: ObjectState, telling: Message | None, moment_ms: int) -> LeftGroup | None:
     """What a group says, for a while, to a member that it no longer has; `telling`: what it says to those it has."""
-    if telling is None or state.kind is not ObjectKind.GROUP:
+    if state.kind is not ObjectKind.GROUP:
         return None
-    if not telling:  # to the view of the member's scope, which asks for no name
-        return written(LeftGroup(moment_ms))
-    sid = telling.get("copy_of") or telling["party"].get("sid") if state.side == "ad" else telling["sid"]
-    return written(LeftGroup(moment_ms, sid)) if sid else None
+    match telling:
+        case HeldByScopeGroup():  # the view of the member's scope asks for no name
+            return LeftGroup(moment_ms)
+        case HeldInCopy(copy_of=str(name)) | Referrer(party=Party(sid=str(name))) | HeldByGroup(sid=str(name)):
+            return LeftGroup(moment_ms, name)
+    return None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import convert
-
 from streams.contracts.events import Event
 from streams.directory.event_slots import is_event, order_of
 from streams.views.view import Entry
@@ -13,9 +11,8 @@ from streams.views.view import Entry
 
 def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
     """The events among a view's contributions, the oldest first, each once."""
-    found = {}
-    for contributor, entry in entries.items():
-        if is_event(contributor):
-            event = convert(entry.body, Event)
-            found[event.id] = event
+    told = [entry.said for contributor, entry in entries.items() if is_event(contributor)]
+    if not told:
+        return ()
+    found = {event.id: event for event in told if isinstance(event, Event)}
     return tuple(sorted(found.values(), key=order_of))

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from msgspec import convert
-
 from streams.contracts.contributors import Speaker, prefixes, rest_of, speaker_of
 from streams.contracts.finding import Severity
 from streams.views.messages import Explains
@@ -56,12 +54,12 @@ def heard(entries: Mapping[str, Entry]) -> tuple[Mapping[str, Entry], tuple[Expl
     if not names:
         return entries, ()
     rest = {name: entry for name, entry in entries.items() if not name.startswith(_EXPLAINS)}
-    return rest, tuple(explanation_of(name, entries[name].body) for name in names)
+    told = ((name, entries[name].said) for name in names)
+    return rest, tuple(explanation_of(name, said) for name, said in told if isinstance(said, Explains))
 
 
-def explanation_of(contributor: str, body: Mapping[str, object]) -> Explanation:
+def explanation_of(contributor: str, said: Explains) -> Explanation:
     """The explanation behind a word."""
     detection, _, view = rest_of(contributor).partition("/")
-    said = convert(body, Explains)
     objects = frozenset(said.objects)
     return Explanation(detection, view, said.finding, said.cause, Severity(said.severity), objects, said.ended_ms)

@@ -9,11 +9,14 @@ memberships decide who is in scope is put into bodies before they are read (stre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
+from streams.contracts.codec import encode
 from streams.contracts.contributors import EVENT_SLOTS, Speaker, speaker_of
 from streams.contracts.events import Event
 from streams.contracts.view_keys import ViewKind, kind_of
@@ -451,40 +454,64 @@ _OF_OBJECTS: dict[str, type[Message]] = {
 """What an object says of itself."""
 
 
-def _shape_of(kind: str, contributor: str, body: Mapping[str, Any]) -> type[AnyMessage]:
-    """The one place where a message is known by the keys that it has: older than types, and kept for stored rows."""
-    speaker = speaker_of(contributor)
+Read = Callable[[Raw], AnyMessage]
+
+
+class _Keys(msgspec.Struct):
+    """The keys by which messages are known that come from the same speakers: older than types."""
+
+    left_ms: Raw | UnsetType = UNSET
+    dead_in: Raw | UnsetType = UNSET
+    copy_of: Raw | UnsetType = UNSET
+    view: Raw | UnsetType = UNSET
+    heard_ms: Raw | UnsetType = UNSET
+    sso: Raw | UnsetType = UNSET
+    scope_group: Raw | UnsetType = UNSET
+
+
+_KEYS = msgspec.json.Decoder(_Keys)
+
+
+def _known_by(other: type[AnyMessage], **known: type[AnyMessage]) -> Read:
+    """key -> the message that a body with this key is; `other` where it has none of them."""
+    readers = [(key, msgspec.json.Decoder(shape).decode) for key, shape in known.items()]
+    otherwise: Read = msgspec.json.Decoder(other).decode
+
+    def chosen(body: Raw) -> AnyMessage:
+        keys = _KEYS.decode(body)
+        return next((reads for key, reads in readers if getattr(keys, key) is not UNSET), otherwise)(body)
+
+    return chosen if readers else otherwise
+
+
+@cache
+def _reader(kind: str, speaker: Speaker | None) -> Read:
+    """What reads the bodies of these speakers in views of this kind."""
     if speaker in _BY_SPEAKER:
-        return _BY_SPEAKER[speaker]
+        return _known_by(_BY_SPEAKER[speaker])
     if speaker is Speaker.CLOUD:
-        return LeftGroup if "left_ms" in body else HeldByGroup
+        return _known_by(HeldByGroup, left_ms=LeftGroup)
     if speaker in (Speaker.AD, Speaker.ENTRA):
-        if kind == ViewKind.REFERENCE and "dead_in" in body:
-            return DeadPrincipal
+        if kind == ViewKind.REFERENCE:
+            return _known_by(Principal, dead_in=DeadPrincipal)
         if kind == ViewKind.FOREST:
-            known: dict[str, type[Message]] = {"heard_ms": ReadUntil, "sso": SsoStatement, "scope_group": ScopeGroup}
-            return next((shape for name, shape in known.items() if name in body), ServiceConnectionPoint)
-        return _OF_OBJECTS[kind]
+            return _known_by(ServiceConnectionPoint, heard_ms=ReadUntil, sso=SsoStatement, scope_group=ScopeGroup)
+        return _known_by(_OF_OBJECTS[kind])
     # Links, by whatever attribute; of drifting members the contributor is the SID.
-    if "left_ms" in body:
-        return LeftGroup
     if kind == ViewKind.REFERENCE:
-        return HeldInCopy if "copy_of" in body else Referrer
+        return _known_by(Referrer, left_ms=LeftGroup, copy_of=HeldInCopy)
     if kind == ViewKind.MEMBERSHIP:
-        return ReportsTo if "view" in body else HeldByGroup
-    return HeldByScopeGroup if kind == ViewKind.SCOPING else MemberDrifts
+        return _known_by(HeldByGroup, left_ms=LeftGroup, view=ReportsTo)
+    return _known_by(HeldByScopeGroup if kind == ViewKind.SCOPING else MemberDrifts, left_ms=LeftGroup)
 
 
-def read(view: str, contributor: str, body: Mapping[str, Any]) -> AnyMessage:
+def read(view: str, contributor: str, body: Raw) -> AnyMessage:
     """The message in the body of a contribution to this view. Raises KeyError for a speaker that no view of this kind
-    listens to, msgspec.ValidationError for a body of another shape.
+    listens to, msgspec.DecodeError for a body of another shape.
     """
-    return msgspec.convert(body, _shape_of(kind_of(view), contributor, body))
+    return _reader(kind_of(view), speaker_of(contributor))(body)
 
 
-def written(message: AnyMessage) -> dict[str, Any]:
-    """The message as the body of a contribution: what JSON gives back, so that the two may be compared."""
-    body: dict[str, Any] = msgspec.to_builtins(message)
-    if "persons" in body.get("party", ()):
-        body["party"]["persons"] = list(body["party"]["persons"])  # the one tuple, and JSON has none
-    return body
+def written(message: AnyMessage) -> Raw:
+    """The message as the body of a contribution. One message has one form, so that bodies may be compared."""
+    return Raw(encode(message))

@@ -16,8 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from msgspec import convert
-
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.events import Event
@@ -57,7 +55,7 @@ def moved(entries: Mapping[str, Entry]) -> frozenset[str]:
     return frozenset(
         rest_of(name)
         for name, entry in entries.items()
-        if speaker_of(name) is Speaker.LINK and convert(entry.body, Counterparts).cloud_managed
+        if speaker_of(name) is Speaker.LINK and isinstance(said := entry.said, Counterparts) and said.cloud_managed
     )
 
 

@@ -6,15 +6,41 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
+from msgspec import Raw
+
+from streams.views.messages import AnyMessage, read
+
 _Answer = TypeVar("_Answer")
 
 
-@dataclass(frozen=True, slots=True)
 class Entry:
-    """One contributor's word as it stands: `changed_ms` when the change behind it happened."""
+    """One contributor's word to a view as it stands: `changed_ms` when the change behind it happened.
 
-    changed_ms: int
-    body: Mapping[str, Any]
+    Most looks read few of the words: each is read when somebody asks for it, and once.
+    """
+
+    __slots__ = ("_said", "body", "changed_ms", "contributor", "view")
+
+    def __init__(
+        self, view: str, contributor: str, changed_ms: int, body: Raw, said: AnyMessage | None = None
+    ) -> None:
+        """said: what is to be read here, instead of `body`."""
+        self.view = view
+        self.contributor = contributor
+        self.changed_ms = changed_ms
+        self.body = body
+        self._said = said
+
+    @property
+    def said(self) -> AnyMessage:
+        """What it says. Raises as `streams.views.messages.read` does."""
+        if self._said is None:
+            self._said = read(self.view, self.contributor, self.body)
+        return self._said
+
+    def as_if(self, said: AnyMessage, changed_ms: int) -> Entry:
+        """The same contributor's word, had it said this."""
+        return Entry(self.view, self.contributor, changed_ms, self.body, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +54,7 @@ class Derived:
 
     view: str
     contributor: str
-    body: dict[str, Any]
+    body: Raw
     absent_since_ms: int | None = None
     once_read: bool = False
 

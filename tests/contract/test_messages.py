@@ -19,7 +19,7 @@ from streams.contracts.view_keys import kind_of
 from streams.views.installation.runs import ServerRuns
 from streams.views.messages import Message, read, written
 from streams.views.registry import VIEW_CLASSES
-from streams.views.view import Entry
+from tests.support.words import Word, body_of, heard_at, said_in
 
 GOLDEN = Path(__file__).parent / "golden" / "views.v1.jsonl"
 SAMPLES: list[dict[str, Any]] = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
@@ -40,29 +40,29 @@ def _said(value: Any) -> Any:
 
 @pytest.mark.parametrize("sample", TYPED, ids=_name)
 def test_a_body_is_read_and_written_as_it_was(sample: dict[str, Any]) -> None:
-    message = read(sample["view"], sample["contributor"], sample["body"])
-    again = json.loads(encode(written(message)))
-    assert written(message) == again, "as JSON gives it back"
+    message = read(sample["view"], sample["contributor"], body_of(sample["body"]))
+    again = said_in(written(message))
     assert _said(again) == _said(sample["body"])
     assert len(encode(again)) <= len(encode(sample["body"]))
-    assert read(sample["view"], sample["contributor"], again) == message
+    assert read(sample["view"], sample["contributor"], written(message)) == message
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=_name)
 def test_a_view_is_built_of_it(sample: dict[str, Any]) -> None:
-    shape, entries = VIEW_CLASSES[kind_of(sample["view"])], {sample["contributor"]: Entry(1, sample["body"])}
+    shape = VIEW_CLASSES[kind_of(sample["view"])]
+    entries = heard_at(sample["view"], {sample["contributor"]: Word(1, sample["body"])})
     shape.needs_evaluation(entries)
     list(shape.build(sample["view"], entries).derived())
 
 
 def test_every_message_has_a_sample() -> None:
-    known = {type(read(each["view"], each["contributor"], each["body"])) for each in TYPED}
+    known = {type(read(each["view"], each["contributor"], body_of(each["body"]))) for each in TYPED}
     assert known == {Event, *Message.__subclasses__()}
-    assert any(ServerRuns.read(each["body"]).ended_ms for each in SAMPLES if each not in TYPED)
+    assert any(ServerRuns.read(body_of(each["body"])).ended_ms for each in SAMPLES if each not in TYPED)
 
 
 def test_a_body_of_another_shape_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
-        read("user/t/a", "ad/x@corp", {"party": {"side": "ad"}})
+        read("user/t/a", "ad/x@corp", body_of({"party": {"side": "ad"}}))
     with pytest.raises(KeyError):
-        read("trace/t/s/1", "ad/x@corp", {})
+        read("trace/t/s/1", "ad/x@corp", body_of({}))

@@ -19,6 +19,7 @@ from tests.e2e.worker_rig import WorkerRig, wait_until
 from tests.support.findings import told_or_lingering
 from tests.support.pipeline import TENANT
 from tests.support.random_directory import RandomDirectories
+from tests.support.words import said_in
 
 
 def world_of_today(seed: int, *, groups: bool = False) -> RandomDirectories:
@@ -76,7 +77,7 @@ def state_faults(rig: WorkerRig, world: RandomDirectories) -> list[str]:
             continue
         for view, body in contributions_of(state, Scope()).items():
             if not view.startswith("reference/"):  # those also tell when the object was last restored
-                words.setdefault(view, {})[contributor_of(state)] = body
+                words.setdefault(view, {})[contributor_of(state)] = said_in(body)
         rows = load_objects(objects.get(state_key(state.object_id)))
         kept = next((each for each in rows if each.forest == state.forest), None)
         set_now = {name: value for name, value in kept.attributes.items() if value is not None} if kept else None
@@ -86,7 +87,8 @@ def state_faults(rig: WorkerRig, world: RandomDirectories) -> list[str]:
     for view in {*words, *(key for key in views if key.split("/")[0] in {"address", "user", "group", "contact"})}:
         raw = views.get(view)
         entries = decode(raw, ViewRow).entries if raw else {}
-        told = {who: word[2] for who, word in entries.items() if word[2] is not None and who[:3] in ("ad/", "ent")}
+        of_objects = {who: said_in(word[2]) for who, word in entries.items() if who[:3] in ("ad/", "ent")}
+        told = {who: said for who, said in of_objects.items() if said is not None}
         if told != words.get(view, {}):
             faults.append(f"view {view}: told {entries}, should be {words.get(view)}")
     return faults

@@ -35,6 +35,7 @@ from streams.contracts.views import Contribution
 from streams.directory.scope import Scope, scope_name
 from streams.evaluation.knowledge import TenantOptions
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
+from tests.support.words import body_of
 
 START_MS = 1_790_000_000_000
 AD2 = Origin(name="ad/fabrikam", side="ad", tenant=TENANT, forest="fabrikam")
@@ -135,7 +136,7 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
 def _counts(counts: dict[str, int], now_ms: int) -> Contribution:
     view = view_keys.tenant(TENANT)
     name = Speaker.COUNTS.named(99)
-    return Contribution(view=view, contributor=name, seq=now_ms, changed_ms=now_ms, body=counted(counts))
+    return Contribution(view=view, contributor=name, seq=now_ms, changed_ms=now_ms, body=body_of(counted(counts)))
 
 
 def counted(counts: dict[str, int]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from streams.contracts.account_control import is_enabled
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.gates import in_cloud
 from streams.views.identity.object_view import UserView
 from streams.views.sides import Side
 
@@ -33,6 +34,7 @@ DETECTION = Detection(
     suppressed_by=("engine.sync_stopped",),
     explained_by=("flow.export_error",),
     false_positives=("Linked or shared mailboxes whose sign-in is enabled in the cloud by a custom rule.",),
+    only_if=in_cloud,
 )
 
 

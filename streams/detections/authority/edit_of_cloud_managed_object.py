@@ -11,6 +11,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339, time_in
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.gates import told_of
 from streams.directory.authority import GIVEN_BACK, latest_move
 from streams.views.identity.expected_export import SOURCES
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
@@ -35,6 +36,7 @@ DETECTION = Detection(
     known_gaps=(
         "A conversion is remembered for thirty days: an object that is edited for the first time later is not told.",
     ),
+    only_if=told_of,
 )
 
 

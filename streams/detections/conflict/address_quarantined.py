@@ -12,6 +12,7 @@ from streams.contracts.finding import Severity
 from streams.contracts.times import time_in
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S, errors_without_value
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.gates import in_error
 from streams.views.address.address_view import AddressView, Claimant
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
@@ -32,6 +33,7 @@ DETECTION = Detection(
     explained_by=("conflict.duplicate_address", "conflict.address_owned_by_cloud_object", "conflict.upn_quarantined"),
     lingers_s=HEALS_WITHIN_S,
     known_gaps=("An error in a workload (Exchange, SharePoint) is conflict.service_provisioning_error.",),
+    only_if=in_error,
 )
 
 

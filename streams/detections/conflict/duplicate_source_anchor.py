@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from streams.contracts.finding import Holder, Severity
 from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.gates import several
 from streams.directory.party import Party
 from streams.views.device.device_view import DeviceView
 from streams.views.identity.object_view import GroupView, UserView
@@ -32,6 +33,7 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-design-concepts",),
     false_positives=("An account in the middle of a migration between forests, with the old one still in scope.",),
+    only_if=several,
 )
 
 

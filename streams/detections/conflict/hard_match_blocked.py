@@ -12,6 +12,7 @@ from __future__ import annotations
 from streams.contracts.events import Event
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.gates import in_cloud
 from streams.directory.authority import GIVEN_BACK, latest_move
 from streams.directory.engines import engine_said, told_by_cloud_sync
 from streams.views.identity.object_view import UserView
@@ -50,6 +51,7 @@ DETECTION = Detection(
             "moved to the cloud (onPremisesSyncEnabled null), and is not told."
         ),
     ),
+    only_if=in_cloud,
 )
 
 

@@ -16,6 +16,7 @@ from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.detections.conflict._of_address import OF_AN_ADDRESS, contested, findings_about
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.gates import in_service_error
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 from streams.views.identity.refusals import standing_refusal, value_views
 from streams.views.sides import Side
@@ -35,6 +36,7 @@ DETECTION = Detection(
     known_gaps=(
         "The structure of the workload's XML is not documented: it is quoted, and searched for contested addresses.",
     ),
+    only_if=in_service_error,
 )
 
 

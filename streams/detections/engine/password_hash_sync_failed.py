@@ -11,6 +11,7 @@ from streams.contracts.events import Result
 from streams.contracts.finding import Severity
 from streams.contracts.times import filetime_ms, rfc3339, time_in
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.gates import told_of
 from streams.views.identity.object_view import UserView
 
 _RESULT = "directory synchronization/657"
@@ -39,6 +40,7 @@ DETECTION = Detection(
         "A change for which neither a request (656) nor a result (657) was logged is not seen.",
         "A result is remembered for seven days.",
     ),
+    only_if=told_of,
 )
 
 

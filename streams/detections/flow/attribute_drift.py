@@ -9,6 +9,7 @@ from streams.contracts.finding import Severity
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import OF_THE_VALUE, drifts_at_ms, pending, verdict
+from streams.detections.gates import differs
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -34,6 +35,7 @@ DETECTION = Detection(
         "Managers are compared where Graph tells of them and both directories have them; not those of the cloud alone.",
         "A value that AD removed counts where the directory said so; one that a full reading merely lacks does not.",
     ),
+    only_if=differs,
 )
 
 

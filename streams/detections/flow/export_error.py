@@ -18,6 +18,7 @@ from streams.detections.conflict import hard_match_blocked
 from streams.detections.conflict._of_address import OF_AN_ADDRESS
 from streams.detections.conflict._quarantine import errors_without_value
 from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.detections.gates import refused
 from streams.reference_data.export_errors import ADVICE, CONFLICTS
 from streams.views.address.address_view import AddressView
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
@@ -59,6 +60,7 @@ DETECTION = Detection(
         "Of groups and contacts the anchor must be the objectGUID.",
         "An event that names no object is told of who claims the address and lacks it in the cloud, else not at all.",
     ),
+    only_if=refused,
 )
 
 

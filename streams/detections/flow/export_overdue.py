@@ -9,6 +9,7 @@ from streams.contracts.finding import Severity
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import OF_THE_VALUE, drifts_at_ms, pending, verdict
+from streams.detections.gates import differs
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 from streams.views.view import PATIENCE_CYCLES
 
@@ -33,6 +34,7 @@ DETECTION = Detection(
         "A difference is only ever one of three: six cycles after the change it is flow.attribute_drift.",
         "An export since the change that left the attribute out is flow.silent_drop.",
     ),
+    only_if=differs,
 )
 
 

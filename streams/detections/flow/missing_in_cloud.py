@@ -9,6 +9,7 @@ from streams.contracts.finding import Severity
 from streams.detections.conflict._of_address import CLAIMED, deciding, findings_about
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.gates import not_in_cloud
 from streams.directory.soft_deletion import deletion_evidence, newest_deletion
 from streams.views.identity.object_view import GroupView, ObjectView, UserView
 from streams.views.view import PATIENCE_CYCLES
@@ -49,6 +50,7 @@ DETECTION = Detection(
         "A disabled account that is joined with another forest's, unless [[tenant]] users_joined_by says so.",
     ),
     known_gaps=("Contacts are matched by primary address: a changed one would look missing, so they are not judged.",),
+    only_if=not_in_cloud,
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
+from streams.detections.gates import in_cloud
 from streams.reference_data.export_errors import CONFLICTS
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView, is_orphan
 from streams.views.identity.refusals import standing_refusal
@@ -44,6 +45,7 @@ DETECTION = Detection(
         "Objects that no forest has, and none had lately, are told once every [[forest]] of the tenant was read whole.",
         "A contact whose address anybody in AD has is not told: it may stand there under another primary address.",
     ),
+    only_if=in_cloud,
 )
 
 

@@ -11,6 +11,7 @@ from streams.contracts.finding import Severity
 from streams.detections.conflict._quarantine import HEALS_WITHIN_S
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.flow._lateness import OF_THE_VALUE, dropped, verdict
+from streams.detections.gates import differs
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -35,6 +36,7 @@ DETECTION = Detection(
         "An export of the same minute as the change that did not yet know it, and no cycle since.",
     ),
     known_gaps=("Needs onPremisesLastSyncDateTime of the object; values in quarantine are conflict findings.",),
+    only_if=differs,
 )
 
 

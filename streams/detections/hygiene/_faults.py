@@ -51,6 +51,11 @@ def faults_of(view: ObjectView, context: Context) -> tuple[tuple[Side, Fault], .
     return view.memo.once("faults", tenant, lambda: _faults_in(view, tenant))
 
 
+def faulty(view: ObjectView, context: Context) -> bool:
+    """The gate of this family: some rule has something against an object of the view."""
+    return bool(faults_of(view, context))
+
+
 def _faults_in(view: ObjectView, tenant: TenantContext) -> tuple[tuple[Side, Fault], ...]:
     return tuple(
         (side, fault)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import verdict_on
+from streams.detections.hygiene._faults import faulty, verdict_on
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
@@ -24,6 +24,7 @@ DETECTION = Detection(
     ),
     references=("https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",),
     known_gaps=("An absent displayName is accepted by Entra ID and is no finding; IdFix reports it.",),
+    only_if=faulty,
 )
 
 

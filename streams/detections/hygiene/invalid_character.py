@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import told_by, verdict_on
+from streams.detections.hygiene._faults import faulty, told_by, verdict_on
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -27,6 +27,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname",
     ),
     known_gaps=("Letters outside ASCII are accepted in names such as displayName, whatever the page says.",),
+    only_if=faulty,
 )
 
 

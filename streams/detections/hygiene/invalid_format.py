@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import told_by, verdict_on
+from streams.detections.hygiene._faults import faulty, told_by, verdict_on
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -25,6 +25,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors",
     ),
+    only_if=faulty,
 )
 
 

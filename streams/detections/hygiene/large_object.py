@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import verdict_on
+from streams.detections.hygiene._faults import faulty, verdict_on
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
@@ -28,6 +28,7 @@ DETECTION = Detection(
     ),
     false_positives=("Default rules of every supported Connect leave out a userCertificate of more than 15 values.",),
     known_gaps=("The true limit is of the object's size: above about 300 addresses it depends on the rest.",),
+    only_if=faulty,
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import SUFFIX_EXPLAINED_BY, of_the_suffix, verdict_on
+from streams.detections.hygiene._faults import SUFFIX_EXPLAINED_BY, faulty, of_the_suffix, verdict_on
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.views.identity.object_view import UserView
 
@@ -31,6 +31,7 @@ DETECTION = Detection(
         "A top-level domain that is younger than the installed list counts as unknown.",
         "Whether somebody holds the proposed name already is told by `synchealth scan` alone.",
     ),
+    only_if=faulty,
 )
 
 

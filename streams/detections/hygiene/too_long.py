@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import told_by, verdict_on
+from streams.detections.hygiene._faults import faulty, told_by, verdict_on
 from streams.views.identity.object_view import ContactView, GroupView, ObjectView, UserView
 
 DETECTION = Detection(
@@ -27,6 +27,7 @@ DETECTION = Detection(
         "https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors",
     ),
     known_gaps=("Lengths are counted in UTF-16 code units, as Active Directory does; Entra ID does not say.",),
+    only_if=faulty,
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import SUFFIX_EXPLAINED_BY, of_the_suffix, verdict_on
+from streams.detections.hygiene._faults import SUFFIX_EXPLAINED_BY, faulty, of_the_suffix, verdict_on
 from streams.directory.addresses import domain_of
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.views.identity.object_view import UserView
@@ -33,6 +33,7 @@ DETECTION = Detection(
         "Silent while the application may not read the tenant's domains, or those of another tenant of its forest.",
         "Whether somebody holds the proposed name already is told by `synchealth scan` alone.",
     ),
+    only_if=faulty,
 )
 
 

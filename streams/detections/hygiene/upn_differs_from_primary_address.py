@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Context, Detection, Verdict
-from streams.detections.hygiene._faults import verdict_on
+from streams.detections.hygiene._faults import faulty, verdict_on
 from streams.hygiene.faults import Breach, ErrorName, Fault
 from streams.views.identity.object_view import UserView
 
@@ -23,6 +23,7 @@ DETECTION = Detection(
     references=("https://learn.microsoft.com/microsoft-365/enterprise/prepare-for-directory-synchronization",),
     false_positives=("Organisations that keep sign-in names and addresses apart on purpose: disable the detection.",),
     alert=None,
+    only_if=faulty,
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from streams.contracts.events import Result
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.detections.gates import told_of
 from streams.detections.writeback._passwords import forest_of, name_of, story_of, subject_of
 from streams.reference_data.writeback_errors import ErrorClass
 from streams.views.identity.object_view import UserView
@@ -27,6 +28,7 @@ DETECTION = Detection(
     alert=Alert(for_s=300),
     false_positives=("The user changed the password in AD by another way within five minutes of a failed reset.",),
     known_gaps=("Ends 24 hours after the operation, when its log rows are forgotten, whether healed or not.",),
+    only_if=told_of,
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from streams.contracts.finding import Severity
 from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.detections.gates import told_of
 from streams.detections.writeback._advice import advice_of
 from streams.detections.writeback._passwords import forest_of, name_of, story_of, subject_of
 from streams.reference_data.writeback_errors import RESERVED_CHARACTER, ErrorClass
@@ -37,6 +38,7 @@ DETECTION = Detection(
         "Without the Connect server's log the class comes from the audit's reason alone, and is often other.",
         "A trace of the engine (6329) that names nobody belongs to the refusal nearest to it within five seconds.",
     ),
+    only_if=told_of,
 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from streams.contracts.finding import Severity
 from streams.contracts.times import rfc3339
 from streams.detections.detection import Alert, Context, Detection, Verdict
+from streams.detections.gates import told_of
 from streams.detections.writeback._passwords import forest_of, name_of, story_of, subject_of
 from streams.views.identity.object_view import UserView
 from streams.views.password.confirmation import unshown
@@ -44,6 +45,7 @@ DETECTION = Detection(
         "An unlock leaves no trace in what we read of AD.",
         "While one domain of a forest does not answer, nothing is judged in all of it.",
     ),
+    only_if=told_of,
 )
 
 

@@ -31,7 +31,6 @@ from streams.views.messages import (
     ExportBegan,
     MovedToCloud,
     Question,
-    read,
     written,
 )
 from streams.views.questions import ask_counterparts, ask_export, tell_holders
@@ -94,7 +93,10 @@ class AddressView:
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Two contributors, or one cloud object that should hold the address and does not."""
         return len(entries) > 1 or any(
-            "wanted" in claim for entry in entries.values() for claim in entry.body.get("claims", ())
+            claim.wanted
+            for entry in entries.values()
+            if isinstance(said := entry.said, AddressClaims)
+            for claim in said.claims
         )
 
     @classmethod
@@ -106,7 +108,7 @@ class AddressView:
         exported_ms = 0
         for contributor, entry in sorted(entries.items()):
             rest = rest_of(contributor)
-            match read(key, contributor, entry.body):
+            match entry.said:
                 case AddressClaims(party=party, claims=claims):
                     claimants.append(Claimant(party, tuple(claims), entry.changed_ms))
                 case Counterparts() as answer:

@@ -22,7 +22,7 @@ from streams.directory.addresses import fold_proxy_address
 from streams.directory.party import Party, people
 from streams.directory.state import ObjectState
 from streams.views.explanations import Explanation, heard
-from streams.views.messages import ValueHeld, read
+from streams.views.messages import ValueHeld
 from streams.views.questions import ask_counterparts, moved, tell_holders
 from streams.views.view import Derived, Entry, latest
 
@@ -60,8 +60,8 @@ class UniqueValueView:
         entries, explanations = heard(entries)
         holders = [
             ValueHolder(said.party, said.value, entry.changed_ms)
-            for contributor, entry in sorted(entries.items())
-            if isinstance(said := read(key, contributor, entry.body), ValueHeld)
+            for _, entry in sorted(entries.items())
+            if isinstance(said := entry.said, ValueHeld)
         ]
         gone = moved(entries)
         holders = [

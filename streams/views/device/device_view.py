@@ -27,7 +27,7 @@ from streams.directory.state import ObjectState
 from streams.views.device.computer import ATTRIBUTES, Computer, computer_from, moved_at_ms
 from streams.views.device.join_attempts import JoinFailure, audit_of, failure_of
 from streams.views.events import events_in
-from streams.views.messages import DeviceStatement, Message, read
+from streams.views.messages import DeviceStatement, Message
 from streams.views.view import Derived, Entry, latest
 
 _AUTOPILOT = "[ZTDID]"
@@ -113,8 +113,8 @@ class DeviceView:
         deleted: list[CloudDevice] = []
         events = events_in(entries)
         signed_in_ms = max((event.ts_ms for event in events if event.log is Log.SIGN_IN), default=0)
-        for contributor, entry in sorted(entries.items()):
-            said = read(key, contributor, entry.body)
+        for _, entry in sorted(entries.items()):
+            said = entry.said
             if not isinstance(said, DeviceStatement):
                 continue
             if said.party.side == "ad":

@@ -24,7 +24,7 @@ from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.views.device.device_view import is_autopilot
 from streams.views.events import events_in
-from streams.views.messages import HostStatement, Message, read, written
+from streams.views.messages import HostStatement, Message, written
 from streams.views.view import Derived, Entry, latest
 
 
@@ -73,8 +73,8 @@ class HostView:
         """The view of these contributions."""
         computers: list[Party] = []
         devices: list[NamedDevice] = []
-        for contributor, entry in sorted(entries.items()):
-            said = read(key, contributor, entry.body)
+        for _, entry in sorted(entries.items()):
+            said = entry.said
             if not isinstance(said, HostStatement):
                 continue
             if said.party.side == "ad":

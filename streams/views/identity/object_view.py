@@ -35,7 +35,6 @@ from streams.views.messages import (
     ObjectStatement,
     Question,
     ReadUntil,
-    read,
 )
 from streams.views.password.confirmation import questions as questions_to_forest
 from streams.views.questions import ask_holders, tell_counterparts
@@ -114,7 +113,7 @@ class ObjectView:
         unclaimed_ms: int | None = None
         for contributor, entry in sorted(entries.items()):
             rest = rest_of(contributor)
-            match read(key, contributor, entry.body):
+            match entry.said:
                 case ObjectStatement() as said:
                     side = _side(said, entry.changed_ms)
                     of_ad = said.party.side == "ad"

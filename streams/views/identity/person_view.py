@@ -16,7 +16,7 @@ from streams.contracts.facts import ObjectKind
 from streams.contracts.view_keys import tenant_of
 from streams.directory.party import Party
 from streams.directory.person import LINKED
-from streams.views.messages import Joined, OnePerson, read, written
+from streams.views.messages import Joined, OnePerson, written
 from streams.views.view import Derived, Entry, latest
 
 
@@ -37,7 +37,7 @@ class PersonView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        said = (read(key, name, entry.body) for name, entry in sorted(entries.items()))
+        said = (entry.said for _, entry in sorted(entries.items()))
         parties = (each.party for each in said if isinstance(each, OnePerson))
         found = tuple(party for party in parties if party.in_scope or party.out_of_scope == LINKED)
         return cls(key, tenant_of(key), found, latest(entries))

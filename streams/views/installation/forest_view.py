@@ -30,7 +30,7 @@ from streams.directory.party import Party, party_of
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.views.events import events_in
-from streams.views.messages import Message, ReadUntil, ScopeGroup, ServiceConnectionPoint, SsoFields, SsoStatement, read
+from streams.views.messages import Message, ReadUntil, ScopeGroup, ServiceConnectionPoint, SsoFields, SsoStatement
 from streams.views.questions import tell_reading
 from streams.views.view import Derived, Entry, latest
 
@@ -95,7 +95,7 @@ class ForestView:
         """The view of these contributions."""
         askers = tuple(rest_of(name) for name in sorted(entries) if speaker_of(name) is Speaker.ASKS)
         events = events_in(entries)
-        said = {name: read(key, name, entry.body) for name, entry in sorted(entries.items())}
+        said = {name: entry.said for name, entry in sorted(entries.items())}
         points = {name: each for name, each in said.items() if isinstance(each, ServiceConnectionPoint)}
         point = next(iter(points.values()), ServiceConnectionPoint())
         keywords = tuple(point.keywords) if point.keywords is not None else None

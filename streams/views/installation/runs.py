@@ -10,7 +10,7 @@ deletes" (116, of every cycle that is held back); EvotecIT, EventViewerX, AADSyn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self
@@ -92,13 +92,13 @@ class ServerRuns:
         )
 
     @classmethod
-    def read(cls, body: Mapping[str, Any]) -> Self:
-        """As `told` writes it."""
-        return msgspec.convert(dict(body), cls)
+    def read(cls, body: msgspec.Raw) -> Self:
+        """As `told` says it."""
+        return msgspec.json.decode(body, type=cls)
 
     @property
     def told(self) -> dict[str, Any]:
-        """The body of a contribution, without the log's own texts; empty if there is nothing to tell."""
+        """What a contribution says, without the log's own texts; empty if there is nothing to tell."""
         said: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
         said["failed"], said["held_back"] = _bare(self.failed), _bare(self.held_back)
         return {name: value for name, value in said.items() if value}

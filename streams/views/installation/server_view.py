@@ -18,16 +18,18 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Self
 
+from msgspec import Raw
+
 from streams.contracts import view_keys
+from streams.contracts.codec import encode
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.events import Event
 from streams.contracts.finding import Subject
 from streams.contracts.view_keys import ViewKind, tenant_of
 from streams.contracts.view_keys import rest_of as rest_of_key
-from streams.directory.event_slots import is_event
 from streams.views.events import events_in
 from streams.views.installation.runs import ServerRuns, exporting_cycle
-from streams.views.messages import ServerLives, read, written
+from streams.views.messages import Question, ServerLives, written
 from streams.views.password.hash_sync import UNNAMED, lives_ms
 from streams.views.questions import tell_export
 from streams.views.view import Derived, Entry, latest
@@ -68,7 +70,7 @@ class ServerView:
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         own = {name: entry for name, entry in entries.items() if speaker_of(name) is not Speaker.SERVED}
-        served = (read(key, name, entry.body) for name, entry in sorted(entries.items()))
+        served = (entry.said for _, entry in sorted(entries.items()))
         told = next((each for each in served if isinstance(each, ServerLives)), ServerLives())
         namesakes = _namesakes(key, own)
         own = {name: entry for name, entry in own.items() if name not in namesakes}
@@ -115,7 +117,7 @@ class ServerView:
         """
         tenant = view_keys.tenant(self.tenant)
         runs, lives = ServerRuns.of(self.events).told, self._lives()
-        said = [Derived(tenant, Speaker.RUNS.named(self.name), runs)] if runs else []
+        said = [Derived(tenant, Speaker.RUNS.named(self.name), Raw(encode(runs)))] if runs else []
         said += [Derived(tenant, Speaker.LIVES.named(self.name), written(lives))] if lives is not None else []
         said += self.namesakes
         exported = exporting_cycle(self.events) if self.askers else None
@@ -136,9 +138,9 @@ def short_name(server: str) -> str:
 
 def _newest(entries: Mapping[str, Entry]) -> dict[str, Entry]:
     """Of one slot the newest event, whether or not it names the domain: it is the same server."""
-    told = [(int(entry.body["ts_ms"]), name, entry) for name, entry in entries.items() if is_event(name)]
+    told = [(said.ts_ms, name, said.domain) for name, entry in entries.items() if isinstance(said := entry.said, Event)]
     told.sort(key=itemgetter(0, 1))
-    return {name.removesuffix(f"@{entry.body.get('domain')}"): entry for _, name, entry in told}
+    return {name.removesuffix(f"@{domain}"): entries[name] for _, name, domain in told}
 
 
 def _namesakes(key: str, entries: Mapping[str, Entry]) -> dict[str, Derived]:
@@ -146,13 +148,13 @@ def _namesakes(key: str, entries: Mapping[str, Entry]) -> dict[str, Derived]:
 
     By contributor.
     """
-    domains = {entry.body.get("domain") for name, entry in entries.items() if is_event(name)} - {None}
+    domains = {said.domain for entry in entries.values() if isinstance(said := entry.said, Event)} - {None}
     if len(domains) < 2:
         return {}
     return {
-        name: Derived(f"{key}.{entry.body['domain']}", name, dict(entry.body))
+        name: Derived(f"{key}.{said.domain}", name, entry.body)
         for name, entry in sorted(entries.items())
-        if entry.body.get("domain") in domains
+        if isinstance(said := entry.said, Event | Question) and said.domain in domains
     }
 
 

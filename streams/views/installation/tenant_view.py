@@ -29,7 +29,7 @@ from streams.contracts.views import Contribution
 from streams.views.events import events_in
 from streams.views.installation.runs import ServerRuns
 from streams.views.installation.server_view import served_by_others
-from streams.views.messages import Counted, Exported, ServerLives, Synchronised, TenantReading, read, written
+from streams.views.messages import Counted, Exported, ServerLives, Synchronised, TenantReading, written
 from streams.views.view import Derived, Entry, latest
 
 FAILING = "failing"
@@ -90,7 +90,7 @@ class TenantView:
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         runs = {name: entry for name, entry in sorted(entries.items()) if speaker_of(name) is Speaker.RUNS}
-        told = {name: read(key, name, entry.body) for name, entry in sorted(entries.items()) if name not in runs}
+        told = {name: entry.said for name, entry in sorted(entries.items()) if name not in runs}
         state = next((said for said in told.values() if isinstance(said, TenantReading)), TenantReading())
         organization = state.organization or {}
         quota = organization.get("directorySizeQuota")

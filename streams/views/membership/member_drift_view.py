@@ -19,7 +19,7 @@ from streams.contracts.contributors import Speaker, rest_of, speaker_of
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
 from streams.views.membership.group_name import CloudGroup, GroupName, Sid, group_name
-from streams.views.messages import Counterparts, DriftOfPart, MemberDrifts, NamedMember, read, written
+from streams.views.messages import Counterparts, DriftOfPart, MemberDrifts, NamedMember, written
 from streams.views.questions import ask_counterparts, ask_through, moved, tell_counterparts
 from streams.views.view import Derived, Entry, latest
 
@@ -74,7 +74,7 @@ class MemberDriftView:
         members = tuple(
             DriftingMember(sid, said.name, said.lacking, said.since_ms, said.other_domain)
             for sid, entry in sorted(entries.items())
-            if isinstance(said := read(key, sid, entry.body), MemberDrifts)
+            if isinstance(said := entry.said, MemberDrifts)
         )
         askers = tuple(sorted(rest_of(name) for name in entries if speaker_of(name) is Speaker.ASKS))
         return cls(key, tenant_of(key), members, latest(entries), askers, bool(moved(entries)))

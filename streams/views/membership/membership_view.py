@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, speaker_of
@@ -23,7 +23,7 @@ from streams.directory.authority import cloud_managed
 from streams.directory.state import ObjectState
 from streams.directory.written_back import written_back
 from streams.views.membership.group_name import CloudGroup
-from streams.views.messages import CloudMember, HeldByGroup, LeftGroup, ReportsTo, read, written
+from streams.views.messages import CloudMember, HeldByGroup, LeftGroup, ReportsTo, written
 from streams.views.view import Derived, Entry, latest
 
 GROUP_LINKS = ("member", "members")
@@ -75,7 +75,7 @@ class MembershipView:
         reports: dict[str, int] = {}
         for contributor, entry in sorted(entries.items()):
             manages = speaker_of(contributor) is Speaker.MANAGER
-            match read(key, contributor, entry.body):
+            match entry.said:
                 case CloudMember(sid=own):
                     sid = own
                 case ReportsTo(view=str(view), since_ms=since_ms) if manages:
@@ -98,27 +98,27 @@ class MembershipView:
             yield Derived(principal, Speaker.REPORT.named(member, view), written(ReportsTo(since_ms)))
 
 
-def cloud_link_body(state: ObjectState) -> dict[str, Any] | None:
+def cloud_link_word(state: ObjectState) -> HeldByGroup | ReportsTo | None:
     """What a group in the cloud says to its members, or a user to the manager; None while the links do not count."""
     if not state.alive:
         return None
     if state.kind is ObjectKind.USER:
-        return _report_body(state)
+        return _report_word(state)
     if state.kind is not ObjectKind.GROUP:
         return None
     if written_back(state) and not never_synced(state):
-        return {"sid": str(CloudGroup(state.object_id))}
+        return HeldByGroup(0, str(CloudGroup(state.object_id)))
     if state.attributes.get("onPremisesSyncEnabled") is not True or cloud_managed(state):
         return None
     sid = state.text("onPremisesSecurityIdentifier")
-    return {"sid": sid} if sid else None
+    return HeldByGroup(0, sid) if sid else None
 
 
-def _report_body(state: ObjectState) -> dict[str, Any] | None:
+def _report_word(state: ObjectState) -> ReportsTo | None:
     if state.attributes.get("onPremisesSyncEnabled") is not True or cloud_managed(state):
         return None
     anchor = state.text("onPremisesImmutableId")
-    return {"view": view_keys.user(state.tenant, anchor)} if anchor else None
+    return ReportsTo(0, view_keys.user(state.tenant, anchor)) if anchor else None
 
 
 def never_synced(state: ObjectState) -> bool:

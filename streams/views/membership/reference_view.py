@@ -26,8 +26,8 @@ from typing import Self
 from streams.contracts.contributors import Speaker, attribute_of, last_of, rest_of, speaker_of
 from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.flows import MANAGER
-from streams.contracts.view_keys import ViewKind, tenant_of
 from streams.contracts.view_keys import rest_of as rest_of_key
+from streams.contracts.view_keys import tenant_of
 from streams.directory.party import MEMBERSHIP_UNKNOWN, Party
 from streams.directory.person import LINKED
 from streams.directory.state import ObjectState
@@ -45,7 +45,6 @@ from streams.views.messages import (
     Principal,
     Referrer,
     ReportsTo,
-    read,
 )
 from streams.views.questions import ask_counterparts, moved
 from streams.views.view import Derived, Entry, latest
@@ -234,7 +233,7 @@ class _Said:
         found = cls()
         for contributor, entry in sorted(entries.items()):
             speaker = speaker_of(contributor)
-            match read(ViewKind.REFERENCE, contributor, entry.body):
+            match entry.said:
                 case Principal() as principal:
                     found.principals.append((principal, entry.changed_ms))
                 case DeadPrincipal(dead_in=forest):

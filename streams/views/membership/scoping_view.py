@@ -18,13 +18,15 @@ be included"); Microsoft Graph, "filter resource type" (what no longer satisfies
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
+
+from msgspec.structs import replace
 
 from streams.contracts.contributors import Speaker, prefixes, speaker_of
 from streams.contracts.view_keys import tenant_of
-from streams.directory.party import MEMBERSHIP_UNKNOWN
-from streams.views.messages import HeldByScopeGroup, LeftGroup, ScopedObject, ScopeWord, read, written
+from streams.directory.party import MEMBERSHIP_UNKNOWN, Party
+from streams.views.messages import AnyMessage, HeldByScopeGroup, LeftGroup, ScopedObject, ScopeWord, written
 from streams.views.view import Derived, Entry, latest
 
 _OF_SCOPE = prefixes(Speaker.SCOPED, Speaker.UNSCOPED)
@@ -59,7 +61,7 @@ class GroupScopeView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        told = {name: read(key, name, entry.body) for name, entry in entries.items()}
+        told = {name: entry.said for name, entry in entries.items()}
         contributor, own = next(
             ((name, said) for name, said in told.items() if isinstance(said, ScopedObject)), ("", ScopedObject())
         )
@@ -79,9 +81,8 @@ class GroupScopeView:
     def derived(self) -> Iterable[Derived]:
         """Tell every view where the object speaks whether it is in scope."""
         if self.in_ms is not None:
-            return [
-                Derived(view, Speaker.SCOPED.named(self.contributor), {"since_ms": self.in_ms}) for view in self.told
-            ]
+            held = written(ScopeWord(self.in_ms))
+            return [Derived(view, Speaker.SCOPED.named(self.contributor), held) for view in self.told]
         if self.is_one:
             return ()
         left = written(ScopeWord(self.left_ms))
@@ -96,30 +97,28 @@ def scoped(entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
     for contributor, entry in entries.items():
         if contributor.startswith(_OF_SCOPE):
             continue
-        party = entry.body.get("party")
-        if speaker_of(contributor) is Speaker.AD and party and party.get("out_of_scope") == MEMBERSHIP_UNKNOWN:
+        said = entry.said if speaker_of(contributor) is Speaker.AD else None
+        party = getattr(said, "party", None)
+        if said is not None and isinstance(party, Party) and party.out_of_scope == MEMBERSHIP_UNKNOWN:
             # While a membership moves from one group to another both words may stand for a moment.
-            member, other = (
-                entries.get(Speaker.SCOPED.named(contributor)),
-                entries.get(Speaker.UNSCOPED.named(contributor)),
-            )
-            if member is not None:
-                entry = _as_member(entry, int(member.body["since_ms"]))
-            elif other is not None:
-                changed_ms = max(entry.changed_ms, int(other.body["since_ms"]))
-                entry = replace(entry, changed_ms=changed_ms, body=_with_scope(entry.body, NOT_A_MEMBER))
+            if (in_ms := _moment_ms(entries, Speaker.SCOPED.named(contributor))) is not None:
+                entry = entry.as_if(_as_member(said, party, in_ms), max(entry.changed_ms, in_ms))
+            elif (out_ms := _moment_ms(entries, Speaker.UNSCOPED.named(contributor))) is not None:
+                left_out: dict[str, Any] = {"party": replace(party, out_of_scope=NOT_A_MEMBER)}
+                entry = entry.as_if(replace(said, **left_out), max(entry.changed_ms, out_ms))
         found[contributor] = entry
     return found
 
 
-def _as_member(entry: Entry, since_ms: int) -> Entry:
-    """An object in scope, which takes part in synchronisation since then at the earliest."""
-    body = {**_with_scope(entry.body, None), "scoped_ms": since_ms}
-    if "since_ms" in body:
-        body["since_ms"] = max(int(body["since_ms"]), since_ms)
-    return Entry(max(entry.changed_ms, since_ms), body)
+def _moment_ms(entries: Mapping[str, Entry], contributor: str) -> int | None:
+    """Since when memberships say so (ms); None: they do not."""
+    said = entries[contributor].said if contributor in entries else None
+    return said.since_ms if isinstance(said, ScopeWord) else None
 
 
-def _with_scope(body: Mapping[str, Any], out_of_scope: str | None) -> dict[str, Any]:
-    party = {name: value for name, value in body["party"].items() if name != "out_of_scope"}
-    return {**body, "party": {**party, "out_of_scope": out_of_scope} if out_of_scope else party}
+def _as_member(said: AnyMessage, party: Party, since_ms: int) -> AnyMessage:
+    """What an object in scope says, which takes part in synchronisation since then at the earliest."""
+    changes: dict[str, Any] = {"party": replace(party, out_of_scope=None), "scoped_ms": since_ms}
+    if stands_ms := getattr(said, "since_ms", 0):
+        changes["since_ms"] = max(stands_ms, since_ms)
+    return replace(said, **changes)

@@ -20,7 +20,7 @@ from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, speaker_of
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.view_keys import tenant_of
-from streams.views.messages import Refused, read, written
+from streams.views.messages import Refused, written
 from streams.views.view import Derived, Entry, latest
 
 TRACE = "adsync/6329"
@@ -46,7 +46,7 @@ class PasswordTraceView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        told = {name: read(key, name, entry.body) for name, entry in sorted(entries.items())}
+        told = {name: entry.said for name, entry in sorted(entries.items())}
         return cls(
             key=key,
             tenant=tenant_of(key),

@@ -32,7 +32,7 @@ from streams.directory.state import ObjectState
 from streams.directory.written_back import NAMES_ORIGINAL, is_provisioned, original_of
 from streams.views.events import events_in
 from streams.views.link_drift import MemberDrift, member_drift_of
-from streams.views.messages import DriftOfPart, Message, WrittenStatement, read
+from streams.views.messages import DriftOfPart, Message, WrittenStatement
 from streams.views.sides import Side
 from streams.views.view import Derived, Entry, latest
 
@@ -79,7 +79,7 @@ class WrittenView:
         expected = False
         parts: dict[str, list[DriftOfPart]] = {}
         for contributor, entry in sorted(entries.items()):
-            match read(key, contributor, entry.body):
+            match entry.said:
                 case DriftOfPart() as part:
                     parts.setdefault(rest_of(contributor).partition("/")[0], []).append(part)
                 case WrittenStatement() as said:

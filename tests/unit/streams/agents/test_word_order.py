@@ -17,9 +17,10 @@ from streams.contracts.codec import decode, encode
 from streams.contracts.views import Contribution, ContributionChunk, Tick
 from streams.evaluation.outcome import Outcome
 from streams.runtime import clock
+from tests.support.words import body_of
 
 NOW = 1_790_000_000_000
-WORD = Contribution(view="user/t/a", contributor="link/x", seq=1, changed_ms=1, body={})
+WORD = Contribution(view="user/t/a", contributor="link/x", seq=1, changed_ms=1, body=body_of({}))
 
 
 class _Producer:

@@ -23,6 +23,7 @@ from streams.contracts.facts import Fact, Operation, Origin, TenantState, Waterm
 from streams.contracts.topics import TOPICS
 from streams.contracts.views import CauseUpdate, Contribution
 from streams.runtime.settings import ForestSettings, Settings
+from tests.support.words import body_of
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
 SETTINGS = Settings(
@@ -120,7 +121,7 @@ async def test_a_worker_writes_to_the_topics_that_name_it(monkeypatch: pytest.Mo
     producer: Any = Producer()
     record = Record(TOPICS[0].name, 0, 0, b"k", b"v", 1)
     outbox = Outbox(producer, lambda: None, 8, "test", record)
-    outbox.contributions([Contribution(view="user/t/a", contributor="x", seq=1, changed_ms=1, body={})])
+    outbox.contributions([Contribution(view="user/t/a", contributor="x", seq=1, changed_ms=1, body=body_of({}))])
     for side in ("ad", "entra"):
         origin = Origin(name=side, side=side, tenant=TENANT, forest="a.example" if side == "ad" else None)
         outbox.fact(origin, Fact(op=Operation.READ, object_id="x", seq=1, ts_ms=1))

@@ -12,6 +12,7 @@ from streams.contracts.times import parse_rfc3339, rfc3339
 from streams.contracts.views import Contribution
 from tests.support.cases import START_MS, counted, guid_of, sid_of
 from tests.support.pipeline import AD, TENANT, Pipeline
+from tests.support.words import body_of
 
 HOURS_MS = 3 * 3_600_000
 
@@ -45,7 +46,7 @@ def _count(pipeline: Pipeline, now_ms: int, **states: int) -> None:
     body = {f"objects/corp/user/{state}": number for state, number in states.items()}
     view = view_keys.tenant(TENANT)
     name = Speaker.COUNTS.named(9)
-    told = Contribution(view=view, contributor=name, seq=now_ms, changed_ms=now_ms, body=counted(body))
+    told = Contribution(view=view, contributor=name, seq=now_ms, changed_ms=now_ms, body=body_of(counted(body)))
     pipeline.contribute([told], now_ms=now_ms)
     pipeline.tick(now_ms)
 

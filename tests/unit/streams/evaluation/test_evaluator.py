@@ -9,13 +9,22 @@ import pytest
 
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import FindingState, Severity, Subject
-from streams.contracts.views import ContextUpdate, Contribution, ContributionChunk, Control, Tick, WatermarkUpdate
+from streams.contracts.views import (
+    RETRACTED,
+    ContextUpdate,
+    Contribution,
+    ContributionChunk,
+    Control,
+    Tick,
+    WatermarkUpdate,
+)
 from streams.detections.detection import Context, Detection, Verdict
 from streams.detections.registry import Registered
 from streams.directory.rows import MemoryRows
 from streams.evaluation.outcome import Outcome
 from streams.evaluation.partition import EvaluatorOptions, ViewPartition
 from streams.views.identity.object_view import GroupView, UserView
+from tests.support.words import body_of
 
 NOW = 1_790_000_000_000
 DAY = 86_400_000
@@ -43,10 +52,10 @@ def _wrong_while_named_bad(view: UserView, context: Context, now_ms: int) -> Ver
 
 
 def _item(key: str, name: str | None, seq: int = 1, expires_ms: int = 0) -> Contribution:
-    body = None
+    body = RETRACTED
     if name is not None:
         party = {"side": "ad", "kind": key.partition("/")[0], "id": key, "tenant": "t", "view": key}
-        body = {"party": party, "attributes": {"displayName": name}}
+        body = body_of({"party": party, "attributes": {"displayName": name}})
     return Contribution(view=key, contributor="ad/1", seq=seq, changed_ms=NOW, body=body, expires_ms=expires_ms)
 
 

@@ -12,6 +12,7 @@ from streams.contracts.identity import finding_id, immutable_id_of_guid
 from streams.views.event_contributions import contributions_of_event
 from tests.support.cases import START_MS, fact_of
 from tests.support.pipeline import AD, TENANT, Pipeline
+from tests.support.words import body_of, said_in
 
 RUN_ERRORS = "engine.export_run_errors"
 SHORT = f"server/{TENANT}/sync01"
@@ -104,7 +105,8 @@ def test_a_word_of_an_earlier_version_stands_beside_no_newer_one() -> None:
     newer = servers.log(ONE, "adsync/6100", result=Result.FAILURE, details=run)
     [word] = [each for each in contributions_of_event(newer) if each.view == SHORT]
     before_ms = newer.ts_ms - 30 * MINUTE_MS
-    body = {**word.body, "id": "old", "ts_ms": before_ms, "details": {**run, "run_status": "completed-export-errors"}}  # type: ignore[dict-item]
+    failed = {**run, "run_status": "completed-export-errors"}
+    body = body_of({**said_in(word.body), "id": "old", "ts_ms": before_ms, "details": failed})
     bare = replace(word, contributor=word.contributor.removesuffix(f"@{ONE}"), seq=1, changed_ms=before_ms, body=body)
     assert bare.contributor != word.contributor
     servers.pipeline.contribute([bare], now_ms=servers.now_ms)

@@ -15,8 +15,8 @@ from streams.views.device.computer import supported_system
 from streams.views.device.device_view import DeviceView, Stage
 from streams.views.device.host_view import HostView
 from streams.views.installation.forest_view import ForestView
-from streams.views.view import Entry
 from tests.support.pipeline import AD, Pipeline
+from tests.support.words import Word, heard_at
 
 GUID = "6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55"
 NOW_MS = 1_790_000_000_000
@@ -57,8 +57,8 @@ EVERYTHING = Scope()
 
 
 def build(*states: ObjectState, scope: Scope = EVERYTHING) -> DeviceView:
-    entries = {contributor_of(state): Entry(NOW_MS, contributions_of(state, scope)[KEY]) for state in states}
-    return DeviceView.build(KEY, entries)
+    entries = {contributor_of(state): Word(NOW_MS, contributions_of(state, scope)[KEY]) for state in states}
+    return DeviceView.build(KEY, heard_at(KEY, entries))
 
 
 def stage(view: DeviceView) -> Stage | None:
@@ -158,10 +158,12 @@ def test_hosts_are_windows_devices_of_one_name() -> None:
     states = [computer(), device(), device(2, trustType="Workplace"), device(3, operatingSystem="iOS")]
     bodies = [contributions_of(state, Scope()).get(key) for state in states]
     assert [body is not None for body in bodies] == [True, True, True, False]
-    view = HostView.build(key, {f"ad/{n}": Entry(NOW_MS, body) for n, body in enumerate(bodies) if body is not None})
+    view = HostView.build(
+        key, heard_at(key, {f"ad/{n}": Word(NOW_MS, body) for n, body in enumerate(bodies) if body is not None})
+    )
     assert len(view.computers) == 1
     assert [each.trust for each in view.devices] == ["ServerAd", "Workplace"]
-    assert HostView.needs_evaluation({"a": Entry(0, {}), "b": Entry(0, {})})
+    assert HostView.needs_evaluation(heard_at(key, {"a": Word(0, {}), "b": Word(0, {})}))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_keywords_of_the_connection_point(
     state = ObjectState(object_id="f", side="ad", tenant="t", forest="corp.local", kind=ObjectKind.FOREST,
                         attributes={k: v for k, v in attributes.items() if v is not None})  # fmt: skip
     ((key, body),) = contributions_of(state, Scope(hybrid_join=True)).items()
-    view = ForestView.build(key, {"ad/f": Entry(NOW_MS, body)})
+    view = ForestView.build(key, heard_at(key, {"ad/f": Word(NOW_MS, body)}))
     assert (view.name, view.expected, view.read) == ("corp.local", True, True)
     assert (view.keywords is None) == (keywords is None)
     assert (view.tenant_ids, view.tenant_names) == (ids, names)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import Raw
+
 from streams.contracts.facts import FOREST_HEARD, FOREST_KEYWORDS, ObjectKind
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.views.contributions import contributions_of
 from streams.views.installation.forest_view import ForestView
-from streams.views.view import Entry
 from tests.support.cases import guid_of, sid_of
 from tests.support.pipeline import TENANT
+from tests.support.words import Word, heard_at, said_in
 
 KEY = f"forest/{TENANT}/corp"
 _SET_MS = 1_790_000_000_000
@@ -31,14 +33,14 @@ def _state(kind: ObjectKind, attributes: dict[str, Any], name: str = "sso", *, a
     )
 
 
-def _said(state: ObjectState) -> dict[str, Any]:
+def _said(state: ObjectState) -> Raw:
     said = contributions_of(state, Scope(hybrid_join=True))
     assert list(said) == [KEY], "it is no computer that could join"
     return said[KEY]
 
 
-def _build(**bodies: dict[str, Any]) -> ForestView:
-    return ForestView.build(KEY, {f"ad/{name}": Entry(1, body) for name, body in bodies.items()})
+def _build(**bodies: Raw) -> ForestView:
+    return ForestView.build(KEY, heard_at(KEY, {f"ad/{name}": Word(1, body) for name, body in bodies.items()}))
 
 
 def test_the_account_speaks_to_its_forest_only() -> None:
@@ -63,7 +65,7 @@ def test_the_service_connection_point_is_found_beside_the_account() -> None:
 def test_a_living_account_counts_before_a_deleted_one() -> None:
     alive = _said(_state(ObjectKind.DEVICE, ACCOUNT))
     dead = _said(_state(ObjectKind.DEVICE, ACCOUNT, alive=False))
-    assert dead["deleted"], "the stream forgets it when the view may"
+    assert said_in(dead)["deleted"], "the stream forgets it when the view may"
     view = _build(a=alive, b=dead)
     assert view.sso is not None
     assert not view.sso.deleted
@@ -76,9 +78,11 @@ def test_how_far_was_read_says_nothing_of_the_forest_and_is_told_to_who_asks() -
     scp = {"distinguishedName": "CN=Configuration,DC=corp", FOREST_KEYWORDS: [f"azureADId:{TENANT}"]}
     point = _said(_state(ObjectKind.FOREST, scp, "forest"))
     heard = _said(_state(ObjectKind.FOREST, {FOREST_HEARD: "2026-09-21T14:13:20Z"}, "heard"))
-    words = {"ad/f": Entry(1, point), "ad/h": Entry(9, heard), "asks/user/t/x": Entry(7, {"asker": "user/t/x"})}
-    view = ForestView.build(KEY, words)
+    words = {"ad/f": Word(1, point), "ad/h": Word(9, heard), "asks/user/t/x": Word(7, {"asker": "user/t/x"})}
+    view = ForestView.build(KEY, heard_at(KEY, words))
     assert (view.heard_ms, view.changed_ms, view.tenant_ids) == (1_790_000_000_000, 1, (TENANT,))
-    assert [(told.view, told.body) for told in view.derived()] == [("user/t/x", {"heard_ms": 1_790_000_000_000})]
+    [told] = view.derived()
+    assert (told.view, said_in(told.body)) == ("user/t/x", {"heard_ms": 1_790_000_000_000})
     del words["ad/h"]
-    assert list(ForestView.build(KEY, words).derived()) == [], "a source that never says so is not waited for"
+    silent = ForestView.build(KEY, heard_at(KEY, words))
+    assert list(silent.derived()) == [], "a source that never says so is not waited for"
