@@ -23,12 +23,15 @@ def immutable_id_of_guid(object_guid: str) -> str:
     >>> immutable_id_of_guid("6e1a2c90-5b7d-4f38-9c21-0a4be37d1f55")
     'kCwabn1bOE+cIQpL430fVQ=='
     """
-    return immutable_id_of_bytes(uuid.UUID(object_guid).bytes_le)
+    plain = bytes.fromhex(object_guid.replace("-", ""))
+    if len(plain) != 16:
+        raise ValueError(f"{object_guid!r} is no GUID")
+    return immutable_id_of_bytes(plain[3::-1] + plain[5:3:-1] + plain[7:5:-1] + plain[8:])
 
 
 def immutable_id_of_bytes(anchor: bytes) -> str:
     """The immutableId of an anchor's raw bytes as LDAP delivers them."""
-    return base64.b64encode(anchor).decode("ascii")
+    return binascii.b2a_base64(anchor, newline=False).decode("ascii")
 
 
 def guid_of_immutable_id(immutable_id: str) -> str | None:

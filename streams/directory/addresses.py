@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from streams.contracts.clouds import INITIAL_DOMAINS
 
+_SMTP = ("SMTP:", "smtp:")
 _PREFIX = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):(.*)$", re.DOTALL)
 # <prefix>[+]<four digits>@<initial domain>: the documentation shows it with and without the plus.
 _PLACEHOLDER = re.compile(r"^(?P<local>.*?)\+?\d{4}$")
@@ -36,6 +37,8 @@ class Address:
 
 def fold_proxy_address(value: str) -> Address | None:
     """The folded form of one proxyAddresses value; None if nothing is left of it."""
+    if value.startswith(_SMTP) and (plain := value[5:].strip()):  # nearly all
+        return Address(plain.lower(), primary=value[0] == "S")
     match = _PREFIX.match(value.strip())
     if match is None:
         return fold_address(value)

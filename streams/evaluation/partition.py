@@ -234,7 +234,9 @@ class ViewPartition:
         for key in [key for key, raw in rows.items("") if not key.startswith("~") and names(f"{key} {raw.decode()}")]:
             row = load_view(key, rows)
             row.entries = {
-                name: entry for name, entry in row.entries.items() if not (is_past(name) and names(f"{name} {entry}"))
+                name: entry
+                for name, entry in row.entries.items()
+                if not (is_past(name) and names(f"{name} {bytes(entry[2]).decode()}"))
             }
             rows.put(key, encode(row))
             yield from self._look(key, rows)

@@ -57,7 +57,7 @@ class _Rules:
         self._rules = rules
         self.places = {registered.detection.id: place for place, registered in enumerate(rules)}
         gated: dict[Gate, list[int]] = {}
-        self._ungated = []
+        self._ungated: list[int] = []
         for place, registered in enumerate(rules):
             only_if = registered.detection.only_if
             (self._ungated if only_if is None else gated.setdefault(only_if, [])).append(place)

@@ -36,7 +36,7 @@ from streams.views.messages import (
 from streams.views.questions import ask_counterparts, ask_export, tell_holders
 from streams.views.view import Derived, Entry, latest
 
-_EVENTS = prefixes(Speaker.EVENT)
+_EVENTS, _OF_AD = prefixes(Speaker.EVENT), prefixes(Speaker.AD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,9 @@ class AddressView:
 
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
-        """Two contributors, or one cloud object that should hold the address and does not."""
+        """Two contributors, or one cloud object that should hold the address and does not: AD wants what it holds."""
+        if len(entries) == 1 and next(iter(entries)).startswith(_OF_AD):
+            return False
         return len(entries) > 1 or any(
             claim.wanted
             for entry in entries.values()

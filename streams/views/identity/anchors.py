@@ -20,6 +20,8 @@ WRITTEN_WITHIN_MS = 2 * 3_600_000
 
 def unwritten_since_ms(view: ObjectView) -> int | None:
     """Since when the user is in the cloud under its objectGUID, with no anchor in AD (ms); None where neither holds."""
+    if not view.ad or not view.entra:
+        return None
     ours = [side for side in view.in_scope if side.party.engine != CLOUD_SYNC]
     theirs = [side for side in view.entra if side.party.synced is True]
     if len(ours) != 1 or not theirs or ours[0].attributes.get(ANCHOR):

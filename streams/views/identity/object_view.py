@@ -16,16 +16,17 @@ from streams.contracts.events import Event
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
 from streams.directory.authority import CLOUD_MANAGED
+from streams.directory.event_slots import order_of
 from streams.directory.party import Party
 from streams.directory.state import ObjectState
-from streams.views.events import events_in
-from streams.views.explanations import Explanation, heard
+from streams.views.explanations import Explanation, explanation_of
 from streams.views.identity import refusals
 from streams.views.identity.proposals import questions
 from streams.views.link_drift import MemberDrift, member_drift_of
 from streams.views.messages import (
     Counterparts,
     DriftOfPart,
+    Explains,
     ExportBegan,
     HolderOfValue,
     Holders,
@@ -39,12 +40,12 @@ from streams.views.messages import (
 from streams.views.password.confirmation import questions as questions_to_forest
 from streams.views.questions import ask_holders, tell_counterparts
 from streams.views.sides import Side
-from streams.views.view import Derived, Entry, Memo, latest
+from streams.views.view import Derived, Entry, Memo
 
 MEMBERS_TOLD_FROM, _MEMBERS_STEP = 40_000, 1_000
 """A group tells how many members it has from here on, in whole steps: the rest would only be news without use."""
 
-_PASSING = prefixes(Speaker.HEARD, Speaker.EXPORTED)
+_PASSING = prefixes(Speaker.HEARD, Speaker.EXPORTED, Speaker.EXPLAINS)
 """What these say is no change of the object."""
 REMEMBERED_MS = 30 * 86_400_000
 """How long a deleted AD object goes on speaking to its view, as long as Entra keeps what it deletes."""
@@ -98,7 +99,6 @@ class ObjectView:
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        entries, explanations = heard(entries)
         ad: list[Side] = []
         entra: list[Side] = []
         gone: list[Side] = []
@@ -111,8 +111,13 @@ class ObjectView:
         exported_ms, moved = 0, False
         joined: bool | None = None
         unclaimed_ms: int | None = None
+        changed_ms = 0
+        events: dict[str, Event] = {}
+        explanations: list[Explanation] = []
         for contributor, entry in sorted(entries.items()):
             rest = rest_of(contributor)
+            if not contributor.startswith(_PASSING):
+                changed_ms = max(changed_ms, entry.changed_ms)
             match entry.said:
                 case ObjectStatement() as said:
                     side = _side(said, entry.changed_ms)
@@ -121,6 +126,10 @@ class ObjectView:
                         (gone if of_ad else soft_deleted).append(side)
                     else:
                         (ad if of_ad else entra).append(side)
+                case Event() as event:
+                    events[event.id] = event
+                case Explains() as said:
+                    explanations.append(explanation_of(contributor, said))
                 case MovedToCloud():
                     moved = True
                 case Question():
@@ -148,15 +157,15 @@ class ObjectView:
             entra=tuple(entra),
             watchers=tuple(watchers),
             held=held,
-            changed_ms=latest({name: entry for name, entry in entries.items() if not name.startswith(_PASSING)}),
+            changed_ms=changed_ms,
             gone=tuple(gone),
             soft_deleted=tuple(soft_deleted),
-            events=events_in(entries),
+            events=tuple(sorted(events.values(), key=order_of)) if events else (),
             heard_ms=heard_ms,
             drifting=member_drift_of(parts),
             exported_ms=exported_ms,
             unclaimed_ms=unclaimed_ms,
-            explanations=explanations,
+            explanations=tuple(explanations),
             managers=tuple(managers),
             joined=joined,
         )
@@ -164,7 +173,7 @@ class ObjectView:
     @property
     def in_scope(self) -> tuple[Side, ...]:
         """Its AD objects that are in the scope of synchronisation."""
-        return tuple(side for side in self.ad if side.party.in_scope)
+        return tuple([side for side in self.ad if side.party.in_scope])
 
     def references(self) -> tuple[str, ...]:
         """The views of those who refer to its AD objects (streams.views.membership.reference_view)."""
@@ -172,14 +181,17 @@ class ObjectView:
 
     def derived(self) -> Iterable[Derived]:
         """Tell the contested addresses that asked who stands under this key on either side; ask about proposals."""
-        entra = sorted(side.party.id for side in self.entra)
-        moved_ms = max((side.changed_ms for side in (*self.ad, *self.gone)), default=0)
-        cloud_managed = any(side.party.out_of_scope == CLOUD_MANAGED for side in self.ad)
-        told = tell_counterparts(self.key, self.watchers, Counterparts(entra, moved_ms, cloud_managed))
-        told += refusals.questions(self)
+        told = tell_counterparts(self.key, self.watchers, self._counterparts()) if self.watchers else []
+        told += refusals.questions(self) if self.events else []
         asked = {(each.view, each.contributor) for each in told}
         proposed = questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad), self.memo)
         return told + [each for each in proposed if (each.view, each.contributor) not in asked]
+
+
+    def _counterparts(self) -> Counterparts:
+        moved_ms = max((side.changed_ms for side in (*self.ad, *self.gone)), default=0)
+        cloud_managed = any(side.party.out_of_scope == CLOUD_MANAGED for side in self.ad)
+        return Counterparts(sorted(side.party.id for side in self.entra), moved_ms, cloud_managed)
 
 
 class UserView(ObjectView):

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Self
 
-from streams.contracts.contributors import Speaker, attribute_of, last_of, rest_of, speaker_of
+from streams.contracts.contributors import Speaker, attribute_of, last_of, prefixes, rest_of, speaker_of
 from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.flows import MANAGER
 from streams.contracts.view_keys import rest_of as rest_of_key
@@ -51,6 +51,7 @@ from streams.views.view import Derived, Entry, latest
 
 # Built-in principals are never synchronised, and everybody is a member of some.
 # A linked mailbox is there as its account.
+_PRINCIPALS = prefixes(Speaker.AD, Speaker.ENTRA)
 _NEVER_SYNCED = frozenset({"critical_system_object", LINKED, MEMBERSHIP_UNKNOWN})
 
 
@@ -100,8 +101,11 @@ class ReferenceView:
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Its sides do not name one anchor, two objects have it, or AD's groups and reports and the cloud's differ.
 
-        Who is restored has groups that may not count; of who is not in the cloud, every referrer counts.
+        Who is restored has groups that may not count; of who is not in the cloud, every referrer counts. A principal
+        that nobody else speaks of has nothing to compare.
         """
+        if len(entries) == 1 and next(iter(entries)).startswith(_PRINCIPALS):
+            return False
         said = _Said.of(entries)
         principals = [each.party for each, _ in said.principals]
         forests = [party.forest for party in principals if party.side == "ad"]

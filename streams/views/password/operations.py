@@ -126,7 +126,7 @@ class PasswordOperation:
 
 def operations_of(view: Sides) -> tuple[PasswordOperation, ...]:
     """The password operations of a user that concern AD, the oldest first."""
-    relevant = [event for event in view.events if is_audit(event) or is_server(event)]
+    relevant = [event for event in view.events if is_audit(event) or is_server(event)] if view.events else []
     if not relevant or not _synchronised(view):
         return ()
     found = [made for made in map(_operation, grouped(relevant)) if made is not None and made.concerns_ad]

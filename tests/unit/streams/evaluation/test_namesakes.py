@@ -10,13 +10,14 @@ from streams.contracts.codec import decode, encode
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, Link, LinkChange, ObjectKind, Operation, Origin
 from streams.contracts.identity import finding_id, immutable_id_of_guid
-from streams.contracts.views import Contribution
+from streams.contracts.views import RETRACTED, Contribution
 from streams.directory.event_slots import EXPORT_ERROR
 from streams.directory.object_row import load_objects, state_key
 from streams.directory.scope import Scope
 from streams.evaluation.view_row import ViewRow, load_view
 from tests.support.cases import AD2, START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
+from tests.support.words import said_in
 
 ANN = guid_of("ann")
 ANCHOR = immutable_id_of_guid(ANN)
@@ -52,7 +53,7 @@ class _Bench(Pipeline):
 
     def told(self, view: str) -> list[str]:
         row = load_view(view, self.view_rows)
-        return sorted(name for name, word in row.entries.items() if word[2] is not None)
+        return sorted(name for name, word in row.entries.items() if word[2] != RETRACTED)
 
 
 def test_neither_takes_the_others_attributes_nor_its_death() -> None:
@@ -145,7 +146,7 @@ def test_who_is_forgotten_leaves_nothing_in_the_view_of_its_sid() -> None:
     bench.say(AD, "d")
     key = f"reference/{TENANT}/{sid_of('ann')}"
     assert bench.told(key) == [f"ad/{ANN}@corp"]
-    assert "party" not in load_view(key, bench.view_rows).entries[f"ad/{ANN}@corp"][2]  # type: ignore[operator]
+    assert "party" not in said_in(load_view(key, bench.view_rows).entries[f"ad/{ANN}@corp"][2])
     bench.tick(START_MS + 181 * 86_400_000)
     assert bench.forget(180 * 86_400_000) == [ANN]
     assert bench.told(key) == []
@@ -209,7 +210,8 @@ def test_what_one_computer_logs_is_not_told_of_its_namesake_in_another_domain() 
 
     def heard(name: str) -> list[str]:
         row = load_view(f"device/{TENANT}/{guid_of(name)}", bench.view_rows)
-        return [word[2]["id"] for key, word in row.entries.items() if word[2] and not key.startswith("ad/")]
+        told = [said_in(word[2]) for key, word in row.entries.items() if not key.startswith("ad/")]
+        return [said["id"] for said in told if said is not None]
 
     bench.log([_join(START_MS + 50, "corp.local"), _join(START_MS + 60, "fabrikam.local")], now_ms=START_MS + 100)
     assert heard("ours") == [f"corp.local/{START_MS + 50}"]
@@ -263,7 +265,7 @@ def test_rows_of_older_versions_are_the_objects_of_their_forest() -> None:
     assert bench.told(BOB) == [f"member/{ANN}@corp"]
     bench.say(AD, "u", links={"member": LinkChange(removed=[Link(guid_of("bob"), sid_of("bob"))])})
     [left] = bench.told(BOB)
-    assert "left_ms" in load_view(BOB, bench.view_rows).entries[left][2]  # type: ignore[operator]
+    assert "left_ms" in said_in(load_view(BOB, bench.view_rows).entries[left][2])
 
 
 def test_a_copy_in_another_forest_does_not_take_over_what_older_versions_stored() -> None:
