@@ -12,7 +12,8 @@ false conflict.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from streams.contracts.clouds import INITIAL_DOMAINS
 
@@ -22,8 +23,7 @@ _PREFIX = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):(.*)$", re.DOTALL)
 _PLACEHOLDER = re.compile(r"^(?P<local>.*?)\+?\d{4}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """A folded address. `primary`: an upper-case `SMTP:` proxy address."""
 
     folded: str

@@ -9,8 +9,9 @@ the cloud and are not compared.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from streams.contracts.clouds import RESERVED_DOMAINS
 from streams.directory.addresses import domain_of
@@ -18,8 +19,7 @@ from streams.directory.addresses import domain_of
 _SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Proxies:
+class Proxies(msgspec.Struct, frozen=True):
     """Folded SMTP addresses; `primary`: the one with the upper-case prefix."""
 
     addresses: frozenset[str]

@@ -316,7 +316,7 @@ def _tenant_views_with_counts(views: Mapping[str, AnyView], world: _World) -> di
         state = world.tenants.get(tenant_of(key))
         view = views.get(key) or TenantView.build(key, {})
         if state is not None and state.collected and isinstance(view, TenantView):
-            found[key] = replace(view, counts=summed_numbers([told]))
+            found[key] = msgspec.structs.replace(view, counts=summed_numbers([told]))
     return found
 
 
@@ -384,6 +384,6 @@ def _explaining_each_other(
                 explanations = tuple(
                     explanation_of(name, decode(body, Explains)) for name, body in sorted(told[target].items())
                 )
-                views[target] = replace(view, explanations=explanations)
+                views[target] = msgspec.structs.replace(view, explanations=explanations)
                 waiting.append(target)
     return [finding for results in found.values() for finding in results.findings.values()]

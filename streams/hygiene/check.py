@@ -51,7 +51,7 @@ def check(
             breaches = check_value(chain, value, subject, tenant, uniqueness)
             if breaches:
                 found[chain.attribute, value] = breaches
-    for rule in profile.object_rules:
+    for rule in () if profile.plain(subject) else profile.object_rules:
         for faulty, breach in rule.check(subject, tenant):
             found[rule.attribute, faulty] = (*found.get((rule.attribute, faulty), ()), breach)
     if not found:

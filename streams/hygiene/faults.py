@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class ErrorName(StrEnum):
@@ -43,8 +44,7 @@ class Effect(StrEnum):
     """IdFix reports it; that says nothing about the service."""
 
 
-@dataclass(frozen=True, slots=True)
-class Breach:
+class Breach(msgspec.Struct, frozen=True):
     """One rule that a value breaks.
 
     rule:      id of the rule, e.g. "MT-UPN-CHAR".
@@ -82,8 +82,7 @@ class Breach:
         return names
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """One faulty attribute value of one object.
 
     value:          as stored; None where the attribute is absent, or has too many values.
@@ -117,3 +116,4 @@ class Fault:
     def holders(self) -> tuple[str, ...]:
         """DNs of the other holders of a value that must be unique."""
         return tuple(dict.fromkeys(dn for breach in self.breaches for dn in breach.holders))
+

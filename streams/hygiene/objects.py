@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 ATTRIBUTES = (
     "cn",
@@ -40,8 +41,7 @@ def canonical_name(attribute: str) -> str | None:
     return _CANONICAL.get(attribute.lower())
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryObject:
+class DirectoryObject(msgspec.Struct, frozen=True):
     """One object as read from AD.
 
     dn:             distinguished name, as LDAP writes it.
@@ -102,3 +102,4 @@ def is_conflict_object(dn: str) -> bool:
 def _unescape(match: re.Match[str]) -> str:
     text = match[1]
     return chr(int(text, 16)) if len(text) == 2 else text
+

@@ -7,7 +7,8 @@ the objects; memory is the index (8 bytes per claim), one byte per object, and t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from streams.hygiene.check import check, survey
 from streams.hygiene.faults import Action, Breach, ErrorName, Fault

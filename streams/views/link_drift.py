@@ -8,7 +8,8 @@ group are summed up in parts (streams.views.membership.member_drift_view).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from streams.contracts.contributors import Speaker
 from streams.views.messages import DriftOfPart, ManagerDrift, NamedMember, written
@@ -24,8 +25,7 @@ def manager_word(
     return Derived(user_view, Speaker.SUPERIOR.named(sid), written(said), absent_since_ms=since_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class MemberDrift:
+class MemberDrift(msgspec.Struct, frozen=True):
     """All of a group. named: some of the members, in order.
 
     other_domain: so many of the lacking are of another domain than the group.

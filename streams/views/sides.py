@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from streams.contracts.events import Event
 from streams.directory.party import Party
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(msgspec.Struct, frozen=True):
     """One directory's object: who it is and every attribute we read.
 
     changed:    attribute -> when we saw its value change (ms); not there: it has been so since `first_ms`.
@@ -25,12 +25,12 @@ class Side:
     party: Party
     attributes: Mapping[str, Any]
     changed_ms: int
-    changed: Mapping[str, int] = field(default_factory=dict)
+    changed: Mapping[str, int] = {}
     first_ms: int = 0
     created_ms: int = 0
     members: int | None = None
     revived_ms: int = 0
-    cleared: Mapping[str, str] = field(default_factory=dict)
+    cleared: Mapping[str, str] = {}
     scoped_ms: int = 0
 
     def since_ms(self, *attributes: str) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
+import msgspec
 from msgspec import Raw
 
 from streams.views.messages import AnyMessage, read
@@ -43,8 +43,7 @@ class Entry:
         return Entry(self.view, self.contributor, changed_ms, self.body, said)
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(msgspec.Struct, frozen=True):
     """Something one view tells another: it stands as long as the teller derives it.
 
     absent_since_ms: it says that something has been missing since then. It is told once the tenant was read whole and

@@ -11,8 +11,9 @@ is left out here. Accounts disabled in AD alone have a rule of their own, author
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from streams.contracts.times import time_in
 from streams.detections.conflict._of_address import OF_AN_ADDRESS, contested, findings_about

@@ -8,8 +8,10 @@ that might propose the address, answers of those that were asked who stands ther
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Self
+
+import msgspec
+from msgspec.structs import replace
 
 from streams.contracts.contributors import Speaker, prefixes, rest_of
 from streams.contracts.events import Event, Result
@@ -39,8 +41,7 @@ from streams.views.view import Derived, Entry, latest
 _EVENTS, _OF_AD = prefixes(Speaker.EVENT), prefixes(Speaker.AD)
 
 
-@dataclass(frozen=True, slots=True)
-class Claimant:
+class Claimant(msgspec.Struct, frozen=True):
     """A party and its claims on this address."""
 
     party: Party
@@ -63,8 +64,7 @@ class Claimant:
         return any(claim.primary and not claim.wanted for claim in self.claims)
 
 
-@dataclass(frozen=True, slots=True)
-class AddressView:
+class AddressView(msgspec.Struct, frozen=True):
     """Everyone who claims one address.
 
     counterparts: object view -> ids of its Entra objects; only for claimants and owners that were asked about.
@@ -87,19 +87,19 @@ class AddressView:
     exported_ms: int = 0
     steps: tuple[Event, ...] = ()
     refused: frozenset[str] = frozenset()
-    moved_ms: Mapping[str, int | None] = field(default_factory=dict)
+    moved_ms: Mapping[str, int | None] = {}
 
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
-        """Two contributors, or one cloud object that should hold the address and does not: AD wants what it holds."""
+        """More than the two sides of one object, or a cloud object that should hold the address and does not."""
+        if len(entries) > 2:
+            return True
         if len(entries) == 1 and next(iter(entries)).startswith(_OF_AD):
-            return False
-        return len(entries) > 1 or any(
-            claim.wanted
-            for entry in entries.values()
-            if isinstance(said := entry.said, AddressClaims)
-            for claim in said.claims
-        )
+            return False  # it has what it wants
+        told = [said for entry in entries.values() if isinstance(said := entry.said, AddressClaims)]
+        if len(told) < len(entries) or any(claim.wanted for said in told for claim in said.claims):
+            return True
+        return len(told) == 2 and not _is_one_object(told[0].party, told[1].party)
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
@@ -250,6 +250,12 @@ class AddressView:
         """Whether one Entra object is theirs, and nobody else's has a say."""
         theirs = all(any(each.party.matches(cloud.party) for each in claimants) for cloud in self.entra)
         return theirs and len(self.entra) < 2
+
+
+def _is_one_object(one: Party, other: Party) -> bool:
+    """Whether these are the two sides of one object that synchronisation has the say over."""
+    apart = {one.side, other.side} == {"ad", "entra"} and not (one.cloud_managed or other.cloud_managed)
+    return apart and one.kind == other.kind and one.view is not None and one.view == other.view
 
 
 def _was_exported_as(ours: Party, cloud: Party) -> bool:

@@ -10,8 +10,10 @@ Source: Microsoft, "Prepare for directory synchronization to Microsoft 365", sec
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Self
+
+import msgspec
+from msgspec.structs import replace
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
@@ -27,8 +29,7 @@ from streams.views.questions import ask_counterparts, moved, tell_holders
 from streams.views.view import Derived, Entry, latest
 
 
-@dataclass(frozen=True, slots=True)
-class ValueHolder:
+class ValueHolder(msgspec.Struct, frozen=True):
     """An AD object and the value as it stores it."""
 
     party: Party
@@ -36,8 +37,7 @@ class ValueHolder:
     changed_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class UniqueValueView:
+class UniqueValueView(msgspec.Struct, frozen=True):
     """Everyone in AD who holds one value of `attribute`; `folded` is the value as it is compared."""
 
     key: str

@@ -7,8 +7,9 @@ Microsoft Entra Connect 1.4.xx.x and device disappearance" (which certificate ma
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from streams.contracts.account_control import is_domain_controller, is_enabled
 from streams.contracts.certificate import Certificate, read_certificate
@@ -35,8 +36,7 @@ ATTRIBUTES = (
 _DECIDING = ("distinguishedName", "operatingSystem", "operatingSystemVersion", "userAccountControl", "userCertificate")
 
 
-@dataclass(frozen=True, slots=True)
-class Computer:
+class Computer(msgspec.Struct, frozen=True):
     """One AD computer account.
 
     enabled:         None while userAccountControl is unknown.

@@ -12,9 +12,10 @@ Source: Microsoft, "How Microsoft Entra device registration works" and "Pending 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
+
+import msgspec
 
 from streams.contracts.events import Event, Log
 from streams.contracts.times import time_in
@@ -55,8 +56,7 @@ class Stage(StrEnum):
     ACTIVE = "active"
 
 
-@dataclass(frozen=True, slots=True)
-class CloudDevice:
+class CloudDevice(msgspec.Struct, frozen=True):
     """A hybrid device in Entra. `registered_ms` None: pending.
 
     signed_in_ms: its own coarse time (renewed after 14 days), or a later sign-in of the sign-in log.
@@ -74,7 +74,7 @@ class CloudDevice:
     changed_ms: int
     autopilot: bool = False
     pending_ms: int = 0
-    deletion: Mapping[str, str | bool] = field(default_factory=dict)
+    deletion: Mapping[str, str | bool] = {}
 
     @property
     def pending(self) -> bool:
@@ -82,8 +82,7 @@ class CloudDevice:
         return self.registered_ms is None
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceView:
+class DeviceView(msgspec.Struct, frozen=True):
     """A computer and its devices. `deleted`, `computer_deleted`: what was there before; `events`: what logs tell.
 
     computer:  of several, one that is in scope. namesakes: the others, in forests of their own.

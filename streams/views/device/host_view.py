@@ -8,8 +8,9 @@ thousands are called "iPhone".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from streams.contracts import view_keys
 from streams.contracts.distinguished_name import dns_domain
@@ -28,8 +29,7 @@ from streams.views.messages import HostStatement, Message, written
 from streams.views.view import Derived, Entry, latest
 
 
-@dataclass(frozen=True, slots=True)
-class NamedDevice:
+class NamedDevice(msgspec.Struct, frozen=True):
     """A device in Entra: what kind of join it has (ServerAd, AzureAd, Workplace), and when it last signed in.
 
     autopilot: it is, or carries, a Windows Autopilot registration, which no clean-up may delete.
@@ -51,8 +51,7 @@ class NamedDevice:
         return self.registered_ms or self.changed_ms
 
 
-@dataclass(frozen=True, slots=True)
-class HostView:
+class HostView(msgspec.Struct, frozen=True):
     """Everything that goes by one name."""
 
     key: str

@@ -11,7 +11,8 @@ Source: Microsoft, "Troubleshoot Microsoft Entra hybrid joined devices".
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from streams.contracts.events import Event, Log, Result
 from streams.directory.event_slots import JOIN_LOG
@@ -29,8 +30,7 @@ _TRIES = frozenset(f"{JOIN_LOG}{number}" for number in (*range(200, 206), 304, 3
 _WORDS = {f"{JOIN_LOG}334": "no domain controller could be located"}
 
 
-@dataclass(frozen=True, slots=True)
-class JoinFailure:
+class JoinFailure(msgspec.Struct, frozen=True):
     """The newest failure that no success has followed. `since_ms`: the oldest one of the same run of trouble.
 
     words: what its event means where it has no code.

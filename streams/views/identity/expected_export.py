@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from streams.contracts.account_control import is_enabled
 from streams.contracts.distinguished_name import dns_domain
@@ -39,8 +40,7 @@ _NICKNAME = re.compile(r"[A-Za-z0-9'._!#^~-]+")
 _UPN = re.compile(r"[A-Za-z0-9'._!#^~-]+@[A-Za-z0-9.-]+\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Domains:
+class Domains(msgspec.Struct, frozen=True):
     """What of the tenant the comparison depends on. verified: None while unknown.
 
     upn_flows: False where the tenant keeps UPN changes of licensed users out of the cloud.
@@ -53,7 +53,7 @@ class Domains:
     verified: frozenset[str] | None
     initial: str | None
     upn_flows: bool = True
-    flows: Mapping[str, str] = field(default_factory=dict)
+    flows: Mapping[str, str] = {}
     elsewhere: frozenset[str] | None = frozenset()
     managers_since_ms: int = 0
     cloud_sync_alone: bool = False
@@ -66,8 +66,7 @@ class Domains:
         return ad.engine == CLOUD_SYNC or (ad.engine is None and self.cloud_sync_alone)
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True):
     """One attribute, by its name in the cloud, that is not what AD makes of it.
 
     wanted, found: the two values; of proxyAddresses what the cloud lacks, and what it has too much.
@@ -118,10 +117,13 @@ def _compare(ad: Side, cloud: Side, domains: Domains) -> Iterator[Difference]:
     if domains.flows:
         rows += _named_by_settings(ad.party.kind, domains.flows)
     certain = not domains.by_cloud_sync(ad.party)
+    ours, theirs = ad.attributes, cloud.attributes
     for flow in rows:
-        found = _flow(flow, domains.flows.get(flow.property, flow.attribute), ad, cloud, certain=certain)
-        if found is not None:
-            yield found
+        attribute = domains.flows.get(flow.property, flow.attribute)
+        if attribute and ours.get(attribute) != theirs.get(flow.property):
+            found = _flow(flow, attribute, ad, cloud, certain=certain)
+            if found is not None:
+                yield found
 
 
 def _flow(flow: Flow, attribute: str, ad: Side, cloud: Side, *, certain: bool) -> Difference | None:
@@ -133,10 +135,8 @@ def _flow(flow: Flow, attribute: str, ad: Side, cloud: Side, *, certain: bool) -
     Provisioning"). So of those the one that AD had last is a difference. Not `certain`: only two different values are.
     """
     certain = certain and flow.certain
-    wanted, shown = ad.attributes.get(attribute), cloud.attributes.get(flow.property)
-    if wanted == shown or not attribute:
-        return None
-    wanted, shown = carried(str(wanted or "")), carried(str(shown or ""))
+    wanted = carried(str(ad.attributes.get(attribute) or ""))
+    shown = carried(str(cloud.attributes.get(flow.property) or ""))
     if wanted == shown:
         return None
     if not wanted:

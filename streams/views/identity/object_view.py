@@ -7,8 +7,11 @@ of attributes by which Entra Connect matches, so that both sides arrive under on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import ClassVar, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, prefixes, rest_of
@@ -51,8 +54,7 @@ REMEMBERED_MS = 30 * 86_400_000
 """How long a deleted AD object goes on speaking to its view, as long as Entra keeps what it deletes."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectView:
+class ObjectView(msgspec.Struct, frozen=True, dict=True):
     """Both sides of one object. More than one AD side: two objects share the matching key.
 
     gone: AD objects that were deleted lately (REMEMBERED_MS): what the next export deletes in the cloud.
@@ -89,7 +91,6 @@ class ObjectView:
     explanations: tuple[Explanation, ...] = ()
     managers: tuple[ManagerDrift, ...] = ()
     joined: bool | None = None
-    memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
 
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
@@ -170,7 +171,12 @@ class ObjectView:
             joined=joined,
         )
 
-    @property
+    @cached_property
+    def memo(self) -> Memo:
+        """What was computed of it: kept beside the fields, so that no copy takes it along."""
+        return Memo()
+
+    @cached_property
     def in_scope(self) -> tuple[Side, ...]:
         """Its AD objects that are in the scope of synchronisation."""
         return tuple([side for side in self.ad if side.party.in_scope])
@@ -194,29 +200,26 @@ class ObjectView:
         return Counterparts(sorted(side.party.id for side in self.entra), moved_ms, cloud_managed)
 
 
-class UserView(ObjectView):
+class UserView(ObjectView, frozen=True):
     """A user, matched by source anchor."""
 
     kind: ClassVar[str] = "user"
-    __slots__ = ()
 
     def derived(self) -> Iterable[Derived]:
         """As every object; and ask the forest until when it has been read, while a password does not show."""
         return [*super().derived(), *questions_to_forest(self)]
 
 
-class GroupView(ObjectView):
+class GroupView(ObjectView, frozen=True):
     """A group, matched by SID."""
 
     kind: ClassVar[str] = "group"
-    __slots__ = ()
 
 
-class ContactView(ObjectView):
+class ContactView(ObjectView, frozen=True):
     """A contact, matched by primary address."""
 
     kind: ClassVar[str] = "contact"
-    __slots__ = ()
 
     def derived(self) -> Iterable[Derived]:
         """As every object; without an AD side, ask who else has the address: another one may stand there as primary."""

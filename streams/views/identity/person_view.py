@@ -7,8 +7,9 @@ linked mailbox. Contributors: "ad/<AD object>". It tells the views of those whom
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker
@@ -20,8 +21,7 @@ from streams.views.messages import Joined, OnePerson, written
 from streams.views.view import Derived, Entry, latest
 
 
-@dataclass(frozen=True, slots=True)
-class PersonView:
+class PersonView(msgspec.Struct, frozen=True):
     """Who has one key; `parties`: in scope, and linked mailboxes."""
 
     key: str

@@ -13,8 +13,9 @@ seamless single sign-on: Technical deep dive".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Self
+
+import msgspec
 
 from streams.contracts import view_keys
 from streams.contracts.account_control import is_enabled
@@ -37,8 +38,7 @@ from streams.views.view import Derived, Entry, latest
 SSO_ACCOUNT = "azureadssoacc$"
 
 
-@dataclass(frozen=True, slots=True)
-class SsoAccount:
+class SsoAccount(msgspec.Struct, frozen=True):
     """The account whose key seals the tickets of seamless single sign-on.
 
     password_set_ms: when its key was last rolled over; None while unknown.
@@ -53,8 +53,7 @@ class SsoAccount:
     changed_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ForestView:
+class ForestView(msgspec.Struct, frozen=True):
     """The SCP of one forest, and its account for seamless single sign-on.
 
     keywords:    None: there is no SCP.
@@ -83,7 +82,7 @@ class ForestView:
     heard_ms: int | None = None
     askers: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
-    scope_groups: Mapping[tuple[str, ...], Party] = field(default_factory=dict)
+    scope_groups: Mapping[tuple[str, ...], Party] = {}
 
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:

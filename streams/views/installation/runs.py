@@ -11,7 +11,6 @@ deletes" (116, of every cycle that is held back); EvotecIT, EventViewerX, AADSyn
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self
 
@@ -28,16 +27,14 @@ _HEARTBEATS = frozenset({"passwordresetservice/31019", "directory synchronizatio
 _ALIVE_STEP_MS = 600_000
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
+class Cycle(msgspec.Struct, frozen=True):
     """A cycle that has ended (ms)."""
 
     begun_ms: int
     ended_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ServerRuns:
+class ServerRuns(msgspec.Struct, frozen=True):
     """What a tenant hears of the runs of one server (times in ms, 0: never, as far as is remembered).
 
     begun_ms, ended_ms: when its newest cycle began, and when one last ended.
@@ -99,7 +96,7 @@ class ServerRuns:
     @property
     def told(self) -> dict[str, Any]:
         """What a contribution says, without the log's own texts; empty if there is nothing to tell."""
-        said: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        said: dict[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__}
         said["failed"], said["held_back"] = _bare(self.failed), _bare(self.held_back)
         return {name: value for name, value in said.items() if value}
 

@@ -14,10 +14,10 @@ synchronization": the events of PasswordResetService, ADSync and Directory Synch
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Self
 
+import msgspec
 from msgspec import Raw
 
 from streams.contracts import view_keys
@@ -40,8 +40,7 @@ _STEP_MS = 600_000
 """A sign of life is told in whole steps: every single one would be news without use."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerView:
+class ServerView(msgspec.Struct, frozen=True):
     """One server.
 
     events:    the newest of each kind, the oldest first.
@@ -57,7 +56,7 @@ class ServerView:
     events: tuple[Event, ...]
     changed_ms: int
     askers: tuple[str, ...] = ()
-    served_ms: Mapping[str, int] = field(default_factory=dict)
+    served_ms: Mapping[str, int] = {}
     written_ms: int = 0
     namesakes: tuple[Derived, ...] = ()
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 from typing import Any, Self
+
+import msgspec
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import TENANT_STATE, Speaker, rest_of, speaker_of
@@ -40,8 +41,7 @@ APART_MS = 600_000
 """Both directories are read every minute or so; further apart than this, one of them is being caught up with."""
 
 
-@dataclass(frozen=True, slots=True)
-class TenantView:
+class TenantView(msgspec.Struct, frozen=True):
     """One tenant as last read.
 
     read_ms:      when the organization was last read; None: never. What follows was true then.
@@ -69,17 +69,17 @@ class TenantView:
     display_name: str | None
     syncs_ms: tuple[int, ...]
     changed_ms: int
-    synchronization: Mapping[str, Any] = field(default_factory=dict)
+    synchronization: Mapping[str, Any] = {}
     jobs: tuple[Mapping[str, Any], ...] | None = None
-    refused: Mapping[str, str] = field(default_factory=dict)
-    features: Mapping[str, bool | None] = field(default_factory=dict)
+    refused: Mapping[str, str] = {}
+    features: Mapping[str, bool | None] = {}
     events: tuple[Event, ...] = ()
     exports: tuple[tuple[int, str], ...] = ()
     writes_ms: tuple[int, ...] = ()
-    runs: Mapping[str, ServerRuns] = field(default_factory=dict)
-    lives: Mapping[str, ServerLives] = field(default_factory=dict)
-    counts: Mapping[TenantCount, int] = field(default_factory=dict)
-    read: Mapping[str, int] = field(default_factory=dict)
+    runs: Mapping[str, ServerRuns] = {}
+    lives: Mapping[str, ServerLives] = {}
+    counts: Mapping[TenantCount, int] = {}
+    read: Mapping[str, int] = {}
 
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:

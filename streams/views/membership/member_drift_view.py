@@ -10,9 +10,10 @@ of 250,000 are never one value.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Self
 from zlib import crc32
+
+import msgspec
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
@@ -36,8 +37,7 @@ def gather_ms(cycle_ms: int) -> int:
     return min(_GATHER_MS, cycle_ms // _GATHER_SHARE)
 
 
-@dataclass(frozen=True, slots=True)
-class DriftingMember:
+class DriftingMember(msgspec.Struct, frozen=True):
     """One member. lacking: AD has it and the cloud does not; else the other way round. since_ms: both stand since.
 
     other_domain: the cloud lacks one of another domain than the group's.
@@ -50,8 +50,7 @@ class DriftingMember:
     other_domain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MemberDriftView:
+class MemberDriftView(msgspec.Struct, frozen=True):
     """A part of the drifting members of a group, by SID; askers: views of members that want to know whether the cloud
     has the say over the group; moved: it has.
     """

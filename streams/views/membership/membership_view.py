@@ -11,8 +11,9 @@ The view only translates: what it hears it tells the reference view of the membe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Self
+
+import msgspec
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, speaker_of
@@ -35,12 +36,11 @@ LEFT_REMEMBERED_MS = 7 * 86_400_000
 _NEVER_SYNCED = "Unified"
 
 
-@dataclass(slots=True)
-class Memberships:
+class Memberships(msgspec.Struct):
     """Synchronised groups by SID -> since when they hold an object, or when they let it go (ms)."""
 
-    held: dict[str, int] = field(default_factory=dict)
-    left: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = {}
+    left: dict[str, int] = {}
 
     def take(self, sid: str | None, said: HeldByGroup | LeftGroup) -> None:
         """Note the word of the group `sid`; of two groups with one SID the later says since when."""
@@ -49,8 +49,7 @@ class Memberships:
             times_ms[sid] = max(times_ms.get(sid, 0), at_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class MembershipView:
+class MembershipView(msgspec.Struct, frozen=True):
     """A member in the cloud. sid: its own; None where it is not synchronised, or not read.
 
     reports: view of the user whose manager it is -> since when (ms).
@@ -61,7 +60,7 @@ class MembershipView:
     sid: str | None
     groups: Memberships
     changed_ms: int
-    reports: Mapping[str, int] = field(default_factory=dict)
+    reports: Mapping[str, int] = {}
 
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:

@@ -19,9 +19,11 @@ whose manager it is on one side only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Self
+
+import msgspec
+from msgspec.structs import replace
 
 from streams.contracts.contributors import Speaker, attribute_of, last_of, prefixes, rest_of, speaker_of
 from streams.contracts.distinguished_name import dns_domain
@@ -55,8 +57,7 @@ _PRINCIPALS = prefixes(Speaker.AD, Speaker.ENTRA)
 _NEVER_SYNCED = frozenset({"critical_system_object", LINKED, MEMBERSHIP_UNKNOWN})
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(msgspec.Struct, frozen=True):
     """An AD object that points here by `attribute`; `seq` of the fact that set the link; since_ms: it stands since."""
 
     party: Party
@@ -71,8 +72,7 @@ class Pointer:
         return self.party.sid if self.attribute == "member" and self.party.kind == "group" else None
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceView:
+class ReferenceView(msgspec.Struct, frozen=True):
     """A principal on both sides, and its referrers.
 
     since_ms: since when its sides stand as they do, the youngest.
@@ -90,11 +90,11 @@ class ReferenceView:
     ad_changed_ms: int
     changed_ms: int
     since_ms: int = 0
-    cloud: Memberships = field(default_factory=Memberships)
-    let_go: Memberships = field(default_factory=Memberships)
+    cloud: Memberships = msgspec.field(default_factory=Memberships)
+    let_go: Memberships = msgspec.field(default_factory=Memberships)
     copies: frozenset[str] = frozenset()
     explanations: tuple[Explanation, ...] = ()
-    reports: Mapping[str, int] = field(default_factory=dict)
+    reports: Mapping[str, int] = {}
     joined: bool = False
 
     @staticmethod
@@ -218,17 +218,16 @@ class ReferenceView:
         return DriftingMember(rest_of_key(self.key), member.name, lacking, max(self.since_ms, *times_ms))
 
 
-@dataclass(slots=True)
-class _Said:
+class _Said(msgspec.Struct):
     """What is said to the view, by what it is about. principals: with when they changed (ms); dead: their forests."""
 
-    principals: list[tuple[Principal, int]] = field(default_factory=list)
-    dead: list[str | None] = field(default_factory=list)
-    pointers: list[Pointer] = field(default_factory=list)
-    copies: list[HeldInCopy] = field(default_factory=list)
-    cloud: Memberships = field(default_factory=Memberships)
-    let_go: Memberships = field(default_factory=Memberships)
-    reports: dict[str, int] = field(default_factory=dict)
+    principals: list[tuple[Principal, int]] = []
+    dead: list[str | None] = []
+    pointers: list[Pointer] = []
+    copies: list[HeldInCopy] = []
+    cloud: Memberships = msgspec.field(default_factory=Memberships)
+    let_go: Memberships = msgspec.field(default_factory=Memberships)
+    reports: dict[str, int] = {}
     joined: bool = False
 
     @classmethod

@@ -18,9 +18,9 @@ be included"); Microsoft Graph, "filter resource type" (what no longer satisfies
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
+import msgspec
 from msgspec.structs import replace
 
 from streams.contracts.contributors import Speaker, prefixes, speaker_of
@@ -34,8 +34,7 @@ NOT_A_MEMBER = "no_member_of_a_scoping_group"
 """Why an object is not synchronised that none of the groups holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupScopeView:
+class GroupScopeView(msgspec.Struct, frozen=True):
     """An object whose memberships decide.
 
     contributor: its name in every view. told: the views where it speaks.

@@ -12,7 +12,9 @@ Source: Microsoft, "Audit activities"; "Troubleshoot self-service password reset
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from streams.contracts.events import Event, Result
 from streams.contracts.times import filetime_ms
@@ -46,8 +48,7 @@ _HASH_ARRIVED = "directory synchronization/657"
 _UNKNOWN_ERROR = "33001"
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordOperation:
+class PasswordOperation(msgspec.Struct, frozen=True):
     """One operation on a user's password.
 
     kind:       reset, change, admin_reset or unlock.

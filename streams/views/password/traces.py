@@ -13,8 +13,9 @@ Source: Microsoft, "RPC errors affecting Microsoft Entra Connect", example 3 (33
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, speaker_of
@@ -28,8 +29,7 @@ NEAR_MS = 5_000
 _SLOT_MS = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordTraceView:
+class PasswordTraceView(msgspec.Struct, frozen=True):
     """Traces without a name, and (user view, time) of the refusals around them."""
 
     key: str

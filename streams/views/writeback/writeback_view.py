@@ -15,8 +15,9 @@ Microsoft Entra Cloud Sync", "Enable device writeback" and the attributes that C
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Self
+
+import msgspec
 
 from streams.contracts import view_keys
 from streams.contracts.contributors import Speaker, rest_of, speaker_of
@@ -45,8 +46,7 @@ _COPIED_DEVICE = ("msDS-DeviceID", "msDS-IsEnabled", "msDS-IsCompliant")
 _WRITES = frozenset({"create", "update"})
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenView:
+class WrittenView(msgspec.Struct, frozen=True):
     """An original in the cloud and its copies in AD.
 
     original: the living object in Entra, where it speaks here at all; deleted: the same after its end.
@@ -65,7 +65,7 @@ class WrittenView:
     expected: bool
     events: tuple[Event, ...]
     changed_ms: int
-    left_out: Mapping[str, MemberDrift] = field(default_factory=dict)
+    left_out: Mapping[str, MemberDrift] = {}
 
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
@@ -117,10 +117,9 @@ class WrittenView:
         return ()
 
 
-class WrittenGroupView(WrittenView):
+class WrittenGroupView(WrittenView, frozen=True):
     """A group of the cloud that is, was or ought to be written into AD."""
 
-    __slots__ = ()
 
     @property
     def failure(self) -> Event | None:
@@ -157,10 +156,9 @@ class WrittenGroupView(WrittenView):
         )
 
 
-class WrittenDeviceView(WrittenView):
+class WrittenDeviceView(WrittenView, frozen=True):
     """A device of the cloud that is or ought to be written into AD."""
 
-    __slots__ = ()
 
 
 def written_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
