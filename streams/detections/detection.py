@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from streams.contracts.facts import TenantState
 from streams.contracts.finding import Holder, Severity, Subject
@@ -83,8 +86,7 @@ class Detection:
         return self.id.partition(".")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """It is wrong now, and this is why.
 
     since_ms:   since when, as far as the view tells.
@@ -106,7 +108,7 @@ class Verdict:
     summary: str
     since_ms: int
     subject: Subject
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = {}
     counterparts: tuple[Holder, ...] = ()
     forest: str | None = None
     open_at_ms: int | None = None

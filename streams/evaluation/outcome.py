@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -45,15 +44,24 @@ class Outcome(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, looks: Iterable[Outcome]) -> Outcome:
         """All of these as one, in their order; of a finding that is in several, the last."""
-        looks = list(looks)
-        return cls(
-            {name: finding for look in looks for name, finding in look.findings.items()},
-            list(chain.from_iterable(look.contributions for look in looks)),
-            list(chain.from_iterable(look.causes for look in looks)),
-            list(chain.from_iterable(look.faults for look in looks)),
-            list(chain.from_iterable(look.durations for look in looks)),
-            sum(look.evaluated for look in looks),
-        )
+        findings: dict[str, Finding | None] = {}
+        contributions: list[Contribution] = []
+        causes: list[CauseUpdate] = []
+        faults: list[RuleFault] = []
+        durations: list[DurationSample] = []
+        evaluated = 0
+        for look in looks:
+            findings |= look.findings
+            contributions += look.contributions
+            causes += look.causes
+            faults += look.faults
+            durations += look.durations
+            evaluated += look.evaluated
+        return cls(findings, contributions, causes, faults, durations, evaluated)
+
+
+QUIET = Outcome(evaluated=1)
+"""Of a look at which there was nothing to judge."""
 
 
 class RuleFault(msgspec.Struct, frozen=True):

@@ -227,7 +227,7 @@ class ViewPartition:
         for item in items:
             by_view.setdefault(item.view, []).append(item)
         for key, of_view in by_view.items():
-            yield from self._look(key, rows, of_view)
+            yield self._look(key, rows, of_view)
 
     def _forget(self, names: Callable[[str], bool], rows: Rows) -> Iterator[Outcome]:
         """Drop what views remember of the past of whom `names` tells: events, and findings that are resolved."""
@@ -239,7 +239,7 @@ class ViewPartition:
                 if not (is_past(name) and names(f"{name} {bytes(entry[2]).decode()}"))
             }
             rows.put(key, encode(row))
-            yield from self._look(key, rows)
+            yield self._look(key, rows)
             row = load_view(key, rows)
             past = {
                 detection: finding
@@ -261,7 +261,7 @@ class ViewPartition:
             if not self._due or self._due[0][0] > self.now_ms:
                 return
             due_ms, key = heapq.heappop(self._due)
-            yield from self._look(key, rows, due_ms=due_ms)
+            yield self._look(key, rows, due_ms=due_ms)
 
     def _evaluate_backlog(self, rows: Rows) -> Iterator[Outcome]:
         if not self._backlog:
@@ -270,13 +270,13 @@ class ViewPartition:
         del self._backlog[-BACKLOG_PER_RECORD:]
         for key in keys:
             if rows.get(key) is not None:
-                yield from self._look(key, rows)
+                yield self._look(key, rows)
         if not self._backlog:
             rows.put("~backlog", None)
 
     def _look(
         self, key: str, rows: Rows, items: Sequence[Contribution] = (), due_ms: int | None = None
-    ) -> Iterator[Outcome]:
+    ) -> Outcome:
         """Look at one view, as one transaction over rows and memory; a view that fails harms no other.
 
         items:  what it was told. due_ms: look only if this is the time at which it wanted, or is tried again.
@@ -284,7 +284,7 @@ class ViewPartition:
         try:
             before = load_view(key, rows)
             if due_ms is not None and due_ms != before.due_ms and not self._failing.is_due(key, due_ms):
-                return
+                return Outcome()
             changed_ms = [item.changed_ms for item in items if before.take(item, self.now_ms)]
             observed_ms = max(0, *changed_ms) if changed_ms else self.now_ms
             evaluation = evaluate_view(
@@ -300,9 +300,8 @@ class ViewPartition:
         except FatalError:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, it is this view's
-            yield self._failed(key, items, error, rows)
-        else:
-            yield self._take_over(key, before, evaluation, items, rows)
+            return self._failed(key, items, error, rows)
+        return self._take_over(key, before, evaluation, items, rows)
 
     def _take_over(
         self, key: str, before: ViewRow, evaluation: ViewEvaluation, items: Sequence[Contribution], rows: Rows

@@ -130,9 +130,10 @@ class RuleRunner:
         for retired in [detection for detection in now.findings if detection not in rules.places]:
             for ended in _ended(now.findings[retired], look.now_ms):
                 now.findings[retired] = now.published[ended.id] = ended
-        lingering, until_ms = ended_explanations(emitted, now.explanations, self._proven, look.now_ms)
-        now.explanations.update(lingering)
-        now.wake_ms.extend(until_ms)
+        if emitted:
+            lingering, until_ms = ended_explanations(emitted, now.explanations, self._proven, look.now_ms)
+            now.explanations.update(lingering)
+            now.wake_ms.extend(until_ms)
         for past, forget_ms in self._forgotten_at_ms(now.findings):
             if forget_ms <= look.now_ms:
                 now.published[now.findings.pop(past).id] = None

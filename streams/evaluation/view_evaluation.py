@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from streams.contracts.codec import encode
 from streams.detections.detection import Context
 from streams.evaluation.derived import derive
-from streams.evaluation.outcome import Look, Outcome, RuleFault
+from streams.evaluation.outcome import QUIET, Look, Outcome, RuleFault
 from streams.evaluation.rules import RuleRunner
 from streams.evaluation.view_row import ViewRow
 from streams.measures.family import DurationSample
@@ -57,7 +57,8 @@ def evaluate_view(
     row, wake_ms = row.unexpired(now_ms, told_by)
     view = row.view(key)
     if view is None:
-        return ViewEvaluation(replace(row, due_ms=min(wake_ms, default=None)), Outcome(evaluated=1))
+        due_ms = min(wake_ms, default=None)
+        return ViewEvaluation(row if row.due_ms == due_ms else replace(row, due_ms=due_ms), QUIET)
     look = Look(context_of(view.tenant), now_ms, observed_ms)
     results = rules.run(view, row.findings, row.derived, look)
     emitted = derive(view, row.derived, row.emitted_seq, results.explanations, look)

@@ -64,11 +64,13 @@ def all_durations() -> dict[str, Timed]:
 def counts_of(view: AnyView, context: Context, now_ms: int) -> list[str]:
     """The names (streams.contracts.counts) under which a view counts now, sorted."""
     tenant = view.tenant
-    return sorted(
+    found = [
         name_of(subject, tenant, labels, view_keys.tenant(tenant) if told else "")
         for subject, told, count in _counting().get(type(view), ())
         for labels in count(view, context, now_ms)
-    )
+    ]
+    found.sort()
+    return found
 
 
 def recount_at(view: AnyView, context: Context, now_ms: int) -> list[int]:
@@ -89,6 +91,8 @@ def waits_of(view: AnyView, context: Context, now_ms: int) -> dict[str, int]:
 
 def durations_of(view: AnyView, before: Waits, after: Waits, now_ms: int) -> list[DurationSample]:
     """The waits that ended with this look at the view."""
+    if not before and not after:
+        return []
     return [sample for each in _timing().get(type(view), ()) for sample in each.ended(view, before, after, now_ms)]
 
 

@@ -474,12 +474,15 @@ _KEYS = msgspec.json.Decoder(_Keys)
 
 def _known_by(other: type[AnyMessage], **known: type[AnyMessage]) -> Read:
     """key -> the message that a body with this key is; `other` where it has none of them."""
-    readers = [(key, msgspec.json.Decoder(shape).decode) for key, shape in known.items()]
+    readers = [(key, f'"{key}"'.encode(), msgspec.json.Decoder(shape).decode) for key, shape in known.items()]
     otherwise: Read = msgspec.json.Decoder(other).decode
 
     def chosen(body: Raw) -> AnyMessage:
-        keys = _KEYS.decode(body)
-        return next((reads for key, reads in readers if getattr(keys, key) is not UNSET), otherwise)(body)
+        text = bytes(body)
+        for key, spelt, reads in readers:
+            if spelt in text and getattr(_KEYS.decode(body), key) is not UNSET:
+                return reads(body)
+        return otherwise(body)
 
     return chosen if readers else otherwise
 

@@ -13,30 +13,25 @@ from streams.views.messages import AnyMessage, read
 _Answer = TypeVar("_Answer")
 
 
-class Entry:
+class Entry(msgspec.Struct):
     """One contributor's word to a view as it stands: `changed_ms` when the change behind it happened.
 
-    Most looks read few of the words: each is read when somebody asks for it, and once.
+    Most looks read few of the words: each is read when somebody asks for it, and once. as_read: what it says, where it
+    has been read, or is to be read as something else than `body`.
     """
 
-    __slots__ = ("_said", "body", "changed_ms", "contributor", "view")
-
-    def __init__(
-        self, view: str, contributor: str, changed_ms: int, body: Raw, said: AnyMessage | None = None
-    ) -> None:
-        """said: what is to be read here, instead of `body`."""
-        self.view = view
-        self.contributor = contributor
-        self.changed_ms = changed_ms
-        self.body = body
-        self._said = said
+    view: str
+    contributor: str
+    changed_ms: int
+    body: Raw
+    as_read: AnyMessage | None = None
 
     @property
     def said(self) -> AnyMessage:
         """What it says. Raises as `streams.views.messages.read` does."""
-        if self._said is None:
-            self._said = read(self.view, self.contributor, self.body)
-        return self._said
+        if self.as_read is None:
+            self.as_read = read(self.view, self.contributor, self.body)
+        return self.as_read
 
     def as_if(self, said: AnyMessage, changed_ms: int) -> Entry:
         """The same contributor's word, had it said this."""

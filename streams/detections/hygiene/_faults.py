@@ -6,9 +6,10 @@ The rule book is the one of `synchealth scan`: the same object gets the same ver
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec.structs import replace
 
 from streams.contracts.finding import Holder
 from streams.detections.conflict._of_address import OF_AN_ADDRESS, findings_about

@@ -235,26 +235,25 @@ class _Said(msgspec.Struct):
         """As the contributions tell."""
         found = cls()
         for contributor, entry in sorted(entries.items()):
-            speaker = speaker_of(contributor)
             match entry.said:
+                case Referrer(party=party, seq=seq, since_ms=since_ms):
+                    attribute = attribute_of(contributor)
+                    found.pointers.append(Pointer(party, attribute, seq, entry.changed_ms, since_ms))
+                case (HeldByGroup() | LeftGroup()) as said if speaker_of(contributor) is Speaker.CLOUD:
+                    found.cloud.take(last_of(contributor), said)
+                case ReportsTo(since_ms=since_ms):
+                    view = rest_of(contributor).partition("/")[2]
+                    found.reports[view] = max(found.reports.get(view, 0), since_ms)
                 case Principal() as principal:
                     found.principals.append((principal, entry.changed_ms))
                 case DeadPrincipal(dead_in=forest):
                     found.dead.append(forest)
                 case Joined():
                     found.joined = True
-                case (HeldByGroup() | LeftGroup()) as said if speaker is Speaker.CLOUD:
-                    found.cloud.take(last_of(contributor), said)
                 case LeftGroup() as left:
                     found.let_go.take(left.sid, left)
-                case ReportsTo(since_ms=since_ms):
-                    view = rest_of(contributor).partition("/")[2]
-                    found.reports[view] = max(found.reports.get(view, 0), since_ms)
-                case HeldInCopy() as copy if speaker is Speaker.MEMBER:
+                case HeldInCopy() as copy if speaker_of(contributor) is Speaker.MEMBER:
                     found.copies.append(copy)
-                case Referrer(party=party, seq=seq, since_ms=since_ms):
-                    attribute = attribute_of(contributor)
-                    found.pointers.append(Pointer(party, attribute, seq, entry.changed_ms, since_ms))
         return found
 
 

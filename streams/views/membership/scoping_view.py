@@ -90,7 +90,7 @@ class GroupScopeView(msgspec.Struct, frozen=True):
 
 def scoped(entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
     """The contributions to a view, with what memberships say of the objects that speak there; without those words."""
-    if not any(contributor.startswith(_OF_SCOPE) for contributor in entries):
+    if not [contributor for contributor in entries if contributor.startswith(_OF_SCOPE)]:
         return entries
     found: dict[str, Entry] = {}
     for contributor, entry in entries.items():
