@@ -141,7 +141,7 @@ def expected_findings(
     )  # fmt: skip
     views = _views(world)
     views |= _tenant_views_with_counts(views, world)
-    found = _judge(views, list(detections), world)
+    found = _judge(views, [_ungated(each) for each in detections], world)
     return {each.id: each for each in found if explained or each.state is FindingState.OPEN}
 
 
@@ -350,6 +350,11 @@ def _judge(views: Mapping[str, AnyView], detections: list[Registered], world: _W
     runner = RuleRunner([each for each in detections if not each.detection.tenant_wide])
     contexts = {tenant: world.context(tenant, causes[tenant]) for tenant in {v.tenant for v in views.values()}}
     return found + _explaining_each_other(dict(views), runner, contexts, world.now_ms)
+
+
+def _ungated(registered: Registered) -> Registered:
+    """A rule that is asked of every view: no gate decides here what the stream has to find."""
+    return replace(registered, detection=replace(registered.detection, only_if=None))
 
 
 def _run(runner: RuleRunner, view: AnyView, context: Context, now_ms: int) -> RuleResults:

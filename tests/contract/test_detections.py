@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from streams.detections.registry import Registered, all_detections
 from streams.views.registry import VIEW_CLASSES
 from tests.support.cases import play
+from tests.support.gates import gates_watched
 
 DETECTIONS = all_detections()
 CASES = [(registered, case) for registered in DETECTIONS for case in json.loads(registered.cases.read_text())]
@@ -21,6 +23,13 @@ def _id(value: object) -> str:
     if isinstance(value, Registered):
         return value.detection.id
     return str(value["name"]) if isinstance(value, dict) else str(value)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def gates_hold() -> Iterator[None]:
+    """No gate silences its rule in any case."""
+    with gates_watched():
+        yield
 
 
 def test_the_collection_is_found() -> None:
