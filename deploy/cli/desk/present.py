@@ -227,7 +227,8 @@ def _differences(
     for state in states:
         body = contributions_of(state, scope_of(scopes, state.tenant, state.forest)).get(key)
         if body is not None:
-            entries[contributor_of(state)] = Entry(state.changed_ms, body)
+            name = contributor_of(state)
+            entries[name] = Entry(key, name, state.changed_ms, body)
     flows = next((each.flows for each in settings.tenant if each.id == tenant.tenant), {})
     context = context_of(tenant.tenant, tenant, int(settings.detections.sync_interval_s * 1000), flows=flows)
     return differences(kind.build(key, entries), domains_of(context))
