@@ -3,8 +3,8 @@
 On the wire and in rows a body is a JSON object without a tag of its own: what it is follows from the kind of the view
 that hears it and from the contributor (`read`), as it always has. So rows and records of every version are read alike
 (tests/contract/golden/views.v1.jsonl), and a message costs no byte more than what it says. Fields that have their
-default are left out. What a server tells of its runs is read and written by streams.views.installation.runs; that
-memberships decide who is in scope is put into bodies before they are read (streams.views.membership.scoping_view).
+default are left out. What a server tells of its runs is read and written by streams.views.installation.runs; what
+memberships say of who is in scope changes messages, not bodies (streams.views.membership.scoping_view).
 """
 
 from __future__ import annotations
