@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from pathlib import Path
@@ -58,6 +59,11 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
     except SyncHealthError as error:
         fail(error)
     service.started(pulse.stuck)
+    # What a batch leaves behind dies by its count: the collector finds nearly nothing, and looks rarely; never at what
+    # was there before the first record (6 to 9 % of a worker's CPU, DECISIONS G).
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
     async def turn() -> None:  # a timer of its own: all others may wait for Kafka, which no restart brings back
         pulse.beat()

@@ -214,9 +214,12 @@ class ViewPartition:
                 body=written(Counted(counted, self._known.read(tenant_of(view)), self._partitions)),
             )
 
-    def _count(self, before: Iterable[str], after: Iterable[str]) -> None:
-        changes = Counter(after)
-        changes.subtract(before)
+    def _count(self, before: Sequence[str], after: Sequence[str]) -> None:
+        changes = dict.fromkeys((*before, *after), 0)
+        for name in before:
+            changes[name] -= 1
+        for name in after:
+            changes[name] += 1
         for name, change in changes.items():
             if change:
                 self.counts[name] += change

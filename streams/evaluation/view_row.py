@@ -60,9 +60,9 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
         """The contributor. Older versions named objects of AD without their forest: such a word, stored here or on its
         way, is of the forest that stands in it.
         """
-        if speaker_of(item.contributor) not in OF_AD:
-            return item.contributor
         plain, _, forest = item.contributor.partition("@")
+        if (forest and plain not in self.entries) or speaker_of(plain) not in OF_AD:
+            return item.contributor
         forest = forest or _forest_in(item.body)
         if not forest:
             return item.contributor
