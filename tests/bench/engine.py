@@ -33,6 +33,7 @@ from streams.evaluation.projector import Projector
 from streams.evaluation.rules import RuleRunner
 from streams.evaluation.view_row import ViewRow, load_view
 from streams.measures.registry import counts_of, recount_at, waits_of
+from streams.views.registry import AnyView
 from tests.bench.identity import facts, whole
 from tests.support.pipeline import AD, ENTRA, TENANT
 
@@ -122,78 +123,77 @@ def cases(count: int, passes: int) -> None:
         print(f"{name:42}{least(passes, case) / count * 1e6:9,.0f} µs an identity", flush=True)
 
 
+def over(given: Callable[[], Sequence[Any]], do: Callable[[Any], Any]) -> Callable[[], Iterator[Callable[[], Any]]]:
+    """Do it for each item that is given, afresh for each pass, in forty slices."""
+
+    def play() -> Iterator[Callable[[], Any]]:
+        items = given()
+        step = max(1, len(items) // 40)
+        for at in range(0, len(items), step):
+            yield lambda part=items[at : at + step]: [do(item) for item in part]
+
+    return play
+
+
 def layers(count: int, passes: int) -> None:
     """Where the time of a first reading of both sides goes: each layer alone, over what the one before it made."""
-    engine = Engine()
     told = list(facts(count, whole))
-    raw = list(chunks(AD, (fact for origin, fact in told if origin is AD)))
-    raw += chunks(ENTRA, (fact for origin, fact in told if origin is ENTRA))
-    for each in raw:
-        engine.take(each)
-    words: list[Contribution] = []
-    projector, objects = Projector({}), MemoryRows()
-    for origin, fact in told:
-        words += projector.apply(origin, fact, objects)
-    sent = [
-        encode(ContributionChunk(sent_ms=START_MS, items=words[at : at + 4 * CHUNK]))
-        for at in range(0, len(words), 4 * CHUNK)
-    ]
+    raw = [part for side in (AD, ENTRA) for part in chunks(side, (fact for origin, fact in told if origin is side))]
+    engine, projector = Engine(), Fresh()
+    words = [word for one in told for word in projector.apply(one)]
+    for part in raw:
+        engine.take(part)
+    sent = [ContributionChunk(sent_ms=START_MS, items=words[at : at + 100]) for at in range(0, len(words), 100)]
+    received = [encode(part) for part in sent]
     keys = [key for key in engine.views.rows if not key.startswith("~")]
-    rows = [load_view(key, engine.views) for key in keys]
-    views = [(view, row) for key, row in zip(keys, rows, strict=True) if (view := row.view(key)) is not None]
     context = context_of(TENANT, STATE, 1_800_000)
     look = Look(context, START_MS, START_MS)
-    families: dict[str, RuleRunner] = {
-        family: RuleRunner([each for each in all_detections() if each.detection.family == family])
-        for family in sorted({each.detection.family for each in all_detections()})
-    }
-    fresh = MemoryRows()
 
-    def each(items: Sequence[Any], do: Callable[[Any], Any]) -> Callable[[], Iterator[Callable[[], Any]]]:
-        step = max(1, len(items) // 40)
-        parts = [items[at : at + step] for at in range(0, len(items), step)]
-        return lambda: (partial(lambda part: [do(item) for item in part], part) for part in parts)
+    def rows() -> list[tuple[str, ViewRow]]:
+        return [(key, load_view(key, engine.views)) for key in keys]
 
-    def unbuilt(item: tuple[str, ViewRow]) -> Any:
-        return item[1].view(item[0])
+    def views() -> list[tuple[AnyView, ViewRow]]:
+        return [(view, row) for key, row in rows() if (view := row.view(key)) is not None]
 
-    def afresh(item: tuple[Any, ViewRow]) -> Any:
-        return type(item[0]).build(item[0].key, {}) and None
+    def measured(view: AnyView) -> None:
+        for measure in (counts_of, recount_at, waits_of):
+            measure(view, context, START_MS)
 
-    del afresh
-    table: list[tuple[str, Callable[[], Iterator[Callable[[], Any]]]]] = [
-        ("facts: decode", each(raw, lambda part: decode(part, FactChunk))),
-        ("objects: fold", each(told, lambda one: fold(new_state(one[0], one[1].object_id), one[1]))),
-        ("objects: fold, words, rows", each(told, lambda one: Projector({}).apply(*one, fresh))),
-        ("contributions: partition", each(words, lambda word: partition_of(word.view, 8))),
-        ("contributions: encode", each(sent_items(words), encode)),
-        ("contributions: decode", each(sent, lambda part: decode(part, ContributionChunk))),
-        ("views: rows read", each(keys, lambda key: load_view(key, engine.views))),
-        ("views: built", each(list(zip(keys, rows, strict=True)), unbuilt)),
+    def judged_by(family: str) -> Callable[[tuple[AnyView, ViewRow]], Any]:
+        rules = RuleRunner([each for each in all_detections() if each.detection.family == family])
+        return lambda one: rules.run(one[0], {}, {}, look)
+
+    table = [
+        ("facts: decoded", over(lambda: raw, lambda part: decode(part, FactChunk))),
+        ("objects: folded", over(lambda: told, lambda one: fold(new_state(one[0], one[1].object_id), one[1]))),
+        ("objects: folded, words, rows", over(lambda: told, Fresh().apply)),
+        ("words: partition", over(lambda: words, lambda word: partition_of(word.view, 8))),
+        ("words: encoded", over(lambda: sent, encode)),
+        ("words: decoded", over(lambda: received, lambda part: decode(part, ContributionChunk))),
+        ("views: rows read", over(lambda: keys, lambda key: load_view(key, engine.views))),
+        ("views: built", over(rows, lambda one: one[1].view(one[0]))),
         *(
-            (f"rules: {family}", each(views, lambda one, runner=runner: runner.run(one[0], {}, {}, look)))
-            for family, runner in families.items()
+            (f"rules: {family}", over(views, judged_by(family)))
+            for family in sorted({each.detection.family for each in all_detections()})
         ),
-        ("views: what they tell", each(views, lambda one: derive(one[0], one[1].derived, 0, {}, look))),
-        (
-            "views: counts and waits",
-            each(
-                views,
-                lambda one: [measure(one[0], context, START_MS) for measure in (counts_of, recount_at, waits_of)],
-            ),
-        ),
-        ("views: rows written", each(rows, encode)),
+        ("views: what they tell", over(views, lambda one: derive(one[0], one[1].derived, 0, {}, look))),
+        ("views: counts and waits", over(views, lambda one: measured(one[0]))),
+        ("views: rows written", over(rows, lambda one: encode(one[1]))),
     ]
     for name, case in table:
         print(f"{name:42}{least(passes, case) / count * 1e6:9,.1f} µs an identity", flush=True)
 
 
-def sent_items(words: Sequence[Contribution]) -> list[ContributionChunk]:
-    """The words in chunks, as they are sent."""
-    return [
-        ContributionChunk(sent_ms=START_MS, items=list(words[at : at + 4 * CHUNK]))
-        for at in range(0, len(words), 4 * CHUNK)
-    ]
+class Fresh:
+    """A projector that knows nobody yet."""
+
+    def __init__(self) -> None:
+        self._projector, self._rows = Projector({}), MemoryRows()
+
+    def apply(self, told: tuple[Origin, Fact]) -> list[Contribution]:
+        """The words that follow from the first fact of an object."""
+        self._rows.rows.clear()
+        return self._projector.apply(*told, self._rows)
 
 
 def main() -> None:
