@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "directory": ("--objects", "50000"),
     "entra_lab": ("20000",),
     "identity": ("2000",),
+    "engine": ("--identities", "400"),
 }
 
 
