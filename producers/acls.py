@@ -103,7 +103,7 @@ def command(grant: Grant, principal: str, kafka: KafkaSettings) -> str:
 
 
 def missing(kafka: KafkaSettings, roles: Iterable[Role], group: str, events: Sequence[str] = ()) -> list[Grant]:
-    """What our principal may not do of what `roles` need, merged; nothing where a broker does not tell.
+    """The grants that `roles` need and our principal lacks, merged; empty where a broker does not tell.
 
     Topics that do not exist yet are left out. Raises RetriableError while Kafka is away.
     """
@@ -122,7 +122,7 @@ def missing(kafka: KafkaSettings, roles: Iterable[Role], group: str, events: Seq
 
 
 def _allowed(admin: Any, topics: Sequence[str], group: str) -> dict[tuple[str, str], set[str]]:
-    """What we may do with each; without an entry where nobody knows."""
+    """Topic or group -> the operations that we may do; no entry where the broker does not tell."""
     return dict(_allowed_topics(admin, topics)) | dict(_allowed_group(admin, group))
 
 

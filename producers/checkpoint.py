@@ -98,7 +98,7 @@ def positions_of(parts: dict[str, bytes | None]) -> list[Checkpoint]:
 
 
 def epoch_of(headers: Any) -> int | None:
-    """The epoch that a record's headers tell; None for none, and for what is none."""
+    """The writer's epoch in a record's headers; None where there is none, or no number."""
     for name, value in headers or ():
         if name == EPOCH_HEADER and isinstance(value, bytes) and value.isdigit() and len(value) < 17:
             return int(value)

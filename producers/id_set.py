@@ -150,7 +150,7 @@ class DurableIdSet(IdSet):
     def restore(self, checkpoints: Iterable[Checkpoint], mark: Sequence[int] | None = None) -> list[str]:
         """Take back the saved parts, as far as `mark` says; those of others are ignored.
 
-        Returns the ids that were added beyond the mark and were not there: they were told of, but no position says so.
+        Returns the ids that were added beyond the mark and were not there: emitted, but in no saved position.
         A part that is not readable is left out, and `damaged` says so: what is known is not all that was told then.
         """
         prefix = f"{self._part}/"

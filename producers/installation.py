@@ -53,7 +53,7 @@ class Identity:
         return cls(settings.installation.name, frozenset(tenants), frozenset(each.name for each in settings.forest))
 
     def record(self) -> Checkpoint:
-        """The record that says so."""
+        """The record of the checkpoint topic that names this installation's directories."""
         position = {"tenants": sorted(self.tenants), "forests": sorted(self.forests)}
         return Checkpoint(source=INSTALLATION, seq=0, ts_ms=now_ms(), position=position)
 
@@ -94,7 +94,7 @@ class Identity:
 
 
 def require_ours(settings: Settings) -> None:
-    """Return if the topics are this installation's, or nobody's yet. Raises SettingsError, RetriableError."""
+    """Return if the topics belong to this installation, or to none yet. Raises SettingsError, RetriableError."""
     identity, value = Identity.of(settings), None
     reader = CheckpointLog(settings.kafka, "installation")
     try:

@@ -41,7 +41,7 @@ _LOOK_EVERY_S = 1.0
 _BLIND_S = 5.0
 """How old the last look at the log may be for anything to be written."""
 SILENT_S = 120.0
-"""How long the writer must be silent (it speaks every 15 s) for one that stands by to take its place."""
+"""How long the writer (a contact record every 15 s) must be silent for one that stands by to take its place."""
 _CLAIM_S = 30.0
 _MOST_SCOPES = 100
 # Counts on while the machine sleeps, where the system has such a clock.
@@ -69,7 +69,7 @@ class Ledger(Protocol):
         """When the source's first reading came to its end, as it said in an earlier life; 0: it has not said so."""
 
     def require_writer(self) -> None:
-        """Return if we write the source. Raises ReplacedError, FatalError, or RetriableError if nobody can know."""
+        """Return if we write the source. Raises ReplacedError, FatalError, or RetriableError while that is unknown."""
 
     def due(self) -> Order | None:
         """The ordered reading to begin now."""
@@ -93,7 +93,7 @@ class Ledger(Protocol):
 
 
 class Book:
-    """The records of the topic, as far as they concern `source`. Pure but for the time that it is told."""
+    """The records of the topic, as far as they concern `source`. Pure: the time is an argument."""
 
     def __init__(self, source: str, me: str) -> None:
         self.source = source
@@ -139,7 +139,7 @@ class Book:
             if checkpoint_key(found) != record.key:
                 raise InvalidRecordError("wrong_shape", f"it says that it is {checkpoint_key(found)!r}")
         except InvalidRecordError as error:
-            log.warning("a word about this source cannot be read", source=self.source, key=record.key, why=str(error))
+            log.warning("a record about this source cannot be read", source=self.source, key=record.key, why=str(error))
             return
         if isinstance(order, WriterClaim) and order.source == self.source:
             self.claim = order
@@ -219,7 +219,7 @@ class KafkaLedger:
     def __init__(
         self, kafka: KafkaSettings, source: str, identity: Identity | None = None, *, silent_s: float = SILENT_S
     ) -> None:
-        """`identity`: whose the topics must be, if not nobody's yet."""
+        """`identity`: the installation that the topics must belong to, unless they belong to none yet."""
         self._kafka = kafka
         self._identity = identity
         self._source = source

@@ -41,7 +41,7 @@ log = get_logger(__name__)
 
 
 class Publisher(Protocol):
-    """Where a runner sends what its source said. Nothing counts as sent before `flush` has returned."""
+    """Where a runner sends what its source read. Nothing counts as sent before `flush` has returned."""
 
     def publish_facts(self, origin: Origin, facts: Sequence[Fact]) -> None: ...
 
@@ -119,7 +119,7 @@ class KafkaPublisher:
         self.publish_facts(origin, [fact_of(origin, mark)])
 
     def publish_watermark(self, mark: Watermark) -> None:
-        """Send how far a source is told, behind its facts in every partition."""
+        """Send how far a source has been read, behind its facts in every partition."""
         topic = AD_CHANGES if mark.origin.side == "ad" else ENTRA_CHANGES
         self.publish_to_all(topic, encode(replace(mark, said_ms=now_ms())))
 
@@ -162,7 +162,7 @@ class KafkaPublisher:
         self._send(CHECKPOINTS, checkpoint_key(contact), encode(contact))
 
     def publish_to_all(self, topic: Topic, value: bytes) -> None:
-        """Send one record to every partition of `topic`: an order that all of its readers must hear."""
+        """Send one record to every partition of `topic`: each reader of it gets the order."""
         for partition in range(self._partitions(topic)):
             self._send(topic, None, value, partition)
 

@@ -1,4 +1,4 @@
-"""What strangers send may be of any shape: whatever a mapping stumbles over is that item's refusal, nobody's end."""
+"""Input may be of any shape: whatever a mapping raises over an item becomes a refusal of that item alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STUMBLES = (TypeError, ValueError, KeyError, IndexError, AttributeError, Overflo
 
 @contextmanager
 def refusing(what: str) -> Iterator[None]:
-    """Turn a stumble over the content of `what` into InvalidRecordError("wrong_shape")."""
+    """Turn what the content of `what` makes the code raise (STUMBLES) into InvalidRecordError("wrong_shape")."""
     try:
         yield
     except STUMBLES as error:

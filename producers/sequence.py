@@ -18,7 +18,7 @@ log = get_logger(__name__)
 def last_number(checkpoints: Sequence[Checkpoint], claimed_ms: int | None = None) -> int:
     """The number that everything from now on has to exceed; 0 for a source that begins.
 
-    Facts that were published after the last saved position carry numbers of which nobody knows.
+    Facts that were published after the last saved position carry numbers that stand in no position.
 
     claimed_ms: when the broker wrote down that this process writes the source from now on. No number counts as higher
     than its arrival and the skew allow (streams.agents.plausible), and everything before arrived before the claim: what

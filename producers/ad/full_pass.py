@@ -104,7 +104,7 @@ class FullPass(Pass):
         return Batch(facts=facts, more=True)
 
     def _after_missing(self) -> None:
-        """A full pass shows what there is, and not every tombstone: an ordered one tells again what is gone."""
+        """Deletions already emitted, once more where the pass was ordered: DirSync does not return every tombstone."""
         assembler = self._reading.assembler
         gone = self._reading.stored.gone if self._reading.stored.position.again else ()
         self._gone = (object_id for object_id in gone if not assembler.lives(object_id))

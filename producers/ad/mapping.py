@@ -87,7 +87,7 @@ def _change(entry: Entry, watched: Watched) -> Change:
             continue
         try:
             attributes[attribute] = reader(values)
-        except (*STUMBLES, InvalidRecordError) as error:  # a reader is one for values that nobody has thought of, too
+        except (*STUMBLES, InvalidRecordError) as error:  # a value of an unforeseen form costs itself alone
             if reader is _texts:
                 attributes[attribute] = _readable(change, entry.dn, spelled, values)
             else:
@@ -148,7 +148,7 @@ def _classify(change: Change) -> None:
 def _otherwise(
     change: Change, spelled: str, values: list[bytes], watched: Watched
 ) -> tuple[str, _Reader] | None:
-    """Links are added to `change`; an attribute in another spelling is found; one nobody asked for is None."""
+    """The attribute's own spelling and its reader; None for one that was not asked for, and for links: `change` has them."""
     base, _, option = spelled.partition(";")
     key = base.lower()
     if SYNTAX.get(key) is Syntax.LINK:

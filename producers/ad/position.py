@@ -82,7 +82,7 @@ class Position:
         tombstone_lifetime_ms: int,
         selection: str = DEFAULT.selection,
     ) -> str | None:
-        """Why the cookie must not be used with this server, as a word for metrics; None if it may."""
+        """Why the cookie must not be used with this server, as the label `reason` of metrics; None if it may."""
         if not self.cookie:
             return None
         if self.domain_guid != domain_guid:

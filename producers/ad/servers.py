@@ -77,7 +77,7 @@ class Servers:
         return list(found.values()), not failed
 
     def close(self) -> None:
-        """Close what nobody has asked for."""
+        """Close the sessions that are not in use."""
         for connection, _ in self._spare.values():
             connection.close()
         self._spare.clear()

@@ -1,4 +1,4 @@
-"""Which Connect servers a topic of Windows events may speak for: those of the settings, or those that it has learned.
+"""The Connect servers whose Windows events a topic may bring: those of the settings, or those learned from it.
 
 Whoever may write into the topic can name any server. So without a list only so many unknown names an hour are believed,
 and so many altogether; what others say is refused, and a flood of invented servers is one finding of ours

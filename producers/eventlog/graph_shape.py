@@ -137,7 +137,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _spelled(value: Any, words: Sequence[str]) -> Any:
-    """The word that a number stands for; words themselves in their own capitals."""
+    """The name that a number stands for; a name in the capitals that Graph uses."""
     text = str(value)
     if isinstance(value, int | str) and not isinstance(value, bool) and text.isdecimal():
         return words[int(text)] if len(text) < 4 and int(text) < len(words) else None

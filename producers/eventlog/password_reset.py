@@ -88,7 +88,7 @@ def _result(event_id: int) -> Result | None:
 
 
 def _message(form: str) -> str:
-    """The engine's sentence, which may hold commas and full stops; of another form all that names nobody."""
+    """The engine's sentence, which may hold commas and full stops; of another form what has no "@" and no "="."""
     begins = _MESSAGE.search(form)
     if begins is not None:
         return _MESSAGE_END.split(form[begins.end() :], maxsplit=1)[0].strip()

@@ -182,7 +182,7 @@ class EventLogSource:
         return []
 
     def _flood(self) -> list[Event]:
-        """That the topics speak for more new servers than may be learned, where there is news of it."""
+        """The event that more new servers were named than may be learned; none where the last one still says so."""
         now = self._clock()
         flood = self._servers.flood(now)
         if flood is None:

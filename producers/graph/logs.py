@@ -125,7 +125,7 @@ class LogTask:
 
     @property
     def resyncing(self) -> bool:
-        """Whether a round is under way that tells again what was told."""
+        """Whether a round is under way that emits again what was emitted before."""
         return bool(self._again_ms) and self.refusal is None
 
     def emit_again(self) -> Step:

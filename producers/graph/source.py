@@ -178,7 +178,7 @@ class GraphSource:
 
     @property
     def collections(self) -> list[str]:
-        """Collections of objects and logs, and the words for all of either."""
+        """The names that an order may give: of each collection and log, and of all collections and all logs."""
         return [OBJECTS, LOGS_WORD, *(delta.name for delta in self._deltas), *(each.name for each in self._logs)]
 
     def resync(self, collection: str) -> list[Checkpoint]:
@@ -212,7 +212,7 @@ class GraphSource:
         return deltas, [each for each in self._logs if collection in ("", LOGS_WORD, each.name)]
 
     def _refused_tasks(self) -> dict[str, str]:
-        """Logs and lists that we may not read; one that this cloud does not have (404) is nobody's fault."""
+        """Logs and lists that we may not read; 404 is no refusal: this cloud does not have the list."""
         asked: list[LogTask | DeletedTask] = [*self._logs, *self._deleted]
         return {each.name: each.refusal for each in asked if each.refusal and each.refusal.startswith("403")}
 
@@ -269,7 +269,7 @@ class GraphSource:
                 "trying again", source=self.origin.name, task=turn.task.name, error=str(error), wait_s=round(delay_s, 1)
             )
             return None
-        except STUMBLES as error:  # an answer of a shape that nothing has foreseen: this task's to wait, nobody's end
+        except STUMBLES as error:  # an answer of an unforeseen shape: this task waits, the others go on
             self._failed(turn)
             turn.due_at = self._clock() + _STUMBLED_WAIT_S
             metrics.ERRORS.labels(self.origin.name, "read", type(error).__name__).inc()

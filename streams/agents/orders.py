@@ -17,7 +17,7 @@ log = get_logger(__name__)
 
 
 def orders_for(settings: Settings, topic: str, partition: int, first: int, records: int) -> list[Order]:
-    """An order for each source whose facts or events stand in `topic`, to tell again what `records` from `first` said.
+    """An order for each source that writes `topic`: read again what stood in `records` records from `first` on.
 
     The same gap has the same id, so that a worker which finds it twice orders it once.
     """

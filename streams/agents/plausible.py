@@ -64,7 +64,7 @@ def _count(kind: str, source: str) -> None:
 
 
 def is_outdated(event: Event, arrived_ms: int, source: str = "unknown") -> bool:
-    """Whether an event is older than any shipper lags: nobody would remember it, so it is not taken in. Counted."""
+    """Whether an event is older than any shipper lags and views remember; it is left out and counted."""
     lag_ms = LONGEST_REMEMBERED_MS if event.log is Log.SIGN_IN else EVENTS_LAG_MS
     if event.ts_ms >= arrived_ms - lag_ms:
         return False
@@ -187,7 +187,7 @@ def record_in_time(part: ViewRecord, arrived_ms: int, *, by_broker: bool = False
 
 
 def _contributions_in_time(items: Iterable[Contribution], arrived_ms: int) -> list[Contribution] | None:
-    """The words, each not later than it arrived nor remembered for longer than any; None if they are so already."""
+    """The contributions, none later than its arrival or kept beyond the longest memory; None where nothing changed."""
     latest_ms = arrived_ms + CLOCK_SKEW_MS
     latest_seq, forgotten_ms = latest_ms << _SEQ_BITS, latest_ms + LONGEST_REMEMBERED_MS
     found, changed = [], False
@@ -234,7 +234,7 @@ def _time(value: Any, arrived_ms: int) -> Any:
     try:
         ts_ms = parse_rfc3339(value)
     except (ValueError, OverflowError):
-        return value  # it is no time, and nobody takes it for one
+        return value  # no time: left as it is
     if ts_ms > arrived_ms + CLOCK_SKEW_MS:
         return rfc3339(arrived_ms)
     return value if ts_ms >= EARLIEST_MS else None

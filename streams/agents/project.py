@@ -140,7 +140,7 @@ class ProjectPartition:
 
 
 class ContextPartition:
-    """Handles the tenant topic: context for every views partition, and words to the tenant's own view."""
+    """Handles the tenant topic: context for every views partition, and contributions to the tenant's own view."""
 
     def __init__(self, new_outbox: Callable[[str, Record], Outbox]) -> None:
         self._new_outbox = new_outbox
@@ -163,7 +163,7 @@ class ContextPartition:
 
 
 class EventPartition:
-    """Handles the topics of events: words to the views that they name, or to the object that knows its view.
+    """Handles the topics of events: contributions to the views that they name, or a fact for the object that they name.
 
     It keeps nothing: an event that is read again says the same.
     """

@@ -16,7 +16,7 @@ def scope_groups_of(settings: Settings, tenant: str) -> dict[str, tuple[str, ...
 
 
 def scopes_of(settings: Settings) -> dict[str, Scope]:
-    """By their names (streams.directory.scope.scope_of)."""
+    """Scope name (streams.directory.scope.scope_of) -> scope, of every forest and tenant of the settings."""
     joined_by = {tenant.id: tenant.users_joined_by for tenant in settings.tenant}
     forests: dict[str, Scope] = {}
     for forest in settings.forest:

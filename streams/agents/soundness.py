@@ -26,7 +26,7 @@ _KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT, ObjectKind.DEVI
 
 @lru_cache(maxsize=8)  # code does not change while it runs
 def projector_is_sound(projector: Projector) -> bool:
-    """Whether objects of every kind, of either side, can be projected. What it says goes nowhere."""
+    """Whether objects of every kind, of either side, can be projected. The contributions are thrown away."""
 
     def project() -> None:
         for origin in _ORIGINS:

@@ -245,7 +245,7 @@ class Worker:
                     await self._on.producer.send_and_wait(topic, encode(Forget()), key=b"forget", partition=partition)
 
     def observe(self) -> None:
-        """Set the gauges that nobody sets in passing."""
+        """Set the gauges that no other code updates as things happen."""
         partitions = self._assignment.views.values()
         slowest_ms = min((views.clock_ms for views in partitions), default=0)
         metrics.CLOCK_LAG.set(max(0.0, time.time() - slowest_ms / 1000) if slowest_ms else 0)

@@ -29,7 +29,7 @@ def wait_s(
 
 
 def pause_s(attempt: int, *, first_s: float, longest_s: float) -> float:
-    """The same without chance, where nobody else waits for the same thing and time is part of what is decided."""
+    """The same without jitter: for a single waiter whose decision depends on the time."""
     return wait_exponential(multiplier=first_s, max=longest_s)(_after(attempt))
 
 

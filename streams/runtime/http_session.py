@@ -49,7 +49,7 @@ class BoundedSession(requests.Session):
         self._proxy = proxy
         # Else ~/.netrc replaces the token, REQUESTS_CA_BUNDLE our ca_file, and HTTPS_PROXY sees where we go.
         self.trust_env = False
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # nobody needs one, and a liar sets thousands
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # none is needed; a server could set many
         self.verify = str(ca_file) if ca_file is not None else True
         self._adapter = _Adapter()
         for scheme in ("https://", "http://"):

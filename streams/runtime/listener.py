@@ -224,7 +224,7 @@ class _Server(ThreadingMixIn, WSGIServer):
                         request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A peer that goes away, or never speaks, is no news."""
+        """A peer that disconnects or sends nothing is not logged."""
         log.debug("connection failed", exc_info=True)
 
 

@@ -1,4 +1,4 @@
-"""What a service manager wants of a process: to hear that it has started and still turns, and that it ends when asked.
+"""What a service manager wants of a process: readiness, a watchdog signal, and an orderly end when asked.
 
 Source: sd_notify(3) and sd_watchdog_enabled(3) of systemd: datagrams to $NOTIFY_SOCKET; WATCHDOG=1 more often than
 every $WATCHDOG_USEC, by $WATCHDOG_PID, or the process is ended and started again. Without systemd nothing is sent.

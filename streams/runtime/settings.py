@@ -356,7 +356,7 @@ class DeskSettings(Section):
 
     @property
     def address(self) -> str:
-        """Where people find it, for links: without a slash at the end; "" where nobody knows."""
+        """Where people find it, for links: without a slash at the end; "" where it is unknown."""
         if self.url or not self.port:
             return self.url.rstrip("/")
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"

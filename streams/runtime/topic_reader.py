@@ -44,7 +44,7 @@ _CLOSE_MS = 1_000
 _LOG_APPEND_TIME = 1  # org.apache.kafka.common.record.TimestampType: 0 is the writer's time, 1 the broker's
 _OPTIONS: dict[str, Any] = {
     "group_id": None,
-    "auto_offset_reset": "none",  # any other would skip without a word
+    "auto_offset_reset": "none",  # any other would skip records silently
     "enable_auto_commit": False,
     "allow_auto_create_topics": False,
     "fetch_max_wait_ms": 250,
@@ -241,7 +241,7 @@ class TopicReader:
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
-        """Kafka's errors as ours; the consumer goes, because nobody knows what its failed call had taken."""
+        """Kafka's errors as ours; the consumer is closed: what its failed call had taken is unknown."""
         try:
             yield
         except (KafkaError, OSError) as error:

@@ -102,7 +102,7 @@ class MessageReader:
         return have >= start - self._at + length
 
     def _length(self) -> tuple[int, int]:
-        """How long the message is by its own word, and where its content begins."""
+        """The length that the message's header states, and the offset of its content."""
         length, start = length_at(self._buffer, self._at + 1)
         if length > _LARGEST_MESSAGE:
             raise GarbledResponseError(f"an LDAP message of {length} bytes is not believable")

@@ -74,9 +74,9 @@ def provisioning_event(item: Mapping[str, Any], tenant: str, seen_ms: int) -> Ev
 
 
 def _skip_reason(steps: list[dict[str, Any]]) -> str:
-    """The word of the step that left the object out (SkipReason), or else its sentence; "" where none did.
+    """SkipReason of the step that left the object out, else its description; "" where none did.
 
-    The step EntrySynchronizationSkip carries the word, whatever its own status is.
+    SkipReason stands in the step EntrySynchronizationSkip, whatever the status of that step.
     """
     words = (_text(_table(step.get("details")).get("SkipReason")) for step in steps)
     sentences = (_text(step.get("description")) for step in steps if _text(step.get("status")).lower() == "skipped")

@@ -64,7 +64,7 @@ class Positions(Protocol):
         """Make the consumer deliver from `offset` on (again)."""
 
     async def order_again(self, topic: str, partition: int, first: int, records: int) -> None:
-        """Have the sources tell again what these records said, which were deleted unread; lasting when it returns."""
+        """Order the sources to emit again what stood in these records, which were deleted unread; lasting on return."""
 
 
 class Lane:

@@ -72,7 +72,7 @@ class Outbox:
                 self._contributions[name] = item
 
     def fact(self, origin: Origin, fact: Fact) -> None:
-        """A word about an object, to where the object's own facts go."""
+        """A fact about an object, to the partition of the object's own facts."""
         self._facts.append((origin, fact))
 
     def findings(self, findings: Mapping[str, Finding | None]) -> None:
@@ -90,7 +90,7 @@ class Outbox:
     def watermark(self, mark: Watermark, partition: int) -> None:
         """A watermark that came by in `partition` of a change topic, for every partition of the views topic.
 
-        It leaves behind the words to views, those of later facts included: they are only more than it promises.
+        Contributions go first, those of later facts included: more than the watermark promises is no harm.
         """
         self._watermarks[mark.source, partition] = mark
 
@@ -99,7 +99,7 @@ class Outbox:
         self._orders.append((topic, list(ids)))
 
     def forget_past(self, words: Iterable[str]) -> None:
-        """An order to all views, behind what is told to them here: forget the past of whom the words name."""
+        """An order to all views, behind the contributions sent here: forget past events that hold one of `words`."""
         self._forgotten.update(words)
 
     def dead(self, letter: DeadLetter) -> None:
@@ -109,7 +109,7 @@ class Outbox:
     async def deliver(self) -> None:
         """Send everything; return when all of it is acknowledged.
 
-        Raises FatalError when this worker may no longer speak for the partition, else Kafka's error.
+        Raises FatalError when this worker may have lost the partition, else Kafka's error.
         """
         self._fence()
         sent_ms = now_ms()

@@ -1,6 +1,6 @@
 """What a worker keeps locally of one table partition: rows, and how far into the changelog they reach.
 
-Rows and position change together or not at all, so a killed worker restarts from a state that once was.
+Rows and position change together or not at all, so a killed worker restarts from a consistent earlier state.
 """
 
 from __future__ import annotations
