@@ -244,7 +244,7 @@ class DurableIdSet(IdSet):
 
 
 class GoneIds:
-    """The ids that were told gone, the latest of them: at least `most`, and less than twice as many.
+    """The ids that were emitted as gone, the latest of them: at least `most`, and less than twice as many.
 
     Two sets take turns. An ordered reading tells them again, for a directory shows what there is and not what went.
     """

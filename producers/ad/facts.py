@@ -124,7 +124,7 @@ class Assembler:
     def found(self, found: FoundObject) -> list[Fact] | ReadBelow:
         """The facts behind an object that was read whole, or what is to be read because it is a container.
 
-        The restoration of an object has ended all links to it, also those that stand again: they are told again.
+        The restoration of an object has ended all links to it, also those that stand again: they are emitted again.
         """
         change = found.change
         if change.kind in WANTED:
@@ -153,7 +153,7 @@ class Assembler:
         return self.gone_again(object_id, dn)
 
     def gone_again(self, object_id: str, dn: str | None = None) -> Fact:
-        """The deletion of an object that was told gone before."""
+        """The deletion of an object that was emitted as gone before."""
         attributes: dict[str, object] = {"isDeleted": True}
         if dn is not None:
             attributes["distinguishedName"] = dn

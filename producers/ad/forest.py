@@ -26,7 +26,7 @@ log = get_logger(__name__)
 
 
 class ForestWatch:
-    """Looks at the service connection point every `interval_s` and tells what changed; first of all what it found."""
+    """Looks at the service connection point every `interval_s` and emits what changed, and at first everything."""
 
     def __init__(self, forest: str, servers: Servers, sequence: HybridClock, interval_s: float) -> None:
         self._forest = forest
@@ -44,7 +44,7 @@ class ForestWatch:
     def read(self, naming_context: str) -> list[Fact]:
         """A complete statement about the forest if it differs from the last one; `naming_context`: any of its.
 
-        A server that does not answer is no news: its naming contexts tell of that.
+        Nothing where the server does not answer: its naming contexts report that.
         """
         self._due_at = time.monotonic() + self._interval_s
         try:

@@ -148,7 +148,7 @@ def _classify(change: Change) -> None:
 def _otherwise(
     change: Change, spelled: str, values: list[bytes], watched: Watched
 ) -> tuple[str, _Reader] | None:
-    """The attribute's own spelling and its reader; None for one that was not asked for, and for links: `change` has them."""
+    """The attribute's own spelling and its reader; None for one that was not asked for, and for links (in `change`)."""
     base, _, option = spelled.partition(";")
     key = base.lower()
     if SYNTAX.get(key) is Syntax.LINK:

@@ -112,7 +112,7 @@ class NamingContext:
             raise
 
     def emit_again(self) -> list[Checkpoint]:
-        """Begin a full pass that tells everything again, deletions too; what is under way ends.
+        """Begin a full pass that emits everything again, deletions too; what is under way ends.
 
         Returns the parts of the position that make it lasting.
         """

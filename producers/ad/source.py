@@ -44,7 +44,7 @@ class ActiveDirectorySource:
     def __init__(self, forest: ForestSettings, added: Iterable[str] = (), scope: str = "") -> None:
         """added: attributes that are read beside the usual ones, because settings of tenants name them.
 
-        scope: names what the settings say of who is synchronised; with another one everything is told again.
+        scope: names what the settings say of who is synchronised; with another one everything is emitted again.
         """
         self._origins = [
             Origin(name=f"ad/{forest.name}", side="ad", tenant=tenant, forest=forest.name)
@@ -169,7 +169,7 @@ class ActiveDirectorySource:
         return not contexts or any(context.position.again for context in contexts)
 
     def _begin_anew_where_settings_changed(self) -> None:
-        """Drop the positions where a tenant was added, or the scope is another: all is read and told again."""
+        """Drop the positions where a tenant was added, or the scope is another: all is read and emitted again."""
         saved = {each.part: each.position for each in self._saved}
         positions: dict[str, dict[str, Any]] = {}
         tenants = [origin.tenant for origin in self._origins]

@@ -23,7 +23,7 @@ class StoredContext:
 
     selection:  which attributes are asked for (producers.ad.attributes.Watched); a position of others is none.
     published:  ids of objects that were emitted and live. containers: ids of objects that are not published.
-    gone:       ids that were told gone, the latest of them.
+    gone:       ids that were emitted as gone, the latest of them.
     """
 
     def __init__(self, name: str, source: str, sequence: HybridClock, selection: str) -> None:

@@ -50,7 +50,7 @@ def deleted_path(collection: Collection, top: int = _PAGE) -> str:
 
 
 class DeletedTask(Listing[str]):
-    """The deleted items of one collection: object id -> deletedDateTime, as it was told.
+    """The deleted items of one collection: object id -> deletedDateTime, as it was emitted.
 
     properties: which of the collection's Graph does not refuse; delta goes first, and knows.
     """
@@ -77,11 +77,11 @@ class DeletedTask(Listing[str]):
 
     @property
     def ready(self) -> bool:
-        """Only while delta knows what lives."""
+        """Only after the first verified round, and in no full round."""
         return self._ledger.completed and not self._ledger.in_round
 
     def apply(self, answer: dict[str, Any] | None) -> Step:
-        """Facts about deleted objects of which that was not told, and about those that are kept no longer."""
+        """Facts about deleted objects of which that was not emitted, and about those that are kept no longer."""
         step = Step()
         if self._link is None:
             self._listed = set()
@@ -102,7 +102,7 @@ class DeletedTask(Listing[str]):
         return step
 
     def emit_again(self) -> Step:
-        """Forget what was told, so that the next list tells it."""
+        """Forget what was emitted, so that the next list emits it again."""
         for name in list(self._emitted):
             self._note(name, None)
         self._link = None

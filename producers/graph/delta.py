@@ -62,7 +62,7 @@ class _Saved(SavedLedger, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Graph no longer knows our place."""
+    """Graph no longer accepts our deltaLink or nextLink."""
 
     reason: str
 
@@ -130,7 +130,7 @@ class DeltaTask:
         return "resync" if self.ledger.completed else "snapshot"
 
     def restore(self, checkpoints: list[Checkpoint]) -> None:
-        """Go on where the saved parts say."""
+        """Go on from the saved parts."""
         self._errors.restore(checkpoints)
         stored = next((saved.position for saved in checkpoints if saved.part == self.name and saved.position), None)
         position = None if stored is None else self._readable(stored)
@@ -204,13 +204,13 @@ class DeltaTask:
         return self._gone_fact(name, ts_ms)
 
     def gone_again(self, ts_ms: int) -> list[Fact]:
-        """Where the full round was ordered: the deletion of everything that was told gone and did not come back."""
+        """Where the full round was ordered: deletions of what was emitted as gone and did not come back."""
         return [self._gone_fact(name, ts_ms) for name in self.ledger.gone_again()]
 
     def emit_again(self, step: Step) -> bool:
-        """Begin a full round that tells everything again; what is on the wire must not be applied any more.
+        """Begin a full round that emits everything again; what is on the wire must not be applied any more.
 
-        False where nothing was ever told.
+        False where nothing was ever emitted.
         """
         if self.ledger.is_empty:
             return False
@@ -225,7 +225,7 @@ class DeltaTask:
         return Fact(op=Operation.DELETED, object_id=name, seq=seq, ts_ms=ts_ms, kind=kind)
 
     def save(self, step: Step) -> None:
-        """Note the errors that the step's facts tell, and add every changed part: the ids, the position
+        """Note the errors in the step's facts, and add every changed part: the ids, the position
         that relies on them, and last what no position needs any more.
         """
         for fact in step.facts:

@@ -20,7 +20,7 @@ _BUCKET_CHARACTERS = 1  # of the id, so 16 parts: a few kB each at a thousand ob
 
 
 class ErrorsSeen:
-    """The errors told so far of one collection's objects. part: the checkpoint part's name."""
+    """The errors emitted so far of one collection's objects. part: the checkpoint part's name."""
 
     def __init__(self, source: str, part: str) -> None:
         self._source = source
@@ -47,11 +47,11 @@ class ErrorsSeen:
             self._set(fact.object_id, digest(fact.attributes))
 
     def differs(self, object_id: str, errors: Mapping[str, Any]) -> bool:
-        """Whether `errors` (by property) is not what we said last."""
+        """Whether `errors` (by property) is not what was emitted last."""
         return self._digests.get(object_id) != digest(errors)
 
     def ids(self) -> Iterator[str]:
-        """The objects that have errors as far as we said."""
+        """The objects that have errors, as last emitted."""
         return iter(list(self._digests))
 
     def changes(self, seq: int, ts_ms: int) -> list[Checkpoint]:

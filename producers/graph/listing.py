@@ -64,7 +64,7 @@ class Listing(ABC, Generic[T]):
 
     @property
     def full_pass(self) -> str | None:
-        """Never: it tells differences only."""
+        """Never: it emits differences only."""
         return None
 
     def restore(self, checkpoints: list[Checkpoint]) -> None:

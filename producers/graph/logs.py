@@ -155,7 +155,7 @@ class LogTask:
         return page
 
     def apply(self, answer: dict[str, Any] | None) -> Step:
-        """The events that were not told yet; the position once the round is complete."""
+        """The events that were not emitted yet; the position once the round is complete."""
         step, seen_ms = Step(), now_ms()
         if answer is None:
             self._link = None
@@ -209,7 +209,7 @@ class LogTask:
         return f"{self._log.time} {self._log.comparison} {since}"
 
     def _is_news(self, event: Event) -> bool:
-        """Whether the event was not told yet; from now on it was."""
+        """Whether the event was not emitted yet; from now on it counts as emitted."""
         name = _short(event.id)
         if name in self._emitted:
             return False

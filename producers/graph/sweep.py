@@ -86,11 +86,11 @@ class SweepTask:
 
     @property
     def full_pass(self) -> str | None:
-        """Never: a sweep tells differences only."""
+        """Never: a sweep emits differences only."""
         return None
 
     def restore(self, checkpoints: list[Checkpoint]) -> None:
-        """Nothing of its own: what was told is in ErrorsSeen, and a sweep cut short begins again."""
+        """Nothing of its own: what was emitted is in ErrorsSeen, and a sweep cut short begins again."""
 
     def fetch(self) -> Any:
         """A page of objects with errors, or some that should have been listed. Raises RetriableError."""
@@ -115,7 +115,7 @@ class SweepTask:
         return page
 
     def apply(self, answer: Any) -> Step:
-        """Facts about objects whose errors differ from what was told."""
+        """Facts about objects whose errors differ from what was emitted."""
         step = Step()
         self._resting = False
         if isinstance(answer, ReadAgain):

@@ -67,7 +67,7 @@ class _PartRefused(Exception):
 
 
 class TenantTask:
-    """Reads the tenant's state every `interval_s`, and tells it each time: the reading itself is news."""
+    """Reads the tenant's state every `interval_s`, and emits it each time: the time of the reading is part of it."""
 
     name = "tenant"
 
@@ -121,7 +121,7 @@ class TenantTask:
         return None
 
     def restore(self, checkpoints: list[Checkpoint]) -> None:
-        """Nothing: the state is told once after each start."""
+        """Nothing: the state is emitted once after each start."""
 
     def fetch(self) -> dict[str, Any]:
         """The parts that answered; a refused one is None, one out of reach is missing.

@@ -1,6 +1,6 @@
 """Which groups are marked for writeback to Active Directory: the beta of Graph alone tells, and not in delta.
 
-So every so often all groups are listed with nothing but their mark, and compared with what was told. Where the
+So every so often all groups are listed with nothing but their mark, and compared with what was emitted. Where the
 beta refuses (a national cloud, a missing right) the mark stays unknown, and nothing else suffers.
 
 Source: microsoft-graph beta metadata, group.writebackConfiguration. A round costs a request per 999 groups.
@@ -29,7 +29,7 @@ log = get_logger(__name__)
 
 
 class WritebackTask(Listing[bool]):
-    """Tells marks that differ from what was told. A refusal is no finding of its own: marks are the beta's."""
+    """Emits marks that differ from what was emitted. A refusal is no finding of its own: marks are the beta's."""
 
     def __init__(
         self, client: GraphClient, source: str, sequence: HybridClock, after: CollectionLedger, interval_s: float
@@ -52,7 +52,7 @@ class WritebackTask(Listing[bool]):
         return not self._after.in_round
 
     def apply(self, answer: dict[str, Any] | None) -> Step:
-        """Facts about groups whose mark differs from what was told."""
+        """Facts about groups whose mark differs from what was emitted."""
         step = Step()
         if answer is None:
             self._link = None

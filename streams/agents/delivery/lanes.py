@@ -168,7 +168,7 @@ class Lane:
 
 
 async def note_lost(positions: Positions, topic: str, partition: int, expected: int, available: int) -> None:
-    """Count a range of the log that was deleted before it was read, and have it told again.
+    """Count a range of the log that was deleted before it was read, and order it from its sources again.
 
     Nothing behind the gap is worked off until that is ordered: whoever dies in between finds the gap again. In a
     compacted topic a gap is no loss.
