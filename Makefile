@@ -14,7 +14,7 @@ RUNS ?= 5
 # Tests start hundreds of processes: what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo lab test test-loaded test-unit test-detection soak lint bench new-detection generate lock dist parts clean
+.PHONY: help demo lab test test-loaded test-unit test-detection soak lint bench screenshots new-detection generate lock dist parts clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ lint: $(VENV)/.development ## Style, types, and the direction of imports
 
 bench: $(VENV)/.development parts ## Print figures and ratios; asserts nothing
 	$(BIN)/python -m tests.bench $(ARGS)
+
+screenshots: $(VENV)/.development ## Every page of the desk in every state, into screenshots/ (needs Chromium). ARGS="--state many"
+	$(BIN)/python -m tests.screenshots $(ARGS)
 
 new-detection: $(VENV)/.development ## The three files of a detection, to write yours over: D=conflict.my_rule
 	@[[ -n "$(D)" ]] || { echo "which one? make new-detection D=conflict.my_rule"; exit 2; }

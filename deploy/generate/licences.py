@@ -89,13 +89,29 @@ def _licence(found: importlib.metadata.Distribution) -> str:
         return said
 
 
+VENDORED = {
+    "sinks/desk/static/vendor/htmx-2.0.4.min.js": (
+        "htmx.org (npm)", "2.0.4", "0BSD", "e209dda5c8235479f3166defc7750e1dbcd5a5c1808b7792fc2e6733768fb447",
+    ),
+    "sinks/desk/static/vendor/htmx-ext-sse-2.2.2.js": (
+        "htmx-ext-sse (npm)", "2.2.2", "0BSD", "83eca6fa0611fe2b0bf1700b424b88b5eced38ef448ef9760a2ea08fbc875611",
+    ),
+}  # fmt: skip
+"""Files of others in the tree, as their packages have them -> name, version, licence, SHA-256."""
+
+
 def table() -> str:
-    """The page, one package a line."""
+    """The page, one package a line; then the files of others that stand in the tree."""
     head = (
         "# Third-party licences\n\nWhat an installation runs (`requirements.lock`); made by `make lock`. "
         "The two under the LGPL are answered in DECISIONS.md, C9.\n\n| package | version | licence |\n|---|---|---|\n"
     )
-    return head + "".join(f"| {each.name} | {each.version} | {each.licence} |\n" for each in packages())
+    rows = "".join(f"| {each.name} | {each.version} | {each.licence} |\n" for each in packages())
+    files = "".join(
+        f"| {name} | {version} | {licence} | `{file}` |\n" for file, (name, version, licence, _) in VENDORED.items()
+    )
+    below = "\nFiles of others in this tree:\n\n| package | version | licence | file |\n|---|---|---|---|\n"
+    return f"{head}{rows}{below}{files}"
 
 
 if __name__ == "__main__":

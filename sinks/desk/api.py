@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from litestar import Request, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from sinks.desk.answers import Count, EpisodePage, FindingDetail, FreshnessAnswer, ObjectAnswer, SourceState, Week
 from sinks.desk.asked import asked, moment
+from sinks.desk.catalogue import ScrapeTargets
+from sinks.desk.live import events
 from sinks.desk.pipeline import Told
 from sinks.desk.reading import Answers
 from sinks.desk.trends import Compared, Trends
 from sinks.history.queries import MOST
+from streams.contracts.finding import Finding
 
 TrendFacet = Literal["severity", "family", "detection", "tenant", "forest", "unit"]
 Facet = Literal["severity", "family", "detection", "tenant", "forest", "unit", "state"]
@@ -104,10 +108,22 @@ def read_how_fresh(reading: Answers) -> FreshnessAnswer:
     )
 
 
+@get("/targets", sync_to_thread=False, summary="What Prometheus is to scrape (http_sd_configs)")
+def read_targets(reading: Answers) -> list[ScrapeTargets]:
+    """The processes of this installation, as `synchealth prometheus-config` writes them."""
+    return reading.catalogue.targets
+
+
+@get("/finding.schema.json", sync_to_thread=False, summary="The JSON Schema of a finding, as its topic carries it")
+def read_finding_schema() -> dict[str, Any]:
+    """Made from the contract."""
+    return msgspec.json.schema(Finding)
+
+
 API = Router(
     "/api/v1",
     route_handlers=[
         list_findings, read_finding, read_timeline, read_object, read_counts, read_weeks, read_trends, read_standing,
-        read_how_fresh,
+        read_how_fresh, events, read_targets, read_finding_schema,
     ],
 )  # fmt: skip

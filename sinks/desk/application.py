@@ -33,8 +33,9 @@ from streams.runtime.printable import printable
 
 _FOLDER = Path(__file__).parent
 _HEADERS = {
-    # https://developer.mozilla.org/docs/Web/HTTP/CSP: nothing but our own style sheet and forms to ourselves
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    # https://developer.mozilla.org/docs/Web/HTTP/CSP: nothing but our own files, and forms to ourselves
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
+    "img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",

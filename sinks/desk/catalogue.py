@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from streams.contracts.finding import Severity
+
+
+class ScrapeTargets(msgspec.Struct, frozen=True):
+    """Addresses that Prometheus is to scrape, and the labels that they get.
+
+    Source: https://prometheus.io/docs/prometheus/latest/http_sd/
+    """
+
+    targets: list[str]
+    labels: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +51,13 @@ class Catalogue:
         *,
         portals: Mapping[str, str] | None = None,
         thresholds: Mapping[str, object] | None = None,
+        targets: Sequence[ScrapeTargets] = (),
     ) -> None:
-        """portals: tenant -> its admin centre (sinks.desk.portal); thresholds: [detections] of the settings."""
+        """portals: tenant -> its admin centre (sinks.desk.portal); thresholds: [detections] of the settings;
+        targets: the processes of `synchealth up`."""
         self.portals = dict(portals or {})
         self.thresholds = dict(thresholds or {})
+        self.targets = list(targets)
         self.detections = {each.id: each for each in detections}
         self.families = sorted({each.family for each in self.detections.values()})
         self._runbooks = dict(runbooks or {}) | {each.id: each.runbook for each in self.detections.values()}

@@ -34,7 +34,8 @@ from streams.runtime.settings import Settings
 from streams.runtime.topic_reader import Partition, TopicReader
 
 _EXPIRE_EVERY_S = 3600.0
-_MOST_CONNECTIONS = 200
+_MOST_CONNECTIONS = 400  # of a hundred people: each listens, and asks for pages
+_STREAMS_END_S = 2
 _log = get_logger(__name__)
 
 
@@ -69,7 +70,9 @@ class Desk:
             ) from error
         self._watch = PipelineWatch(pipeline, settings.desk.check_every_s)
         self._watch.start()
-        reading = Reading(self._engine, catalogue, self._not_ready, self.pulse.stuck, self._watch)
+        reading = Reading(
+            self._engine, catalogue, self._not_ready, self.pulse.stuck, self._watch, lambda: self._sink.writes
+        )
         acting = Acting(self._engine, self._writer)
         secret = secret_in(settings.streams.data_dir)
         self._server = uvicorn.Server(
@@ -77,6 +80,7 @@ class Desk:
                 application(reading, acting, secret=secret, version=version),
                 log_config=None, access_log=False, server_header=False,
                 limit_concurrency=_MOST_CONNECTIONS, lifespan="off",
+                timeout_graceful_shutdown=_STREAMS_END_S,
             )
         )  # fmt: skip
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="desk", daemon=True)

@@ -61,6 +61,7 @@ def now(request: Asked, reading: Answers, cursor: FromQuery[str | None] = None) 
         facets=[_facet(reading, given, shown, name) for name in _FACETS],
         given=given,
         words=question.words,
+        here=f"/?{urlencode(list(request.query_params.multi_items()))}",
         query=urlencode(given),
         trend_query=urlencode(stateless),
         shown_query=urlencode(shown),

@@ -44,6 +44,7 @@ class Reading:
     """Answers from `engine`. not_ready: why the history is not complete; None where it is.
 
     stuck: why a restart would help; None where nothing stands still. watch: None: nobody looks at the pipeline.
+    serial: another number whenever the history was written to.
     """
 
     engine: Engine
@@ -51,6 +52,7 @@ class Reading:
     not_ready: Callable[[], str | None]
     stuck: Callable[[], str | None] = well
     watch: PipelineWatch | None = None
+    serial: Callable[[], int] = lambda: 0
 
     def knowledge(self) -> Knowledge:
         """How fresh everything is that an answer rests upon, the history included."""

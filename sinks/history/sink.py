@@ -39,6 +39,7 @@ class HistorySink:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._pending: list[tuple[Entry, Meta]] = []
+        self.writes = 0
         self.position = ReaderProgress(caught_up=False, in_contact=False, behind=0)
 
     def offsets(self) -> dict[tuple[str, int], int]:
@@ -56,6 +57,7 @@ class HistorySink:
             with errors(), self._engine.begin() as connection:
                 _write(connection, self._pending)
             self._pending.clear()
+            self.writes += 1
         self.position = position
 
     def close(self) -> None:

@@ -11,8 +11,9 @@ from deploy.cli.desk.present import cycles, presences
 from deploy.cli.findings.events import names_of, read_events
 from deploy.cli.findings.source import Explained, objects_of, read_facts
 from deploy.cli.findings.timeline import Row, notes, rows
+from deploy.prometheus.installation import targets
 from deploy.prometheus.runbook_command import runbooks
-from sinks.desk.catalogue import Catalogue, Described
+from sinks.desk.catalogue import Catalogue, Described, ScrapeTargets
 from sinks.desk.pipeline import Checked, Pipeline, Said, Told
 from sinks.desk.portal import portal_of
 from sinks.freshness_source import read_freshness
@@ -26,7 +27,17 @@ def catalogue(settings: Settings) -> Catalogue:
     portals = {each.id: portal for each in settings.tenant if (portal := portal_of(each.graph_url))}
     thresholds = settings.detections.model_dump(mode="json")
     books = {name: path.read_text() for name, path in runbooks().items()}
-    return Catalogue(map(_described, all_detections()), books, portals=portals, thresholds=thresholds)
+    described, scraped = map(_described, all_detections()), _targets(settings)
+    return Catalogue(described, books, portals=portals, thresholds=thresholds, targets=scraped)
+
+
+def _targets(settings: Settings) -> list[ScrapeTargets]:
+    """One group a process, with the labels of the generated configuration."""
+    name = settings.installation.name
+    return [
+        ScrapeTargets([each.address], {"job": each.job, "process": each.process, "installation": name})
+        for each in targets(settings)
+    ]
 
 
 def _described(registered: Registered) -> Described:

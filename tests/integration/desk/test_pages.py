@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +17,10 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from sinks.desk.catalogue import Catalogue, Described
+from deploy.generate.licences import VENDORED
+from deploy.generate.lock import ROOT
+from sinks.desk.catalogue import Catalogue, Described, ScrapeTargets
+from sinks.desk.live import changes
 from sinks.desk.pipeline import Checked, Cycle, PipelineWatch, Said, Told
 from sinks.desk.presence import Presence, Present, Waiting
 from sinks.desk.reading import Reading
@@ -86,6 +91,9 @@ PRESENT = Presence(
 TOLD = Told(
     said=[Said(at=rfc3339(AT + 5), who=HOSTILE, about=HOSTILE, words=f"first\n{HOSTILE}", failed=True)], notes=[HOSTILE]
 )
+OUR_SCRIPTS = {
+    f'<script src="/static/vendor/{name}" defer>' for name in ("htmx-2.0.4.min.js", "htmx-ext-sse-2.2.2.js")
+}
 IN_A_LINK = quote(HOSTILE, safe="")
 PAGES = ["/", "/?state=resolved", f"/f/{finding(0).id}", f"/f/{finding(1).id}", "/o/guid-1",
          f"/f/{finding(0).id}/timeline", "/o/nobody", "/present/nobody", f"/present/{IN_A_LINK}", "/o/%20",
@@ -102,7 +110,8 @@ def test_no_name_is_ever_markup(desk: TestClient[Litestar], path: str) -> None:
     answer = desk.get(path)
     assert answer.status_code < 500
     assert answer.headers["content-type"].startswith("text/html")
-    assert "<script" not in answer.text
+    assert set(re.findall("<script[^>]*>", answer.text)) <= OUR_SCRIPTS
+    assert " onerror" not in answer.text
     assert "\x1b" not in answer.text
     assert "‮" not in answer.text
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
@@ -170,6 +179,38 @@ def test_what_the_next_export_does_and_what_explains_others(tmp_path: Path) -> N
         assert "no cycle since noon" in page
         assert "1 findings</a>" in page
     engine.dispose()
+
+
+def test_prometheus_and_readers_of_findings_are_told_their_forms(tmp_path: Path) -> None:
+    engine = open_database("", tmp_path)
+    targets = [ScrapeTargets(["127.0.0.1:9464"], {"job": "synchealth-exporter", "process": "sinks"})]
+    with client_of(Reading(engine, Catalogue([], targets=targets), lambda: None)) as client:
+        told = client.get("/api/v1/targets")
+        assert told.headers["content-type"] == "application/json"
+        assert told.json() == [
+            {"targets": ["127.0.0.1:9464"], "labels": {"job": "synchealth-exporter", "process": "sinks"}}
+        ]
+        schema = client.get("/api/v1/finding.schema.json").json()
+        assert "summary" in schema["$defs"]["Finding"]["required"]
+        described = client.get("/api/v1/schema/openapi.json").json()
+        assert described["openapi"].startswith("3.1")
+    engine.dispose()
+
+
+async def test_a_change_is_told_and_so_is_that_time_passes() -> None:
+    serial = iter([7, 7, 8, *[8] * 100])
+    told = changes(lambda: next(serial), look_s=0)
+    first, second, third = [await anext(told) for _ in range(3)]
+    assert [(each.event, each.data) for each in (first, second, third)] == [
+        ("hello", "7"), ("changed", "8"), ("changed", "8"),
+    ]  # fmt: skip
+
+
+def test_what_others_wrote_is_as_they_wrote_it() -> None:
+    for file, (_, _, _, digest) in VENDORED.items():
+        assert hashlib.sha256((ROOT / file).read_bytes()).hexdigest() == digest
+    kept = {str(each.relative_to(ROOT)) for each in (ROOT / "sinks/desk/static/vendor").iterdir()}
+    assert kept == set(VENDORED)
 
 
 def test_the_timeline_has_steps_and_what_was_said_in_order(desk: TestClient[Litestar]) -> None:
@@ -265,7 +306,8 @@ def test_the_api_answers_and_describes_itself(desk: TestClient[Litestar]) -> Non
     schema = desk.get("/api/v1/schema/openapi.json").json()
     assert set(schema["paths"]) == {
         "/api/v1/findings", "/api/v1/findings/{name}", "/api/v1/counts/{by}", "/api/v1/weeks",
-        "/api/v1/freshness", "/api/v1/trends", "/api/v1/standing", "/api/v1/findings/{name}/timeline",
+        "/api/v1/freshness", "/api/v1/events", "/api/v1/targets", "/api/v1/finding.schema.json",
+        "/api/v1/trends", "/api/v1/standing", "/api/v1/findings/{name}/timeline",
         "/api/v1/objects/{name}", "/api/v1/findings/{name}/actions", "/api/v1/actions",
     }  # fmt: skip
 
