@@ -7,7 +7,18 @@ from typing import Any
 from grafana import links, queries
 from grafana.overview import TABLE
 from grafana.pages import FINDINGS, Row, page
-from grafana.panels import CHANGE_COLOURS, WELL, bars, coloured, lines, listing, number, stacked, thresholds, words
+from grafana.panels import (
+    CHANGE_COLOURS,
+    WELL,
+    bars,
+    coloured,
+    introduction,
+    lines,
+    listing,
+    number,
+    stacked,
+    thresholds,
+)
 
 UID = "synchealth-conflicts"
 _DAY = 86400
@@ -29,7 +40,7 @@ def build() -> Any:
         UID,
         "Who claims what belongs to another, values that cannot be synchronised, and changes made in the wrong place.",
         (
-            Row("Now", [words(_INTRODUCTION, height=2), *_now()]),
+            Row("Now", [introduction(_INTRODUCTION, height=2), *_now()]),
             *(Row(heading, _family(family, what)) for family, (heading, what) in FAMILIES.items()),
         ),
         since="now-7d",

@@ -12,12 +12,12 @@ from grafana.panels import (
     Sql,
     bars,
     coloured,
+    introduction,
     lines,
     listing,
     number,
     stacked,
     thresholds,
-    words,
 )
 
 UID = "synchealth-names"
@@ -38,7 +38,7 @@ def build() -> Any:
         UID,
         "What is open, what comes back, and whom it concerns, by name; and trends over years. Needs PostgreSQL.",
         (
-            Row("Now", [words(_INTRODUCTION), *_now()]),
+            Row("Now", [introduction(_INTRODUCTION), *_now()]),
             Row("Findings", _findings()),
             Row("Whom it concerns", _concerned()),
             Row("Trends", _trends()),

@@ -13,12 +13,12 @@ from grafana.panels import (
     buckets,
     coloured,
     in_words,
+    introduction,
     lines,
     listing,
     number,
     stacked,
     thresholds,
-    words,
 )
 from grafana.recorded import SILENT_S
 
@@ -49,7 +49,7 @@ def build() -> Any:
         UID,
         "What is wrong between Active Directory and Entra ID now, how fresh that is, and how it was a week ago.",
         (
-            Row("Now", [words(_INTRODUCTION), *_now()]),
+            Row("Now", [introduction(_INTRODUCTION), *_now()]),
             Row("Can it be believed?", _freshness()),
             Row("Against last week", _last_week()),
             Row("What is open", _open()),
@@ -176,7 +176,7 @@ def _freshness() -> list[Any]:
                 "Value #C": "Last change",
             },
             units={"Last contact": "s", "Last change": "s"},
-            words_of={"State": ANSWERS},
+            mappings={"State": ANSWERS},
             limits={
                 "State": thresholds((None, "red"), (1, "green")),
                 "Last contact": thresholds((None, "green"), (SILENT_S, "red")),

@@ -104,7 +104,7 @@ WELL = thresholds((None, "green"), (1, "orange"))
 BAD = thresholds((None, "green"), (1, "red"))
 
 
-def words(content: str, *, height: int = 3) -> Any:
+def introduction(content: str, *, height: int = 3) -> Any:
     """What the page is for, in Markdown."""
     panel = text.Panel().title("").description("How to read this page.").span(24).height(height).transparent(True)
     return panel.mode(TextMode.MARKDOWN).content(content)
@@ -217,7 +217,7 @@ def listing(
     links: Links,
     columns: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
-    words_of: Mapping[str, Mapping[str, str]] | None = None,
+    mappings: Mapping[str, Mapping[str, str]] | None = None,
     limits: Mapping[str, Any] | None = None,
     width: int = 24,
     height: int = 9,
@@ -225,7 +225,7 @@ def listing(
 ) -> Any:
     """Labels and values of this moment, or rows of the history, as a table.
 
-    columns: field -> heading, in order; those of Prometheus only, SQL names and orders its own. `units`, `words_of`
+    columns: field -> heading, in order; those of Prometheus only, SQL names and orders its own. `units`, `mappings`
     (words for values) and `limits` (thresholds that colour the text) are by heading.
     """
     panel = _described(table.Panel(), title, description, "short", links, width, height)
@@ -239,7 +239,7 @@ def listing(
     properties: dict[str, list[Any]] = {}
     for heading, unit in (units or {}).items():
         properties.setdefault(heading, []).append(model.DynamicConfigValue(id_val="unit", value=unit))
-    for heading, known in (words_of or {}).items():
+    for heading, known in (mappings or {}).items():
         properties.setdefault(heading, []).append(
             model.DynamicConfigValue(id_val="mappings", value=[_mapping(known)])
         )

@@ -7,7 +7,7 @@ from typing import Any
 from grafana import links, queries
 from grafana.overview import ANSWERS
 from grafana.pages import STARTS, Row, datasource, page
-from grafana.panels import BAD, bars, in_words, lines, listing, number, thresholds, words
+from grafana.panels import BAD, bars, in_words, introduction, lines, listing, number, thresholds
 from grafana.recorded import SILENT_S
 
 UID = "synchealth-pipeline"
@@ -27,10 +27,10 @@ _LATE_S = 60
 def build() -> Any:
     """The dashboard's model."""
     rows = (
-        Row("Now", [words(_INTRODUCTION, height=2), *_now()]),
+        Row("Now", [introduction(_INTRODUCTION, height=2), *_now()]),
         Row("Sources", _sources()),
         Row("Workers and exporter", _workers()),
-        Row("What is told, and what people say", _told()),
+        Row("What is told, and what people say", _delivery()),
         Row("What could not be used", _unusable()),
         Row("Details of sources", _details(), folded=True),
     )
@@ -121,7 +121,7 @@ def _sources() -> list[Any]:
                 "Value #F": "Objects of the latest full reading",
             },
             units={"Last contact": "s", "Last change": "s"},
-            words_of={"State": ANSWERS, "Reads": {"1": "everything", "0": "what changes"}},
+            mappings={"State": ANSWERS, "Reads": {"1": "everything", "0": "what changes"}},
             limits={
                 "State": thresholds((None, "red"), (1, "green")),
                 "Last contact": thresholds((None, "green"), (SILENT_S, "red")),
@@ -166,7 +166,7 @@ def _workers() -> list[Any]:
                 "Value #C": "Memory",
             },
             units={"Runs for": "s", "Memory": "bytes"},
-            words_of={"State": {"1": "up", "0": "down"}},
+            mappings={"State": {"1": "up", "0": "down"}},
             limits={"State": thresholds((None, "red"), (1, "green"))},
             width=12,
         ),
@@ -250,7 +250,7 @@ def _workers() -> list[Any]:
     ]
 
 
-def _told() -> list[Any]:
+def _delivery() -> list[Any]:
     return [
         in_words(
             number(
@@ -280,7 +280,7 @@ def _told() -> list[Any]:
                 "Value #C": "Waiting",
                 "Value #D": "Of these, ends",
             },
-            words_of={"State": {"0": "takes messages", "1": "takes nothing"}},
+            mappings={"State": {"0": "takes messages", "1": "takes nothing"}},
             limits={"State": BAD, "Refused": BAD},
             width=9,
             no_value="no channel",

@@ -7,7 +7,7 @@ from typing import Any
 from grafana import links, queries
 from grafana.overview import TABLE
 from grafana.pages import ALERTS, Row, page
-from grafana.panels import SEVERITY_COLOURS, bars, coloured, lines, listing, number, stacked, thresholds, words
+from grafana.panels import SEVERITY_COLOURS, bars, coloured, introduction, lines, listing, number, stacked, thresholds
 
 UID = "synchealth-trends"
 _DAY = 86400
@@ -24,7 +24,7 @@ def build() -> Any:
         "capacity and trends",
         UID,
         "How near limits are and when they are reached, and how findings, flow and rollout went over months.",
-        (Row("Limits", [*_limits()]), Row("Trends", [words(_INTRODUCTION), *_trends()])),
+        (Row("Limits", [*_limits()]), Row("Trends", [introduction(_INTRODUCTION), *_trends()])),
         since="now-90d",
         refresh="15m",
         marks=(ALERTS,),

@@ -1,4 +1,4 @@
-"""What the dashboards ask, with Grafana's part done: variables filled in, links followed, results told as text."""
+"""What the dashboards ask, with Grafana's part done: variables filled in, links followed, results rendered as text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LABEL = re.compile(r"\$\{__field\.labels\.(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PanelQuery:
     """One query of a panel. labels: those that its links need of every series."""
 
     dashboard: str
@@ -42,7 +42,7 @@ def pages() -> dict[str, dict[str, Any]]:
     return {name: json.loads(text) for name, text in dashboard_files().items()}
 
 
-def asked(spans: Mapping[str, str]) -> Iterator[Asked]:
+def panel_queries(spans: Mapping[str, str]) -> Iterator[PanelQuery]:
     """Every PromQL query; `spans`: values of $__rate_interval and $__range."""
     for name, page in pages().items():
         for panel in panels(page):
@@ -51,7 +51,7 @@ def asked(spans: Mapping[str, str]) -> Iterator[Asked]:
                 if "expr" in target:
                     expression = filled_in(target["expr"], {**CHOICES, **spans})
                     labels = frozenset(_LABEL.findall(links))
-                    yield Asked(name, panel["title"], expression, target["legendFormat"], labels)
+                    yield PanelQuery(name, panel["title"], expression, target["legendFormat"], labels)
 
 
 def filled_in(text: str, values: Mapping[str, str]) -> str:
@@ -70,7 +70,7 @@ def recording_at_once(folder: Path) -> None:
     (folder / RECORDING).write_text(yaml.safe_dump(document))
 
 
-def told(server: Prometheus, queries: Iterable[Asked], at_s: float) -> str:
+def rendering(server: Prometheus, queries: Iterable[PanelQuery], at_s: float) -> str:
     """What the panels show at a time (Unix seconds), as text: a look by eye, where no Grafana is."""
     lines: list[str] = []
     place = ""

@@ -25,7 +25,7 @@ from streams.measures.family import DurationSample
 from streams.runtime.clock import now_ms
 from streams.runtime.settings import Settings
 from tests.integration.prometheus.conftest import caught_up, embedded_broker, following, publisher
-from tests.support.dashboards import Asked, asked, pages, recording_at_once
+from tests.support.dashboards import PanelQuery, pages, panel_queries, recording_at_once
 from tests.support.findings import FOREST, TENANT, finding
 from tests.support.prometheus import Prometheus, prometheus_server, promtool, until
 
@@ -122,9 +122,9 @@ def prometheus(
     One for all: the tests stand in the order in which each needs more to have happened.
     """
     tmp_path = tmp_path_factory.mktemp("prometheus")
-    told = CollectorRegistry()
-    told_of = notify.Metrics(told, ["teams"])
-    notify_server, _ = start_http_server(0, addr="127.0.0.1", registry=told)
+    notify_registry = CollectorRegistry()
+    notified = notify.Metrics(notify_registry, ["teams"])
+    notify_server, _ = start_http_server(0, addr="127.0.0.1", registry=notify_registry)
     producer_server, _ = start_http_server(0, addr="127.0.0.1")
     stream_server, _ = start_http_server(0, addr="127.0.0.1", registry=streams.REGISTRY)
     with publisher(embedded.bootstrap) as publish, following(settings_of(embedded)) as exporter:
@@ -142,7 +142,7 @@ def prometheus(
             nonlocal turn
             turn += 1
             live()
-            told_of.messages.labels("teams", "opened", "delivered").inc()
+            notified.messages.labels("teams", "opened", "delivered").inc()
             state = "open" if turn % 2 else "resolved"
             gap = {"id": "gap", "detection": "hybrid_join.stale", "family": "hybrid_join", "severity": Severity.LOW}
             publish(
@@ -168,7 +168,7 @@ def prometheus(
 def test_figures_agree_with_what_was_published(prometheus: tuple[Prometheus, Callable[[], None]]) -> None:
     server, _ = prometheus
     live()
-    exact = {each.place: each.expression for each in asked(SPANS)}
+    exact = {each.place: each.expression for each in panel_queries(SPANS)}
     until(lambda: server.numbers(exact["overview.json: Open findings"]) == [3.0], "three findings are open")
     until(lambda: server.numbers(exact["pipeline.json: Processes that answer"]) == [1.0] * 4, "four jobs are up")
 
@@ -216,11 +216,11 @@ def test_no_panel_is_empty_and_every_line_has_the_labels_of_its_links(
             ]
         )
         publish([finding(99, "suppressed", at_ms=now_ms())])
-    todo = set(asked(SPANS))
+    todo = set(panel_queries(SPANS))
     assert todo
     unlinked: set[str] = set()
 
-    def answered(each: Asked) -> bool:
+    def answered(each: PanelQuery) -> bool:
         rows = server.query(each.expression)
         unlinked.update(each.place for row in rows if not each.labels <= row["metric"].keys())
         return bool(server.numbers(each.expression))
@@ -244,5 +244,5 @@ def test_no_panel_shows_a_figure_while_nobody_answers(tmp_path: Path) -> None:
     jobs = {f"synchealth-{role}": ["127.0.0.1:9"] for role in ("exporter", "producers", "streams")}
     with prometheus_server(tmp_path, jobs) as server:
         until(lambda: server.numbers("up") == [0.0, 0.0, 0.0], "all three were asked")
-        shown = {each.place for each in asked(SPANS) if server.numbers(each.expression)}
+        shown = {each.place for each in panel_queries(SPANS) if server.numbers(each.expression)}
     assert shown == {"pipeline.json: Processes", "pipeline.json: Processes that answer"}

@@ -14,7 +14,7 @@ import pytest
 from deploy.prometheus.pipeline_rules import PIPELINE_RULES
 from tests.e2e.test_demo import COMMAND, check, processes_about
 from tests.support.alerting import faster_rules
-from tests.support.dashboards import asked, recording_at_once, told
+from tests.support.dashboards import panel_queries, recording_at_once, rendering
 from tests.support.prometheus import prometheus_server, until
 
 SPANS = {"$__rate_interval": "5s", "$__range": "10m"}
@@ -67,11 +67,11 @@ def test_no_panel_is_empty_with_the_demos_data(tmp_path: Path, story: str) -> No
             demo.wait(timeout=400)
             end_s = time.time()
             empty: set[str] = set()
-            queries = [each for each in asked(SPANS) if each.dashboard in FILLED_BY[story]]
+            queries = [each for each in panel_queries(SPANS) if each.dashboard in FILLED_BY[story]]
             for each in queries:
                 if not server.numbers_between(each.expression, start_s, time.time()):
                     empty.add(each.panel)
-            print(told(server, queries, (start_s + end_s) / 2))  # what a failure is looked at with
+            print(rendering(server, queries, (start_s + end_s) / 2))  # what a failure is looked at with
             alerts: dict[tuple[str, str], int] = {}
             for row in server.series("ALERTS", start_s, end_s):
                 what = (row["metric"]["alertname"], row["metric"]["alertstate"])

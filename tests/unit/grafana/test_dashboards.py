@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from deploy.prometheus.dashboards import dashboards
 from deploy.prometheus.detection_rules import detection_rules
 from deploy.prometheus.pipeline_rules import PIPELINE_RULES
 from deploy.prometheus.writeback_rules import WRITEBACK_RULES
+from grafana import recorded
 from grafana.build import FOLDER, dashboard_files
 from grafana.checker import faults, panels
 from streams.detections.registry import all_detections
@@ -130,3 +132,17 @@ def test_an_installation_gets_links_to_its_own_desk() -> None:
         assert desk["skipUrlSync"]
         assert "127.0.0.1" not in text
         assert faults(json.loads(text)) == [], name
+
+
+def test_what_an_installation_runs_needs_no_generator() -> None:
+    """grafana-foundation-sdk is for development alone; `prometheus-config` imports these two."""
+    for name in ("links.py", "recorded.py"):
+        assert "grafana_foundation_sdk" not in (FOLDER.parent / name).read_text()
+
+
+def test_the_readme_sends_on_what_is_recorded_and_nothing_else() -> None:
+    readme = (FOLDER.parents[1] / "README.md").read_text()
+    (pattern,) = re.findall(r'source_labels: \[__name__\], regex: "(.+?)"', readme)
+    names = [*recorded.NOW, *recorded.OVER_TIME]
+    assert [name for name in names if not re.fullmatch(pattern, name)] == []
+    assert not re.fullmatch(pattern, "synchealth_findings_open")
