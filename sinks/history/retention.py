@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import Engine, Select, delete, select, update
 
 from sinks.history.database import errors, forget_names
-from sinks.history.schema import document, episode, involved, transition
+from sinks.history.schema import document, episode, involved, told_finding, transition
 
 FORGOTTEN = "(forgotten)"
 _SLICE = 1000
@@ -49,6 +49,8 @@ def forget(engine: Engine, objects: Collection[str]) -> int:
             hidden = {"name": FORGOTTEN, "summary": FORGOTTEN}
             connection.execute(update(episode).where(episode.c.id.in_(numbers)).values(**hidden, unit=None))
             connection.execute(update(transition).where(transition.c.episode.in_(numbers)).values(summary=FORGOTTEN))
+            about = select(episode.c.finding).where(episode.c.id.in_(numbers))  # what waits to be told names them, too
+            connection.execute(update(told_finding).where(told_finding.c.finding.in_(about)).values(body=None))
     return count
 
 

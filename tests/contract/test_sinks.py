@@ -8,12 +8,15 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from sinks.labels import KnownDetection, LabelValues
+from sinks.notify.present import Present
+from sinks.notify.routes import Routes
 from sinks.prometheus import PrometheusSink
 from sinks.sink import Meta, Sink
 from streams.contracts.deadletter import DeadLetter
 from streams.contracts.entries import Entry, Tombstone, Unreadable
 from streams.contracts.finding import Severity
 from streams.contracts.topics import DEADLETTERS, FINDINGS, TOPICS
+from streams.runtime.settings import Settings
 from streams.runtime.topic_reader import ReaderProgress
 from tests.support.findings import FOREST, START_MS, TENANT, finding
 
@@ -35,8 +38,20 @@ def prometheus() -> tuple[Sink, Seen]:
     return PrometheusSink(values, registry), seen
 
 
+def notify() -> tuple[Sink, Seen]:
+    route = {"channels": ["here"], "severity": ["high", "critical"]}
+    settings = Settings.model_validate({"channel": [{"name": "here", "kind": "x"}], "route": [route]})
+    sink = Present(Routes(settings, {}), ["here"])
+
+    def seen() -> str:
+        stands = sorted((each.id, each.state.value, each.opened_ms) for each in sink.counted("here"))
+        return f"{[each for each in stands if each[2]]} 1.0"
+
+    return sink, seen
+
+
 # A sink and what it shows to the outside. A new sink adds one line here.
-SINKS = {"prometheus": prometheus}
+SINKS = {"prometheus": prometheus, "notify": notify}
 every_sink = pytest.mark.parametrize("make", SINKS.values(), ids=SINKS.keys())
 Make = Callable[[], tuple[Sink, Seen]]
 

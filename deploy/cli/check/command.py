@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from deploy.cli.check.channels import check_channels
 from deploy.cli.check.eventlog import eventlog_lines
 from deploy.cli.check.forest import check_forest
 from deploy.cli.check.kafka import check_kafka, check_rights, check_secrets
@@ -83,6 +84,8 @@ def lines(
     if directories:
         yield from check_secrets(settings)
     yield from check_listeners(settings)
+    if directories:
+        yield from check_channels(settings)
     yield from check_kafka(settings.kafka)
     yield from check_rights(settings, roles)
     if directories:

@@ -88,17 +88,17 @@ def test_killed_at_random_each_message_arrives_under_one_key(empty_kafka: Broker
         engine = open_database("", tmp_path)
         Ledger(engine, "hook").state(now_ms())  # the channel is there before the first finding is
         engine.dispose()
-        numbers = list(range(40))
+        numbers = list(range(20))
         opened = {number: now_ms() for number in numbers}
         publish([finding(number, at_ms=at) for number, at in opened.items()])
-        for _ in range(3):
+        for _ in range(2):
             seen = len(there.requests)
             follow(empty_kafka.bootstrap, *heard, whole_ms=now_ms() - 60_000)
             with notifier(config) as process:
-                until(lambda: len(there.requests) > seen + chance.randrange(8), "some are told")  # noqa: B023
+                until(lambda: len(there.requests) > seen + chance.randrange(6), "some are told")  # noqa: B023
                 process.send_signal(signal.SIGKILL)
         with notifier(config):
-            until(lambda: len(told(there)) == 40, "all are told")
+            until(lambda: len(told(there)) == 20, "all are told")
             over = rfc3339(now_ms())
             publish(
                 [

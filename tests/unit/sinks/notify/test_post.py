@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from sinks.history.retention import forget
+from sinks.history.sink import HistorySink
 from sinks.notify.channels.channel import RefusedNoticeError
 from sinks.notify.notice import Kind
 from sinks.notify.present import Sight
+from sinks.sink import Meta
 from streams.contracts.actions import Accept, Acknowledge, Action, Deed
 from streams.contracts.entries import Tombstone
 from streams.contracts.errors import RetriableError
 from streams.contracts.times import parse_rfc3339
+from streams.contracts.topics import FINDINGS
+from streams.runtime.topic_reader import ReaderProgress
 from tests.support.findings import START_MS, finding
 from tests.support.notify import DESK, World, sight
 
@@ -261,3 +266,18 @@ def test_nothing_is_said_before_it_is_known_how_much_is_known(world: World) -> N
     world.say(finding(2, at_ms=world.now_ms + 1))
     world.post.turn()
     assert world.channel.kinds == ["opened"]
+
+
+def test_who_is_forgotten_waits_in_no_message(world: World) -> None:
+    history = HistorySink(world.engine)
+    world.channel.fails = [RetriableError("away")]
+    with pytest.raises(RetriableError):
+        opens(world, 1)
+    record = finding(1, at_ms=world.now_ms - 1000)
+    history.add(record, Meta(FINDINGS.name, 0, 0, world.now_ms, live=True))
+    history.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
+    [waits] = world.post._ledger.outgoing()
+    assert waits.notice.finding == record
+
+    assert forget(world.engine, [record.counterparts[0].id]) == 1
+    assert world.post._ledger.outgoing() == []
