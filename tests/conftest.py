@@ -41,7 +41,7 @@ def kafka_broker() -> Iterator[Broker]:
     Who needs topics takes an emptied one: `empty_kafka`, or `kafka_of_file` for all tests of a file.
     """
     require_kafka()
-    with kafka(overrides={"log.cleaner.backoff.ms": "200", "log.cleaner.min.cleanable.ratio": "0.01"}) as broker:
+    with kafka(overrides={"log.cleaner.backoff.ms": "1000", "log.cleaner.min.cleanable.ratio": "0.01"}) as broker:
         yield broker
 
 

@@ -14,7 +14,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +31,7 @@ from streams.contracts.facts import Fact, FactChunk, ObjectKind, Operation, Orig
 from streams.contracts.identity import partition_of
 from streams.contracts.topics import AD_CHANGES, VIEWS
 from tests.e2e.worker_rig import WorkerRig
+from tests.support.forked import ForkedWorker
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 ORIGIN = Origin(name="ad/corp", side="ad", tenant=TENANT, forest="corp")
@@ -120,7 +120,7 @@ def free_ports(count: int) -> int:
             return first
 
 
-def rss_mb(process: subprocess.Popen[bytes]) -> float:
+def rss_mb(process: ForkedWorker) -> float:
     """Resident memory of a process, MB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
@@ -178,7 +178,7 @@ def measure(kind: str, workers: int, objects: int, store: str) -> None:
                 )
 
 
-def os_times(process: subprocess.Popen[bytes]) -> tuple[float, float]:
+def os_times(process: ForkedWorker) -> tuple[float, float]:
     """User and system seconds of a process."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     tick = os.sysconf("SC_CLK_TCK")

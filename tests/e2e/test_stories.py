@@ -12,6 +12,7 @@ import pytest
 from kafka import KafkaConsumer
 
 from deploy.broker import Broker
+from deploy.lab.demo import report
 from deploy.lab.demo.stage import Wishes, stage
 from deploy.lab.demo.watcher import FindingsWatcher
 from deploy.lab.stories import STORIES
@@ -21,6 +22,8 @@ from deploy.lab.sync.writeback import LabTarget
 from deploy.lab.sync.writeback_audit import WritebackUser
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.topics import FINDINGS, TOPICS
+from streams.runtime.clock import now_ms
+from streams.runtime.settings import KafkaSettings
 from streams.views.password.errors import ErrorClass
 from tests.e2e.test_demo import run_demo
 from tests.support.kafka_log import records
@@ -62,18 +65,14 @@ MERGER = {"engine.bulk_change", "capacity.write_rate_limit"}
 OUTLIVES, LAST = {"engine.sync_feature_changed"}, "9999"
 
 
-def check(report: Mapping[str, Any], detections: set[str]) -> None:
-    assert report["ok"] is True and report["faults"] == []
-    assert {finding["detection"] for finding in report["findings"]} == detections
-    for finding in report["findings"]:
+def check(told: Mapping[str, Any], detections: set[str]) -> None:
+    """`told`: the demo's report."""
+    assert told["ok"] is True and told["faults"] == []
+    assert {finding["detection"] for finding in told["findings"]} == detections
+    for finding in told["findings"]:
         ended = finding["resolved_at"] or (finding["detection"] in OUTLIVES and LAST)
         assert finding["fault_at"] <= finding["opened_at"] <= ended, finding
-    assert [finding for finding in report["unexpected"] if finding["state"] == "open"] == []
-
-
-@pytest.mark.kafka
-def test_writeback_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) -> None:
-    check(run_demo(tmp_path, "--story", "writeback", "--kafka", empty_kafka.bootstrap), WRITEBACK)
+    assert [finding for finding in told["unexpected"] if finding["state"] == "open"] == []
 
 
 @pytest.mark.kafka
@@ -116,8 +115,9 @@ def test_large_directory_over_apache_kafka(empty_kafka: Broker, tmp_path: Path) 
     check(run_demo(tmp_path, "--story", "large_directory", "--speed", "60", *kafka), {"capacity.sql_express_limit"})
 
 
-def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.kafka
+def test_writeback_over_apache_kafka_and_no_password_of_the_lab_shows_in_topics_logs_or_metrics(
+    empty_kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made_up: list[str] = []
     set_password = LabTarget.set_password
@@ -127,26 +127,35 @@ def test_no_password_that_the_lab_makes_up_shows_in_topics_logs_or_metrics(
         set_password(target, user, password)
 
     monkeypatch.setattr(LabTarget, "set_password", noted)
-    wishes = Wishes(objects=600, speed=240, directory=tmp_path / "kept")
+    kafka = KafkaSettings(bootstrap_servers=[empty_kafka.bootstrap])
+    wishes = Wishes(objects=600, speed=240, kafka=kafka, directory=tmp_path / "kept")
+    findings: dict[str, Finding] = {}
+    started_ms = now_ms()
     with stage(wishes, told=lambda _: None, on_cycle=lambda _: None, on_sweep=lambda _: None) as built:
         with built.lab.held():
             story = STORIES["writeback"](built.organisation)
         player = Player(story, built.lab.clock, built.lab.schedule)
 
         def on_finding(finding: Finding) -> None:
+            findings[finding.id] = finding
             player.saw(finding.id, is_open=finding.state is not FindingState.RESOLVED)
 
         with FindingsWatcher(built.settings.kafka, on_finding):
             over = built.lab.run(player.play())
             deadline_s = time.monotonic() + 300
-            while not over.done():
+            while not over.done() or report.unexpected(player, dict(findings), still=True):
                 assert time.monotonic() < deadline_s, player.progress
                 built.supervisor.look()
+                built.lab.call(player.look)
                 time.sleep(0.2)
             over.result()
         ports = [built.settings.metrics.port, built.settings.streams.metrics_port, *built.producer_ports.values()]
         said = {f"port {port}": scraped(port) for port in ports}
         said |= {topic: written(built.broker, topic) for topic in [WINLOGBEAT, *(each.name for each in TOPICS)]}
+        told = report.document(
+            player, findings, started_ms=started_ms, ended_ms=now_ms(), broker=built.broker, objects=600, speed=240
+        )
+    check(told, WRITEBACK)
     said["pipeline.log"] = built.log_file.read_bytes()
     assert len(made_up) >= 13
     # Whom it is about is told in all these places: we look where something is to be found.

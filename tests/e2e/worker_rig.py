@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -22,8 +19,7 @@ from streams.contracts.finding import Finding
 from streams.contracts.identity import partition_of
 from streams.contracts.topics import AD_CHANGES, DEADLETTERS, ENTRA_CHANGES, ENTRA_TENANT, FINDINGS
 from streams.runtime.settings import KafkaSettings
-
-ROOT = Path(__file__).parents[2]
+from tests.support.forked import ForkedWorker
 
 
 class WorkerRig:
@@ -42,7 +38,7 @@ class WorkerRig:
             f"tick_interval_s = 0.5\nmetrics_port = 0\n{extra}"
         )
         self.folder = folder
-        self.workers: dict[int, subprocess.Popen[bytes]] = {}
+        self.workers: dict[int, ForkedWorker] = {}
         create(self.kafka)
         self._connected: KafkaProducer | None = None
         self._marked: set[str] = set()
@@ -77,15 +73,8 @@ class WorkerRig:
 
         `prelude`: Python that runs in the worker before it starts.
         """
-        program = f"import sys\n{prelude}\nfrom streams.__main__ import main\nmain()"
-        with (self.folder / f"worker-{number}.log").open("ab") as log:
-            self.workers[number] = subprocess.Popen(
-                [sys.executable, "-c", program, "--config", str(self.config), "--worker", str(number)],
-                cwd=ROOT,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"SYNCHEALTH_LOG__LEVEL": "info"},
-            )
+        arguments = ["--config", str(self.config), "--worker", str(number)]
+        self.workers[number] = ForkedWorker(arguments, self.folder / f"worker-{number}.log", prelude)
 
     def log(self, number: int) -> str:
         """What the workers of this number printed so far."""

@@ -69,7 +69,7 @@ class Installation:
             return not read_freshness(load_settings(self.config, {})).blind
         return False
 
-    def wait(self, condition: Callable[[], bool], within_s: float = 180.0, every_s: float = 0.05) -> float:
+    def wait(self, condition: Callable[[], bool], within_s: float = 180.0, every_s: float = 0.25) -> float:
         """Seconds until `condition` held. AssertionError with the end of the log if it never did."""
         start = time.monotonic()
         while not condition():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import os
@@ -51,10 +52,17 @@ def run_tool(name: str, *arguments: str | Path, input_: bytes | None = None) -> 
 def rules_of(alerts: Container[str], folder: Path) -> str:
     """A file of our detections' rules with these alerts alone: promtool evaluates all that it is given."""
     file = folder / "detections.yaml"
-    groups = yaml.safe_load((RULES / file.name).read_text())["groups"]
+    groups = _groups_of_rules(RULES / file.name)
     chosen = [{**group, "rules": [rule for rule in group["rules"] if rule["alert"] in alerts]} for group in groups]
     file.write_text(yaml.safe_dump({"groups": [group for group in chosen if group["rules"]]}))
     return str(file)
+
+
+@functools.cache
+def _groups_of_rules(file: Path) -> list[dict[str, Any]]:
+    """Read once: YAML of a thousand lines takes its time, and sixty tests ask."""
+    groups: list[dict[str, Any]] = yaml.safe_load(file.read_text())["groups"]
+    return groups
 
 
 @contextlib.contextmanager
@@ -166,4 +174,4 @@ def until(condition: Callable[[], Any], what: str, within_s: float = 180) -> Non
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
-        time.sleep(0.05)
+        time.sleep(0.2)

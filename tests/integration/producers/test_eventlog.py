@@ -36,7 +36,7 @@ from streams.runtime.settings import EventLogSettings, KafkaSettings
 from tests.support.fake_kafka import FakeKafka, FakePublisher, Killed
 from tests.support.kafka_log import records
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 PARTITIONS = 3
 HUB = Path(__file__).parents[2] / "unit" / "producers" / "eventlog" / "samples"
 AT_MS = 1_772_443_867_551

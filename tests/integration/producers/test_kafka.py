@@ -33,6 +33,7 @@ from streams.runtime.settings import KafkaSettings
 from tests.support.brokers import require_kafka
 from tests.support.kafka_log import facts_in
 
+pytestmark = pytest.mark.slow
 ORIGIN = Origin(name="entra/t", side="entra", tenant="t")
 
 

@@ -22,6 +22,7 @@ from tests.support.brokers import require_kafka
 from tests.support.graph_lab import CLIENT_ID, SECRET, TENANT, GraphLab, Mirror, expected, without_empty
 from tests.support.kafka_log import facts_in
 
+pytestmark = [pytest.mark.apart, pytest.mark.slow]
 PARTITIONS = 3
 ROOT = Path(__file__).parents[3]
 
@@ -117,7 +118,7 @@ def until_agrees(bootstrap: str, lab: GraphLab, timeout_s: float = 120, supervis
         if supervised is not None:
             supervised.keep_alive()
         assert time.monotonic() < end, "Kafka never came to say what the directory says"
-        time.sleep(0.2)
+        time.sleep(0.5)
 
 
 @pytest.mark.kafka

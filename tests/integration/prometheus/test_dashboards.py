@@ -37,7 +37,7 @@ OTHERS = (
 )  # fmt: skip
 """A detection of each family that the story of this file has no finding of."""
 
-pytestmark = pytest.mark.prometheus
+pytestmark = [pytest.mark.prometheus, pytest.mark.slow]
 
 
 def live() -> None:

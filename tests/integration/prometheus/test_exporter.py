@@ -36,6 +36,7 @@ from tests.support.actions import accept, action
 from tests.support.findings import finding
 from tests.support.prometheus import until
 
+pytestmark = pytest.mark.slow
 SettingsOf = Callable[[Broker], Settings]
 
 

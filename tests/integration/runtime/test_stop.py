@@ -22,6 +22,7 @@ from streams.runtime.settings import KafkaSettings
 from tests.support.brokers import require_kafka
 from tests.support.graph_lab import CLIENT_ID, SECRET, TENANT, GraphLab, certificates_in, graph_lab
 
+pytestmark = [pytest.mark.apart, pytest.mark.slow]
 ROOT = Path(__file__).parents[3]
 WITHIN_S = 180
 # What to run, and what it says when Kafka is gone. Sinks say nothing: their client answers with an empty poll.
