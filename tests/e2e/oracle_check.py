@@ -21,6 +21,9 @@ from tests.support.pipeline import TENANT
 from tests.support.random_directory import RandomDirectories
 from tests.support.words import said_in
 
+PATIENCE_S = 600.0
+"""Workers whose sessions are short are thrown out of their group again and again where thirty others want the cores."""
+
 
 def world_of_today(seed: int, *, groups: bool = False) -> RandomDirectories:
     """A history that workers can be told now."""
@@ -47,7 +50,7 @@ def content(finding: Finding) -> dict[str, Any]:
     return {"severity": finding.severity, "subject": finding.subject, "evidence": evidence, "holders": holders}
 
 
-def assert_converged(rig: WorkerRig, world: RandomDirectories, within_s: float) -> None:
+def assert_converged(rig: WorkerRig, world: RandomDirectories, within_s: float = PATIENCE_S) -> None:
     def agree() -> bool:
         rig.keep_alive()
         wanted = expected(world)

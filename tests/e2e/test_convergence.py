@@ -46,7 +46,7 @@ def test_kills_duplicates_and_shuffles_end_at_the_oracle(new_rig: Callable[..., 
                 rig.start(victim)
                 next_kill += chance.uniform(2.0, 6.0)
         assert kills >= 3
-        assert_converged(rig, world, within_s=180)
+        assert_converged(rig, world)
         assert rig.dead_letters() == []
 
 
@@ -59,4 +59,4 @@ def test_the_embedded_broker_converges_without_kills(tmp_path: Path) -> None:
         rig.tell(tenant_of(world))
         for start in range(0, len(facts), 40):
             rig.feed(facts[start : start + 40])
-        assert_converged(rig, world, within_s=180)
+        assert_converged(rig, world)

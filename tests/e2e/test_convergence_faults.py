@@ -36,7 +36,7 @@ def test_garbage_becomes_dead_letters_and_stops_nothing(new_rig: Callable[..., W
         mixed = {"type": "facts", "origin": origin, "facts": [good, bad, good, None], "schema_version": 1}
         rig.raw(AD_CHANGES.name, orjson.dumps(mixed), 2)
         rig.feed(world.facts[len(GARBAGE) * 20 :])
-        assert_converged(rig, world, within_s=180)
+        assert_converged(rig, world)
         wanted = 3 * len(GARBAGE) + 2
         assert wait_until(lambda: len(rig.dead_letters()) >= wanted, 180)
         letters = rig.dead_letters()
@@ -68,14 +68,14 @@ def test_a_worker_that_slept_past_its_session_writes_nothing(new_rig: Callable[.
         rig.workers[0].send_signal(signal.SIGCONT)
         time.sleep(1)
         rig.feed(world.facts[500:])
-        assert_converged(rig, world, within_s=180)
+        assert_converged(rig, world)
         # What the sleeper and its successor left in the changelogs must be the same truth:
         for number in (0, 1):
             rig.signal(number, signal.SIGKILL)
         rig.start(2)  # a fresh data folder: everything comes from the changelogs
         rig.feed(world.facts[-1:])
         before = expected(world)
-        assert_converged(rig, world, within_s=180)
+        assert_converged(rig, world)
         assert set(open_findings(rig)) == set(before)
 
 
@@ -96,7 +96,7 @@ def test_a_broker_that_goes_away_and_returns_loses_nothing(tmp_path: Path) -> No
             rig.keep_alive()
         with kafka(tmp_path / "kafka", port):
             rig.feed(world.facts[200:])
-            assert_converged(rig, world, within_s=180)
+            assert_converged(rig, world)
 
 
 def test_the_fuse_stops_a_worker_whose_code_is_broken(new_rig: Callable[..., WorkerRig]) -> None:
@@ -114,7 +114,7 @@ def test_the_fuse_stops_a_worker_whose_code_is_broken(new_rig: Callable[..., Wor
         assert rig.workers[0].poll() == 70
         assert "This looks like a fault of this version" in rig.log(0)
         rig.start(0)  # the version that works
-        assert_converged(rig, world, within_s=180)
+        assert_converged(rig, world)
 
 
 def test_topics_with_another_number_of_partitions_are_refused(new_rig: Callable[..., WorkerRig]) -> None:
@@ -132,7 +132,7 @@ def test_a_worker_stops_cleanly_and_commits_what_it_did(new_rig: Callable[..., W
         rig.start(0)
         rig.tell(tenant_of(world))
         rig.feed(world.facts)
-        assert_converged(rig, world, within_s=180)
+        assert_converged(rig, world)
         process = rig.workers[0]
         assert rig.signal(0, signal.SIGTERM) == 0
         assert process.returncode == 0
