@@ -146,15 +146,15 @@ def names_of(finding: Finding) -> str:
 
 
 def objects_of(finding: Finding) -> list[Holder]:
-    """Every object that takes part, the subject first."""
+    """Every object that takes part; the subject as one, where the rule says nothing else of it."""
     subject = finding.subject
+    known = {(holder.side, holder.id) for holder in finding.counterparts}
     first = [
         Holder(side=side, kind=subject.kind, id=identity, role="subject")
         for side, identity in (("ad", subject.object_guid), ("entra", subject.entra_id))
-        if identity
+        if identity and (side, identity) not in known
     ]
-    known = {(holder.side, holder.id) for holder in first}
-    return first + [holder for holder in finding.counterparts if (holder.side, holder.id) not in known]
+    return first + finding.counterparts
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -163,7 +163,9 @@ def test_what_the_next_export_does_and_what_explains_others(tmp_path: Path) -> N
     sink = HistorySink(engine)
     roles = [msgspec.structs.replace(holder, role="would_be_quarantined") for holder in finding(1).counterparts]
     cause = finding(3, detection="engine.sync_stopped", summary="no cycle since noon")
-    loses, explained = finding(1, counterparts=roles, summary="ada1 would lose it"), finding(4, cause=cause.id)
+    who = Subject(kind="user", key="user/1", object_guid=roles[0].id)  # who loses it is whom it is about
+    loses = finding(1, counterparts=roles, summary="ada1 would lose it", subject=who)
+    explained = finding(4, cause=cause.id)
     told = (loses, cause, msgspec.structs.replace(explained, state=FindingState.SUPPRESSED))
     for number, each in enumerate(told):
         sink.add(each, Meta(FINDINGS.name, 0, number, AT, live=True))
