@@ -11,6 +11,7 @@ import click
 from tests.support.chromium import chromium
 from tests.support.desk_states import HOSTILE, desk, many, paths
 
+_DOCS = Path(__file__).parents[1] / "docs"
 _LOOKS = {"": (1280, False), "-dark": (1280, True), "-390": (390, False)}
 
 
@@ -20,8 +21,12 @@ _LOOKS = {"": (1280, False), "-dark": (1280, True), "-390": (390, False)}
 )
 @click.option("--findings", default=100_000, show_default=True, help="How many `many` has: a minute for the default.")
 @click.option("--state", "states", multiple=True, help="Only these: empty, one, many, blind, hostile.")
-def main(output: Path, findings: int, states: tuple[str, ...]) -> None:
+@click.option("--readme", is_flag=True, help="Only the four of README, into docs/.")
+def main(output: Path, findings: int, states: tuple[str, ...], *, readme: bool) -> None:
     """Take them; whoever changed a page looks at them."""
+    if readme:
+        asyncio.run(_for_readme())
+        return
     output.mkdir(parents=True, exist_ok=True)
     found = {
         "empty": (0, False, False), "one": (1, False, False), "many": (findings, False, False),
@@ -30,6 +35,17 @@ def main(output: Path, findings: int, states: tuple[str, ...]) -> None:
     for state, (count, hostile, blind) in found.items():
         if not states or state in states:
             asyncio.run(_take(output, state, count, hostile=hostile, blind=blind))
+
+
+async def _for_readme() -> None:
+    _DOCS.mkdir(exist_ok=True)
+    async with chromium() as page:
+        with tempfile.TemporaryDirectory() as folder, desk(Path(folder), many(4_000)) as url:
+            await page.look(1280)
+            for title in ("now", "finding", "object_now", "trends"):
+                await page.open(f"{url}{paths(next(many(1)))[title]}")
+                picture = await page.picture(most_height=820, form="jpeg")
+                (_DOCS / f"desk-{title.replace('_', '-')}.jpg").write_bytes(picture)
 
 
 async def _take(output: Path, state: str, count: int, *, hostile: bool, blind: bool) -> None:

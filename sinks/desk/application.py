@@ -42,6 +42,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _OUR_NAMES = {"127.0.0.1", "localhost", "::1"}
+_ROOM = 160
 _log = get_logger(__name__)
 
 
@@ -140,12 +141,18 @@ def environment(reading: Reading) -> Environment:
     found.filters["duration"] = age
     found.filters["words"] = in_words
     found.filters["breakable"] = _breakable
+    found.filters["short"] = _short
     found.filters["as_sentence"] = lambda text: text[:1].upper() + text[1:]
     return found
 
 
 def _visible(value: object) -> object:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _short(text: str) -> str:
+    """What a list has room for of a name that means harm; the page of the finding has all of it."""
+    return text if len(text) <= _ROOM else f"{text[:_ROOM]}…"
 
 
 def _breakable(name: str) -> Markup:

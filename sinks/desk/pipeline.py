@@ -102,13 +102,14 @@ def known(fresh: Freshness | None, unread: str, failing: Sequence[str], at_ms: i
     """
     if fresh is None:
         return Knowledge(faults=[unread or "how fresh the sources are is being read", *failing])
-    faults, silent_ms = [], at_ms - fresh.at_ms
+    faults, silent_ms, workers = [], at_ms - fresh.at_ms, fresh.lag_words()
     if silent_ms > _OLD_MS:
+        workers = "how far the workers are is not known"
         why = f": {unread}" if unread else ""
         faults.append(f"how fresh the sources are was last read {age(silent_ms / 1000)} ago{why}")
     fresh = replace(fresh, at_ms=at_ms, failing=tuple(failing))
     sources = [Source(each.name, fresh.ago(each), each.fault(at_ms)) for each in fresh.sources]
-    return Knowledge(sources, fresh.lag_words(), [*faults, *fresh.faults])
+    return Knowledge(sources, workers, [*faults, *fresh.faults])
 
 
 class PipelineWatch:

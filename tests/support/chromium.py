@@ -66,11 +66,11 @@ class Page:
             raise RuntimeError(str(said["exceptionDetails"]))
         return said["result"].get("value")
 
-    async def picture(self, *, most_height: int = 2400) -> bytes:
-        """The whole page as PNG, to `most_height` pixels."""
+    async def picture(self, *, most_height: int = 2400, form: str = "png") -> bytes:
+        """The whole page, to `most_height` pixels. form: png or jpeg."""
         size = (await self.call("Page.getLayoutMetrics"))["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], most_height), "scale": 1}
-        said = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        said = await self.call("Page.captureScreenshot", format=form, captureBeyondViewport=True, clip=clip)
         return base64.b64decode(said["data"])
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from sinks.desk.pipeline import Checked, Cycle, PipelineWatch, Said, Told
 from sinks.desk.presence import Presence, Present, Waiting
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness
+from sinks.freshness_source import FAILING
 from sinks.history.database import open_database
 from sinks.history.sink import HistorySink
 from sinks.sink import Meta
@@ -46,7 +47,7 @@ _OFTEN = {"conflict": 8, "flow": 8, "hygiene": 4}
 def many(count: int, *, hostile: bool = False) -> Iterator[Finding]:
     """Findings of a year, two of three resolved; a few again and again."""
     chance = random.Random(17)
-    detections = [each.detection for each in all_detections()]
+    detections = [each.detection for each in all_detections() if each.detection.id != FAILING]
     weights = [_OFTEN.get(each.family, 1) for each in detections]
     for number in range(count):
         detection = chance.choices(detections, weights)[0]

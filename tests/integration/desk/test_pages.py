@@ -353,6 +353,23 @@ def test_an_empty_page_is_no_all_clear(watch: PipelineWatch | None, said: str, t
     engine.dispose()
 
 
+def test_what_was_not_looked_at_lately_says_nothing_of_the_workers() -> None:
+    assert watch_of(lambda: replace(whole(), at_ms=AT)).knowledge().workers == "how far the workers are is not known"
+    assert watch_of().knowledge().workers == "workers have caught up"
+
+
+def test_a_list_cuts_a_name_without_end_and_the_page_has_it_whole(tmp_path: Path) -> None:
+    engine = open_database("", tmp_path)
+    sink = HistorySink(engine)
+    said = finding(1, summary="x" * 3_000)
+    sink.add(said, Meta(FINDINGS.name, 0, 0, AT, live=True))
+    sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
+    with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of())) as client:
+        assert "x" * 200 not in client.get("/").text
+        assert "x" * 3_000 in client.get(f"/f/{said.id}").text
+    engine.dispose()
+
+
 def test_where_all_is_known_an_empty_page_is_an_all_clear_but_not_where_a_filter_left_nothing(tmp_path: Path) -> None:
     engine = open_database("", tmp_path)
     with client_of(Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch_of())) as client:
