@@ -49,6 +49,7 @@ _ELSEWHERE = {
         "deploy.cli.desk.object_command:object_command",
         "One person, group or device in both directories, by any of its names.",
     ),
+    "desk": _Elsewhere("deploy.cli.desk.token_commands:desk", "Who may come to the desk: tokens of machines."),
     "ack": _Elsewhere(f"{_ACTIONS}:ack", "Acknowledge findings: they alert no more."),
     "assign": _Elsewhere(f"{_ACTIONS}:assign", "Give findings to somebody."),
     "comment": _Elsewhere(f"{_ACTIONS}:comment", "Write a note to findings."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.config.csrf import CSRFConfig
 from litestar.di import Provide
 from litestar.exceptions import ClientException, HTTPException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
@@ -20,14 +25,17 @@ from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 from markupsafe import Markup
 
+from sinks.desk.access import PUBLIC, Access, Connected
 from sinks.desk.acting import Acting
 from sinks.desk.actions import ACTION_PAGES, ACTIONS_API
 from sinks.desk.api import API
 from sinks.desk.pages import PAGES
 from sinks.desk.reading import Reading
+from sinks.history.scope import keep_scopes, narrowed
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.times import age
 from streams.contracts.words import in_words
+from streams.runtime.desk_settings import AccessSettings
 from streams.runtime.logs import get_logger
 from streams.runtime.printable import printable
 
@@ -41,44 +49,54 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+OPEN = {"role": PUBLIC}
 _OUR_NAMES = {"127.0.0.1", "localhost", "::1"}
 _ROOM = 160
 _log = get_logger(__name__)
 
 
-def application(reading: Reading, acting: Acting, *, secret: str, version: str) -> Litestar:
+def application(
+    reading: Reading, acting: Acting, *, access: AccessSettings, secret: str, version: str, secure: bool = False
+) -> Litestar:
     """Everything the desk answers; `reading` is what it answers from, `acting` does what people ask.
 
-    secret: signs what forms carry; the same after a restart, so that a page that is open goes on.
+    access: who may come, and do what. secret: signs what forms carry; the same after a restart, so that a page that is
+    open goes on. secure: cookies travel by TLS alone.
     """
+    keep_scopes(reading.engine)
+    door = Access(access, reading.engine)
 
-    @get("/-/healthy", media_type=MediaType.TEXT, sync_to_thread=False, include_in_schema=False)
+    @get("/-/healthy", media_type=MediaType.TEXT, sync_to_thread=False, include_in_schema=False, opt=OPEN)
     def healthy() -> Response[str]:
         return _state(reading.stuck())
 
-    @get("/-/ready", media_type=MediaType.TEXT, sync_to_thread=False, include_in_schema=False)
+    @get("/-/ready", media_type=MediaType.TEXT, sync_to_thread=False, include_in_schema=False, opt=OPEN)
     def ready() -> Response[str]:
         return _state(reading.not_ready())
 
-    async def given() -> Reading:
-        return reading
+    async def given(request: Request[Any, Any, Any]) -> Reading:
+        person = request.scope["user"]
+        if person.scopes is None:
+            return reading
+        return replace(reading, engine=narrowed(reading.engine, person.scopes), objects=False)
 
-    async def actors() -> Acting:
-        return acting
+    async def actors(request: Request[Any, Any, Any]) -> Acting:
+        return replace(acting, engine=narrowed(acting.engine, request.scope["user"].scopes))
 
     return Litestar(
         route_handlers=[
             API, ACTIONS_API, healthy, ready,
             Router("/", route_handlers=[*PAGES, *ACTION_PAGES], include_in_schema=False),
-            create_static_files_router("/static", directories=[_FOLDER / "static"], include_in_schema=False),
+            create_static_files_router("/static", directories=[_FOLDER / "static"], include_in_schema=False, opt=OPEN),
         ],
-        before_request=_require_our_own,
+        guards=[_require_our_own({*_OUR_NAMES, *access.names}), door.guard],
+        middleware=[_limits(access)] if access.is_required else [],
         logging_config=None,
         dependencies={"reading": Provide(given), "acting": Provide(actors)},
         # The API takes no forms, only JSON, which no page of elsewhere can send us without asking first (CORS).
         csrf_config=CSRFConfig(
             secret=secret, cookie_name="synchealth_csrf", cookie_httponly=True, cookie_samesite="strict",
-            exclude=["^/api/"],
+            cookie_secure=secure, exclude=["^/api/"],
         ),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment(reading))),
         openapi_config=OpenAPIConfig(
@@ -95,13 +113,27 @@ def _state(amiss: str | None) -> Response[str]:
     return Response(f"{amiss or 'ok'}\n", status_code=503 if amiss else 200, media_type=MediaType.TEXT)
 
 
-def _require_our_own(request: Request[Any, Any, Any]) -> None:
-    _require_our_name(request)
-    if request.method not in {"GET", "HEAD"}:
-        _require_our_page(request)
+def _require_our_own(names: Collection[str]) -> Callable[[Connected, BaseRouteHandler], None]:
+    def guard(request: Connected, _handler: BaseRouteHandler) -> None:
+        _require_our_name(request, names)
+        if request.scope.get("method") not in {"GET", "HEAD"}:
+            _require_our_page(request)
+
+    return guard
 
 
-def _require_our_page(request: Request[Any, Any, Any]) -> None:
+def _limits(access: AccessSettings) -> DefineMiddleware:
+    """So that nobody guesses tokens, or keeps others out: by the address that asks, or the name that a proxy tells."""
+
+    def who(request: Request[Any, Any, Any]) -> str:
+        peer = request.client.host if request.client is not None else ""
+        return f"{peer} {request.headers.get(access.proxy_user_header, '') if peer in access.proxies else ''}"
+
+    limit = ("minute", access.requests_a_minute)
+    return RateLimitConfig(rate_limit=limit, exclude=["^/static/"], identifier_for_request=who).middleware  # type: ignore[arg-type]
+
+
+def _require_our_page(request: Connected) -> None:
     """What changes something is asked by a page of ours, or by no page at all.
 
     Source: https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site; browsers send Origin with every POST.
@@ -112,18 +144,19 @@ def _require_our_page(request: Request[Any, Any, Any]) -> None:
     if theirs or site not in {"same-origin", "none"}:
         raise PermissionDeniedException("this was asked by a page of elsewhere")
     # What a form of elsewhere may send without asking first is none of these (Fetch, "CORS-safelisted request-header").
-    if request.url.path.startswith("/api/") and request.content_type[0] != "application/json":
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.url.path.startswith("/api/") and kind != "application/json":
         raise PermissionDeniedException("the API takes application/json")
 
 
-def _require_our_name(request: Request[Any, Any, Any]) -> None:
-    """Without a login, a page of elsewhere must not reach us under a name of its own (DNS rebinding)."""
+def _require_our_name(request: Connected, names: Collection[str]) -> None:
+    """A page of elsewhere must not reach us under a name of its own (DNS rebinding)."""
     try:
         name = urlsplit(f"//{request.headers.get('host', '')}").hostname
     except ValueError:
         name = None
-    if name not in _OUR_NAMES:
-        raise ClientException("the desk answers to 127.0.0.1, ::1 and localhost alone")
+    if name not in names:
+        raise ClientException(f"the desk answers to {', '.join(sorted(names))} alone ([desk.access] names)")
 
 
 def environment(reading: Reading) -> Environment:

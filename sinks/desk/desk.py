@@ -6,6 +6,7 @@ import ipaddress
 import os
 import secrets
 import socket
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -32,6 +33,7 @@ from streams.runtime.logs import get_logger
 from streams.runtime.service import Pulse
 from streams.runtime.settings import Settings
 from streams.runtime.topic_reader import Partition, TopicReader
+from streams.runtime.web_configuration import WebConfiguration
 
 _EXPIRE_EVERY_S = 3600.0
 _MOST_CONNECTIONS = 400  # of a hundred people: each listens, and asks for pages
@@ -50,10 +52,11 @@ class Desk:
         self, settings: Settings, catalogue: Catalogue, pipeline: Pipeline, *, version: str = "unknown"
     ) -> None:
         """Raises FatalError if `[desk] host, port` cannot be listened on, SettingsError for an address that is none of
-        this machine's own (there is no login yet), RetriableError where the history's database is away."""
+        this machine's own, where nobody is asked who he is; RetriableError where the history's database is away."""
         self._settings = settings
         host = settings.desk.host
-        _require_loopback(host)
+        tls = _tls(settings)
+        _require_access(settings, encrypted=tls is not None)
         url = settings.history.url
         self._engine = open_database(url.get_secret_value() if url is not None else "", settings.streams.data_dir)
         self._sink = HistorySink(self._engine)
@@ -75,14 +78,17 @@ class Desk:
         )
         acting = Acting(self._engine, self._writer)
         secret = secret_in(settings.streams.data_dir)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                application(reading, acting, secret=secret, version=version),
-                log_config=None, access_log=False, server_header=False,
-                limit_concurrency=_MOST_CONNECTIONS, lifespan="off",
-                timeout_graceful_shutdown=_STREAMS_END_S,
-            )
+        config = uvicorn.Config(
+            application(
+                reading, acting, access=settings.desk.access, secret=secret, version=version, secure=tls is not None
+            ),
+            log_config=None, access_log=False, server_header=False, proxy_headers=False,
+            limit_concurrency=_MOST_CONNECTIONS, lifespan="off", timeout_graceful_shutdown=_STREAMS_END_S,
         )  # fmt: skip
+        config.load()
+        config.ssl = tls
+        self._scheme = "https" if tls is not None else "http"
+        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="desk", daemon=True)
         self._thread.start()
         _log.info("listening", url=self.url)
@@ -91,7 +97,7 @@ class Desk:
     def url(self) -> str:
         """Where people look."""
         host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
     def run(self, stop: Event) -> None:
         """Follow the findings until `stop` is set. Raises FatalError when Kafka or the database refuses us."""
@@ -152,15 +158,29 @@ class Desk:
         return None if position.in_contact else "Kafka is not connected"
 
 
-def _require_loopback(host: str) -> None:
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    file = settings.metrics.web_config_file
+    return WebConfiguration(file.expanduser()).tls if file is not None else None
+
+
+def _require_access(settings: Settings, *, encrypted: bool) -> None:
+    """Whoever comes from elsewhere must be known, and what says who it is must not be read on the way."""
+    host, access = settings.desk.host, settings.desk.access
     try:
-        safe = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        safe = False
-    if not safe:
-        raise SettingsError(
-            [f"[desk] host {host!r}: without a login it is 127.0.0.1, ::1 or localhost; reach it by an SSH tunnel"]
+        loopback = False
+    faults = []
+    if not loopback and not access.is_required:
+        faults.append(
+            f"[desk] host {host!r}: without [desk.access] it is 127.0.0.1, ::1 or localhost; reach it by an SSH tunnel"
         )
+    if not loopback and access.is_required and not access.names:
+        faults.append("[desk.access] names: say under which names the desk answers, as in synchealth.example.com")
+    if access.tokens and not loopback and not encrypted:
+        faults.append("[desk.access] tokens need TLS: [metrics] web_config_file with a tls_server_config")
+    if faults:
+        raise SettingsError(faults)
 
 
 def secret_in(folder: Path) -> str:

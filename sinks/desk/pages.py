@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from sinks.desk.acting import Actors
-from sinks.desk.actions import name_of
+from sinks.desk.actions import me
 from sinks.desk.answers import EpisodeDetail
 from sinks.desk.asked import asked, moment
 from sinks.desk.catalogue import Catalogue
@@ -111,7 +111,7 @@ def finding(request: Asked, name: FromPath[str], reading: Answers, acting: Actor
         sides=[side for side in sides if side[1]],
         runbook=html,
         done=acting.done(name),
-        who=name_of(request),
+        me=me(request),
     )
 
 

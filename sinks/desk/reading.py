@@ -43,6 +43,7 @@ _MOST_VALUES = 12
 class Reading:
     """Answers from `engine`. not_ready: why the history is not complete; None where it is.
 
+    objects: whether what directories say now may be told: of everybody, as it is not told apart by forest or unit.
     stuck: why a restart would help; None where nothing stands still. watch: None: nobody looks at the pipeline.
     serial: another number whenever the history was written to.
     """
@@ -53,6 +54,7 @@ class Reading:
     stuck: Callable[[], str | None] = well
     watch: PipelineWatch | None = None
     serial: Callable[[], int] = lambda: 0
+    objects: bool = True
 
     def knowledge(self) -> Knowledge:
         """How fresh everything is that an answer rests upon, the history included."""
@@ -131,7 +133,7 @@ class Reading:
 
         Raises InvalidRecordError for a name that is none, RetriableError where Kafka or the database is away.
         """
-        presences = self.watch.present(name) if self.watch is not None else []
+        presences = self.watch.present(name) if self.watch is not None and self.objects else []
         page = self.named(name, [side.id for each in presences for side in each.sides])
         return ObjectAnswer(
             name=name, presences=presences, episodes=page.episodes, complete=page.complete, faults=page.faults

@@ -29,6 +29,7 @@ from sinks.history.actions import attention_at, owner_at
 from sinks.history.database import is_postgresql
 from sinks.history.episodes import unpacked
 from sinks.history.schema import document, episode, involved, transition
+from sinks.history.scope import within
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import Finding, Severity
 from streams.runtime.clock import now_ms
@@ -269,7 +270,7 @@ def durations(
     place = func.row_number().over(partition_by=episode.c[by], order_by=length).label("place")
     total = func.count().over(partition_by=episode.c[by]).label("total")
     inner = select(chosen, length, place, total).where(episode.c.resolved_ms.is_not(None))
-    ranked = _asked(connection, question, inner).subquery()
+    ranked = within(connection, _asked(connection, question, inner)).subquery()
     wanted = [(ranked.c.total * share + 99) // 100 for share in shares]  # nearest rank
     query = select(ranked).where(or_(*(ranked.c.place == rank for rank in wanted)))
     found: dict[str | None, tuple[int, dict[int, int]]] = {}

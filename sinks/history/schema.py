@@ -141,3 +141,16 @@ daily = Table(
     *(Column(name, Text, primary_key=True) for name in ("tenant", "forest", "unit", "detection", "severity")),
     *(Column(name, BigInteger, nullable=False) for name in ("standing", "opened", "resolved")),
 )
+
+# Of machines, for the desk; a digest is enough, as what is hashed is a random number of 256 bits.
+token = Table(
+    "token",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("groups", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Index("ix_token_digest", "digest", unique=True),
+)

@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from streams.contracts.errors import SettingsError
 from streams.contracts.flows import JOIN_ATTRIBUTES, added_attributes, attribute_fault, property_fault, spelled
 from streams.contracts.topics import DEFAULT_INSTALLATION, belong_to
+from streams.runtime.desk_settings import AccessSettings
 from streams.runtime.kafka_settings import EventLogSettings, KafkaConnection, KafkaSettings
 from streams.runtime.notify_settings import (
     ChannelSettings,
@@ -332,7 +333,7 @@ class HistorySettings(Section):
 
 
 class DeskSettings(Section):
-    """Where the desk listens: on this machine alone, since it has no login yet (port 0: any free one).
+    """Where the desk listens: on this machine alone, unless `access` says who may come (port 0: any free one).
 
     enabled: `synchealth up` runs it. check_every_s: how often it looks at what `synchealth check` looks at;
     check_directories: at domain controllers and Graph, too, for which the process of the desk reads their secrets.
@@ -348,6 +349,7 @@ class DeskSettings(Section):
     url: str = ""
     token: SecretStr | None = None
     token_file: FilePath | None = None
+    access: AccessSettings = AccessSettings()
 
     @model_validator(mode="after")
     def _whole(self) -> DeskSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -23,6 +23,7 @@ from streams.contracts.actions import Action
 from streams.contracts.errors import RetriableError
 from streams.contracts.topics import ACTIONS
 from streams.runtime.clock import now_ms
+from streams.runtime.desk_settings import AccessSettings
 from streams.runtime.topic_reader import ReaderProgress
 
 
@@ -43,11 +44,25 @@ class Kept:
         self._sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
 
 
-def client_of(reading: Reading, writer: Kept | None = None) -> TestClient[Litestar]:
+class _From:
+    """The application, asked from some address."""
+
+    def __init__(self, peer: str, app: Litestar) -> None:
+        self._peer, self._app = peer, app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            scope["client"] = (self._peer, 50000)
+        await self._app(scope, receive, send)
+
+
+def client_of(
+    reading: Reading, writer: Kept | None = None, access: AccessSettings | None = None, peer: str = "testclient"
+) -> TestClient[Any]:
     """Asks the desk that answers from `reading`."""
     acting = Acting(reading.engine, cast(ActionWriter, writer or Kept(reading.engine)))
-    app = application(reading, acting, secret="s" * 64, version="1")
-    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+    app = application(reading, acting, access=access or AccessSettings(), secret="s" * 64, version="1")
+    return TestClient(_From(peer, app), base_url="http://127.0.0.1", raise_server_exceptions=False)
 
 
 def whole(name: str = "ad/corp.contoso.local") -> Freshness:
