@@ -27,6 +27,8 @@ from streams.views.installation.tenant_view import TenantView
 STAGE = "evaluate"
 _ITEMS_AT_ONCE = 100
 """Contributions between two looks at the event loop."""
+_STEPS, _STEPS_OF_A_TICK = 4, 20
+"""How often what is due and to be evaluated again goes on behind a record: a tick has nobody waiting behind it."""
 _FAULTS_REMEMBERED = 10_000
 log = get_logger(__name__)
 
@@ -89,12 +91,18 @@ class EvaluatePartition:
             part = record_in_time(part, arrival_ms(record), by_broker=record.arrived_ms is not None)
             self._apply(record, part, outbox)
             await asyncio.sleep(0)
+            for _ in range(_STEPS_OF_A_TICK if isinstance(part, Tick) else _STEPS):
+                if not self._views.is_behind:
+                    break
+                self._apply(record, None, outbox)
+                await asyncio.sleep(0)
         await outbox.deliver()
         await self._rows.flush()
 
-    def _apply(self, record: Record, part: ViewRecord, outbox: Outbox) -> None:
+    def _apply(self, record: Record, part: ViewRecord | None, outbox: Outbox) -> None:
+        """Take in a part of the record; None: go on with what is due or to be evaluated again."""
         try:
-            outcome = self._views.apply(part, self._rows)
+            outcome = self._views.go_on(self._rows) if part is None else self._views.apply(part, self._rows)
         except FatalError:
             raise
         except Exception as error:  # noqa: BLE001 - nothing may raise out of an agent; the fuse counts
@@ -105,7 +113,7 @@ class EvaluatePartition:
             self._rows.keep()
             self._publish(record, part, outcome, outbox)
 
-    def _refuse(self, record: Record, part: ViewRecord, error: Exception, outbox: Outbox) -> None:
+    def _refuse(self, record: Record, part: ViewRecord | None, error: Exception, outbox: Outbox) -> None:
         reason = error.reason if isinstance(error, InvalidRecordError) else "evaluate_failed"
         if not isinstance(error, InvalidRecordError):
             shown, self._tracebacks = self._tracebacks > 0, self._tracebacks - 1
@@ -113,9 +121,10 @@ class EvaluatePartition:
             log.error("record_failed", **where, error=str(error)[:200], exc_info=error if shown else None)
             if not partition_is_sound(self._options):
                 self._fuse.bad(error)
-        outbox.dead(dead_letter(STAGE, reason, f"{type(error).__name__}: {error}", record, encode(part)))
+        said = record.value if part is None else encode(part)
+        outbox.dead(dead_letter(STAGE, reason, f"{type(error).__name__}: {error}", record, said))
 
-    def _publish(self, record: Record, part: ViewRecord, outcome: Outcome, outbox: Outbox) -> None:
+    def _publish(self, record: Record, part: ViewRecord | None, outcome: Outcome, outbox: Outbox) -> None:
         self._fuse.good()
         EVALUATIONS.inc(outcome.evaluated)
         FINDINGS.inc(len(outcome.findings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -17,6 +18,12 @@ class Rows(Protocol):
 
     def items(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Every row whose key starts with `prefix`, in any order; the rows may change meanwhile."""
+
+    def keys_after(self, key: str, most: int) -> list[str]:
+        """The next keys behind `key` in their order, at most `most`; none at the end. One may be of a deleted row."""
+
+    def about(self) -> int:
+        """About how many rows there are."""
 
 
 class MemoryRows:
@@ -39,3 +46,11 @@ class MemoryRows:
     def items(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Every row whose key starts with `prefix`."""
         return iter([(key, value) for key, value in self.rows.items() if key.startswith(prefix)])
+
+    def keys_after(self, key: str, most: int) -> list[str]:
+        """The next keys behind `key` in their order."""
+        return heapq.nsmallest(most, (each for each in self.rows if each > key))
+
+    def about(self) -> int:
+        """How many rows there are."""
+        return len(self.rows)

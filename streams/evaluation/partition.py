@@ -2,8 +2,8 @@
 
 Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~clock" the partition's time;
 "~settings" a name for those by which the views were judged;
-"~backlog" while every view is being evaluated again; "~census/<name>" how many views count under that name; and those
-of `streams.evaluation.knowledge` and `streams.evaluation.failing`.
+"~backlog" while every view is being evaluated again: behind which of them it goes on; "~census/<name>" how many views
+count under that name; and those of `streams.evaluation.knowledge` and `streams.evaluation.failing`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, is_dataclass
+from itertools import chain
 from typing import Any
 
 from msgspec.structs import replace
@@ -45,13 +46,14 @@ from streams.evaluation.knowledge import TenantKnowledge, TenantOptions
 from streams.evaluation.outcome import Outcome, RuleFault
 from streams.evaluation.rules import RuleRunner
 from streams.evaluation.view_evaluation import ViewEvaluation, evaluate_view
-from streams.evaluation.view_row import ViewRow, load_view, stored_keys
+from streams.evaluation.view_row import ViewRow, load_view
 from streams.views.installation.tenant_view import TenantView
 from streams.views.messages import Counted, written
 
-# Views evaluated per record when a whole partition is evaluated again: bounds the time away from the stream.
-BACKLOG_PER_RECORD = 1_000
-DUE_PER_RECORD = 5_000
+# Views looked at in one step because they are due, or because all are looked at again: some 50 ms away from the loop.
+VIEWS_PER_STEP = 250
+_FROM_THE_START = "1"
+"""A backlog that has not begun, or of an earlier version, which listed all views anew after a restart."""
 DEFAULT_INTERVAL_MS = 1_800_000
 
 
@@ -102,7 +104,8 @@ class ViewPartition:
         self._settings_changed = False
         self._due: list[tuple[int, str]] = []
         self._failing = FailingViews()
-        self._backlog: list[str] = []
+        self._backlog: str | None = None
+        self._looked = self._to_look = 0
         self.tenant_views: dict[str, TenantView] = {}
         self.counts: Counter[str] = Counter()
         self._recounted: set[str] = set()
@@ -119,7 +122,9 @@ class ViewPartition:
         self._due = [(int(raw), key.removeprefix("~due/")) for key, raw in rows.items("~due/")]
         self._due += self._failing.restore(rows)
         heapq.heapify(self._due)
-        self._backlog = stored_keys(rows) if rows.get("~backlog") else []
+        cursor = rows.get("~backlog")
+        self._backlog = cursor.decode() if cursor else None
+        self._looked, self._to_look = 0, rows.about() if cursor else 0
         self._settings_changed = (rows.get("~settings") or b"") != self._settings
         self.counts = Counter({key.removeprefix("~census/"): int(raw) for key, raw in rows.items("~census/")})
         self.tenant_views = {}
@@ -138,8 +143,13 @@ class ViewPartition:
 
     @property
     def pending(self) -> int:
-        """Views still to be evaluated again (re-evaluation or a changed context)."""
-        return len(self._backlog)
+        """About how many views are still to be evaluated again (re-evaluation or a changed context)."""
+        return 0 if self._backlog is None else max(1, self._to_look - self._looked)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more is due, or to be evaluated again, than was looked at: `go_on` does."""
+        return self._backlog is not None or bool(self._due and self._due[0][0] <= self.now_ms)
 
     def row_keys(self, record: ViewRecord) -> list[str]:
         """The rows that `apply` will surely read, for one bulk read beforehand."""
@@ -158,12 +168,22 @@ class ViewPartition:
             if not isinstance(record, Tick):
                 rows.put("~clock", b"%d" % sent_ms)
         outcome = Outcome.of(self._looks(record, rows))
-        for name in self._recounted:
-            rows.put(f"~census/{name}", b"%d" % self.counts[name])  # a zero stays: it must be told after a restart
-        self._uncounted |= bool(self._recounted)
+        self._store_counts(rows)
         if isinstance(record, Tick) and self._uncounted:
             outcome = replace(outcome, contributions=[*outcome.contributions, *self._counts_told()])
         return outcome
+
+    def go_on(self, rows: Rows) -> Outcome:
+        """Another step of what is due and of the backlog. Raises only what ends the worker."""
+        self._recounted.clear()
+        outcome = Outcome.of(chain(self._evaluate_due(rows), self._evaluate_backlog(rows)))
+        self._store_counts(rows)
+        return outcome
+
+    def _store_counts(self, rows: Rows) -> None:
+        for name in self._recounted:
+            rows.put(f"~census/{name}", b"%d" % self.counts[name])  # a zero stays: it must be told after a restart
+        self._uncounted |= bool(self._recounted)
 
     def _looks(self, record: ViewRecord, rows: Rows) -> Iterator[Outcome]:
         """Take the record in, then look at what it touches, what is due, and a part of the backlog."""
@@ -256,26 +276,28 @@ class ViewPartition:
             yield Outcome({finding.id: None for finding in past.values()})
 
     def _start_backlog(self, rows: Rows) -> None:
-        self._backlog = stored_keys(rows)
-        rows.put("~backlog", b"1" if self._backlog else None)
+        self._backlog, self._looked, self._to_look = _FROM_THE_START, 0, rows.about()
+        rows.put("~backlog", self._backlog.encode())
 
     def _evaluate_due(self, rows: Rows) -> Iterator[Outcome]:
-        for _ in range(DUE_PER_RECORD):
+        for _ in range(VIEWS_PER_STEP):
             if not self._due or self._due[0][0] > self.now_ms:
                 return
             due_ms, key = heapq.heappop(self._due)
             yield self._look(key, rows, due_ms=due_ms)
 
     def _evaluate_backlog(self, rows: Rows) -> Iterator[Outcome]:
-        if not self._backlog:
+        """By a cursor: a view that is made behind it is judged as it is made, by what is known then."""
+        if self._backlog is None:
             return
-        keys = self._backlog[-BACKLOG_PER_RECORD:]
-        del self._backlog[-BACKLOG_PER_RECORD:]
+        found = rows.keys_after("" if self._backlog == _FROM_THE_START else self._backlog, VIEWS_PER_STEP)
+        keys = [key for key in found if not key.startswith("~")]
         for key in keys:
             if rows.get(key) is not None:
                 yield self._look(key, rows)
-        if not self._backlog:
-            rows.put("~backlog", None)
+        self._looked += len(keys)
+        self._backlog = keys[-1] if len(keys) == VIEWS_PER_STEP else None
+        rows.put("~backlog", self._backlog.encode() if self._backlog else None)
 
     def _look(
         self, key: str, rows: Rows, items: Sequence[Contribution] = (), due_ms: int | None = None

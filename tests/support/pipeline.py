@@ -95,10 +95,10 @@ class Pipeline:
         self.tick(self.partition.now_ms)
 
     def tick(self, now_ms: int) -> None:
-        """Time passes; ticks go on until the backlog is done."""
+        """Time passes; ticks go on until all that is due, and the backlog, is done."""
         while True:
             self.contribute(self._take(self.partition.apply(Tick(now_ms=now_ms), self.view_rows)))
-            if not self.partition.pending:
+            if not self.partition.is_behind:
                 return
 
     def forget(self, forget_after_ms: int) -> list[str]:

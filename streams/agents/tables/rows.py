@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
 from streams.agents.tables.table import TablePartition
@@ -46,6 +47,23 @@ class PartitionRows:
         for key, staged_value in staged.items():
             if staged_value is not None:
                 yield key, staged_value
+
+    def keys_after(self, key: str, most: int) -> list[str]:
+        """The next keys behind `key` in their order, at most `most`; none at the end."""
+        start = key.encode()
+        while raw := self._table.keys_after(start, most):
+            start, found = raw[-1], []
+            for each in raw:
+                with contextlib.suppress(UnicodeDecodeError):  # none of ours, as in `items`
+                    found.append(each.decode())
+            if found:
+                staged = [each for each in self._staged if key < each <= found[-1]]
+                return sorted({*found, *staged})[:most] if staged else found
+        return sorted(each for each in self._staged if each > key)[:most]
+
+    def about(self) -> int:
+        """About how many rows there are."""
+        return self._table.about()
 
     def keep(self) -> None:
         """Take the writes since the last `keep` or `drop` into the batch."""

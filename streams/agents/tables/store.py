@@ -5,13 +5,14 @@ Rows and position change together or not at all, so a killed worker restarts fro
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, RdictIter, WriteBatch
 
 from streams.contracts.errors import FatalError
 from streams.runtime.logs import get_logger
@@ -19,6 +20,8 @@ from streams.runtime.logs import get_logger
 log = get_logger(__name__)
 RESERVED = b"\0"
 """No row key starts with this byte."""
+_FIRST = b"\1"
+"""Where keys of rows begin."""
 _POSITION_KEY = RESERVED + b"position"
 _MIB = 1024 * 1024
 # A database that cannot be opened for one of these reasons is none the worse for it.
@@ -53,6 +56,12 @@ class Store(Protocol):
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All rows whose key starts with `prefix`, in key order."""
 
+    def keys_after(self, key: bytes, most: int) -> list[bytes]:
+        """The next keys behind `key` in their order, at most `most`; their rows are not read."""
+
+    def about(self) -> int:
+        """About how many rows there are, without counting them."""
+
     def position(self) -> StorePosition | None:
         """How far the rows follow the changelog; None for an empty, unbound store."""
 
@@ -71,6 +80,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._rows: dict[bytes, bytes] = {}
+        self._in_order: list[bytes] = []
         self._position: StorePosition | None = None
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -81,6 +91,20 @@ class MemoryStore:
         """See Store. Sorts the matching keys: meant for start-up, not for every tick."""
         for key in sorted(key for key in self._rows if key.startswith(prefix)):
             yield key, self._rows[key]
+
+    def keys_after(self, key: bytes, most: int) -> list[bytes]:
+        """See Store. Of the keys as they were when somebody began at the first."""
+        if not key or not self._in_order:
+            self._in_order = sorted(self._rows)
+        at = bisect.bisect_right(self._in_order, key)
+        found = self._in_order[at : at + most]
+        if len(found) < most:
+            self._in_order = []
+        return found
+
+    def about(self) -> int:
+        """See Store."""
+        return len(self._rows)
 
     def position(self) -> StorePosition | None:
         """See Store."""
@@ -180,8 +204,26 @@ class RocksStore:
             if not key.startswith(RESERVED):
                 yield key, rows.value()
             rows.next()
+        self._require_whole(rows)
+
+    def keys_after(self, key: bytes, most: int) -> list[bytes]:
+        """See Store."""
+        rows, found = self._db.iter(), list[bytes]()
+        rows.seek(key + b"\0" if key else _FIRST)
+        while len(found) < most and rows.valid():
+            found.append(rows.key())
+            rows.next()
+        self._require_whole(rows)
+        return found
+
+    def about(self) -> int:
+        """See Store."""
+        return self._db.property_int_value("rocksdb.estimate-num-keys") or 0
+
+    def _require_whole(self, rows: RdictIter) -> None:
+        """An iterator ends where it cannot read on, and says so only here."""
         try:
-            rows.status()  # an iterator ends where it cannot read on, and says so only here
+            rows.status()
         except Exception as error:
             raise self._broken(error) from error
 

@@ -71,6 +71,17 @@ class TablePartition:
             if value is not None:
                 yield key, value
 
+    def keys_after(self, key: bytes, most: int) -> list[bytes]:
+        """The next keys behind `key` in their order, all writes so far included; one may be of a deleted row."""
+        stored = self._store.keys_after(key, most)
+        last = stored[-1] if len(stored) == most else None
+        written = [each for each in self._pending if each > key and (last is None or each <= last)]
+        return sorted({*stored, *written})[:most] if written else stored
+
+    def about(self) -> int:
+        """About how many rows there are."""
+        return self._store.about() + len(self._pending)
+
     def discard(self) -> None:
         """Forget what was written since the last flush."""
         self._pending = {}

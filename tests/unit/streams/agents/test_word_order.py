@@ -38,6 +38,7 @@ class _Views:
     """Tells the same word at every record."""
 
     now_ms = 0
+    is_behind = False
 
     def apply(self, part: Tick, _rows: object) -> Outcome:
         self.now_ms = max(self.now_ms, part.now_ms)
