@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "scrape": ("--findings", "100000"),
     "answers": ("--findings", "100000"),
     "takeover": ("--objects", "20000"),
+    "idle": ("--seconds", "180"),
     "scan": ("50000",),
     "directory": ("--objects", "50000"),
     "entra_lab": ("20000",),
