@@ -55,7 +55,7 @@ class Hearing:
 
     def _action(self, heard: Heard) -> Action | None:
         """None for what is known, and for a ticket of a standing that is over."""
-        finding, _, _ = heard.thread.rpartition("-")
+        finding, _, _ = heard.thread.partition("-")
         opened_ms = self._present.episode(finding)
         if opened_ms is None or self._present.has_action(finding, heard.action_id):
             return None

@@ -22,7 +22,8 @@ class Kind(StrEnum):
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One message, as it is kept until it has been delivered.
 
-    thread:   what all messages about one standing of a finding share: "<finding>-<turn>"; of others its own.
+    thread:   what all messages about one standing of a finding share: "<finding>-<ledger>-<turn>"; of others its
+              own.
     key:      the message's own, the same with every attempt: by it a receiver knows a repetition.
     at_ms:    when what it tells happened.
     lines:    of a summary or a digest, what is listed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -55,6 +56,7 @@ class Post:
         self._clock = clock
         self._told: dict[str, Told] = {}
         self._state: ChannelState | None = None
+        self._life = ""
         self._outgoing: list[Outgoing] = []
         self._refused: dict[str, int] = {}
         self._pending: set[str] = set()
@@ -85,6 +87,9 @@ class Post:
         self._told = self._ledger.told()
         self._outgoing = self._ledger.outgoing()
         self._state = self._ledger.state(self._clock())
+        # A ledger that is lost and begun anew must not find the tickets of the one before, nor those of another one.
+        life = f"{self.name} {self._state.since_ms}".encode()
+        self._life = hashlib.blake2b(life, digest_size=4).hexdigest()
         self._pending |= self._told.keys() | self._present.ids()
 
     def _deliver_outgoing(self, now: int) -> None:
@@ -179,7 +184,7 @@ class Post:
                 self._pending.discard(finding)
                 return
             self._opened_ms.append(now)
-        thread = f"{finding}-{tell.told.turn}"
+        thread = f"{finding}-{self._life}-{tell.told.turn}"
         key = f"{thread}-{tell.told.step}"
         if record is None:
             notice = self._wording.of_forgotten(finding, tell.told.severity, thread=thread, key=key, now_ms=now)

@@ -79,10 +79,10 @@ class World:
 
     def __init__(
         self, folder: Path, *, route: dict[str, Any] | None = None, in_place: bool = False, most_per_hour: int = 60,
-        digest_s: float | None = None,
+        digest_s: float | None = None, at_ms: int = START_MS,
     ) -> None:  # fmt: skip
         self.folder, self.most_per_hour, self.digest_s = folder, most_per_hour, digest_s
-        self.now_ms = START_MS
+        self.now_ms = at_ms
         self.engine: Engine = open_database("", folder)
         self.channel = Recording(in_place=in_place)
         self.settings = Settings.model_validate(

@@ -41,6 +41,21 @@ def ends(world: World, number: int, opened_ms: int) -> None:
     world.say(record)
 
 
+def threads(world: World) -> list[str]:
+    """Of each message the finding and the turn, without what tells one ledger from another."""
+    return ["-".join(notice.thread.split("-")[::2]) for notice in world.channel.notices]
+
+
+def test_another_ledger_finds_no_ticket_of_this_one(tmp_path: Path) -> None:
+    worlds = [World(tmp_path / name, at_ms=START_MS + later) for name, later in (("a", 0), ("b", 0), ("c", 1))]
+    for world in worlds:
+        opens(world, 1)
+    first, same, another = (world.channel.notices[0].thread for world in worlds)
+
+    assert first == same != another
+    assert threads(worlds[0]) == threads(worlds[2])
+
+
 def acted(number: int, opened_ms: int, what: Deed, at_ms: int) -> Action:
     return Action(
         id=f"action-{number:04}", finding=finding(number).id, opened_ms=opened_ms, at_ms=at_ms, who="ada",
@@ -56,7 +71,7 @@ def test_a_new_victim_beside_an_old_one_makes_exactly_one_message(world: World) 
     world.say(finding(2, at_ms=world.now_ms, revision=2))
     world.after(60)
 
-    assert [notice.thread for notice in world.channel.notices] == [f"{finding(1).id}-1", f"{finding(2).id}-1"]
+    assert threads(world) == [f"{finding(1).id}-1", f"{finding(2).id}-1"]
 
 
 def test_it_names_who_and_leads_to_the_desk_and_the_runbook(world: World) -> None:
@@ -176,7 +191,8 @@ def test_killed_before_it_knows_that_a_message_arrived_it_sends_the_same_once_mo
     world.after(1)
     world.after(60)
 
-    assert [notice.key for notice in world.channel.notices] == [f"{finding(1).id}-1-1", first.key, first.key]
+    assert threads(world) == [f"{finding(1).id}-1", f"{finding(2).id}-1", f"{finding(2).id}-1"]
+    assert world.channel.notices[1].key == first.key
     assert world.channel.notices[-1] == first
 
 
@@ -193,17 +209,17 @@ def test_a_channel_that_is_away_hears_how_things_are_and_not_how_they_went(world
     world.after(60)
 
     assert world.channel.kinds == ["opened"]
-    assert world.channel.notices[0].thread == f"{finding(1).id}-1"
+    assert threads(world)[0] == f"{finding(1).id}-1"
 
 
 def test_a_message_that_is_refused_holds_up_no_other_and_is_tried_again_in_an_hour(world: World) -> None:
     world.channel.fails = [RefusedNoticeError("too long")]
     opens(world, 1, 2)
-    assert [notice.thread for notice in world.channel.notices] == [f"{finding(2).id}-1"]
+    assert threads(world) == [f"{finding(2).id}-1"]
     assert world.value("messages_refused") == 1
     world.after(HOUR_S)
 
-    assert world.channel.notices[-1].thread == f"{finding(1).id}-1"
+    assert threads(world)[-1] == f"{finding(1).id}-1"
     assert world.value("messages_refused") == 0
 
 
@@ -219,7 +235,7 @@ def test_a_finding_that_is_acknowledged_is_not_told_and_one_whose_acceptance_end
     assert world.channel.sent == []
     world.after(600)
 
-    assert [notice.thread for notice in world.channel.notices] == [f"{finding(2).id}-1"]
+    assert threads(world) == [f"{finding(2).id}-1"]
 
 
 def test_suppressed_findings_are_not_told(world: World) -> None:
