@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from litestar.connection import ASGIConnection
@@ -13,6 +15,7 @@ from litestar.testing import TestClient
 from sqlalchemy import Engine, select
 
 from deploy.cli.main import cli
+from deploy.lab.certificates import issue
 from sinks.desk import tokens
 from sinks.desk.access import Access
 from sinks.desk.acting import Acting
@@ -322,3 +325,25 @@ def test_tokens_are_made_listed_and_ended_at_the_command_line(tmp_path: Path) ->
     assert "already" in run("create", "siem")[1]
     assert run("revoke", "siem")[0] == 0
     assert "no token" in run("revoke", "siem")[1]
+
+
+def test_it_speaks_tls_and_its_cookies_travel_by_it_alone(tmp_path: Path) -> None:
+    certificates = issue(tmp_path, ["127.0.0.1"])
+    web = tmp_path / "web.yaml"
+    web.write_text(
+        f"tls_server_config:\n  cert_file: {certificates.cert_file.name}\n  key_file: {certificates.key_file.name}\n"
+    )
+    settings = Settings.model_validate({
+        "desk": {"port": 0, "access": {"tokens": True}}, "streams": {"data_dir": str(tmp_path)},
+        "metrics": {"web_config_file": str(web)}, "kafka": {"bootstrap_servers": ["127.0.0.1:1"]},
+    })  # fmt: skip
+    with Desk(settings, Catalogue([]), Pipeline(freshness=whole, checks=list)) as desk:
+        assert desk.url.startswith("https://")
+        made = tokens.create(desk._engine, "robot", "viewer", [], 3600)
+        with httpx.Client(verify=ssl.create_default_context(cafile=certificates.ca_file), trust_env=False) as client:
+            assert client.get(desk.url).status_code == 401
+            client.cookies.clear()
+            answer = client.get(desk.url, headers={"Authorization": f"Bearer {made}"})
+        assert answer.status_code == 200
+        cookie = answer.headers["set-cookie"].lower()
+        assert all(word in cookie for word in ("secure", "httponly", "samesite=strict"))
