@@ -85,6 +85,21 @@ class GraphLab:
         }
         return TenantSettings.model_validate({**base, **changes})
 
+    @property
+    def table(self) -> str:
+        """The [[tenant]] table of a settings file that reads this lab, all the time."""
+        return f"""
+            [[tenant]]
+            id = "{TENANT}"
+            authority = "{self.server.authority(self.tenant)}"
+            graph_url = "{self.server.url}"
+            scope = "https://graph.microsoft.com/.default"
+            client_id = "{CLIENT_ID}"
+            client_secret = "{SECRET}"
+            ca_file = "{self.certificates.ca_file}"
+            poll_interval_s = 0.2
+            """
+
     @contextlib.contextmanager
     def source(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -19,23 +18,20 @@ from producers import topics
 from streams.contracts.topics import ENTRA_CHANGES
 from streams.runtime.settings import KafkaSettings
 from tests.support.brokers import require_kafka
-from tests.support.graph_lab import CLIENT_ID, SECRET, TENANT, GraphLab, Mirror, expected, without_empty
+from tests.support.graph_lab import SECRET, TENANT, GraphLab, Mirror, expected, without_empty
 from tests.support.kafka_log import facts_in
+from tests.support.role_process import ROOT, RoleProcess
 
 pytestmark = [pytest.mark.apart, pytest.mark.slow]
 PARTITIONS = 3
-ROOT = Path(__file__).parents[3]
 
 
-class Producer:
-    """A producer process that reads the lab's Graph; its log is in `log`."""
+class Producer(RoleProcess):
+    """A producer process that reads the lab's Graph."""
 
     def __init__(self, directory: Path, lab: GraphLab, bootstrap: str, partitions: int = PARTITIONS) -> None:
-        directory.mkdir(exist_ok=True)
-        self.log = directory / "producer.log"
-        self._config = directory / "synchealth.toml"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._config.write_text(
+        super().__init__(
+            directory,
             f"""
             [kafka]
             bootstrap_servers = ["{bootstrap}"]
@@ -44,49 +40,21 @@ class Producer:
             metrics_port = 0
             [log]
             json_lines = true
-            [[tenant]]
-            id = "{TENANT}"
-            authority = "{lab.server.authority(lab.tenant)}"
-            graph_url = "{lab.server.url}"
-            scope = "https://graph.microsoft.com/.default"
-            client_id = "{CLIENT_ID}"
-            client_secret = "{SECRET}"
-            ca_file = "{lab.certificates.ca_file}"
-            poll_interval_s = 0.2
-            """
+            {lab.table}""",
         )
 
     def start(self, *dying: str) -> None:
         program = ["tests.integration.producers.dying_producer", *dying] if dying else ["producers"]
-        command = [sys.executable, "-m", *program, f"graph:{TENANT}", "--config", str(self._config)]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
-
-    def wait(self, timeout_s: float = 120) -> int:
-        assert self._process is not None
-        return self._process.wait(timeout_s)
-
-    def send(self, number: int) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, number)
-
-    def end(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        self.run(*program, f"graph:{TENANT}")
 
     def keep_alive(self) -> None:
         """What a supervisor does: start again who ended."""
-        if self._process is not None and self._process.poll() is not None:
+        if not self.lives:
             self.start()
 
-    def until(self, text: str, times: int = 1, timeout_s: float = 120) -> None:
+    def until_logged(self, text: str, times: int = 1) -> None:
         """Wait until `text` stands so often in the log."""
-        end = time.monotonic() + timeout_s
-        while self.log.read_text().count(text) < times:
-            assert self._process is not None and self._process.poll() is None, self.log.read_text()[-3000:]
-            assert time.monotonic() < end, self.log.read_text()[-3000:]
-            time.sleep(0.05)
+        self.until(lambda: self.log.count(text) >= times)
 
 
 @pytest.fixture
@@ -138,7 +106,7 @@ def test_kill_9_between_any_two_steps_loses_nothing(
     until_agrees(own_kafka.bootstrap, lab)
     process.send(signal.SIGTERM)
     assert process.wait() == 0
-    assert SECRET not in process.log.read_text()
+    assert SECRET not in process.log
 
 
 @pytest.mark.kafka
@@ -155,14 +123,14 @@ def test_of_two_producers_the_newer_one_writes_and_nothing_is_lost_over_kills_an
     first.start()
     until_agrees(own_kafka.bootstrap, lab)
     second.start()
-    first.until("another process writes")
+    first.until_logged("another process writes")
     change(1)
     until_agrees(own_kafka.bootstrap, lab)
 
     second.send(signal.SIGKILL)
     second.wait()
     second.start()  # whoever died is back at once: the one that stands by does not race with it
-    second.until("writes the source", times=2)
+    second.until_logged("writes the source", times=2)
     change(2)
     until_agrees(own_kafka.bootstrap, lab)
 
@@ -173,10 +141,10 @@ def test_of_two_producers_the_newer_one_writes_and_nothing_is_lost_over_kills_an
     first.start()
     until_agrees(own_kafka.bootstrap, lab)
     second.send(signal.SIGCONT)
-    second.until("another process writes")
+    second.until_logged("another process writes")
     change(4)
     until_agrees(own_kafka.bootstrap, lab, supervised=first)  # afresh, if the other one had something to say
-    assert second.log.read_text().count('"writes the source"') == 2, "the one that slept has not come back"
+    assert second.log.count('"writes the source"') == 2, "the one that slept has not come back"
 
 
 @pytest.mark.kafka
@@ -192,7 +160,7 @@ def test_kafka_may_go_away_and_return(tmp_path: Path, lab: GraphLab, producer: l
         until_agrees(bootstrap, lab)
     for number in range(30):
         lab.tenant.upsert("user", lab.tenant.ids("user")[number], {"displayName": f"While away {number}"})
-    process.until("trying again", timeout_s=120)
+    process.until_logged("trying again")
     with kafka(tmp_path / "kafka", port):
         until_agrees(bootstrap, lab, timeout_s=150)
     process.send(signal.SIGKILL)
@@ -206,7 +174,7 @@ def test_its_metrics_can_be_scraped_and_a_stop_ends_it(tmp_path: Path, lab: Grap
         producer.append(process)
         process.start()
         until_agrees(broker.bootstrap, lab)
-        log = process.log.read_text()
+        log = process.log
         address = log.partition('"metrics": "')[2].partition('"')[0]
         with urllib.request.urlopen(address, timeout=120) as answer:
             text = answer.read().decode()
@@ -224,12 +192,12 @@ def test_a_wrong_layout_ends_it_with_a_message(tmp_path: Path, lab: GraphLab, pr
         producer.append(process)
         process.start()
         assert process.wait() == 1
-        assert "has 3 partitions, the configuration says 5" in process.log.read_text()
+        assert "has 3 partitions, the configuration says 5" in process.log
 
 
 @pytest.mark.parametrize("name", ["graph:unknown", "ad:corp.example", "nonsense"])
 def test_an_unknown_source_names_the_known_ones(tmp_path: Path, lab: GraphLab, name: str) -> None:
-    Producer(tmp_path, lab, "127.0.0.1:9")  # writes the configuration
-    command = [sys.executable, "-m", "producers", name, "--config", str(tmp_path / "synchealth.toml")]
+    config = Producer(tmp_path, lab, "127.0.0.1:9").config
+    command = [sys.executable, "-m", "producers", name, "--config", str(config)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
     assert done.returncode == 1 and f"graph:{TENANT}" in done.stderr

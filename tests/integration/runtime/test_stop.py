@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +18,10 @@ from producers import topics
 from streams.runtime.service import EXIT_CUT_OFF
 from streams.runtime.settings import KafkaSettings
 from tests.support.brokers import require_kafka
-from tests.support.graph_lab import CLIENT_ID, SECRET, TENANT, GraphLab, certificates_in, graph_lab
+from tests.support.graph_lab import TENANT, GraphLab, certificates_in, graph_lab
+from tests.support.role_process import WITHIN_S, RoleProcess
 
 pytestmark = [pytest.mark.apart, pytest.mark.slow]
-ROOT = Path(__file__).parents[3]
-WITHIN_S = 180
 # What to run, and what it says when Kafka is gone. Sinks say nothing: their client answers with an empty poll.
 WORKER = ("streams",), "Unable connect to node"
 ROLES = {
@@ -35,14 +32,13 @@ ROLES = {
 }
 
 
-class Role:
-    """`synchealth run …` as a process, on a Kafka that was killed when it ran."""
+class Role(RoleProcess):
+    """`synchealth run …` as a process."""
 
     def __init__(self, folder: Path, bootstrap: str, lab: GraphLab, arguments: tuple[str, ...]) -> None:
-        self._log = folder / "log"
         self._port = free_port()
-        config = folder / "settings.toml"
-        config.write_text(
+        super().__init__(
+            folder,
             f"""
             [kafka]
             bootstrap_servers = ["{bootstrap}"]
@@ -59,24 +55,9 @@ class Role:
             port = {self._port if "desk" in arguments else 0}
             [log]
             json_lines = true
-            [[tenant]]
-            id = "{TENANT}"
-            authority = "{lab.server.authority(lab.tenant)}"
-            graph_url = "{lab.server.url}"
-            scope = "https://graph.microsoft.com/.default"
-            client_id = "{CLIENT_ID}"
-            client_secret = "{SECRET}"
-            ca_file = "{lab.certificates.ca_file}"
-            poll_interval_s = 0.2
-            """
+            {lab.table}""",
         )
-        command = [sys.executable, "-m", "deploy.cli.main", "run", *arguments, "--config", str(config)]
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
+        self.run("deploy.cli.main", "run", *arguments)
 
     def ready(self) -> bool:
         try:
@@ -84,16 +65,6 @@ class Role:
                 return True
         except OSError:
             return False
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + WITHIN_S
-        while not condition():
-            assert time.monotonic() < deadline and self.process.poll() is None, self.log[-3000:]
-            time.sleep(0.1)
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture
@@ -122,8 +93,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphLab]:
 @pytest.mark.kafka
 @pytest.mark.parametrize("role", ROLES.values(), ids=ROLES, indirect=True)
 def test_every_role_ends_though_kafka_is_gone(role: Role) -> None:
-    role.process.send_signal(signal.SIGTERM)
-    code = role.process.wait(WITHIN_S)
+    role.send(signal.SIGTERM)
+    code = role.wait()
     assert code == (EXIT_CUT_OFF if "stop cut off" in role.log else 0), role.log[-3000:]
 
 
@@ -131,7 +102,7 @@ def test_every_role_ends_though_kafka_is_gone(role: Role) -> None:
 @pytest.mark.parametrize("role", [WORKER], ids=["worker"], indirect=True)
 def test_the_second_signal_ends_a_worker_that_waits_for_kafka(role: Role) -> None:
     deadline = time.monotonic() + WITHIN_S
-    while role.process.poll() is None:  # two that come close together are one
+    while role.lives:  # two that come close together are one
         assert time.monotonic() < deadline, role.log[-3000:]
         role.process.send_signal(signal.SIGTERM)
         time.sleep(0.1)
