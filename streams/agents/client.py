@@ -10,7 +10,12 @@ import asyncio
 from typing import TypeAlias
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownError
+from aiokafka.errors import (
+    KafkaError,
+    TopicAuthorizationFailedError,
+    UnknownError,
+    UnknownTopicOrPartitionError,
+)
 
 from streams.contracts.errors import RetriableError
 from streams.runtime.kafka import connection_options
@@ -20,6 +25,7 @@ from streams.runtime.settings import KafkaSettings
 
 Producer: TypeAlias = AIOKafkaProducer
 MayNotWriteError = TopicAuthorizationFailedError
+UnknownTopicError = UnknownTopicOrPartitionError
 log = get_logger(__name__)
 
 MAX_BATCH_BYTES = 900_000

@@ -6,9 +6,7 @@ A topic that got other partitions sends records to workers that hold other rows.
 
 from __future__ import annotations
 
-from aiokafka.errors import UnknownTopicOrPartitionError
-
-from streams.agents.client import Producer
+from streams.agents.client import Producer, UnknownTopicError
 from streams.contracts.errors import FatalError
 from streams.contracts.topics import TOPICS
 from streams.runtime.settings import KafkaSettings
@@ -28,7 +26,7 @@ class Layout:
         for name in self._wanted:
             try:
                 found[name] = len(await self._producer.partitions_for(name))
-            except UnknownTopicOrPartitionError as error:
+            except UnknownTopicError as error:
                 raise FatalError(f"the topic {name} does not exist: run `synchealth topics create`") from error
         faults = self._faults(found)
         if faults:
