@@ -1,7 +1,7 @@
 """Contributions, ticks and context in; findings out. One `ViewPartition` per partition of the views topic.
 
 Rows: "<view key>" the view with its findings; "~due/<view key>" when to look again; "~clock" the partition's time;
-"~settings" a name for those by which the views were judged;
+"~settings" the version, and a name for the settings, by which the views were judged;
 "~backlog" while every view is being evaluated again: behind which of them it goes on; "~census/<name>" how many views
 count under that name; and those of `streams.evaluation.knowledge` and `streams.evaluation.failing`.
 """
@@ -11,11 +11,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import heapq
+import importlib.metadata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import chain
 from typing import Any
+from zlib import crc32
 
 from msgspec.structs import replace
 
@@ -55,6 +57,7 @@ VIEWS_PER_STEP = 250
 _FROM_THE_START = "1"
 """A backlog that has not begun, or of an earlier version, which listed all views anew after a restart."""
 DEFAULT_INTERVAL_MS = 1_800_000
+VERSION = importlib.metadata.version("synchealth")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,14 @@ class EvaluatorOptions:
         return hashlib.blake2b(repr([_ordered(each) for each in read]).encode(), digest_size=8).hexdigest().encode()
 
 
+def _judged_by(detections: Iterable[Registered], options: EvaluatorOptions) -> bytes:
+    """A short name for what views are judged by: the version, which may read more of what it is told, its rules, and
+    the settings.
+    """
+    rules = ",".join(sorted(registered.detection.id for registered in detections))
+    return b" ".join((VERSION.encode(), b"%x" % crc32(rules.encode()), options.word))
+
+
 def _ordered(value: Any) -> Any:
     if is_dataclass(value):
         return [(each.name, _ordered(getattr(value, each.name))) for each in fields(value)]
@@ -92,6 +103,7 @@ class ViewPartition:
         self, detections: Iterable[Registered], options: EvaluatorOptions, number: int = 0, partitions: int = 1
     ) -> None:
         """`number` of the partition, one of `partitions`: the name under which it tells what it counts."""
+        detections = list(detections)
         self._number, self._partitions = number, partitions
         self._rules = RuleRunner(
             [registered for registered in detections if registered.detection.id not in options.disabled],
@@ -100,7 +112,7 @@ class ViewPartition:
         )
         self.now_ms = 0
         self._known = TenantKnowledge(options.sync_interval_ms, options.thresholds, options.tenants)
-        self._settings = options.word
+        self._settings = _judged_by(detections, options)
         self._settings_changed = False
         self._due: list[tuple[int, str]] = []
         self._failing = FailingViews()
@@ -187,24 +199,26 @@ class ViewPartition:
 
     def _looks(self, record: ViewRecord, rows: Rows) -> Iterator[Outcome]:
         """Take the record in, then look at what it touches, what is due, and a part of the backlog."""
+        if self._settings_change(rows):
+            self._start_backlog(rows)
         if isinstance(record, ContributionChunk):
             yield from self._take_in(record.items, rows)
         elif isinstance(record, Control) and record.action == "forget":
             yield from self._forget(naming(record.words), rows)
-        if self._changes_knowledge(record, rows) | self._settings_change(rows):
+        if self._changes_knowledge(record, rows):
             self._start_backlog(rows)
         yield from self._evaluate_due(rows)
         yield from self._evaluate_backlog(rows)
 
     def _settings_change(self, rows: Rows) -> bool:
-        """Store by which settings views are judged. Returns whether these are others: a tenant forgets a lost forest,
-        and what rules read of the settings counts for all views.
+        """Store by what views are judged. Returns whether that is another: a tenant forgets a lost forest, and what
+        rules read of the settings counts for all views, as do the rules of a new version.
         """
         changed, self._settings_changed = self._settings_changed, False
         if changed:
             rows.put("~forests", None)  # of an earlier version, which kept a part of it
-            rows.put("~settings", self._settings or None)
-        return changed
+            rows.put("~settings", self._settings)
+        return changed and any(not key.startswith("~") for key in rows.keys_after("", 1))
 
     def _changes_knowledge(self, record: ViewRecord, rows: Rows) -> bool:
         """Take in what is known of a tenant. Returns whether every view is to be looked at again."""
@@ -311,6 +325,10 @@ class ViewPartition:
             if due_ms is not None and due_ms != before.due_ms and not self._failing.is_due(key, due_ms):
                 return Outcome()
             changed_ms = [item.changed_ms for item in items if before.take(item, self.now_ms)]
+            if items and not changed_ms and key not in self._failing:
+                # All of it stands, as after a crash or in a full reading: a look would find what the last one did.
+                self._store_numbers(key, before, rows)
+                return Outcome()
             observed_ms = max(0, *changed_ms) if changed_ms else self.now_ms
             evaluation = evaluate_view(
                 key,
@@ -327,6 +345,12 @@ class ViewPartition:
         except Exception as error:  # noqa: BLE001  whatever it is, it is this view's
             return self._failed(key, items, error, rows)
         return self._take_over(key, before, evaluation, items, rows)
+
+    def _store_numbers(self, key: str, row: ViewRow, rows: Rows) -> None:
+        """Newer numbers of the same words: what is older must not come back."""
+        value = encode(row)
+        if value != rows.get(key):
+            rows.put(key, value)
 
     def _take_over(
         self, key: str, before: ViewRow, evaluation: ViewEvaluation, items: Sequence[Contribution], rows: Rows

@@ -39,7 +39,7 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
     waiting: dict[str, int] = {}
 
     def take(self, item: Contribution, now_ms: int) -> bool:
-        """Store a contribution unless a newer one of the same contributor stands. Returns whether it was stored.
+        """Store a contribution unless a newer one of the same contributor stands. Returns whether it says anything new.
 
         Raises InvalidRecordError("wrong_shape") for a body that is no JSON object.
         """
@@ -48,13 +48,14 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
         if before is not None and item.seq < before[0]:
             return False
         if item.body == RETRACTED:
-            if before is None or before[2] != RETRACTED:
-                self.entries[name] = (item.seq, item.changed_ms, RETRACTED, now_ms + RETRACTION_MEMORY_MS)
+            if before is not None and before[2] == RETRACTED:
+                return False
+            self.entries[name] = (item.seq, item.changed_ms, RETRACTED, now_ms + RETRACTION_MEMORY_MS)
         elif not bytes(item.body).startswith(b"{"):
             raise InvalidRecordError("wrong_shape", f"what {item.contributor} says to {item.view} is no object")
         else:
             self.entries[name] = (item.seq, item.changed_ms, item.body, item.expires_ms)
-        return True
+        return before is None or before[1:] != self.entries[name][1:]
 
     def _name(self, item: Contribution) -> str:
         """The contributor. Older versions named objects of AD without their forest: such a word, stored here or on its

@@ -126,7 +126,7 @@ def test_a_resolved_finding_is_forgotten_after_its_retention() -> None:
     assert _states(bench.tick(NOW + DAY)) == []
     assert _states(bench.tick(NOW + DAY + 1)) == [None]
     bench.tick(NOW + 2 * DAY)
-    assert [key for key in bench.rows.rows if not key.startswith(("~clock", "~census"))] == []
+    assert [key for key in bench.rows.rows if not key.startswith(("~clock", "~census", "~settings"))] == []
 
 
 def test_reopening_keeps_the_id_and_counts_on() -> None:
@@ -210,6 +210,48 @@ def test_a_removed_detection_resolves_its_findings() -> None:
     bench.detections = ()
     bench.restart()
     assert _states(bench.say(_item("user/t/a", "bad", seq=2))) == [FindingState.RESOLVED]
+
+
+def test_what_is_told_again_is_not_judged_again_and_counts_as_newer() -> None:
+    judged: list[str] = []
+    bench = _Bench(_detection("rule", lambda view, *_: judged.append(view.key)))
+    bench.say(_item("user/t/a", "x"))
+    before = dict(bench.rows.rows)
+    assert bench.say(_item("user/t/a", "x")).evaluated == 0
+    assert bench.rows.rows == before, "a replay writes nothing"
+    assert bench.say(_item("user/t/a", "x", seq=9)).evaluated == 0
+    bench.say(_item("user/t/a", "y", seq=8))
+    assert judged == ["user/t/a"], "what was overtaken stays so"
+    bench.say(_item("user/t/a", "y", seq=10))
+    assert judged == ["user/t/a"] * 2
+
+
+def test_a_failing_view_is_looked_at_whenever_it_is_told_of() -> None:
+    broken = {"now": True}
+
+    def fragile(view: UserView, context: Context, now_ms: int) -> Verdict | None:
+        if broken["now"]:
+            raise RuntimeError("a bug")
+        return _verdict(view)
+
+    bench = _Bench(_detection("fragile", fragile))
+    assert bench.say(_item("user/t/a", "x")).faults
+    broken["now"] = False
+    assert _states(bench.say(_item("user/t/a", "x", seq=2))) == [FindingState.OPEN]
+
+
+def test_another_version_judges_all_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"now": False}
+    bench = _Bench(_detection("rule", lambda view, *_: _verdict(view) if wrong["now"] else None))
+    bench.say(_item("user/t/a", "x"))
+    wrong["now"] = True
+    bench.restart()
+    assert _states(bench.tick(NOW + 1)) == []
+    monkeypatch.setattr("streams.evaluation.partition.VERSION", "another")
+    bench.restart()
+    assert _states(bench.tick(NOW + 2)) == [FindingState.OPEN]
+    bench.restart()
+    assert bench.tick(NOW + 3).evaluated == 0
 
 
 @pytest.mark.parametrize("first", [1, 2])
