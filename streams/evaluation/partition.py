@@ -57,7 +57,16 @@ VIEWS_PER_STEP = 250
 _FROM_THE_START = "1"
 """A backlog that has not begun, or of an earlier version, which listed all views anew after a restart."""
 DEFAULT_INTERVAL_MS = 1_800_000
-VERSION = importlib.metadata.version("synchealth")
+
+
+def _version() -> str:
+    """Of this program; "" where it runs without being installed."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version("synchealth")
+    return ""
+
+
+VERSION = _version()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
