@@ -10,7 +10,7 @@ from sinks.lag import Lag
 from streams.contracts.times import age
 
 EXIT_BLIND = 3
-# Sources tell their last contact every 15 s; three words that did not come are no chance.
+# Sources write their last contact every 15 s; three in a row that do not come are no coincidence.
 _LEAST_LIMIT_S = 60.0
 _INTERVALS = 3
 # Workers commit every second; a record that waits longer than this waits for somebody who does not work.
@@ -22,8 +22,9 @@ LETTERS_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class LastContact:
-    """A source's last word. contact_ms: 0 where the other side has not answered since the producer's start.
+    """What a source last wrote of itself.
 
+    contact_ms: when the other side last answered (ms); 0: it has not since the producer's start.
     unread: kinds of Windows events that no reader knows -> how many since then. unheard: parts of it that do not answer
     -> since when. orders: ordered readings that are not done, "" for everything.
     whole_ms: when its first reading came to its end; 0: it has not.
@@ -44,28 +45,28 @@ class SourceFreshness:
 
     name: str
     interval_s: float
-    heard: LastContact | None
+    last_contact: LastContact | None
 
     def fault(self, now_ms: int) -> str | None:
         """Why nothing can be concluded from this source's silence; None where it follows the other side."""
-        if self.heard is None:
+        if self.last_contact is None:
             return f"{self.name} has never been read"
-        if not self.heard.contact_ms:
+        if not self.last_contact.contact_ms:
             return f"{self.name} does not answer"
-        age_s = (now_ms - self.heard.contact_ms) / 1000
+        age_s = (now_ms - self.last_contact.contact_ms) / 1000
         limit_s = max(_LEAST_LIMIT_S, _INTERVALS * self.interval_s)
         if age_s > limit_s:
             return f"{self.name} was last heard {age(age_s)} ago"
-        if self.heard.phase in _READING:
-            return f"the first reading of {self.name} is not complete ({self.heard.done:,} objects so far)"
-        if self.heard.orders:
-            what = "everything" if "" in self.heard.orders else ", ".join(sorted(self.heard.orders))
+        if self.last_contact.phase in _READING:
+            return f"the first reading of {self.name} is not complete ({self.last_contact.done:,} objects so far)"
+        if self.last_contact.orders:
+            what = "everything" if "" in self.last_contact.orders else ", ".join(sorted(self.last_contact.orders))
             return f"{self.name} is to tell {what} again, as ordered (synchealth resync shows how far it is)"
-        if self.heard.phase == "resync":
-            return f"{self.name} is read again in full, and not complete ({self.heard.done:,} objects so far)"
+        if self.last_contact.phase == "resync":
+            return f"{self.name} is read again in full, and not complete ({self.last_contact.done:,} objects so far)"
         silent = [
             f"{part} (for {age((now_ms - since_ms) / 1000)})"
-            for part, since_ms in sorted(self.heard.unheard.items())
+            for part, since_ms in sorted(self.last_contact.unheard.items())
             if now_ms - since_ms > limit_s * 1000
         ]
         return f"{self.name}: no answer of {', '.join(silent)}" if silent else None
@@ -114,25 +115,25 @@ class Freshness:
         }
 
     def _source_document(self, source: SourceFreshness) -> Mapping[str, Any]:
-        heard = source.heard
-        contact_s = round((self.at_ms - heard.contact_ms) / 1000, 3) if heard and heard.contact_ms else None
-        return {"last_contact_seconds": contact_s, "phase": heard.phase if heard else None}
+        last = source.last_contact
+        contact_s = round((self.at_ms - last.contact_ms) / 1000, 3) if last and last.contact_ms else None
+        return {"last_contact_seconds": contact_s, "phase": last.phase if last else None}
 
     def ago(self, source: SourceFreshness) -> str:
-        """When a source last heard the other side, in words."""
-        if source.heard is None:
+        """When the other side of a source last answered, for people to read."""
+        if source.last_contact is None:
             return "never"
-        if not source.heard.contact_ms:
+        if not source.last_contact.contact_ms:
             return "no answer yet"
-        return f"{age((self.at_ms - source.heard.contact_ms) / 1000)} ago"
+        return f"{age((self.at_ms - source.last_contact.contact_ms) / 1000)} ago"
 
     def _oldest_s(self) -> float | None:
         if self.lag is None or self.lag.oldest_ms is None:
             return None
         return max(0.0, (self.at_ms - self.lag.oldest_ms) / 1000)
 
-    def lag_words(self) -> str:
-        """How far the workers are."""
+    def lag_text(self) -> str:
+        """How far the workers are behind, for people to read."""
         if self.lag is None or self.lag.records is None:
             return "how far the workers are is not known"
         if not self.lag.committed:
@@ -145,7 +146,7 @@ class Freshness:
         return f"workers are {age(oldest_s)} behind"
 
     def lag_faults(self) -> list[str]:
-        """Why what the sources told is not all judged."""
+        """Why not everything that the sources wrote is evaluated; empty: it is, or within the limit."""
         if self.lag is None or self.lag.records is None:
             return [self.lag_unknown or "how far the workers are behind cannot be read"]
         if not self.lag.committed:

@@ -1,4 +1,4 @@
-"""How fresh an installation's findings are, from Kafka alone: the sources' last words, the workers' positions."""
+"""How fresh an installation's findings are, from Kafka alone: the sources' last contacts, the workers' positions."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from streams.runtime.settings import KafkaSettings, Settings
 from streams.runtime.topic_reader import TopicReader
 
 _PATIENCE_S = 10.0
-# Every source speaks four times a minute: the latest records hold the words of all that live.
+# Every source writes its last contact four times a minute: the latest records have one of every source that runs.
 _TAIL = 2_000
-_KEYS = tuple(f"{word}#".encode() for word in (CONTACT, RESYNC, RESYNCED))
-# A producer sees an order within a second, and Kafka has its word within 30 seconds or not at all (the publisher's
-# delivery_timeout_ms): what arrives later than both was said in the knowledge of the order.
+_KEYS = tuple(f"{kind}#".encode() for kind in (CONTACT, RESYNC, RESYNCED))
+# A producer sees an order within a second, and its record is in Kafka within 30 seconds or not at all (the publisher's
+# delivery_timeout_ms): what arrives later than both was written with the order known.
 _SEEN_MS = 45_000
 FAILING = "engine.view_failing"
 """The detection of views that cannot be evaluated."""
@@ -49,18 +49,18 @@ def read_freshness(settings: Settings) -> Freshness:
         lag = group_lag(settings.kafka, settings.consumer_group, WORKED_OFF, (VIEWS,), asleep_s)
     except RetriableError as error:
         unknown = str(error)
-    words = _read_words(settings.kafka, _TAIL)
-    if not words.heard.keys() >= intervals.keys():  # one was silent for long: its last word stands further back
-        words = _read_words(settings.kafka, None)
-    names = intervals or dict.fromkeys(sorted(words.heard), 0.0)  # without a configuration: what has ever spoken
-    sources = [SourceFreshness(name, interval_s, words.heard_of(name)) for name, interval_s in names.items()]
-    return Freshness(now_ms(), sources, lag, unknown, settings.consumer_group, words.letters)
+    read = _read_checkpoints(settings.kafka, _TAIL)
+    if not read.contacts.keys() >= intervals.keys():  # the last contact of one stands further back
+        read = _read_checkpoints(settings.kafka, None)
+    names = intervals or dict.fromkeys(sorted(read.contacts), 0.0)  # without a configuration: all that ever were
+    sources = [SourceFreshness(name, interval_s, read.last_contact(name)) for name, interval_s in names.items()]
+    return Freshness(now_ms(), sources, lag, unknown, settings.consumer_group, read.letters)
 
 
 def with_failing(fresh: Freshness, findings: Iterable[Finding]) -> Freshness:
-    """The same, with what our own findings say of views that cannot be evaluated."""
-    said = (each.summary for each in findings if each.detection == FAILING and each.state is not FindingState.RESOLVED)
-    return replace(fresh, failing=tuple(sorted(said)))
+    """The same, with the summaries of our own findings of views that cannot be evaluated."""
+    standing = (each for each in findings if each.detection == FAILING and each.state is not FindingState.RESOLVED)
+    return replace(fresh, failing=tuple(sorted(each.summary for each in standing)))
 
 
 def _intervals(settings: Settings) -> Mapping[str, float]:
@@ -71,46 +71,48 @@ def _intervals(settings: Settings) -> Mapping[str, float]:
 
 
 @dataclass
-class Words:
-    """The checkpoint topic as far as it was read: last words, and orders with their answers."""
+class CheckpointTopic:
+    """The checkpoint topic as far as it was read: last contacts by source, orders with their answers, and how many dead
+    letters are younger than LETTERS_S.
+    """
 
-    heard: dict[str, LastContact] = field(default_factory=dict)
+    contacts: dict[str, LastContact] = field(default_factory=dict)
     letters: int = 0
-    _said_ms: dict[str, int] = field(default_factory=dict)
+    _contact_arrived_ms: dict[str, int] = field(default_factory=dict)
     _orders: dict[str, tuple[Order, int]] = field(default_factory=dict)
     _answers: dict[str, Answer] = field(default_factory=dict)
 
     def read(self, value: bytes, arrived_ms: int) -> None:
         """Take in a record. Raises InvalidRecordError, KeyError, TypeError, ValueError where it cannot be read."""
-        said = decode(value, Checkpoint)
-        if said.source == CONTACT:
-            self.heard[said.part] = heard_of(said, arrived_ms)
-            self._said_ms[said.part] = arrived_ms
+        record = decode(value, Checkpoint)
+        if record.source == CONTACT:
+            self.contacts[record.part] = last_contact_in(record, arrived_ms)
+            self._contact_arrived_ms[record.part] = arrived_ms
             return
-        word = order_in(said)
-        if isinstance(word, Order):
-            self._orders[word.scope] = word, arrived_ms
-        elif isinstance(word, Answer):
-            self._answers[word.scope] = word
+        found = order_in(record)
+        if isinstance(found, Order):
+            self._orders[found.scope] = found, arrived_ms
+        elif isinstance(found, Answer):
+            self._answers[found.scope] = found
 
-    def heard_of(self, source: str) -> LastContact | None:
-        """A source's last word, and the orders that it may not have seen when it spoke."""
-        heard = self.heard.get(source)
-        if heard is None:
+    def last_contact(self, source: str) -> LastContact | None:
+        """A source's last contact, with the open orders that it may not have seen when it wrote that; None: none."""
+        contact = self.contacts.get(source)
+        if contact is None:
             return None
         open_ = {
             order.collection
             for order, arrived_ms in self._orders.values()
             if order.source == source
-            and self._said_ms[source] < arrived_ms + _SEEN_MS
+            and self._contact_arrived_ms[source] < arrived_ms + _SEEN_MS
             and not answered(order, self._answers.get(order.scope))
         }
-        return replace(heard, orders=heard.orders | open_)
+        return replace(contact, orders=contact.orders | open_)
 
 
-def _read_words(kafka: KafkaSettings, tail: int | None) -> Words:
-    """What sources and orders say, and how many dead letters are young. Raises RetriableError."""
-    found, since_ms = Words(), now_ms() - LETTERS_S * 1000
+def _read_checkpoints(kafka: KafkaSettings, tail: int | None) -> CheckpointTopic:
+    """The newest `tail` records of each partition; None: all. Raises RetriableError."""
+    found, since_ms = CheckpointTopic(), now_ms() - LETTERS_S * 1000
     with TopicReader(kafka, [CHECKPOINTS, DEADLETTERS], tail=tail) as reader:
         for record in reader.to_end(_PATIENCE_S):
             if record.place.topic == DEADLETTERS.name:
@@ -121,12 +123,12 @@ def _read_words(kafka: KafkaSettings, tail: int | None) -> Words:
     return found
 
 
-def heard_of(word: Checkpoint, arrived_ms: int) -> LastContact:
-    """A source's word that arrived then. Raises KeyError, TypeError, ValueError for one that is none."""
-    said = word.position
-    unread = {str(kind): int(number) for kind, number in dict(said.get("unread", {})).items()}
-    silent = dict(said.get("unheard", {}))
+def last_contact_in(record: Checkpoint, arrived_ms: int) -> LastContact:
+    """The last contact in a record that arrived then. Raises KeyError, TypeError, ValueError where it is none."""
+    body = record.position
+    unread = {str(kind): int(number) for kind, number in dict(body.get("unread", {})).items()}
+    silent = dict(body.get("unheard", {}))
     unheard = {str(part): arrived_ms - 1000 * max(0, int(for_s)) for part, for_s in silent.items()}
-    orders = frozenset(str(scope).partition("#")[2] for scope in list(said.get("orders", ())))
-    contact_ms, whole_ms = contacted_ms(word, arrived_ms), read_whole_ms(word, arrived_ms)
-    return LastContact(contact_ms, str(said["phase"]), int(said["done"]), unread, unheard, orders, whole_ms)
+    orders = frozenset(str(scope).partition("#")[2] for scope in list(body.get("orders", ())))
+    contact_ms, whole_ms = contacted_ms(record, arrived_ms), read_whole_ms(record, arrived_ms)
+    return LastContact(contact_ms, str(body["phase"]), int(body["done"]), unread, unheard, orders, whole_ms)

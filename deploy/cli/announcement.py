@@ -81,7 +81,8 @@ def first_reading_line(found: Sequence[Finding]) -> str:
 
 def all_heard(fresh: Freshness, started_ms: int) -> bool:
     """Whether each source has reached the other side since `started_ms`; last words of those before do not count."""
-    return all(source.heard is not None and source.heard.contact_ms >= started_ms for source in fresh.sources)
+    contacts = [source.last_contact for source in fresh.sources]
+    return all(each is not None and each.contact_ms >= started_ms for each in contacts)
 
 
 def is_ready(fresh: Freshness, heard_ms: int) -> bool:
@@ -94,7 +95,7 @@ def is_ready(fresh: Freshness, heard_ms: int) -> bool:
 def line(settings: Settings, config: Path | None, processes: int, fresh: Freshness, findings: Sequence[Finding]) -> str:
     """The line itself."""
     read = ", ".join(  # what was read whole in an earlier life is not counted again
-        f"{each.name} ({each.heard.done:,} objects)" if each.heard and each.heard.done else each.name
+        f"{each.name} ({last.done:,} objects)" if (last := each.last_contact) and last.done else each.name
         for each in fresh.sources
     )
     named = f" --config {config}" if config else ""

@@ -131,7 +131,7 @@ def headline(fresh: Freshness) -> Text:
         fault = source.fault(fresh.at_ms)
         text.append(f"{source.name} {fresh.ago(source)}", style="yellow" if fault else "dim")
     text.append(" · " if fresh.sources else "", style="dim")
-    text.append(fresh.lag_words(), style="yellow" if fresh.lag_faults() else "dim")
+    text.append(fresh.lag_text(), style="yellow" if fresh.lag_faults() else "dim")
     for fault in fresh.faults:
         text.append(f"\nnot everything is known: {fault}", style="bold yellow")
     return text

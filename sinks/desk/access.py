@@ -76,18 +76,18 @@ class Access:
     @staticmethod
     def required(method: str, handler: BaseRouteHandler) -> object:
         """The role for it, PUBLIC, or None: nobody."""
-        said: object = handler.opt.get("role")
-        if said is None and method in {"GET", "HEAD"}:
+        declared: object = handler.opt.get("role")
+        if declared is None and method in {"GET", "HEAD"}:
             return Role.VIEWER
-        return said
+        return declared
 
     def person(self, connection: Connected) -> Person | None:
         """Who asks; None: nobody whom we know."""
         if not self._settings.is_required:
             return ANYBODY_HERE
-        scheme, _, told = connection.headers.get("authorization", "").partition(" ")
+        scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            found = tokens.find(self._engine, told.strip()) if self._settings.tokens else None
+            found = tokens.find(self._engine, secret.strip()) if self._settings.tokens else None
             if found is None:
                 return None
             name, role, groups = found
@@ -100,15 +100,15 @@ class Access:
             trusted = peer is not None and ipaddress.ip_address(peer.host) in self._proxies
         except ValueError:
             trusted = False
-        told = connection.headers.getall(self._settings.proxy_user_header, [])
-        if not trusted or len(told) != 1 or not told[0].strip() or len(told[0]) > _LONGEST_HEADER:
+        users = connection.headers.getall(self._settings.proxy_user_header, [])
+        if not trusted or len(users) != 1 or not users[0].strip() or len(users[0]) > _LONGEST_HEADER:
             return None
         lines = connection.headers.getall(self._settings.proxy_groups_header, [])
         groups = [each.strip() for line in lines for each in line.split(",") if each.strip()][:_MOST_GROUPS]
         role = self.role_of(groups)
         if role is None:
             raise PermissionDeniedException("none of your groups has a role here")
-        return self._with_scope(told[0].strip(), "proxy", role, groups)
+        return self._with_scope(users[0].strip(), "proxy", role, groups)
 
     def role_of(self, groups: Collection[str]) -> Role | None:
         """The highest role that one of these groups has."""

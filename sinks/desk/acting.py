@@ -97,12 +97,12 @@ class Acting:
     def done(self, finding: str) -> list[Done]:
         """What was done to a finding, and which acceptances ended, in the order of time."""
         with errors(), self.engine.connect() as connection:
-            told = actions.of_finding(connection, finding)
+            recorded = actions.of_finding(connection, finding)
             rows = queries.episodes_of(connection, finding)
         at_ms = now_ms()
-        found = [Done.of(each) for each in told]
+        found = [Done.of(each) for each in recorded]
         for row in rows:
-            for end in ended_acceptances(told, row["opened_ms"], now_ms=at_ms, resolved_ms=row["resolved_ms"]):
+            for end in ended_acceptances(recorded, row["opened_ms"], now_ms=at_ms, resolved_ms=row["resolved_ms"]):
                 found.append(Done.ended(end))
         return sorted(found, key=lambda each: each.at)
 

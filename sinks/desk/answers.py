@@ -135,7 +135,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """How fresh one source is, in words. fault: null where it follows the other side."""
 
     name: str
-    heard: str
+    last_contact: str = msgspec.field(name="heard")
     fault: str | None
 
 
@@ -199,11 +199,11 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @classmethod
     def ended(cls, end: AcceptanceEnded) -> Self:
         """The end of an acceptance."""
-        told = "with the finding" if end.with_finding else "at its date"
+        ending = "with the finding" if end.with_finding else "at its date"
         one = end.accepted
         return cls(
             id=f"{one.id}-end", finding=one.finding, opened_at=rfc3339(one.opened_ms), at=rfc3339(end.at_ms),
-            do="ended", text=told,
+            do="ended", text=ending,
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from sinks.desk.answers import Count, EpisodePage, FindingDetail, FreshnessAnswe
 from sinks.desk.asked import asked, moment
 from sinks.desk.catalogue import ScrapeTargets
 from sinks.desk.live import events
-from sinks.desk.pipeline import Told
+from sinks.desk.pipeline import Timeline
 from sinks.desk.reading import Answers
 from sinks.desk.trends import Compared, Trends
 from sinks.history.queries import MOST
@@ -45,9 +45,9 @@ def read_finding(name: FromPath[str], reading: Answers) -> FindingDetail:
 
 
 @get("/findings/{name:str}/timeline", sync_to_thread=True, summary="What directories and logs said of those involved")
-def read_timeline(name: FromPath[str], reading: Answers) -> Told:
+def read_timeline(name: FromPath[str], reading: Answers) -> Timeline:
     """Reads Kafka: it may take seconds."""
-    found = reading.told(name)
+    found = reading.timeline(name)
     if found is None:
         raise NotFoundException(f"no record of a finding {name!r} in the history")
     return found
@@ -102,7 +102,7 @@ def read_standing(
 def read_how_fresh(reading: Answers) -> FreshnessAnswer:
     """As it stands on every page."""
     found = reading.knowledge()
-    sources = [SourceState(name=each.name, heard=each.ago, fault=each.fault) for each in found.sources]
+    sources = [SourceState(name=each.name, last_contact=each.ago, fault=each.fault) for each in found.sources]
     return FreshnessAnswer(
         complete=not found.faults, faults=list(found.faults), sources=sources, workers=found.workers
     )

@@ -19,7 +19,7 @@ from sinks.desk.actions import me
 from sinks.desk.answers import EpisodeDetail
 from sinks.desk.asked import asked, moment
 from sinks.desk.catalogue import Catalogue
-from sinks.desk.pipeline import Said
+from sinks.desk.pipeline import TimelineEntry
 from sinks.desk.portal import object_link
 from sinks.desk.reading import Answers, Reading
 from sinks.desk.tables import EPISODES, MOST_ROWS, WEEKS, as_csv, as_xlsx, episode_rows, week_rows
@@ -133,16 +133,17 @@ def _holders(reading: Reading, latest: EpisodeDetail, side: str) -> list[dict[st
 @get("/f/{name:str}/timeline", sync_to_thread=True)
 def timeline(name: FromPath[str], reading: Answers) -> Template:
     """How a finding came about: its steps, and what directories and logs said of those involved."""
-    detail, told = reading.finding(name), reading.told(name)
-    if detail is None or told is None:
+    detail, timeline = reading.finding(name), reading.timeline(name)
+    if detail is None or timeline is None:
         raise NotFoundException("the history has no record of such a finding")
     steps = [
-        Said(at=step.at, who=step.state.value, about="", words=step.summary)
+        TimelineEntry(at=step.at, who=step.state.value, about="", words=step.summary)
         for episode in detail.episodes
         for step in episode.steps
     ]
-    said = sorted([*steps, *told.said], key=lambda each: each.at)
-    return _template("timeline.html", reading, detail=detail, latest=detail.episodes[0], said=said, notes=told.notes)
+    entries = sorted([*steps, *timeline.entries], key=lambda each: each.at)
+    latest, notes = detail.episodes[0], timeline.notes
+    return _template("timeline.html", reading, detail=detail, latest=latest, entries=entries, notes=notes)
 
 
 @get("/o/{name:path}", sync_to_thread=True)

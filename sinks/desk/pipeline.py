@@ -35,7 +35,7 @@ class Checked:
     advice: str = ""
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What a directory or a log said of somebody involved. at: RFC 3339; who: who said it; failed: that it failed."""
 
     at: str
@@ -45,10 +45,10 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     failed: bool = False
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """What was said, the oldest first; `notes` say what was not looked for."""
 
-    said: list[Said]
+    entries: list[TimelineEntry] = msgspec.field(name="said")
     notes: list[str] = []
 
 
@@ -65,14 +65,14 @@ class Pipeline:
     """What the desk asks of the rest of SyncHealth; handed in at the start, since sinks know neither rules nor sources.
 
     freshness: raises SyncHealthError where it cannot be read. checks: may take a minute, and never raises.
-    told: what directories and logs say of a finding's objects; present: what both directories say of whoever goes by a
-    name, raises InvalidRecordError for one that is none. Both read Kafka for seconds, and raise SyncHealthError.
+    timeline: what directories and logs say of a finding's objects; present: what both directories say of whoever goes
+    by a name, raises InvalidRecordError for one that is none. Both read Kafka for seconds, and raise SyncHealthError.
     cycles: tenant -> its synchronisation, as far as it is known; raises SyncHealthError.
     """
 
     freshness: Callable[[], Freshness]
     checks: Callable[[], Iterable[Checked]] = tuple
-    told: Callable[[Finding], Told] = lambda _: Told(said=[])
+    timeline: Callable[[Finding], Timeline] = lambda _: Timeline(entries=[])
     present: Callable[[str], list[Presence]] = lambda _: []
     cycles: Callable[[], Mapping[str, Cycle]] = dict
 
@@ -102,7 +102,7 @@ def known(fresh: Freshness | None, unread: str, failing: Sequence[str], at_ms: i
     """
     if fresh is None:
         return Knowledge(faults=[unread or "how fresh the sources are is being read", *failing])
-    faults, silent_ms, workers = [], at_ms - fresh.at_ms, fresh.lag_words()
+    faults, silent_ms, workers = [], at_ms - fresh.at_ms, fresh.lag_text()
     if silent_ms > _OLD_MS:
         workers = "how far the workers are is not known"
         why = f": {unread}" if unread else ""
@@ -132,12 +132,12 @@ class PipelineWatch:
         for look, every_s in looks:
             threading.Thread(target=self._repeat, args=[look, every_s], daemon=True).start()
 
-    def told(self, finding: Finding) -> Told:
+    def timeline(self, finding: Finding) -> Timeline:
         """What directories and logs say of it. Raises RetriableError where too many ask, or Kafka cannot be read."""
-        return self._in_turn(lambda: self._pipeline.told(finding))
+        return self._in_turn(lambda: self._pipeline.timeline(finding))
 
     def present(self, name: str) -> list[Presence]:
-        """Whoever goes by a name, in both directories. Raises as `told`, and InvalidRecordError for no name."""
+        """Whoever goes by a name, in both directories. Raises as `timeline`, and InvalidRecordError for no name."""
         return self._in_turn(lambda: self._pipeline.present(name))
 
     def _in_turn(self, ask: Callable[[], T]) -> T:

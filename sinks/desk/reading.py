@@ -23,7 +23,7 @@ from sinks.desk.answers import (
 from sinks.desk.asked import AGES, opened_within
 from sinks.desk.catalogue import Catalogue
 from sinks.desk.commands import commands
-from sinks.desk.pipeline import Knowledge, PipelineWatch, Told, known
+from sinks.desk.pipeline import Knowledge, PipelineWatch, Timeline, known
 from sinks.desk.trends import Compared, Repeated, Resolution, Trends, weeks_of
 from sinks.freshness_source import FAILING
 from sinks.history import queries
@@ -117,7 +117,7 @@ class Reading:
         once = {row["finding"]: row for row in found}.values()
         return [(each, numbers.get(each.finding, 0)) for each in self._summaries(once)]
 
-    def told(self, name: str) -> Told | None:
+    def timeline(self, name: str) -> Timeline | None:
         """What directories and logs said of a finding's objects; None where the history has no record of it.
 
         Raises RetriableError where Kafka cannot be read.
@@ -126,7 +126,7 @@ class Reading:
         record = detail.episodes[0].record if detail is not None else None
         if record is None:
             return None
-        return self.watch.told(record) if self.watch is not None else Told(said=[])
+        return self.watch.timeline(record) if self.watch is not None else Timeline(entries=[])
 
     def whoever(self, name: str) -> ObjectAnswer:
         """Whoever goes by a name, in both directories and in the history.

@@ -34,9 +34,9 @@ def create(engine: Engine, name: str, role: str, groups: Sequence[str], valid_s:
     return made
 
 
-def find(engine: Engine, told: str) -> tuple[str, str, list[str]] | None:
+def find(engine: Engine, secret: str) -> tuple[str, str, list[str]] | None:
     """(name, role, groups) of a token that holds; None: there is none."""
-    query = select(token).where(token.c.digest == _digest(told), token.c.expires_ms > now_ms())
+    query = select(token).where(token.c.digest == _digest(secret), token.c.expires_ms > now_ms())
     with errors(), engine.connect() as connection:
         row = connection.execute(query).mappings().one_or_none()
     return None if row is None else (row["name"], row["role"], [each for each in row["groups"].split(_LINE) if each])
@@ -55,5 +55,5 @@ def revoke(engine: Engine, name: str) -> bool:
         return connection.execute(delete(token).where(token.c.name == name)).rowcount > 0
 
 
-def _digest(told: str) -> str:
-    return hashlib.sha256(told.encode()).hexdigest()
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -64,10 +64,10 @@ def look_at(connection: Connection, touched: Collection[int], new: Collection[in
     numbers = sorted({*touched, *new})
     for start in range(0, len(numbers), _SLICE):
         asked = numbers[start : start + _SLICE]
-        told = of_episodes(connection, asked)
+        by_episode = of_episodes(connection, asked)
         rows = []
         for number in asked:
-            actions = told.get(number)
+            actions = by_episode.get(number)
             if actions is None:
                 continue
             state = attended(actions, actions[0].opened_ms)
@@ -75,7 +75,7 @@ def look_at(connection: Connection, touched: Collection[int], new: Collection[in
                 "number": number, "attention": state.attention.value, "owner": state.owner,
                 "accepted_until_ms": state.until_ms,
             })  # fmt: skip
-        cleared = [number for number in asked if number in touched and number not in told]
+        cleared = [number for number in asked if number in touched and number not in by_episode]
         if cleared:
             nobody = {"attention": "unattended", "owner": None, "accepted_until_ms": None}
             connection.execute(update(episode).where(episode.c.id.in_(cleared)).values(nobody))

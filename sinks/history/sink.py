@@ -71,7 +71,7 @@ def _write(connection: Connection, entries: Iterable[tuple[Entry, Meta]]) -> Non
     })  # fmt: skip
     known = {each.id for each in before.values()}
     standing: dict[int, Standing] = {}
-    said: dict[int, Finding] = {}
+    records: dict[int, Finding] = {}
     steps: dict[tuple[int, int], dict[str, object]] = {}
     for entry, meta in entries:
         if isinstance(entry, Tombstone):
@@ -94,12 +94,12 @@ def _write(connection: Connection, entries: Iterable[tuple[Entry, Meta]]) -> Non
             over = ended(previous, now.opened_ms)
             standing[over.id] = over
         before[entry.id] = standing[now.id] = now
-        said[now.id] = entry
+        records[now.id] = entry
         steps[now.id, now.revision] = {
             "episode": now.id, "revision": now.revision, "at_ms": now.updated_ms, "state": now.state,
             "severity": now.severity, "summary": now.summary,
         }  # fmt: skip
-    _store(connection, standing, said, steps)
+    _store(connection, standing, records, steps)
     done = [(entry, meta) for entry, meta in entries if isinstance(entry, Action | ActionTombstone)]
     actions.look_at(connection, actions.store(connection, done) if done else set(), standing.keys() - known)
     _note_offsets(connection, entries)
@@ -127,7 +127,7 @@ def _latest(connection: Connection, findings: set[str]) -> dict[str, Standing]:
 def _store(
     connection: Connection,
     standing: Mapping[int, Standing],
-    said: Mapping[int, Finding],
+    records: Mapping[int, Finding],
     steps: Mapping[tuple[int, int], dict[str, object]],
 ) -> None:
     if not standing:
@@ -138,29 +138,29 @@ def _store(
         index_elements=["id"], set_={name: rows.excluded[name] for name in _COLUMNS if name != "id"}
     )
     connection.execute(rows, [asdict(each) for each in standing.values()])
-    if not said:
+    if not records:
         return
     connection.execute(insert(transition).on_conflict_do_nothing(), list(steps.values()))
     bodies = insert(document)
     bodies = bodies.on_conflict_do_update(index_elements=["episode"], set_={"body": bodies.excluded.body})
-    connection.execute(bodies, [{"episode": number, "body": packed(finding)} for number, finding in said.items()])
-    keys = [{"number": number} for number in said]
+    connection.execute(bodies, [{"episode": number, "body": packed(finding)} for number, finding in records.items()])
+    keys = [{"number": number} for number in records]
     connection.execute(delete(involved).where(involved.c.episode == bindparam("number")), keys)
     holders = [
         {"episode": number, "side": each.side, "kind": each.kind, "object": each.id, "role": each.role}
-        for number, finding in said.items()
+        for number, finding in records.items()
         for each in objects_of(finding)
     ]
     if holders:
         connection.execute(involved.insert(), holders)
-    names = [{"number": number, "text": names_of(finding)} for number, finding in said.items()]
+    names = [{"number": number, "text": names_of(finding)} for number, finding in records.items()]
     if is_postgresql(connection):
         connection.execute(
             text("INSERT INTO names VALUES (:number, :text) ON CONFLICT (episode) DO UPDATE SET text = excluded.text"),
             names,
         )
     else:
-        forget_names(connection, said)
+        forget_names(connection, records)
         connection.execute(text("INSERT INTO names (rowid, text) VALUES (:number, :text)"), names)
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sinks.history.database import errors, is_postgresql
 from sinks.history.schema import told_channel, told_finding
+from sinks.notify.decision import Notified
 from sinks.notify.notice import Notice
-from sinks.notify.telling import Told
 from streams.contracts.codec import decode, encode
 from streams.contracts.finding import Severity
 
@@ -57,11 +57,11 @@ class Ledger:
             row = connection.execute(self._own(select(told_channel), told_channel)).mappings().one()
         return ChannelState(row["since_ms"], row["together_ms"], row["digest_ms"], row["serial"])
 
-    def told(self) -> dict[str, Told]:
+    def notified(self) -> dict[str, Notified]:
         """Finding -> what was told of it."""
         query = self._own(select(told_finding), told_finding)
         with errors(), self._engine.connect() as connection:
-            return {row["finding"]: _told(row) for row in connection.execute(query).mappings()}
+            return {row["finding"]: _notified(row) for row in connection.execute(query).mappings()}
 
     def outgoing(self) -> list[Outgoing]:
         """What has not been acknowledged, in the order of the messages' times."""
@@ -74,12 +74,12 @@ class Ledger:
                     found.append(Outgoing(row.get("finding", ""), notice, row.get("reference", "")))
         return sorted(found, key=lambda each: (each.notice.at_ms, each.notice.key))
 
-    def intend(self, finding: str, told: Told, notice: Notice) -> None:
+    def intend(self, finding: str, notified: Notified, notice: Notice) -> None:
         """From now on this is to be said of one finding."""
         with errors(), self._engine.begin() as connection:
-            self._write(connection, {finding: told}, encode(notice))
+            self._write(connection, {finding: notified}, encode(notice))
 
-    def intend_together(self, told: Mapping[str, Told], state: ChannelState, notice: Notice | None) -> None:
+    def intend_together(self, notified: Mapping[str, Notified], state: ChannelState, notice: Notice | None) -> None:
         """From now on this is to be said of several; None: nothing, they are only noted."""
         values: dict[str, Any] = {
             "together_ms": state.together_ms, "digest_ms": state.digest_ms, "serial": state.serial,
@@ -87,13 +87,13 @@ class Ledger:
         if notice is not None:
             values["body"] = encode(notice)
         with errors(), self._engine.begin() as connection:
-            self._write(connection, told, None)
+            self._write(connection, notified, None)
             connection.execute(self._own(update(told_channel), told_channel).values(**values))
 
-    def note(self, told: Mapping[str, Told]) -> None:
+    def note(self, notified: Mapping[str, Notified]) -> None:
         """What is remembered without a word."""
         with errors(), self._engine.begin() as connection:
-            self._write(connection, told, None)
+            self._write(connection, notified, None)
 
     def delivered(self, finding: str, reference: str) -> None:
         """The message of this finding has arrived; reference: by which the channel changes it. "": that of several."""
@@ -115,21 +115,22 @@ class Ledger:
     def _own(self, query: Any, table: Any) -> Any:
         return query.where(table.c.channel == self._channel)
 
-    def _write(self, connection: Connection, told: Mapping[str, Told], body: bytes | None) -> None:
-        if not told:
+    def _write(self, connection: Connection, notified: Mapping[str, Notified], body: bytes | None) -> None:
+        if not notified:
             return
         rows = _insert(connection)(told_finding)
         names = [column.name for column in told_finding.columns if column.name not in ("channel", "finding")]
         rows = rows.on_conflict_do_update(
             index_elements=["channel", "finding"], set_={name: rows.excluded[name] for name in names}
         )
-        connection.execute(rows, [self._row(finding, each, body) for finding, each in told.items()])
+        connection.execute(rows, [self._row(finding, each, body) for finding, each in notified.items()])
 
-    def _row(self, finding: str, told: Told, body: bytes | None) -> dict[str, Any]:
+    def _row(self, finding: str, notified: Notified, body: bytes | None) -> dict[str, Any]:
         return {
-            "channel": self._channel, "finding": finding, "turn": told.turn, "step": told.step, "open": told.open,
-            "together": told.together, "severity": told.severity.value, "mark": told.mark,
-            "times_ms": " ".join(map(str, told.times_ms)), "reference": told.reference, "body": body,
+            "channel": self._channel, "finding": finding, "turn": notified.turn, "step": notified.step,
+            "open": notified.open, "together": notified.together, "severity": notified.severity.value,
+            "mark": notified.mark, "times_ms": " ".join(map(str, notified.times_ms)),
+            "reference": notified.reference, "body": body,
         }  # fmt: skip
 
 
@@ -137,8 +138,8 @@ def _insert(connection: Connection) -> Any:
     return postgresql.insert if is_postgresql(connection) else sqlite.insert
 
 
-def _told(row: Any) -> Told:
-    return Told(
+def _notified(row: Any) -> Notified:
+    return Notified(
         turn=row["turn"],
         step=row["step"],
         open=row["open"],

@@ -51,8 +51,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def status(self) -> str:
         """One word for a subject line."""
-        words = {Kind.OPENED: self.severity.value, Kind.CHANGED: "changed", Kind.CLOSED: "resolved"}
-        return words.get(self.kind, self.kind.value)
+        labels = {Kind.OPENED: self.severity.value, Kind.CHANGED: "changed", Kind.CLOSED: "resolved"}
+        return labels.get(self.kind, self.kind.value)
 
     @property
     def links(self) -> list[tuple[str, str]]:

@@ -14,12 +14,12 @@ from sinks.freshness_source import read_freshness
 from sinks.history.database import open_database
 from sinks.notify.channels.answering import Answering
 from sinks.notify.channels.registry import channels_of
-from sinks.notify.hearing import Hearing
 from sinks.notify.ledger import Ledger
 from sinks.notify.metrics import Metrics
 from sinks.notify.post import Post
 from sinks.notify.present import Present, Sight
 from sinks.notify.routes import Routes
+from sinks.notify.tickets import TicketPoll
 from sinks.notify.wording import Wording
 from sinks.runner import run
 from streams.contracts.errors import FatalError, RetriableError
@@ -76,7 +76,7 @@ class Notifier:
         ]  # fmt: skip
         self._writer = ActionWriter(settings.kafka, "synchealth-notify")
         self._hearings = {
-            name: Hearing(name, channel, self.present, self._writer)
+            name: TicketPoll(name, channel, self.present, self._writer)
             for name, channel in self._channels.items()
             if isinstance(channel, Answering)
         }

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from sinks.notify.channels.channel import Channel, RefusedNoticeError
+from sinks.notify.decision import HOUR_MS, Notified, Notify, Quiet, Standing, Together, Wait, next_step, together
 from sinks.notify.ledger import ChannelState, Ledger, Outgoing
 from sinks.notify.metrics import Metrics
 from sinks.notify.notice import Kind, Notice
 from sinks.notify.present import FIRST, Present
-from sinks.notify.telling import HOUR_MS, Quiet, Standing, Tell, Together, Told, Wait, next_step, together
 from sinks.notify.wording import Wording
 from streams.contracts.errors import RetriableError
 from streams.contracts.finding import Finding, FindingState, Severity
@@ -54,7 +54,7 @@ class Post:
         self._wording, self._metrics = wording, metrics
         self._most_per_hour, self._settle_ms, self._digest_s = most_per_hour, int(settle_s * 1000), digest_s
         self._clock = clock
-        self._told: dict[str, Told] = {}
+        self._notified: dict[str, Notified] = {}
         self._state: ChannelState | None = None
         self._life = ""
         self._outgoing: list[Outgoing] = []
@@ -78,19 +78,19 @@ class Post:
             if self._present.sight.fresh is None:
                 return
             self._look(now)
-            self._tell_together(now)
-            self._tell_digest(now)
+            self._notify_together(now)
+            self._notify_digest(now)
         finally:
             self._measure()
 
     def _begin(self) -> None:
-        self._told = self._ledger.told()
+        self._notified = self._ledger.notified()
         self._outgoing = self._ledger.outgoing()
         self._state = self._ledger.state(self._clock())
         # A ledger that is lost and begun anew must not find the tickets of the one before, nor those of another one.
         life = f"{self.name} {self._state.since_ms}".encode()
         self._life = hashlib.blake2b(life, digest_size=4).hexdigest()
-        self._pending |= self._told.keys() | self._present.ids()
+        self._pending |= self._notified.keys() | self._present.ids()
 
     def _deliver_outgoing(self, now: int) -> None:
         """Those first that were written down; of a finding nothing else is said before."""
@@ -116,8 +116,8 @@ class Post:
         count("delivered").inc()
         self._outgoing.remove(outgoing)
         self._refused.pop(notice.key, None)
-        if outgoing.finding in self._told:
-            self._told[outgoing.finding] = replace(self._told[outgoing.finding], reference=reference)
+        if outgoing.finding in self._notified:
+            self._notified[outgoing.finding] = replace(self._notified[outgoing.finding], reference=reference)
         self._ledger.delivered(outgoing.finding, reference)
         if outgoing.finding:
             self._pending.add(outgoing.finding)
@@ -128,34 +128,34 @@ class Post:
             del self._waits[finding]
             self._pending.add(finding)
         blocked = {outgoing.finding for outgoing in self._outgoing}
-        quiet: dict[str, Told] = {}
+        quiet: dict[str, Notified] = {}
         gone: set[str] = set()
-        due: list[tuple[Finding | None, str, Tell]] = []
+        due: list[tuple[Finding | None, str, Notify]] = []
         for finding in sorted(self._pending - blocked):
             standing, record = self._standing(finding)
-            step = self._step(standing, record, self._told.get(finding), now)
+            step = self._step(standing, record, self._notified.get(finding), now)
             self._waits.pop(finding, None)
             self._together.pop(finding, None)
             match step:
-                case Tell():
+                case Notify():
                     due.append((record, finding, step))
                     continue
                 case Together(why, _):
                     self._wait_together(finding, why, now)
                 case Wait():
                     self._waits[finding] = step
-                case Quiet(told) if told is not None:
-                    quiet[finding] = told
-            if record is None and (finding in self._told or finding in quiet):
+                case Quiet(notified) if notified is not None:
+                    quiet[finding] = notified
+            if record is None and (finding in self._notified or finding in quiet):
                 gone.add(finding)
             self._pending.discard(finding)
         if quiet:
-            self._told |= quiet
+            self._notified |= quiet
             self._ledger.note(quiet)
         if gone:
             self._forget(gone)
-        for record, finding, tell in sorted(due, key=lambda each: _order(each[0])):
-            self._tell(finding, record, tell, now)
+        for record, finding, notify in sorted(due, key=lambda each: _order(each[0])):
+            self._notify(finding, record, notify, now)
 
     def _standing(self, finding: str) -> tuple[Standing | None, Finding | None]:
         found = self._present.standing(finding, self.name, self._clock())
@@ -169,32 +169,32 @@ class Post:
             standing = replace(standing, before=_STOOD)
         return standing, record
 
-    def _step(self, standing: Standing | None, record: Finding | None, told: Told | None, now: int) -> Any:
+    def _step(self, standing: Standing | None, record: Finding | None, notified: Notified | None, now: int) -> Any:
         sight = self._present.sight
         return next_step(
-            standing, told, blind=sight.blind(record, now) if told is not None and told.open else None,
+            standing, notified, blind=sight.blind(record, now) if notified is not None and notified.open else None,
             seen_ms=sight.seen_ms, now_ms=now, settle_ms=self._settle_ms, in_place=self._channel.in_place,
         )  # fmt: skip
 
-    def _tell(self, finding: str, record: Finding | None, tell: Tell, now: int) -> None:
-        if tell.kind is Kind.OPENED and not self._channel.each:
+    def _notify(self, finding: str, record: Finding | None, notify: Notify, now: int) -> None:
+        if notify.kind is Kind.OPENED and not self._channel.each:
             self._opened_ms = [each for each in self._opened_ms if each > now - HOUR_MS]
             if len(self._opened_ms) >= self._most_per_hour:
                 self._wait_together(finding, f"came faster than {self._most_per_hour} an hour", now)
                 self._pending.discard(finding)
                 return
             self._opened_ms.append(now)
-        thread = f"{finding}-{self._life}-{tell.told.turn}"
-        key = f"{thread}-{tell.told.step}"
+        thread = f"{finding}-{self._life}-{notify.notified.turn}"
+        key = f"{thread}-{notify.notified.step}"
         if record is None:
-            notice = self._wording.of_forgotten(finding, tell.told.severity, thread=thread, key=key, now_ms=now)
+            notice = self._wording.of_forgotten(finding, notify.notified.severity, thread=thread, key=key, now_ms=now)
         else:
-            notice = self._wording.of_finding(tell.kind, record, thread=thread, key=key, note=tell.note)
-        before = self._told.get(finding)
-        reference = before.reference if before is not None and before.turn == tell.told.turn else ""
-        told = replace(tell.told, reference=reference)
-        self._ledger.intend(finding, told, notice)
-        self._told[finding] = told
+            notice = self._wording.of_finding(notify.kind, record, thread=thread, key=key, note=notify.note)
+        before = self._notified.get(finding)
+        reference = before.reference if before is not None and before.turn == notify.notified.turn else ""
+        notified = replace(notify.notified, reference=reference)
+        self._ledger.intend(finding, notified, notice)
+        self._notified[finding] = notified
         self._pending.discard(finding)
         outgoing = Outgoing(finding, notice, reference)
         self._outgoing.append(outgoing)
@@ -206,7 +206,7 @@ class Post:
         self._together_latest_ms = now
         self._together[finding] = why
 
-    def _tell_together(self, now: int) -> None:
+    def _notify_together(self, now: int) -> None:
         state = self._state
         assert state is not None
         if not self._together or any(not outgoing.finding for outgoing in self._outgoing):
@@ -217,15 +217,15 @@ class Post:
             return
         if now - self._together_latest_ms < _TOGETHER_SETTLES_MS and waited_ms < _TOGETHER_EVERY_MS:
             return
-        told: dict[str, Told] = {}
+        notified: dict[str, Notified] = {}
         records: list[Finding] = []
         for finding, reason in self._together.items():
             standing, record = self._standing(finding)
-            step = self._step(standing, record, self._told.get(finding), now)
-            if isinstance(step, Tell) and reason in (_STOOD, FIRST):  # its forest has been read whole since
+            step = self._step(standing, record, self._notified.get(finding), now)
+            if isinstance(step, Notify) and reason in (_STOOD, FIRST):  # its forest has been read whole since
                 self._pending.add(finding)
-            elif isinstance(step, Tell | Together) and standing is not None and record is not None:
-                told[finding] = together(self._told.get(finding), standing)
+            elif isinstance(step, Notify | Together) and standing is not None and record is not None:
+                notified[finding] = together(self._notified.get(finding), standing)
                 records.append(record)
         why = Counter(self._together[record.id] for record in records)
         self._together.clear()
@@ -235,9 +235,9 @@ class Post:
             records.sort(key=_order)
             note = f"Not everything is known: {blind}." if blind else ""
             notice = self._wording.of_several(records, why, key=self._key("together"), now_ms=now, note=note)
-        self._send_of_several(told, state, notice)
+        self._send_of_several(notified, state, notice)
 
-    def _tell_digest(self, now: int) -> None:
+    def _notify_digest(self, now: int) -> None:
         state = self._state
         assert state is not None
         since_ms = state.digest_ms or state.since_ms
@@ -264,19 +264,19 @@ class Post:
         assert self._state is not None
         return f"{what}-{self.name}-{self._state.since_ms}-{self._state.serial}"
 
-    def _send_of_several(self, told: dict[str, Told], state: ChannelState, notice: Notice | None) -> None:
-        self._ledger.intend_together(told, state, notice)
-        self._told |= told
+    def _send_of_several(self, notified: dict[str, Notified], state: ChannelState, notice: Notice | None) -> None:
+        self._ledger.intend_together(notified, state, notice)
+        self._notified |= notified
         if notice is not None:
             outgoing = Outgoing("", notice, "")
             self._outgoing.append(outgoing)
             self._deliver(outgoing)
 
     def _forget(self, gone: set[str]) -> None:
-        gone = {finding for finding in gone if not self._told[finding].open}
+        gone = {finding for finding in gone if not self._notified[finding].open}
         self._ledger.forget(gone)
         for finding in gone:
-            del self._told[finding]
+            del self._notified[finding]
 
     def _measure(self) -> None:
         metrics = self._metrics

@@ -12,8 +12,8 @@ from sinks.actions.fold import Attended, Attention
 from sinks.actions.known import KnownActions
 from sinks.freshness import Freshness
 from sinks.history.episodes import packed, unpacked
+from sinks.notify.decision import Standing
 from sinks.notify.routes import Routes, Way
-from sinks.notify.telling import Standing
 from sinks.notify.wording import LONGEST_TITLE, shortened
 from sinks.sink import Meta
 from streams.contracts.actions import Accept, Action
@@ -63,7 +63,7 @@ class Sight:
         """
         if self.fresh is None:
             return FIRST
-        whole_ms = {each.name: each.heard.whole_ms if each.heard else 0 for each in self.fresh.sources}
+        whole_ms = {each.name: each.last_contact.whole_ms if each.last_contact else 0 for each in self.fresh.sources}
         about = [ms for name, ms in whole_ms.items() if name[:9] != "eventlog/" and _concerns(name, finding)]
         if not about or not all(about):
             return FIRST
@@ -239,5 +239,5 @@ def _handled(attended: Attended) -> str:
 
 def _content(finding: Finding) -> str:
     """What a finding says, as a short word: who takes part and what is said of them."""
-    said = encode([finding.summary, [[each.side, each.id, each.role] for each in finding.counterparts]])
-    return hashlib.blake2b(said, digest_size=8).hexdigest()
+    content = encode([finding.summary, [[each.side, each.id, each.role] for each in finding.counterparts]])
+    return hashlib.blake2b(content, digest_size=8).hexdigest()

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sinks.actions.writer import ActionWriter
 from sinks.desk.acting import Acting
 from sinks.desk.application import application
-from sinks.desk.pipeline import Checked, Cycle, Pipeline, PipelineWatch, Told
+from sinks.desk.pipeline import Checked, Cycle, Pipeline, PipelineWatch, Timeline
 from sinks.desk.presence import Presence
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, LastContact, SourceFreshness
@@ -72,19 +72,19 @@ def whole(name: str = "ad/corp.contoso.local") -> Freshness:
     return Freshness(at_ms, [source], Lag(0, None, committed=True))
 
 
-NOTHING = Told(said=[])
+NOTHING = Timeline(entries=[])
 
 
 def watch_of(
     freshness: Callable[[], Freshness] = whole,
     checks: Sequence[Checked] = (),
-    told: Told = NOTHING,
+    timeline: Timeline = NOTHING,
     present: Sequence[Presence] = (),
     cycles: Mapping[str, Cycle] | None = None,
 ) -> PipelineWatch:
     """A watch that has looked once."""
     pipeline = Pipeline(
-        freshness=freshness, checks=lambda: checks, told=lambda _: told, present=lambda _: list(present),
+        freshness=freshness, checks=lambda: checks, timeline=lambda _: timeline, present=lambda _: list(present),
         cycles=lambda: cycles or {},
     )  # fmt: skip
     watch = PipelineWatch(pipeline, 600.0)

@@ -19,7 +19,7 @@ from deploy.cli.desk.composition import catalogue
 from sinks.actions.writer import ActionWriter
 from sinks.desk.acting import Acting
 from sinks.desk.application import application
-from sinks.desk.pipeline import Checked, Cycle, PipelineWatch, Said, Told
+from sinks.desk.pipeline import Checked, Cycle, PipelineWatch, Timeline, TimelineEntry
 from sinks.desk.presence import Presence, Present, Waiting
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness
@@ -90,12 +90,14 @@ def fill(engine: Engine, findings: Iterator[Finding]) -> None:
     sink.flush(here)
 
 
-def told(name: str) -> tuple[Told, Presence]:
+def statements(name: str) -> tuple[Timeline, Presence]:
     """What directories and logs say of somebody of this name."""
     at = now_ms()
-    said = [
-        Said(at=rfc3339(at - 90_000), who="ad changed", about=name, words=f"mail {name}\nalso proxyAddresses"),
-        Said(at=rfc3339(at - 60_000), who="export failed", about=name, words=f"AttributeValue: {name}", failed=True),
+    entries = [
+        TimelineEntry(at=rfc3339(at - 90_000), who="ad changed", about=name, words=f"mail {name}\nalso proxyAddresses"),
+        TimelineEntry(
+            at=rfc3339(at - 60_000), who="export failed", about=name, words=f"AttributeValue: {name}", failed=True
+        ),
     ]
     sides = [
         Present(side=side, kind="user", id=f"6e1a2c90-5b7d-4f38-9c21-{number:012x}", name=name, tenant=TENANT,
@@ -106,7 +108,7 @@ def told(name: str) -> tuple[Told, Presence]:
     ]  # fmt: skip
     waiting = [Waiting(attribute="displayName", wanted=name, found="Ada", since=rfc3339(at - 600_000))]
     following = ["the next synchronisation, due in 12 min, writes them to Entra ID"]
-    return Told(said=said), Presence(
+    return Timeline(entries=entries), Presence(
         name=name, sides=sides, waiting=waiting, standing="1 attributes are on their way: displayName",
         next_export=following, last_sync_at=rfc3339(at - 1_000_000),
     )  # fmt: skip
@@ -114,7 +116,7 @@ def told(name: str) -> tuple[Told, Presence]:
 
 def watch(name: str, *, blind: bool = False) -> PipelineWatch:
     """A pipeline that follows, or one that stopped three hours ago."""
-    timeline, presence = told(name)
+    timeline, presence = statements(name)
     checks = [
         Checked("kafka", "ok", "all 13 topics are as they must be"),
         Checked("contoso.com", "gap", "AuditLog.Read.All is missing", "grant it: no log of Entra is read without"),

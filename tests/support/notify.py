@@ -69,8 +69,8 @@ class Recording:
 
 def sight(at_ms: int, *, whole_ms: int = START_MS - 1000, ago_s: float = 1.0, oldest_ms: int | None = None) -> Sight:
     """Both directories were heard `ago_s` before and read whole at `whole_ms` (0: not yet)."""
-    heard = LastContact(at_ms - int(ago_s * 1000), "streaming" if whole_ms else "snapshot", 3, whole_ms=whole_ms)
-    sources = [SourceFreshness(f"ad/{FOREST}", 1.0, heard), SourceFreshness(f"entra/{TENANT}", 1.0, heard)]
+    last = LastContact(at_ms - int(ago_s * 1000), "streaming" if whole_ms else "snapshot", 3, whole_ms=whole_ms)
+    sources = [SourceFreshness(f"ad/{FOREST}", 1.0, last), SourceFreshness(f"entra/{TENANT}", 1.0, last)]
     return Sight(Freshness(at_ms, sources, Lag(0, oldest_ms, committed=True)))
 
 

@@ -24,8 +24,8 @@ def check_pipeline(settings: Settings) -> Iterator[Line]:
     if not fresh.faults:
         yield good(AREA, headline(fresh).plain)
     for source in fresh.sources:
-        if source.heard is not None and source.heard.unread:
-            most = sorted(source.heard.unread.items(), key=lambda each: (-each[1], each[0]))
+        if source.last_contact is not None and source.last_contact.unread:
+            most = sorted(source.last_contact.unread.items(), key=lambda each: (-each[1], each[0]))
             listed = ", ".join(f"{kind} ({number:,})" for kind, number in most[:_MOST_LISTED])
             more = f" and {len(most) - _MOST_LISTED} more kinds" if len(most) > _MOST_LISTED else ""
             advice = "nothing is wrong; ship only what is read (deploy/winlogbeat), or tell us of an id that matters"

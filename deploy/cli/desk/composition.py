@@ -14,7 +14,7 @@ from deploy.cli.findings.timeline import Row, notes, rows
 from deploy.prometheus.installation import targets
 from deploy.prometheus.runbook_command import runbooks
 from sinks.desk.catalogue import Catalogue, Described, ScrapeTargets
-from sinks.desk.pipeline import Checked, Pipeline, Said, Told
+from sinks.desk.pipeline import Checked, Pipeline, Timeline, TimelineEntry
 from sinks.desk.portal import portal_of
 from sinks.freshness_source import read_freshness
 from streams.contracts.finding import Finding
@@ -48,8 +48,8 @@ def _described(registered: Registered) -> Described:
     )  # fmt: skip
 
 
-def _said(row: Row) -> Said:
-    return Said(at=row.at, who=row.what, about=row.about, words=row.words, failed=row.failed)
+def _entry(row: Row) -> TimelineEntry:
+    return TimelineEntry(at=row.at, who=row.what, about=row.about, words=row.words, failed=row.failed)
 
 
 def pipeline(settings: Settings, config: Path | None) -> Pipeline:
@@ -65,17 +65,17 @@ def pipeline(settings: Settings, config: Path | None) -> Pipeline:
                 continue  # every page says it, as it is now
             yield Checked(line.area, line.mark.value, line.what, line.advice)
 
-    def told(finding: Finding) -> Told:
+    def timeline(finding: Finding) -> Timeline:
         facts, every_fact = read_facts(settings.kafka, finding.tenant, objects_of(finding))
         events, every_event = read_events(settings.kafka, names_of(finding))
         explained = Explained(finding, [], facts, every_fact, events, every_event)
-        said = [_said(row) for row in rows(explained)]
-        return Told(said=said, notes=notes(explained))
+        entries = [_entry(row) for row in rows(explained)]
+        return Timeline(entries=entries, notes=notes(explained))
 
     return Pipeline(
         freshness=lambda: read_freshness(settings),
         checks=checks,
-        told=told,
+        timeline=timeline,
         present=lambda name: presences(settings, name),
         cycles=lambda: cycles(settings),
     )

@@ -119,14 +119,14 @@ class Group:
 
 def first_reading_of(fresh: Freshness, sync_interval_s: float) -> FirstReading:
     """How far it is, by the sources' own words."""
-    directories = {each.name: each for each in fresh.sources if each.name.startswith(("ad/", "entra/"))}
-    whole_ms = {name: each.heard.whole_ms if each.heard is not None else 0 for name, each in directories.items()}
+    contacts = {each.name: each.last_contact for each in fresh.sources if each.name.startswith(("ad/", "entra/"))}
+    whole_ms = {name: last.whole_ms if last else 0 for name, last in contacts.items()}
     faults = [
-        f"{name}: its first reading is not complete ({each.heard.done if each.heard else 0:,} objects so far)"
-        for name, each in directories.items()
+        f"{name}: its first reading is not complete ({last.done if last else 0:,} objects so far)"
+        for name, last in contacts.items()
         if not whole_ms[name]
     ]
-    if not directories:
+    if not contacts:
         faults.append("no directory has ever been read")
     faults += fresh.lag_faults()
     waiting = fresh.lag.oldest_ms if fresh.lag is not None else None

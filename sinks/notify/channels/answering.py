@@ -8,11 +8,11 @@ from typing import Protocol, runtime_checkable
 
 from streams.contracts.actions import Deed
 
-LONGEST_WORD = 4000
+LONGEST_COMMENT = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TicketAction:
     """One thing that somebody did in a ticket.
 
     thread: of the message that made the ticket. id: of what was said there, always the same. who: as the other system
@@ -35,7 +35,7 @@ class Heard:
 class Answering(Protocol):
     """A channel that can be asked what was said since."""
 
-    def heard(self, since_ms: int) -> list[Heard]:
+    def actions_since(self, since_ms: int) -> list[TicketAction]:
         """What people did in our tickets since then, in order; what we did there ourselves is left out.
 
         Raises RetriableError, RefusedNoticeError.

@@ -109,11 +109,11 @@ class Email:
             raise _refusal("every recipient", next(iter(error.recipients.values()))) from None
         except (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError) as error:
             hint = "check username, password and security"
-            raise RetriableError(f"{self._options.host}: {_said(error)}: {hint}", retry_after_s=_PATIENCE_S) from None
+            raise RetriableError(f"{self._options.host}: {_reason(error)}: {hint}", retry_after_s=_PATIENCE_S) from None
         except smtplib.SMTPResponseException as error:
             raise _refusal(self._options.host, (error.smtp_code, error.smtp_error)) from None
         except (OSError, smtplib.SMTPException, ValueError) as error:
-            raise RetriableError(f"{self._options.host} takes no mail: {_said(error)}") from None
+            raise RetriableError(f"{self._options.host} takes no mail: {_reason(error)}") from None
         if refused:  # the others have it: once more would be twice for them
             some = f"{len(refused)} of {len(self._options.recipients)} recipients"
             _log.warning("recipients are refused", channel=self._sender.channel, refused=some)
@@ -176,13 +176,13 @@ def _page(notice: Notice) -> str:
     return f"<!doctype html><html><body>{''.join(parts)}</body></html>\n"
 
 
-def _refusal(who: str, said: tuple[int, bytes | str]) -> Exception:
+def _refusal(who: str, reply: tuple[int, bytes | str]) -> Exception:
     """4xx of SMTP is for now, 5xx for good (RFC 5321, section 4.2.1)."""
-    code, text = said
-    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    message = f"{who} refused: {code} {printable(words[:200])}"
+    code, text = reply
+    message_text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    message = f"{who} refused: {code} {printable(message_text[:200])}"
     return RefusedNoticeError(message) if 500 <= code < 600 else RetriableError(message)
 
 
-def _said(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     return printable(f"{type(error).__name__}: {error}"[:300])

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, model_validator
 
-from sinks.notify.channels.answering import LONGEST_WORD, Heard
+from sinks.notify.channels.answering import LONGEST_COMMENT, TicketAction
 from sinks.notify.channels.channel import RefusedNoticeError, Sender
 from sinks.notify.channels.web import Web, WebOptions, document_of, safe_place
 from sinks.notify.notice import Kind, Notice
@@ -84,11 +84,11 @@ class Jira:
             self._comment(issue, notice)
         return issue
 
-    def heard(self, since_ms: int) -> list[Heard]:
+    def actions_since(self, since_ms: int) -> list[TicketAction]:
         """See Answering: issues that are new, who they are assigned to, and what is written in them."""
         minutes = max(1, (now_ms() - since_ms) // 60_000 + 1)
         jql = f'labels = "{self._label}" AND updated >= -{minutes}m ORDER BY updated'
-        found: list[Heard] = []
+        found: list[TicketAction] = []
         for issue in self._search(jql, ["labels", "assignee", "updated", "comment"], _MOST_HEARD):
             found += [each for each in self._of_issue(issue) if each.at_ms >= since_ms]
         return sorted(found, key=lambda each: each.at_ms)
@@ -97,7 +97,7 @@ class Jira:
         """See Channel."""
         self._web.close()
 
-    def _of_issue(self, issue: dict[str, Any]) -> Iterable[Heard]:
+    def _of_issue(self, issue: dict[str, Any]) -> Iterable[TicketAction]:
         key, fields = str(issue.get("key", "")), issue.get("fields")
         fields = fields if isinstance(fields, dict) else {}
         prefix = f"{self._label}-"
@@ -107,17 +107,18 @@ class Jira:
             return
         at_ms = _ms(fields.get("updated"))
         link = LinkTicket(system="Jira", key=key, url=f"{self._root}/browse/{key}")
-        yield Heard(thread, f"link {key}", at_ms, self._sender.channel, link)
+        yield TicketAction(thread, f"link {key}", at_ms, self._sender.channel, link)
         owner = _name(fields.get("assignee"))
         if owner:
-            yield Heard(thread, f"assigned {owner}", at_ms, owner, Assign(owner=owner))
+            yield TicketAction(thread, f"assigned {owner}", at_ms, owner, Assign(owner=owner))
         comments = fields.get("comment")
         for each in comments.get("comments") or () if isinstance(comments, dict) else ():
             author = each.get("author") if isinstance(each, dict) else None
-            text = "".join(_words(each.get("body"))).strip()[:LONGEST_WORD] if isinstance(each, dict) else ""
+            text = "".join(_words(each.get("body"))).strip()[:LONGEST_COMMENT] if isinstance(each, dict) else ""
             if text and not self._is_us(author):
-                said = _ms(each.get("created"))
-                yield Heard(thread, f"comment {each.get('id')}", said, _name(author) or "?", Comment(text=text))
+                written_ms = _ms(each.get("created"))
+                who = _name(author) or "?"
+                yield TicketAction(thread, f"comment {each.get('id')}", written_ms, who, Comment(text=text))
 
     def _is_us(self, author: Any) -> bool:
         if not self._me:  # addresses are hidden by people's own settings, ids never are

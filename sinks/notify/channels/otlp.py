@@ -70,20 +70,20 @@ class Otlp:
 def export(notice: Notice, sender: Sender) -> dict[str, Any]:
     """The ExportLogsServiceRequest."""
     finding = notice.finding
-    said = {"synchealth.key": notice.key, "synchealth.kind": notice.kind.value, "synchealth.title": notice.title}
-    said |= {"url.full": notice.desk_url} if notice.desk_url else {}
+    values = {"synchealth.key": notice.key, "synchealth.kind": notice.kind.value, "synchealth.title": notice.title}
+    values |= {"url.full": notice.desk_url} if notice.desk_url else {}
     if finding is not None:
-        said |= {
+        values |= {
             "synchealth.finding.id": finding.id, "synchealth.finding.detection": finding.detection,
             "synchealth.finding.family": finding.family, "synchealth.finding.severity": finding.severity.value,
             "synchealth.finding.state": finding.state.value, "synchealth.tenant": finding.tenant,
         }  # fmt: skip
-        said |= {f"synchealth.fact.{number}": f"{name}: {value}" for number, (name, value) in enumerate(notice.facts)}
+        values |= {f"synchealth.fact.{number}": f"{name}: {value}" for number, (name, value) in enumerate(notice.facts)}
     number = _INFO if notice.kind is Kind.CLOSED else _SEVERITIES[notice.severity]
     record = {
         "timeUnixNano": str(notice.at_ms * 1_000_000), "observedTimeUnixNano": str(now_ms() * 1_000_000),
         "severityNumber": number, "severityText": notice.severity.value, "body": {"stringValue": notice.plain()},
-        "eventName": f"synchealth.finding.{notice.kind}", "attributes": _attributes(said),
+        "eventName": f"synchealth.finding.{notice.kind}", "attributes": _attributes(values),
     }  # fmt: skip
     resource = {"service.name": "synchealth", "service.namespace": sender.installation}
     resource["service.version"] = sender.version
@@ -92,5 +92,5 @@ def export(notice: Notice, sender: Sender) -> dict[str, Any]:
     return {"resourceLogs": [logs]}
 
 
-def _attributes(said: dict[str, str]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": {"stringValue": value}} for key, value in said.items()]
+def _attributes(values: dict[str, str]) -> list[dict[str, Any]]:
+    return [{"key": key, "value": {"stringValue": value}} for key, value in values.items()]

@@ -41,8 +41,8 @@ def channels_of(tables: list[ChannelSettings], installation: str, version: str) 
             errors = error.errors(include_input=False, include_context=False)
             faults += [f"channel.{number} ({table.name}) {each}" for each in map(_sentence, errors)]
         except (SettingsError, ImportError, AttributeError, ValueError) as error:
-            words = error.faults if isinstance(error, SettingsError) else [f"kind {table.kind!r}: {error}"]
-            faults += [f"channel.{number} ({table.name}) {each}" for each in words]
+            reasons = error.faults if isinstance(error, SettingsError) else [f"kind {table.kind!r}: {error}"]
+            faults += [f"channel.{number} ({table.name}) {each}" for each in reasons]
     if faults:
         raise SettingsError(faults)
     return found

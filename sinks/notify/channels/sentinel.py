@@ -105,9 +105,9 @@ class Sentinel:
         token = answer.get("access_token")
         if not isinstance(token, str):
             self._client = None
-            said = redacted(str(answer.get("error"))[:100])
+            reason = redacted(str(answer.get("error"))[:100])
             hint = "check client_id and client_secret"
-            raise RetriableError(f"Entra refuses a token: {said}: {hint}", retry_after_s=_PATIENCE_S)
+            raise RetriableError(f"Entra refuses a token: {reason}: {hint}", retry_after_s=_PATIENCE_S)
         return token
 
 

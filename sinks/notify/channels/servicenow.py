@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr, model_validator
 
-from sinks.notify.channels.answering import LONGEST_WORD, Heard
+from sinks.notify.channels.answering import LONGEST_COMMENT, TicketAction
 from sinks.notify.channels.channel import Sender
 from sinks.notify.channels.web import Web, WebOptions, document_of, safe_place
 from sinks.notify.notice import Kind, Notice
@@ -83,41 +83,41 @@ class ServiceNow:
             self._call("PATCH", f"{self._options.table}/{record}", body=self._change(notice))
         return record
 
-    def heard(self, since_ms: int) -> list[Heard]:
+    def actions_since(self, since_ms: int) -> list[TicketAction]:
         """See Answering: tickets that are new, who they are assigned to, and what is written in them."""
         since = datetime.fromtimestamp(since_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
         query = f"correlation_display={self._mark}^sys_updated_on>={since}^ORDERBYsys_updated_on"
         records = self._rows(self._options.table, query, _FIELDS, display=True)
         threads = {_raw(each, "sys_id"): _raw(each, "correlation_id") for each in records}
         threads = {name: thread for name, thread in threads.items() if _WORD.fullmatch(name)}
-        found = [heard for each in records for heard in self._of_record(each)]
+        found = [action for each in records for action in self._of_record(each)]
         if threads:
             about = f"element_idIN{','.join(threads)}^elementINcomments,work_notes^sys_created_on>={since}"
             query = f"{about}^sys_created_by!={self._options.username}^ORDERBYsys_created_on"
             fields = "sys_id,element_id,value,sys_created_on,sys_created_by"
             for row in self._rows("sys_journal_field", query, fields, display=False):
-                text = _raw(row, "value").strip()[:LONGEST_WORD]
+                text = _raw(row, "value").strip()[:LONGEST_COMMENT]
                 if text and _raw(row, "element_id") in threads:
                     thread, who = threads[_raw(row, "element_id")], _raw(row, "sys_created_by")[:256] or "?"
                     at_ms = _ms(row, "sys_created_on")
-                    found.append(Heard(thread, _raw(row, "sys_id"), at_ms, who, Comment(text=text)))
+                    found.append(TicketAction(thread, _raw(row, "sys_id"), at_ms, who, Comment(text=text)))
         return sorted(found, key=lambda each: each.at_ms)
 
     def close(self) -> None:
         """See Channel."""
         self._web.close()
 
-    def _of_record(self, record: dict[str, Any]) -> Iterable[Heard]:
+    def _of_record(self, record: dict[str, Any]) -> Iterable[TicketAction]:
         thread, number, at_ms = _raw(record, "correlation_id"), _raw(record, "number"), _ms(record, "sys_updated_on")
         if not thread or not _WORD.fullmatch(number):
             return
         page = urlencode({"uri": f"{self._options.table}.do?sys_id={_raw(record, 'sys_id')}"})
         link = LinkTicket(system="ServiceNow", key=number, url=f"{self._root}/nav_to.do?{page}")
-        yield Heard(thread, f"link {number}", at_ms, self._sender.channel, link)
+        yield TicketAction(thread, f"link {number}", at_ms, self._sender.channel, link)
         owner = _shown(record, "assigned_to")[:256]
         if owner:
             who = _raw(record, "sys_updated_by")[:256] or "?"
-            yield Heard(thread, f"assigned {owner}", at_ms, who, Assign(owner=owner))
+            yield TicketAction(thread, f"assigned {owner}", at_ms, who, Assign(owner=owner))
 
     def _existing(self, thread: str) -> str:
         """The sys_id of the record that a message before, or an attempt of this one, has made; "": there is none."""
@@ -132,11 +132,11 @@ class ServiceNow:
         }  # fmt: skip
 
     def _change(self, notice: Notice) -> dict[str, str]:
-        said = _safe("\n\n".join(part for part in (notice.text, notice.note) if part))
+        text = _safe("\n\n".join(part for part in (notice.text, notice.note) if part))
         if notice.kind is Kind.CLOSED:
-            return {"state": self._options.resolved_state, "close_code": self._options.close_code, "close_notes": said}
+            return {"state": self._options.resolved_state, "close_code": self._options.close_code, "close_notes": text}
         title = _safe(notice.title)[:160]
-        return {"short_description": title, "urgency": _URGENCY[notice.severity], "work_notes": said}
+        return {"short_description": title, "urgency": _URGENCY[notice.severity], "work_notes": text}
 
     def _rows(self, table: str, query: str, fields: str, *, display: bool, limit: int = _MOST_HEARD) -> list[Any]:
         asked = {

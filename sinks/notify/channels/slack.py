@@ -66,17 +66,17 @@ class Slack:
 
     def send(self, notice: Notice, reference: str) -> str:
         """See Channel. The reference of a bot's message is its channel and ts."""
-        said = message(notice)
+        payload = message(notice)
         if self._options.url is not None:
             headers = {"Content-Type": "application/json"}
-            self._web.ask("POST", self._options.url.get_secret_value(), body=encode(said), headers=headers)
+            self._web.ask("POST", self._options.url.get_secret_value(), body=encode(payload), headers=headers)
             return ""
         channel, _, ts = reference.partition(" ")
         if ts:
-            answer = self._call("chat.update", {**said, "channel": channel, "ts": ts})
+            answer = self._call("chat.update", {**payload, "channel": channel, "ts": ts})
             if answer.get("error") not in _GONE:
                 return reference
-        answer = self._call("chat.postMessage", {**said, "channel": self._options.channel, "unfurl_links": False})
+        answer = self._call("chat.postMessage", {**payload, "channel": self._options.channel, "unfurl_links": False})
         return f"{answer.get('channel', '')} {answer.get('ts', '')}"
 
     def close(self) -> None:

@@ -87,18 +87,18 @@ class Web:
             raise RetriableError(f"{self._place.host} does not answer ({type(error).__name__})") from None
         if answer.status_code < 300:
             return answer
-        said = self._said(answer)
+        summary = self._summary(answer)
         if answer.status_code in _AGAIN or answer.status_code >= 500:
-            raise RetriableError(said, retry_after_s=retry_after_s(answer))
+            raise RetriableError(summary, retry_after_s=retry_after_s(answer))
         if answer.status_code in _LOCKED:
-            raise RetriableError(f"{said}: check address, secret and rights", retry_after_s=_PATIENCE_S)
-        raise RefusedNoticeError(said)
+            raise RetriableError(f"{summary}: check address, secret and rights", retry_after_s=_PATIENCE_S)
+        raise RefusedNoticeError(summary)
 
     def close(self) -> None:
         """Close its connections."""
         self._session.close()
 
-    def _said(self, answer: Answer) -> str:
+    def _summary(self, answer: Answer) -> str:
         text = answer.content[:_LONGEST_SAID].decode("utf-8", "replace")
         return f"{self._place.host} answers {answer.status_code}: {redacted(text)!r}"
 

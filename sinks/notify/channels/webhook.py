@@ -91,12 +91,12 @@ def event(notice: Notice, sender: Sender) -> dict[str, Any]:
     """The CloudEvent of a message; `subject` is the finding's id, `partitionkey` orders those of one finding."""
     finding = notice.finding
     about = finding.id if finding is not None else notice.thread
-    told = "findings" if finding is None else "finding"
+    noun = "findings" if finding is None else "finding"
     return {
         "specversion": "1.0",
         "id": notice.key,
         "source": f"/synchealth/{sender.installation}",
-        "type": f"com.github.synchealth.{told}.{notice.kind}.v1",
+        "type": f"com.github.synchealth.{noun}.{notice.kind}.v1",
         "subject": about,
         "time": rfc3339(notice.at_ms),
         "datacontenttype": "application/json",

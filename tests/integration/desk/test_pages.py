@@ -21,7 +21,7 @@ from deploy.generate.licences import VENDORED
 from deploy.generate.lock import ROOT
 from sinks.desk.catalogue import Catalogue, Described, ScrapeTargets
 from sinks.desk.live import changes
-from sinks.desk.pipeline import Checked, Cycle, PipelineWatch, Said, Told
+from sinks.desk.pipeline import Checked, Cycle, PipelineWatch, Timeline, TimelineEntry
 from sinks.desk.presence import Presence, Present, Waiting
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, SourceFreshness
@@ -65,7 +65,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litest
         )  # fmt: skip
         sink.add(record, Meta(FINDINGS.name, 0, number, AT, live=True))
     sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
-    watch = watch_of(checks=CHECKS, told=TOLD, present=[PRESENT])
+    watch = watch_of(checks=CHECKS, timeline=TOLD, present=[PRESENT])
     reading = Reading(engine, Catalogue([DUPLICATE]), lambda: None, watch=watch)
     with client_of(reading) as client:
         yield client
@@ -88,8 +88,9 @@ PRESENT = Presence(
     waiting=[Waiting(attribute=HOSTILE, wanted=HOSTILE, found=HOSTILE, since=rfc3339(AT))],
     standing=HOSTILE, next_export=[HOSTILE], last_sync_at=rfc3339(AT),
 )  # fmt: skip
-TOLD = Told(
-    said=[Said(at=rfc3339(AT + 5), who=HOSTILE, about=HOSTILE, words=f"first\n{HOSTILE}", failed=True)], notes=[HOSTILE]
+TOLD = Timeline(
+    entries=[TimelineEntry(at=rfc3339(AT + 5), who=HOSTILE, about=HOSTILE, words=f"first\n{HOSTILE}", failed=True)],
+    notes=[HOSTILE],
 )
 OUR_SCRIPTS = {
     f'<script src="/static/vendor/{name}" defer>' for name in ("htmx-2.0.4.min.js", "htmx-ext-sse-2.2.2.js")

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import Engine
 
 from sinks.history.database import open_database
+from sinks.notify.decision import Notified
 from sinks.notify.ledger import ChannelState, Ledger
-from sinks.notify.telling import Told
 from streams.contracts.finding import Severity
 from tests.support.notify import notice
 from tests.support.postgresql import postgresql
 
 AT = 1_795_000_000_000
-TOLD = Told(1, 1, open=True, together=False, severity=Severity.HIGH, mark="high abc", times_ms=(AT, AT + 1))
+TOLD = Notified(1, 1, open=True, together=False, severity=Severity.HIGH, mark="high abc", times_ms=(AT, AT + 1))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -45,9 +45,9 @@ def test_a_message_is_kept_until_it_has_arrived(engine: Engine) -> None:
     here.delivered("", "")
     assert here.outgoing() == []
     assert [each.finding for each in there.outgoing()] == ["f1"]
-    assert here.told() == {"f1": replace(TOLD, reference="message 1"), "f2": replace(TOLD, together=True)}
+    assert here.notified() == {"f1": replace(TOLD, reference="message 1"), "f2": replace(TOLD, together=True)}
     assert here.state(AT + 9) == ChannelState(AT, AT + 7, 0, 1)
     here.note({"f2": replace(TOLD, open=False)})
     here.forget(["f1"])
-    assert here.told() == {"f2": replace(TOLD, open=False)}
-    assert set(there.told()) == {"f1"}
+    assert here.notified() == {"f2": replace(TOLD, open=False)}
+    assert set(there.notified()) == {"f1"}

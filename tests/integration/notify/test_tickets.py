@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from sinks.notify.channels.answering import Answering, Heard
+from sinks.notify.channels.answering import Answering, TicketAction
 from sinks.notify.channels.channel import Channel, RefusedNoticeError
-from sinks.notify.hearing import Hearing
 from sinks.notify.notice import Kind
+from sinks.notify.tickets import TicketPoll
 from streams.contracts.actions import Action, Assign, Comment, LinkTicket, key_of, read_action
 from streams.contracts.codec import encode
 from streams.contracts.times import parse_rfc3339
@@ -97,13 +97,13 @@ def test_what_people_do_in_servicenow_is_heard(there: Receiver) -> None:
     says(there, {"result": [record]}, {"result": [note]})
     now = servicenow(there)
     assert isinstance(now, Answering)
-    heard = now.heard(AT)
+    actions = now.actions_since(AT)
 
-    assert [(each.thread, each.who, type(each.what)) for each in heard] == [
+    assert [(each.thread, each.who, type(each.what)) for each in actions] == [
         ("0123456789abcdef-1", "here", LinkTicket), ("0123456789abcdef-1", "ada", Assign),
         ("0123456789abcdef-1", "ada", Comment),
     ]  # fmt: skip
-    assert heard[0].what.url.startswith(f"{there.url}/nav_to.do?uri=incident.do")  # type: ignore[union-attr]
+    assert actions[0].what.url.startswith(f"{there.url}/nav_to.do?uri=incident.do")  # type: ignore[union-attr]
     assert asked(there, 0).startswith(f"correlation_display={MARK}^sys_updated_on>=2026-11-30 10:00:00")
     assert "sys_created_by!=svc" in asked(there, 1)
 
@@ -156,9 +156,9 @@ def test_what_people_do_in_jira_is_heard_and_what_we_do_is_not(there: Receiver) 
     says(there, {"issues": issues}, {"accountId": "us"})
     board = jira(there)
     assert isinstance(board, Answering)
-    heard = board.heard(AT)
+    actions = board.actions_since(AT)
 
-    assert [each.what for each in heard] == [
+    assert [each.what for each in actions] == [
         LinkTicket(system="Jira", key="IAM-7", url=f"{there.url}/browse/IAM-7"), Assign(owner="Ada"),
         Comment(text="by ada"),
     ]  # fmt: skip
@@ -167,10 +167,10 @@ def test_what_people_do_in_jira_is_heard_and_what_we_do_is_not(there: Receiver) 
 class Ticket:
     """A channel in which something was said."""
 
-    def __init__(self, *said: Heard) -> None:
+    def __init__(self, *said: TicketAction) -> None:
         self.said = list(said)
 
-    def heard(self, since_ms: int) -> list[Heard]:
+    def actions_since(self, since_ms: int) -> list[TicketAction]:
         return self.said
 
 
@@ -192,12 +192,12 @@ def test_what_is_said_in_a_ticket_is_an_action_once_and_quiets_the_finding(tmp_p
     world.say(finding(1, at_ms=opened_ms))
     world.after(1)
     thread = world.channel.notices[0].thread
-    unknown = Heard("f" * 16 + "-1", "b", opened_ms, "x", Assign(owner="x"))
-    said = (Heard(thread, "a", opened_ms + 1, "ada", Assign(owner="Ada")), unknown)
+    unknown = TicketAction("f" * 16 + "-1", "b", opened_ms, "x", Assign(owner="x"))
+    said = (TicketAction(thread, "a", opened_ms + 1, "ada", Assign(owner="Ada")), unknown)
     written = Written(world)
     for _ in range(2):
-        hearing = Hearing("here", Ticket(*said), world.present, written, world.clock)
-        hearing.turn()
+        poll = TicketPoll("here", Ticket(*said), world.present, written, world.clock)
+        poll.turn()
         world.after(61)
 
     [action] = written.actions

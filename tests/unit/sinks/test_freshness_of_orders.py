@@ -9,7 +9,7 @@ from kafka import TopicPartition
 
 from deploy.cli.announcement import is_ready
 from sinks.freshness import Freshness, LastContact, SourceFreshness
-from sinks.freshness_source import Words, with_failing
+from sinks.freshness_source import CheckpointTopic, with_failing
 from sinks.lag import Lag, _asleep
 from streams.contracts.checkpoint import contact_record
 from streams.contracts.codec import encode
@@ -20,73 +20,73 @@ NOW = 1_790_000_000_000
 SOURCE = "entra/t"
 
 
-def said(words: Words, at_ms: int, *orders: str, **more: Any) -> None:
+def said(topic: CheckpointTopic, at_ms: int, *orders: str, **more: Any) -> None:
     word = contact_record(
         SOURCE, contact_ms=at_ms, ts_ms=at_ms, **{"phase": "streaming", "done": 3, "orders": orders, **more}
     )
-    words.read(encode(word), at_ms)
+    topic.read(encode(word), at_ms)
 
 
-def fault(words: Words, at_ms: int = NOW) -> str | None:
-    return SourceFreshness(SOURCE, 15.0, words.heard_of(SOURCE)).fault(at_ms)
+def fault(topic: CheckpointTopic, at_ms: int = NOW) -> str | None:
+    return SourceFreshness(SOURCE, 15.0, topic.last_contact(SOURCE)).fault(at_ms)
 
 
 def test_an_ordered_reading_is_no_all_clear_from_the_order_to_its_end() -> None:
-    words, order = Words(), Order(SOURCE, "gap", "worker", "lost", NOW, OBJECTS)
-    said(words, NOW)
-    assert fault(words) is None
-    words.read(encode(order.record()), NOW + 1)
+    topic, order = CheckpointTopic(), Order(SOURCE, "gap", "worker", "lost", NOW, OBJECTS)
+    said(topic, NOW)
+    assert fault(topic) is None
+    topic.read(encode(order.record()), NOW + 1)
     waits = f"{SOURCE} is to tell {OBJECTS} again, as ordered (synchealth resync shows how far it is)"
-    assert fault(words) == waits, "the producer has not spoken since"
-    said(words, NOW + 2, order.scope)
+    assert fault(topic) == waits, "the producer has not spoken since"
+    said(topic, NOW + 2, order.scope)
     begun = Answer(order.scope, order.id, "begun", NOW + 3, begun_ms=NOW + 3)
-    words.read(encode(begun.record()), NOW + 3)
-    said(words, NOW + 15_000, order.scope, phase="resync")
-    assert fault(words, NOW + 15_000) == waits
-    words.read(encode(begun.done(NOW + 60_000).record()), NOW + 60_000)
-    said(words, NOW + 60_001)
-    assert fault(words, NOW + 60_001) is None
+    topic.read(encode(begun.record()), NOW + 3)
+    said(topic, NOW + 15_000, order.scope, phase="resync")
+    assert fault(topic, NOW + 15_000) == waits
+    topic.read(encode(begun.done(NOW + 60_000).record()), NOW + 60_000)
+    said(topic, NOW + 60_001)
+    assert fault(topic, NOW + 60_001) is None
 
 
 def test_a_later_order_of_the_same_scope_is_open_although_an_earlier_one_is_done() -> None:
-    words = Words()
-    said(words, NOW)
-    words.read(encode(Answer(SOURCE, "one", "done", NOW).record()), NOW)
-    words.read(encode(Order(SOURCE, "two", "worker", "lost", NOW).record()), NOW)
-    assert fault(words) == f"{SOURCE} is to tell everything again, as ordered (synchealth resync shows how far it is)"
+    topic = CheckpointTopic()
+    said(topic, NOW)
+    topic.read(encode(Answer(SOURCE, "one", "done", NOW).record()), NOW)
+    topic.read(encode(Order(SOURCE, "two", "worker", "lost", NOW).record()), NOW)
+    assert fault(topic) == f"{SOURCE} is to tell everything again, as ordered (synchealth resync shows how far it is)"
 
 
 def test_what_a_producer_said_long_after_an_order_decides() -> None:
     """The tail of the topic may hold an order whose answer stands before it: the same gap, ordered twice."""
-    words = Words()
-    words.read(encode(Order(SOURCE, "gap", "worker", "lost", NOW).record()), NOW)
-    said(words, NOW + 31_000)  # it may have waited for Kafka for half a minute
-    assert fault(words, NOW + 31_000)
-    said(words, NOW + 46_000)
-    assert fault(words, NOW + 46_000) is None
+    topic = CheckpointTopic()
+    topic.read(encode(Order(SOURCE, "gap", "worker", "lost", NOW).record()), NOW)
+    said(topic, NOW + 31_000)  # it may have waited for Kafka for half a minute
+    assert fault(topic, NOW + 31_000)
+    said(topic, NOW + 46_000)
+    assert fault(topic, NOW + 46_000) is None
 
 
 def test_a_lost_position_is_no_all_clear_until_everything_was_read() -> None:
-    words = Words()
-    said(words, NOW, phase="resync", done=1234)
-    assert fault(words) == f"{SOURCE} is read again in full, and not complete (1,234 objects so far)"
+    topic = CheckpointTopic()
+    said(topic, NOW, phase="resync", done=1234)
+    assert fault(topic) == f"{SOURCE} is read again in full, and not complete (1,234 objects so far)"
 
 
 def test_a_part_that_does_not_answer_is_told_while_the_others_do() -> None:
-    words = Words()
-    said(words, NOW, unheard={"users": 45, "devices": 30})
-    assert fault(words) is None, "one failure is no silence"
-    assert fault(words, NOW + 20_000) == f"{SOURCE}: no answer of users (for 65 s)"
+    topic = CheckpointTopic()
+    said(topic, NOW, unheard={"users": 45, "devices": 30})
+    assert fault(topic) is None, "one failure is no silence"
+    assert fault(topic, NOW + 20_000) == f"{SOURCE}: no answer of users (for 65 s)"
 
 
 @pytest.mark.parametrize("junk", [{"unheard": 5}, {"unheard": {"users": "x"}}, {"orders": 7}, {"unheard": {"u": []}}])
 def test_a_word_of_another_shape_is_none(junk: dict[str, Any]) -> None:
-    words = Words()
+    topic = CheckpointTopic()
     word = contact_record(SOURCE, contact_ms=NOW, ts_ms=NOW, phase="streaming", done=1)
     word.position.update(junk)
     with pytest.raises((KeyError, TypeError, ValueError)):
-        words.read(encode(word), NOW)
-    assert words.heard_of(SOURCE) is None
+        topic.read(encode(word), NOW)
+    assert topic.last_contact(SOURCE) is None
 
 
 def known(**more: Any) -> Freshness:

@@ -111,7 +111,7 @@ def test_only_what_a_finding_is_about_must_be_heard(world: World) -> None:
         assert found.fresh is not None
         away = sight(now, ago_s=9000).fresh
         assert away is not None
-        other = type(away.sources[0])("ad/other.example", 1.0, away.sources[0].heard)
+        other = type(away.sources[0])("ad/other.example", 1.0, away.sources[0].last_contact)
         return Sight(type(away)(now, [*found.fresh.sources, other], found.fresh.lag))
 
     world.after(60, another_is_away)
@@ -250,7 +250,7 @@ def test_a_finding_that_is_forgotten_before_its_end_was_told_is_closed(world: Wo
     world.after(60)
     assert world.channel.kinds == ["opened", "closed"]
     world.after(60)
-    assert world.post._ledger.told() == {}
+    assert world.post._ledger.notified() == {}
 
 
 def test_a_digest_counts_what_opened_and_what_ended_and_says_when_it_is_blind(tmp_path: Path) -> None:

@@ -26,12 +26,12 @@ def found(number: int, state: str = "open", **changes: Any) -> Finding:
     return finding(number, state, **{"evidence": evidence, "at_ms": START_MS, **changes})
 
 
-def heard(whole_ms: int, done: int = 7) -> LastContact:
+def last_contact(whole_ms: int, done: int = 7) -> LastContact:
     return LastContact(START_MS, "streaming" if whole_ms else "snapshot", done, whole_ms=whole_ms)
 
 
 def freshness(**whole_ms: int) -> Freshness:
-    sources = [SourceFreshness(name.replace("_", "/"), 15.0, heard(ms)) for name, ms in whole_ms.items()]
+    sources = [SourceFreshness(name.replace("_", "/"), 15.0, last_contact(ms)) for name, ms in whole_ms.items()]
     return Freshness(START_MS, sources, Lag(0, None, committed=True))
 
 
@@ -42,10 +42,10 @@ def test_it_is_complete_once_every_directory_was_read_whole_and_worked_off() -> 
     assert (half.complete, half.ended_ms) == (False, None)
     assert "entra/t: its first reading is not complete (7 objects so far)" in headline(half, START_MS).plain
     assert not first_reading_of(freshness(), 1800).complete
-    sources = [SourceFreshness("ad/corp", 15.0, heard(START_MS))]
+    sources = [SourceFreshness("ad/corp", 15.0, last_contact(START_MS))]
     last = Freshness(START_MS + 9000, sources, Lag(9, START_MS + 1000, committed=True))
     assert first_reading_of(last, 1800).faults == ["what was read last is not worked off yet"]
-    behind = Freshness(START_MS, [SourceFreshness("ad/corp", 15.0, heard(1))], Lag(9, START_MS - HOUR_MS, True))
+    behind = Freshness(START_MS, [SourceFreshness("ad/corp", 15.0, last_contact(1))], Lag(9, START_MS - HOUR_MS, True))
     assert not first_reading_of(behind, 1800).complete
 
 

@@ -38,7 +38,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notified:
     """What a channel was told of one finding.
 
     turn:     of how many standings, the latest counted. step: messages of this turn.
@@ -58,11 +58,11 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
-    """A message is due. told: as it is once that has been said. note: what it says of the telling itself."""
+class Notify:
+    """A message is due. notified: as it is once that has been said. note: what it says of the telling itself."""
 
     kind: Kind
-    told: Told
+    notified: Notified
     note: str = ""
 
 
@@ -71,7 +71,7 @@ class Together:
     """It is to be told with others. why: as Standing.before, or because there are too many."""
 
     why: str
-    told: Told
+    notified: Notified
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +85,19 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Nothing to say until something changes. told: what is remembered without a word; None: as before."""
+    """Nothing to say until something changes. notified: what is remembered without a word; None: as before."""
 
-    told: Told | None = None
+    notified: Notified | None = None
 
 
-Step = Tell | Together | Wait | Quiet
+Step = Notify | Together | Wait | Quiet
 AGAIN_MS = 5_000
 """How soon a closing that waits is looked at again."""
 
 
 def next_step(
     standing: Standing | None,
-    told: Told | None,
+    notified: Notified | None,
     *,
     blind: str | None,
     seen_ms: int,
@@ -112,80 +112,80 @@ def next_step(
     another.
     """
     if standing is None or standing.state is FindingState.RESOLVED:
-        return _over(standing, told, blind, seen_ms, now_ms, settle_ms, in_place)
+        return _over(standing, notified, blind, seen_ms, now_ms, settle_ms, in_place)
     if standing.way is not None and not standing.way.at_once:  # digests tell of it
         standing = replace(standing, way=None)
-    if told is None or not told.open:
-        return _not_told(standing, told, now_ms)
-    if told.together:
-        if standing.severity.rank >= told.severity.rank or standing.way is None or _is_quiet(standing):
+    if notified is None or not notified.open:
+        return _not_notified(standing, notified, now_ms)
+    if notified.together:
+        if standing.severity.rank >= notified.severity.rank or standing.way is None or _is_quiet(standing):
             return Quiet()
-        return _tell(Kind.OPENED, told, standing, now_ms)  # it has become louder than what was told of it
+        return _notify(Kind.OPENED, notified, standing, now_ms)  # it has become louder than what was told of it
     mark = _mark(standing, in_place)
-    louder = standing.severity.rank < told.severity.rank and not standing.handled
-    if mark == told.mark or not (in_place or louder or _tells_changes(standing)):
+    louder = standing.severity.rank < notified.severity.rank and not standing.handled
+    if mark == notified.mark or not (in_place or louder or _notifies_of_changes(standing)):
         return Quiet()
-    return _tell(Kind.CHANGED, told, standing, now_ms, in_place=in_place)
+    return _notify(Kind.CHANGED, notified, standing, now_ms, in_place=in_place)
 
 
 def _over(
     standing: Standing | None,
-    told: Told | None,
+    notified: Notified | None,
     blind: str | None,
     seen_ms: int,
     now_ms: int,
     settle_ms: int,
     in_place: bool,
 ) -> Step:
-    if told is None or not told.open:
+    if notified is None or not notified.open:
         return Quiet()
     over_ms = standing.updated_ms if standing is not None else 0
-    if told.together:
-        return Quiet(replace(told, open=False))
+    if notified.together:
+        return Quiet(replace(notified, open=False))
     if now_ms < over_ms + settle_ms:
         return Wait(over_ms + settle_ms, "it has just ended", closing=True)
     if blind is None and seen_ms < over_ms:
         blind = "how fresh everything is has not been looked at since"
     if blind is not None:
-        if in_place and told.mark != _WAITS:
+        if in_place and notified.mark != _WAITS:
             note = f"It seems to be over; this stays open until that is certain: {blind}."
-            return Tell(Kind.CHANGED, _after(told, now_ms, mark=_WAITS), note)
+            return Notify(Kind.CHANGED, _after(notified, now_ms, mark=_WAITS), note)
         return Wait(now_ms + AGAIN_MS, blind, closing=True)
-    if (until_ms := _rests_until(told, now_ms)) is not None:
+    if (until_ms := _rests_until(notified, now_ms)) is not None:
         return Wait(until_ms, "it comes and goes", closing=True)
-    return Tell(Kind.CLOSED, replace(_after(told, now_ms, mark="closed"), open=False), _often(told, now_ms))
+    return Notify(Kind.CLOSED, replace(_after(notified, now_ms, mark="closed"), open=False), _often(notified, now_ms))
 
 
-def _not_told(standing: Standing, told: Told | None, now_ms: int) -> Step:
+def _not_notified(standing: Standing, notified: Notified | None, now_ms: int) -> Step:
     if standing.way is None or _is_quiet(standing):
         return Quiet()
-    before = told or Told(0, 0, open=False, together=False, severity=standing.severity, mark="")
+    before = notified or Notified(0, 0, open=False, together=False, severity=standing.severity, mark="")
     if standing.before:
         return Together(standing.before, together(before, standing))
-    return _tell(Kind.OPENED, before, standing, now_ms)
+    return _notify(Kind.OPENED, before, standing, now_ms)
 
 
-def together(told: Told | None, standing: Standing) -> Told:
+def together(notified: Notified | None, standing: Standing) -> Notified:
     """As it is once a finding has been told with others."""
-    turn, times_ms = (told.turn, told.times_ms) if told is not None else (0, ())
-    return Told(turn, 0, open=True, together=True, severity=standing.severity, mark="together", times_ms=times_ms)
+    turn, times_ms = (notified.turn, notified.times_ms) if notified is not None else (0, ())
+    return Notified(turn, 0, open=True, together=True, severity=standing.severity, mark="together", times_ms=times_ms)
 
 
-def _tell(kind: Kind, told: Told, standing: Standing, now_ms: int, *, in_place: bool = False) -> Step:
-    if (until_ms := _rests_until(told, now_ms)) is not None:
+def _notify(kind: Kind, notified: Notified, standing: Standing, now_ms: int, *, in_place: bool = False) -> Step:
+    if (until_ms := _rests_until(notified, now_ms)) is not None:
         return Wait(until_ms, "it comes and goes")
-    after = _after(told, now_ms, mark=_mark(standing, in_place))
+    after = _after(notified, now_ms, mark=_mark(standing, in_place))
     if kind is Kind.OPENED:
         mark = _mark(standing)
-        after = replace(after, turn=told.turn + 1, step=1, open=True, together=False, reference="", mark=mark)
-    return Tell(kind, replace(after, severity=standing.severity), _note(standing) or _often(told, now_ms))
+        after = replace(after, turn=notified.turn + 1, step=1, open=True, together=False, reference="", mark=mark)
+    return Notify(kind, replace(after, severity=standing.severity), _note(standing) or _often(notified, now_ms))
 
 
 def _is_quiet(standing: Standing) -> bool:
     return standing.state is FindingState.SUPPRESSED or bool(standing.handled)
 
 
-def _tells_changes(standing: Standing) -> bool:
+def _notifies_of_changes(standing: Standing) -> bool:
     return standing.way is not None and standing.way.changes and not _is_quiet(standing)
 
 
@@ -194,8 +194,8 @@ _WAITS = "closing waits"
 
 def _mark(standing: Standing, in_place: bool = False) -> str:
     """What makes a message another one. Who looks after it, and what explains it, is news for a place that shows it."""
-    said = f"{standing.severity} {standing.content}"
-    return f"{said} {_note(standing)}".rstrip() if in_place else said
+    text = f"{standing.severity} {standing.content}"
+    return f"{text} {_note(standing)}".rstrip() if in_place else text
 
 
 def _note(standing: Standing) -> str:
@@ -204,17 +204,17 @@ def _note(standing: Standing) -> str:
     return f"{standing.handled}." if standing.handled else ""
 
 
-def _after(told: Told, now_ms: int, *, mark: str) -> Told:
-    times_ms = (*(each for each in told.times_ms if each > now_ms - HOUR_MS), now_ms)
-    return replace(told, step=told.step + 1, mark=mark, times_ms=times_ms)
+def _after(notified: Notified, now_ms: int, *, mark: str) -> Notified:
+    times_ms = (*(each for each in notified.times_ms if each > now_ms - HOUR_MS), now_ms)
+    return replace(notified, step=notified.step + 1, mark=mark, times_ms=times_ms)
 
 
-def _rests_until(told: Told, now_ms: int) -> int | None:
+def _rests_until(notified: Notified, now_ms: int) -> int | None:
     """Until when nothing more may be said of it; None: now."""
-    lately = [each for each in told.times_ms if each > now_ms - HOUR_MS]
+    lately = [each for each in notified.times_ms if each > now_ms - HOUR_MS]
     return lately[-MOST_PER_FINDING] + HOUR_MS if len(lately) >= MOST_PER_FINDING else None
 
 
-def _often(told: Told, now_ms: int) -> str:
-    lately = sum(each > now_ms - HOUR_MS for each in told.times_ms)
+def _often(notified: Notified, now_ms: int) -> str:
+    lately = sum(each > now_ms - HOUR_MS for each in notified.times_ms)
     return "It comes and goes: the next word of it follows in an hour." if lately == MOST_PER_FINDING - 1 else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from sinks.notify.channels.answering import Answering, Heard
+from sinks.notify.channels.answering import Answering, TicketAction
 from sinks.notify.channels.channel import RefusedNoticeError
 from sinks.notify.present import Present
 from streams.contracts.actions import Action
@@ -27,7 +27,7 @@ class Writer(Protocol):
     def write(self, actions: Iterable[Action]) -> None: ...
 
 
-class Hearing:
+class TicketPoll:
     """Asks one channel once a minute; one thread calls `turn`."""
 
     def __init__(
@@ -44,24 +44,24 @@ class Hearing:
         if now < self._next_ms or not self._present.position.caught_up:
             return
         try:
-            heard = self._channel.heard(self._since_ms)
+            done = self._channel.actions_since(self._since_ms)
         except RefusedNoticeError as error:
             raise RetriableError(f"{self._name} does not tell what was said: {error}") from error
-        actions = [action for each in heard if (action := self._action(each)) is not None]
+        actions = [action for each in done if (action := self._action(each)) is not None]
         if actions:
             self._writer.write(actions)
             _log.info("heard", channel=self._name, actions=len(actions))
         self._since_ms, self._next_ms = now - _OVERLAP_MS, now + _EVERY_MS
 
-    def _action(self, heard: Heard) -> Action | None:
+    def _action(self, done: TicketAction) -> Action | None:
         """None for what is known, and for a ticket of a standing that is over."""
-        finding, _, _ = heard.thread.partition("-")
+        finding, _, _ = done.thread.partition("-")
         opened_ms = self._present.episode(finding)
-        if opened_ms is None or self._present.has_action(finding, heard.action_id):
+        if opened_ms is None or self._present.has_action(finding, done.action_id):
             return None
-        if heard.at_ms < opened_ms:
+        if done.at_ms < opened_ms:
             return None
         return Action(
-            id=heard.action_id, finding=finding, opened_ms=opened_ms, at_ms=heard.at_ms,
-            who=printable_lines(heard.who), known_by="token", channel="api", address=self._name, what=heard.what,
+            id=done.action_id, finding=finding, opened_ms=opened_ms, at_ms=done.at_ms,
+            who=printable_lines(done.who), known_by="token", channel="api", address=self._name, what=done.what,
         )  # fmt: skip
