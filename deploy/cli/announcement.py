@@ -23,21 +23,21 @@ _FIRST_POLL_MS = 3_000
 
 
 def announce(
-    settings: Settings, config: Path | None, processes: int, tell: Callable[[str], None], stop: threading.Event
+    settings: Settings, config: Path | None, processes: int, emit: Callable[[str], None], stop: threading.Event
 ) -> threading.Thread:
     """Tell the line once, from a thread of its own, when every source was read whole and worked off."""
     started_ms = now_ms()
 
     def wait() -> None:
-        heard_ms: int | None = None
+        contacted_ms: int | None = None
         while not stop.wait(_LOOK_EVERY_S):
             try:
                 fresh = read_freshness(settings)
-                if heard_ms is None and all_heard(fresh, started_ms):
-                    heard_ms = fresh.at_ms
-                if heard_ms is not None and is_ready(fresh, heard_ms):
+                if contacted_ms is None and all_contacted(fresh, started_ms):
+                    contacted_ms = fresh.at_ms
+                if contacted_ms is not None and is_ready(fresh, contacted_ms):
                     found = read_findings(settings.kafka).latest.values()
-                    tell(line(settings, config, processes, fresh, list(found)))
+                    emit(line(settings, config, processes, fresh, list(found)))
                     return
             except SyncHealthError:
                 continue  # Kafka is away: the processes say so themselves
@@ -48,7 +48,7 @@ def announce(
 
 
 @contextlib.contextmanager
-def telling_of_first_reading(settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
+def announcing_first_reading(settings: Settings, emit: Callable[[str], None]) -> Iterator[None]:
     """Tell once during the body, from a thread of its own, what was found when the first reading is complete."""
     over = threading.Event()
 
@@ -60,7 +60,7 @@ def telling_of_first_reading(settings: Settings, tell: Callable[[str], None]) ->
                 looks = looks + 1 if first.complete else 0
                 if looks == 2:  # what was told between them is worked off, too
                     faults = faults_of(read_findings(settings.kafka).latest.values(), first)
-                    tell(first_reading_line([fault.finding for fault in faults]))
+                    emit(first_reading_line([fault.finding for fault in faults]))
                     return
 
     thread = threading.Thread(target=wait, name="first reading", daemon=True)
@@ -79,15 +79,15 @@ def first_reading_line(found: Sequence[Finding]) -> str:
     return f"the first reading is complete: {so_far}; what to repair first: synchealth report --first-reading"
 
 
-def all_heard(fresh: Freshness, started_ms: int) -> bool:
-    """Whether each source has reached the other side since `started_ms`; last words of those before do not count."""
+def all_contacted(fresh: Freshness, started_ms: int) -> bool:
+    """Whether each source has reached the other side since `started_ms`; last contacts from before it do not count."""
     contacts = [source.last_contact for source in fresh.sources]
     return all(each is not None and each.contact_ms >= started_ms for each in contacts)
 
 
-def is_ready(fresh: Freshness, heard_ms: int) -> bool:
-    """Whether all is known, and the workers are beyond what the sources, all heard at `heard_ms`, read at first."""
-    read_ms = heard_ms + _FIRST_POLL_MS
+def is_ready(fresh: Freshness, contacted_ms: int) -> bool:
+    """Whether nothing is blind, and workers are past what sources read within _FIRST_POLL_MS after `contacted_ms`."""
+    read_ms = contacted_ms + _FIRST_POLL_MS
     oldest_ms = fresh.lag.oldest_ms if fresh.lag else None
     return not fresh.blind and fresh.at_ms >= read_ms and (oldest_ms is None or oldest_ms >= read_ms)
 

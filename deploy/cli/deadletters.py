@@ -12,7 +12,7 @@ import msgspec
 from rich.table import Table
 
 from deploy.cli.filters import existing
-from deploy.cli.terminal import config_option, console, installation, say_freshness, show, write_json
+from deploy.cli.terminal import config_option, console, installation, print_freshness, show, write_json
 from producers.publisher import KafkaPublisher
 from sinks.freshness_source import WORKED_OFF, read_freshness
 from streams.contracts.deadletter import DeadLetter
@@ -58,12 +58,12 @@ def list_(config: Path | None, reason: str | None, stage: str | None, limit: int
         raise click.ClickException(str(error)) from error
     if as_json:
         if not found and fresh.faults:
-            say_freshness(fresh)  # no line carries it
+            print_freshness(fresh)  # no line carries it
         for letter in found:
             write_json({**msgspec.to_builtins(letter), "freshness": fresh.document()})
         return
     terminal = console()
-    say_freshness(fresh, terminal)
+    print_freshness(fresh, terminal)
     table = Table(box=None, pad_edge=False)
     for name in ("when", "stage", "reason", "where it stood", "key", "what was wrong"):
         table.add_column(name, overflow="fold")

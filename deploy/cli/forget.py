@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from deploy.cli.findings.source import read_findings
-from deploy.cli.terminal import installation, say, where_kafka_is
+from deploy.cli.terminal import installation, print_line, where_kafka_is
 from producers.publisher import KafkaPublisher
 from streams.contracts.codec import encode
 from streams.contracts.errors import InvalidRecordError, SyncHealthError
@@ -45,26 +45,30 @@ def forget(person: str, config: Path | None, kafka: str | None, *, yes: bool, an
     """
     settings = installation(config, kafka)
     try:
-        found, words = known_by(settings.kafka, person)
+        found, identifiers = known_by(settings.kafka, person)
         if not found:
-            say(f"nobody is known by {printable(person)}. {_elsewhere()}")
+            print_line(f"nobody is known by {printable(person)}. {_elsewhere()}")
             raise SystemExit(1)
         for state in found:
-            say(f"  {_described(state)}")
-        names = naming(words)
-        said = [each for each in read_findings(settings.kafka).latest.values() if names(encode(each).decode())]
-        standing = sum(each.state is not FindingState.RESOLVED for each in said)
-        say(f"  findings that name the person: {len(said)}, of which {standing} stand")
+            print_line(f"  {_described(state)}")
+        names = naming(identifiers)
+        named = [each for each in read_findings(settings.kafka).latest.values() if names(encode(each).decode())]
+        standing = sum(each.state is not FindingState.RESOLVED for each in named)
+        print_line(f"  findings that name the person: {len(named)}, of which {standing} stand")
         if any(state.alive for state in found) and not anyway:
-            say("still exists in a directory: delete it there first (--anyway: it is forgotten until it is read again)")
+            print_line(
+                "still exists in a directory: delete it there first (--anyway: it is forgotten until it is read again)"
+            )
             raise SystemExit(2)
         if not yes:
             click.confirm("forget it?", abort=True)
-        done = _forget(settings.kafka, [state.object_id for state in found], words, even_living=anyway)
+        done = _forget(settings.kafka, [state.object_id for state in found], identifiers, even_living=anyway)
     except SyncHealthError as error:
         raise click.ClickException(str(error)) from error
-    say("forgotten by the workers" if done else "ordered; no worker has done it yet: see that they run, and ask again")
-    say(_elsewhere())
+    print_line(
+        "forgotten by the workers" if done else "ordered; no worker has done it yet: see that they run, and ask again"
+    )
+    print_line(_elsewhere())
     raise SystemExit(0 if done else 2)
 
 
@@ -82,8 +86,8 @@ def known_by(kafka: KafkaSettings, person: str) -> tuple[list[ObjectState], list
             found[state.identity] = state
         elif state.alive and state.identity not in found:
             others.update(name.lower() for name in _names(state))
-    words = {name for state in found.values() for name in _names(state) if name.lower() not in others}
-    return list(found.values()), sorted(words)
+    identifiers = {name for state in found.values() for name in _names(state) if name.lower() not in others}
+    return list(found.values()), sorted(identifiers)
 
 
 def _names(state: ObjectState) -> Iterator[str]:
@@ -125,11 +129,11 @@ def _described(state: ObjectState) -> str:
     return printable(f"{where}, {state.kind or 'object'} {state.object_id}: {name}, {life}")
 
 
-def _forget(kafka: KafkaSettings, ids: list[str], words: list[str], *, even_living: bool) -> bool:
+def _forget(kafka: KafkaSettings, ids: list[str], identifiers: list[str], *, even_living: bool) -> bool:
     """Order it; whether the tables know none of the objects any more within a minute."""
     publisher = KafkaPublisher(kafka, "synchealth-forget")
     try:
-        order = encode(Forget(ids=ids, even_living=even_living, words=words))
+        order = encode(Forget(ids=ids, even_living=even_living, words=identifiers))
         for topic in (AD_CHANGES, ENTRA_CHANGES):
             publisher.publish_to_all(topic, order)
         publisher.flush()
@@ -139,7 +143,7 @@ def _forget(kafka: KafkaSettings, ids: list[str], words: list[str], *, even_livi
                 return False
             time.sleep(_LOOK_EVERY_S)
         # Once more, behind what all partitions have taken back: what only now is resolved.
-        publisher.publish_to_all(VIEWS, encode(Control(sent_ms=now_ms(), action="forget", words=words)))
+        publisher.publish_to_all(VIEWS, encode(Control(sent_ms=now_ms(), action="forget", words=identifiers)))
         publisher.flush()
     finally:
         publisher.close()

@@ -34,7 +34,7 @@ _KINDS = {"ad": "ad", "graph": "entra", "eventlog": "eventlog"}
 
 @dataclass(slots=True)
 class OrderStatus:
-    """What the checkpoint topic says of orders. spoke_ms, phase, objects: of each source's last word."""
+    """The checkpoint topic as far as orders go. spoke_ms, phases: of a source's last contact (ms; phase, objects)."""
 
     orders: dict[str, Order] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -46,26 +46,26 @@ class OrderStatus:
         if key is None or value is None:
             return
         try:
-            said = decode(value, Checkpoint)
-            word = order_in(said)
+            record = decode(value, Checkpoint)
+            order = order_in(record)
         except InvalidRecordError:
             return
-        if isinstance(word, Order):
-            self.orders[word.scope] = word
-        elif isinstance(word, Answer):
-            self.answers[word.scope] = word
-        elif said.source == CONTACT:
-            phase, done = said.position.get("phase"), said.position.get("done")
-            self.spoke_ms[said.part] = said.ts_ms
+        if isinstance(order, Order):
+            self.orders[order.scope] = order
+        elif isinstance(order, Answer):
+            self.answers[order.scope] = order
+        elif record.source == CONTACT:
+            phase, done = record.position.get("phase"), record.position.get("done")
+            self.spoke_ms[record.part] = record.ts_ms
             if isinstance(phase, str) and isinstance(done, int):
-                self.phases[said.part] = phase, done
+                self.phases[record.part] = phase, done
 
     def answer(self, order: Order) -> Answer | None:
         """What became of exactly this order."""
         answer = self.answers.get(order.scope)
         return answer if answer is not None and answer.id == order.id else None
 
-    def words(self, order: Order, at_ms: int) -> str:
+    def state(self, order: Order, at_ms: int) -> str:
         """How far it is, for people."""
         answer, earlier = self.answer(order), self.answers.get(order.scope)
         if answer is not None and answer.state == "begun":
@@ -73,15 +73,15 @@ class OrderStatus:
             return f"under way since {rfc3339(answer.begun_ms)}" + (f" ({phase}: {done:,} so far)" if done else "")
         if answer is not None:
             return f"{answer.state} at {rfc3339(answer.ts_ms)}" + (f": {answer.note}" if answer.note else "")
-        heard_ms = self.spoke_ms.get(order.source)
-        if heard_ms is None or at_ms - heard_ms > _HEARD_MS:
-            heard = f"was last heard {age((at_ms - heard_ms) / 1000)} ago" if heard_ms else "was never heard"
+        contact_ms = self.spoke_ms.get(order.source)
+        if contact_ms is None or at_ms - contact_ms > _HEARD_MS:
+            heard = f"was last heard {age((at_ms - contact_ms) / 1000)} ago" if contact_ms else "was never heard"
             return f"waits for the producer of {order.source}, which {heard}: start it"
         if earlier is not None and earlier.state == "begun":
             return f"waits for the reading that began at {rfc3339(earlier.begun_ms)}"
         if earlier is not None and (begins_ms := _begins_ms(earlier)) > at_ms:
             return f"waits until {rfc3339(begins_ms)}: the last one began at {rfc3339(earlier.begun_ms)}"
-        return f"the producer of {order.source}, heard {age((at_ms - heard_ms) / 1000)} ago, begins within seconds"
+        return f"the producer of {order.source}, heard {age((at_ms - contact_ms) / 1000)} ago, begins within seconds"
 
 
 @click.command()
@@ -193,7 +193,7 @@ def _write(kafka: KafkaSettings, orders: Iterable[Order]) -> None:
 
 def _wait(kafka: KafkaSettings, orders: Sequence[Order], into: OrderStatus) -> None:
     """Until every order is answered for good; says on stderr what changes."""
-    told = ""
+    shown = ""
     with TopicReader(kafka, [CHECKPOINTS]) as reader:
         while True:
             for record in reader.poll(_LOOK_S):
@@ -201,10 +201,10 @@ def _wait(kafka: KafkaSettings, orders: Sequence[Order], into: OrderStatus) -> N
             answers = [into.answer(order) for order in orders]
             if all(answer is not None and answer.state != "begun" for answer in answers):
                 return
-            words = "\n".join(f"{order.scope}: {into.words(order, now_ms())}" for order in orders)
-            if words != told and reader.position.caught_up:
-                told = words
-                click.echo(printable(words), err=True)
+            state = "\n".join(f"{order.scope}: {into.state(order, now_ms())}" for order in orders)
+            if state != shown and reader.position.caught_up:
+                shown = state
+                click.echo(printable(state), err=True)
 
 
 def _show(orders: Sequence[Order], standing: OrderStatus, as_json: bool) -> None:
@@ -216,7 +216,7 @@ def _show(orders: Sequence[Order], standing: OrderStatus, as_json: bool) -> None
                 {
                     "source": order.source, "collection": order.collection, "id": order.id, "by": order.by,
                     "why": order.why, "ordered": rfc3339(order.ts_ms), "state": answer.state if answer else "waits",
-                    "note": answer.note if answer else "", "said": standing.words(order, at_ms),
+                    "note": answer.note if answer else "", "said": standing.state(order, at_ms),
                 }
             )  # fmt: skip
         return
@@ -225,7 +225,7 @@ def _show(orders: Sequence[Order], standing: OrderStatus, as_json: bool) -> None
         table.add_column(name, overflow="fold")
     for order in orders:
         what = order.collection or "everything"
-        cells = (order.source, what, rfc3339(order.ts_ms), order.by, order.why, standing.words(order, at_ms))
+        cells = (order.source, what, rfc3339(order.ts_ms), order.by, order.why, standing.state(order, at_ms))
         table.add_row(*map(printable, cells))
     show(console(), table if orders else "nothing was ever ordered")
 

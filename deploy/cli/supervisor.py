@@ -207,7 +207,7 @@ class _Ear:
     """Hears a child's signs of life as systemd would (streams.runtime.service); deaf where there is no such socket."""
 
     def __init__(self) -> None:
-        self._heard_s: float | None = None
+        self._last_contact_s: float | None = None
         self._socket: socket.socket | None = None
         self.environment: Mapping[str, str] = {}
         if sys.platform != "linux":  # names without a file are Linux's
@@ -222,13 +222,13 @@ class _Ear:
         """How long it has said nothing; 0 for one that has not begun to."""
         with contextlib.suppress(OSError):  # nothing more to hear
             while self._socket is not None and self._socket.recv(100):
-                self._heard_s = now
-        return 0.0 if self._heard_s is None else now - self._heard_s
+                self._last_contact_s = now
+        return 0.0 if self._last_contact_s is None else now - self._last_contact_s
 
     def forget(self) -> None:
         """Another child speaks from now on."""
         self.silent_s(0.0)
-        self._heard_s = None
+        self._last_contact_s = None
 
     def close(self) -> None:
         """Hear no more."""

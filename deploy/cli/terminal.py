@@ -50,7 +50,7 @@ class SafeConsole(Console):
             yield segment if segment.control else Segment(printable_lines(segment.text), segment.style)
 
 
-def say(text: str, *, err: bool = False) -> None:
+def print_line(text: str, *, err: bool = False) -> None:
     """Print a line of plain text."""
     click.echo(printable(text), err=err)
 
@@ -73,8 +73,8 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def where_kafka_is(command: Callable[..., Any]) -> Callable[..., Any]:
     """The two ways to say which installation is meant, as options of a command."""
     command = config_option(command)
-    told = "Kafka's address, instead of a configuration; TLS and SASL by SYNCHEALTH_KAFKA__… of the environment."
-    return click.option("--kafka", metavar="HOST:PORT", help=told)(command)
+    help_text = "Kafka's address, instead of a configuration; TLS and SASL by SYNCHEALTH_KAFKA__… of the environment."
+    return click.option("--kafka", metavar="HOST:PORT", help=help_text)(command)
 
 
 def installation(config: Path | None, kafka: str | None = None) -> Settings:
@@ -111,11 +111,11 @@ def settings_of_kafka(address: str) -> Settings:
 def faults_of(error: SettingsError) -> str:
     """What is wrong with the configuration, and with which file."""
     where = f" {printable(str(error.file))}" if error.file else ""
-    told = "\n".join(f"- {printable(fault)}" for fault in error.faults)
-    return f"the configuration{where} has {len(error.faults)} fault(s):\n{told}"
+    faults = "\n".join(f"- {printable(fault)}" for fault in error.faults)
+    return f"the configuration{where} has {len(error.faults)} fault(s):\n{faults}"
 
 
-def say_freshness(fresh: Freshness, terminal: Console | None = None) -> None:
+def print_freshness(fresh: Freshness, terminal: Console | None = None) -> None:
     """Print how fresh the answer is that follows; without a terminal on stderr, where machines do not read."""
     if terminal is not None:
         show(terminal, headline(fresh))

@@ -36,11 +36,11 @@ def check_prometheus(url: str, settings: Settings) -> Iterator[Line]:
 def _lines(url: str, settings: Settings) -> Iterator[Line]:
     scraped = _ask(url, "targets?state=active")["activeTargets"]
     rules = [rule for group in _ask(url, "rules")["groups"] for rule in group["rules"]]
-    told = _ask(url, "alertmanagers")["activeAlertmanagers"]
+    alertmanagers = _ask(url, "alertmanagers")["activeAlertmanagers"]
     yield from _check_targets(settings, scraped)
     yield from _check_rules(rules)
-    if told:
-        addresses = sorted(without_password(str(each.get("url", "?"))) for each in told)
+    if alertmanagers:
+        addresses = sorted(without_password(str(each.get("url", "?"))) for each in alertmanagers)
         yield good(_AREA, f"alerts go to {', '.join(addresses)}")
     else:
         yield fault(_AREA, "no Alertmanager is known to it: alerts reach nobody", "set [prometheus] alertmanagers")

@@ -15,7 +15,7 @@ import click
 
 from deploy.cli.desk.client import ask
 from deploy.cli.findings.source import read_findings
-from deploy.cli.terminal import answering, installation, reading, say, where_kafka_is
+from deploy.cli.terminal import answering, installation, print_line, reading, where_kafka_is
 from sinks.actions.wanted import Wanted, deed_of
 from sinks.actions.writer import ActionWriter
 from sinks.desk.answers import Done, EpisodePage
@@ -96,7 +96,7 @@ def _do(ids: Sequence[str], config: Path | None, kafka: str | None, **fields: st
         desk = load_settings(find_settings(config)).desk if kafka is None else DeskSettings()
         done = _through_desk(desk, ids, wanted) if desk.url else _on_kafka(installation(config, kafka), ids, wanted)
     for finding, summary in done:
-        say(f"{finding}: {fields['do'].replace('_', ' ')}: {summary}")
+        print_line(f"{finding}: {fields['do'].replace('_', ' ')}: {summary}")
 
 
 def _through_desk(desk: DeskSettings, ids: Sequence[str], wanted: Wanted) -> list[tuple[str, str]]:

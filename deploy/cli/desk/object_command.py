@@ -18,9 +18,9 @@ from deploy.cli.terminal import (
     answering,
     console,
     installation,
+    print_freshness,
+    print_line,
     reading,
-    say,
-    say_freshness,
     show,
     where_kafka_is,
     write_json,
@@ -55,7 +55,7 @@ def object_command(name: str, config: Path | None, kafka: str | None, *, as_json
     else:
         found = _from_kafka(installation(config, kafka), name, as_json=as_json)
     if not found:
-        say(f"nobody goes by {printable(name)} in the directories that are read", err=True)
+        print_line(f"nobody goes by {printable(name)} in the directories that are read", err=True)
         raise SystemExit(1)
 
 
@@ -66,11 +66,11 @@ def _through_desk(url: str, name: str, token: str, *, as_json: bool) -> list[Pre
         write_json(answer)
         return answer.presences
     for fault in answer.faults:
-        say(f"not everything is known: {fault}", err=True)
+        print_line(f"not everything is known: {fault}", err=True)
     show(console(), _page(answer.presences))
     for each in answer.episodes:
         since = age((now_ms() - parse_rfc3339(each.opened_at)) / 1000)
-        say(f"{each.severity.value} {each.state.value} {each.finding[:8]} for {since}: {each.summary}")
+        print_line(f"{each.severity.value} {each.state.value} {each.finding[:8]} for {since}: {each.summary}")
     return answer.presences
 
 
@@ -83,7 +83,7 @@ def _from_kafka(settings: Settings, name: str, *, as_json: bool) -> list[Presenc
         write_json({"presences": found, "findings": findings, "freshness": fresh.document()})
         return found
     terminal = console()
-    say_freshness(fresh, terminal)
+    print_freshness(fresh, terminal)
     show(terminal, _page(found))
     if findings:
         show(terminal, findings_table(findings, now_ms=now_ms(), limit=_MOST, width=terminal.width))

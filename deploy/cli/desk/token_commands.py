@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from sqlalchemy import Engine
 
-from deploy.cli.terminal import answering, config_option, say
+from deploy.cli.terminal import answering, config_option, print_line
 from sinks.desk import tokens
 from sinks.history.database import open_database
 from streams.contracts.errors import SyncHealthError
@@ -49,7 +49,7 @@ def list_tokens(config: Path | None) -> None:
     with _history(config) as engine:
         for each in tokens.known(engine):
             groups = f" ({each['groups']})".replace("\n", ", ") if each["groups"] else ""
-            say(f"{each['name']}: {each['role']}{groups} until {rfc3339(each['expires_ms'])[:10]}")
+            print_line(f"{each['name']}: {each['role']}{groups} until {rfc3339(each['expires_ms'])[:10]}")
 
 
 @token.command()

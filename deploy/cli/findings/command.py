@@ -22,8 +22,8 @@ from deploy.cli.terminal import (
     console,
     installation,
     output_options,
+    print_freshness,
     reading,
-    say_freshness,
     show,
     where_kafka_is,
     write_json,
@@ -106,15 +106,15 @@ def findings(
     chosen = ordered(chosen, None if output.json or output.csv or group_by else limit)
     if output.json:
         if not chosen and fresh.faults:
-            say_freshness(fresh)  # no line carries it
+            print_freshness(fresh)  # no line carries it
         for finding in chosen:
             write_json({**msgspec.to_builtins(finding), "freshness": fresh.document()})
     elif output.csv:
-        say_freshness(fresh)
+        print_freshness(fresh)
         write_csv(chosen, sys.stdout, raw=output.raw)
     else:
         terminal = console()
-        say_freshness(fresh, terminal)
+        print_freshness(fresh, terminal)
         grouped = groups_table(chosen, group_by) if group_by is not None and chosen else None
         page = grouped or findings_table(
             chosen,
@@ -155,7 +155,7 @@ def explain_command(finding_id: str, as_json: bool, config: Path | None, kafka: 
     title = titles.get(explained.finding.detection, explained.finding.detection)
     terminal = console()
     terminal.width = min(terminal.width, _PAGE_WIDTH)
-    say_freshness(fresh, terminal)
+    print_freshness(fresh, terminal)
     show(terminal, finding_page(explained, title=title, now_ms=now_ms()))
 
 

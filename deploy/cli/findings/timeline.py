@@ -144,13 +144,13 @@ def _events(explained: Explained) -> Iterator[Row]:
         server = event.details.get("sync_server")
         what = ("export failed" if failed else "exported") if server else event.server or _LOGS.get(event.log, "log")
         about = names.get(event.entra_id or "") or names.get(event.object_guid or "") or event.user_principal_name
-        yield Row(rfc3339(event.ts_ms), what, _said(event, str(server) if server else None), about or "", failed)
+        yield Row(rfc3339(event.ts_ms), what, _text_of(event, str(server) if server else None), about or "", failed)
 
 
-def _said(event: Event, server: str | None) -> str:
-    words = event.name
+def _text_of(event: Event, server: str | None) -> str:
+    text = event.name
     if event.result is not None:
-        words += f": {event.result.value}"
+        text += f": {event.result.value}"
     if server or event.initiator:
-        words += f", by {server or event.initiator}"
-    return f"{words}\n{event.reason}" if event.reason else words
+        text += f", by {server or event.initiator}"
+    return f"{text}\n{event.reason}" if event.reason else text

@@ -14,8 +14,8 @@ from deploy.cli.terminal import (
     console,
     installation,
     output_options,
+    print_freshness,
     reading,
-    say_freshness,
     show,
     where_kafka_is,
     write_json,
@@ -55,16 +55,16 @@ def funnel(by: str, tenant: str | None, output: Output, config: Path | None, kaf
     existing_tenant(settings, tenant, {standing.tenant for standing in standings})
     groups = funnels((each for each in standings if tenant is None or each.tenant.startswith(tenant)), by)
     if output.csv:
-        say_freshness(fresh)
+        print_freshness(fresh)
         write_csv(groups, by, sys.stdout, raw=output.raw)
     elif output.json:
         if not groups and fresh.faults:
-            say_freshness(fresh)  # no line carries it
+            print_freshness(fresh)  # no line carries it
         for name, found in groups.items():
             write_json({by: name, **found.document(), "freshness": fresh.document()})
     else:
         terminal = console()
-        say_freshness(fresh, terminal)
+        print_freshness(fresh, terminal)
         show(terminal, funnel_table(groups, by))
     if not groups and fresh.faults:
         sys.exit(EXIT_BLIND)

@@ -52,17 +52,17 @@ class Tally:
     unreadable: int = 0
     why: str = ""
 
-    def take(self, said: Read) -> None:
+    def take(self, entry: Read) -> None:
         """Count one document; kinds beyond 2,000 are counted together."""
-        if said.known:
-            counter = self.left_out if said.left_out else self.known
-            counter[said.kind if said.kind in counter or len(counter) < _MOST_KINDS else "others"] += 1
+        if entry.known:
+            counter = self.left_out if entry.left_out else self.known
+            counter[entry.kind if entry.kind in counter or len(counter) < _MOST_KINDS else "others"] += 1
             return
-        key = (said.kind, said.level)
+        key = (entry.kind, entry.level)
         if key not in self.unknown and len(self.unknown) >= _MOST_KINDS:
             key = ("others", "")
         self.unknown[key] += 1
-        self.first.setdefault(key, said.text)
+        self.first.setdefault(key, entry.text)
 
 
 @click.command()
@@ -113,17 +113,17 @@ def _read_file(
 
     size = path.stat().st_size if path.is_file() else None
     for document in documents(path, unreadable, lambda done: progress(path.name, done, size)):
-        for said in read(document, tenant):
-            tally.take(said)
-            rehearsal.take(_of_one_tenant(said, tenant))
+        for entry in read(document, tenant):
+            tally.take(entry)
+            rehearsal.take(_of_one_tenant(entry, tenant))
 
 
-def _of_one_tenant(said: Read, tenant: str | None) -> Read:
+def _of_one_tenant(entry: Read, tenant: str | None) -> Read:
     """Windows events name no tenant: what is read without one is judged together."""
-    if not said.events or tenant or said.kind.startswith("recorded"):
-        return said
-    one = [msgspec.structs.replace(event, tenant="replay") for event in said.events]
-    return Read(said.kind, True, events=one)
+    if not entry.events or tenant or entry.kind.startswith("recorded"):
+        return entry
+    one = [msgspec.structs.replace(event, tenant="replay") for event in entry.events]
+    return Read(entry.kind, True, events=one)
 
 
 def _exit_code(tally: Tally) -> int:
@@ -157,8 +157,8 @@ def _print(tally: Tally, rehearsal: Rehearsal, findings: list[Finding], *, expla
         click.echo(f"recognised, and says nothing of synchronisation: {tally.left_out.total():,}")
     click.echo(f"not recognised: {tally.unknown.total():,}")
     for (kind, level), count in sorted(tally.unknown.items()):
-        said = printable(f"{kind} {level}".strip())
-        click.echo(f"  {count:>8,}  {said}: {printable(tally.first[kind, level])}")
+        label = printable(f"{kind} {level}".strip())
+        click.echo(f"  {count:>8,}  {label}: {printable(tally.first[kind, level])}")
     if tally.unreadable:
         click.echo(f"no JSON: {tally.unreadable:,} (first: {printable(tally.why)})")
     for fault in rehearsal.faults:

@@ -142,8 +142,8 @@ def _at_its_time(event: Event) -> Event:
 
 def _first_line(document: dict[str, Any], winlog: Mapping[str, Any]) -> str:
     data = _part(winlog, "event_data")
-    said = str(document.get("message") or "") or "; ".join(f"{name}: {value}" for name, value in data.items())
-    return next((line.strip() for line in said.splitlines() if line.strip()), "")[:200]
+    message = str(document.get("message") or "") or "; ".join(f"{name}: {value}" for name, value in data.items())
+    return next((line.strip() for line in message.splitlines() if line.strip()), "")[:200]
 
 
 def _kind(document: Mapping[str, Any]) -> str:

@@ -46,24 +46,24 @@ class Rehearsal:
         self.first_ms: int | None = None
         self.last_ms = 0
 
-    def take(self, said: Read) -> None:
+    def take(self, entry: Read) -> None:
         """What one document says. What the engine stumbles over is a fault, as a worker would refuse it."""
         try:
-            self._take(said)
+            self._take(entry)
         except (InvalidRecordError, *STUMBLES) as error:
             if len(self.faults) < _MOST_FAULTS:
-                self.faults.append(f"{said.kind} cannot be worked off: {type(error).__name__}: {error}")
+                self.faults.append(f"{entry.kind} cannot be worked off: {type(error).__name__}: {error}")
 
-    def _take(self, said: Read) -> None:
-        if said.tenant is not None:
-            self._at(said.tenant.ts_ms)
+    def _take(self, entry: Read) -> None:
+        if entry.tenant is not None:
+            self._at(entry.tenant.ts_ms)
             self._judge()
-            update = ContextUpdate(sent_ms=said.tenant.ts_ms, tenant=said.tenant)
+            update = ContextUpdate(sent_ms=entry.tenant.ts_ms, tenant=entry.tenant)
             self._contribute(self._took(self._partition.apply(update, self._views)))
-            self._contribute(tenant_contributions(said.tenant))
-        if said.facts is not None:
-            self._facts(said.facts.origin, said.facts.facts)
-        for event in said.events:
+            self._contribute(tenant_contributions(entry.tenant))
+        if entry.facts is not None:
+            self._facts(entry.facts.origin, entry.facts.facts)
+        for event in entry.events:
             self._event(event)
 
     def advance(self, to_ms: int) -> None:
@@ -120,8 +120,8 @@ class Rehearsal:
                 self.findings.pop(key, None)
             else:
                 self.findings[key] = finding
-        told = [f"{fault.detection} on {fault.view}: {fault.error}" for fault in outcome.faults]
-        self.faults += told[: _MOST_FAULTS - len(self.faults)]
+        faults = [f"{fault.detection} on {fault.view}: {fault.error}" for fault in outcome.faults]
+        self.faults += faults[: _MOST_FAULTS - len(self.faults)]
         contributions = outcome.contributions
         for cause in outcome.causes:
             contributions = contributions + self._took(self._partition.apply(cause, self._views))

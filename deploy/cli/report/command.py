@@ -24,8 +24,8 @@ from deploy.cli.terminal import (
     console,
     installation,
     output_options,
+    print_freshness,
     reading,
-    say_freshness,
     show,
     where_kafka_is,
     write_json,
@@ -70,12 +70,12 @@ def report(first_reading: bool, limit: int, output: Output, config: Path | None,
     if output.json:
         write_json({**document(first, faults, fresh.at_ms), "freshness": fresh.document()})
     elif output.csv:
-        say_freshness(fresh)
+        print_freshness(fresh)
         click.echo(printable_lines(headline(first, fresh.at_ms).plain), err=True)
         write_csv(faults, sys.stdout, raw=output.raw)
     else:
         terminal = console()
-        say_freshness(fresh, terminal)
+        print_freshness(fresh, terminal)
         show(terminal, page(first, faults, limit=limit, width=terminal.width, at_ms=now_ms()))
     if not first.complete:
         sys.exit(EXIT_BLIND)

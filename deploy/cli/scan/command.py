@@ -15,7 +15,7 @@ from deploy.cli.scan.progress import shown_progress
 from deploy.cli.scan.run import Outcome, Writer, run_scan
 from deploy.cli.scan.setup import Directory, open_input, profile_and_tenant
 from deploy.cli.scan.writers import CsvWriter, JsonLinesWriter, RawCsvWriter, TableWriter
-from deploy.cli.terminal import say
+from deploy.cli.terminal import print_line
 from streams.contracts.errors import SyncHealthError
 
 CLEAN, FINDINGS, FAILURE = 0, 1, 2
@@ -95,11 +95,11 @@ def scan(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(FINDINGS) from None
     except (SyncHealthError, OSError) as error:
-        say(f"scan failed: {error}", err=True)
+        print_line(f"scan failed: {error}", err=True)
         raise SystemExit(FAILURE) from error
     _report(outcome, problems)
     if (nothing := _nothing_checked(outcome)) is not None:
-        say(f"scan failed: {nothing}", err=True)
+        print_line(f"scan failed: {nothing}", err=True)
         raise SystemExit(FAILURE)
     raise SystemExit(_exit_code(outcome, lenient))
 
@@ -122,7 +122,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
 
 def _report(outcome: Outcome, problems: list[str]) -> None:
     for problem in problems:
-        say(f"not scanned: {problem}", err=True)
+        print_line(f"not scanned: {problem}", err=True)
     if outcome.problems > len(problems):
         click.echo(f"not scanned: {outcome.problems - len(problems)} more records", err=True)
     checked = outcome.objects - outcome.left_out

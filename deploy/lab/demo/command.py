@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.announcement import telling_of_first_reading
+from deploy.cli.announcement import announcing_first_reading
 from deploy.cli.terminal import SafeConsole, settings_of_kafka
 from deploy.lab.demo import report
 from deploy.lab.demo.screen import LiveScreen, PlainScreen, Scene, Screen, cycle_line
@@ -112,7 +112,7 @@ class _Performance:
                 self._wishes, told=self._screen.tell, on_cycle=self._on_cycle, on_sweep=self._on_sweep,
                 set_up=self._set_up,
             ) as built,
-            telling_of_first_reading(built.settings, self._screen.tell),
+            announcing_first_reading(built.settings, self._screen.tell),
         ):  # fmt: skip
             player = self._player = self._new_player(built)
             with FindingsWatcher(built.settings.kafka, self._on_finding):

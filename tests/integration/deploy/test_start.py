@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cli.announcement import all_heard, is_ready, line
+from deploy.cli.announcement import all_contacted, is_ready, line
 from deploy.cli.preflight import require_room
 from deploy.cli.supervisor import Child, Supervisor
 from sinks.freshness import Freshness, LastContact, SourceFreshness
@@ -74,8 +74,8 @@ def test_what_processes_before_this_start_have_said_makes_no_start_ready() -> No
         source = SourceFreshness("ad/corp", 1, LastContact(contact_ms, "following", 0))
         return Freshness(at_ms, [source], Lag(0 if waits_since_ms is None else 3, waits_since_ms, True))
 
-    assert not all_heard(seen(heard, started - 1), started)
-    assert all_heard(seen(heard, started + 1), started)
+    assert not all_contacted(seen(heard, started - 1), started)
+    assert all_contacted(seen(heard, started + 1), started)
     assert not is_ready(seen(heard + 1_000, heard), heard), "what it reads at first is not in Kafka yet"
     assert not is_ready(seen(heard + 9_000, heard, heard + 500), heard), "the workers have not joined yet"
     assert is_ready(seen(heard + 9_000, heard), heard)

@@ -74,12 +74,12 @@ def contact(ago_s: int, phase: str = "streaming", done: int = 0) -> Checkpoint:
 def test_how_far_it_is_says_who_is_waited_for() -> None:
     begun = Answer(ORDER.scope, ORDER.id, "begun", NOON_MS, begun_ms=NOON_MS, pause_ms=900_000)
     earlier = Answer(ORDER.scope, "0", "done", NOON_MS, begun_ms=NOON_MS - 60_000, pause_ms=900_000)
-    assert "was never heard: start it" in standing(ORDER.record()).words(ORDER, NOON_MS)
-    assert "heard 5 min ago" in standing(contact(300)).words(ORDER, NOON_MS)
-    assert "begins within seconds" in standing(contact(3)).words(ORDER, NOON_MS)
-    assert "waits until" in standing(contact(3), earlier.record()).words(ORDER, NOON_MS)
-    assert "1,234 so far" in standing(contact(3, "resync", 1234), begun.record()).words(ORDER, NOON_MS)
-    assert standing(begun.done(NOON_MS).record()).words(ORDER, NOON_MS).startswith("done at 2026-")
+    assert "was never heard: start it" in standing(ORDER.record()).state(ORDER, NOON_MS)
+    assert "heard 5 min ago" in standing(contact(300)).state(ORDER, NOON_MS)
+    assert "begins within seconds" in standing(contact(3)).state(ORDER, NOON_MS)
+    assert "waits until" in standing(contact(3), earlier.record()).state(ORDER, NOON_MS)
+    assert "1,234 so far" in standing(contact(3, "resync", 1234), begun.record()).state(ORDER, NOON_MS)
+    assert standing(begun.done(NOON_MS).record()).state(ORDER, NOON_MS).startswith("done at 2026-")
 
 
 def test_an_order_by_hand_says_whose_it_is() -> None:
