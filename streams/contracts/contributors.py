@@ -1,7 +1,7 @@
-"""Names of contributors: who says something to a view. "<speaker>/<rest>", made and read here and nowhere else.
+"""Names of contributors to views: "<kind>/<rest>", made and read here and nowhere else.
 
-A contributor is one within its view, and its newest word stands. The rest of the name tells it from others of its kind;
-what `Speaker` says of it is all that may be read from it.
+A name is unique within its view, and its newest contribution replaces the one before. The rest of the name tells
+contributors of one kind apart; what the comments of `ContributorKind` say of it is all that may be read from it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Speaker(StrEnum):
-    """What speaks: the first part of a contributor's name, and what the rest is."""
+class ContributorKind(StrEnum):
+    """The first part of a contributor's name; the comments say what the rest is."""
 
     # Objects: "<objectGUID>@<forest>", or the id in the cloud; TENANT_STATE is one of the cloud.
     AD = "ad"
     ENTRA = "entra"
-    # Links of an object, by their attribute: the object. Other attributes speak, too, and no view listens.
+    # Links of an object, by their attribute: the object. Other attributes are contributed, too, and no view reads them.
     MEMBER = "member"
     MEMBERS = "members"
     MANAGER = "manager"
@@ -36,7 +36,7 @@ class Speaker(StrEnum):
     ASKS = "asks"
     HEARD = "heard"
     EXPORTED = "exported"
-    # What else views tell each other.
+    # What else views contribute to each other.
     COUNTS = "census"  # <partition>
     CLOUD = "cloud"  # <Entra id of the member>/<name of the group>
     EXPLAINS = "explains"  # <detection>/<view of the finding>
@@ -56,25 +56,33 @@ class Speaker(StrEnum):
         return "/".join((self.value, *map(str, rest)))
 
 
-def prefixes(*speakers: Speaker) -> tuple[str, ...]:
+def prefixes(*kinds: ContributorKind) -> tuple[str, ...]:
     """How their contributors' names begin, for `str.startswith`: every look at a view asks this of every name."""
-    return tuple(f"{speaker.value}/" for speaker in speakers)
+    return tuple(f"{contributor_kind.value}/" for contributor_kind in kinds)
 
 
-EVENT_SLOTS = frozenset({Speaker.EVENT, Speaker.LATEST, Speaker.AUDIT, Speaker.SIGN_IN, Speaker.CYCLE})
-OF_AD = frozenset({Speaker.AD, Speaker.MEMBER, Speaker.MANAGER})
+EVENT_SLOTS = frozenset(
+    {
+        ContributorKind.EVENT,
+        ContributorKind.LATEST,
+        ContributorKind.AUDIT,
+        ContributorKind.SIGN_IN,
+        ContributorKind.CYCLE,
+    }
+)
+OF_AD = frozenset({ContributorKind.AD, ContributorKind.MEMBER, ContributorKind.MANAGER})
 """Those that are named by an object of AD; of MANAGER, the ones with a forest."""
-_SPEAKERS = {str(speaker): speaker for speaker in Speaker}
-_BY_AD, _BY_MANAGER = prefixes(*OF_AD), prefixes(Speaker.MANAGER)
+_KINDS = {str(contributor_kind): contributor_kind for contributor_kind in ContributorKind}
+_BY_AD, _BY_MANAGER = prefixes(*OF_AD), prefixes(ContributorKind.MANAGER)
 
 
-def speaker_of(contributor: str) -> Speaker | None:
-    """What speaks; None for a linked attribute that no view knows, and for a name that is none of these."""
-    return _SPEAKERS.get(contributor.partition("/")[0])
+def kind_of_contributor(contributor: str) -> ContributorKind | None:
+    """The kind; None for a linked attribute that no view reads, and for a name that is of no kind."""
+    return _KINDS.get(contributor.partition("/")[0])
 
 
 def rest_of(contributor: str) -> str:
-    """What follows the speaker."""
+    """What follows the kind."""
     return contributor.partition("/")[2]
 
 
@@ -89,7 +97,7 @@ def last_of(contributor: str) -> str:
 
 
 def forest_of(contributor: str) -> str | None:
-    """The forest of an object of AD that speaks for itself or one of its links; "" where an older version did not name
+    """The forest of an object of AD that contributes itself or one of its links; "" where an older version did not name
     it; None for any other contributor.
     """
     if not contributor.startswith(_BY_AD):
@@ -101,7 +109,7 @@ def forest_of(contributor: str) -> str | None:
 
 
 def link(attribute: str, identity: str) -> str:
-    """The name under which an object speaks for one of its links."""
+    """The name under which an object contributes one of its links."""
     return f"{attribute}/{identity}"
 
 
@@ -110,4 +118,4 @@ def in_slot_of(slot: str, identity: str) -> str:
     return f"{slot}@{identity}"
 
 
-TENANT_STATE = Speaker.ENTRA.named("state")
+TENANT_STATE = ContributorKind.ENTRA.named("state")

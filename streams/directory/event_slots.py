@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from zlib import crc32
 
-from streams.contracts.contributors import EVENT_SLOTS, Speaker, speaker_of
+from streams.contracts.contributors import EVENT_SLOTS, ContributorKind, kind_of_contributor
 from streams.contracts.events import Event, Log, Result
 
 _DAY_MS = 86_400_000
-REMEMBERED_MS: dict[Speaker | None, int] = {
-    Speaker.EVENT: _DAY_MS,
-    Speaker.LATEST: 7 * _DAY_MS,
-    Speaker.AUDIT: 30 * _DAY_MS,
-    Speaker.SIGN_IN: 180 * _DAY_MS,  # as long as devices are remembered: what is stale is judged by it
-    Speaker.ACTIVE: 4 * 3_600_000,
-    Speaker.CYCLE: _DAY_MS,
+REMEMBERED_MS: dict[ContributorKind | None, int] = {
+    ContributorKind.EVENT: _DAY_MS,
+    ContributorKind.LATEST: 7 * _DAY_MS,
+    ContributorKind.AUDIT: 30 * _DAY_MS,
+    ContributorKind.SIGN_IN: 180 * _DAY_MS,  # as long as devices are remembered: what is stale is judged by it
+    ContributorKind.ACTIVE: 4 * 3_600_000,
+    ContributorKind.CYCLE: _DAY_MS,
 }
 LONGEST_REMEMBERED_MS = max(REMEMBERED_MS.values())
-LOG_REMEMBERED_MS = max(ms for slot, ms in REMEMBERED_MS.items() if slot is not Speaker.SIGN_IN)
+LOG_REMEMBERED_MS = max(ms for slot, ms in REMEMBERED_MS.items() if slot is not ContributorKind.SIGN_IN)
 # Steps of 904 are told apart by their words; whatever these hold, there are no more slots than this.
 _STEP_SLOTS = 64
 _REMARK = "remark"
@@ -49,20 +49,20 @@ GROUP_PROVISIONING = "AAD2ADGroupProvisioning"
 def slot_of(event: Event) -> str:
     """The slot an event takes in the views that hear of it."""
     if is_operation(event):
-        return Speaker.EVENT.named(event.id)
+        return ContributorKind.EVENT.named(event.id)
     if event.log is Log.AUDIT and _AUTHORITY in event.name:
-        return Speaker.AUDIT.named(event.name)
+        return ContributorKind.AUDIT.named(event.name)
     if event.log is Log.AUDIT and str(event.details.get("category")).lower() == _DEVICE_CATEGORY:
-        return Speaker.AUDIT.named(event.name, event.entra_id)
+        return ContributorKind.AUDIT.named(event.name, event.entra_id)
     if event.name.startswith(JOIN_LOG) and event.result is Result.FAILURE:
         instance = event.details.get("drs_instance")  # AD FS's registrations run beside Entra's
         day = event.ts_ms // _DAY_MS  # one a day: for how long it has been failing counts
-        return Speaker.LATEST.named(event.name, day, *([instance] if instance else ()))
+        return ContributorKind.LATEST.named(event.name, day, *([instance] if instance else ()))
     if event.log is Log.SIGN_IN:
-        return Speaker.SIGN_IN.named("last")
+        return ContributorKind.SIGN_IN.named("last")
     of_what = event.details.get("job_kind") or event.details.get("connector")
     parts = [event.name, *([of_what] if of_what else ()), *([_REMARK] if is_remark(event) else ())]
-    return Speaker.LATEST.named(*parts)
+    return ContributorKind.LATEST.named(*parts)
 
 
 def server_slot_of(event: Event) -> str:
@@ -80,7 +80,7 @@ def server_slot_of(event: Event) -> str:
         parts.append(f"{crc32(str(details['step_name']).encode()) % _STEP_SLOTS}")
     if is_remark(event):
         parts.append(_REMARK)
-    return Speaker.LATEST.named(*(part for part in parts if part))
+    return ContributorKind.LATEST.named(*(part for part in parts if part))
 
 
 def remembered(known: Mapping[str, Event], told: Iterable[Event], most: int = 40) -> dict[str, Event]:
@@ -97,7 +97,7 @@ def remembered(known: Mapping[str, Event], told: Iterable[Event], most: int = 40
 
 def forgotten_ms(slot: str, ts_ms: int) -> int:
     """When a view forgets what happened at `ts_ms`, by its slot (ms)."""
-    return ts_ms + REMEMBERED_MS[speaker_of(slot)]
+    return ts_ms + REMEMBERED_MS[kind_of_contributor(slot)]
 
 
 def is_remembered(slot: str, event: Event, now_ms: int) -> bool:
@@ -112,12 +112,15 @@ def order_of(event: Event) -> int:
 
 def is_event(contributor: str) -> bool:
     """Whether a contributor is an event rather than an object."""
-    return speaker_of(contributor) in EVENT_SLOTS
+    return kind_of_contributor(contributor) in EVENT_SLOTS
 
 
 def is_past(contributor: str) -> bool:
     """Whether a contributor tells of something that happened, and not of what is."""
-    return is_event(contributor) or speaker_of(contributor) in (Speaker.REFUSAL, Speaker.ACTIVE)
+    return is_event(contributor) or kind_of_contributor(contributor) in (
+        ContributorKind.REFUSAL,
+        ContributorKind.ACTIVE,
+    )
 
 
 def is_remark(event: Event) -> bool:

@@ -16,7 +16,7 @@ from streams.contracts.codec import decode
 from streams.contracts.finding import Finding, FindingState
 from streams.contracts.times import parse_rfc3339
 from streams.detections.detection import Detection, Verdict
-from streams.views.explanations import LINGERS_MS, Explanation, name_of, told_by
+from streams.views.explanations import LINGERS_MS, Explanation, explaining_detection, name_of
 from streams.views.messages import Explains, written
 
 # Between view and contributor in a derived name: view keys hold addresses, and bad addresses hold blanks.
@@ -93,7 +93,7 @@ def explanation_bodies(explanation: Explanation, views: Iterable[str]) -> Bodies
 
 def emitted_explanations(previous: Bodies, detection: str = "") -> Bodies:
     """Of what a view told at the last look, what its findings, or those of one detection, told to explain others."""
-    received = ((name, body, told_by(name.partition(BETWEEN)[2])) for name, body in previous.items())
+    received = ((name, body, explaining_detection(name.partition(BETWEEN)[2])) for name, body in previous.items())
     return {name: body for name, body, teller in received if teller is not None and detection in ("", teller)}
 
 
@@ -108,7 +108,7 @@ def ended_explanations(
     past: Bodies = {}
     until_ms: list[int] = []
     for name, body in emitted_explanations(previous).items():
-        detection = told_by(name.partition(BETWEEN)[2])
+        detection = explaining_detection(name.partition(BETWEEN)[2])
         said = decode(body, Explains)
         ended_ms = said.ended_ms if said.ended_ms is not None else now_ms
         if name not in standing and detection not in proven and now_ms < ended_ms + LINGERS_MS:

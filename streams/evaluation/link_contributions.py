@@ -17,19 +17,19 @@ from streams.directory.links import MEMBER, standing_links
 from streams.directory.rows import Rows
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState, identity_of
-from streams.views.contributions import left_word, referrer_word, scoping_word
-from streams.views.membership.membership_view import GROUP_LINKS, LEFT_REMEMBERED_MS, cloud_link_word, never_synced
+from streams.views.contributions import left_message, referrer_message, scoping_message
+from streams.views.membership.membership_view import GROUP_LINKS, LEFT_REMEMBERED_MS, cloud_link_message, never_synced
 from streams.views.messages import Message, written
 
-Words = Mapping[str, Message]
+LinkMessages = Mapping[str, Message]
 """Kind of view -> what an object tells every view of that kind to which it is linked, but for the link itself."""
 
 _Links = dict[tuple[str, str], dict[str, int]]
 """(view of the far end, attribute) -> what is told there of this one link: fields of the word."""
 
 
-def tells_again(fact: Fact) -> bool:
-    """A full reading is told to views whether they know it or not: what was told may have been lost on the way."""
+def is_repeated(fact: Fact) -> bool:
+    """Whether contributions are sent even if unchanged: after a full reading, as earlier ones may be lost."""
     return fact.op is Operation.READ and fact.full
 
 
@@ -41,18 +41,18 @@ def link_contributions(
     """
     if not before.link_buckets and (not fact.links or never_synced(after)):
         return []
-    previous, current = link_words(before, scope), link_words(after, scope)
+    previous, current = link_messages(before, scope), link_messages(after, scope)
     if not fact.links and not (fact.full and before.link_buckets) and previous == current:
         return []
     affected = _affected(before, fact, everything=previous != current)
-    old = told_of_links(after, previous, affected.before, rows)
+    old = link_fields(after, previous, affected.before, rows)
     after.link_buckets, after.member_counts = fold_links(after, before.link_buckets, fact, rows)
-    new = told_of_links(after, current, after.link_buckets if affected.everything else affected.named, rows)
+    new = link_fields(after, current, after.link_buckets if affected.everything else affected.named, rows)
     contributions = [
         _left(after, view, attribute, current, fact) for view, attribute in old if (view, attribute) not in new
     ]
     for (view, attribute), link in new.items():
-        if previous != current or old.get((view, attribute)) != link or tells_again(fact):
+        if previous != current or old.get((view, attribute)) != link or is_repeated(fact):
             contributions.append(_contribution(after, view, attribute, replace(current[kind_of(view)], **link)))
     return contributions
 
@@ -75,49 +75,51 @@ def _affected(before: ObjectState, fact: Fact, *, everything: bool) -> _Affected
     return _Affected(named, [bucket for bucket in before.link_buckets if bucket in named], everything=False)
 
 
-def _left(after: ObjectState, view: str, attribute: str, current: Words, fact: Fact) -> Contribution:
+def _left(after: ObjectState, view: str, attribute: str, current: LinkMessages, fact: Fact) -> Contribution:
     """That a link stands no more: taken back, or told for a while where a former member has to know."""
-    said, kind = None, kind_of(view)
+    message, kind = None, kind_of(view)
     if kind in current and attribute in GROUP_LINKS:
-        said = left_word(after, current[kind], fact.changed_ms or fact.ts_ms)
-    return _contribution(after, view, attribute, said, said.left_ms + LEFT_REMEMBERED_MS if said is not None else 0)
+        message = left_message(after, current[kind], fact.changed_ms or fact.ts_ms)
+    return _contribution(
+        after, view, attribute, message, message.left_ms + LEFT_REMEMBERED_MS if message is not None else 0
+    )
 
 
 def _contribution(
-    after: ObjectState, view: str, attribute: str, said: Message | None, expires_ms: int = 0
+    after: ObjectState, view: str, attribute: str, message: Message | None, expires_ms: int = 0
 ) -> Contribution:
     return Contribution(
         view=view,
         contributor=link_name(attribute, after.identity),
         seq=after.seq,
         changed_ms=after.changed_ms,
-        body=written(said) if said is not None else RETRACTED,
+        body=written(message) if message is not None else RETRACTED,
         expires_ms=expires_ms,
     )
 
 
-def link_words(state: ObjectState, scope: Scope) -> Words:
+def link_messages(state: ObjectState, scope: Scope) -> LinkMessages:
     """What the object tells its far ends; without the kinds of views in which its links do not count."""
     if state.side == "ad":
-        words: dict[str, Message | None] = {
-            ViewKind.REFERENCE: referrer_word(state, scope),
-            ViewKind.SCOPING: scoping_word(state, scope),
+        messages: dict[str, Message | None] = {
+            ViewKind.REFERENCE: referrer_message(state, scope),
+            ViewKind.SCOPING: scoping_message(state, scope),
         }
     else:
-        words = {ViewKind.MEMBERSHIP: cloud_link_word(state)}
-    return {kind: said for kind, said in words.items() if said is not None}
+        messages = {ViewKind.MEMBERSHIP: cloud_link_message(state)}
+    return {kind: message for kind, message in messages.items() if message is not None}
 
 
-def told_of_links(state: ObjectState, words: Words, buckets: Iterable[str], rows: Rows) -> _Links:
-    """What is told of each standing link. words: only the kinds of views that it names are told anything."""
+def link_fields(state: ObjectState, messages: LinkMessages, buckets: Iterable[str], rows: Rows) -> _Links:
+    """What is told of each standing link. messages: only the kinds of views that it names are told anything."""
     found: _Links = {}
-    for link in standing_links(state, buckets if words else (), rows):
-        if ViewKind.MEMBERSHIP in words:
+    for link in standing_links(state, buckets if messages else (), rows):
+        if ViewKind.MEMBERSHIP in messages:
             found[view_keys.membership(state.tenant, link.far_end), link.attribute] = {"since_ms": link.since_ms}
             continue
         body = {"seq": link.seq, "since_ms": link.since_ms}
-        if ViewKind.REFERENCE in words and link.sid:
+        if ViewKind.REFERENCE in messages and link.sid:
             found[view_keys.reference(state.tenant, link.sid), link.attribute] = body
-        if ViewKind.SCOPING in words and link.attribute == MEMBER:
+        if ViewKind.SCOPING in messages and link.attribute == MEMBER:
             found[view_keys.scoping(state.tenant, identity_of(link.far_end, state.forest)), link.attribute] = body
     return found

@@ -41,17 +41,17 @@ from streams.measures.registry import counts_of
 from streams.views.address.unique_value_view import UniqueValueView
 from streams.views.contributions import (
     contributor_of,
-    left_word,
-    referrer_word,
+    left_message,
+    referrer_message,
     remembered_ms,
-    scoping_word,
+    scoping_message,
     statements_of,
 )
-from streams.views.event_contributions import contributions_of_event, fact_of_event, words_of
+from streams.views.event_contributions import contributions_of_event, fact_of_event, messages_of
 from streams.views.explanations import explanation_of
 from streams.views.identity.object_view import ObjectView
 from streams.views.installation.tenant_view import TenantView, tenant_contributions
-from streams.views.membership.membership_view import LEFT_REMEMBERED_MS, cloud_link_word
+from streams.views.membership.membership_view import LEFT_REMEMBERED_MS, cloud_link_message
 from streams.views.membership.reference_view import ReferenceView
 from streams.views.membership.scoping_view import scoped
 from streams.views.messages import Explains, HeldByScopeGroup, LeftGroup, Message, written
@@ -199,34 +199,34 @@ def _of_object(
         state.member_counts = {"": sum(attribute == MEMBER for attribute, _ in item.links)}
     own_view = own_view_key(state)
     if own_view is not None:
-        yield from words_of(own_view, state.identity, state.events)
+        yield from messages_of(own_view, state.identity, state.events)
     scope = scope_of(scopes, state.tenant, state.forest)
-    for view, said in statements_of(state, scope).items():
-        expires_ms = state.changed_ms + remembered_ms(state) if getattr(said, "deleted", False) else 0
-        yield _contribution(state, view, contributor_of(state), said, expires_ms)
+    for view, message in statements_of(state, scope).items():
+        expires_ms = state.changed_ms + remembered_ms(state) if getattr(message, "deleted", False) else 0
+        yield _contribution(state, view, contributor_of(state), message, expires_ms)
     yield from _of_links(item, state, scope)
-    if state.side == "ad" and scoping_word(state, scope) is not None:
+    if state.side == "ad" and scoping_message(state, scope) is not None:
         yield from _of_scoping_links(item, state)
 
 
 def _of_links(item: DirectoryObject, state: ObjectState, scope: Scope) -> Iterator[Contribution]:
     """A group tells its members that they are, and for LEFT_REMEMBERED_MS that they were; other links likewise."""
     ad = state.side == "ad"
-    word = referrer_word(state, scope) if ad else cloud_link_word(state)
+    message = referrer_message(state, scope) if ad else cloud_link_message(state)
     key_of = view_keys.reference if ad else view_keys.membership
     # What a group of AD told of an ended link is remembered, even if it has been deleted since, or left the scope: its
     # copy in another forest may share its view. The cloud's groups share none in any history that is judged here.
-    former = referrer_word(msgspec.structs.replace(state, alive=True), _every_unit(scope)) if ad else word
+    former = referrer_message(msgspec.structs.replace(state, alive=True), _every_unit(scope)) if ad else message
     for (attribute, far_end), left_ms in item.left_ms.items():
-        left = left_word(state, former, left_ms)
+        left = left_message(state, former, left_ms)
         if left is not None:
             contributor = link_name(attribute, state.identity)
             yield _contribution(state, key_of(state.tenant, far_end), contributor, left, left_ms + LEFT_REMEMBERED_MS)
-    if word is None:
+    if message is None:
         return
     for link in item.links:
         since_ms = item.link_ms.get(link, state.changed_ms)
-        standing = msgspec.structs.replace(word, since_ms=since_ms, **({"seq": _NEWEST} if ad else {}))
+        standing = msgspec.structs.replace(message, since_ms=since_ms, **({"seq": _NEWEST} if ad else {}))
         yield _contribution(state, key_of(state.tenant, link[1]), link_name(link[0], state.identity), standing)
 
 
@@ -236,26 +236,26 @@ def _every_unit(scope: Scope) -> Scope:
 
 def _of_scoping_links(item: DirectoryObject, state: ObjectState) -> Iterator[Contribution]:
     """A group that decides who is in scope tells its members so, by objectGUID, and for a while former ones."""
-    words: dict[tuple[str, str], tuple[Message, int]] = {
+    messages: dict[tuple[str, str], tuple[Message, int]] = {
         link: (LeftGroup(left_ms), left_ms + LEFT_REMEMBERED_MS) for link, left_ms in item.left_ms.items()
     }
     for link in item.links:
-        words[link] = (HeldByScopeGroup(_NEWEST, item.link_ms.get(link, state.changed_ms)), 0)
-    for link, (said, expires_ms) in words.items():
+        messages[link] = (HeldByScopeGroup(_NEWEST, item.link_ms.get(link, state.changed_ms)), 0)
+    for link, (message, expires_ms) in messages.items():
         if link[0] == MEMBER:
             view = view_keys.scoping(state.tenant, identity_of(item.ids[link], state.forest))
-            yield _contribution(state, view, link_name(MEMBER, state.identity), said, expires_ms)
+            yield _contribution(state, view, link_name(MEMBER, state.identity), message, expires_ms)
 
 
 def _contribution(
-    state: ObjectState, view: str, contributor: str, said: Message, expires_ms: int = 0
+    state: ObjectState, view: str, contributor: str, message: Message, expires_ms: int = 0
 ) -> Contribution:
     return Contribution(
         view=view,
         contributor=contributor,
         seq=0,
         changed_ms=state.changed_ms,
-        body=written(said),
+        body=written(message),
         expires_ms=expires_ms,
     )
 

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from streams.contracts import view_keys
 from streams.contracts.codec import encode
-from streams.contracts.contributors import Speaker
+from streams.contracts.contributors import ContributorKind
 from streams.contracts.counts import numbers_for_views
 from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.finding import FindingState
@@ -251,7 +251,7 @@ class ViewPartition:
         for view, counted in counts.items():
             yield Contribution(
                 view=view,
-                contributor=Speaker.COUNTS.named(self._number),
+                contributor=ContributorKind.COUNTS.named(self._number),
                 seq=self.now_ms,
                 changed_ms=self.now_ms,
                 body=written(Counted(counted, self._known.read(tenant_of(view)), self._partitions)),

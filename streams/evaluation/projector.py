@@ -22,13 +22,13 @@ from streams.directory.rows import Rows
 from streams.directory.scope import Scope, scope_of
 from streams.directory.state import ObjectState, new_state
 from streams.evaluation.forgetting import forget_events_of, forget_links_to, naming
-from streams.evaluation.link_contributions import link_contributions, link_words, tells_again, told_of_links
+from streams.evaluation.link_contributions import is_repeated, link_contributions, link_fields, link_messages
 from streams.views.contributions import (
     contributor_of,
     remembered_ms,
     statements_of,
 )
-from streams.views.event_contributions import words_of
+from streams.views.event_contributions import messages_of
 from streams.views.messages import Message, written
 
 
@@ -71,7 +71,7 @@ class Projector:
             or after.kind is ObjectKind.GROUP
             or cloud_managed(before) is not cloud_managed(after)
         ):
-            contributions += self._object_contributions(before, after, scope, again=tells_again(fact))
+            contributions += self._object_contributions(before, after, scope, again=is_repeated(fact))
         return after, contributions + to_linked
 
     def forget(
@@ -107,7 +107,7 @@ class Projector:
         """Everything that an object has said, as its retraction."""
         scope = scope_of(self._scopes, state.tenant, state.forest)
         previous = [(view, contributor_of(state)) for view in statements_of(state, scope)]
-        linked = told_of_links(state, link_words(state, scope), state.link_buckets, rows)
+        linked = link_fields(state, link_messages(state, scope), state.link_buckets, rows)
         previous += [(view, link_name(attribute, state.identity)) for view, attribute in linked]
         return [
             Contribution(view=view, contributor=contributor, seq=state.seq, changed_ms=state.changed_ms)
@@ -120,7 +120,7 @@ class Projector:
         previous, current = statements_of(before, scope), statements_of(after, scope)
         contributor = contributor_of(after)
         changes: list[tuple[str, Message | None]] = [(view, None) for view in previous if view not in current]
-        changes += [(view, said) for view, said in current.items() if again or previous.get(view) != said]
+        changes += [(view, message) for view, message in current.items() if again or previous.get(view) != message]
         forgotten_ms = after.changed_ms + remembered_ms(after)
         return [
             Contribution(
@@ -128,10 +128,10 @@ class Projector:
                 contributor=contributor,
                 seq=after.seq,
                 changed_ms=after.changed_ms,
-                body=written(said) if said is not None else RETRACTED,
-                expires_ms=forgotten_ms if getattr(said, "deleted", False) else 0,
+                body=written(message) if message is not None else RETRACTED,
+                expires_ms=forgotten_ms if getattr(message, "deleted", False) else 0,
             )
-            for view, said in changes
+            for view, message in changes
         ]
 
 
@@ -144,8 +144,8 @@ def _event_contributions(before: ObjectState, after: ObjectState) -> list[Contri
     news = after.events
     if old == new:
         news = {slot: event for slot, event in after.events.items() if before.events.get(slot) != event}
-    emitted = [replace(each, body=RETRACTED) for each in words_of(old or "", before.identity, taken_back)]
-    return emitted + (words_of(new, after.identity, news) if new is not None else [])
+    emitted = [replace(each, body=RETRACTED) for each in messages_of(old or "", before.identity, taken_back)]
+    return emitted + (messages_of(new, after.identity, news) if new is not None else [])
 
 
 def meant(stored: list[ObjectState], origin: Origin, fact: Fact) -> list[int]:

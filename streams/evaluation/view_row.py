@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from streams.contracts.codec import decode
-from streams.contracts.contributors import OF_AD, forest_of, speaker_of
+from streams.contracts.contributors import OF_AD, forest_of, kind_of_contributor
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import Finding
 from streams.contracts.views import RETRACTED, Contribution
@@ -62,7 +62,7 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
         way, is of the forest that stands in it.
         """
         plain, _, forest = item.contributor.partition("@")
-        if (forest and plain not in self.entries) or speaker_of(plain) not in OF_AD:
+        if (forest and plain not in self.entries) or kind_of_contributor(plain) not in OF_AD:
             return item.contributor
         forest = forest or _forest_in(item.body)
         if not forest:

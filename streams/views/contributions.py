@@ -11,7 +11,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker
+from streams.contracts.contributors import ContributorKind
 from streams.contracts.facts import ObjectKind
 from streams.directory.matching import object_view_key, own_reference_key
 from streams.directory.party import MEMBERSHIP_UNKNOWN, Party, party_of
@@ -58,7 +58,7 @@ _WATCHED_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)
 
 def contributor_of(state: ObjectState) -> str:
     """The name under which an object speaks in every view: "ad/<objectGUID>@<forest>" or "entra/<id>"."""
-    return Speaker(state.side).named(state.identity)
+    return ContributorKind(state.side).named(state.identity)
 
 
 def contributions_of(state: ObjectState, scope: Scope) -> dict[str, Raw]:
@@ -67,28 +67,28 @@ def contributions_of(state: ObjectState, scope: Scope) -> dict[str, Raw]:
 
     scope: of the object's forest; of Entra objects: what of their tenant is written back.
     """
-    return {view: written(said) for view, said in statements_of(state, scope).items()}
+    return {view: written(message) for view, message in statements_of(state, scope).items()}
 
 
 def statements_of(state: ObjectState, scope: Scope) -> dict[str, Message]:
     """View key -> what the object says there."""
-    told = _statements(state, scope) | written_statements(state, scope)
+    statements = _statements(state, scope) | written_statements(state, scope)
     if state.side == "ad" and scope.scope_groups and state.alive:
-        told = told | _asking_its_groups(state, scope, told) | scope_group_statements(state, scope)
-    return told
+        statements = statements | _asking_its_groups(state, scope, statements) | scope_group_statements(state, scope)
+    return statements
 
 
-def _asking_its_groups(state: ObjectState, scope: Scope, told: Mapping[str, Message]) -> dict[str, Message]:
+def _asking_its_groups(state: ObjectState, scope: Scope, statements: Mapping[str, Message]) -> dict[str, Message]:
     """What an object whose memberships decide says to the view that hears of them."""
-    undecided = [view for view, said in told.items() if _scope_in(said) == MEMBERSHIP_UNKNOWN]
+    undecided = [view for view, message in statements.items() if _scope_in(message) == MEMBERSHIP_UNKNOWN]
     if not undecided:
         return {}
-    said = ScopedObject(views=sorted(undecided), restored_seq=state.restored_seq, is_one=scope.scopes(state))
-    return {view_keys.scoping(state.tenant, state.identity): said}
+    message = ScopedObject(views=sorted(undecided), restored_seq=state.restored_seq, is_one=scope.scopes(state))
+    return {view_keys.scoping(state.tenant, state.identity): message}
 
 
-def _scope_in(said: Message) -> str | None:
-    party = getattr(said, "party", None)
+def _scope_in(message: Message) -> str | None:
+    party = getattr(message, "party", None)
     return party.out_of_scope if isinstance(party, Party) else None
 
 
@@ -104,31 +104,31 @@ def _statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
     own_view = object_view_key(state)
     reference = own_reference_key(state)
     engine = scope.engine_of(state) if state.side == "ad" else None
-    told: dict[str, Message] = {}
+    statements: dict[str, Message] = {}
     if not state.alive:
         if reference is not None and state.side == "ad":
-            told[reference] = DeadPrincipal(state.forest)
+            statements[reference] = DeadPrincipal(state.forest)
         if own_view is not None and (state.side == "ad" or restorable(state)):
             attributes = deletion_attributes(state) if state.side == "entra" else {}
             party = party_of(state, own_view, None, engine=engine)
-            told[own_view] = ObjectStatement(party, attributes, deleted=True)
-        return told
+            statements[own_view] = ObjectStatement(party, attributes, deleted=True)
+        return statements
     joined_by = scope.joined_by(state)
     keys, half = joined_as(state, joined_by)
     outside = scope.reason_outside(state) if state.side == "ad" else None
     party = party_of(state, own_view, outside, persons=keys, half=half, engine=engine)
     for address, claims in address_claims(state).items():
-        told[view_keys.address(state.tenant, address)] = AddressClaims(party, claims)
+        statements[view_keys.address(state.tenant, address)] = AddressClaims(party, claims)
     if own_view is not None:
-        told[own_view] = object_statement(state, party)
-    told.update((key, ValueHeld(party, value)) for key, value in held_values(state).items())
-    told.update((key, OnePerson(party)) for key in person_views(state, keys, joined_by))
+        statements[own_view] = object_statement(state, party)
+    statements.update((key, ValueHeld(party, value)) for key, value in held_values(state).items())
+    statements.update((key, OnePerson(party)) for key in person_views(state, keys, joined_by))
     if reference is not None:
         named = party if state.side == "ad" else replace(party, created=state.text("createdDateTime"))
-        told[reference] = Principal(named, state.restored_seq, stands_since_ms(state))
+        statements[reference] = Principal(named, state.restored_seq, stands_since_ms(state))
         if state.side == "entra" and party.sid is not None:
-            told[view_keys.membership(state.tenant, state.object_id)] = CloudMember(party.sid)
-    return told
+            statements[view_keys.membership(state.tenant, state.object_id)] = CloudMember(party.sid)
+    return statements
 
 
 def remembered_ms(state: ObjectState) -> int:
@@ -136,7 +136,7 @@ def remembered_ms(state: ObjectState) -> int:
     return DEVICE_REMEMBERED_MS if state.kind is ObjectKind.DEVICE else REMEMBERED_MS
 
 
-def referrer_word(state: ObjectState, scope: Scope) -> Referrer | HeldInCopy | None:
+def referrer_message(state: ObjectState, scope: Scope) -> Referrer | HeldInCopy | None:
     """What an AD object says to the views it points at; None while its links do not count."""
     if not state.alive or state.kind not in (ObjectKind.USER, ObjectKind.GROUP):
         return None
@@ -149,16 +149,16 @@ def referrer_word(state: ObjectState, scope: Scope) -> Referrer | HeldInCopy | N
     return Referrer(party_of(state, object_view_key(state), outside))
 
 
-def scoping_word(state: ObjectState, scope: Scope) -> HeldByScopeGroup | None:
+def scoping_message(state: ObjectState, scope: Scope) -> HeldByScopeGroup | None:
     """What a group says to its members of their scope; None where memberships in it decide nothing."""
     return HeldByScopeGroup() if state.alive and scope.scopes(state) else None
 
 
-def left_word(state: ObjectState, telling: Message | None, moment_ms: int) -> LeftGroup | None:
-    """What a group says, for a while, to a member that it no longer has; `telling`: what it says to those it has."""
+def left_message(state: ObjectState, current: Message | None, moment_ms: int) -> LeftGroup | None:
+    """What a group says, for a while, to a member that it no longer has; `current`: what it says to those it has."""
     if state.kind is not ObjectKind.GROUP:
         return None
-    match telling:
+    match current:
         case HeldByScopeGroup():  # the view of the member's scope asks for no name
             return LeftGroup(moment_ms)
         case HeldInCopy(copy_of=str(name)) | Referrer(party=Party(sid=str(name))) | HeldByGroup(sid=str(name)):

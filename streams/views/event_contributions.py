@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker, in_slot_of
+from streams.contracts.contributors import ContributorKind, in_slot_of
 from streams.contracts.events import UNKNOWN_SERVERS, Event, Log
 from streams.contracts.facts import Fact, Operation, Origin
 from streams.contracts.identity import guid_of_immutable_id
@@ -43,37 +43,37 @@ def contributions_of_event(event: Event) -> list[Contribution]:
     forest = event.details.get("forest")
     if event.name.startswith(_SECURITY_LOG) and forest:
         # Logged by a domain controller, which is no server of ours.
-        return [_note(view_keys.forest(event.tenant, forest), Speaker.AUDIT.named(event.name), event)]
+        return [_note(view_keys.forest(event.tenant, forest), ContributorKind.AUDIT.named(event.name), event)]
     if event.name == UNKNOWN_SERVERS:
-        slot = Speaker.LATEST.named(event.name, event.details.get("table"))
+        slot = ContributorKind.LATEST.named(event.name, event.details.get("table"))
         return [_note(view_keys.tenant(event.tenant), slot, event)]
-    said = list(_to_its_server(event))
+    contributions = list(_to_its_server(event))
     if event.source_anchor is not None:
-        said.append(_note(view_keys.user(event.tenant, event.source_anchor), slot_of(event), event))
+        contributions.append(_note(view_keys.user(event.tenant, event.source_anchor), slot_of(event), event))
     address = _refused_address(event) or _signs_in_by(event)
     if address is not None:
-        said.append(_note(view_keys.address(event.tenant, address), slot_of(event), event))
+        contributions.append(_note(view_keys.address(event.tenant, address), slot_of(event), event))
     if is_unnamed_trace(event):
-        said += [_note(view, Speaker.EVENT.named(event.id), event) for view in trace_keys(event)]
+        contributions += [_note(view, ContributorKind.EVENT.named(event.id), event) for view in trace_keys(event)]
     elif (refused := refusal_of(event)) is not None:
-        said += [
+        contributions += [
             Contribution(
                 view=view,
-                contributor=Speaker.REFUSAL.named(event.id),
+                contributor=ContributorKind.REFUSAL.named(event.id),
                 seq=order_of(event),
                 changed_ms=event.ts_ms,
                 body=written(refused),
-                expires_ms=forgotten_ms(Speaker.EVENT, event.ts_ms),
+                expires_ms=forgotten_ms(ContributorKind.EVENT, event.ts_ms),
             )
             for view in trace_keys(event)
         ]
     if event.log is Log.SIGN_IN and event.object_guid is not None:
-        said.append(_note(view_keys.device(event.tenant, event.object_guid), slot_of(event), event))
+        contributions.append(_note(view_keys.device(event.tenant, event.object_guid), slot_of(event), event))
     if event.entra_id and _writes_group(event):
-        said.append(_note(view_keys.written_group(event.tenant, event.entra_id), slot_of(event), event))
+        contributions.append(_note(view_keys.written_group(event.tenant, event.entra_id), slot_of(event), event))
     if event.log is Log.AUDIT:
-        said += _to_its_tenant(event)
-    return said
+        contributions += _to_its_tenant(event)
+    return contributions
 
 
 def _to_its_server(event: Event) -> Iterator[Contribution]:
@@ -88,11 +88,11 @@ def _to_its_server(event: Event) -> Iterator[Contribution]:
         yield _note(server, f"{server_slot_of(event)}{own}", event)
     # Not only the latest: was a fault before this cycle or in it, and do servers export in turns?
     if event.details.get("cycle") == "started":
-        yield _note(server, f"{Speaker.CYCLE.named(event.ts_ms // _ACTIVE_MS)}{own}", event)
+        yield _note(server, f"{ContributorKind.CYCLE.named(event.ts_ms // _ACTIVE_MS)}{own}", event)
     elif is_busy(event):  # for how long has it been so?
-        yield _note(server, f"{Speaker.CYCLE.named('busy', event.ts_ms // _BUSY_MS)}{own}", event)
+        yield _note(server, f"{ContributorKind.CYCLE.named('busy', event.ts_ms // _BUSY_MS)}{own}", event)
     elif is_cloud_export(event):
-        yield _note(server, f"{Speaker.CYCLE.named('export', event.ts_ms // _ACTIVE_MS)}{own}", event)
+        yield _note(server, f"{ContributorKind.CYCLE.named('export', event.ts_ms // _ACTIVE_MS)}{own}", event)
 
 
 def _to_its_tenant(event: Event) -> Iterator[Contribution]:
@@ -100,12 +100,12 @@ def _to_its_tenant(event: Event) -> Iterator[Contribution]:
     tenant = view_keys.tenant(event.tenant)
     category, service = event.details.get("category"), event.details.get("service")
     if str(category).lower() in _TENANT_CATEGORIES or str(service).lower() in _TENANT_SERVICES:
-        yield _note(tenant, Speaker.AUDIT.named(event.name), event)
+        yield _note(tenant, ContributorKind.AUDIT.named(event.name), event)
     server = event.details.get("sync_server")
     if not server:
         return
     password = event.name.startswith(_PASSWORD_WRITES)
-    slot = Speaker.ACTIVE.named(server, event.ts_ms // _ACTIVE_MS, *(["password"] if password else []))
+    slot = ContributorKind.ACTIVE.named(server, event.ts_ms // _ACTIVE_MS, *(["password"] if password else []))
     yield Contribution(
         view=tenant,
         contributor=slot,
@@ -140,7 +140,7 @@ def _logged(event: Event, object_id: str) -> Fact:
     return Fact(op=Operation.LOGGED, object_id=object_id, seq=event.ts_ms << 12, ts_ms=event.seen_ms, events=[event])
 
 
-def words_of(view: str, identity: str, events: Mapping[str, Event]) -> list[Contribution]:
+def messages_of(view: str, identity: str, events: Mapping[str, Event]) -> list[Contribution]:
     """What an object's events say to its view. Others may share that view and leave it: each has slots of its own."""
     return [_note(view, in_slot_of(slot, identity), event) for slot, event in events.items()]
 

@@ -11,8 +11,8 @@ from streams.views.view import Entry
 
 def events_in(entries: Mapping[str, Entry]) -> tuple[Event, ...]:
     """The events among a view's contributions, the oldest first, each once."""
-    told = [entry.said for contributor, entry in entries.items() if is_event(contributor)]
-    if not told:
+    messages = [entry.message for contributor, entry in entries.items() if is_event(contributor)]
+    if not messages:
         return ()
-    found = {event.id: event for event in told if isinstance(event, Event)}
+    found = {event.id: event for event in messages if isinstance(event, Event)}
     return tuple(sorted(found.values(), key=order_of))

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from streams.contracts.contributors import Speaker, prefixes, rest_of, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor, prefixes, rest_of
 from streams.contracts.finding import Severity
 from streams.views.messages import Explains
 from streams.views.view import Entry
 
 LINGERS_MS = 5_400_000
 """How long the end of a finding is told: as long as anything lingers behind its explanation."""
-_EXPLAINS = prefixes(Speaker.EXPLAINS)
+_EXPLAINS = prefixes(ContributorKind.EXPLAINS)
 
 
 class Explanation(NamedTuple):
@@ -40,26 +40,30 @@ class Explanation(NamedTuple):
 
 def name_of(detection: str, view: str) -> str:
     """The contributor under which a detection's finding on `view` explains."""
-    return Speaker.EXPLAINS.named(detection, view)
+    return ContributorKind.EXPLAINS.named(detection, view)
 
 
-def told_by(contributor: str) -> str | None:
+def explaining_detection(contributor: str) -> str | None:
     """The detection that explains under this name; None for any other contributor."""
-    return rest_of(contributor).partition("/")[0] if speaker_of(contributor) is Speaker.EXPLAINS else None
+    return (
+        rest_of(contributor).partition("/")[0] if kind_of_contributor(contributor) is ContributorKind.EXPLAINS else None
+    )
 
 
-def heard(entries: Mapping[str, Entry]) -> tuple[Mapping[str, Entry], tuple[Explanation, ...]]:
-    """What a view was told by anybody else, and by findings that explain."""
+def split_explanations(entries: Mapping[str, Entry]) -> tuple[Mapping[str, Entry], tuple[Explanation, ...]]:
+    """What a view was messages by anybody else, and by findings that explain."""
     names = sorted(name for name in entries if name.startswith(_EXPLAINS))
     if not names:
         return entries, ()
     rest = {name: entry for name, entry in entries.items() if not name.startswith(_EXPLAINS)}
-    told = ((name, entries[name].said) for name in names)
-    return rest, tuple(explanation_of(name, said) for name, said in told if isinstance(said, Explains))
+    messages = ((name, entries[name].message) for name in names)
+    return rest, tuple(explanation_of(name, message) for name, message in messages if isinstance(message, Explains))
 
 
-def explanation_of(contributor: str, said: Explains) -> Explanation:
+def explanation_of(contributor: str, message: Explains) -> Explanation:
     """The explanation behind a word."""
     detection, _, view = rest_of(contributor).partition("/")
-    objects = frozenset(said.objects)
-    return Explanation(detection, view, said.finding, said.cause, Severity(said.severity), objects, said.ended_ms)
+    objects = frozenset(message.objects)
+    return Explanation(
+        detection, view, message.finding, message.cause, Severity(message.severity), objects, message.ended_ms
+    )

@@ -11,18 +11,18 @@ from collections.abc import Iterable
 
 import msgspec
 
-from streams.contracts.contributors import Speaker
+from streams.contracts.contributors import ContributorKind
 from streams.views.messages import DriftOfPart, ManagerDrift, NamedMember, written
 from streams.views.view import Derived
 
 
-def manager_word(
+def manager_message(
     user_view: str, sid: str, name: str, lacking: bool, stands_ms: int, link_ms: int, *, other_domain: bool = False
 ) -> Derived:
     """What the view of the manager with this SID tells the user's; stands_ms: both sides of the manager stand since."""
     since_ms = max(stands_ms, link_ms)
-    said = ManagerDrift(name, lacking, since_ms, link_ms, other_domain)
-    return Derived(user_view, Speaker.SUPERIOR.named(sid), written(said), absent_since_ms=since_ms)
+    message = ManagerDrift(name, lacking, since_ms, link_ms, other_domain)
+    return Derived(user_view, ContributorKind.SUPERIOR.named(sid), written(message), absent_since_ms=since_ms)
 
 
 class MemberDrift(msgspec.Struct, frozen=True):
@@ -40,13 +40,13 @@ class MemberDrift(msgspec.Struct, frozen=True):
 
 def member_drift_of(parts: Iterable[DriftOfPart]) -> MemberDrift | None:
     """The sum of what the parts of a group tell; None where they tell nothing."""
-    told = list(parts)
-    if not told:
+    drifts = list(parts)
+    if not drifts:
         return None
     return MemberDrift(
-        lacking=sum(part.lacking for part in told),
-        surplus=sum(part.surplus for part in told),
-        since_ms=min(part.since_ms for part in told),
-        named=tuple(sorted(member for part in told for member in part.named)),
-        other_domain=sum(part.other_domain for part in told),
+        lacking=sum(part.lacking for part in drifts),
+        surplus=sum(part.surplus for part in drifts),
+        since_ms=min(part.since_ms for part in drifts),
+        named=tuple(sorted(member for part in drifts for member in part.named)),
+        other_domain=sum(part.other_domain for part in drifts),
     )

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from streams.contracts.codec import encode
-from streams.contracts.contributors import EVENT_SLOTS, Speaker, speaker_of
+from streams.contracts.contributors import EVENT_SLOTS, ContributorKind, kind_of_contributor
 from streams.contracts.events import Event
 from streams.contracts.view_keys import ViewKind, kind_of
 from streams.directory.party import Party
@@ -293,7 +293,7 @@ class ReadUntil(Message, frozen=True, omit_defaults=True):
     first_ms: since when the source is heard (ms), which is said to the forest alone.
     """
 
-    heard_ms: int
+    read_until_ms: int = msgspec.field(name="heard_ms")
     first_ms: int = 0
 
 
@@ -312,7 +312,7 @@ class MovedToCloud(Message, frozen=True, omit_defaults=True):
     cloud_managed: bool
 
 
-class ScopeWord(Message, frozen=True, omit_defaults=True):
+class ScopeDecision(Message, frozen=True, omit_defaults=True):
     """Memberships to where an object speaks: it is in scope, or out of it, since then (ms)."""
 
     since_ms: int
@@ -409,29 +409,29 @@ class Counted(Message, frozen=True, omit_defaults=True):
 
 AnyMessage = Message | Event
 
-_BY_SPEAKER: dict[Speaker, type[AnyMessage]] = {
+_BY_CONTRIBUTOR: dict[ContributorKind, type[AnyMessage]] = {
     **dict.fromkeys(EVENT_SLOTS, Event),
-    Speaker.ACTIVE: Exported,
-    Speaker.ASKS: Question,
-    Speaker.COUNTS: Counted,
-    Speaker.EXPLAINS: Explains,
-    Speaker.EXPORTED: ExportBegan,
-    Speaker.HEARD: ReadUntil,
-    Speaker.HELD: Holders,
-    Speaker.JOINED: Joined,
-    Speaker.LINK: Counterparts,
-    Speaker.LIVES: ServerLives,
-    Speaker.MEMBER_DRIFT: DriftOfPart,
-    Speaker.MOVED: MovedToCloud,
-    Speaker.PROBE: Question,
-    Speaker.REFUSAL: Refused,
-    Speaker.REPORT: ReportsTo,
-    Speaker.SCOPED: ScopeWord,
-    Speaker.SERVED: ServerLives,
-    Speaker.SUPERIOR: ManagerDrift,
-    Speaker.SYNC: Synchronised,
-    Speaker.UNSCOPED: ScopeWord,
-    Speaker.WATCH: Question,
+    ContributorKind.ACTIVE: Exported,
+    ContributorKind.ASKS: Question,
+    ContributorKind.COUNTS: Counted,
+    ContributorKind.EXPLAINS: Explains,
+    ContributorKind.EXPORTED: ExportBegan,
+    ContributorKind.HEARD: ReadUntil,
+    ContributorKind.HELD: Holders,
+    ContributorKind.JOINED: Joined,
+    ContributorKind.LINK: Counterparts,
+    ContributorKind.LIVES: ServerLives,
+    ContributorKind.MEMBER_DRIFT: DriftOfPart,
+    ContributorKind.MOVED: MovedToCloud,
+    ContributorKind.PROBE: Question,
+    ContributorKind.REFUSAL: Refused,
+    ContributorKind.REPORT: ReportsTo,
+    ContributorKind.SCOPED: ScopeDecision,
+    ContributorKind.SERVED: ServerLives,
+    ContributorKind.SUPERIOR: ManagerDrift,
+    ContributorKind.SYNC: Synchronised,
+    ContributorKind.UNSCOPED: ScopeDecision,
+    ContributorKind.WATCH: Question,
 }
 """What these say is the same in every view that hears it."""
 
@@ -488,13 +488,13 @@ def _known_by(other: type[AnyMessage], **known: type[AnyMessage]) -> Read:
 
 
 @cache
-def _reader(kind: str, speaker: Speaker | None) -> Read:
+def _reader(kind: str, contributor_kind: ContributorKind | None) -> Read:
     """What reads the bodies of these speakers in views of this kind."""
-    if speaker in _BY_SPEAKER:
-        return _known_by(_BY_SPEAKER[speaker])
-    if speaker is Speaker.CLOUD:
+    if contributor_kind in _BY_CONTRIBUTOR:
+        return _known_by(_BY_CONTRIBUTOR[contributor_kind])
+    if contributor_kind is ContributorKind.CLOUD:
         return _known_by(HeldByGroup, left_ms=LeftGroup)
-    if speaker in (Speaker.AD, Speaker.ENTRA):
+    if contributor_kind in (ContributorKind.AD, ContributorKind.ENTRA):
         if kind == ViewKind.REFERENCE:
             return _known_by(Principal, dead_in=DeadPrincipal)
         if kind == ViewKind.FOREST:
@@ -512,7 +512,7 @@ def read(view: str, contributor: str, body: Raw) -> AnyMessage:
     """The message in the body of a contribution to this view. Raises KeyError for a speaker that no view of this kind
     listens to, msgspec.DecodeError for a body of another shape.
     """
-    return _reader(kind_of(view), speaker_of(contributor))(body)
+    return _reader(kind_of(view), kind_of_contributor(contributor))(body)
 
 
 def written(message: AnyMessage) -> Raw:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker, rest_of, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor, rest_of
 from streams.contracts.events import Event
 from streams.directory.party import Party
 from streams.views.messages import Counterparts, ExportBegan, HolderOfValue, Holders, Question, ReadUntil, written
@@ -28,26 +28,28 @@ _MOST_NAMED = 20
 
 def ask_holders(view: str, asker: str, *, refused: bool = False) -> Derived:
     """Ask the view of a value who holds it. refused: the asker's object was refused with it, and that stands."""
-    return Derived(view, Speaker.PROBE.named(asker), written(Question(asker, refused=refused)))
+    return Derived(view, ContributorKind.PROBE.named(asker), written(Question(asker, refused=refused)))
 
 
-def tell_holders(key: str, askers: Iterable[str], holders: Iterable[Party]) -> list[Derived]:
+def answer_holders(key: str, askers: Iterable[str], holders: Iterable[Party]) -> list[Derived]:
     """What the view of a value answers; nothing while nobody holds it."""
     named = [
         HolderOfValue(party.id, party.distinguished_name or party.name, party.side, party.kind, party.forest or "")
         for party in islice(holders, _MOST_NAMED)
     ]
-    return [Derived(asker, Speaker.HELD.named(key), written(Holders(named))) for asker in askers] if named else []
+    return (
+        [Derived(asker, ContributorKind.HELD.named(key), written(Holders(named))) for asker in askers] if named else []
+    )
 
 
 def ask_counterparts(view: str, asker: str) -> Derived:
     """Ask the view of an object who stands there."""
-    return Derived(view, Speaker.WATCH.named(asker), written(Question(watcher=asker)))
+    return Derived(view, ContributorKind.WATCH.named(asker), written(Question(watcher=asker)))
 
 
-def tell_counterparts(key: str, askers: Iterable[str], answer: Counterparts) -> list[Derived]:
+def answer_counterparts(key: str, askers: Iterable[str], answer: Counterparts) -> list[Derived]:
     """What the view of an object answers."""
-    return [Derived(asker, Speaker.LINK.named(key), written(answer)) for asker in askers]
+    return [Derived(asker, ContributorKind.LINK.named(key), written(answer)) for asker in askers]
 
 
 def moved(entries: Mapping[str, Entry]) -> frozenset[str]:
@@ -55,25 +57,27 @@ def moved(entries: Mapping[str, Entry]) -> frozenset[str]:
     return frozenset(
         rest_of(name)
         for name, entry in entries.items()
-        if speaker_of(name) is Speaker.LINK and isinstance(said := entry.said, Counterparts) and said.cloud_managed
+        if kind_of_contributor(name) is ContributorKind.LINK
+        and isinstance(message := entry.message, Counterparts)
+        and message.cloud_managed
     )
 
 
 def ask_through(part: str, asker: str) -> Derived:
     """Ask a part of a group's members to ask the group who has the say over it."""
-    return Derived(part, Speaker.ASKS.named(asker), written(Question(asker)))
+    return Derived(part, ContributorKind.ASKS.named(asker), written(Question(asker)))
 
 
 def ask_reading(tenant: str, forest: str, asker: str) -> Derived:
     """Ask a forest until when it has been read."""
-    return Derived(view_keys.forest(tenant, forest), Speaker.ASKS.named(asker), written(Question(asker)))
+    return Derived(view_keys.forest(tenant, forest), ContributorKind.ASKS.named(asker), written(Question(asker)))
 
 
-def tell_reading(key: str, askers: Iterable[str], heard_ms: int | None) -> list[Derived]:
+def answer_reading(key: str, askers: Iterable[str], read_until_ms: int | None) -> list[Derived]:
     """What the view of a forest answers; nothing while its source does not say."""
-    if heard_ms is None:
+    if read_until_ms is None:
         return []
-    return [Derived(asker, Speaker.HEARD.named(key), written(ReadUntil(heard_ms))) for asker in askers]
+    return [Derived(asker, ContributorKind.HEARD.named(key), written(ReadUntil(read_until_ms))) for asker in askers]
 
 
 def ask_export(refusal: Event, asker: str) -> list[Derived]:
@@ -81,11 +85,11 @@ def ask_export(refusal: Event, asker: str) -> list[Derived]:
     if refusal.server is None:
         return []
     server, asks = view_keys.server(refusal.tenant, refusal.server), Question(asker, domain=refusal.domain)
-    return [Derived(server, Speaker.ASKS.named(asker), written(asks))]
+    return [Derived(server, ContributorKind.ASKS.named(asker), written(asks))]
 
 
-def tell_export(key: str, askers: Iterable[str], began_ms: int) -> list[Derived]:
+def answer_export(key: str, askers: Iterable[str], began_ms: int) -> list[Derived]:
     """What the view of a server answers: when its newest cycle that exported, and has ended, began (ms); 0: none."""
     if not began_ms:
         return []
-    return [Derived(asker, Speaker.EXPORTED.named(key), written(ExportBegan(began_ms))) for asker in askers]
+    return [Derived(asker, ContributorKind.EXPORTED.named(key), written(ExportBegan(began_ms))) for asker in askers]

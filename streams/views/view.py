@@ -27,15 +27,15 @@ class Entry(msgspec.Struct):
     as_read: AnyMessage | None = None
 
     @property
-    def said(self) -> AnyMessage:
-        """What it says. Raises as `streams.views.messages.read` does."""
+    def message(self) -> AnyMessage:
+        """The body decoded, once. Raises as `streams.views.messages.read` does."""
         if self.as_read is None:
             self.as_read = read(self.view, self.contributor, self.body)
         return self.as_read
 
-    def as_if(self, said: AnyMessage, changed_ms: int) -> Entry:
-        """The same contributor's word, had it said this."""
-        return Entry(self.view, self.contributor, changed_ms, self.body, said)
+    def as_if(self, message: AnyMessage, changed_ms: int) -> Entry:
+        """The contribution with this message in place of its own."""
+        return Entry(self.view, self.contributor, changed_ms, self.body, message)
 
 
 class Derived(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from streams.contracts.codec import encode
-from streams.contracts.contributors import Speaker, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor
 from streams.contracts.events import Event
 from streams.contracts.view_keys import kind_of
 from streams.views.installation.runs import ServerRuns
@@ -23,7 +23,7 @@ from tests.support.words import Word, body_of, heard_at, said_in
 
 GOLDEN = Path(__file__).parent / "golden" / "views.v1.jsonl"
 SAMPLES: list[dict[str, Any]] = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
-TYPED = [sample for sample in SAMPLES if speaker_of(sample["contributor"]) is not Speaker.RUNS]
+TYPED = [sample for sample in SAMPLES if kind_of_contributor(sample["contributor"]) is not ContributorKind.RUNS]
 
 
 def _name(sample: dict[str, Any]) -> str:

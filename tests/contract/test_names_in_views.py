@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from streams.contracts import contributors, view_keys
-from streams.contracts.contributors import EVENT_SLOTS, Speaker, rest_of, speaker_of
+from streams.contracts.contributors import EVENT_SLOTS, ContributorKind, kind_of_contributor, rest_of
 from streams.contracts.view_keys import ViewKind, kind_of, tenant_of
 from streams.views.registry import VIEW_CLASSES
 
 STREAMS = Path(view_keys.__file__).parents[1]
 ROOMS = ("directory", "views", "detections", "measures", "evaluation")
-NAMES = tuple(f"{name}/" for name in (*ViewKind, *Speaker))
+NAMES = tuple(f"{name}/" for name in (*ViewKind, *ContributorKind))
 OTHER_NAME_SPACES = {
     ("directory/links.py", "link/"),  # rows of links
     ("evaluation/forgetting.py", "link/"),
@@ -61,9 +61,9 @@ def test_every_kind_of_view_has_a_key_and_a_class() -> None:
 
 
 def test_a_contributor_is_read_as_it_was_made() -> None:
-    for speaker in Speaker:
-        name = speaker.named("a/b", 7)
-        assert (speaker_of(name), rest_of(name)) == (speaker, "a/b/7")
-    assert speaker_of(contributors.link("managedBy", "x")) is None
-    assert speaker_of("S-1-5-21-1") is None
-    assert {speaker_of(contributors.in_slot_of(each.named("e"), "x@y")) for each in EVENT_SLOTS} == EVENT_SLOTS
+    for contributor_kind in ContributorKind:
+        name = contributor_kind.named("a/b", 7)
+        assert (kind_of_contributor(name), rest_of(name)) == (contributor_kind, "a/b/7")
+    assert kind_of_contributor(contributors.link("managedBy", "x")) is None
+    assert kind_of_contributor("S-1-5-21-1") is None
+    assert {kind_of_contributor(contributors.in_slot_of(each.named("e"), "x@y")) for each in EVENT_SLOTS} == EVENT_SLOTS

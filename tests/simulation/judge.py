@@ -96,12 +96,12 @@ class Judge:
     def freshness(self) -> Freshness:
         """What `synchealth findings` would say above its answer."""
         now_ms = self._broker.loop.true_ms
-        topic = CheckpointTopic()
+        checkpoints = CheckpointTopic()
         for stored in self._broker.newest(CHECKPOINTS.name).values():
             if stored.value is not None:
-                topic.read(stored.value, stored.timestamp)
+                checkpoints.read(stored.value, stored.timestamp)
         names = [origin.name for origin in self._history.origins]
-        sources = [SourceFreshness(name, _POLL_S, topic.last_contact(name)) for name in names]
+        sources = [SourceFreshness(name, _POLL_S, checkpoints.last_contact(name)) for name in names]
         waiting = self._broker.unread({topic.name for topic in WORKED_OFF})
         oldest_ms = min((records[0].timestamp for records in waiting.values()), default=None)
         lost = self._broker.lost({topic.name for topic in WORKED_OFF if not topic.compacted})

@@ -26,7 +26,7 @@ from typing import Any
 
 from streams.contracts import view_keys
 from streams.contracts.codec import convert
-from streams.contracts.contributors import Speaker
+from streams.contracts.contributors import ContributorKind
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, Origin, TenantState, Watermark
 from streams.contracts.finding import FindingState
@@ -135,7 +135,7 @@ def play(case: dict[str, Any], *, family: str, duplicate: bool = False) -> None:
 
 def _counts(counts: dict[str, int], now_ms: int) -> Contribution:
     view = view_keys.tenant(TENANT)
-    name = Speaker.COUNTS.named(99)
+    name = ContributorKind.COUNTS.named(99)
     return Contribution(view=view, contributor=name, seq=now_ms, changed_ms=now_ms, body=body_of(counted(counts)))
 
 

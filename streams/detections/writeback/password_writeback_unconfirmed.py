@@ -56,9 +56,9 @@ def evaluate(view: UserView, context: Context, now_ms: int) -> Verdict | None:
         return None
     patience_ms = context.thresholds.writeback_confirm_ms
     due_ms = latest.started_ms + patience_ms
-    if view.heard_ms is None:
+    if view.read_until_ms is None:
         due_ms = max(due_ms, max(event.seen_ms for event in latest.events) + ANSWER_MS)
-    elif view.heard_ms < due_ms:
+    elif view.read_until_ms < due_ms:
         return None  # the forest's next word wakes us
     side = view.ad[0]
     known_ms = set_ms(side)

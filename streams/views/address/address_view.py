@@ -13,7 +13,7 @@ from typing import Self
 import msgspec
 from msgspec.structs import replace
 
-from streams.contracts.contributors import Speaker, prefixes, rest_of
+from streams.contracts.contributors import ContributorKind, prefixes, rest_of
 from streams.contracts.events import Event, Result
 from streams.contracts.facts import ObjectKind
 from streams.contracts.finding import Holder, Subject
@@ -35,10 +35,10 @@ from streams.views.messages import (
     Question,
     written,
 )
-from streams.views.questions import ask_counterparts, ask_export, tell_holders
+from streams.views.questions import answer_holders, ask_counterparts, ask_export
 from streams.views.view import Derived, Entry, latest
 
-_EVENTS, _OF_AD = prefixes(Speaker.EVENT), prefixes(Speaker.AD)
+_EVENTS, _OF_AD = prefixes(ContributorKind.EVENT), prefixes(ContributorKind.AD)
 
 
 class Claimant(msgspec.Struct, frozen=True):
@@ -96,10 +96,10 @@ class AddressView(msgspec.Struct, frozen=True):
             return True
         if len(entries) == 1 and next(iter(entries)).startswith(_OF_AD):
             return False  # it has what it wants
-        told = [said for entry in entries.values() if isinstance(said := entry.said, AddressClaims)]
-        if len(told) < len(entries) or any(claim.wanted for said in told for claim in said.claims):
+        messages = [message for entry in entries.values() if isinstance(message := entry.message, AddressClaims)]
+        if len(messages) < len(entries) or any(claim.wanted for message in messages for claim in message.claims):
             return True
-        return len(told) == 2 and not _is_one_object(told[0].party, told[1].party)
+        return len(messages) == 2 and not _is_one_object(messages[0].party, messages[1].party)
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
@@ -110,7 +110,7 @@ class AddressView(msgspec.Struct, frozen=True):
         exported_ms = 0
         for contributor, entry in sorted(entries.items()):
             rest = rest_of(contributor)
-            match entry.said:
+            match entry.message:
                 case AddressClaims(party=party, claims=claims):
                     claimants.append(Claimant(party, tuple(claims), entry.changed_ms))
                 case Counterparts() as answer:
@@ -209,27 +209,27 @@ class AddressView(msgspec.Struct, frozen=True):
         Object views that think of proposing the address are told who has it; the user who signs in by it, what logs
         tell of its owner.
         """
-        told = tell_holders(self.key, self.askers, (claimant.party for claimant in self.claimants))
+        derived = answer_holders(self.key, self.askers, (claimant.party for claimant in self.claimants))
         if self.refusal is not None:
-            told += ask_export(self.refusal, self.key)
-        told += self._moved()
+            derived += ask_export(self.refusal, self.key)
+        derived += self._moved()
         user = self._signs_in() if self.steps else None
         if user is not None:
-            told += [Derived(user, Speaker.EVENT.named(event.id), written(event)) for event in self.steps]
+            derived += [Derived(user, ContributorKind.EVENT.named(event.id), written(event)) for event in self.steps]
         # Not dependent on the answers, else they would take themselves back.
         ad = [claimant for claimant in self.claimants if claimant.party.exported_but_for_authority]
         parties = {claimant.party.identity for claimant in (*ad, *self.entra)}
         if not ad or len(parties) < 2 or (len(people(each.party for each in ad)) == 1 and self._settled(ad)):
-            return told
+            return derived
         asked = {claimant.party.view for claimant in (*ad, *(each for each in self.entra if each.party.synced))}
-        return told + [ask_counterparts(view, self.key) for view in sorted(filter(None, asked))]
+        return derived + [ask_counterparts(view, self.key) for view in sorted(filter(None, asked))]
 
     def _moved(self) -> list[Derived]:
         """To contacts of AD that their cloud objects have moved on: by who claims the address, never by answers."""
         clouds = [claimant.party for claimant in self.entra if claimant.party.cloud_managed]
         ours = [each.party for each in self.claimants if each.party.kind == "contact"] if clouds else []
         return [
-            Derived(party.view, Speaker.MOVED.named(self.key), written(MovedToCloud(cloud_managed=True)))
+            Derived(party.view, ContributorKind.MOVED.named(self.key), written(MovedToCloud(cloud_managed=True)))
             for party in ours
             if party.view and party.exported_but_for_authority and any(_was_exported_as(party, each) for each in clouds)
         ]

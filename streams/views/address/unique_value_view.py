@@ -16,16 +16,16 @@ import msgspec
 from msgspec.structs import replace
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker, rest_of, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor, rest_of
 from streams.contracts.facts import ObjectKind
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
 from streams.directory.addresses import fold_proxy_address
 from streams.directory.party import Party, people
 from streams.directory.state import ObjectState
-from streams.views.explanations import Explanation, heard
+from streams.views.explanations import Explanation, split_explanations
 from streams.views.messages import ValueHeld
-from streams.views.questions import ask_counterparts, moved, tell_holders
+from streams.views.questions import answer_holders, ask_counterparts, moved
 from streams.views.view import Derived, Entry, latest
 
 
@@ -57,17 +57,17 @@ class UniqueValueView(msgspec.Struct, frozen=True):
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        entries, explanations = heard(entries)
+        entries, explanations = split_explanations(entries)
         holders = [
-            ValueHolder(said.party, said.value, entry.changed_ms)
+            ValueHolder(message.party, message.value, entry.changed_ms)
             for _, entry in sorted(entries.items())
-            if isinstance(said := entry.said, ValueHeld)
+            if isinstance(message := entry.message, ValueHeld)
         ]
         gone = moved(entries)
         holders = [
             replace(each, party=each.party.unexported()) if each.party.view in gone else each for each in holders
         ]
-        askers = tuple(sorted(rest_of(name) for name in entries if speaker_of(name) is Speaker.PROBE))
+        askers = tuple(sorted(rest_of(name) for name in entries if kind_of_contributor(name) is ContributorKind.PROBE))
         attribute, _, folded = rest_of_key(key).partition("/")
         return cls(key, tenant_of(key), attribute, folded, tuple(holders), askers, latest(entries), explanations)
 
@@ -75,12 +75,12 @@ class UniqueValueView(msgspec.Struct, frozen=True):
         """Tell object views that think of proposing this value who holds it; ask those of several holders whether the
         cloud has the say over them, so that AD's value goes nowhere.
         """
-        told = tell_holders(self.key, self.askers, (holder.party for holder in self.holders))
+        derived = answer_holders(self.key, self.askers, (holder.party for holder in self.holders))
         ours = [holder.party for holder in self.holders if holder.party.exported_but_for_authority]
         if len(people(ours)) < 2:
-            return told
+            return derived
         asked = sorted({party.view for party in ours if party.view})
-        return told + [ask_counterparts(view, self.key) for view in asked]
+        return derived + [ask_counterparts(view, self.key) for view in asked]
 
 
 def held_values(state: ObjectState) -> dict[str, str]:

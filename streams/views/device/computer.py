@@ -104,19 +104,19 @@ class Computer(msgspec.Struct, frozen=True):
 
 def computer_from(statement: DeviceStatement, changed_ms: int) -> Computer:
     """The computer that speaks in a device view."""
-    said = statement.attributes
-    control = said.get("userAccountControl")
-    lines = said.get("userCertificate")
+    attributes = statement.attributes
+    control = attributes.get("userAccountControl")
+    lines = attributes.get("userCertificate")
     return Computer(
         party=statement.party,
         certificates=tuple(read_certificate(str(line)) for line in lines) if isinstance(lines, list) else (),
         enabled=is_enabled(control),
         domain_controller=is_domain_controller(control),
-        operating_system=_text(said.get("operatingSystem")),
-        operating_system_version=_text(said.get("operatingSystemVersion")),
-        dns_host_name=_text(said.get("dNSHostName")),
-        password_set_ms=filetime_ms(said.get("pwdLastSet")),
-        created_ms=time_in(said, "whenCreated", changed_ms),
+        operating_system=_text(attributes.get("operatingSystem")),
+        operating_system_version=_text(attributes.get("operatingSystemVersion")),
+        dns_host_name=_text(attributes.get("dNSHostName")),
+        password_set_ms=filetime_ms(attributes.get("pwdLastSet")),
+        created_ms=time_in(attributes, "whenCreated", changed_ms),
         expected=statement.expected,
         changed_ms=changed_ms,
         moved_ms=statement.moved_ms,

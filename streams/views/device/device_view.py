@@ -113,13 +113,13 @@ class DeviceView(msgspec.Struct, frozen=True):
         events = events_in(entries)
         signed_in_ms = max((event.ts_ms for event in events if event.log is Log.SIGN_IN), default=0)
         for _, entry in sorted(entries.items()):
-            said = entry.said
-            if not isinstance(said, DeviceStatement):
+            message = entry.message
+            if not isinstance(message, DeviceStatement):
                 continue
-            if said.party.side == "ad":
-                (dead if said.deleted else living).append(computer_from(said, entry.changed_ms))
+            if message.party.side == "ad":
+                (dead if message.deleted else living).append(computer_from(message, entry.changed_ms))
             else:
-                (deleted if said.deleted else devices).append(_cloud_device(said, entry.changed_ms, signed_in_ms))
+                (deleted if message.deleted else devices).append(_cloud_device(message, entry.changed_ms, signed_in_ms))
         living.sort(key=lambda each: (not each.party.in_scope, each.party.identity))
         return cls(
             key=key,
@@ -192,7 +192,7 @@ def device_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
         attributes |= deletion_attributes(state)
     outside = scope.reason_outside(state) if ad and state.alive else None
     pends = not ad and not state.text("registrationDateTime")
-    said = DeviceStatement(
+    statement = DeviceStatement(
         party_of(state, key, outside, engine=scope.engine_of(state) if ad else None),
         attributes,
         expected=ad and scope.hybrid_join,
@@ -201,7 +201,7 @@ def device_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
         autopilot=is_autopilot(state),
         deleted=not state.alive,
     )
-    return {key: said}
+    return {key: statement}
 
 
 def pending_since_ms(state: ObjectState) -> int:
@@ -223,16 +223,16 @@ def is_autopilot(state: ObjectState) -> bool:
 
 
 def _cloud_device(device: DeviceStatement, changed_ms: int, signed_in_ms: int) -> CloudDevice:
-    said = device.attributes
+    attributes = device.attributes
     return CloudDevice(
         party=device.party,
-        device_id=str(said.get("deviceId", "")).lower(),
-        enabled=said.get("accountEnabled"),
-        registered_ms=time_in(said, "registrationDateTime", 0) or None,
-        signed_in_ms=max(time_in(said, "approximateLastSignInDateTime", 0), signed_in_ms) or None,
-        managed=said.get("isManaged"),
+        device_id=str(attributes.get("deviceId", "")).lower(),
+        enabled=attributes.get("accountEnabled"),
+        registered_ms=time_in(attributes, "registrationDateTime", 0) or None,
+        signed_in_ms=max(time_in(attributes, "approximateLastSignInDateTime", 0), signed_in_ms) or None,
+        managed=attributes.get("isManaged"),
         changed_ms=changed_ms,
         autopilot=device.autopilot,
         pending_ms=device.pending_ms if device.pending_ms is not None else changed_ms,
-        deletion=deletion_evidence(said) if device.deleted else {},
+        deletion=deletion_evidence(attributes) if device.deleted else {},
     )

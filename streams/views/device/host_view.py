@@ -73,22 +73,22 @@ class HostView(msgspec.Struct, frozen=True):
         computers: list[Party] = []
         devices: list[NamedDevice] = []
         for _, entry in sorted(entries.items()):
-            said = entry.said
-            if not isinstance(said, HostStatement):
+            message = entry.message
+            if not isinstance(message, HostStatement):
                 continue
-            if said.party.side == "ad":
-                computers.append(said.party)
+            if message.party.side == "ad":
+                computers.append(message.party)
                 continue
             devices.append(
                 NamedDevice(
-                    said.party,
-                    said.device_id,
-                    said.trust,
-                    said.signed_in,
-                    said.managed,
+                    message.party,
+                    message.device_id,
+                    message.trust,
+                    message.signed_in,
+                    message.managed,
                     entry.changed_ms,
-                    said.autopilot,
-                    said.registered_ms,
+                    message.autopilot,
+                    message.registered_ms,
                 )
             )
         name, events = rest_of_key(key), events_in(entries)
@@ -133,7 +133,7 @@ def host_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
     if device_id is None or trust is None or not (state.text("operatingSystem") or "").lower().startswith("windows"):
         return {}
     managed = state.attributes.get("isManaged")
-    said = HostStatement(
+    statement = HostStatement(
         party,
         device_id.lower(),
         trust,
@@ -142,4 +142,4 @@ def host_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
         autopilot=is_autopilot(state),
         registered_ms=time_in(state.attributes, "registrationDateTime", 0),
     )
-    return {key: said}
+    return {key: statement}

@@ -48,7 +48,7 @@ class JoinFailure(msgspec.Struct, frozen=True):
     def evidence(self) -> dict[str, str]:
         """As a finding shows it."""
         known = join_error(self.client_error)
-        said = {
+        values = {
             "client_error": self.client_error,
             "client_error_symbol": known.symbol if known else None,
             "client_error_meaning": known.meaning if known else None,
@@ -56,7 +56,7 @@ class JoinFailure(msgspec.Struct, frozen=True):
             "server_error": self.server_error,
             "phase": self.phase or (known.phase if known else None),
         }
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def failure_of(events: Iterable[Event], registered_ms: int | None) -> JoinFailure | None:
@@ -64,25 +64,25 @@ def failure_of(events: Iterable[Event], registered_ms: int | None) -> JoinFailur
 
     A failure whose course is EXPECTED ends a run of trouble: whatever was wrong before it, the service answers now.
     """
-    told = list(events)
-    settled_ms = max([event.ts_ms for event in told if _succeeds(event)] + [registered_ms or 0])
-    failures = [event for event in told if _fails(event) and event.ts_ms > settled_ms]
+    attempts = list(events)
+    settled_ms = max([event.ts_ms for event in attempts if _succeeds(event)] + [registered_ms or 0])
+    failures = [event for event in attempts if _fails(event) and event.ts_ms > settled_ms]
     if not failures:
         return None
-    newest = _telling(failures)
+    newest = _most_specific(failures)
     course = _course(newest)
     since_ms = newest.ts_ms
     for event in reversed(failures):
         if (_course(event) is Course.EXPECTED) is not (course is Course.EXPECTED):
             break
         since_ms = min(since_ms, event.ts_ms)
-    said = newest.details
+    details = newest.details
     return JoinFailure(
         ts_ms=failures[-1].ts_ms,
         since_ms=since_ms,
-        client_error=said.get("client_error"),
-        server_error=said.get("server_error"),
-        phase=said.get("phase"),
+        client_error=details.get("client_error"),
+        server_error=details.get("server_error"),
+        phase=details.get("phase"),
         course=course,
         words=_WORDS.get(newest.name),
     )
@@ -97,7 +97,7 @@ def audit_of(events: Iterable[Event], name: str, entra_id: str) -> Event | None:
     return found
 
 
-def _telling(failures: list[Event]) -> Event:
+def _most_specific(failures: list[Event]) -> Event:
     """The newest failure that has a code; the cause instead of one that only refers to it."""
     newest = next((event for event in reversed(failures) if event.details.get("client_error")), failures[-1])
     known = join_error(newest.details.get("client_error"))

@@ -18,11 +18,11 @@ _HEXADECIMAL = re.compile(r"0x[0-9a-f]{1,8}|[0-9a-f]{8}")
 
 def code_of(text: str | int | None) -> int | None:
     """The 32 bits behind a code as logs and tools write it: 0x801C03F2, 801c03f2, -2145647630, 2149319666."""
-    said = str(text).strip().lower() if text is not None else ""
-    if _HEXADECIMAL.fullmatch(said):
-        return int(said, 16)
+    code = str(text).strip().lower() if text is not None else ""
+    if _HEXADECIMAL.fullmatch(code):
+        return int(code, 16)
     try:
-        number = int(said)
+        number = int(code)
     except ValueError:
         return None
     return number % (1 << 32) if -(1 << 31) <= number < 1 << 32 else None
@@ -36,8 +36,8 @@ def join_error(text: str | int | None) -> JoinError | None:
 
 def course_of(client_error: str | None, server_error: str | None = None) -> Course:
     """What becomes of it. The service's own words, where they are known, say more than the client's code."""
-    said = (server_error or "").lower()
-    answered = next((row.course for row in ANSWERS.rows if row.text in said), None)
+    answer = (server_error or "").lower()
+    answered = next((row.course for row in ANSWERS.rows if row.text in answer), None)
     known = join_error(client_error)
     return answered or (known.course if known is not None else Course.PASSING)
 

@@ -256,8 +256,8 @@ def _upn(ad: Side, cloud: Side, domains: Domains, quarantined: frozenset[str]) -
         # <mailNickname>@<initial domain>: which nickname was decided at first synchronisation, long ago.
         nickname = ad.attributes.get("mailNickname") or cloud.attributes.get("mailNickname")
         return "userPrincipalName", f"{nickname or folded.partition('@')[0]}@{domains.initial}", found
-    told = cloud.attributes.get("onPremisesUserPrincipalName")
-    return ("onPremisesUserPrincipalName", wanted, told) if told and told.lower() != folded else None
+    stored = cloud.attributes.get("onPremisesUserPrincipalName")
+    return ("onPremisesUserPrincipalName", wanted, stored) if stored and stored.lower() != folded else None
 
 
 def _mail(ad: Side, cloud: Side, domains: Domains, quarantined: frozenset[str]) -> _Result:

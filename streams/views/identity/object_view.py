@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker, prefixes, rest_of
+from streams.contracts.contributors import ContributorKind, prefixes, rest_of
 from streams.contracts.events import Event
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
@@ -41,14 +41,14 @@ from streams.views.messages import (
     ReadUntil,
 )
 from streams.views.password.confirmation import questions as questions_to_forest
-from streams.views.questions import ask_holders, tell_counterparts
+from streams.views.questions import answer_counterparts, ask_holders
 from streams.views.sides import Side
 from streams.views.view import Derived, Entry, Memo
 
 MEMBERS_TOLD_FROM, _MEMBERS_STEP = 40_000, 1_000
 """A group tells how many members it has from here on, in whole steps: the rest would only be news without use."""
 
-_PASSING = prefixes(Speaker.HEARD, Speaker.EXPORTED, Speaker.EXPLAINS)
+_PASSING = prefixes(ContributorKind.HEARD, ContributorKind.EXPORTED, ContributorKind.EXPLAINS)
 """What these say is no change of the object."""
 REMEMBERED_MS = 30 * 86_400_000
 """How long a deleted AD object goes on speaking to its view, as long as Entra keeps what it deletes."""
@@ -67,7 +67,7 @@ class ObjectView(msgspec.Struct, frozen=True, dict=True):
     explanations: findings of other views that explain those of this one.
     joined: its AD side is one person with objects of other forests (see person): True: the account of that
         person, False: another half, which becomes no object of its own in the cloud; None: neither.
-    heard_ms: until when its forest has been read (ms), where that is asked (password.confirmation); None: unknown.
+    read_until_ms: until when its forest has been read (ms), where that is asked (password.confirmation); None: unknown.
     unclaimed_ms: of a synchronised contact without an AD side: since when the view of its address knows of nobody in AD
         who has the address (ms); None: somebody has, or it has not told.
     """
@@ -84,7 +84,7 @@ class ObjectView(msgspec.Struct, frozen=True, dict=True):
     gone: tuple[Side, ...] = ()
     soft_deleted: tuple[Side, ...] = ()
     events: tuple[Event, ...] = ()
-    heard_ms: int | None = None
+    read_until_ms: int | None = None
     drifting: MemberDrift | None = None
     exported_ms: int = 0
     unclaimed_ms: int | None = None
@@ -108,7 +108,7 @@ class ObjectView(msgspec.Struct, frozen=True, dict=True):
         held: dict[str, tuple[HolderOfValue, ...]] = {}
         parts: list[DriftOfPart] = []
         managers: list[ManagerDrift] = []
-        heard_ms: int | None = None
+        read_until_ms: int | None = None
         exported_ms, moved = 0, False
         joined: bool | None = None
         unclaimed_ms: int | None = None
@@ -119,18 +119,18 @@ class ObjectView(msgspec.Struct, frozen=True, dict=True):
             rest = rest_of(contributor)
             if not contributor.startswith(_PASSING):
                 changed_ms = max(changed_ms, entry.changed_ms)
-            match entry.said:
-                case ObjectStatement() as said:
-                    side = _side(said, entry.changed_ms)
-                    of_ad = said.party.side == "ad"
-                    if said.deleted:
+            match entry.message:
+                case ObjectStatement() as message:
+                    side = _side(message, entry.changed_ms)
+                    of_ad = message.party.side == "ad"
+                    if message.deleted:
                         (gone if of_ad else soft_deleted).append(side)
                     else:
                         (ad if of_ad else entra).append(side)
                 case Event() as event:
                     events[event.id] = event
-                case Explains() as said:
-                    explanations.append(explanation_of(contributor, said))
+                case Explains() as message:
+                    explanations.append(explanation_of(contributor, message))
                 case MovedToCloud():
                     moved = True
                 case Question():
@@ -139,8 +139,8 @@ class ObjectView(msgspec.Struct, frozen=True, dict=True):
                     held[rest] = tuple(holders)
                     if rest == _address_view(key) and "ad" not in {each.side for each in holders}:
                         unclaimed_ms = entry.changed_ms
-                case ReadUntil(heard_ms=until_ms):
-                    heard_ms = until_ms
+                case ReadUntil(read_until_ms=until_ms):
+                    read_until_ms = until_ms
                 case ExportBegan(began_ms=began_ms):
                     exported_ms = max(exported_ms, began_ms)
                 case ManagerDrift() as drift:
@@ -162,7 +162,7 @@ class ObjectView(msgspec.Struct, frozen=True, dict=True):
             gone=tuple(gone),
             soft_deleted=tuple(soft_deleted),
             events=tuple(sorted(events.values(), key=order_of)) if events else (),
-            heard_ms=heard_ms,
+            read_until_ms=read_until_ms,
             drifting=member_drift_of(parts),
             exported_ms=exported_ms,
             unclaimed_ms=unclaimed_ms,
@@ -187,11 +187,11 @@ class ObjectView(msgspec.Struct, frozen=True, dict=True):
 
     def derived(self) -> Iterable[Derived]:
         """Tell the contested addresses that asked who stands under this key on either side; ask about proposals."""
-        told = tell_counterparts(self.key, self.watchers, self._counterparts()) if self.watchers else []
-        told += refusals.questions(self) if self.events else []
-        asked = {(each.view, each.contributor) for each in told}
+        derived = answer_counterparts(self.key, self.watchers, self._counterparts()) if self.watchers else []
+        derived += refusals.questions(self) if self.events else []
+        asked = {(each.view, each.contributor) for each in derived}
         proposed = questions(self.key, self.tenant, ((side.party, side.attributes) for side in self.ad), self.memo)
-        return told + [each for each in proposed if (each.view, each.contributor) not in asked]
+        return derived + [each for each in proposed if (each.view, each.contributor) not in asked]
 
 
     def _counterparts(self) -> Counterparts:
@@ -223,11 +223,11 @@ class ContactView(ObjectView, frozen=True):
 
     def derived(self) -> Iterable[Derived]:
         """As every object; without an AD side, ask who else has the address: another one may stand there as primary."""
-        told = list(super().derived())
+        derived = list(super().derived())
         asks = ask_holders(_address_view(self.key), self.key)
-        if _lacks_ad(self) and (asks.view, asks.contributor) not in {(each.view, each.contributor) for each in told}:
-            told.append(asks)
-        return told
+        if _lacks_ad(self) and (asks.view, asks.contributor) not in {(each.view, each.contributor) for each in derived}:
+            derived.append(asks)
+        return derived
 
 
 def _address_view(key: str) -> str:
@@ -235,18 +235,18 @@ def _address_view(key: str) -> str:
     return view_keys.address(tenant_of(key), rest_of_key(key))
 
 
-def _side(said: ObjectStatement, changed_ms: int) -> Side:
+def _side(message: ObjectStatement, changed_ms: int) -> Side:
     return Side(
-        said.party,
-        said.attributes,
+        message.party,
+        message.attributes,
         changed_ms,
-        said.changed,
-        said.first_ms,
-        said.created_ms,
-        said.members,
-        said.revived_ms,
-        said.cleared,
-        said.scoped_ms,
+        message.changed,
+        message.first_ms,
+        message.created_ms,
+        message.members,
+        message.revived_ms,
+        message.cleared,
+        message.scoped_ms,
     )
 
 

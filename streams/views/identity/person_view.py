@@ -12,7 +12,7 @@ from typing import Self
 import msgspec
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker
+from streams.contracts.contributors import ContributorKind
 from streams.contracts.facts import ObjectKind
 from streams.contracts.view_keys import tenant_of
 from streams.directory.party import Party
@@ -37,8 +37,8 @@ class PersonView(msgspec.Struct, frozen=True):
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        said = (entry.said for _, entry in sorted(entries.items()))
-        parties = (each.party for each in said if isinstance(each, OnePerson))
+        messages = (entry.message for _, entry in sorted(entries.items()))
+        parties = (each.party for each in messages if isinstance(each, OnePerson))
         found = tuple(party for party in parties if party.in_scope or party.out_of_scope == LINKED)
         return cls(key, tenant_of(key), found, latest(entries))
 
@@ -56,8 +56,10 @@ class PersonView(msgspec.Struct, frozen=True):
             return
         for party in [*accounts, *halves]:
             if party.view is not None and party.kind == ObjectKind.USER:
-                yield Derived(party.view, Speaker.JOINED.named(self.key), written(Joined(account=not party.half)))
+                yield Derived(
+                    party.view, ContributorKind.JOINED.named(self.key), written(Joined(account=not party.half))
+                )
         for account in accounts:
             if account.sid is not None:
                 principal = view_keys.reference(self.tenant, account.sid)
-                yield Derived(principal, Speaker.JOINED.named(self.key), written(Joined()))
+                yield Derived(principal, ContributorKind.JOINED.named(self.key), written(Joined()))

@@ -28,11 +28,11 @@ _MOST_VALUES = 20
 
 def refusal_of(view: ObjectView) -> Event | None:
     """The newest refusal, unless the cloud object was written after it. One of a gone object, too."""
-    told = [event for event in view.events if event.name == EXPORT_ERROR and event.result is Result.FAILURE]
-    if not told or not (view.ad or view.entra or view.gone):
+    failures = [event for event in view.events if event.name == EXPORT_ERROR and event.result is Result.FAILURE]
+    if not failures or not (view.ad or view.entra or view.gone):
         return None
     written_ms = max((time_in(side.attributes, "onPremisesLastSyncDateTime", 0) for side in view.entra), default=0)
-    return told[-1] if told[-1].ts_ms > written_ms else None
+    return failures[-1] if failures[-1].ts_ms > written_ms else None
 
 
 def standing_refusal(view: ObjectView) -> Event | None:
@@ -53,11 +53,11 @@ def as_in_ad(attribute: object) -> str | None:
 
 def value_views(refusal: Event) -> tuple[str, ...]:
     """The keys of the views that know who holds the refused values, in the order of the event."""
-    said = [(refusal.details.get("attribute"), refusal.details.get("value"))]
+    values = [(refusal.details.get("attribute"), refusal.details.get("value"))]
     more = refusal.details.get("more_values")
     parted = (str(each).partition(" ") for each in (more if isinstance(more, list) else [])[:_MOST_VALUES])
-    said += [(name, value) for name, _, value in parted]
-    keys = [_value_view(refusal.tenant, name, value) for name, value in said]
+    values += [(name, value) for name, _, value in parted]
+    keys = [_value_view(refusal.tenant, name, value) for name, value in values]
     return tuple(dict.fromkeys(key for key in keys if key is not None))
 
 

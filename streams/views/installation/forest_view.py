@@ -19,7 +19,7 @@ import msgspec
 
 from streams.contracts import view_keys
 from streams.contracts.account_control import is_enabled
-from streams.contracts.contributors import Speaker, rest_of, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor, rest_of
 from streams.contracts.distinguished_name import normal
 from streams.contracts.events import Event
 from streams.contracts.facts import FOREST_HEARD, FOREST_KEYWORDS, ObjectKind
@@ -32,7 +32,7 @@ from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
 from streams.views.events import events_in
 from streams.views.messages import Message, ReadUntil, ScopeGroup, ServiceConnectionPoint, SsoFields, SsoStatement
-from streams.views.questions import tell_reading
+from streams.views.questions import answer_reading
 from streams.views.view import Derived, Entry, latest
 
 SSO_ACCOUNT = "azureadssoacc$"
@@ -62,7 +62,7 @@ class ForestView(msgspec.Struct, frozen=True):
     changed_ms:  when what stands in it was last said; where nothing was, since when its source is heard (ms).
     scp_changed: whenChanged of the SCP, RFC 3339.
     sso:         None: the forest has, and had, no such account.
-    heard_ms:    until when its source has read every change; None: it does not say so.
+    read_until_ms: until when its source has read every change; None: it does not say so.
     askers:      views that want to know.
     scope_groups: the groups that scope the synchronisation and are there, by their normal DNs.
     events:      what domain controllers log of changes of the SCP, the oldest first.
@@ -79,7 +79,7 @@ class ForestView(msgspec.Struct, frozen=True):
     scp_changed: str | None
     changed_ms: int
     sso: SsoAccount | None = None
-    heard_ms: int | None = None
+    read_until_ms: int | None = None
     askers: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     scope_groups: Mapping[tuple[str, ...], Party] = {}
@@ -92,16 +92,16 @@ class ForestView(msgspec.Struct, frozen=True):
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        askers = tuple(rest_of(name) for name in sorted(entries) if speaker_of(name) is Speaker.ASKS)
+        askers = tuple(rest_of(name) for name in sorted(entries) if kind_of_contributor(name) is ContributorKind.ASKS)
         events = events_in(entries)
-        said = {name: entry.said for name, entry in sorted(entries.items())}
-        points = {name: each for name, each in said.items() if isinstance(each, ServiceConnectionPoint)}
+        messages = {name: entry.message for name, entry in sorted(entries.items())}
+        points = {name: each for name, each in messages.items() if isinstance(each, ServiceConnectionPoint)}
         point = next(iter(points.values()), ServiceConnectionPoint())
         keywords = tuple(point.keywords) if point.keywords is not None else None
-        accounts = {name: each for name, each in said.items() if isinstance(each, SsoStatement)}
-        heard = [each for each in said.values() if isinstance(each, ReadUntil)]
-        first_ms = min((each.first_ms for each in heard), default=0)
-        groups = [each.scope_group for each in said.values() if isinstance(each, ScopeGroup)]
+        accounts = {name: each for name, each in messages.items() if isinstance(each, SsoStatement)}
+        readings = [each for each in messages.values() if isinstance(each, ReadUntil)]
+        first_ms = min((each.first_ms for each in readings), default=0)
+        groups = [each.scope_group for each in messages.values() if isinstance(each, ScopeGroup)]
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -114,7 +114,7 @@ class ForestView(msgspec.Struct, frozen=True):
             scp_changed=point.scp_changed,
             changed_ms=latest({name: entries[name] for name in points or accounts}) or first_ms,
             sso=_sso_account(entries, accounts),
-            heard_ms=max((each.heard_ms for each in heard), default=None),
+            read_until_ms=max((each.read_until_ms for each in readings), default=None),
             askers=askers,
             events=events,
             scope_groups={normal(party.distinguished_name or ""): party for party in groups},
@@ -138,7 +138,7 @@ class ForestView(msgspec.Struct, frozen=True):
 
     def derived(self) -> Iterable[Derived]:
         """How far the forest has been read, to those who ask."""
-        return tell_reading(self.key, self.askers, self.heard_ms)
+        return answer_reading(self.key, self.askers, self.read_until_ms)
 
 
 def forest_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
@@ -147,14 +147,14 @@ def forest_statements(state: ObjectState, scope: Scope) -> dict[str, Message]:
         return {}
     key = view_keys.forest(state.tenant, state.forest)
     if state.text(FOREST_HEARD):
-        heard_ms = time_in(state.attributes, FOREST_HEARD, 0)
-        return {key: ReadUntil(heard_ms, state.first_ms)} if heard_ms else {}
+        read_until_ms = time_in(state.attributes, FOREST_HEARD, 0)
+        return {key: ReadUntil(read_until_ms, state.first_ms)} if read_until_ms else {}
     if not scope.home:
         return {}
-    told = isinstance(state.attributes.get(FOREST_KEYWORDS), list)
+    is_read = isinstance(state.attributes.get(FOREST_KEYWORDS), list)
     point = ServiceConnectionPoint(
         state.text("distinguishedName"),
-        keywords=sorted(state.texts(FOREST_KEYWORDS)) if told else None,
+        keywords=sorted(state.texts(FOREST_KEYWORDS)) if is_read else None,
         scp_changed=state.text("whenChanged"),
         expected=scope.hybrid_join,
     )
@@ -185,7 +185,7 @@ def sso_statements(state: ObjectState) -> dict[str, Message]:
     return {view_keys.forest(state.tenant, state.forest): SsoStatement(fields, deleted=not state.alive)}
 
 
-def _sso_account(entries: Mapping[str, Entry], told: Mapping[str, SsoStatement]) -> SsoAccount | None:
+def _sso_account(entries: Mapping[str, Entry], statements: Mapping[str, SsoStatement]) -> SsoAccount | None:
     """A living account rather than a deleted one; of several the one that changed last."""
     accounts = [
         SsoAccount(
@@ -195,7 +195,7 @@ def _sso_account(entries: Mapping[str, Entry], told: Mapping[str, SsoStatement])
             deleted=each.deleted,
             changed_ms=entries[name].changed_ms,
         )
-        for name, each in told.items()
+        for name, each in statements.items()
     ]
     return max(accounts, key=lambda account: (not account.deleted, account.changed_ms), default=None)
 

@@ -94,11 +94,11 @@ class ServerRuns(msgspec.Struct, frozen=True):
         return msgspec.json.decode(body, type=cls)
 
     @property
-    def told(self) -> dict[str, Any]:
+    def body(self) -> dict[str, Any]:
         """What a contribution says, without the log's own texts; empty if there is nothing to tell."""
-        said: dict[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__}
-        said["failed"], said["held_back"] = _bare(self.failed), _bare(self.held_back)
-        return {name: value for name, value in said.items() if value}
+        body: dict[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__}
+        body["failed"], body["held_back"] = _bare(self.failed), _bare(self.held_back)
+        return {name: value for name, value in body.items() if value}
 
     @property
     def is_running(self) -> bool:

@@ -22,7 +22,7 @@ from msgspec import Raw
 
 from streams.contracts import view_keys
 from streams.contracts.codec import encode
-from streams.contracts.contributors import Speaker, rest_of, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor, rest_of
 from streams.contracts.events import Event
 from streams.contracts.finding import Subject
 from streams.contracts.view_keys import ViewKind, tenant_of
@@ -31,7 +31,7 @@ from streams.views.events import events_in
 from streams.views.installation.runs import ServerRuns, exporting_cycle
 from streams.views.messages import Question, ServerLives, written
 from streams.views.password.hash_sync import UNNAMED, lives_ms
-from streams.views.questions import tell_export
+from streams.views.questions import answer_export
 from streams.views.view import Derived, Entry, latest
 
 _WRITEBACK_LIVES = ("passwordresetservice/31015", "passwordresetservice/31019")
@@ -68,9 +68,11 @@ class ServerView(msgspec.Struct, frozen=True):
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        own = {name: entry for name, entry in entries.items() if speaker_of(name) is not Speaker.SERVED}
-        served = (entry.said for _, entry in sorted(entries.items()))
-        told = next((each for each in served if isinstance(each, ServerLives)), ServerLives())
+        own = {
+            name: entry for name, entry in entries.items() if kind_of_contributor(name) is not ContributorKind.SERVED
+        }
+        served = (entry.message for _, entry in sorted(entries.items()))
+        lives = next((each for each in served if isinstance(each, ServerLives)), ServerLives())
         namesakes = _namesakes(key, own)
         own = {name: entry for name, entry in own.items() if name not in namesakes}
         return cls(
@@ -79,10 +81,10 @@ class ServerView(msgspec.Struct, frozen=True):
             name=rest_of_key(key),
             events=events_in(_newest(own)),
             changed_ms=latest(own),
-            askers=tuple(sorted(rest_of(name) for name in own if speaker_of(name) is Speaker.ASKS)),
+            askers=tuple(sorted(rest_of(name) for name in own if kind_of_contributor(name) is ContributorKind.ASKS)),
             namesakes=tuple(namesakes.values()),
-            served_ms=told.forests,
-            written_ms=told.writeback_ms,
+            served_ms=lives.forests,
+            written_ms=lives.writeback_ms,
         )
 
     @property
@@ -100,10 +102,10 @@ class ServerView(msgspec.Struct, frozen=True):
 
     def served_elsewhere_ms(self, forest: str, forests: int) -> int:
         """When another server last served a forest; who names none vouches only for a server of one. 0: never."""
-        told = self.served_ms.get(forest, 0)
+        served_ms = self.served_ms.get(forest, 0)
         if forest == UNNAMED:
-            return max(self.served_ms.values(), default=0) if len(self.served_ms) == 1 else told
-        return max(told, self.served_ms.get(UNNAMED, 0)) if forests == 1 else told
+            return max(self.served_ms.values(), default=0) if len(self.served_ms) == 1 else served_ms
+        return max(served_ms, self.served_ms.get(UNNAMED, 0)) if forests == 1 else served_ms
 
     def subject(self) -> Subject:
         """This server as a finding's subject."""
@@ -115,12 +117,14 @@ class ServerView(msgspec.Struct, frozen=True):
         Objects that it was refused hear when it last exported.
         """
         tenant = view_keys.tenant(self.tenant)
-        runs, lives = ServerRuns.of(self.events).told, self._lives()
-        said = [Derived(tenant, Speaker.RUNS.named(self.name), Raw(encode(runs)))] if runs else []
-        said += [Derived(tenant, Speaker.LIVES.named(self.name), written(lives))] if lives is not None else []
-        said += self.namesakes
+        runs, lives = ServerRuns.of(self.events).body, self._lives()
+        derived = [Derived(tenant, ContributorKind.RUNS.named(self.name), Raw(encode(runs)))] if runs else []
+        derived += (
+            [Derived(tenant, ContributorKind.LIVES.named(self.name), written(lives))] if lives is not None else []
+        )
+        derived += self.namesakes
         exported = exporting_cycle(self.events) if self.askers else None
-        return said + tell_export(self.key, self.askers, exported.begun_ms if exported is not None else 0)
+        return derived + answer_export(self.key, self.askers, exported.begun_ms if exported is not None else 0)
 
     def _lives(self) -> ServerLives | None:
         forests = {forest: at_ms // _STEP_MS * _STEP_MS for forest, at_ms in sorted(lives_ms(self.events).items())}
@@ -137,9 +141,13 @@ def short_name(server: str) -> str:
 
 def _newest(entries: Mapping[str, Entry]) -> dict[str, Entry]:
     """Of one slot the newest event, whether or not it names the domain: it is the same server."""
-    told = [(said.ts_ms, name, said.domain) for name, entry in entries.items() if isinstance(said := entry.said, Event)]
-    told.sort(key=itemgetter(0, 1))
-    return {name.removesuffix(f"@{domain}"): entries[name] for _, name, domain in told}
+    named = [
+        (message.ts_ms, name, message.domain)
+        for name, entry in entries.items()
+        if isinstance(message := entry.message, Event)
+    ]
+    named.sort(key=itemgetter(0, 1))
+    return {name.removesuffix(f"@{domain}"): entries[name] for _, name, domain in named}
 
 
 def _namesakes(key: str, entries: Mapping[str, Entry]) -> dict[str, Derived]:
@@ -147,27 +155,27 @@ def _namesakes(key: str, entries: Mapping[str, Entry]) -> dict[str, Derived]:
 
     By contributor.
     """
-    domains = {said.domain for entry in entries.values() if isinstance(said := entry.said, Event)} - {None}
+    domains = {message.domain for entry in entries.values() if isinstance(message := entry.message, Event)} - {None}
     if len(domains) < 2:
         return {}
     return {
-        name: Derived(f"{key}.{said.domain}", name, entry.body)
+        name: Derived(f"{key}.{message.domain}", name, entry.body)
         for name, entry in sorted(entries.items())
-        if isinstance(said := entry.said, Event | Question) and said.domain in domains
+        if isinstance(message := entry.message, Event | Question) and message.domain in domains
     }
 
 
 def served_by_others(tenant: str, lives: Mapping[str, ServerLives]) -> list[Derived]:
     """What a tenant tells each of its servers: what lives on the others. `lives`: server -> what it tells itself."""
-    said = []
+    derived = []
     for server in lives:
-        others = [told for name, told in lives.items() if name != server]
+        others = [each for name, each in lives.items() if name != server]
         forests: dict[str, int] = {}
-        for told in others:
-            for forest, at_ms in told.forests.items():
+        for each in others:
+            for forest, at_ms in each.forests.items():
                 forests[forest] = max(forests.get(forest, 0), at_ms)
-        alive = ServerLives(dict(sorted(forests.items())), max((told.writeback_ms for told in others), default=0))
+        alive = ServerLives(dict(sorted(forests.items())), max((each.writeback_ms for each in others), default=0))
         if alive != ServerLives():
-            name = Speaker.SERVED.named(view_keys.tenant(tenant))
-            said.append(Derived(view_keys.server(tenant, server), name, written(alive)))
-    return said
+            name = ContributorKind.SERVED.named(view_keys.tenant(tenant))
+            derived.append(Derived(view_keys.server(tenant, server), name, written(alive)))
+    return derived

@@ -19,7 +19,7 @@ from typing import Any, Self
 import msgspec
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import TENANT_STATE, Speaker, rest_of, speaker_of
+from streams.contracts.contributors import TENANT_STATE, ContributorKind, kind_of_contributor, rest_of
 from streams.contracts.counts import TenantCount, summed_numbers
 from streams.contracts.events import Event
 from streams.contracts.facts import TenantState, cloud_source, forest_of_source, forest_source
@@ -89,14 +89,16 @@ class TenantView(msgspec.Struct, frozen=True):
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        runs = {name: entry for name, entry in sorted(entries.items()) if speaker_of(name) is Speaker.RUNS}
-        told = {name: entry.said for name, entry in sorted(entries.items()) if name not in runs}
-        state = next((said for said in told.values() if isinstance(said, TenantReading)), TenantReading())
+        runs = {
+            name: entry for name, entry in sorted(entries.items()) if kind_of_contributor(name) is ContributorKind.RUNS
+        }
+        messages = {name: entry.message for name, entry in sorted(entries.items()) if name not in runs}
+        state = next((message for message in messages.values() if isinstance(message, TenantReading)), TenantReading())
         organization = state.organization or {}
         quota = organization.get("directorySizeQuota")
         quota = quota if isinstance(quota, dict) else {}
-        counted = [said for said in told.values() if isinstance(said, Counted)]
-        exports = [said for said in told.values() if isinstance(said, Exported)]
+        counted = [message for message in messages.values() if isinstance(message, Counted)]
+        exports = [message for message in messages.values() if isinstance(message, Exported)]
         worked_off = _read_everywhere(counted)
         return cls(
             key=key,
@@ -108,18 +110,22 @@ class TenantView(msgspec.Struct, frozen=True):
             quota_used=_count(quota.get("used")),
             quota_total=_count(quota.get("total")),
             display_name=organization.get("displayName"),
-            syncs_ms=tuple(sorted(int(rest_of(name)) for name, said in told.items() if isinstance(said, Synchronised))),
-            changed_ms=latest({name: entries[name] for name in entries if speaker_of(name) is not Speaker.LIVES}),
+            syncs_ms=tuple(
+                sorted(int(rest_of(name)) for name, message in messages.items() if isinstance(message, Synchronised))
+            ),
+            changed_ms=latest(
+                {name: entries[name] for name in entries if kind_of_contributor(name) is not ContributorKind.LIVES}
+            ),
             synchronization=state.synchronization or {},
             jobs=tuple(state.jobs) if state.jobs is not None else None,
             refused=state.refused,
             features=state.features or {},
             events=events_in(entries),
-            exports=tuple(sorted((said.ts_ms, said.server) for said in exports)),
-            writes_ms=tuple(sorted(said.ts_ms for said in exports if not said.password)),
+            exports=tuple(sorted((message.ts_ms, message.server) for message in exports)),
+            writes_ms=tuple(sorted(message.ts_ms for message in exports if not message.password)),
             runs={rest_of(name): ServerRuns.read(entry.body) for name, entry in runs.items()},
-            lives={rest_of(name): said for name, said in told.items() if isinstance(said, ServerLives)},
-            counts=_whole(summed_numbers(said.counts for said in counted), tenant_of(key), worked_off),
+            lives={rest_of(name): message for name, message in messages.items() if isinstance(message, ServerLives)},
+            counts=_whole(summed_numbers(message.counts for message in counted), tenant_of(key), worked_off),
             read=worked_off,
         )
 
@@ -188,7 +194,7 @@ def tenant_contributions(state: TenantState) -> list[Contribution]:
     if state.organization is None and not state.refused:
         return []
     key = view_keys.tenant(state.tenant)
-    said = [
+    message = [
         Contribution(
             view=key,
             contributor=TENANT_STATE,
@@ -201,25 +207,25 @@ def tenant_contributions(state: TenantState) -> list[Contribution]:
     ]
     synced_ms = last_sync_ms(state)
     if synced_ms:
-        said.append(
+        message.append(
             Contribution(
                 view=key,
-                contributor=Speaker.SYNC.named(synced_ms),
+                contributor=ContributorKind.SYNC.named(synced_ms),
                 seq=synced_ms,
                 changed_ms=synced_ms,
                 body=written(Synchronised()),
                 expires_ms=synced_ms + _CYCLES_REMEMBERED_MS,
             )
         )
-    return said
+    return message
 
 
-def _read_everywhere(told: Sequence[Counted]) -> dict[str, int]:
-    """What every partition has worked off; nothing while one of them has not told."""
-    if not told or len(told) < max(each.partitions for each in told):
+def _read_everywhere(counted: Sequence[Counted]) -> dict[str, int]:
+    """What every partition has worked off; nothing while one of them has not counted."""
+    if not counted or len(counted) < max(each.partitions for each in counted):
         return {}
-    sources = sorted(set.intersection(*(set(each.read) for each in told)))
-    return {source: min(each.read[source] for each in told) for source in sources}
+    sources = sorted(set.intersection(*(set(each.read) for each in counted)))
+    return {source: min(each.read[source] for each in counted) for source in sources}
 
 
 def _whole(counts: Mapping[TenantCount, int], tenant: str, read: Mapping[str, int]) -> dict[TenantCount, int]:
@@ -227,11 +233,11 @@ def _whole(counts: Mapping[TenantCount, int], tenant: str, read: Mapping[str, in
 
     What fails of ours is told from the start: it says nothing of a directory.
     """
-    failing = {told: number for told, number in counts.items() if told.subject == FAILING}
+    failing = {count: number for count, number in counts.items() if count.subject == FAILING}
     if cloud_source(tenant) not in read:
         return failing
     forests = {"none"} | {forest for source in read if (forest := forest_of_source(source)) is not None}
-    return failing | {told: number for told, number in counts.items() if told.labels[0] in forests}
+    return failing | {count: number for count, number in counts.items() if count.labels[0] in forests}
 
 
 def _count(value: object) -> int | None:

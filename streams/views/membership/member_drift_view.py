@@ -16,12 +16,12 @@ from zlib import crc32
 import msgspec
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker, rest_of, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor, rest_of
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
 from streams.views.membership.group_name import CloudGroup, GroupName, Sid, group_name
 from streams.views.messages import Counterparts, DriftOfPart, MemberDrifts, NamedMember, written
-from streams.views.questions import ask_counterparts, ask_through, moved, tell_counterparts
+from streams.views.questions import answer_counterparts, ask_counterparts, ask_through, moved
 from streams.views.view import Derived, Entry, latest
 
 _PARTS = 256
@@ -71,11 +71,11 @@ class MemberDriftView(msgspec.Struct, frozen=True):
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
         members = tuple(
-            DriftingMember(sid, said.name, said.lacking, said.since_ms, said.other_domain)
+            DriftingMember(sid, message.name, message.lacking, message.since_ms, message.other_domain)
             for sid, entry in sorted(entries.items())
-            if isinstance(said := entry.said, MemberDrifts)
+            if isinstance(message := entry.message, MemberDrifts)
         )
-        askers = tuple(sorted(rest_of(name) for name in entries if speaker_of(name) is Speaker.ASKS))
+        askers = tuple(sorted(rest_of(name) for name in entries if kind_of_contributor(name) is ContributorKind.ASKS))
         return cls(key, tenant_of(key), members, latest(entries), askers, bool(moved(entries)))
 
     def derived(self) -> Iterable[Derived]:
@@ -84,32 +84,32 @@ class MemberDriftView(msgspec.Struct, frozen=True):
         match group_name(name):
             case CloudGroup(entra_id=entra_id, forest=forest):
                 group = view_keys.written_group(self.tenant, entra_id)
-                contributor = Speaker.MEMBER_DRIFT.named(forest or "", part)
+                contributor = ContributorKind.MEMBER_DRIFT.named(forest or "", part)
             case Sid(sid=sid):
                 group = view_keys.group(self.tenant, sid)
-                contributor = Speaker.MEMBER_DRIFT.named(part)
+                contributor = ContributorKind.MEMBER_DRIFT.named(part)
         if self.askers:
             yield ask_counterparts(group, self.key)
         if self.moved:
-            yield from tell_counterparts(group, self.askers, Counterparts(cloud_managed=True))
+            yield from answer_counterparts(group, self.askers, Counterparts(cloud_managed=True))
         if not self.members:
             return
         lacking = sum(member.lacking for member in self.members)
         named = sorted(self.members, key=lambda member: member.other_domain)[:_NAMED]
-        said = DriftOfPart(
+        message = DriftOfPart(
             lacking=lacking,
             surplus=len(self.members) - lacking,
             since_ms=min(member.since_ms for member in self.members),
             named=[NamedMember(member.name, member.sid, member.lacking) for member in named],
             other_domain=sum(member.other_domain for member in self.members),
         )
-        yield Derived(group, contributor, written(said))
+        yield Derived(group, contributor, written(message))
 
 
-def drift_word(tenant: str, group: GroupName, member: DriftingMember) -> Derived:
+def drift_message(tenant: str, group: GroupName, member: DriftingMember) -> Derived:
     """What the reference view of a member tells of a group; of a written one, of the copy in its forest."""
-    said = MemberDrifts(member.name, member.lacking, member.since_ms, member.other_domain)
-    return Derived(_part(tenant, group, member.sid), member.sid, written(said), absent_since_ms=member.since_ms)
+    message = MemberDrifts(member.name, member.lacking, member.since_ms, member.other_domain)
+    return Derived(_part(tenant, group, member.sid), member.sid, written(message), absent_since_ms=member.since_ms)
 
 
 def question(tenant: str, group: GroupName, member_sid: str, asker: str) -> Derived:

@@ -16,7 +16,7 @@ from typing import Self
 import msgspec
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor
 from streams.contracts.facts import ObjectKind
 from streams.contracts.view_keys import rest_of as rest_of_key
 from streams.contracts.view_keys import tenant_of
@@ -42,10 +42,12 @@ class Memberships(msgspec.Struct):
     held: dict[str, int] = {}
     left: dict[str, int] = {}
 
-    def take(self, sid: str | None, said: HeldByGroup | LeftGroup) -> None:
+    def take(self, sid: str | None, message: HeldByGroup | LeftGroup) -> None:
         """Note the word of the group `sid`; of two groups with one SID the later says since when."""
         if sid is not None:
-            times_ms, at_ms = (self.left, said.left_ms) if isinstance(said, LeftGroup) else (self.held, said.since_ms)
+            times_ms, at_ms = (
+                (self.left, message.left_ms) if isinstance(message, LeftGroup) else (self.held, message.since_ms)
+            )
             times_ms[sid] = max(times_ms.get(sid, 0), at_ms)
 
 
@@ -65,7 +67,9 @@ class MembershipView(msgspec.Struct, frozen=True):
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """There are both: a SID to tell of, and groups."""
-        return len(entries) > 1 and any(speaker_of(contributor) is Speaker.ENTRA for contributor in entries)
+        return len(entries) > 1 and any(
+            kind_of_contributor(contributor) is ContributorKind.ENTRA for contributor in entries
+        )
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
@@ -73,14 +77,14 @@ class MembershipView(msgspec.Struct, frozen=True):
         sid, groups = None, Memberships()
         reports: dict[str, int] = {}
         for contributor, entry in sorted(entries.items()):
-            manages = speaker_of(contributor) is Speaker.MANAGER
-            match entry.said:
+            manages = kind_of_contributor(contributor) is ContributorKind.MANAGER
+            match entry.message:
                 case CloudMember(sid=own):
                     sid = own
                 case ReportsTo(view=str(view), since_ms=since_ms) if manages:
                     reports[view] = max(reports.get(view, 0), since_ms)
-                case (HeldByGroup() | LeftGroup()) as said if not manages:
-                    groups.take(said.sid, said)
+                case (HeldByGroup() | LeftGroup()) as message if not manages:
+                    groups.take(message.sid, message)
         return cls(key, tenant_of(key), sid, groups, latest(entries), reports)
 
     def derived(self) -> Iterable[Derived]:
@@ -89,20 +93,20 @@ class MembershipView(msgspec.Struct, frozen=True):
             return
         principal, member = view_keys.reference(self.tenant, self.sid), rest_of_key(self.key)
         for sid, since_ms in sorted(self.groups.held.items()):
-            yield Derived(principal, Speaker.CLOUD.named(member, sid), written(HeldByGroup(since_ms)))
+            yield Derived(principal, ContributorKind.CLOUD.named(member, sid), written(HeldByGroup(since_ms)))
         for sid, left_ms in sorted(self.groups.left.items()):
             if sid not in self.groups.held:
-                yield Derived(principal, Speaker.CLOUD.named(member, sid), written(LeftGroup(left_ms)))
+                yield Derived(principal, ContributorKind.CLOUD.named(member, sid), written(LeftGroup(left_ms)))
         for view, since_ms in sorted(self.reports.items()):
-            yield Derived(principal, Speaker.REPORT.named(member, view), written(ReportsTo(since_ms)))
+            yield Derived(principal, ContributorKind.REPORT.named(member, view), written(ReportsTo(since_ms)))
 
 
-def cloud_link_word(state: ObjectState) -> HeldByGroup | ReportsTo | None:
+def cloud_link_message(state: ObjectState) -> HeldByGroup | ReportsTo | None:
     """What a group in the cloud says to its members, or a user to the manager; None while the links do not count."""
     if not state.alive:
         return None
     if state.kind is ObjectKind.USER:
-        return _report_word(state)
+        return _report_message(state)
     if state.kind is not ObjectKind.GROUP:
         return None
     if written_back(state) and not never_synced(state):
@@ -113,7 +117,7 @@ def cloud_link_word(state: ObjectState) -> HeldByGroup | ReportsTo | None:
     return HeldByGroup(0, sid) if sid else None
 
 
-def _report_word(state: ObjectState) -> ReportsTo | None:
+def _report_message(state: ObjectState) -> ReportsTo | None:
     if state.attributes.get("onPremisesSyncEnabled") is not True or cloud_managed(state):
         return None
     anchor = state.text("onPremisesImmutableId")

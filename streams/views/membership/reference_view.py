@@ -25,7 +25,14 @@ from typing import Self
 import msgspec
 from msgspec.structs import replace
 
-from streams.contracts.contributors import Speaker, attribute_of, last_of, prefixes, rest_of, speaker_of
+from streams.contracts.contributors import (
+    ContributorKind,
+    attribute_of,
+    kind_of_contributor,
+    last_of,
+    prefixes,
+    rest_of,
+)
 from streams.contracts.distinguished_name import dns_domain
 from streams.contracts.flows import MANAGER
 from streams.contracts.view_keys import rest_of as rest_of_key
@@ -33,10 +40,10 @@ from streams.contracts.view_keys import tenant_of
 from streams.directory.party import MEMBERSHIP_UNKNOWN, Party
 from streams.directory.person import LINKED
 from streams.directory.state import ObjectState
-from streams.views.explanations import Explanation, heard
-from streams.views.link_drift import manager_word
+from streams.views.explanations import Explanation, split_explanations
+from streams.views.link_drift import manager_message
 from streams.views.membership.group_name import CloudGroup, Sid, group_name
-from streams.views.membership.member_drift_view import DriftingMember, drift_word, question
+from streams.views.membership.member_drift_view import DriftingMember, drift_message, question
 from streams.views.membership.membership_view import Memberships
 from streams.views.messages import (
     DeadPrincipal,
@@ -53,7 +60,7 @@ from streams.views.view import Derived, Entry, latest
 
 # Built-in principals are never synchronised, and everybody is a member of some.
 # A linked mailbox is there as its account.
-_PRINCIPALS = prefixes(Speaker.AD, Speaker.ENTRA)
+_PRINCIPALS = prefixes(ContributorKind.AD, ContributorKind.ENTRA)
 _NEVER_SYNCED = frozenset({"critical_system_object", LINKED, MEMBERSHIP_UNKNOWN})
 
 
@@ -106,34 +113,37 @@ class ReferenceView(msgspec.Struct, frozen=True):
         """
         if len(entries) == 1 and next(iter(entries)).startswith(_PRINCIPALS):
             return False
-        said = _Said.of(entries)
-        principals = [each.party for each, _ in said.principals]
+        messages = _Messages.of(entries)
+        principals = [each.party for each, _ in messages.principals]
         forests = [party.forest for party in principals if party.side == "ad"]
-        if said.dead or len(forests) > 1 or any(each.restored_seq for each, _ in said.principals):
+        if messages.dead or len(forests) > 1 or any(each.restored_seq for each, _ in messages.principals):
             return True
         if len({party.source_anchor for party in principals}) > 1 or len({party.kind for party in principals}) > 1:
             return True
-        if said.pointers and len(forests) == len(principals):
+        if messages.pointers and len(forests) == len(principals):
             return True
-        ours = {each.party.sid if each.attribute == Speaker.MEMBER else each.party.view for each in said.pointers}
-        ours |= {copy.copy_of for copy in said.copies}
-        return bool((ours ^ (said.cloud.held.keys() | said.reports.keys())) - {None})
+        ours = {
+            each.party.sid if each.attribute == ContributorKind.MEMBER else each.party.view
+            for each in messages.pointers
+        }
+        ours |= {copy.copy_of for copy in messages.copies}
+        return bool((ours ^ (messages.cloud.held.keys() | messages.reports.keys())) - {None})
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        entries, explanations = heard(entries)
-        said = _Said.of(entries)
-        ad = [each.party for each, _ in said.principals if each.party.side == "ad"]
-        entra = [each.party for each, _ in said.principals if each.party.side == "entra"]
-        restored: dict[str | None, float] = dict.fromkeys(said.dead, inf)  # by forest: numbers of two do not compare
-        for each, _ in said.principals:
+        entries, explanations = split_explanations(entries)
+        messages = _Messages.of(entries)
+        ad = [each.party for each, _ in messages.principals if each.party.side == "ad"]
+        entra = [each.party for each, _ in messages.principals if each.party.side == "entra"]
+        restored: dict[str | None, float] = dict.fromkeys(messages.dead, inf)  # by forest: seqs of two do not compare
+        for each, _ in messages.principals:
             if each.party.side == "ad":  # of two of one SID in one forest, the living
                 known = restored.get(each.party.forest, 0)
                 restored[each.party.forest] = each.restored_seq if known == inf else max(known, each.restored_seq)
         if any(party.cloud_managed for party in entra):
             ad = [party.unexported() for party in ad]
-        referrers = [each for each in said.pointers if each.seq > restored.get(each.party.forest, 0)]
+        referrers = [each for each in messages.pointers if each.seq > restored.get(each.party.forest, 0)]
         gone = moved(entries)
         referrers = [
             replace(each, party=each.party.unexported()) if each.party.view in gone else each for each in referrers
@@ -144,15 +154,15 @@ class ReferenceView(msgspec.Struct, frozen=True):
             ad=tuple(ad),
             entra=tuple(entra),
             referrers=tuple(referrers),
-            ad_changed_ms=max((at_ms for each, at_ms in said.principals if each.party.side == "ad"), default=0),
+            ad_changed_ms=max((at_ms for each, at_ms in messages.principals if each.party.side == "ad"), default=0),
             changed_ms=latest(entries),
-            since_ms=max((each.since_ms for each, _ in said.principals), default=0),
-            cloud=said.cloud,
-            let_go=said.let_go,
-            copies=frozenset(copy.copy_of for copy in said.copies if copy.seq > restored.get(copy.party.forest, 0)),
+            since_ms=max((each.since_ms for each, _ in messages.principals), default=0),
+            cloud=messages.cloud,
+            let_go=messages.let_go,
+            copies=frozenset(copy.copy_of for copy in messages.copies if copy.seq > restored.get(copy.party.forest, 0)),
             explanations=explanations,
-            reports=said.reports,
-            joined=said.joined,
+            reports=messages.reports,
+            joined=messages.joined,
         )
 
     @property
@@ -192,14 +202,14 @@ class ReferenceView(msgspec.Struct, frozen=True):
             # A member from another forest stands there as a foreign principal: how engines treat it differs.
             if sid not in self.cloud.held and referrer.party.forest == member.forest:
                 lacks = self._member(member, True, referrer.since_ms, self.cloud.left.get(sid, 0))
-                yield drift_word(self.tenant, Sid(sid), replace(lacks, other_domain=_apart(member, referrer.party)))
+                yield drift_message(self.tenant, Sid(sid), replace(lacks, other_domain=_apart(member, referrer.party)))
         for text, since_ms in sorted(self.cloud.held.items()):
             drifts = self._member(member, False, since_ms, self.let_go.left.get(text, 0))
             match group_name(text):
                 case CloudGroup(entra_id=entra_id) if text not in self.copies:
-                    yield drift_word(self.tenant, CloudGroup(entra_id, member.forest or ""), drifts)
+                    yield drift_message(self.tenant, CloudGroup(entra_id, member.forest or ""), drifts)
                 case Sid() as name if text not in ours and not self.joined:
-                    yield drift_word(self.tenant, name, drifts)
+                    yield drift_message(self.tenant, name, drifts)
         own, reporting = rest_of_key(self.key), {}
         for referrer in referrers:
             if referrer.attribute == MANAGER and referrer.party.kind == "user" and referrer.party.view:
@@ -207,19 +217,19 @@ class ReferenceView(msgspec.Struct, frozen=True):
         for view, referrer in sorted(reporting.items()):
             if view not in self.reports and referrer.party.forest == member.forest:
                 apart = _apart(member, referrer.party)
-                yield manager_word(
+                yield manager_message(
                     view, own, member.name, True, self.since_ms, referrer.since_ms, other_domain=apart
                 )
         for view, since_ms in sorted(self.reports.items()):
             if view not in reporting and not self.joined:
-                yield manager_word(view, own, member.name, False, self.since_ms, since_ms)
+                yield manager_message(view, own, member.name, False, self.since_ms, since_ms)
 
     def _member(self, member: Party, lacking: bool, *times_ms: int) -> DriftingMember:
         return DriftingMember(rest_of_key(self.key), member.name, lacking, max(self.since_ms, *times_ms))
 
 
-class _Said(msgspec.Struct):
-    """What is said to the view, by what it is about. principals: with when they changed (ms); dead: their forests."""
+class _Messages(msgspec.Struct):
+    """The messages, by what they are about. principals: with when they changed (ms); dead: their forests."""
 
     principals: list[tuple[Principal, int]] = []
     dead: list[str | None] = []
@@ -235,12 +245,12 @@ class _Said(msgspec.Struct):
         """As the contributions tell."""
         found = cls()
         for contributor, entry in sorted(entries.items()):
-            match entry.said:
+            match entry.message:
                 case Referrer(party=party, seq=seq, since_ms=since_ms):
                     attribute = attribute_of(contributor)
                     found.pointers.append(Pointer(party, attribute, seq, entry.changed_ms, since_ms))
-                case (HeldByGroup() | LeftGroup()) as said if speaker_of(contributor) is Speaker.CLOUD:
-                    found.cloud.take(last_of(contributor), said)
+                case (HeldByGroup() | LeftGroup()) as held if kind_of_contributor(contributor) is ContributorKind.CLOUD:
+                    found.cloud.take(last_of(contributor), held)
                 case ReportsTo(since_ms=since_ms):
                     view = rest_of(contributor).partition("/")[2]
                     found.reports[view] = max(found.reports.get(view, 0), since_ms)
@@ -252,7 +262,7 @@ class _Said(msgspec.Struct):
                     found.joined = True
                 case LeftGroup() as left:
                     found.let_go.take(left.sid, left)
-                case HeldInCopy() as copy if speaker_of(contributor) is Speaker.MEMBER:
+                case HeldInCopy() as copy if kind_of_contributor(contributor) is ContributorKind.MEMBER:
                     found.copies.append(copy)
         return found
 

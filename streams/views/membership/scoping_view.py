@@ -23,13 +23,13 @@ from typing import Any, Self
 import msgspec
 from msgspec.structs import replace
 
-from streams.contracts.contributors import Speaker, prefixes, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor, prefixes
 from streams.contracts.view_keys import tenant_of
 from streams.directory.party import MEMBERSHIP_UNKNOWN, Party
-from streams.views.messages import AnyMessage, HeldByScopeGroup, LeftGroup, ScopedObject, ScopeWord, written
+from streams.views.messages import AnyMessage, HeldByScopeGroup, LeftGroup, ScopeDecision, ScopedObject, written
 from streams.views.view import Derived, Entry, latest
 
-_OF_SCOPE = prefixes(Speaker.SCOPED, Speaker.UNSCOPED)
+_OF_SCOPE = prefixes(ContributorKind.SCOPED, ContributorKind.UNSCOPED)
 NOT_A_MEMBER = "no_member_of_a_scoping_group"
 """Why an object is not synchronised that none of the groups holds."""
 
@@ -37,7 +37,7 @@ NOT_A_MEMBER = "no_member_of_a_scoping_group"
 class GroupScopeView(msgspec.Struct, frozen=True):
     """An object whose memberships decide.
 
-    contributor: its name in every view. told: the views where it speaks.
+    contributor: its name in every view. views: the views where it speaks.
     in_ms:   since when a scoping group holds it (ms), the first of those that do; None: none does.
     left_ms: when one last let it go (ms), as far as that is remembered; 0: none has.
     is_one:  it is a scoping group itself: whether it is synchronised with its members is not documented for Cloud Sync.
@@ -46,7 +46,7 @@ class GroupScopeView(msgspec.Struct, frozen=True):
     key: str
     tenant: str
     contributor: str
-    told: tuple[str, ...]
+    views: tuple[str, ...]
     in_ms: int | None
     left_ms: int
     is_one: bool
@@ -55,24 +55,27 @@ class GroupScopeView(msgspec.Struct, frozen=True):
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """The object is there. Of a member that is none of ours, only groups speak."""
-        return any(speaker_of(contributor) is Speaker.AD for contributor in entries)
+        return any(kind_of_contributor(contributor) is ContributorKind.AD for contributor in entries)
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        told = {name: entry.said for name, entry in entries.items()}
+        messages = {name: entry.message for name, entry in entries.items()}
         contributor, own = next(
-            ((name, said) for name, said in told.items() if isinstance(said, ScopedObject)), ("", ScopedObject())
+            ((name, message) for name, message in messages.items() if isinstance(message, ScopedObject)),
+            ("", ScopedObject()),
         )
         # Restoring the object brings no membership back, and its groups do not hear of its death.
-        holding = [said for said in told.values() if isinstance(said, HeldByScopeGroup)]
+        holding = [message for message in messages.values() if isinstance(message, HeldByScopeGroup)]
         return cls(
             key=key,
             tenant=tenant_of(key),
             contributor=contributor,
-            told=tuple(own.views),
-            in_ms=min((said.since_ms for said in holding if said.seq > own.restored_seq), default=None),
-            left_ms=max((said.left_ms for said in told.values() if isinstance(said, LeftGroup)), default=0),
+            views=tuple(own.views),
+            in_ms=min((message.since_ms for message in holding if message.seq > own.restored_seq), default=None),
+            left_ms=max(
+                (message.left_ms for message in messages.values() if isinstance(message, LeftGroup)), default=0
+            ),
             is_one=own.is_one,
             changed_ms=latest(entries),
         )
@@ -80,12 +83,14 @@ class GroupScopeView(msgspec.Struct, frozen=True):
     def derived(self) -> Iterable[Derived]:
         """Tell every view where the object speaks whether it is in scope."""
         if self.in_ms is not None:
-            held = written(ScopeWord(self.in_ms))
-            return [Derived(view, Speaker.SCOPED.named(self.contributor), held) for view in self.told]
+            held = written(ScopeDecision(self.in_ms))
+            return [Derived(view, ContributorKind.SCOPED.named(self.contributor), held) for view in self.views]
         if self.is_one:
             return ()
-        left = written(ScopeWord(self.left_ms))
-        return [Derived(view, Speaker.UNSCOPED.named(self.contributor), left, once_read=True) for view in self.told]
+        left = written(ScopeDecision(self.left_ms))
+        return [
+            Derived(view, ContributorKind.UNSCOPED.named(self.contributor), left, once_read=True) for view in self.views
+        ]
 
 
 def scoped(entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
@@ -96,28 +101,28 @@ def scoped(entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
     for contributor, entry in entries.items():
         if contributor.startswith(_OF_SCOPE):
             continue
-        said = entry.said if speaker_of(contributor) is Speaker.AD else None
-        party = getattr(said, "party", None)
-        if said is not None and isinstance(party, Party) and party.out_of_scope == MEMBERSHIP_UNKNOWN:
+        message = entry.message if kind_of_contributor(contributor) is ContributorKind.AD else None
+        party = getattr(message, "party", None)
+        if message is not None and isinstance(party, Party) and party.out_of_scope == MEMBERSHIP_UNKNOWN:
             # While a membership moves from one group to another both words may stand for a moment.
-            if (in_ms := _moment_ms(entries, Speaker.SCOPED.named(contributor))) is not None:
-                entry = entry.as_if(_as_member(said, party, in_ms), max(entry.changed_ms, in_ms))
-            elif (out_ms := _moment_ms(entries, Speaker.UNSCOPED.named(contributor))) is not None:
+            if (in_ms := _moment_ms(entries, ContributorKind.SCOPED.named(contributor))) is not None:
+                entry = entry.as_if(_as_member(message, party, in_ms), max(entry.changed_ms, in_ms))
+            elif (out_ms := _moment_ms(entries, ContributorKind.UNSCOPED.named(contributor))) is not None:
                 left_out: dict[str, Any] = {"party": replace(party, out_of_scope=NOT_A_MEMBER)}
-                entry = entry.as_if(replace(said, **left_out), max(entry.changed_ms, out_ms))
+                entry = entry.as_if(replace(message, **left_out), max(entry.changed_ms, out_ms))
         found[contributor] = entry
     return found
 
 
 def _moment_ms(entries: Mapping[str, Entry], contributor: str) -> int | None:
     """Since when memberships say so (ms); None: they do not."""
-    said = entries[contributor].said if contributor in entries else None
-    return said.since_ms if isinstance(said, ScopeWord) else None
+    message = entries[contributor].message if contributor in entries else None
+    return message.since_ms if isinstance(message, ScopeDecision) else None
 
 
-def _as_member(said: AnyMessage, party: Party, since_ms: int) -> AnyMessage:
+def _as_member(message: AnyMessage, party: Party, since_ms: int) -> AnyMessage:
     """What an object in scope says, which takes part in synchronisation since then at the earliest."""
     changes: dict[str, Any] = {"party": replace(party, out_of_scope=None), "scoped_ms": since_ms}
-    if stands_ms := getattr(said, "since_ms", 0):
+    if stands_ms := getattr(message, "since_ms", 0):
         changes["since_ms"] = max(stands_ms, since_ms)
-    return replace(said, **changes)
+    return replace(message, **changes)

@@ -45,9 +45,9 @@ def classify(error_code: str | None = None, hresult: str | None = None, text: st
 
 def detail_of(kind: ErrorClass, text: str | None, hresult: str | None = None) -> str | None:
     """What exactly, where the code or the text tells it by one word only: who lists every rule tells nothing."""
-    of_class, told = _BY_HRESULT.get((hresult or "").lower(), _NOTHING)
-    if told is not None and of_class is kind:
-        return told
+    of_class, detail = _BY_HRESULT.get((hresult or "").lower(), _NOTHING)
+    if detail is not None and of_class is kind:
+        return detail
     words = normalised(text or "")
     found = {name for of_class, part, name in _DETAILS if of_class is kind and part in words}
     if kind is _E.OTHER and is_umbrella(text or ""):

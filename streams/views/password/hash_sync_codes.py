@@ -22,9 +22,9 @@ ADVICE = {HashError(cause): advice for cause, advice in advice_on("hash").items(
 def hash_error(event: Event) -> HashError:
     """The class of the failure that an event tells of, by its code, else its sentence, else its id."""
     number, known = _number(event), _known(event)
-    said = (event.reason or "").lower()
+    reason = (event.reason or "").lower()
     if known is None and number != _OF_A_DOMAIN:
-        known = next((row for words, row in _WORDS.items() if words in said), None)
+        known = next((row for words, row in _WORDS.items() if words in reason), None)
     known = known or _EVENTS.get(number)
     return known.kind if known is not None else HashError.OTHER
 

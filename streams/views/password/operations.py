@@ -109,8 +109,8 @@ class PasswordOperation(msgspec.Struct, frozen=True):
     @property
     def may_leave_zero(self) -> bool:
         """Whether pwdLastSet may be 0 after it: an administrator may have the user change the password again."""
-        told = [event.details["force_change"] for event in self.events if "force_change" in event.details]
-        return self.kind == ADMIN_RESET and (not told or told[-1] is True)
+        forced = [event.details["force_change"] for event in self.events if "force_change" in event.details]
+        return self.kind == ADMIN_RESET and (not forced or forced[-1] is True)
 
     @property
     def failed(self) -> bool:
@@ -156,8 +156,8 @@ def set_ms(side: Side) -> int | None:
 
     0 means that it must be changed at the next logon: seen by us then.
     """
-    told = side.attributes.get("pwdLastSet")
-    return side.changed.get("pwdLastSet") if told == 0 else filetime_ms(told)
+    value = side.attributes.get("pwdLastSet")
+    return side.changed.get("pwdLastSet") if value == 0 else filetime_ms(value)
 
 
 def must_change(side: Side) -> bool:
@@ -190,14 +190,14 @@ def _operation(events: list[Event]) -> PasswordOperation | None:
     finals = [event for event in events if is_final(event)]
     steps = [event for event in events if is_server(event)]
     progress = [event for event in events if is_progress(event)]
-    telling = (each for each in reversed(progress) if is_failure(each) and class_of(each) is not ErrorClass.OTHER)
-    audit = finals[-1] if finals else next(telling, None)
+    specific = (each for each in reversed(progress) if is_failure(each) and class_of(each) is not ErrorClass.OTHER)
+    audit = finals[-1] if finals else next(specific, None)
     if audit is None and not steps:
         return None  # somebody who only began
     outcomes = [event for event in steps if is_outcome(event)]
     refusals = [event for event in steps if is_refusal(event)]
-    told = outcomes[-1] if outcomes else (refusals[-1] if refusals else None)
-    server = None if told is None else Result.SUCCESS if is_done(told) else Result.FAILURE
+    newest = outcomes[-1] if outcomes else (refusals[-1] if refusals else None)
+    server = None if newest is None else Result.SUCCESS if is_done(newest) else Result.FAILURE
     refusal = refusals[-1] if refusals and server is Result.FAILURE else None
     error, detail = why([*reversed(refusals)] if refusal else [], audit, progress)
     agents = [str(event.details["agent"]) for event in events if event.details.get("agent")]
@@ -210,7 +210,7 @@ def _operation(events: list[Event]) -> PasswordOperation | None:
         audit=audit,
         refusal=refusal,
         server=server,
-        server_ms=told.ts_ms if told is not None else 0,
+        server_ms=newest.ts_ms if newest is not None else 0,
         # The server was asked: whatever the row says, it was an operation on AD.
         agent=("connect" if steps and (not agents or agents[-1] == NO_AGENT) else agents[-1] if agents else None),
         error=error,

@@ -85,8 +85,10 @@ def is_failure(event: Event) -> bool:
 
 def kinds_of(events: Iterable[Event]) -> set[str]:
     """Which operations these events name: reset, change, admin_reset, unlock."""
-    told = (_AUDITS.get(event.name) or _STEPS.get(_number(event)) or event.details.get("operation") for event in events)
-    return {kind for kind in told if kind is not None}
+    kinds = (
+        _AUDITS.get(event.name) or _STEPS.get(_number(event)) or event.details.get("operation") for event in events
+    )
+    return {kind for kind in kinds if kind is not None}
 
 
 def class_of(event: Event) -> ErrorClass:

@@ -30,7 +30,7 @@ def _reserved_in(name: str) -> str | None:
         return "leading #"
     if name[-1:] == " ":
         return "trailing space"
-    return next((told for character, told in _RESERVED.items() if character in name), None)
+    return next((text for character, text in _RESERVED.items() if character in name), None)
 
 
 def _plain(found: re.Match[str]) -> str:

@@ -18,7 +18,7 @@ from typing import Self
 import msgspec
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.view_keys import tenant_of
 from streams.views.messages import Refused, written
@@ -41,30 +41,32 @@ class PasswordTraceView(msgspec.Struct, frozen=True):
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """Where there is a trace, and somebody whose it may be."""
-        return any(speaker_of(name) is Speaker.REFUSAL for name in entries) and len(entries) > 1
+        return any(kind_of_contributor(name) is ContributorKind.REFUSAL for name in entries) and len(entries) > 1
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
         """The view of these contributions."""
-        told = {name: entry.said for name, entry in sorted(entries.items())}
+        messages = {name: entry.message for name, entry in sorted(entries.items())}
         return cls(
             key=key,
             tenant=tenant_of(key),
-            traces=tuple((name, said) for name, said in told.items() if isinstance(said, Event)),
-            refusals=tuple((said.user, said.ts_ms) for said in told.values() if isinstance(said, Refused)),
+            traces=tuple((name, message) for name, message in messages.items() if isinstance(message, Event)),
+            refusals=tuple(
+                (message.user, message.ts_ms) for message in messages.values() if isinstance(message, Refused)
+            ),
             changed_ms=latest(entries),
         )
 
     def derived(self) -> Iterable[Derived]:
         """Each trace to the user whose refusal is nearest; to nobody where two users' are equally near."""
-        told = []
+        derived = []
         for name, trace in self.traces:
             near = sorted((abs(ts_ms - trace.ts_ms), user) for user, ts_ms in self.refusals)
             near = [each for each in near if each[0] <= NEAR_MS]
             users = {user for distance_ms, user in near if distance_ms == near[0][0]}
             if len(users) == 1:
-                told.append(Derived(users.pop(), name, written(trace)))
-        return told
+                derived.append(Derived(users.pop(), name, written(trace)))
+        return derived
 
 
 def trace_keys(event: Event) -> list[str]:

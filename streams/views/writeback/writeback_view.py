@@ -20,7 +20,7 @@ from typing import Self
 import msgspec
 
 from streams.contracts import view_keys
-from streams.contracts.contributors import Speaker, rest_of, speaker_of
+from streams.contracts.contributors import ContributorKind, kind_of_contributor, rest_of
 from streams.contracts.events import Event, Result
 from streams.contracts.facts import WRITEBACK_ENABLED, ObjectKind
 from streams.contracts.finding import Subject
@@ -70,7 +70,7 @@ class WrittenView(msgspec.Struct, frozen=True):
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
         """A copy alone says nothing; an original or an event may."""
-        return any(speaker_of(contributor) is not Speaker.AD for contributor in entries)
+        return any(kind_of_contributor(contributor) is not ContributorKind.AD for contributor in entries)
 
     @classmethod
     def build(cls, key: str, entries: Mapping[str, Entry]) -> Self:
@@ -79,13 +79,13 @@ class WrittenView(msgspec.Struct, frozen=True):
         expected = False
         parts: dict[str, list[DriftOfPart]] = {}
         for contributor, entry in sorted(entries.items()):
-            match entry.said:
+            match entry.message:
                 case DriftOfPart() as part:
                     parts.setdefault(rest_of(contributor).partition("/")[0], []).append(part)
-                case WrittenStatement() as said:
-                    side = Side(said.party, said.attributes, entry.changed_ms, said.changed, said.first_ms)
-                    sides.setdefault((said.party.side, said.deleted), []).append(side)
-                    expected = expected or said.expected
+                case WrittenStatement() as message:
+                    side = Side(message.party, message.attributes, entry.changed_ms, message.changed, message.first_ms)
+                    sides.setdefault((message.party.side, message.deleted), []).append(side)
+                    expected = expected or message.expected
         return cls(
             key=key,
             tenant=tenant_of(key),
@@ -96,7 +96,9 @@ class WrittenView(msgspec.Struct, frozen=True):
             expected=expected,
             events=events_in(entries),
             changed_ms=latest(entries),
-            left_out={forest: found for forest, said in parts.items() if (found := member_drift_of(said)) is not None},
+            left_out={
+                forest: found for forest, message in parts.items() if (found := member_drift_of(message)) is not None
+            },
         )
 
     @property
@@ -203,7 +205,7 @@ def _statement(
     attributes = {name: state.attributes[name] for name in names if name in state.attributes}
     if state.has_members is not None:
         attributes[HAS_MEMBERS] = state.has_members
-    said = WrittenStatement(
+    message = WrittenStatement(
         party_of(state, object_view_key(state), outside),
         attributes,
         first_ms=state.first_ms,
@@ -211,4 +213,4 @@ def _statement(
         expected=expected,
         deleted=not state.alive,
     )
-    return {key: said}
+    return {key: message}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.contracts import view_keys
 from streams.contracts.codec import convert
-from streams.contracts.contributors import Speaker
+from streams.contracts.contributors import ContributorKind
 from streams.contracts.events import Event
 from streams.contracts.facts import Fact, ObjectKind, Operation, TenantState
 from streams.contracts.finding import FindingState, Severity
@@ -45,7 +45,7 @@ def _states(pipeline: Pipeline) -> dict[str, FindingState]:
 def _count(pipeline: Pipeline, now_ms: int, **states: int) -> None:
     body = {f"objects/corp/user/{state}": number for state, number in states.items()}
     view = view_keys.tenant(TENANT)
-    name = Speaker.COUNTS.named(9)
+    name = ContributorKind.COUNTS.named(9)
     told = Contribution(view=view, contributor=name, seq=now_ms, changed_ms=now_ms, body=body_of(counted(body)))
     pipeline.contribute([told], now_ms=now_ms)
     pipeline.tick(now_ms)

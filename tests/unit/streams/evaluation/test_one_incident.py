@@ -22,7 +22,7 @@ from streams.directory.scope import Scope
 from streams.evaluation.explaining import BETWEEN, emitted_explanations
 from streams.evaluation.rules import causes_first
 from streams.evaluation.view_row import ViewRow
-from streams.views.explanations import LINGERS_MS, told_by
+from streams.views.explanations import LINGERS_MS, explaining_detection
 from tests.support.cases import ORIGINS, START_MS, event_of, fact_of
 from tests.support.pipeline import TENANT, Pipeline
 
@@ -445,13 +445,13 @@ def test_what_is_left_opens_as_its_causes_end() -> None:
     site.after(LINGERS_MS)
     assert (site.told(), site.counted()) == (set(), {})
     rows = [decode(raw, ViewRow) for key, raw in site.pipeline.view_rows.rows.items() if not key.startswith("~")]
-    assert not [name for row in rows for name in row.derived if told_by(name.partition(BETWEEN)[2])], (
+    assert not [name for row in rows for name in row.derived if explaining_detection(name.partition(BETWEEN)[2])], (
         "nobody says anything any more"
     )
     site.after(HOUR_MS)
     site.happen([ANN, BOB_TOO])
     rows = [decode(raw, ViewRow) for key, raw in site.pipeline.view_rows.rows.items() if not key.startswith("~")]
-    assert [name for row in rows for name in row.derived if told_by(name.partition(BETWEEN)[2])], (
+    assert [name for row in rows for name in row.derived if explaining_detection(name.partition(BETWEEN)[2])], (
         "else the line above proves nothing"
     )
 
@@ -488,7 +488,7 @@ def test_a_word_that_is_late_leaves_two_open_and_never_none() -> None:
 
     def holding_back(record: Any, rows: Any) -> Any:
         if isinstance(record, ContributionChunk):
-            words = [item for item in record.items if told_by(item.contributor)]
+            words = [item for item in record.items if explaining_detection(item.contributor)]
             kept.extend(words)
             record = msgspec.structs.replace(record, items=[item for item in record.items if item not in words])
         return apply(record, rows)

@@ -80,7 +80,7 @@ def test_how_far_was_read_says_nothing_of_the_forest_and_is_told_to_who_asks() -
     heard = _said(_state(ObjectKind.FOREST, {FOREST_HEARD: "2026-09-21T14:13:20Z"}, "heard"))
     words = {"ad/f": Word(1, point), "ad/h": Word(9, heard), "asks/user/t/x": Word(7, {"asker": "user/t/x"})}
     view = ForestView.build(KEY, heard_at(KEY, words))
-    assert (view.heard_ms, view.changed_ms, view.tenant_ids) == (1_790_000_000_000, 1, (TENANT,))
+    assert (view.read_until_ms, view.changed_ms, view.tenant_ids) == (1_790_000_000_000, 1, (TENANT,))
     [told] = view.derived()
     assert (told.view, said_in(told.body)) == ("user/t/x", {"heard_ms": 1_790_000_000_000})
     del words["ad/h"]

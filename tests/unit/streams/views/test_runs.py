@@ -92,7 +92,7 @@ def test_what_is_held_back_until_a_later_export() -> None:
 
 
 def test_nothing_is_told_of_a_server_without_runs() -> None:
-    assert ServerRuns.of([]).told == {}
+    assert ServerRuns.of([]).body == {}
     assert ServerRuns.read(body_of({})) == ServerRuns.of([])
 
 
@@ -109,6 +109,6 @@ def test_nothing_is_told_of_a_server_without_runs() -> None:
 )
 def test_it_reads_as_it_was_told_without_the_logs_texts(said: list[Any]) -> None:
     runs = ServerRuns.of(make(number) for number, make in enumerate(said, 1))
-    told = body_of(runs.told)
-    assert b"a long text" not in bytes(told)
-    assert ServerRuns.read(told).told == runs.told
+    body = body_of(runs.body)
+    assert b"a long text" not in bytes(body)
+    assert ServerRuns.read(body).body == runs.body
