@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -28,7 +29,7 @@ from deploy.lab.stories.hostile import TEXTS
 from deploy.lab.stories.player import Player
 from streams.contracts.codec import encode
 from streams.contracts.finding import Finding, FindingState
-from streams.contracts.topics import CHECKPOINTS, DEADLETTERS, FINDINGS, VIEW_STATES, VIEWS
+from streams.contracts.topics import ACTIONS, CHECKPOINTS, DEADLETTERS, FINDINGS, VIEW_STATES, VIEWS
 from streams.runtime.spreadsheet import cell
 from tests.support.findings import finding
 from tests.support.screen import Screen, acted_on, spoken
@@ -46,7 +47,18 @@ CALLS: dict[str, list[str]] = {
         *(f"--group-by {by}" for by in ("ou", "os")),
     ],
     "explain": ["EACH", "SOME --json", "\x1b]0;x\x07"],
+    "object": ["PERSON", "PERSON --json", "\x1b[31m"],
+    "ack": ["SOME", "\x1b[31m"],
+    "assign": ["SOME --to \x1b[31m"],
+    "comment": ["SOME --message \x1b]0;x\x07"],
+    "accept": ["SOME --until SOON --reason \x1b[31m", "SOME --until \x1b[31m --reason x"],
+    "reopen": ["SOME"],
+    "ticket": ["SOME --system \x1b[31m --key \x1b[31m --url https://x.test/", "SOME --system x --key x --url \x1b[31m"],
+    "desk token create": ["\x1b[31m", "probe"],
+    "desk token list": [""],
+    "desk token revoke": ["probe", "\x1b[31m"],
     "report": [f"--first-reading{form}" for form in ("", " --json", " --csv", " --csv-raw")],
+    "report weekly": ["", "--week \x1b[31m", "--send \x1b[31m"],
     "funnel": ["--by system", *(f"--by ou {form}" for form in ("", "--json", "--csv"))],
     "deadletters list": ["", "--json", "--reason \x1b[31m"],
     "deadletters redrive": ["--dry-run", ""],
@@ -72,6 +84,7 @@ ELSEWHERE = {
     "demo": "its screens: test_the_demos_screens",
     "up": "lines of its processes: test_what_the_processes_say",
     "run producers": "as up", "run streams": "as up", "run sinks": "as up",
+    "run notify": "its messages: tests/integration/notify",
     "run desk": "its pages: tests/integration/desk/test_pages.py",
     "lab": "prints addresses and paths of its own alone",
     "lab break": "prints its own names of faults", "lab repair": "as lab break",
@@ -140,7 +153,7 @@ def poison(built: Stage) -> None:
     whole = encode(theirs)
     ours = built.organisation.tenant.tenant_id
     producer = KafkaProducer(bootstrap_servers=built.broker)
-    for topic in (FINDINGS, DEADLETTERS, VIEWS, VIEW_STATES, CHECKPOINTS):
+    for topic in (ACTIONS, FINDINGS, DEADLETTERS, VIEWS, VIEW_STATES, CHECKPOINTS):
         producer.send(topic.name, whole, key=text.encode(), partition=0)
         for key in (b"\x9b\xff\x1b[2J", b"device/\xff\x1b[2J"):
             producer.send(topic.name, b"\x1b[31m\xff\x00", key=key, partition=0)
@@ -168,7 +181,7 @@ def arguments(running: Hostile, folder: Path) -> dict[str, list[str]]:
         "CONFIG": [str(running.built.config)], "OUT": [str(folder / "out")], "PEOPLE": [str(people)],
         "EVENTS": [str(events)], "PASSWORD": [str(password)], "USER": [f"{forest.accounts.service}@{forest.name}"],
         "LDAP": [lab.directories[forest.name].ldaps_url], "CA": [str(lab.certificates.ca_file)],
-        "PERSON": [f"hostile00@{forest.layout.domain}"],
+        "SOON": [f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"], "PERSON": [f"hostile00@{forest.layout.domain}"],
         "EACH": [*by_family.values(), "ffffffff", "eeeeeeee"],
         "SOME": [*list(by_family.values())[:1], "ffffffff"],
     }  # fmt: skip
