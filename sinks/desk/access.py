@@ -18,7 +18,7 @@ from litestar.handlers import BaseRouteHandler
 from sqlalchemy import Engine
 
 from sinks.desk import tokens
-from sinks.history.scope import Scope
+from sinks.history.scope import FindingsScope
 from streams.contracts.actions import KnownBy
 from streams.runtime.desk_settings import AccessSettings
 
@@ -42,7 +42,7 @@ class Person:
     name: str
     known_by: KnownBy
     role: Role
-    scopes: tuple[Scope, ...] | None = None
+    scopes: tuple[FindingsScope, ...] | None = None
 
 
 ANYBODY_HERE = Person("", "word", Role.ADMINISTRATOR)
@@ -124,7 +124,7 @@ class Access:
         if role is Role.ADMINISTRATOR or not self._settings.scope:
             return Person(name, known_by, role)
         scopes = tuple(
-            Scope(tuple(each.tenants), tuple(each.forests), tuple(unit.lower() for unit in each.units))
+            FindingsScope(tuple(each.tenants), tuple(each.forests), tuple(unit.lower() for unit in each.units))
             for each in self._settings.scope
             if not set(each.groups).isdisjoint(groups)
         )

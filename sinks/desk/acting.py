@@ -17,7 +17,7 @@ from sinks.actions.writer import ActionWriter
 from sinks.desk.answers import AuditPage, Done
 from sinks.history import actions, queries
 from sinks.history.database import errors
-from sinks.history.queries import Question
+from sinks.history.queries import FindingsQuery
 from streams.contracts.actions import Action, Channel, Comment, KnownBy, LinkTicket
 from streams.contracts.codec import convert
 from streams.contracts.errors import InvalidRecordError
@@ -67,7 +67,7 @@ class Acting:
         self._wait_for(action)
         return action
 
-    def act_on_all(self, question: Question, wanted: Wanted, by: By, expected: int) -> int:
+    def act_on_all(self, question: FindingsQuery, wanted: Wanted, by: By, expected: int) -> int:
         """Do it to every finding asked for that stands; how many.
 
         Raises InvalidRecordError where they are not as many as `expected` (more came, or went, since somebody looked),
@@ -89,7 +89,7 @@ class Acting:
             self._wait_for(done[-1])
         return len(done)
 
-    def standing(self, question: Question) -> list[tuple[str, int]]:
+    def standing(self, question: FindingsQuery) -> list[tuple[str, int]]:
         """The findings asked for that stand, and when their episode began; MOST_AT_ONCE and one at most."""
         with errors(), self.engine.connect() as connection:
             return queries.unresolved(connection, question, limit=MOST_AT_ONCE + 1)

@@ -78,7 +78,7 @@ class EpisodePage(msgspec.Struct, frozen=True, kw_only=True):
     faults: list[str]
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
     """A transition of an episode."""
 
     at: str
@@ -91,7 +91,7 @@ class EpisodeDetail(msgspec.Struct, frozen=True, kw_only=True):
     """An episode with its steps, and its latest record unless that has expired."""
 
     episode: EpisodeSummary
-    steps: list[Step]
+    steps: list[Transition]
     record: Finding | None
 
 
@@ -116,7 +116,7 @@ class FindingDetail(msgspec.Struct, frozen=True, kw_only=True):
     related: list[EpisodeSummary]
 
 
-class Count(msgspec.Struct, frozen=True):
+class ValueCount(msgspec.Struct, frozen=True):
     """How many of one value; `value` None: of those that have none."""
 
     value: str | None

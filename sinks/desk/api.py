@@ -9,7 +9,7 @@ from litestar import Request, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from sinks.desk.answers import Count, EpisodePage, FindingDetail, FreshnessAnswer, ObjectAnswer, SourceState, Week
+from sinks.desk.answers import EpisodePage, FindingDetail, FreshnessAnswer, ObjectAnswer, SourceState, ValueCount, Week
 from sinks.desk.asked import asked, moment
 from sinks.desk.catalogue import ScrapeTargets
 from sinks.desk.live import events
@@ -60,7 +60,7 @@ def read_object(name: FromPath[str], reading: Answers) -> ObjectAnswer:
 
 
 @get("/counts/{by:str}", sync_to_thread=True, summary="How many episodes of each value of a facet")
-def read_counts(request: Request[Any, Any, Any], by: FromPath[Facet], reading: Answers) -> list[Count]:
+def read_counts(request: Request[Any, Any, Any], by: FromPath[Facet], reading: Answers) -> list[ValueCount]:
     """Filters as for findings."""
     return reading.counts(asked(request.query_params.multi_items(), reading.catalogue), by)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sinks.actions.fold import Attention
 from sinks.desk.catalogue import Catalogue
-from sinks.history.queries import Question
+from sinks.history.queries import FindingsQuery
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import FindingState, Severity
 from streams.contracts.times import parse_rfc3339
@@ -29,7 +29,7 @@ AGES: dict[str, tuple[int, int | None]] = {
 _LONGEST = 400
 
 
-def asked(parameters: Iterable[tuple[str, str]], catalogue: Catalogue, *, also: Collection[str] = ()) -> Question:
+def asked(parameters: Iterable[tuple[str, str]], catalogue: Catalogue, *, also: Collection[str] = ()) -> FindingsQuery:
     """The question of a query string; a name may come more than once, which widens it.
 
     also: further names that the caller reads himself. Raises InvalidRecordError for an unknown name, a state,
@@ -52,7 +52,7 @@ def asked(parameters: Iterable[tuple[str, str]], catalogue: Catalogue, *, also: 
     _known(given, "age", AGES)
     _known(given, "attention", [attention.value for attention in Attention])
     at_ms = now_ms()
-    return Question(
+    return FindingsQuery(
         words=" ".join(given.get("words", ())),
         state=tuple(given.get("state", ())),
         severity=tuple(given.get("severity", ())),

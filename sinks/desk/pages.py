@@ -24,7 +24,7 @@ from sinks.desk.portal import object_link
 from sinks.desk.reading import Answers, Reading
 from sinks.desk.tables import EPISODES, MOST_ROWS, WEEKS, as_csv, as_xlsx, episode_rows, week_rows
 from sinks.desk.trends import WEEK_MS, chart
-from sinks.history.queries import Question
+from sinks.history.queries import FindingsQuery
 from sinks.roles import role_words
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.times import age, rfc3339
@@ -72,7 +72,7 @@ def now(request: Asked, reading: Answers, cursor: FromQuery[str | None] = None) 
 
 
 def _how_many(reading: Reading, state: str) -> int:
-    return sum(each.count for each in reading.counts(Question(state=(state,)), "state"))
+    return sum(each.count for each in reading.counts(FindingsQuery(state=(state,)), "state"))
 
 
 def _facet(reading: Reading, given: Given, shown: Given, name: str) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def export(name: FromPath[str], request: Asked, reading: Answers) -> Response[by
     return Response(body, media_type=_TYPES[form], headers=headers)
 
 
-def trend_question(given: Given, catalogue: Catalogue) -> tuple[Question, str, tuple[str, str]]:
+def trend_question(given: Given, catalogue: Catalogue) -> tuple[FindingsQuery, str, tuple[str, str]]:
     """The question, the facet to count by, and the two dates to compare ("": unset). Raises InvalidRecordError."""
     question = asked(given, catalogue, also=("by", "first", "second", "state"))
     own = {name: value for name, value in given if name in ("by", "first", "second")}
@@ -225,13 +225,13 @@ _TYPES = {
 
 
 _FORECASTS = {
-    "Deletions": Question(detection=(
+    "Deletions": FindingsQuery(detection=(
         "engine.mass_deletion_forecast", "engine.scope_shrink", "engine.deletion_threshold_reached",
     )),
-    "Quarantines": Question(role=("would_be_quarantined",)),
-    "Refusals": Question(role=("would_fail_to_export", "left_out")),
-    "Takeovers": Question(role=("taken_over", "takes_over")),
-    "Another server exports": Question(detection=("engine.staging_takeover",)),
+    "Quarantines": FindingsQuery(role=("would_be_quarantined",)),
+    "Refusals": FindingsQuery(role=("would_fail_to_export", "left_out")),
+    "Takeovers": FindingsQuery(role=("taken_over", "takes_over")),
+    "Another server exports": FindingsQuery(detection=("engine.staging_takeover",)),
 }  # fmt: skip
 """What the next export would do -> the findings that say so."""
 
@@ -262,7 +262,7 @@ def causes(reading: Answers) -> Template:
 @get("/detections", sync_to_thread=True)
 def detections(reading: Answers) -> Template:
     """Every detection, with what is open of it."""
-    counts = {each.value: each.count for each in reading.counts(Question(state=("open",)), "detection")}
+    counts = {each.value: each.count for each in reading.counts(FindingsQuery(state=("open",)), "detection")}
     return _template("detections.html", reading, counts=counts, detections=reading.catalogue.detections.values())
 
 

@@ -53,7 +53,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Cycle:
+class LastSync:
     """A tenant's last synchronisation, and when the next is due (ms)."""
 
     last_ms: int
@@ -74,11 +74,11 @@ class Pipeline:
     checks: Callable[[], Iterable[Checked]] = tuple
     timeline: Callable[[Finding], Timeline] = lambda _: Timeline(entries=[])
     present: Callable[[str], list[Presence]] = lambda _: []
-    cycles: Callable[[], Mapping[str, Cycle]] = dict
+    cycles: Callable[[], Mapping[str, LastSync]] = dict
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceLine:
     """One source, as the head of a page names it. fault: None where it follows the other side."""
 
     name: str
@@ -90,7 +90,7 @@ class Source:
 class Knowledge:
     """What stands on every page: how fresh each source is, and why "nothing found" says nothing (`faults`)."""
 
-    sources: Sequence[Source] = ()
+    sources: Sequence[SourceLine] = ()
     workers: str = ""
     faults: Sequence[str] = ()
 
@@ -108,7 +108,7 @@ def known(fresh: Freshness | None, unread: str, failing: Sequence[str], at_ms: i
         why = f": {unread}" if unread else ""
         faults.append(f"how fresh the sources are was last read {age(silent_ms / 1000)} ago{why}")
     fresh = replace(fresh, at_ms=at_ms, failing=tuple(failing))
-    sources = [Source(each.name, fresh.ago(each), each.fault(at_ms)) for each in fresh.sources]
+    sources = [SourceLine(each.name, fresh.ago(each), each.fault(at_ms)) for each in fresh.sources]
     return Knowledge(sources, workers, [*faults, *fresh.faults])
 
 
@@ -124,7 +124,7 @@ class PipelineWatch:
         self._unread = ""
         self.checked: Sequence[Checked] = ()
         self.checked_ms: int | None = None
-        self.cycles: Mapping[str, Cycle] = {}
+        self.cycles: Mapping[str, LastSync] = {}
 
     def start(self) -> None:
         """Look from now on."""

@@ -11,13 +11,13 @@ from sqlalchemy import Connection, Engine, RowMapping
 
 from sinks.desk.answers import (
     CommandLine,
-    Count,
     EpisodeDetail,
     EpisodePage,
     EpisodeSummary,
     FindingDetail,
     ObjectAnswer,
-    Step,
+    Transition,
+    ValueCount,
     Week,
 )
 from sinks.desk.asked import AGES, opened_within
@@ -28,7 +28,7 @@ from sinks.desk.trends import Compared, Repeated, Resolution, Trends, weeks_of
 from sinks.freshness_source import FAILING
 from sinks.history import queries
 from sinks.history.database import errors
-from sinks.history.queries import Question
+from sinks.history.queries import FindingsQuery
 from streams.contracts.errors import InvalidRecordError, RetriableError
 from streams.contracts.finding import FindingState, Severity
 from streams.contracts.times import rfc3339
@@ -69,10 +69,10 @@ class Reading:
     def _failing(self) -> list[str]:
         """What our own findings say of views that cannot be evaluated."""
         with errors(), self.engine.connect() as connection:
-            page = queries.page(connection, Question(detection=(FAILING,), state=("open", "suppressed")), limit=20)
+            page = queries.page(connection, FindingsQuery(detection=(FAILING,), state=("open", "suppressed")), limit=20)
         return [row["summary"] for row in page.episodes]
 
-    def page(self, question: Question, cursor: str | None, limit: int) -> EpisodePage:
+    def page(self, question: FindingsQuery, cursor: str | None, limit: int) -> EpisodePage:
         """Some episodes. Raises InvalidRecordError for a wrong cursor, RetriableError where the database is away."""
         with errors(), self.engine.connect() as connection:
             found = queries.page(connection, question, cursor=cursor, limit=limit)
@@ -80,10 +80,10 @@ class Reading:
         faults = self.knowledge().faults
         return EpisodePage(episodes=summaries, cursor=found.cursor, complete=not faults, faults=list(faults))
 
-    def counts(self, question: Question, by: str) -> list[Count]:
+    def counts(self, question: FindingsQuery, by: str) -> list[ValueCount]:
         """How many of each value of a facet."""
         with errors(), self.engine.connect() as connection:
-            return [Count(value, number) for value, number in queries.counts(connection, question, by)]
+            return [ValueCount(value, number) for value, number in queries.counts(connection, question, by)]
 
     def finding(self, name: str) -> FindingDetail | None:
         """A finding by its id; None where the history has none."""
@@ -93,7 +93,8 @@ class Reading:
                 return None
             episodes = [self._detail(connection, row) for row in rows]
             related = [row for row in queries.related(connection, rows[0]["id"]) if row["cause"] != name]
-            consequences = queries.page(connection, Question(cause=(name,), state=("open", "suppressed")), limit=_SOME)
+            explained = FindingsQuery(cause=(name,), state=("open", "suppressed"))
+            consequences = queries.page(connection, explained, limit=_SOME)
         record = episodes[0].record
         lines = commands(record, self.catalogue.runbook(record.detection) or "") if record is not None else []
         return FindingDetail(
@@ -107,12 +108,12 @@ class Reading:
     def causes(self) -> list[tuple[EpisodeSummary, int]]:
         """What explains others away or would (tenant-wide), with how many it explains now; the most first."""
         with errors(), self.engine.connect() as connection:
-            numbers = dict(queries.causes(connection, Question()))
+            numbers = dict(queries.causes(connection, FindingsQuery()))
             standing = (queries.episodes_of(connection, cause) for cause in list(numbers)[:_MOST_OF_ONE])
             found = [rows[0] for rows in standing if rows]
             wide = tuple(each.id for each in self.catalogue.detections.values() if each.tenant_wide)
             if wide:
-                open_ = Question(detection=wide, state=("open", "suppressed"))
+                open_ = FindingsQuery(detection=wide, state=("open", "suppressed"))
                 found += queries.page(connection, open_, limit=_MOST_OF_ONE).episodes
         once = {row["finding"]: row for row in found}.values()
         return [(each, numbers.get(each.finding, 0)) for each in self._summaries(once)]
@@ -143,15 +144,15 @@ class Reading:
         """Every finding that objects with these ids, or `name` as one, had a part in; else those with its words."""
         if not name.strip():
             raise InvalidRecordError("value", "there is no name to look for")
-        page = self.page(Question(objects=(*ids, name, name.lower())), None, _MOST_OF_ONE)
-        return page if page.episodes else self.page(Question(words=name), None, _MOST_OF_ONE)
+        page = self.page(FindingsQuery(objects=(*ids, name, name.lower())), None, _MOST_OF_ONE)
+        return page if page.episodes else self.page(FindingsQuery(words=name), None, _MOST_OF_ONE)
 
     def _summaries(self, rows: Iterable[RowMapping]) -> list[EpisodeSummary]:
         return [EpisodeSummary.of(row, self.catalogue.title(row["detection"])) for row in rows]
 
     def _detail(self, connection: Connection, row: RowMapping) -> EpisodeDetail:
         steps = [
-            Step(
+            Transition(
                 at=rfc3339(step["at_ms"]),
                 state=FindingState(step["state"]),
                 severity=Severity(step["severity"]),
@@ -166,21 +167,21 @@ class Reading:
         summary = EpisodeSummary.of(row, self.catalogue.title(row["detection"]))
         return EpisodeDetail(episode=summary, steps=steps, record=record)
 
-    def ages(self, question: Question) -> list[Count]:
+    def ages(self, question: FindingsQuery) -> list[ValueCount]:
         """How many of each age (of AGES)."""
         at_ms = now_ms()
         bounds = [opened_within(age, at_ms) for age in AGES]
         with errors(), self.engine.connect() as connection:
             numbers = queries.counts_within(connection, question, bounds)
-        return [Count(age, number) for age, number in zip(AGES, numbers, strict=True) if number]
+        return [ValueCount(age, number) for age, number in zip(AGES, numbers, strict=True) if number]
 
-    def weeks(self, question: Question, of: str, by: str) -> list[Week]:
+    def weeks(self, question: FindingsQuery, of: str, by: str) -> list[Week]:
         """How many were opened or resolved in each week."""
         with errors(), self.engine.connect() as connection:
             found = queries.weeks(connection, question, of=of, by=by)
         return [Week(rfc3339(monday), value, number) for monday, value, number in found]
 
-    def trends(self, question: Question, by: str) -> Trends:
+    def trends(self, question: FindingsQuery, by: str) -> Trends:
         """What opened, was resolved and stood, by a facet; how long it took, how old it is, what came again.
 
         `question` names no state: all of them are counted.
@@ -211,7 +212,7 @@ class Reading:
             ],
         )
 
-    def compared(self, question: Question, by: str, first_ms: int, second_ms: int) -> list[Compared]:
+    def compared(self, question: FindingsQuery, by: str, first_ms: int, second_ms: int) -> list[Compared]:
         """How many of each value of a facet stood at two times, what grew most first."""
         with errors(), self.engine.connect() as connection:
             before = dict(queries.standing(connection, question, first_ms, by))
@@ -222,7 +223,7 @@ class Reading:
         ]
         return sorted(rows, key=lambda row: (row.first - row.second, row.value or ""))
 
-    def everything(self, question: Question, most: int) -> list[EpisodeSummary]:
+    def everything(self, question: FindingsQuery, most: int) -> list[EpisodeSummary]:
         """The episodes asked for, `most` at most, the newest first."""
         found: list[EpisodeSummary] = []
         cursor: str | None = None

@@ -43,7 +43,7 @@ _MONDAY_MS = 4 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class FindingsQuery:
     """What is asked for; every field narrows it. An empty tuple: any.
 
     words:   some word in the names, addresses and ids of those involved begins with each of them, in any case.
@@ -81,7 +81,7 @@ class Page:
     cursor: str | None
 
 
-def page(connection: Connection, question: Question, *, cursor: str | None = None, limit: int = 50) -> Page:
+def page(connection: Connection, question: FindingsQuery, *, cursor: str | None = None, limit: int = 50) -> Page:
     """The episodes asked for, MOST at most. Raises InvalidRecordError for a cursor that is none of ours."""
     query = _asked(connection, question, select(episode)).order_by(desc(episode.c.opened_ms), desc(episode.c.id))
     if cursor is not None:
@@ -102,14 +102,14 @@ def _place(cursor: str) -> tuple[int, int]:
     return place
 
 
-def count(connection: Connection, question: Question) -> int:
+def count(connection: Connection, question: FindingsQuery) -> int:
     """How many episodes are asked for."""
     query = _asked(connection, question, select(func.count()).select_from(episode))
     number: int = connection.execute(query).scalar_one()
     return number
 
 
-def counts(connection: Connection, question: Question, by: str) -> list[tuple[str | None, int]]:
+def counts(connection: Connection, question: FindingsQuery, by: str) -> list[tuple[str | None, int]]:
     """How many of each value of a facet (one of FACETS), the most first; severities by their loudness."""
     chosen = _facet(by).label("chosen")
     query = select(chosen, func.count()).group_by(chosen)
@@ -119,7 +119,7 @@ def counts(connection: Connection, question: Question, by: str) -> list[tuple[st
     return sorted(rows, key=lambda row: (-row[1], row[0] or ""))
 
 
-def counts_within(connection: Connection, question: Question, bounds: Sequence[tuple[int, int]]) -> list[int]:
+def counts_within(connection: Connection, question: FindingsQuery, bounds: Sequence[tuple[int, int]]) -> list[int]:
     """How many were opened within each of these bounds (from, until in ms; the second exclusive)."""
     if not bounds:
         return []
@@ -129,14 +129,14 @@ def counts_within(connection: Connection, question: Question, bounds: Sequence[t
     return [int(number) for number in row]
 
 
-def unresolved(connection: Connection, question: Question, *, limit: int) -> list[tuple[str, int]]:
+def unresolved(connection: Connection, question: FindingsQuery, *, limit: int) -> list[tuple[str, int]]:
     """(finding, opened_ms) of the episodes asked for that are not over, the newest first."""
     query = select(episode.c.finding, episode.c.opened_ms).where(episode.c.resolved_ms.is_(None))
     query = _asked(connection, question, query).order_by(desc(episode.c.opened_ms), desc(episode.c.id)).limit(limit)
     return [(row.finding, row.opened_ms) for row in connection.execute(query)]
 
 
-def causes(connection: Connection, question: Question) -> list[tuple[str, int]]:
+def causes(connection: Connection, question: FindingsQuery) -> list[tuple[str, int]]:
     """(finding, how many that stand it explains away), the most first."""
     query = select(episode.c.cause, func.count()).where(episode.c.cause.is_not(None), episode.c.resolved_ms.is_(None))
     asked = _asked(connection, question, query.group_by(episode.c.cause))
@@ -178,7 +178,7 @@ def monday_of(at_ms: int) -> int:
 
 
 def weeks(
-    connection: Connection, question: Question, *, of: str = "opened_ms", by: str = "family"
+    connection: Connection, question: FindingsQuery, *, of: str = "opened_ms", by: str = "family"
 ) -> list[tuple[int, str | None, int]]:
     """(start of the week: Monday 0:00 UTC in ms; value of the facet; how many) opened or resolved in each week.
 
@@ -192,7 +192,7 @@ def weeks(
     return [(number * _WEEK_MS + _MONDAY_MS, value, how_many) for number, value, how_many in rows]
 
 
-def repeated(connection: Connection, question: Question, *, limit: int = 20) -> Sequence[RowMapping]:
+def repeated(connection: Connection, question: FindingsQuery, *, limit: int = 20) -> Sequence[RowMapping]:
     """finding, detection, name, episodes: of findings that opened more than once, the most often first."""
     how_many = func.count().label("episodes")
     name = func.max(episode.c.name).label("name")
@@ -208,7 +208,7 @@ def _facet(name: str) -> ColumnElement[Any]:
     return episode.c[name]
 
 
-def _asked(connection: Connection, question: Question, query: Select[Any]) -> Select[Any]:
+def _asked(connection: Connection, question: FindingsQuery, query: Select[Any]) -> Select[Any]:
     for name in FACETS:
         wanted = getattr(question, name)
         if wanted:
@@ -246,7 +246,7 @@ def _named(connection: Connection, query: Select[Any], words: Sequence[str]) -> 
 
 
 def standing(
-    connection: Connection, question: Question, at_ms: int, by: str = "family"
+    connection: Connection, question: FindingsQuery, at_ms: int, by: str = "family"
 ) -> list[tuple[str | None, int]]:
     """How many of each value of a facet stood at a time, explained by a cause or not; the most first.
 
@@ -263,7 +263,7 @@ def _stood(at_ms: int) -> ColumnElement[bool]:
 
 
 def durations(
-    connection: Connection, question: Question, by: str = "family", shares: Sequence[int] = (50, 90)
+    connection: Connection, question: FindingsQuery, by: str = "family", shares: Sequence[int] = (50, 90)
 ) -> list[tuple[str | None, int, dict[int, int]]]:
     """(value of a facet, how many were resolved, percentage -> ms within which so many were), the most first."""
     chosen, length = episode.c[by].label("value"), (episode.c.resolved_ms - episode.c.opened_ms).label("length")

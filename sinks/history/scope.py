@@ -28,7 +28,7 @@ _SCOPE = "synchealth_scope"
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class FindingsScope:
     """What of all findings; an empty tuple: any. units: DNs, in lower case, with all that is below them."""
 
     tenants: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Scope:
     units: tuple[str, ...] = ()
 
 
-def narrowed(engine: Engine, scopes: Sequence[Scope] | None) -> Engine:
+def narrowed(engine: Engine, scopes: Sequence[FindingsScope] | None) -> Engine:
     """An engine whose every query over episodes, or their daily numbers, sees what is in one of `scopes`; None: all."""
     return engine if scopes is None else engine.execution_options(**{_SCOPE: tuple(scopes)})
 
@@ -48,18 +48,18 @@ def keep_scopes(engine: Engine) -> None:
 
 def within(connection: Connection, query: Select[Any]) -> Select[Any]:
     """A query that another one selects from, narrowed; whoever selects from one that is not gets an error."""
-    scopes: Sequence[Scope] | None = connection.get_execution_options().get(_SCOPE)
+    scopes: Sequence[FindingsScope] | None = connection.get_execution_options().get(_SCOPE)
     return query if scopes is None else _narrow(query, scopes).execution_options(**{_SCOPE: scopes})
 
 
 def _before(connection: Connection, clause: Any, multiparams: Any, params: Any, options: Any) -> tuple[Any, Any, Any]:
-    scopes: Sequence[Scope] | None = connection.get_execution_options().get(_SCOPE)
+    scopes: Sequence[FindingsScope] | None = connection.get_execution_options().get(_SCOPE)
     if scopes is not None and isinstance(clause, Select):
         clause = _narrow(clause, scopes)
     return clause, multiparams, params
 
 
-def _narrow(query: Select[Any], scopes: Sequence[Scope]) -> Select[Any]:
+def _narrow(query: Select[Any], scopes: Sequence[FindingsScope]) -> Select[Any]:
     for table in [each for found in query.get_final_froms() for each in _tables(found)]:
         inner: Any = getattr(table, "element", table)
         if isinstance(table, Subquery | CTE):
@@ -78,7 +78,7 @@ def _tables(clause: FromClause) -> Iterable[FromClause]:
         yield clause
 
 
-def _inside(scope: Scope, columns: Any) -> ColumnElement[bool]:
+def _inside(scope: FindingsScope, columns: Any) -> ColumnElement[bool]:
     asked: list[ColumnElement[bool]] = []
     if scope.tenants:
         asked.append(columns.tenant.in_(scope.tenants))

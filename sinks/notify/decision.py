@@ -18,7 +18,7 @@ MOST_PER_FINDING = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class FindingStatus:
     """What the findings topic says of one finding, as far as telling goes.
 
     opened_ms, updated_ms: of its record. content: changes with what the finding says. way: None where no route fits.
@@ -96,7 +96,7 @@ AGAIN_MS = 5_000
 
 
 def next_step(
-    standing: Standing | None,
+    standing: FindingStatus | None,
     notified: Notified | None,
     *,
     blind: str | None,
@@ -129,7 +129,7 @@ def next_step(
 
 
 def _over(
-    standing: Standing | None,
+    standing: FindingStatus | None,
     notified: Notified | None,
     blind: str | None,
     seen_ms: int,
@@ -156,7 +156,7 @@ def _over(
     return Notify(Kind.CLOSED, replace(_after(notified, now_ms, mark="closed"), open=False), _often(notified, now_ms))
 
 
-def _not_notified(standing: Standing, notified: Notified | None, now_ms: int) -> Step:
+def _not_notified(standing: FindingStatus, notified: Notified | None, now_ms: int) -> Step:
     if standing.way is None or _is_quiet(standing):
         return Quiet()
     before = notified or Notified(0, 0, open=False, together=False, severity=standing.severity, mark="")
@@ -165,13 +165,13 @@ def _not_notified(standing: Standing, notified: Notified | None, now_ms: int) ->
     return _notify(Kind.OPENED, before, standing, now_ms)
 
 
-def together(notified: Notified | None, standing: Standing) -> Notified:
+def together(notified: Notified | None, standing: FindingStatus) -> Notified:
     """As it is once a finding has been told with others."""
     turn, times_ms = (notified.turn, notified.times_ms) if notified is not None else (0, ())
     return Notified(turn, 0, open=True, together=True, severity=standing.severity, mark="together", times_ms=times_ms)
 
 
-def _notify(kind: Kind, notified: Notified, standing: Standing, now_ms: int, *, in_place: bool = False) -> Step:
+def _notify(kind: Kind, notified: Notified, standing: FindingStatus, now_ms: int, *, in_place: bool = False) -> Step:
     if (until_ms := _rests_until(notified, now_ms)) is not None:
         return Wait(until_ms, "it comes and goes")
     after = _after(notified, now_ms, mark=_mark(standing, in_place))
@@ -181,24 +181,24 @@ def _notify(kind: Kind, notified: Notified, standing: Standing, now_ms: int, *, 
     return Notify(kind, replace(after, severity=standing.severity), _note(standing) or _often(notified, now_ms))
 
 
-def _is_quiet(standing: Standing) -> bool:
+def _is_quiet(standing: FindingStatus) -> bool:
     return standing.state is FindingState.SUPPRESSED or bool(standing.handled)
 
 
-def _notifies_of_changes(standing: Standing) -> bool:
+def _notifies_of_changes(standing: FindingStatus) -> bool:
     return standing.way is not None and standing.way.changes and not _is_quiet(standing)
 
 
 _WAITS = "closing waits"
 
 
-def _mark(standing: Standing, in_place: bool = False) -> str:
+def _mark(standing: FindingStatus, in_place: bool = False) -> str:
     """What makes a message another one. Who looks after it, and what explains it, is news for a place that shows it."""
     text = f"{standing.severity} {standing.content}"
     return f"{text} {_note(standing)}".rstrip() if in_place else text
 
 
-def _note(standing: Standing) -> str:
+def _note(standing: FindingStatus) -> str:
     if standing.state is FindingState.SUPPRESSED:
         return f"Explained by finding {standing.cause}, and over when that is." if standing.cause else "Explained."
     return f"{standing.handled}." if standing.handled else ""

@@ -42,7 +42,7 @@ class ChannelState:
     serial: int = 0
 
 
-class Ledger:
+class NotificationLedger:
     """The rows of one channel. Used by one thread; another one may have its own. All raise RetriableError."""
 
     def __init__(self, engine: Engine, channel: str) -> None:

@@ -14,10 +14,10 @@ from sinks.freshness_source import read_freshness
 from sinks.history.database import open_database
 from sinks.notify.channels.answering import Answering
 from sinks.notify.channels.registry import channels_of
-from sinks.notify.ledger import Ledger
+from sinks.notify.ledger import NotificationLedger
 from sinks.notify.metrics import Metrics
 from sinks.notify.post import Post
-from sinks.notify.present import Present, Sight
+from sinks.notify.present import CurrentFindings, Sight
 from sinks.notify.routes import Routes
 from sinks.notify.tickets import TicketPoll
 from sinks.notify.wording import Wording
@@ -63,12 +63,13 @@ class Notifier:
         ProcessCollector(registry=self.registry)
         Info("synchealth_build", "What runs.", registry=self.registry).info({"version": version})
         self._metrics = Metrics(self.registry, list(self._channels))
-        self.present = Present(routes, list(self._channels))
+        self.present = CurrentFindings(routes, list(self._channels))
         wording = Wording(titles, routes, settings.desk.address)
         digests = routes.digests()
         self._posts = [
             Post(
-                table.name, self._channels[table.name], Ledger(self._engine, table.name), self.present, wording,
+                table.name, self._channels[table.name], NotificationLedger(self._engine, table.name), self.present,
+                wording,
                 self._metrics, most_per_hour=table.most_per_hour, settle_s=settings.notify.settle_s,
                 digest_s=digests.get(table.name),
             )

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from sinks.notify.channels.channel import Channel, RefusedNoticeError
-from sinks.notify.decision import HOUR_MS, Notified, Notify, Quiet, Standing, Together, Wait, next_step, together
-from sinks.notify.ledger import ChannelState, Ledger, Outgoing
+from sinks.notify.decision import HOUR_MS, FindingStatus, Notified, Notify, Quiet, Together, Wait, next_step, together
+from sinks.notify.ledger import ChannelState, NotificationLedger, Outgoing
 from sinks.notify.metrics import Metrics
 from sinks.notify.notice import Kind, Notice
-from sinks.notify.present import FIRST, Present
+from sinks.notify.present import FIRST, CurrentFindings
 from sinks.notify.wording import Wording
 from streams.contracts.errors import RetriableError
 from streams.contracts.finding import Finding, FindingState, Severity
@@ -39,8 +39,8 @@ class Post:
         self,
         name: str,
         channel: Channel,
-        ledger: Ledger,
-        present: Present,
+        ledger: NotificationLedger,
+        present: CurrentFindings,
         wording: Wording,
         metrics: Metrics,
         *,
@@ -157,7 +157,7 @@ class Post:
         for record, finding, notify in sorted(due, key=lambda each: _order(each[0])):
             self._notify(finding, record, notify, now)
 
-    def _standing(self, finding: str) -> tuple[Standing | None, Finding | None]:
+    def _standing(self, finding: str) -> tuple[FindingStatus | None, Finding | None]:
         found = self._present.standing(finding, self.name, self._clock())
         if found is None:
             return None, None
@@ -169,7 +169,7 @@ class Post:
             standing = replace(standing, before=_STOOD)
         return standing, record
 
-    def _step(self, standing: Standing | None, record: Finding | None, notified: Notified | None, now: int) -> Any:
+    def _step(self, standing: FindingStatus | None, record: Finding | None, notified: Notified | None, now: int) -> Any:
         sight = self._present.sight
         return next_step(
             standing, notified, blind=sight.blind(record, now) if notified is not None and notified.open else None,

@@ -12,7 +12,7 @@ from sinks.actions.fold import Attended, Attention
 from sinks.actions.known import KnownActions
 from sinks.freshness import Freshness
 from sinks.history.episodes import packed, unpacked
-from sinks.notify.decision import Standing
+from sinks.notify.decision import FindingStatus
 from sinks.notify.routes import Routes, Way
 from sinks.notify.wording import LONGEST_TITLE, shortened
 from sinks.sink import Meta
@@ -104,7 +104,7 @@ class _Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class DigestEntry:
     """What a digest counts. finding: unpacked where it is asked for."""
 
     id: str
@@ -113,7 +113,7 @@ class Counted:
     updated_ms: int
 
 
-class Present:
+class CurrentFindings:
     """A sink that remembers, and says which findings a channel has to look at. Thread-safe."""
 
     topics: tuple[Topic, ...] = (FINDINGS, ACTIONS)
@@ -176,7 +176,7 @@ class Present:
             found, self._fresh_ids[channel] = self._fresh_ids[channel], set()
         return found
 
-    def standing(self, finding: str, channel: str, now_ms: int) -> tuple[Standing, Finding] | None:
+    def standing(self, finding: str, channel: str, now_ms: int) -> tuple[FindingStatus, Finding] | None:
         """How a finding stands for a channel, and its record; None where it is forgotten."""
         with self._lock:
             known = self._known.get(finding)
@@ -185,7 +185,7 @@ class Present:
             record = unpacked(known.body)
             attended = self._actions.attended(finding, _ms(record.stands_since), now_ms=now_ms)
         way = known.ways.get(channel)
-        standing = Standing(
+        standing = FindingStatus(
             record.state, record.severity, known.opened_ms, known.updated_ms, _content(record), way,
             handled=_handled(attended), before=self._sight.before(record), cause=record.cause or "",
         )  # fmt: skip
@@ -204,11 +204,11 @@ class Present:
         with self._lock:
             return any(each.id == action for each in self._actions.of(finding))
 
-    def counted(self, channel: str) -> Sequence[Counted]:
+    def counted(self, channel: str) -> Sequence[DigestEntry]:
         """Every finding that some route sends to a channel."""
         with self._lock:
             return [
-                Counted(name, known.state, known.opened_ms, known.updated_ms)
+                DigestEntry(name, known.state, known.opened_ms, known.updated_ms)
                 for name, known in self._known.items()
                 if channel in known.ways
             ]

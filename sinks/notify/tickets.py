@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sinks.notify.channels.answering import Answering, TicketAction
 from sinks.notify.channels.channel import RefusedNoticeError
-from sinks.notify.present import Present
+from sinks.notify.present import CurrentFindings
 from streams.contracts.actions import Action
 from streams.contracts.errors import RetriableError
 from streams.runtime.clock import now_ms
@@ -21,7 +21,7 @@ _OVERLAP_MS = 300_000
 _log = get_logger(__name__)
 
 
-class Writer(Protocol):
+class ActionWriter(Protocol):
     """What writes actions; see sinks.actions.writer."""
 
     def write(self, actions: Iterable[Action]) -> None: ...
@@ -31,7 +31,12 @@ class TicketPoll:
     """Asks one channel once a minute; one thread calls `turn`."""
 
     def __init__(
-        self, name: str, channel: Answering, present: Present, writer: Writer, clock: Callable[[], int] = now_ms
+        self,
+        name: str,
+        channel: Answering,
+        present: CurrentFindings,
+        writer: ActionWriter,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._name, self._channel, self._present, self._writer = name, channel, present, writer
         self._clock = clock

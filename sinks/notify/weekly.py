@@ -15,7 +15,7 @@ from sinks.desk.tables import EPISODES, Row, episode_rows, workbook
 from sinks.desk.trends import WEEK_MS
 from sinks.history import queries
 from sinks.history.database import errors
-from sinks.history.queries import Question
+from sinks.history.queries import FindingsQuery
 from streams.contracts.finding import FindingState
 from streams.contracts.times import rfc3339
 from streams.runtime.printable import printable
@@ -137,15 +137,15 @@ def weekly(
 
     with errors(), engine.connect() as connection:
         for name, of in (("opened", "opened_ms"), ("resolved", "resolved_ms")):
-            for monday, detection, number in queries.weeks(connection, Question(), of=of, by="detection"):
+            for monday, detection, number in queries.weeks(connection, FindingsQuery(), of=of, by="detection"):
                 if monday in (monday_ms, before):
                     count(detection, name if monday == monday_ms else f"{name}_before", number)
         for name, at_ms in (("standing", until - 1), ("standing_before", monday_ms - 1)):
-            for detection, number in queries.standing(connection, Question(), at_ms, "detection"):
+            for detection, number in queries.standing(connection, FindingsQuery(), at_ms, "detection"):
                 count(detection, name, number)
-        within = Question(opened_from_ms=monday_ms, opened_until_ms=until)
+        within = FindingsQuery(opened_from_ms=monday_ms, opened_until_ms=until)
         opened = _episodes(connection, within, titles)
-        expiring = Question(state=(FindingState.OPEN.value,), detection=tuple(runs_out))
+        expiring = FindingsQuery(state=(FindingState.OPEN.value,), detection=tuple(runs_out))
         running_out = _episodes(connection, expiring, titles)[:MOST_LISTED] if runs_out else []
     lines = [
         Line(detection=detection, title=titles.get(detection, detection), **numbers)
@@ -158,7 +158,7 @@ def weekly(
     )  # fmt: skip
 
 
-def _episodes(connection: Any, question: Question, titles: Mapping[str, str]) -> list[EpisodeSummary]:
+def _episodes(connection: Any, question: FindingsQuery, titles: Mapping[str, str]) -> list[EpisodeSummary]:
     found: list[EpisodeSummary] = []
     cursor = None
     while len(found) < _MOST_ROWS:

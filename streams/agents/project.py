@@ -27,7 +27,7 @@ from streams.contracts.errors import FatalError, InvalidRecordError
 from streams.contracts.events import EventChunk
 from streams.contracts.facts import Fact, FactChunk, Forget, Origin, TenantState, Watermark
 from streams.contracts.topics import DAY_MS
-from streams.evaluation.forgetting import Sweep
+from streams.evaluation.forgetting import ForgettingPass
 from streams.evaluation.projector import Projector
 from streams.runtime.logs import get_logger
 from streams.views.event_contributions import contributions_of_event, fact_of_event
@@ -116,7 +116,7 @@ class ProjectPartition:
         """Forget the objects of the order; or look for those that are due, and order all partitions to forget them."""
         try:
             if order.ids is None:
-                sweep = Sweep(self._rows, arrival_ms(record), self._forget_after_ms)
+                sweep = ForgettingPass(self._rows, arrival_ms(record), self._forget_after_ms)
                 for count, _ in enumerate(sweep.run()):
                     if count % _SWEPT_AT_ONCE == 0:
                         await asyncio.sleep(0)

@@ -28,7 +28,7 @@ MOST_AT_ONCE = 1_000
 """Rows that one sweep changes, and objects that it orders to be forgotten: the next one goes on."""
 
 
-class Sweep:
+class ForgettingPass:
     """One look at every row of a projection's partition.
 
     now_ms: the broker's time. due: ids of objects that have been dead for `forget_after_ms`, and for longer than any

@@ -67,7 +67,7 @@ _Entries = dict[str, dict[str, Entry]]
 
 
 @dataclass(frozen=True, slots=True)
-class DirectoryObject:
+class OracleObject:
     """One living object, complete.
 
     links:   (attribute, far end): its SID in AD, its object id in Entra.
@@ -87,7 +87,7 @@ class DirectoryObject:
 class _World:
     """Everything that is known at one moment; the fields are the arguments of `expected_findings`."""
 
-    objects: Iterable[DirectoryObject]
+    objects: Iterable[OracleObject]
     tenants: Mapping[str, TenantState]
     scopes: Mapping[str, Scope]
     events: Iterable[Event]
@@ -112,7 +112,7 @@ class _World:
 
 
 def expected_findings(
-    objects: Iterable[DirectoryObject],
+    objects: Iterable[OracleObject],
     tenants: Mapping[str, TenantState],
     scopes: Mapping[str, Scope],
     detections: Iterable[Registered],
@@ -146,7 +146,7 @@ def expected_findings(
 
 
 def expected_counts(
-    objects: Iterable[DirectoryObject],
+    objects: Iterable[OracleObject],
     tenants: Mapping[str, TenantState],
     scopes: Mapping[str, Scope],
     *,
@@ -190,7 +190,7 @@ def _gather(world: _World) -> _Entries:
 
 
 def _of_object(
-    item: DirectoryObject, about: Mapping[tuple[str, str, str], list[Event]], scopes: Mapping[str, Scope]
+    item: OracleObject, about: Mapping[tuple[str, str, str], list[Event]], scopes: Mapping[str, Scope]
 ) -> Iterator[Contribution]:
     """An object tells its views what it is and what logs tell of it, and the far ends of its links that they are."""
     logged = about.get((item.state.side, item.state.tenant, item.state.object_id), ())
@@ -209,7 +209,7 @@ def _of_object(
         yield from _of_scoping_links(item, state)
 
 
-def _of_links(item: DirectoryObject, state: ObjectState, scope: Scope) -> Iterator[Contribution]:
+def _of_links(item: OracleObject, state: ObjectState, scope: Scope) -> Iterator[Contribution]:
     """A group tells its members that they are, and for LEFT_REMEMBERED_MS that they were; other links likewise."""
     ad = state.side == "ad"
     message = referrer_message(state, scope) if ad else cloud_link_message(state)
@@ -234,7 +234,7 @@ def _every_unit(scope: Scope) -> Scope:
     return replace(scope, include_ous=(), exclude_ous=())
 
 
-def _of_scoping_links(item: DirectoryObject, state: ObjectState) -> Iterator[Contribution]:
+def _of_scoping_links(item: OracleObject, state: ObjectState) -> Iterator[Contribution]:
     """A group that decides who is in scope tells its members so, by objectGUID, and for a while former ones."""
     messages: dict[tuple[str, str], tuple[Message, int]] = {
         link: (LeftGroup(left_ms), left_ms + LEFT_REMEMBERED_MS) for link, left_ms in item.left_ms.items()

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from sinks.labels import KnownDetection, LabelValues
-from sinks.notify.present import Present
+from sinks.notify.present import CurrentFindings
 from sinks.notify.routes import Routes
 from sinks.prometheus import PrometheusSink
 from sinks.sink import Meta, Sink
@@ -41,7 +41,7 @@ def prometheus() -> tuple[Sink, Seen]:
 def notify() -> tuple[Sink, Seen]:
     route = {"channels": ["here"], "severity": ["high", "critical"]}
     settings = Settings.model_validate({"channel": [{"name": "here", "kind": "x"}], "route": [route]})
-    sink = Present(Routes(settings, {}), ["here"])
+    sink = CurrentFindings(Routes(settings, {}), ["here"])
 
     def seen() -> str:
         stands = sorted((each.id, each.state.value, each.opened_ms) for each in sink.counted("here"))

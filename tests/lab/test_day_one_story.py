@@ -20,7 +20,7 @@ from streams.contracts.finding import Finding, FindingState
 from streams.detections.registry import all_detections
 from streams.directory.scope import Scope
 from streams.evaluation.knowledge import TenantOptions
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects, forest_of_directory, state_of_tenant
 from tests.support.pipeline import Pipeline
@@ -99,7 +99,7 @@ class Reading:
             now_ms=now_ms, events=self.events, explained=True, forests_read=True,
         )  # fmt: skip
 
-    def _fact(self, item: DirectoryObject, seq: int) -> tuple[Origin, Fact]:
+    def _fact(self, item: OracleObject, seq: int) -> tuple[Origin, Fact]:
         state = item.state
         name = f"{state.side}/{state.forest or state.tenant}"
         op = Operation.READ if state.alive else Operation.DELETED
@@ -110,7 +110,7 @@ class Reading:
         )  # fmt: skip
         return Origin(name=name, side=state.side, tenant=state.tenant, forest=state.forest), fact
 
-    def _links(self, item: DirectoryObject) -> Iterator[tuple[str, LinkChange]]:
+    def _links(self, item: OracleObject) -> Iterator[tuple[str, LinkChange]]:
         state = item.state
         if state.side == "entra":
             yield "members", LinkChange(added=[Link(far_end) for _, far_end in sorted(item.links)], complete=True)

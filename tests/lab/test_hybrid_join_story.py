@@ -17,7 +17,7 @@ from streams.contracts.finding import Finding
 from streams.detections.detection import DEFAULT_THRESHOLDS
 from streams.detections.registry import all_detections
 from streams.directory.scope import Scope
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from streams.runtime.clock import now_ms
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects, forest_of_directory
@@ -41,7 +41,7 @@ class Memory:
         self._lab = lab
         self._directories = LabObjects([forest.store for forest in lab.forests], lab.tenant)
         self._logs = LabEvents(lab)
-        self._devices: dict[str, DirectoryObject] = {}
+        self._devices: dict[str, OracleObject] = {}
 
     def open(self) -> dict[str, Finding]:
         lab = self._lab
@@ -52,7 +52,7 @@ class Memory:
         gone = [item for key, item in self._devices.items() if key not in living]
         # They ended just now: the oracle forgets what ended long ago, as the stream does.
         ended = {"alive": False, "changed_ms": now_ms()}
-        dead = [DirectoryObject(msgspec.structs.replace(item.state, **ended)) for item in gone]
+        dead = [OracleObject(msgspec.structs.replace(item.state, **ended)) for item in gone]
         self._devices |= {item.state.object_id: item for item in objects if item.state.kind is ObjectKind.DEVICE}
         tenant = TenantState(
             tenant=lab.tenant.tenant_id, seq=1, ts_ms=0, collected=True, devices_collected=True, features={},

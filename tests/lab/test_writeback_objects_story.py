@@ -22,7 +22,7 @@ from streams.detections.registry import all_detections
 from streams.directory.fold import fold
 from streams.directory.scope import Scope, scope_name
 from streams.directory.state import ObjectState, new_state
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from tests.lab.test_hybrid_join_story import NoScheduler
 from tests.support.lab_oracle import objects_of_lab, state_of_tenant
 from tests.support.pipeline import Pipeline
@@ -135,7 +135,7 @@ class Performance:
 
     def _expected(self) -> dict[str, Finding]:
         objects = [
-            DirectoryObject(
+            OracleObject(
                 state, frozenset(self.link_ms.get(key, {})), self.link_ms.get(key, {}), self.left_ms.get(key, {})
             )
             for key, state in self.states.items()

@@ -24,7 +24,7 @@ from streams.directory.object_row import OBJECT, load_objects
 from streams.directory.scope import Scope
 from streams.directory.state import new_state
 from streams.evaluation.knowledge import TenantOptions
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from tests.support.cases import AD2, START_MS, guid_of
 from tests.support.findings import told_or_lingering
 from tests.support.pipeline import AD, TENANT, Pipeline
@@ -68,7 +68,7 @@ def _check(
     *,
     forests_read: bool = False,
     scopes: Mapping[str, Scope] = MappingProxyType(SCOPES),
-    also: Sequence[DirectoryObject] = (),
+    also: Sequence[OracleObject] = (),
 ) -> None:
     now_ms = world.now_ms + after_ms
     pipeline.tick(now_ms)
@@ -143,7 +143,7 @@ def test_groups_decide_who_is_in_scope(seed: int, steps: int, shuffled: bool) ->
     scopes = {"corp": Scope(exclude_ous=[OUS[1]], scope_groups=groups)}
     said = {forest: tuple(scope.scope_groups) for forest, scope in scopes.items()}
     options = TenantOptions(forests=frozenset({"corp", "fabrikam"}), scope_groups=said)
-    of_forest = DirectoryObject(fold(new_state(AD, FOREST.object_id), FOREST))
+    of_forest = OracleObject(fold(new_state(AD, FOREST.object_id), FOREST))
     pipeline = Pipeline(scopes, tenants={TENANT: options})
     pipeline.tell(_tenant(world.now_ms))
     chance, facts = random.Random(seed + 1), list(world.facts)

@@ -16,7 +16,7 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
 from streams.detections.registry import all_detections
 from streams.directory.state import ObjectState
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
@@ -67,12 +67,12 @@ class RandomPasswords:
                                 self._hash, self._switch, *[self._heard][self.seed % 2 :]])()  # fmt: skip
         return self
 
-    def objects(self) -> list[DirectoryObject]:
+    def objects(self) -> list[OracleObject]:
         here = [self._state(name, "ad", self.ad[name], self.changed_ms[name]) for name in self.ad]
         there = [self._state(f"{name}-c", "entra", self.cloud(name), START_MS) for name in self.ad]
         heard = ObjectState(object_id=guid_of("heard"), side="ad", tenant=TENANT, kind=ObjectKind.FOREST, forest="corp",
                             attributes={FOREST_HEARD: rfc3339(self.heard_ms)})  # fmt: skip
-        return [DirectoryObject(state) for state in [*here, *there, *([heard] if self.heard_ms else [])]]
+        return [OracleObject(state) for state in [*here, *there, *([heard] if self.heard_ms else [])]]
 
     def cloud(self, name: str) -> dict[str, Any]:
         return {"userPrincipalName": f"{name}@contoso.com", "onPremisesSyncEnabled": True,

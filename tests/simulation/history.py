@@ -17,7 +17,7 @@ from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.events import Event, Log
 from streams.contracts.facts import Domain, Fact, Origin, TenantState, Watermark
 from streams.directory.scope import Scope
-from streams.evaluation.oracle import DirectoryObject
+from streams.evaluation.oracle import OracleObject
 from streams.runtime.clock import HybridClock, now_ms
 from tests.support.cases import AD2, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
@@ -45,7 +45,7 @@ SCOPES = {
 class State(NamedTuple):
     """Everything that is true after a step: objects by their source, and what logs and readings have told."""
 
-    objects: dict[str, list[DirectoryObject]]
+    objects: dict[str, list[OracleObject]]
     events: list[Event]
     tenant: TenantState | None
 
@@ -112,7 +112,7 @@ class History:
             else:
                 origin, fact = word
                 self.told[origin.name].append((number, fact))
-        objects: dict[str, list[DirectoryObject]] = {origin.name: [] for origin in self.origins}
+        objects: dict[str, list[OracleObject]] = {origin.name: [] for origin in self.origins}
         for item in copy.deepcopy(world.final()):
             objects[next(each.name for each in self.origins if each.forest == item.state.forest)].append(item)
         self.states.append(State(objects, events, self._tenant))
@@ -132,10 +132,10 @@ class History:
         return sorted(dead)
 
 
-def _without_links(item: DirectoryObject, ends: set[str]) -> DirectoryObject:
+def _without_links(item: OracleObject, ends: set[str]) -> OracleObject:
     left_ms = {link: at_ms for link, at_ms in item.left_ms.items() if link[1] not in ends}
     links = frozenset(link for link in item.links if link[1] not in ends)
-    return DirectoryObject(item.state, links, item.link_ms, left_ms)
+    return OracleObject(item.state, links, item.link_ms, left_ms)
 
 
 class Teller:

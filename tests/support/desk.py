@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sinks.actions.writer import ActionWriter
 from sinks.desk.acting import Acting
 from sinks.desk.application import application
-from sinks.desk.pipeline import Checked, Cycle, Pipeline, PipelineWatch, Timeline
+from sinks.desk.pipeline import Checked, LastSync, Pipeline, PipelineWatch, Timeline
 from sinks.desk.presence import Presence
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, LastContact, SourceFreshness
@@ -80,7 +80,7 @@ def watch_of(
     checks: Sequence[Checked] = (),
     timeline: Timeline = NOTHING,
     present: Sequence[Presence] = (),
-    cycles: Mapping[str, Cycle] | None = None,
+    cycles: Mapping[str, LastSync] | None = None,
 ) -> PipelineWatch:
     """A watch that has looked once."""
     pipeline = Pipeline(

@@ -19,7 +19,7 @@ from deploy.cli.desk.composition import catalogue
 from sinks.actions.writer import ActionWriter
 from sinks.desk.acting import Acting
 from sinks.desk.application import application
-from sinks.desk.pipeline import Checked, Cycle, PipelineWatch, Timeline, TimelineEntry
+from sinks.desk.pipeline import Checked, LastSync, PipelineWatch, Timeline, TimelineEntry
 from sinks.desk.presence import Presence, Present, Waiting
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness
@@ -128,7 +128,7 @@ def watch(name: str, *, blind: bool = False) -> PipelineWatch:
         return replace(found, at_ms=found.at_ms - (3 * 3_600_000 if blind else 0))
 
     return watch_of(
-        freshness, checks, timeline, [presence], {TENANT: Cycle(now_ms() - 1_080_000, now_ms() + 720_000)}
+        freshness, checks, timeline, [presence], {TENANT: LastSync(now_ms() - 1_080_000, now_ms() + 720_000)}
     )
 
 

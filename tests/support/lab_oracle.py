@@ -18,11 +18,11 @@ from producers.graph.mapping.objects import attributes_of
 from streams.contracts.facts import FOREST_KEYWORDS, WRITEBACK_ENABLED, Domain, ObjectKind, TenantState
 from streams.directory.scope import Scope, scope_name
 from streams.directory.state import ObjectState
-from streams.evaluation.oracle import DirectoryObject
+from streams.evaluation.oracle import OracleObject
 from streams.runtime.settings import Settings
 
 
-def objects_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> Iterator[DirectoryObject]:
+def objects_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> Iterator[OracleObject]:
     """Every living object of a lab directory that is told of; all of them changed at `changed_ms`."""
     for item in store.objects():
         raw = {name: list(values) for name in NAMES if (values := item.raw(name))}
@@ -40,10 +40,10 @@ def objects_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) ->
             object_id=change.object_id, side="ad", tenant=tenant, forest=store.domain, kind=change.kind,
             attributes=attributes, changed_ms=changed_ms,
         )  # fmt: skip
-        yield DirectoryObject(state, frozenset(links))
+        yield OracleObject(state, frozenset(links))
 
 
-def objects_of_tenant(store: TenantStore, changed_ms: int) -> Iterator[DirectoryObject]:
+def objects_of_tenant(store: TenantStore, changed_ms: int) -> Iterator[OracleObject]:
     """Every user, group, contact and device of a lab tenant, as Graph would show it whole; also deleted items."""
     kinds = {"users": "user", "groups": "group", "contacts": "contact", "devices": "device"}
     for collection in COLLECTIONS:
@@ -67,10 +67,10 @@ def objects_of_tenant(store: TenantStore, changed_ms: int) -> Iterator[Directory
             )  # fmt: skip
             links = {("members", member) for member in store.members.of(object_id)}
             manager = store.managers.of(object_id)
-            yield DirectoryObject(state, frozenset(links | ({("manager", manager)} if manager else set())))
+            yield OracleObject(state, frozenset(links | ({("manager", manager)} if manager else set())))
 
 
-def forest_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> DirectoryObject:
+def forest_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> OracleObject:
     """What the AD source says of a forest that is watched for hybrid join (producers.ad.forest)."""
     attributes: dict[str, object] = {"distinguishedName": store.configuration_dn}
     try:
@@ -84,10 +84,10 @@ def forest_of_directory(store: DirectoryStore, tenant: str, changed_ms: int) -> 
         object_id=str(uuid.uuid5(uuid.NAMESPACE_DNS, f"forest.{store.domain}")), side="ad", tenant=tenant,
         forest=store.domain, kind=ObjectKind.FOREST, attributes=attributes, changed_ms=changed_ms,
     )  # fmt: skip
-    return DirectoryObject(state)
+    return OracleObject(state)
 
 
-def objects_of_lab(forests: Iterable[DirectoryStore], tenant: TenantStore, changed_ms: int) -> list[DirectoryObject]:
+def objects_of_lab(forests: Iterable[DirectoryStore], tenant: TenantStore, changed_ms: int) -> list[OracleObject]:
     """Both sides of a lab."""
     found = list(objects_of_tenant(tenant, changed_ms))
     for forest in forests:
@@ -100,9 +100,9 @@ class LabObjects:
 
     def __init__(self, forests: Iterable[DirectoryStore], tenant: TenantStore) -> None:
         self._forests, self._tenant = list(forests), tenant
-        self._known: dict[str, tuple[int, list[DirectoryObject]]] = {}
+        self._known: dict[str, tuple[int, list[OracleObject]]] = {}
 
-    def read(self, changed_ms: int) -> list[DirectoryObject]:
+    def read(self, changed_ms: int) -> list[OracleObject]:
         """As `objects_of_lab`; what a directory told before says when it was read, not when it is read now."""
         found = list(objects_of_tenant(self._tenant, changed_ms))
         for forest in self._forests:

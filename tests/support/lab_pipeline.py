@@ -17,7 +17,7 @@ from streams.contracts.finding import Finding
 from streams.contracts.views import Contribution
 from streams.directory.scope import Scope
 from streams.evaluation.knowledge import TenantOptions
-from streams.evaluation.oracle import DirectoryObject
+from streams.evaluation.oracle import OracleObject
 from streams.evaluation.outcome import Outcome
 from streams.measures.family import DurationSample
 from tests.support.lab_events import LabEvents
@@ -37,7 +37,7 @@ class LabPipeline(Pipeline):
         self._lab = lab
         self._directories = LabObjects([forest.store for forest in lab.forests], lab.tenant)
         self._logs = LabEvents(lab)
-        self._known: dict[str, DirectoryObject] = {}
+        self._known: dict[str, OracleObject] = {}
         self._events: set[str] = set()
         self._seq = 0
         self.durations: list[tuple[int, DurationSample]] = []
@@ -85,10 +85,10 @@ class LabPipeline(Pipeline):
         self.durations += [(self.partition.now_ms, sample) for sample in outcome.durations]
         return super()._take(outcome)
 
-    def _objects(self, now_ms: int) -> dict[str, DirectoryObject]:
+    def _objects(self, now_ms: int) -> dict[str, OracleObject]:
         return {item.state.object_id: item for item in self._directories.read(now_ms) if item.state.alive}
 
-    def _say(self, item: DirectoryObject, op: Operation, now_ms: int) -> None:
+    def _say(self, item: OracleObject, op: Operation, now_ms: int) -> None:
         self._seq = max(self._seq + 1, now_ms << 12)
         state = item.state
         name = f"{state.side}/{state.forest or state.tenant}"
@@ -99,7 +99,7 @@ class LabPipeline(Pipeline):
         )  # fmt: skip
         self.feed(Origin(name=name, side=state.side, tenant=state.tenant, forest=state.forest), [fact], now_ms=now_ms)
 
-    def _links(self, item: DirectoryObject) -> dict[str, LinkChange]:
+    def _links(self, item: OracleObject) -> dict[str, LinkChange]:
         """Complete sets, for what a full statement leaves out was not said."""
         state = item.state
         if state.side == "entra":

@@ -16,7 +16,7 @@ from streams.contracts.finding import Finding
 from streams.detections.registry import Registered
 from streams.directory.scope import Scope
 from streams.directory.state import ObjectState
-from streams.evaluation.oracle import DirectoryObject, expected_counts, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_counts, expected_findings
 from tests.support.lab_events import LabEvents
 from tests.support.lab_oracle import LabObjects, forest_of_directory, state_of_tenant
 from tests.support.pipeline import Pipeline
@@ -78,10 +78,10 @@ class LabStream:
             self._whole(), tenants, self.scopes, rules, now_ms=self._now_ms, events=self._events.values()
         )
 
-    def _whole(self) -> list[DirectoryObject]:
-        return [DirectoryObject(msgspec.structs.replace(state)) for state in self._states.values()]
+    def _whole(self) -> list[OracleObject]:
+        return [OracleObject(msgspec.structs.replace(state)) for state in self._states.values()]
 
-    def _objects(self, now_ms: int) -> list[DirectoryObject]:
+    def _objects(self, now_ms: int) -> list[OracleObject]:
         lab = self._lab
         found = self._directories.read(now_ms)
         watched = [forest.store for forest in lab.forests if forest.hybrid_join]

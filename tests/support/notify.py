@@ -14,11 +14,11 @@ from sinks.history.database import open_database
 from sinks.lag import Lag
 from sinks.notify.channels.channel import Channel
 from sinks.notify.channels.registry import channels_of
-from sinks.notify.ledger import Ledger
+from sinks.notify.ledger import NotificationLedger
 from sinks.notify.metrics import Metrics
 from sinks.notify.notice import Kind, Notice
 from sinks.notify.post import Post
-from sinks.notify.present import Present, Sight
+from sinks.notify.present import CurrentFindings, Sight
 from sinks.notify.routes import Routes
 from sinks.notify.wording import Wording
 from sinks.sink import Meta
@@ -98,9 +98,10 @@ class World:
     def start(self, *entries: Entry) -> None:
         """As a process begins: what it knew is gone, but for the ledger; and it reads these."""
         routes = Routes(self.settings, DETECTIONS)
-        self.present = Present(routes, [CHANNEL])
+        self.present = CurrentFindings(routes, [CHANNEL])
         self.post = Post(
-            CHANNEL, self.channel, Ledger(self.engine, CHANNEL), self.present, Wording(TITLES, routes, DESK),
+            CHANNEL, self.channel, NotificationLedger(self.engine, CHANNEL), self.present,
+            Wording(TITLES, routes, DESK),
             self.metrics, most_per_hour=self.most_per_hour, settle_s=30.0, digest_s=self.digest_s, clock=self.clock,
         )  # fmt: skip
         self.say(*entries)

@@ -13,7 +13,7 @@ from streams.contracts.views import ContextUpdate, Contribution, ContributionChu
 from streams.detections.registry import all_detections
 from streams.directory.rows import MemoryRows
 from streams.directory.scope import Scope
-from streams.evaluation.forgetting import Sweep
+from streams.evaluation.forgetting import ForgettingPass
 from streams.evaluation.outcome import Outcome
 from streams.evaluation.partition import EvaluatorOptions, ViewPartition
 from streams.evaluation.projector import Projector
@@ -103,7 +103,7 @@ class Pipeline:
 
     def forget(self, forget_after_ms: int) -> list[str]:
         """Forget what has been dead for long enough; returns the ids."""
-        sweep = Sweep(self.object_rows, self.partition.now_ms, forget_after_ms)
+        sweep = ForgettingPass(self.object_rows, self.partition.now_ms, forget_after_ms)
         list(sweep.run())
         said, _ = self.projector.forget(sweep.due, self.object_rows)
         self.contribute(said)

@@ -15,7 +15,7 @@ from streams.contracts.flows import FLOW_ATTRIBUTES, READ_BY, VERSION
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
 from streams.directory.state import ObjectState, Vanished
-from streams.evaluation.oracle import DirectoryObject
+from streams.evaluation.oracle import OracleObject
 from tests.support.cases import AD2, START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA
 
@@ -92,7 +92,7 @@ class RandomDirectories:
                 self._entra_step(name)
         return self
 
-    def final(self) -> list[DirectoryObject]:
+    def final(self) -> list[OracleObject]:
         """What has been told of, complete, the dead included: views remember those of AD and what can be restored."""
         found = []
         for origin, objects in self._worlds:
@@ -109,7 +109,7 @@ class RandomDirectories:
                     far_ends = alive | item.links | item.link_ms.keys() | item.left_ms.keys()
                     end = {far: self._end(origin, far, item.kind) for far in far_ends}
                     found.append(
-                        DirectoryObject(
+                        OracleObject(
                             state,
                             frozenset(end[far] for far in alive),
                             {end[far]: moment_ms for far, moment_ms in item.link_ms.items()},

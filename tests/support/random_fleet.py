@@ -10,7 +10,7 @@ from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import FOREST_KEYWORDS, Fact, ObjectKind, Operation, Origin
 from streams.contracts.times import rfc3339
 from streams.directory.state import ObjectState
-from streams.evaluation.oracle import DirectoryObject
+from streams.evaluation.oracle import OracleObject
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 
@@ -66,10 +66,10 @@ class RandomFleet:
                 self._device_step(f"pc{number}", f"device{number}-{self._random.randrange(2)}")
         return self
 
-    def final(self) -> list[DirectoryObject]:
+    def final(self) -> list[OracleObject]:
         """What the sources have told of, complete, the dead included."""
         return [
-            DirectoryObject(
+            OracleObject(
                 ObjectState(
                     object_id=guid_of(name), side=item.origin.side, tenant=TENANT, forest=item.origin.forest,
                     kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=item.changed_ms,

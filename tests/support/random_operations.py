@@ -16,7 +16,7 @@ from streams.contracts.facts import Fact, ObjectKind, Operation, Origin, TenantS
 from streams.contracts.identity import immutable_id_of_guid
 from streams.contracts.times import rfc3339
 from streams.directory.state import ObjectState
-from streams.evaluation.oracle import DirectoryObject
+from streams.evaluation.oracle import OracleObject
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 
@@ -87,10 +87,10 @@ class RandomOperations:
         """The last reading."""
         return next((item for item in reversed(self.told) if isinstance(item, TenantState)), None)
 
-    def final(self) -> list[DirectoryObject]:
+    def final(self) -> list[OracleObject]:
         """What stands in both directories at the end, the dead of AD included."""
         return [
-            DirectoryObject(
+            OracleObject(
                 ObjectState(
                     object_id=guid_of(name), side=item.origin.side, tenant=TENANT, forest=item.origin.forest,
                     kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=item.changed_ms,

@@ -11,7 +11,7 @@ from streams.contracts.facts import WRITEBACK_ENABLED, Fact, Link, LinkChange, O
 from streams.contracts.times import rfc3339
 from streams.directory.event_slots import GROUP_PROVISIONING
 from streams.directory.state import ObjectState
-from streams.evaluation.oracle import DirectoryObject
+from streams.evaluation.oracle import OracleObject
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT
 
@@ -72,10 +72,10 @@ class RandomWriteback:
         """What the log tells."""
         return [each for each in self.told if isinstance(each, Event)]
 
-    def final(self) -> list[DirectoryObject]:
+    def final(self) -> list[OracleObject]:
         """What the sources have told of, complete, the dead included."""
         return [
-            DirectoryObject(
+            OracleObject(
                 ObjectState(
                     object_id=guid_of(name), side=item.origin.side, tenant=TENANT, forest=item.origin.forest,
                     kind=item.kind, attributes=item.attributes, alive=item.alive, changed_ms=START_MS,

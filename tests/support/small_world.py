@@ -19,7 +19,7 @@ from streams.contracts.times import rfc3339
 from streams.detections.registry import all_detections
 from streams.directory.links import standing_links
 from streams.directory.object_row import load_objects, state_key
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from streams.runtime.settings import Settings
 from tests.support.cases import START_MS, event_of, fact_of
 from tests.support.pipeline import TENANT, Pipeline
@@ -187,7 +187,7 @@ class World:
                 }
                 since_ms = {name: each.since_ms for name, each in ends.items()}
                 ids = {name: each.far_end for name, each in ends.items()}
-                objects.append(DirectoryObject(state, frozenset(ends), since_ms, ids=ids))
+                objects.append(OracleObject(state, frozenset(ends), since_ms, ids=ids))
         return expected_findings(
             objects,
             {state.tenant: state for state in states},

@@ -9,8 +9,8 @@ from deploy.cli.check.command import lines
 from deploy.cli.check.pipeline import AREA as PIPELINE
 from deploy.cli.desk.present import cycles, presences
 from deploy.cli.findings.events import names_of, read_events
-from deploy.cli.findings.source import Explained, objects_of, read_facts
-from deploy.cli.findings.timeline import Row, notes, rows
+from deploy.cli.findings.source import ExplainedFinding, objects_of, read_facts
+from deploy.cli.findings.timeline import TimelineRow, notes, rows
 from deploy.prometheus.installation import targets
 from deploy.prometheus.runbook_command import runbooks
 from sinks.desk.catalogue import Catalogue, Described, ScrapeTargets
@@ -48,7 +48,7 @@ def _described(registered: Registered) -> Described:
     )  # fmt: skip
 
 
-def _entry(row: Row) -> TimelineEntry:
+def _entry(row: TimelineRow) -> TimelineEntry:
     return TimelineEntry(at=row.at, who=row.what, about=row.about, words=row.words, failed=row.failed)
 
 
@@ -68,7 +68,7 @@ def pipeline(settings: Settings, config: Path | None) -> Pipeline:
     def timeline(finding: Finding) -> Timeline:
         facts, every_fact = read_facts(settings.kafka, finding.tenant, objects_of(finding))
         events, every_event = read_events(settings.kafka, names_of(finding))
-        explained = Explained(finding, [], facts, every_fact, events, every_event)
+        explained = ExplainedFinding(finding, [], facts, every_fact, events, every_event)
         entries = [_entry(row) for row in rows(explained)]
         return Timeline(entries=entries, notes=notes(explained))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from sinks.desk.pipeline import Cycle
+from sinks.desk.pipeline import LastSync
 from sinks.desk.portal import GUID
 from sinks.desk.presence import Presence, Present, Waiting
 from streams.agents.scopes import scopes_of
@@ -80,14 +80,14 @@ def by_identity(
     return [_presence(settings, key, group, tenants) for key, group in list(groups.items())[:MOST]]
 
 
-def cycles(settings: Settings) -> dict[str, Cycle]:
+def cycles(settings: Settings) -> dict[str, LastSync]:
     """Tenant -> its last synchronisation, and when the next is due. Raises RetriableError while Kafka is away."""
     interval_ms = int(settings.detections.sync_interval_s * 1000)
-    found: dict[str, Cycle] = {}
+    found: dict[str, LastSync] = {}
     for tenant, state in _tenants(settings.kafka).items():
         last_ms = time_in(state.organization or {}, "onPremisesLastSyncDateTime", 0)
         if last_ms:
-            found[tenant] = Cycle(last_ms, last_ms + interval_ms)
+            found[tenant] = LastSync(last_ms, last_ms + interval_ms)
     return found
 
 

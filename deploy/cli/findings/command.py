@@ -13,7 +13,7 @@ import msgspec
 from deploy.cli.filters import Duration, FindingFilter
 from deploy.cli.findings.groups import GROUPS, groups_table, write_csv
 from deploy.cli.findings.page import finding_page
-from deploy.cli.findings.source import Explained, Findings, explain, read_findings
+from deploy.cli.findings.source import ExplainedFinding, Findings, explain, read_findings
 from deploy.cli.findings.table import findings_table, ordered
 from deploy.cli.findings.watch import watch_json, watch_table
 from deploy.cli.terminal import (
@@ -159,7 +159,7 @@ def explain_command(finding_id: str, as_json: bool, config: Path | None, kafka: 
     show(terminal, finding_page(explained, title=title, now_ms=now_ms()))
 
 
-def _document(explained: Explained) -> dict[str, Any]:
+def _document(explained: ExplainedFinding) -> dict[str, Any]:
     return {
         "finding": explained.finding,
         "history": explained.history,

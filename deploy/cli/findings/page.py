@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from deploy.cli.findings.source import Explained
+from deploy.cli.findings.source import ExplainedFinding
 from deploy.cli.findings.table import SEVERITY_STYLE, STATE_STYLE, name_of, since
 from deploy.cli.findings.timeline import timeline
 from sinks.roles import role_words
@@ -31,7 +31,7 @@ _ROLE_STYLES = {
 }  # fmt: skip
 
 
-def finding_page(explained: Explained, *, title: str, now_ms: int) -> RenderableType:
+def finding_page(explained: ExplainedFinding, *, title: str, now_ms: int) -> RenderableType:
     """Everything known of a finding; `title` is the detection's."""
     explained = _shown(explained)
     finding = explained.finding
@@ -54,7 +54,7 @@ def finding_page(explained: Explained, *, title: str, now_ms: int) -> Renderable
     return Group(*parts)
 
 
-def _shown(explained: Explained) -> Explained:
+def _shown(explained: ExplainedFinding) -> ExplainedFinding:
     return replace(
         explained,
         finding=shown(explained.finding),

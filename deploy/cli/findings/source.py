@@ -46,7 +46,7 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainedFinding:
     """One finding, every record of it that the topic still holds (oldest first), the facts and the events found.
 
     consequences: findings that stand and name it as their cause.
@@ -84,7 +84,7 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def explain(kafka: KafkaSettings, prefix: str) -> Explained:
+def explain(kafka: KafkaSettings, prefix: str) -> ExplainedFinding:
     """The finding whose id starts with `prefix`, with what led to it.
 
     Raises SyncHealthError where no finding or more than one fits, RetriableError where Kafka cannot be read.
@@ -116,7 +116,7 @@ def explain(kafka: KafkaSettings, prefix: str) -> Explained:
         for each in others.latest.values()
         if each.cause == finding.id and each.state is not FindingState.RESOLVED
     ]
-    return Explained(finding, history[finding.id], facts, complete, events, every_event, consequences)
+    return ExplainedFinding(finding, history[finding.id], facts, complete, events, every_event, consequences)
 
 
 def _is_flat(value: bytes | None) -> bool:

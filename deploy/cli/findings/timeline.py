@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.cli.findings.events import EVENT_RECORDS
-from deploy.cli.findings.source import FACT_RECORDS, Explained
+from deploy.cli.findings.source import FACT_RECORDS, ExplainedFinding
 from deploy.cli.findings.table import name_of, since
 from streams.contracts.events import Event, Log, Result
 from streams.contracts.facts import Fact, Operation, Origin
@@ -25,7 +25,7 @@ _STYLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TimelineRow:
     """One transition, fact or event. at: RFC 3339; what: who says it, or what became; about: whose it is, if said."""
 
     at: str
@@ -35,7 +35,7 @@ class Row:
     failed: bool = False
 
 
-def timeline(explained: Explained, now_ms: int) -> RenderableType:
+def timeline(explained: ExplainedFinding, now_ms: int) -> RenderableType:
     """One row per transition, fact and event, the oldest first."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
@@ -52,12 +52,12 @@ def timeline(explained: Explained, now_ms: int) -> RenderableType:
     return Group(table, *left_out) if left_out else table
 
 
-def rows(explained: Explained) -> list[Row]:
+def rows(explained: ExplainedFinding) -> list[TimelineRow]:
     """Transitions, facts and events, the oldest first."""
     return sorted([*_steps(explained.history), *_facts(explained), *_events(explained)], key=lambda row: row.at)
 
 
-def notes(explained: Explained) -> list[str]:
+def notes(explained: ExplainedFinding) -> list[str]:
     """What was not looked for."""
     bounds = [("facts", explained.facts_are_all, FACT_RECORDS), ("events", explained.events_are_all, EVENT_RECORDS)]
     return [
@@ -67,18 +67,18 @@ def notes(explained: Explained) -> list[str]:
     ]
 
 
-def _steps(history: list[Finding]) -> Iterator[Row]:
+def _steps(history: list[Finding]) -> Iterator[TimelineRow]:
     """What the finding's records say; where compaction took the earlier ones, its opening all the same."""
     before: Finding | None = None
     if history and (history[0].state is not FindingState.OPEN or history[0].updated_at != history[0].opened_at):
-        yield Row(history[0].opened_at, "opened", "finding")
+        yield TimelineRow(history[0].opened_at, "opened", "finding")
     for step in history:
         word = "opened" if step.state is FindingState.OPEN else step.state.value
         words = "finding" if word == "resolved" else step.summary
         if before is not None and before.state is step.state:
             word, words = "updated", difference(before, step)
         before = step
-        yield Row(step.updated_at, word, words)
+        yield TimelineRow(step.updated_at, word, words)
 
 
 def difference(before: Finding, after: Finding) -> str:
@@ -101,14 +101,15 @@ def difference(before: Finding, after: Finding) -> str:
     return "\n".join(changes) or "details of the objects changed"
 
 
-def _facts(explained: Explained) -> Iterator[Row]:
+def _facts(explained: ExplainedFinding) -> Iterator[TimelineRow]:
     names = {(holder.forest, holder.id): name_of(holder) for holder in explained.finding.counterparts}
     contested = {name for holder in explained.finding.counterparts for name in holder.attributes}
     for origin, fact in explained.facts:
         if fact.op is Operation.LOGGED:
             continue  # told as an event
         about = names.get((origin.forest, fact.object_id), fact.object_id)
-        yield Row(rfc3339(fact.changed_ms or fact.ts_ms), _source(origin, fact), _change(fact, contested), about)
+        at = rfc3339(fact.changed_ms or fact.ts_ms)
+        yield TimelineRow(at, _source(origin, fact), _change(fact, contested), about)
 
 
 def _source(origin: Origin, fact: Fact) -> str:
@@ -136,7 +137,7 @@ def _change(fact: Fact, contested: set[str]) -> str:
 _LOGS = {Log.AUDIT: "entra audit", Log.PROVISIONING: "provisioning", Log.SIGN_IN: "sign-in"}
 
 
-def _events(explained: Explained) -> Iterator[Row]:
+def _events(explained: ExplainedFinding) -> Iterator[TimelineRow]:
     """What logs say: an export of a sync server by that word, anything else with its result and its own reason."""
     names = {holder.id: name_of(holder) for holder in explained.finding.counterparts}
     for event in explained.events:
@@ -144,7 +145,8 @@ def _events(explained: Explained) -> Iterator[Row]:
         server = event.details.get("sync_server")
         what = ("export failed" if failed else "exported") if server else event.server or _LOGS.get(event.log, "log")
         about = names.get(event.entra_id or "") or names.get(event.object_guid or "") or event.user_principal_name
-        yield Row(rfc3339(event.ts_ms), what, _text_of(event, str(server) if server else None), about or "", failed)
+        text = _text_of(event, str(server) if server else None)
+        yield TimelineRow(rfc3339(event.ts_ms), what, text, about or "", failed)
 
 
 def _text_of(event: Event, server: str | None) -> str:

@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from deploy.cli.findings.page import finding_page
-from deploy.cli.findings.source import Explained
+from deploy.cli.findings.source import ExplainedFinding
 from deploy.cli.findings.table import findings_table, ordered
 from deploy.cli.replay.documents import documents
 from deploy.cli.replay.reading import Read, read
@@ -175,7 +175,7 @@ def _print(tally: Tally, rehearsal: Rehearsal, findings: list[Finding], *, expla
         titles = {each.detection.id: each.detection.title for each in all_detections()}
         for finding in [each for each in findings if explain and each.state is FindingState.OPEN]:
             terminal.width = min(terminal.width, _PAGE_WIDTH)
-            page = Explained(finding=finding, history=[finding], facts=[], facts_are_all=True)
+            page = ExplainedFinding(finding=finding, history=[finding], facts=[], facts_are_all=True)
             show(terminal, finding_page(page, title=titles.get(finding.detection, finding.detection), now_ms=now_ms))
     else:
         click.echo("no findings")

@@ -17,7 +17,15 @@ from rich.text import Text
 from deploy.cli.findings.groups import COLUMNS, row_of
 from deploy.cli.findings.source import read_findings
 from deploy.cli.findings.table import ID_CHARACTERS, SEVERITY_STYLE
-from deploy.cli.report.first_reading import AGES, Fault, FirstReading, Group, faults_of, first_reading_of, groups_of
+from deploy.cli.report.first_reading import (
+    AGES,
+    FirstReading,
+    Group,
+    ReportedFault,
+    faults_of,
+    first_reading_of,
+    groups_of,
+)
 from deploy.cli.report.weekly_command import weekly_report
 from deploy.cli.terminal import (
     Output,
@@ -81,7 +89,7 @@ def report(first_reading: bool, limit: int, output: Output, config: Path | None,
         sys.exit(EXIT_BLIND)
 
 
-def document(first: FirstReading, faults: Sequence[Fault], at_ms: int) -> dict[str, object]:
+def document(first: FirstReading, faults: Sequence[ReportedFault], at_ms: int) -> dict[str, object]:
     """The report for machines."""
     ended_ms = first.ended_ms
     return {
@@ -96,7 +104,7 @@ def document(first: FirstReading, faults: Sequence[Fault], at_ms: int) -> dict[s
     }
 
 
-def write_csv(faults: Sequence[Fault], file: IO[str], *, raw: bool = False) -> None:
+def write_csv(faults: Sequence[ReportedFault], file: IO[str], *, raw: bool = False) -> None:
     """A line per finding. A text that a spreadsheet would run gets a quote before it, unless `raw`."""
     as_cell = as_it_is if raw else cell
     writer = csv.writer(file)
@@ -108,7 +116,7 @@ def write_csv(faults: Sequence[Fault], file: IO[str], *, raw: bool = False) -> N
         writer.writerow([as_cell(value) for value in row])
 
 
-def page(first: FirstReading, faults: Sequence[Fault], *, limit: int, width: int, at_ms: int) -> RenderableType:
+def page(first: FirstReading, faults: Sequence[ReportedFault], *, limit: int, width: int, at_ms: int) -> RenderableType:
     """The report for people: how far it is, the numbers, and what to repair first."""
     if not faults:
         over = first.complete and not _is_patient(first, at_ms)
@@ -170,7 +178,7 @@ def _counts(groups: Sequence[Group], ages: Sequence[str]) -> list[str]:
     return [f"{number:,}" if number else "-" for number in numbers]
 
 
-def _repairs(faults: Sequence[Fault], at_ms: int) -> Table:
+def _repairs(faults: Sequence[ReportedFault], at_ms: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True, header_style="bold dim")
     for name in ("EXPLAINS", "SEVERITY", "PEOPLE", "DATED"):
         table.add_column(name, no_wrap=True, justify="left" if name == "SEVERITY" else "right")

@@ -62,7 +62,7 @@ class FirstReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ReportedFault:
     """One finding as the report has it.
 
     explains: how many findings about something else it accounts for; people: how many users they and it are about.
@@ -135,7 +135,7 @@ def first_reading_of(fresh: Freshness, sync_interval_s: float) -> FirstReading:
     return FirstReading(whole_ms, faults, int(PATIENCE_CYCLES * sync_interval_s * 1000))
 
 
-def faults_of(findings: Iterable[Finding], first: FirstReading) -> list[Fault]:
+def faults_of(findings: Iterable[Finding], first: FirstReading) -> list[ReportedFault]:
     """The faults of the first reading, in the order of repair: those that stand open, then what is counted under them,
     then what was repaired since.
     """
@@ -150,7 +150,7 @@ def faults_of(findings: Iterable[Finding], first: FirstReading) -> list[Fault]:
     return sorted(found, key=lambda fault: (states.index(fault.finding.state), fault.order))
 
 
-def groups_of(faults: Iterable[Fault]) -> list[Group]:
+def groups_of(faults: Iterable[ReportedFault]) -> list[Group]:
     """The faults by family and detection: families with the most faults first, and so within a family."""
     groups: dict[str, Group] = {}
     families: Counter[str] = Counter()
@@ -164,12 +164,12 @@ def groups_of(faults: Iterable[Fault]) -> list[Group]:
     return sorted(groups.values(), key=lambda g: (-families[g.family], g.family, -g.states.total(), g.detection))
 
 
-def _fault(finding: Finding, explained: Sequence[Finding], first: FirstReading) -> Fault:
+def _fault(finding: Finding, explained: Sequence[Finding], first: FirstReading) -> ReportedFault:
     people = {name for each in (finding, *explained) for name in _people(each)}
     by_ms = first.ended_ms or _ms(finding.opened_at)
     dated_ms = _dated_ms(finding, by_ms)
     others = sum(each.subject.key != finding.subject.key for each in explained)
-    return Fault(finding, others, len(people), dated_ms, _age(dated_ms, by_ms))
+    return ReportedFault(finding, others, len(people), dated_ms, _age(dated_ms, by_ms))
 
 
 def _causes(finding: Finding, known: Mapping[str, Finding]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import TextIO
 import click
 
 from deploy.cli.scan.progress import shown_progress
-from deploy.cli.scan.run import Outcome, Writer, run_scan
+from deploy.cli.scan.run import FaultWriter, ScanOutcome, run_scan
 from deploy.cli.scan.setup import Directory, open_input, profile_and_tenant
 from deploy.cli.scan.writers import CsvWriter, JsonLinesWriter, RawCsvWriter, TableWriter
 from deploy.cli.terminal import print_line
@@ -88,7 +88,7 @@ def scan(
             _opened(output) as out,
             shown_progress() as progress,
         ):
-            writer: Writer = _WRITERS["csv-raw" if csv_raw else kind](out)
+            writer: FaultWriter = _WRITERS["csv-raw" if csv_raw else kind](out)
             outcome = run_scan(objects, rules, tenant, writer, warnings=warnings, progress=progress)
             problems = list(objects.problems)
     except BrokenPipeError:  # the reader of our output has seen enough
@@ -120,7 +120,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
         partial.unlink(missing_ok=True)
 
 
-def _report(outcome: Outcome, problems: list[str]) -> None:
+def _report(outcome: ScanOutcome, problems: list[str]) -> None:
     for problem in problems:
         print_line(f"not scanned: {problem}", err=True)
     if outcome.problems > len(problems):
@@ -138,7 +138,7 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-def _nothing_checked(outcome: Outcome) -> str | None:
+def _nothing_checked(outcome: ScanOutcome) -> str | None:
     """Why "no fault" would say nothing about the directory; None where something was looked at."""
     if not outcome.objects:
         return "no object could be read: is it the right file, base or filter? CSV needs a column DistinguishedName"
@@ -149,7 +149,7 @@ def _nothing_checked(outcome: Outcome) -> str | None:
     return None
 
 
-def _exit_code(outcome: Outcome, lenient: bool) -> int:
+def _exit_code(outcome: ScanOutcome, lenient: bool) -> int:
     if outcome.problems and not lenient:
         return FAILURE
     return FINDINGS if outcome.faulty_values else CLEAN

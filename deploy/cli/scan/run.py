@@ -14,7 +14,7 @@ from streams.hygiene.scan import Scan
 from streams.hygiene.tenant import TenantContext
 
 
-class Writer(Protocol):
+class FaultWriter(Protocol):
     """Where faults go, one at a time."""
 
     def write(self, fault: Fault) -> None:
@@ -25,7 +25,7 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ScanOutcome:
     """What a scan came to. `left_out`: objects that are neither people nor groups.
 
     empty: how many of the others hold no attribute that is checked.
@@ -47,11 +47,11 @@ def run_scan(
     source: Input,
     profile: Profile,
     tenant: TenantContext,
-    writer: Writer,
+    writer: FaultWriter,
     *,
     warnings: bool = True,
     progress: Step = lambda _doing, _done, _total: None,
-) -> Outcome:
+) -> ScanOutcome:
     """Scan everything `source` has. Raises whatever reading it raises; bad records are in `source.problems`.
 
     warnings: also write what the service accepts but people stumble over.
@@ -79,7 +79,7 @@ def run_scan(
             progress("checking", ordinal, read)
     writer.close()
     problems = len(source.problems) + source.dropped_problems
-    return Outcome(read, left_out, empty, faulty, problems, scan.index_bytes)
+    return ScanOutcome(read, left_out, empty, faulty, problems, scan.index_bytes)
 
 
 def _without_warnings(fault: Fault) -> Fault | None:

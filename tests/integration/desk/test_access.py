@@ -26,9 +26,9 @@ from sinks.desk.pipeline import Pipeline
 from sinks.desk.reading import Reading
 from sinks.history import daily, queries
 from sinks.history.database import open_database
-from sinks.history.queries import Question
+from sinks.history.queries import FindingsQuery
 from sinks.history.schema import episode, token, transition
-from sinks.history.scope import Scope, keep_scopes, narrowed, within
+from sinks.history.scope import FindingsScope, keep_scopes, narrowed, within
 from sinks.history.sink import HistorySink
 from sinks.sink import Meta
 from streams.contracts.errors import SettingsError
@@ -258,9 +258,9 @@ def test_nobody_acts_outside_of_his_scope(world: World) -> None:
 def test_the_numbers_of_days_are_within_the_scope(world: World) -> None:
     keep_scopes(world.engine)
     counted = []
-    for scopes in (None, (Scope(units=(BERLIN.lower(),)),)):
+    for scopes in (None, (FindingsScope(units=(BERLIN.lower(),)),)):
         with narrowed(world.engine, scopes).connect() as connection:
-            assert queries.count(connection, Question()) == (3 if scopes is None else 1)
+            assert queries.count(connection, FindingsQuery()) == (3 if scopes is None else 1)
             counted.append(sum(row["standing"] for row in daily.days(connection, 0, START_MS * 2)))
     assert 0 < counted[1] < counted[0]
 
@@ -269,7 +269,7 @@ def test_no_query_slips_out_of_the_scope_by_its_form(world: World) -> None:
     keep_scopes(world.engine)
     other = episode.alias()
     forms = [select(other.c.finding), select(episode.c.finding).join(transition)]
-    with narrowed(world.engine, [Scope(units=(BERLIN.lower(),))]).connect() as connection:
+    with narrowed(world.engine, [FindingsScope(units=(BERLIN.lower(),))]).connect() as connection:
         assert [connection.execute(form).scalars().all() for form in forms] == [[ONE], [ONE]]
         with pytest.raises(NotImplementedError):
             connection.execute(select(select(episode).subquery()))

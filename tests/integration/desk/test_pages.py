@@ -21,7 +21,7 @@ from deploy.generate.licences import VENDORED
 from deploy.generate.lock import ROOT
 from sinks.desk.catalogue import Catalogue, Described, ScrapeTargets
 from sinks.desk.live import changes
-from sinks.desk.pipeline import Checked, Cycle, PipelineWatch, Timeline, TimelineEntry
+from sinks.desk.pipeline import Checked, LastSync, PipelineWatch, Timeline, TimelineEntry
 from sinks.desk.presence import Presence, Present, Waiting
 from sinks.desk.reading import Reading
 from sinks.freshness import Freshness, SourceFreshness
@@ -171,7 +171,7 @@ def test_what_the_next_export_does_and_what_explains_others(tmp_path: Path) -> N
     for number, each in enumerate(told):
         sink.add(each, Meta(FINDINGS.name, 0, number, AT, live=True))
     sink.flush(ReaderProgress(caught_up=True, in_contact=True, behind=0))
-    due = Cycle(now_ms() - 60_000, now_ms() + 3_600_000)
+    due = LastSync(now_ms() - 60_000, now_ms() + 3_600_000)
     wide = replace(DUPLICATE, id="engine.bulk_change", family="engine", tenant_wide=True)
     reading = Reading(engine, Catalogue([DUPLICATE, wide]), lambda: None, watch=watch_of(cycles={TENANT: due}))
     with client_of(reading) as client:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from grafana.checker import panels, statements
 from sinks.history import queries
 from sinks.history.database import open_database
-from sinks.history.queries import Question
+from sinks.history.queries import FindingsQuery
 from sinks.history.sink import HistorySink
 from sinks.sink import Meta
 from streams.contracts.topics import FINDINGS
@@ -92,10 +92,10 @@ def test_the_figures_are_those_of_the_history(history: Connection, values: dict[
         return rows_of(history, statements(PANELS[title])[0], values)
 
     history.execute(text("RESET ROLE"))
-    open_now = queries.count(history, Question(state=("open",)))
-    standing_now = queries.count(history, Question(state=("open", "suppressed")))
-    weeks = queries.weeks(history, Question())
-    repeated = queries.repeated(history, Question(), limit=500)
+    open_now = queries.count(history, FindingsQuery(state=("open",)))
+    standing_now = queries.count(history, FindingsQuery(state=("open", "suppressed")))
+    weeks = queries.weeks(history, FindingsQuery())
+    repeated = queries.repeated(history, FindingsQuery(), limit=500)
     history.execute(text("SET ROLE grafana"))
 
     assert shown("Open") == [{"findings": open_now}]

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sinks.history import actions, queries
 from sinks.history.daily import days, note_days
 from sinks.history.database import open_database
-from sinks.history.queries import Question
+from sinks.history.queries import FindingsQuery
 from sinks.history.retention import FORGOTTEN, expire, forget
 from sinks.history.schema import METADATA
 from sinks.history.sink import HistorySink
@@ -75,23 +75,25 @@ DONE = [
 @pytest.mark.parametrize(
     ("question", "names"),
     [
-        (Question(attention=("acknowledged",)), [1]),
-        (Question(attention=("assigned",)), [2]),
-        (Question(owner=("eve",)), [2]),
-        (Question(owner=("bob",)), []),
-        (Question(attention=("accepted",)), [4]),
-        (Question(attention=("acknowledged", "accepted")), [1, 4]),
+        (FindingsQuery(attention=("acknowledged",)), [1]),
+        (FindingsQuery(attention=("assigned",)), [2]),
+        (FindingsQuery(owner=("eve",)), [2]),
+        (FindingsQuery(owner=("bob",)), []),
+        (FindingsQuery(attention=("accepted",)), [4]),
+        (FindingsQuery(attention=("acknowledged", "accepted")), [1, 4]),
     ],
 )
-def test_findings_are_asked_for_by_who_looks_after_them(engine: Engine, question: Question, names: list[int]) -> None:
+def test_findings_are_asked_for_by_who_looks_after_them(
+    engine: Engine, question: FindingsQuery, names: list[int]
+) -> None:
     with engine.connect() as connection:
         found = queries.page(connection, question).episodes
         assert sorted(row["finding"] for row in found) == sorted(finding(number).id for number in names)
-        assert queries.count(connection, Question(attention=("unattended",))) == 32 - 3
-        by = dict(queries.counts(connection, Question(state=("open",)), "attention"))
+        assert queries.count(connection, FindingsQuery(attention=("unattended",))) == 32 - 3
+        by = dict(queries.counts(connection, FindingsQuery(state=("open",)), "attention"))
         assert (by["acknowledged"], by["assigned"], by["accepted"]) == (1, 1, 1)
-        assert ("eve", 1) in queries.counts(connection, Question(), "owner")
-        assert sum(number for *_, number in queries.weeks(connection, Question(), by="attention")) == 32
+        assert ("eve", 1) in queries.counts(connection, FindingsQuery(), "owner")
+        assert sum(number for *_, number in queries.weeks(connection, FindingsQuery(), by="attention")) == 32
 
 
 def test_the_audit_tells_the_latest_first_and_each_once(engine: Engine) -> None:
@@ -151,7 +153,7 @@ def life(number: int) -> Iterator[Finding]:
 )
 def test_everybody_involved_is_found_by_the_beginning_of_a_word(engine: Engine, words: str, found: int) -> None:
     with engine.connect() as connection:
-        assert queries.count(connection, Question(words=words)) == found
+        assert queries.count(connection, FindingsQuery(words=words)) == found
 
 
 def test_pages_tell_every_episode_once(engine: Engine) -> None:
@@ -159,7 +161,7 @@ def test_pages_tell_every_episode_once(engine: Engine) -> None:
     cursor: str | None = None
     with engine.connect() as connection:
         while True:
-            page = queries.page(connection, Question(), cursor=cursor, limit=7)
+            page = queries.page(connection, FindingsQuery(), cursor=cursor, limit=7)
             seen += [row["id"] for row in page.episodes]
             cursor = page.cursor
             if cursor is None:
@@ -170,18 +172,18 @@ def test_pages_tell_every_episode_once(engine: Engine) -> None:
 @pytest.mark.parametrize("cursor", ["", "x", "1", "1-", "-1-2", "9" * 30 + "-1", f"1-{1 << 63}", "1-2; --", "²-³"])
 def test_a_cursor_of_somebody_elses_is_an_error(engine: Engine, cursor: str) -> None:
     with engine.connect() as connection, pytest.raises(InvalidRecordError):
-        queries.page(connection, Question(), cursor=cursor)
+        queries.page(connection, FindingsQuery(), cursor=cursor)
 
 
 def test_counts_weeks_and_who_comes_back(engine: Engine) -> None:
     with engine.connect() as connection:
-        assert queries.counts(connection, Question(state=("open",)), "severity") == [
+        assert queries.counts(connection, FindingsQuery(state=("open",)), "severity") == [
             ("critical", 5), ("high", 5), ("low", 5),
         ]  # fmt: skip
-        assert queries.counts(connection, Question(), "unit")[0] == ("OU=Sales 0,DC=corp,DC=contoso,DC=com", 17)
-        assert queries.weeks(connection, Question(family=("hygiene",)))[0] == (MONDAY, "hygiene", 3)
-        assert sum(number for _, _, number in queries.weeks(connection, Question(), of="resolved_ms")) == 17
-        (row,) = queries.repeated(connection, Question())
+        assert queries.counts(connection, FindingsQuery(), "unit")[0] == ("OU=Sales 0,DC=corp,DC=contoso,DC=com", 17)
+        assert queries.weeks(connection, FindingsQuery(family=("hygiene",)))[0] == (MONDAY, "hygiene", 3)
+        assert sum(number for _, _, number in queries.weeks(connection, FindingsQuery(), of="resolved_ms")) == 17
+        (row,) = queries.repeated(connection, FindingsQuery())
         assert (row["finding"], row["episodes"]) == (finding(0).id, 3)
         (newest, *_) = queries.episodes_of(connection, finding(0).id)
         assert [each["state"] for each in queries.transitions_of(connection, newest["id"])] == ["open"]
@@ -191,13 +193,13 @@ def test_counts_weeks_and_who_comes_back(engine: Engine) -> None:
 
 def test_what_stood_and_how_long_it_took(engine: Engine) -> None:
     with engine.connect() as connection:
-        assert queries.standing(connection, Question(), MONDAY + 10 * DAY - 1) == [("conflict", 5), ("hygiene", 5)]
-        assert queries.standing(connection, Question(), MONDAY + 20 * DAY + 100, "tenant")[0][1] == 16
-        assert queries.durations(connection, Question()) == [
+        assert queries.standing(connection, FindingsQuery(), MONDAY + 10 * DAY - 1) == [("conflict", 5), ("hygiene", 5)]
+        assert queries.standing(connection, FindingsQuery(), MONDAY + 20 * DAY + 100, "tenant")[0][1] == 16
+        assert queries.durations(connection, FindingsQuery()) == [
             ("conflict", 9, {50: 500, 90: 500}), ("hygiene", 8, {50: 500, 90: 500}),
         ]  # fmt: skip
         bounds = [(MONDAY, MONDAY + DAY), (MONDAY + DAY, MONDAY + 3 * DAY)]
-        assert queries.counts_within(connection, Question(), bounds) == [3, 2]
+        assert queries.counts_within(connection, FindingsQuery(), bounds) == [3, 2]
         (newest, *_) = queries.episodes_of(connection, finding(3).id)
         assert {row["finding"] for row in queries.related(connection, newest["id"])} == set()
 
@@ -221,17 +223,17 @@ def test_what_is_old_goes_and_who_asks_is_forgotten(engine: Engine) -> None:
     """The last test of the module: it removes."""
     assert forget(engine, ["00000000-0000-0000-0000-000000000003"]) == 1
     with engine.connect() as connection:
-        assert queries.count(connection, Question(words="joerg.3@contoso.com")) == 0
-        assert queries.count(connection, Question()) == 32
+        assert queries.count(connection, FindingsQuery(words="joerg.3@contoso.com")) == 0
+        assert queries.count(connection, FindingsQuery()) == 32
         (row,) = queries.episodes_of(connection, finding(3).id)
         assert row["name"] == FORGOTTEN
         assert queries.document_of(connection, row["id"]) is None
     assert expire(engine, episodes_before_ms=MONDAY + 20 * DAY, documents_before_ms=MONDAY + 25 * DAY) == 7
     with engine.connect() as connection:
-        assert queries.count(connection, Question(state=("open",))) == 15
+        assert queries.count(connection, FindingsQuery(state=("open",))) == 15
         (row,) = queries.episodes_of(connection, finding(22).id)
         assert queries.document_of(connection, row["id"]) is None
-        assert queries.count(connection, Question(words="joerg.16@contoso.com")) == 0
+        assert queries.count(connection, FindingsQuery(words="joerg.16@contoso.com")) == 0
 
 
 @pytest.mark.parametrize("url", ["mysql://h/d", "no url", "postgresql+nothing://h/d"])

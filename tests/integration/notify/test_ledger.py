@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from sinks.history.database import open_database
 from sinks.notify.decision import Notified
-from sinks.notify.ledger import ChannelState, Ledger
+from sinks.notify.ledger import ChannelState, NotificationLedger
 from streams.contracts.finding import Severity
 from tests.support.notify import notice
 from tests.support.postgresql import postgresql
@@ -34,7 +34,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_a_message_is_kept_until_it_has_arrived(engine: Engine) -> None:
-    here, there = Ledger(engine, "here"), Ledger(engine, "there")
+    here, there = NotificationLedger(engine, "here"), NotificationLedger(engine, "there")
     assert here.state(AT) == here.state(AT + 5) == ChannelState(AT)
     here.intend("f1", TOLD, notice())
     there.intend("f1", TOLD, notice())

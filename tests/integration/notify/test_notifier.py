@@ -16,7 +16,7 @@ import pytest
 from deploy.broker import Broker
 from deploy.broker.process import free_port
 from sinks.history.database import open_database
-from sinks.notify.ledger import Ledger
+from sinks.notify.ledger import NotificationLedger
 from streams.contracts.times import rfc3339
 from streams.runtime.clock import now_ms
 from tests.integration.prometheus.conftest import create_topics, publisher
@@ -86,7 +86,7 @@ def test_killed_at_random_each_message_arrives_under_one_key(empty_kafka: Broker
     with receiver(tmp_path / "tls") as there, publisher(empty_kafka.bootstrap) as publish:
         config = settings(tmp_path, empty_kafka, there)
         engine = open_database("", tmp_path)
-        Ledger(engine, "hook").state(now_ms())  # the channel is there before the first finding is
+        NotificationLedger(engine, "hook").state(now_ms())  # the channel is there before the first finding is
         engine.dispose()
         numbers = list(range(20))
         opened = {number: now_ms() for number in numbers}

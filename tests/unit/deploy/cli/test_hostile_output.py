@@ -23,7 +23,7 @@ from deploy.cli.check.line import Line, Mark
 from deploy.cli.deadletters import place_of_record
 from deploy.cli.findings import command as findings_command
 from deploy.cli.findings.events import events_in_record
-from deploy.cli.findings.source import Explained, Findings
+from deploy.cli.findings.source import ExplainedFinding, Findings
 from deploy.cli.funnel import command as funnel_command
 from deploy.cli.funnel.funnel import ComputerStanding
 from deploy.cli.main import main
@@ -65,7 +65,7 @@ def hostile() -> Finding:
     )  # fmt: skip
 
 
-def explained(*_: object) -> Explained:
+def explained(*_: object) -> ExplainedFinding:
     said = hostile()
     fact = Fact(
         op=Operation.UPDATED, object_id=said.counterparts[0].id, seq=1, ts_ms=START_MS, kind=ObjectKind.USER,
@@ -76,7 +76,7 @@ def explained(*_: object) -> Explained:
         initiator=NAME, user_principal_name=NAME, result=Result.FAILURE, details={"sync_server": NAME},
     )  # fmt: skip
     origin = Origin(name=NAME, side="ad", tenant=TENANT, forest=NAME)
-    return Explained(said, [said], [(origin, fact)], False, [event], False, [said])
+    return ExplainedFinding(said, [said], [(origin, fact)], False, [event], False, [said])
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_numbers_that_no_calendar_has(
     fact = Fact(op=Operation.UPDATED, object_id="a", seq=1, ts_ms=number, kind=ObjectKind.USER, attributes={"a": 1})
     event = Event(id="e", log=Log.AUDIT, name="n", tenant=TENANT, ts_ms=number, seen_ms=number)
     origin = Origin(name="ad/x", side="ad", tenant=TENANT, forest="x")
-    page = Explained(said, [said], [(origin, fact)], True, [event])
+    page = ExplainedFinding(said, [said], [(origin, fact)], True, [event])
     monkeypatch.setattr(findings_command, "explain", lambda *_: page)
     letter = DeadLetter(reason="r", error="e", stage="s", ts_ms=number, original="", topic="t", partition=number)
     monkeypatch.setattr(deadletters, "_read", lambda *_: [letter])

@@ -10,10 +10,10 @@ import pytest
 from sinks.notify.decision import (
     HOUR_MS,
     MOST_PER_FINDING,
+    FindingStatus,
     Notified,
     Notify,
     Quiet,
-    Standing,
     Step,
     Together,
     Wait,
@@ -28,17 +28,17 @@ SETTLE = 30_000
 AT_ONCE, ON_CHANGE, DIGEST = Way(True), Way(True, changes=True), Way(False)
 
 
-def stands(state: FindingState = FindingState.OPEN, **changes: Any) -> Standing:
-    said = Standing(state, Severity.HIGH, AT, AT, "content", AT_ONCE)
+def stands(state: FindingState = FindingState.OPEN, **changes: Any) -> FindingStatus:
+    said = FindingStatus(state, Severity.HIGH, AT, AT, "content", AT_ONCE)
     return replace(said, **changes)
 
 
-def over(at_ms: int = AT) -> Standing:
+def over(at_ms: int = AT) -> FindingStatus:
     return stands(FindingState.RESOLVED, updated_ms=at_ms)
 
 
 def step(
-    standing: Standing | None, notified: Notified | None, *, now_ms: int = AT + SETTLE, seen_ms: int | None = None,
+    standing: FindingStatus | None, notified: Notified | None, *, now_ms: int = AT + SETTLE, seen_ms: int | None = None,
     blind: str | None = None, in_place: bool = False,
 ) -> Step:  # fmt: skip
     return next_step(

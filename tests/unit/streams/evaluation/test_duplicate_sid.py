@@ -13,7 +13,7 @@ from streams.contracts.finding import FindingState
 from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.registry import all_detections
 from streams.directory.state import ObjectState
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from tests.support.cases import AD2, START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 from tests.unit.streams.evaluation.test_one_incident import MISSING, REFUSED, Site, ad, cloud, refused
@@ -60,7 +60,7 @@ def test_stream_and_oracle_agree(seed: int) -> None:
             facts.append((origin, Fact(op=Operation.READ, object_id=guid_of(of), seq=seq, ts_ms=ts_ms, kind=kind,
                                        full=True, attributes=said)))  # fmt: skip
         kind, said = words[-1]
-        objects.append(DirectoryObject(ObjectState(
+        objects.append(OracleObject(ObjectState(
             object_id=guid_of(of), side=origin.side, tenant=TENANT, forest=origin.forest, kind=kind, attributes=said,
             changed_ms=START_MS + len(words) - 1, first_ms=START_MS,
         )))  # fmt: skip

@@ -14,7 +14,7 @@ from streams.detections.registry import all_detections
 from streams.directory.fold import fold
 from streams.directory.state import ObjectState, new_state
 from streams.evaluation.knowledge import TenantOptions
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from tests.support.cases import AD2, START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
@@ -72,7 +72,7 @@ class Organisation:
         for finding in self.pipeline.open().values():
             found[finding.detection] = found.get(finding.detection, 0) + 1
         if not self.pipeline.options.tenants:
-            objects = [DirectoryObject(state) for state in self.states.values()]
+            objects = [OracleObject(state) for state in self.states.values()]
             expected = expected_findings(objects, {TENANT: self.tenant}, {}, all_detections(), now_ms=now_ms)
             assert sorted(self.pipeline.open()) == sorted(expected)
         return {name: number for name, number in found.items() if name.startswith("flow.")}

@@ -16,7 +16,7 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.registry import all_detections
 from streams.directory.fold import fold
 from streams.directory.state import ObjectState, new_state
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
@@ -77,7 +77,7 @@ def _both(seed: int) -> tuple[dict[str, Finding], dict[str, Finding]]:
     now_ms = START_MS + DAY_MS
     pipeline.tick(now_ms)
     found = {key: each for key, each in pipeline.findings.items() if each.state is not FindingState.RESOLVED}
-    objects = [DirectoryObject(state) for state in states.values()]
+    objects = [OracleObject(state) for state in states.values()]
     expected = expected_findings(objects, {TENANT: tenant}, {}, all_detections(), now_ms=now_ms, explained=True)
     return found, expected
 

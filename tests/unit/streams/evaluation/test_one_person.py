@@ -15,7 +15,7 @@ from streams.contracts.identity import immutable_id_of_guid
 from streams.detections.registry import all_detections
 from streams.directory.scope import Scope, scope_name
 from streams.directory.state import ObjectState
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from tests.support.cases import AD2, START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
@@ -247,7 +247,7 @@ def test_stream_and_oracle_agree(seed: int, joined_by: str, of_cloud_sync: str) 
                 fact = Fact(op=Operation.READ, object_id=guid_of(name), seq=(START_MS << 12) + seq, ts_ms=START_MS,
                             kind=kind, full=True, attributes=said)  # fmt: skip
                 told.append((origin, fact))
-            objects.append(DirectoryObject(ObjectState(
+            objects.append(OracleObject(ObjectState(
                 object_id=guid_of(name), side=origin.side, tenant=TENANT, forest=origin.forest, kind=kind,
                 attributes=said, changed_ms=START_MS, first_ms=START_MS,
             )))  # fmt: skip

@@ -13,7 +13,7 @@ from streams.detections.registry import all_detections
 from streams.directory.fold import fold
 from streams.directory.state import ObjectState, new_state
 from streams.evaluation.knowledge import TenantOptions
-from streams.evaluation.oracle import DirectoryObject, expected_findings
+from streams.evaluation.oracle import OracleObject, expected_findings
 from tests.support.cases import START_MS, guid_of, sid_of
 from tests.support.pipeline import AD, ENTRA, TENANT, Pipeline
 
@@ -60,7 +60,7 @@ class Organisation:
             key: each for key, each in self.pipeline.findings.items() if each.state is not FindingState.RESOLVED
         }
         if not self.pipeline.options.tenants[TENANT].accept_orphans:
-            objects = [DirectoryObject(state) for state in self.states.values()]
+            objects = [OracleObject(state) for state in self.states.values()]
             expected = expected_findings(
                 objects, {TENANT: self.tenant}, {}, all_detections(), now_ms=now_ms, explained=True, forests_read=True
             )

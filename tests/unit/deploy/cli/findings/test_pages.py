@@ -12,7 +12,7 @@ from deploy.cli.filters import FindingFilter
 from deploy.cli.findings.command import all_clear
 from deploy.cli.findings.events import events_in_record, names_of
 from deploy.cli.findings.page import finding_page
-from deploy.cli.findings.source import Explained, Findings, objects_of
+from deploy.cli.findings.source import ExplainedFinding, Findings, objects_of
 from deploy.cli.findings.table import findings_table, ordered
 from deploy.cli.findings.timeline import difference
 from sinks.freshness import Freshness, LastContact, SourceFreshness
@@ -105,13 +105,15 @@ def test_what_is_fetched_from_directories_is_never_markup() -> None:
     evil = finding(1, summary="[red]boom[/red] [/nonsense]")
 
     assert "[/nonsense]" in printed(findings_table([evil], now_ms=START_MS, limit=9, width=160), 160)
-    assert "[/nonsense]" in printed(finding_page(Explained(evil, [evil], [], True), title="t", now_ms=START_MS))
+    assert "[/nonsense]" in printed(finding_page(ExplainedFinding(evil, [evil], [], True), title="t", now_ms=START_MS))
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_explain_names_both_sides_and_who_loses(width: int) -> None:
     one = finding(1)
-    text = printed(finding_page(Explained(one, [one], [], True), title="Duplicate", now_ms=START_MS + HOUR_MS), width)
+    text = printed(
+        finding_page(ExplainedFinding(one, [one], [], True), title="Duplicate", now_ms=START_MS + HOUR_MS), width
+    )
 
     for words in (
         "Active Directory user  Ada 1  → keeps it",
@@ -131,7 +133,7 @@ def test_the_timeline_tells_facts_and_transitions_in_order_of_time() -> None:
     history = [finding(1), finding(1, revision=2, severity=Severity.LOW), finding(1, "resolved", revision=3)]
     facts = [fact("c", -5, userPrincipalName="a@b"), fact("u", 9, proxyAddresses=None, department="R&D")]
     text = printed(
-        finding_page(Explained(history[-1], history, facts, False), title="t", now_ms=START_MS + HOUR_MS), 160
+        finding_page(ExplainedFinding(history[-1], history, facts, False), title="t", now_ms=START_MS + HOUR_MS), 160
     )
     steps = [text.index(words) for words in ("ad created", "opened", "updated", "ad changed", "resolved  ")]
 
@@ -149,7 +151,7 @@ def test_the_timeline_tells_what_logs_say_of_the_objects() -> None:
     reset = event(5, entra_id=cloud.id, name="reset password", initiator="help@contoso.com", result="failure",
                   reason="PolicyViolation:\r\n\r\n[bold]too short[/bold]")  # fmt: skip
     windows = event(6, log="windows", name="adsync/6956", server="aadc01", source_anchor="x")
-    explained = Explained(one, [one], [], True, [windows, reset, late, export], events_are_all=False)
+    explained = ExplainedFinding(one, [one], [], True, [windows, reset, late, export], events_are_all=False)
     lines = printed(finding_page(explained, title="t", now_ms=START_MS + HOUR_MS), 160)
     steps = ["exported", "update user: success, by aadc01", "export failed", "entra audit", "reset password: failure",
              "PolicyViolation: [bold]too short[/bold]", "adsync/6956"]  # fmt: skip
@@ -166,7 +168,7 @@ def test_the_timeline_tells_what_logs_say_of_the_objects() -> None:
 @pytest.mark.parametrize("operation", list(Operation))
 def test_every_kind_of_fact_has_a_word_or_is_told_as_an_event(operation: Operation) -> None:
     one = finding(1)
-    told = Explained(one, [one], [fact(operation.value, 1, mail="a@b")], True)
+    told = ExplainedFinding(one, [one], [fact(operation.value, 1, mail="a@b")], True)
     text = printed(finding_page(told, title="t", now_ms=START_MS + HOUR_MS), 160)
     assert ("also mail" in text) is (operation is not Operation.LOGGED)
 
@@ -230,7 +232,7 @@ def test_an_update_says_what_changed() -> None:
 
 def test_an_opening_that_compaction_took_is_still_in_the_timeline() -> None:
     last = finding(1, "resolved", revision=5)
-    text = printed(finding_page(Explained(last, [last], [], True), title="t", now_ms=START_MS + HOUR_MS))
+    text = printed(finding_page(ExplainedFinding(last, [last], [], True), title="t", now_ms=START_MS + HOUR_MS))
 
     assert text.index(" opened") < text.rindex(" resolved")
 
@@ -249,6 +251,8 @@ def test_of_two_forests_with_one_guid_each_change_has_its_own_name() -> None:
     origin, said = fact("u", 1, mail="x@contoso.com")
     theirs = msgspec.structs.replace(origin, name="ad/lab.example", forest="lab.example")
 
-    text = printed(finding_page(Explained(one, [one], [(theirs, said)], True), title="t", now_ms=START_MS + HOUR_MS))
+    text = printed(
+        finding_page(ExplainedFinding(one, [one], [(theirs, said)], True), title="t", now_ms=START_MS + HOUR_MS)
+    )
 
     assert "Copied Ann" in text[text.index("ad changed") :]
