@@ -34,7 +34,7 @@ def finding(detection: Detection, severity: Severity, values: str) -> list[dict[
     labels = (
         f'detection="{detection.id}",family="writeback",severity="{severity.value}",tenant="{TENANT}",forest="{FOREST}"'
     )
-    oldest = f"synchealth_findings_oldest_open_timestamp_seconds{{{labels}}}"
+    oldest = f"synchealth_findings_oldest_unattended_timestamp_seconds{{{labels}}}"
     return [{"series": oldest, "values": values}]
 
 

@@ -66,7 +66,7 @@ def test_of_two_processes_in_one_place_of_the_group_the_older_one_ends(new_rig: 
         try:
             assert older.wait(180) == EXIT_FAILED
         finally:
-            older.kill()
+            older.send_signal(signal.SIGKILL)
         rig.feed(world.facts[60:])
         assert_converged(rig, world)
         assert rig.keep_alive() == []

@@ -32,7 +32,7 @@ from streams.contracts.times import rfc3339
 from streams.contracts.topics import FINDINGS
 from streams.detections.registry import all_detections
 from streams.runtime.clock import now_ms
-from streams.runtime.settings import Settings
+from streams.runtime.settings import AccessSettings, Settings
 from streams.runtime.topic_reader import ReaderProgress
 from tests.support.desk import Kept, watch_of, whole
 from tests.support.findings import FOREST, TENANT, finding
@@ -144,7 +144,7 @@ def desk(
         engine, catalogue(Settings.model_validate({"tenant": [tenant]})), lambda: None, watch=watch(name, blind=blind)
     )
     acting = Acting(engine, cast(ActionWriter, Kept(engine)))
-    app = application(reading, acting, secret="s" * 64, version="1")
+    app = application(reading, acting, access=AccessSettings(), secret="s" * 64, version="1")
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
