@@ -16,11 +16,11 @@ import orjson
 import pytest
 
 from deploy.lab.certificates import Certificates
-from producers.graph import session
 from producers.graph.client import GraphClient
 from producers.graph.source import GraphSource
 from streams.contracts.checkpoint import Checkpoint
 from streams.contracts.errors import RetriableError
+from streams.runtime import http_session as session
 from streams.runtime.settings import TenantSettings
 
 TENANT = "3f9d0b52-6c1e-4a77-9b8e-1d2c3b4a5f60"
