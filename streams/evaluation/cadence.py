@@ -1,7 +1,7 @@
 """How long one synchronisation cycle of a tenant is, learned from the readings of the tenant that pass by.
 
-Each partition learns for itself: every one of them hears every reading. The answer is coarse on purpose: what rules
-read of the tenant changes with it, and with that every view is judged anew.
+Each partition learns for itself, as every reading goes to every partition. The answer is coarse on purpose: every view
+of the tenant is evaluated again when it changes.
 """
 
 from __future__ import annotations

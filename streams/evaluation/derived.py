@@ -1,4 +1,4 @@
-"""What one view tells others: that which its kind derives, and the explanations of its findings. Pure."""
+"""The contributions of one view to others: what its kind derives, and the explanations of its findings. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from streams.views.view import Derived
 
 
 class Emitted(NamedTuple):
-    """What a view tells others after a look.
+    """The contributions of a view to others after a look.
 
-    bodies:  "<view>\0<contributor>" -> body: everything that it tells. seq: the number of its newest contribution.
-    changes: the contributions that bring others from what they were told before to that.
+    bodies:  "<view>\0<contributor>" -> body: all that stand. seq: the number of its newest contribution.
+    changes: the contributions to publish: new and changed bodies, and retractions of what is derived no more.
     wake_ms: when to look again.
     """
 
@@ -29,9 +29,9 @@ class Emitted(NamedTuple):
 
 
 def derive(view: AnyView, previous: Bodies, seq: int, explanations: Bodies, look: Look) -> Emitted:
-    """What this view tells others now, and takes back.
+    """The contributions of this view to others now, and the retractions of earlier ones.
 
-    previous, seq: as after the last look. explanations: what its findings tell.
+    previous, seq: as after the last look. explanations: those of its findings.
     """
     derived, wake_ms = derived_bodies(view, previous, look.context, look.now_ms)
     bodies = explanations | derived
@@ -51,9 +51,9 @@ def derive(view: AnyView, previous: Bodies, seq: int, explanations: Bodies, look
 
 
 def derived_bodies(view: AnyView, previous: Bodies, context: Context, now_ms: int) -> tuple[Bodies, list[int]]:
-    """What the kind of view derives and may be told by now, by name; and when the rest may be (ms).
+    """What the kind of view derives and may be emitted by now, by name; and when the rest may be (ms).
 
-    previous: what was told before stays, whatever it would have to wait for now.
+    previous: as emitted after the last look; what is among it stays, whatever it would have to wait for now.
     """
     bodies: Bodies = {}
     wake_ms: list[int] = []
@@ -68,7 +68,7 @@ def derived_bodies(view: AnyView, previous: Bodies, context: Context, now_ms: in
 
 
 def _tells_at_ms(item: Derived, context: Context) -> int | None:
-    """From when on a view tells this (ms); None: not before the tenant, or AD, was read whole."""
+    """From when on this is emitted (ms); None: not before the tenant, or AD, was read whole."""
     if item.once_read:
         return 0 if context.forests_read else None
     if item.absent_since_ms is None:

@@ -1,4 +1,4 @@
-"""One incident per cause: which finding explains a verdict away, and what a finding tells views that it may explain.
+"""One incident per cause: which finding explains a verdict away, and what it contributes to other views.
 
 Findings of the same view explain at once, as they are judged before; those of other views by contributions
 (streams.views.explanations).
@@ -35,7 +35,7 @@ class Explained(NamedTuple):
 
 
 def explains(detection: Detection, verdict: Verdict, explanations: Iterable[Explanation], now_ms: int) -> Explained:
-    """Which finding explains this verdict away. Nobody hides what is more severe.
+    """Which finding explains this verdict away. A verdict is never explained by a finding that is less severe.
 
     explanations: those that the view knows, the first choice first. One that has ended explains for a while longer,
     if nothing else does.
@@ -69,7 +69,7 @@ def candidates(
 
 
 def as_explanation(finding: Finding) -> Explanation:
-    """A finding as those see it that it may explain."""
+    """A finding as an explanation: what views that it may explain receive of it."""
     resolved = finding.state is FindingState.RESOLVED
     explained = finding.state is FindingState.SUPPRESSED and finding.cause
     return Explanation(
@@ -84,7 +84,7 @@ def as_explanation(finding: Finding) -> Explanation:
 
 
 def explanation_bodies(explanation: Explanation, views: Iterable[str]) -> Bodies:
-    """What a standing finding tells these views."""
+    """The explanation of a standing finding as contributions to these views."""
     objects = sorted(explanation.objects)
     body = written(Explains(explanation.finding, explanation.cause, str(explanation.severity), objects))
     contributor = name_of(explanation.detection, explanation.view)
@@ -92,7 +92,7 @@ def explanation_bodies(explanation: Explanation, views: Iterable[str]) -> Bodies
 
 
 def emitted_explanations(previous: Bodies, detection: str = "") -> Bodies:
-    """Of what a view told at the last look, what its findings, or those of one detection, told to explain others."""
+    """The explanations among what a view emitted at the last look; detection: of this one alone, "": of all."""
     received = ((name, body, explaining_detection(name.partition(BETWEEN)[2])) for name, body in previous.items())
     return {name: body for name, body, teller in received if teller is not None and detection in ("", teller)}
 
@@ -102,7 +102,7 @@ def ended_explanations(
 ) -> tuple[Bodies, list[int]]:
     """Explanations that ended, for as long as anything may linger behind them; and when they need not be told (ms).
 
-    previous: what the view told at the last look; standing: the explanations that stand now.
+    previous: what the view emitted at the last look; standing: the explanations that stand now.
     proven:   detections whose end proves that nothing is on its way any more.
     """
     past: Bodies = {}

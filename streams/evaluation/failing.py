@@ -75,7 +75,7 @@ class FailingViews:
 
 
 def _count_of(key: str, tenants: Collection[str]) -> str:
-    """Told to the tenant's view, and a metric: so the kind is one of few, whatever the key says."""
+    """It becomes a label of a metric, so an unknown kind of view is not taken over from the key."""
     kind, _, rest = key.partition("/")
     tenant = rest.partition("/")[0]
     toward = view_keys.tenant(tenant) if tenant in tenants else ""

@@ -1,4 +1,4 @@
-"""What nobody needs any more is forgotten: objects long dead, links long gone, events that no view remembers.
+"""Removes rows that are needed no more: of objects and links deleted long ago, and events that no view keeps.
 
 Level-triggered: a sweep looks at the rows as they are, so that no restart and no lost order leaves anything behind.
 """
@@ -43,7 +43,7 @@ class ForgettingPass:
         self._changed = 0
 
     def run(self) -> Iterator[None]:
-        """Look; yields after each row, so that others may have their turn."""
+        """Look at every row, or until MOST_AT_ONCE are changed or due; yields after each, for other tasks."""
         for prefix, look in ((OBJECT, self._object), (LINK, self._links)):
             for key, raw in self._rows.items(prefix):
                 if self._changed + len(self.due) >= MOST_AT_ONCE:
@@ -97,7 +97,7 @@ def naming(words: Iterable[str]) -> Callable[[str], bool]:
 
 
 def forget_events_of(names: Callable[[str], bool], rows: Rows) -> None:
-    """Drop what logs told of whom `names` tells, as the one it is about or as the one who did it."""
+    """Drop the events that are about somebody whom `names` matches, or were initiated by one."""
     for key, raw in rows.items(OBJECT):
         if b'"events":' not in raw or not names(raw.decode()):
             continue
@@ -120,7 +120,8 @@ def _without_events(stored: Iterable[ObjectState], drops: Callable[[str, Event],
 def forget_links_to(ids: Collection[str], rows: Rows, scopes: Callable[[ObjectState], bool]) -> list[Contribution]:
     """Drop every link of this partition's objects to these far ends; what takes back that they were told of.
 
-    A directory drops the links to what it deletes and tells nobody. scopes: whether a group decides who is in scope.
+    A directory drops the links to what it deletes, and reports no change of the linking object.
+    scopes: whether a group decides who is in scope.
     """
     emitted: list[Contribution] = []
     buckets = {object_id[:2] for object_id in ids}

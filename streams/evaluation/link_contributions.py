@@ -1,4 +1,4 @@
-"""What an object tells the views of those that it is linked to: members and managers."""
+"""Contributions of an object to the views of those that it is linked to: members and managers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from streams.views.membership.membership_view import GROUP_LINKS, LEFT_REMEMBERE
 from streams.views.messages import Message, written
 
 LinkMessages = Mapping[str, Message]
-"""Kind of view -> what an object tells every view of that kind to which it is linked, but for the link itself."""
+"""Kind of view -> the message of an object to every view of that kind to which it is linked, without the fields of the
+link itself."""
 
 _Links = dict[tuple[str, str], dict[str, int]]
-"""(view of the far end, attribute) -> what is told there of this one link: fields of the word."""
+"""(view of the far end, attribute) -> the fields of the message that depend on this one link."""
 
 
 def is_repeated(fact: Fact) -> bool:
@@ -76,7 +77,7 @@ def _affected(before: ObjectState, fact: Fact, *, everything: bool) -> _Affected
 
 
 def _left(after: ObjectState, view: str, attribute: str, current: LinkMessages, fact: Fact) -> Contribution:
-    """That a link stands no more: taken back, or told for a while where a former member has to know."""
+    """That a link is removed: a retraction; for former members of groups a LeftGroup that expires."""
     message, kind = None, kind_of(view)
     if kind in current and attribute in GROUP_LINKS:
         message = left_message(after, current[kind], fact.changed_ms or fact.ts_ms)
@@ -99,7 +100,7 @@ def _contribution(
 
 
 def link_messages(state: ObjectState, scope: Scope) -> LinkMessages:
-    """What the object tells its far ends; without the kinds of views in which its links do not count."""
+    """The messages of the object to its far ends; without the kinds of views in which its links do not count."""
     if state.side == "ad":
         messages: dict[str, Message | None] = {
             ViewKind.REFERENCE: referrer_message(state, scope),
@@ -111,7 +112,7 @@ def link_messages(state: ObjectState, scope: Scope) -> LinkMessages:
 
 
 def link_fields(state: ObjectState, messages: LinkMessages, buckets: Iterable[str], rows: Rows) -> _Links:
-    """What is told of each standing link. messages: only the kinds of views that it names are told anything."""
+    """The fields of each standing link. messages: links to views of other kinds than these are left out."""
     found: _Links = {}
     for link in standing_links(state, buckets if messages else (), rows):
         if ViewKind.MEMBERSHIP in messages:

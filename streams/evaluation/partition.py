@@ -90,7 +90,7 @@ class EvaluatorOptions:
 
 
 def _judged_by(detections: Iterable[Registered], options: EvaluatorOptions) -> bytes:
-    """A short name for what views are judged by: the version, which may read more of what it is told, its rules, and
+    """A short name for what views are judged by: the version, which may read more of the contributions, its rules, and
     the settings.
     """
     rules = ",".join(sorted(registered.detection.id for registered in detections))
@@ -111,7 +111,7 @@ class ViewPartition:
     def __init__(
         self, detections: Iterable[Registered], options: EvaluatorOptions, number: int = 0, partitions: int = 1
     ) -> None:
-        """`number` of the partition, one of `partitions`: the name under which it tells what it counts."""
+        """`number` of the partition, one of `partitions`: the name under which it contributes its counts."""
         detections = list(detections)
         self._number, self._partitions = number, partitions
         self._rules = RuleRunner(
@@ -327,7 +327,7 @@ class ViewPartition:
     ) -> Outcome:
         """Look at one view, as one transaction over rows and memory; a view that fails harms no other.
 
-        items:  what it was told. due_ms: look only if this is the time at which it wanted, or is tried again.
+        items:  the contributions received. due_ms: look only if this is the time at which it wanted, or is tried again.
         """
         try:
             before = load_view(key, rows)
@@ -383,7 +383,7 @@ class ViewPartition:
         return outcome
 
     def _failed(self, key: str, items: Sequence[Contribution], error: Exception, rows: Rows) -> Outcome:
-        """What the view said stays as it was; what it was told is kept for the next look, if it can be."""
+        """Its findings and emitted contributions stay; what it received is stored for the next look, if possible."""
         lost = False
         if items:
             try:

@@ -1,7 +1,7 @@
-"""Facts in, contributions out: fold a fact into its object, tell each view what changed for it.
+"""Facts in, contributions out: fold a fact into its object, and emit what changed to each view.
 
-A view that the object has left gets a retraction. Derived data are told before the new state is stored, so a
-crash in between repeats the telling and never skips it.
+A view that the object has left gets a retraction. Contributions are emitted before the new state is stored, so a
+crash in between repeats them and never skips one.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Projector:
         return scope_of(self._scopes, group.tenant, group.forest).scopes(group)
 
     def _taken_back(self, state: ObjectState, rows: Rows) -> list[Contribution]:
-        """Everything that an object has said, as its retraction."""
+        """Retractions of everything that an object has contributed."""
         scope = scope_of(self._scopes, state.tenant, state.forest)
         previous = [(view, contributor_of(state)) for view in statements_of(state, scope)]
         linked = link_fields(state, link_messages(state, scope), state.link_buckets, rows)

@@ -1,7 +1,7 @@
 """How far each source is worked off in one partition of the views: the lowest of the watermarks of its partitions.
 
-A source says "read whole" in every partition of its change topic, behind its facts; each of these passes the word on to
-every partition of the views, behind what the facts led to. Whoever has heard all of them has heard everything before.
+A source says "read whole" in every partition of its change topic, behind its facts; each of these passes it on to every
+partition of the views, behind what the facts led to. One that has received all of them has received all before them.
 Source: Akidau et al., "The Dataflow Model" (VLDB 2015), watermarks; taken over as in Apache Flink, "Timely Stream
 Processing": an operator's event time is the lowest of the watermarks of its inputs.
 
@@ -36,7 +36,7 @@ class Readings:
             self._watermarks.setdefault(tenant, {})[source] = decode(raw, _SourceWatermark)
 
     def take(self, update: WatermarkUpdate, rows: Rows) -> None:
-        """A watermark has come by; it never goes back."""
+        """Take in a watermark, and store it. That of a partition never goes back."""
         previous = self._watermarks.get(update.tenant, {}).get(update.source)
         read_ms = dict(previous.read_ms) if previous is not None and previous.partitions == update.partitions else {}
         number = str(update.partition)

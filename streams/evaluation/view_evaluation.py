@@ -21,7 +21,7 @@ from streams.views.registry import AnyView
 class ViewEvaluation(NamedTuple):
     """Everything that one look led to.
 
-    row:     the row after it: its findings, what it tells others, its counts, what it waits for, when to look again
+    row:     the row after it: its findings, what it emits to others, its counts, what it waits for, when to look again
              (`due_ms`).
     outcome: what changed for others: findings to publish, contributions, causes, durations that are over, faults.
     view:    the view itself; None where there was nothing to judge.

@@ -58,8 +58,8 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
         return before is None or before[1:] != self.entries[name][1:]
 
     def _name(self, item: Contribution) -> str:
-        """The contributor. Older versions named objects of AD without their forest: such a word, stored here or on its
-        way, is of the forest that stands in it.
+        """The contributor. Older versions named objects of AD without their forest: such a contribution, stored here
+        or on its way, is of the forest that stands in its body.
         """
         plain, _, forest = item.contributor.partition("@")
         if (forest and plain not in self.entries) or kind_of_contributor(plain) not in OF_AD:

@@ -1,4 +1,4 @@
-"""What one object says to which views: the whole mapping from an object to its contributions.
+"""The contributions of one object: the whole mapping from its state to views and bodies.
 
 Pure and shared: the streaming projector diffs two of these, the oracle collects them.
 """
@@ -57,13 +57,14 @@ _WATCHED_KINDS = (ObjectKind.USER, ObjectKind.GROUP, ObjectKind.CONTACT)
 
 
 def contributor_of(state: ObjectState) -> str:
-    """The name under which an object speaks in every view: "ad/<objectGUID>@<forest>" or "entra/<id>"."""
+    """The contributor name of an object in every view: "ad/<objectGUID>@<forest>" or "entra/<id>"."""
     return ContributorKind(state.side).named(state.identity)
 
 
 def contributions_of(state: ObjectState, scope: Scope) -> dict[str, Raw]:
-    """View key -> body. The dead of AD, dead devices and what can be restored only speak to their own view; a dead
-    principal of AD says to the view of its SID that it is dead, for as long as it is known: links to it are, too.
+    """View key -> body. Deleted objects of AD, deleted devices and what can be restored contribute to their own view
+    alone; a deleted principal of AD also to the view of its SID (DeadPrincipal), for as long as it is remembered: links
+    to it are, too.
 
     scope: of the object's forest; of Entra objects: what of their tenant is written back.
     """
@@ -71,7 +72,7 @@ def contributions_of(state: ObjectState, scope: Scope) -> dict[str, Raw]:
 
 
 def statements_of(state: ObjectState, scope: Scope) -> dict[str, Message]:
-    """View key -> what the object says there."""
+    """View key -> the message of the object to it."""
     statements = _statements(state, scope) | written_statements(state, scope)
     if state.side == "ad" and scope.scope_groups and state.alive:
         statements = statements | _asking_its_groups(state, scope, statements) | scope_group_statements(state, scope)
@@ -79,7 +80,7 @@ def statements_of(state: ObjectState, scope: Scope) -> dict[str, Message]:
 
 
 def _asking_its_groups(state: ObjectState, scope: Scope, statements: Mapping[str, Message]) -> dict[str, Message]:
-    """What an object whose memberships decide says to the view that hears of them."""
+    """The message to its scoping view of an object whose scope its memberships decide; {} for any other."""
     undecided = [view for view, message in statements.items() if _scope_in(message) == MEMBERSHIP_UNKNOWN]
     if not undecided:
         return {}
@@ -137,7 +138,7 @@ def remembered_ms(state: ObjectState) -> int:
 
 
 def referrer_message(state: ObjectState, scope: Scope) -> Referrer | HeldInCopy | None:
-    """What an AD object says to the views it points at; None while its links do not count."""
+    """The message of an AD object to the views that it links to; None while its links do not count."""
     if not state.alive or state.kind not in (ObjectKind.USER, ObjectKind.GROUP):
         return None
     original = original_of(state) if state.kind is ObjectKind.GROUP and scope.home else None
@@ -150,12 +151,12 @@ def referrer_message(state: ObjectState, scope: Scope) -> Referrer | HeldInCopy 
 
 
 def scoping_message(state: ObjectState, scope: Scope) -> HeldByScopeGroup | None:
-    """What a group says to its members of their scope; None where memberships in it decide nothing."""
+    """The message of a group to the scoping views of its members; None where it decides no scope."""
     return HeldByScopeGroup() if state.alive and scope.scopes(state) else None
 
 
 def left_message(state: ObjectState, current: Message | None, moment_ms: int) -> LeftGroup | None:
-    """What a group says, for a while, to a member that it no longer has; `current`: what it says to those it has."""
+    """The message to a former member, sent for LEFT_REMEMBERED_MS. current: the message to current members."""
     if state.kind is not ObjectKind.GROUP:
         return None
     match current:

@@ -1,4 +1,4 @@
-"""Events on their way to views: which view hears of an event, and how long it remembers it."""
+"""Contributions of events: to which views an event goes, and for how long they keep it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SECURITY_LOG = "security/"
 
 
 def contributions_of_event(event: Event) -> list[Contribution]:
-    """What an event says to views whose key it knows: of its server, computer or forest, its user, its tenant."""
+    """Contributions of an event to views whose key follows from it: its server, computer, forest, user, tenant."""
     forest = event.details.get("forest")
     if event.name.startswith(_SECURITY_LOG) and forest:
         # Logged by a domain controller, which is no server of ours.
@@ -117,7 +117,7 @@ def _to_its_tenant(event: Event) -> Iterator[Contribution]:
 
 
 def fact_of_event(event: Event) -> tuple[Origin, Fact] | None:
-    """The event as a word about an object whose view only the object itself knows; None where it has none.
+    """The event as a fact about an object, where the key of its view follows from the object alone; else None.
 
     That is its Entra object; or of a refused export the AD object, for the source anchor of a group or a contact is its
     objectGUID and not the key of its view. Exports are left out: that an object was written is seen on the object.
@@ -141,7 +141,7 @@ def _logged(event: Event, object_id: str) -> Fact:
 
 
 def messages_of(view: str, identity: str, events: Mapping[str, Event]) -> list[Contribution]:
-    """What an object's events say to its view. Others may share that view and leave it: each has slots of its own."""
+    """Contributions of an object's events to its view. Objects that share a view have slots of their own."""
     return [_note(view, in_slot_of(slot, identity), event) for slot, event in events.items()]
 
 
@@ -168,7 +168,7 @@ def _refused_address(event: Event) -> str | None:
 
 
 def _signs_in_by(event: Event) -> str | None:
-    """The folded UPN of a step of a password operation that tells nothing else of its user, as every first one does."""
+    """The folded UPN of a step of a password operation that names its user by that alone, as every first step does."""
     if event.log is not Log.WINDOWS or not is_operation(event) or event.entra_id or event.source_anchor:
         return None
     address = fold_address(event.user_principal_name or "")

@@ -1,7 +1,7 @@
-"""What a finding of one view says to views whose findings it explains away.
+"""Explanations: contributions of a finding to other views, whose findings it explains away.
 
-Word: "explains/<detection>/<its view>" in the view that is told, for as long as the finding stands; for LINGERS_MS
-more it says since when it does not. A finding stands or not whatever explains it, so no word depends on another; only
+Contributor: "explains/<detection>/<its view>", for as long as the finding stands, and for LINGERS_MS more with the time
+of its end. A finding stands or not whatever explains it, so no explanation depends on another; only
 what it counts under (`cause`) follows those that explain it, along `Detection.explained_by`, which has no circle.
 """
 
@@ -16,7 +16,7 @@ from streams.views.messages import Explains
 from streams.views.view import Entry
 
 LINGERS_MS = 5_400_000
-"""How long the end of a finding is told: as long as anything lingers behind its explanation."""
+"""How long an ended finding still explains others: as long as anything may linger behind it."""
 _EXPLAINS = prefixes(ContributorKind.EXPLAINS)
 
 
@@ -24,7 +24,7 @@ class Explanation(NamedTuple):
     """A finding that explains others.
 
     view:     its own.
-    finding:  its id; cause: that of the finding which is told instead where this one is explained away, else the same.
+    finding:  its id; cause: that of the finding which is shown instead where this one is explained away, else the same.
     objects:  ids of those that take part in it, the first ones.
     ended_ms: when it ended; None: it stands.
     """
@@ -51,7 +51,7 @@ def explaining_detection(contributor: str) -> str | None:
 
 
 def split_explanations(entries: Mapping[str, Entry]) -> tuple[Mapping[str, Entry], tuple[Explanation, ...]]:
-    """What a view was messages by anybody else, and by findings that explain."""
+    """The contributions of a view that are no explanations, and its explanations, by contributor."""
     names = sorted(name for name in entries if name.startswith(_EXPLAINS))
     if not names:
         return entries, ()
@@ -61,7 +61,7 @@ def split_explanations(entries: Mapping[str, Entry]) -> tuple[Mapping[str, Entry
 
 
 def explanation_of(contributor: str, message: Explains) -> Explanation:
-    """The explanation behind a word."""
+    """The explanation in a contribution."""
     detection, _, view = rest_of(contributor).partition("/")
     objects = frozenset(message.objects)
     return Explanation(

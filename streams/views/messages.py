@@ -1,7 +1,7 @@
-"""What is said to views: one type for each message, read from and written to the body of a contribution.
+"""Messages to views: one type for each, read from and written to the body of a contribution.
 
 On the wire and in rows a body is a JSON object without a tag of its own: what it is follows from the kind of the view
-that hears it and from the contributor (`read`), as it always has. So rows and records of every version are read alike
+and from the contributor (`read`), as it always has. So rows and records of every version are read alike
 (tests/contract/golden/views.v1.jsonl), and a message costs no byte more than what it says. Fields that have their
 default are left out. What a server tells of its runs is read and written by streams.views.installation.runs; what
 memberships say of who is in scope changes messages, not bodies (streams.views.membership.scoping_view).
@@ -24,7 +24,7 @@ from streams.directory.party import Party
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one contributor says to one view."""
+    """The body of a contribution, decoded."""
 
 
 # What objects say of themselves. deleted: it is dead, and speaks on for as long as it is remembered.
@@ -277,7 +277,7 @@ class HolderOfValue(msgspec.Struct, frozen=True, array_like=True):
     forest: str = ""
 
     def is_one_of(self, parties: Iterable[Party]) -> bool:
-        """Whether it is one of these. A word of an older version names no forest."""
+        """Whether it is one of these. A message of an older version names no forest."""
         return any(party.id == self.id and self.forest in ("", party.forest or "") for party in parties)
 
 
@@ -288,9 +288,9 @@ class Holders(Message, frozen=True, omit_defaults=True):
 
 
 class ReadUntil(Message, frozen=True, omit_defaults=True):
-    """A forest: until when its source has read every change (ms). Also what that source says to the forest.
+    """A forest: until when its source has read every change (ms). Also the message of that source to the forest.
 
-    first_ms: since when the source is heard (ms), which is said to the forest alone.
+    first_ms: since when the source writes watermarks (ms); set in the message to the forest alone.
     """
 
     read_until_ms: int = msgspec.field(name="heard_ms")
@@ -303,7 +303,7 @@ class ExportBegan(Message, frozen=True, omit_defaults=True):
     began_ms: int
 
 
-# What else views tell each other.
+# What else views contribute to each other.
 
 
 class MovedToCloud(Message, frozen=True, omit_defaults=True):
@@ -313,7 +313,7 @@ class MovedToCloud(Message, frozen=True, omit_defaults=True):
 
 
 class ScopeDecision(Message, frozen=True, omit_defaults=True):
-    """Memberships to where an object speaks: it is in scope, or out of it, since then (ms)."""
+    """A scoping view to the views of its object: it is in scope, or out of it, since then (ms)."""
 
     since_ms: int
 
@@ -458,7 +458,7 @@ Read = Callable[[Raw], AnyMessage]
 
 
 class _Keys(msgspec.Struct):
-    """The keys by which messages are known that come from the same speakers: older than types."""
+    """Keys that tell apart messages of one kind of contributor: older than tagged types."""
 
     left_ms: Raw | UnsetType = UNSET
     dead_in: Raw | UnsetType = UNSET
@@ -489,7 +489,7 @@ def _known_by(other: type[AnyMessage], **known: type[AnyMessage]) -> Read:
 
 @cache
 def _reader(kind: str, contributor_kind: ContributorKind | None) -> Read:
-    """What reads the bodies of these speakers in views of this kind."""
+    """The decoder of the bodies of these contributors in views of this kind."""
     if contributor_kind in _BY_CONTRIBUTOR:
         return _known_by(_BY_CONTRIBUTOR[contributor_kind])
     if contributor_kind is ContributorKind.CLOUD:
@@ -509,8 +509,8 @@ def _reader(kind: str, contributor_kind: ContributorKind | None) -> Read:
 
 
 def read(view: str, contributor: str, body: Raw) -> AnyMessage:
-    """The message in the body of a contribution to this view. Raises KeyError for a speaker that no view of this kind
-    listens to, msgspec.DecodeError for a body of another shape.
+    """The message in the body of a contribution to this view. Raises KeyError for a contributor that no view of this
+    kind reads, msgspec.DecodeError for a body of another shape.
     """
     return _reader(kind_of(view), kind_of_contributor(contributor))(body)
 

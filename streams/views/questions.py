@@ -1,4 +1,4 @@
-"""What one view asks another, and is answered for as long as the question stands.
+"""Questions of one view to another, and the answers. An answer is derived for as long as the question stands.
 
 - The view of a value by an object to which a rule may propose it, or that was refused with it: who holds it?
 - The view of an object by an address that several claim, and by a value or a principal: which ids has it in the cloud,
@@ -32,7 +32,7 @@ def ask_holders(view: str, asker: str, *, refused: bool = False) -> Derived:
 
 
 def answer_holders(key: str, askers: Iterable[str], holders: Iterable[Party]) -> list[Derived]:
-    """What the view of a value answers; nothing while nobody holds it."""
+    """The answers of the view of a value; empty while no object holds it. Names _MOST_NAMED holders at most."""
     named = [
         HolderOfValue(party.id, party.distinguished_name or party.name, party.side, party.kind, party.forest or "")
         for party in islice(holders, _MOST_NAMED)
@@ -48,7 +48,7 @@ def ask_counterparts(view: str, asker: str) -> Derived:
 
 
 def answer_counterparts(key: str, askers: Iterable[str], answer: Counterparts) -> list[Derived]:
-    """What the view of an object answers."""
+    """The answers of the view of an object."""
     return [Derived(asker, ContributorKind.LINK.named(key), written(answer)) for asker in askers]
 
 
@@ -74,14 +74,14 @@ def ask_reading(tenant: str, forest: str, asker: str) -> Derived:
 
 
 def answer_reading(key: str, askers: Iterable[str], read_until_ms: int | None) -> list[Derived]:
-    """What the view of a forest answers; nothing while its source does not say."""
+    """The answers of the view of a forest; empty while its source has written no watermark."""
     if read_until_ms is None:
         return []
     return [Derived(asker, ContributorKind.HEARD.named(key), written(ReadUntil(read_until_ms))) for asker in askers]
 
 
 def ask_export(refusal: Event, asker: str) -> list[Derived]:
-    """Ask the server of a refusal when it last exported; it is told the domain, for its name may be that of two."""
+    """Ask the server of a refusal when it last exported; with the domain, as two servers may have one name."""
     if refusal.server is None:
         return []
     server, asks = view_keys.server(refusal.tenant, refusal.server), Question(asker, domain=refusal.domain)
@@ -89,7 +89,9 @@ def ask_export(refusal: Event, asker: str) -> list[Derived]:
 
 
 def answer_export(key: str, askers: Iterable[str], began_ms: int) -> list[Derived]:
-    """What the view of a server answers: when its newest cycle that exported, and has ended, began (ms); 0: none."""
+    """The answers of the view of a server. began_ms: of its newest cycle that exported and has ended; 0: none, and the
+    result is empty.
+    """
     if not began_ms:
         return []
     return [Derived(asker, ContributorKind.EXPORTED.named(key), written(ExportBegan(began_ms))) for asker in askers]

@@ -1,4 +1,4 @@
-"""What every view has: a key, its contributions, and what it says to other views."""
+"""What every view has: a key, its contributions, and what it derives for other views."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _Answer = TypeVar("_Answer")
 
 
 class Entry(msgspec.Struct):
-    """One contributor's word to a view as it stands: `changed_ms` when the change behind it happened.
+    """The current contribution of one contributor to a view. changed_ms: when the change behind it happened.
 
-    Most looks read few of the words: each is read when somebody asks for it, and once. as_read: what it says, where it
-    has been read, or is to be read as something else than `body`.
+    Most looks read few of the bodies: each is decoded when `message` is first asked for. as_read: the decoded message;
+    None: not yet decoded. It may differ from `body`, see `as_if`.
     """
 
     view: str
@@ -39,11 +39,12 @@ class Entry(msgspec.Struct):
 
 
 class Derived(msgspec.Struct, frozen=True):
-    """Something one view tells another: it stands as long as the teller derives it.
+    """A contribution of one view to another. It is retracted as soon as the view does not derive it any more.
 
-    absent_since_ms: it says that something has been missing since then. It is told once the tenant was read whole and
-        PATIENCE_CYCLES of its cycles have passed: nearly everything that is missing is on its way. What was told stays.
-    once_read: it says that nobody in AD has said something, and is told once every forest was read whole.
+    absent_since_ms: it reports that something has been missing since then (ms), and is emitted once the tenant was read
+        whole and PATIENCE_CYCLES of its cycles have passed: nearly everything that is missing is on its way. What was
+        emitted stays.
+    once_read: it reports that something is not in AD, and is emitted once every forest was read whole.
     """
 
     view: str
@@ -86,7 +87,7 @@ class View(Protocol):
 
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
-        """Whether any rule could have something to say. False spares building a view that nobody disputes.
+        """Whether any rule may return a verdict. False spares building the view.
 
         It must err on the side of True; the law "stream = oracle" holds it to that, as the oracle never asks.
         """

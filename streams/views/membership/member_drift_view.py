@@ -64,7 +64,7 @@ class MemberDriftView(msgspec.Struct, frozen=True):
 
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
-        """Nobody speaks here without need."""
+        """Whether it has a contribution: there are some only where members drift."""
         return bool(entries)
 
     @classmethod

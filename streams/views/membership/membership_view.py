@@ -88,7 +88,7 @@ class MembershipView(msgspec.Struct, frozen=True):
         return cls(key, tenant_of(key), sid, groups, latest(entries), reports)
 
     def derived(self) -> Iterable[Derived]:
-        """Tell the principal which groups hold it in the cloud, each by itself: one change is one word."""
+        """To the view of the principal: each group that holds it in the cloud as a contribution of its own."""
         if self.sid is None:
             return
         principal, member = view_keys.reference(self.tenant, self.sid), rest_of_key(self.key)
@@ -102,7 +102,7 @@ class MembershipView(msgspec.Struct, frozen=True):
 
 
 def cloud_link_message(state: ObjectState) -> HeldByGroup | ReportsTo | None:
-    """What a group in the cloud says to its members, or a user to the manager; None while the links do not count."""
+    """The message of a group in the cloud to its members, or of a user to the manager; None: they do not count."""
     if not state.alive:
         return None
     if state.kind is ObjectKind.USER:

@@ -54,7 +54,7 @@ class GroupScopeView(msgspec.Struct, frozen=True):
 
     @staticmethod
     def needs_evaluation(entries: Mapping[str, Entry]) -> bool:
-        """The object is there. Of a member that is none of ours, only groups speak."""
+        """Whether the object itself is there: of a member that is not synchronised, only groups contribute."""
         return any(kind_of_contributor(contributor) is ContributorKind.AD for contributor in entries)
 
     @classmethod
@@ -81,7 +81,7 @@ class GroupScopeView(msgspec.Struct, frozen=True):
         )
 
     def derived(self) -> Iterable[Derived]:
-        """Tell every view where the object speaks whether it is in scope."""
+        """Whether the object is in scope, to each of its `views`."""
         if self.in_ms is not None:
             held = written(ScopeDecision(self.in_ms))
             return [Derived(view, ContributorKind.SCOPED.named(self.contributor), held) for view in self.views]

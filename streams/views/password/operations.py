@@ -75,7 +75,7 @@ class PasswordOperation(msgspec.Struct, frozen=True):
 
     @property
     def result(self) -> Result | None:
-        """How it went, by the newest word of either log; None: still on its way."""
+        """Its result by the newest event of either log; None: neither log has an end of it."""
         if self.audit is None or self.audit.result is None:
             return self.server
         return self.server if self.server is not None and self.server_ms > self.audit.ts_ms else self.audit.result
