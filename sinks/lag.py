@@ -24,8 +24,8 @@ class Lag:
     """records: how many wait, None where not every end is known; oldest_ms: when the oldest waiting one was written.
 
     committed: whether the group has ever committed anything. lost: how many records went before it had read them, as
-    retention takes them from a topic that is not compacted; a worker that sees it has them told again. asleep: how many
-    partitions of `ticking` nobody has given time for long.
+    retention takes them from a topic that is not compacted; a worker that notices it orders sources to emit them again.
+    asleep: how many partitions of `ticking` had no tick for `asleep_s`.
     """
 
     records: int | None

@@ -1,4 +1,4 @@
-"""What would make the processes of one node fail at their start, said once and before any of them runs."""
+"""What would make the processes of one node fail at their start, reported once, before any of them runs."""
 
 from __future__ import annotations
 

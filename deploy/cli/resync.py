@@ -1,4 +1,4 @@
-"""`synchealth resync`: have a source tell everything again, and see how far it has come."""
+"""`synchealth resync`: order a source to emit everything again, and see how far it is."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def children(settings: Settings, config: Path | None) -> list[Child]:
 class Supervisor:
     """Keeps children running. Start it from the thread that lives longest: the kernel ends children with it.
 
-    on_line: told (child's name, line) of everything a child prints, from several threads.
+    on_line: called with (child's name, line) for everything a child prints, from several threads.
     """
 
     def __init__(self, wanted: Sequence[Child], on_line: OnLine) -> None:

@@ -170,7 +170,7 @@ def output_options(*, json: str, csv: str) -> Callable[[Callable[..., Any]], Cal
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """What of the pipeline fails within is said as a command's own failure: click.ClickException, exit 1."""
+    """Raises a SyncHealthError from within as click.ClickException: exit 1."""
     try:
         yield
     except SyncHealthError as error:

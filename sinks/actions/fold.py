@@ -1,7 +1,7 @@
 """From the actions on an episode to whether it still needs somebody. Pure.
 
 An acceptance ends at its date, with a `Reopen`, or with the finding; whatever was acknowledged or assigned before its
-end is over then, too, so that a finding which comes back is told like a new one.
+end is over then, too, so that of a finding which comes back channels are notified as of a new one.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def attended(
     """How an episode stands at `now_ms`; None: as of the last action, whatever has run out since.
 
     actions: in the order of their topic; those of other episodes are passed over. opened_ms: of the episode
-    (`Finding.stands_since`). resolved_ms: a finding that is over is told as it stood when it ended.
+    (`Finding.stands_since`). resolved_ms: the state of a finding that is over is as of its end.
     """
     at_ms = resolved_ms if resolved_ms is not None else now_ms
     state = Attended(Attention.UNATTENDED, opened_ms)
@@ -98,7 +98,7 @@ def _ended_by(state: Attended, at_ms: int) -> Attended:
 def ended_acceptances(
     actions: Sequence[Action], opened_ms: int, *, now_ms: int, resolved_ms: int | None = None
 ) -> list[AcceptanceEnded]:
-    """The ends that nobody said, for a timeline: of acceptances whose date has passed, or whose finding is over."""
+    """Ends without an action, for a timeline: of acceptances whose date has passed, or whose finding is over."""
     found: list[AcceptanceEnded] = []
     standing: tuple[Action, int] | None = None
     last_ms = now_ms if resolved_ms is None else resolved_ms

@@ -1,7 +1,7 @@
-"""Who asks, what they may see and do: decided before any handler runs, and closed where nothing is said.
+"""Who asks, what they may see and do: decided before any handler runs.
 
-Who may read is said by the method, who may change something by the handler itself (`opt={"role": …}`). What somebody
-may see is part of every query over episodes, whoever writes it: the engine adds it (sinks.history.scope).
+A handler declares its role (`opt={"role": …}`). Without one, GET and HEAD need VIEWER, and other methods are refused.
+What somebody may see is part of every query over episodes, whoever writes it: the engine adds it (sinks.history.scope).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Checked:
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What a directory or a log said of somebody involved. at: RFC 3339; who: who said it; failed: that it failed."""
+    """A change or an event about an object involved. at: RFC 3339; who: the directory or log; failed: it failed."""
 
     at: str
     who: str
@@ -46,7 +46,7 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """What was said, the oldest first; `notes` say what was not looked for."""
+    """Entries, the oldest first; notes: what was not looked for, a sentence each."""
 
     entries: list[TimelineEntry] = msgspec.field(name="said")
     notes: list[str] = []
@@ -65,7 +65,7 @@ class Pipeline:
     """What the desk asks of the rest of SyncHealth; handed in at the start, since sinks know neither rules nor sources.
 
     freshness: raises SyncHealthError where it cannot be read. checks: may take a minute, and never raises.
-    timeline: what directories and logs say of a finding's objects; present: what both directories say of whoever goes
+    timeline: changes and events of a finding's objects; present: what both directories say of whoever goes
     by a name, raises InvalidRecordError for one that is none. Both read Kafka for seconds, and raise SyncHealthError.
     cycles: tenant -> its synchronisation, as far as it is known; raises SyncHealthError.
     """

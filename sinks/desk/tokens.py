@@ -19,7 +19,10 @@ _LINE = "\n"
 
 
 def create(engine: Engine, name: str, role: str, groups: Sequence[str], valid_s: float) -> str:
-    """A new token, which nobody can be told again. Raises SyncHealthError where the name is taken."""
+    """Create a token, and return its secret, of which only a digest is stored.
+
+    Raises SyncHealthError where the name is taken.
+    """
     made = f"{_PREFIX}{secrets.token_urlsafe(32)}"
     at_ms = now_ms()
     row = {

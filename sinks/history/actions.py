@@ -55,7 +55,7 @@ def store(connection: Connection, entries: Iterable[tuple[Action | ActionTombsto
 
 
 def word_of(one: Action) -> str:
-    """What was done, in one word of the contract."""
+    """The kind of an action, as the contract names it."""
     return str(type(one.what).__struct_config__.tag)
 
 

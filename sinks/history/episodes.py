@@ -19,7 +19,7 @@ _LONGEST_NAME, _MOST_NAMES = 320, 200
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An episode as far as its finding tells; the columns of schema.episode, but for what people do.
+    """An episode as far as its finding's records determine it; the columns of schema.episode, but for what people do.
 
     id:        of the finding and its first opening: the same whenever the topic is read again.
     unit:      DN of the container that the subject stands in; None where it has no DN.
@@ -51,7 +51,7 @@ class Standing:
 
 
 def after(before: Standing | None, finding: Finding) -> Standing | None:
-    """The episode that a record leaves; None where it tells nothing new (a replay, or the end of what never stood).
+    """The episode after a record; None where that changes nothing (a replay, or the end of what never stood).
 
     before: the latest episode of that finding. Where the record belongs to a later one, `before` is over (`ended`).
     Raises InvalidRecordError for times that are none.
@@ -102,7 +102,7 @@ def _same(before: Standing, finding: Finding, opened_ms: int) -> bool:
 
 
 def ended(before: Standing, at_ms: int) -> Standing:
-    """An episode whose end was not heard of: compaction kept only what came after, at `at_ms` at the latest."""
+    """An episode of whose end no record was read: compaction kept only what came after, at `at_ms` at the latest."""
     return replace(before, state=FindingState.RESOLVED.value, resolved_ms=max(at_ms, before.updated_ms), cause=None)
 
 

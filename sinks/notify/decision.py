@@ -1,7 +1,7 @@
-"""What a channel is to be told of one finding, from what stands, what it was told, and how much is known. Pure.
+"""Which message about one finding is due for a channel: from its state, what was sent, and how fresh it is. Pure.
 
-Nothing is queued: what stands is compared with what was told, each time anew. So a channel that was away for a day
-hears how things are, not how they went, and whoever is killed goes on where the comparison says.
+Nothing is queued: the current state is compared with what was sent, each time anew. So a channel that was away for a
+day is sent the current state and not what happened meanwhile, and a process that was killed goes on from the ledger.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from streams.contracts.finding import FindingState, Severity
 
 HOUR_MS = 3_600_000
 MOST_PER_FINDING = 4
-"""So often within an hour a channel hears of one finding; one that comes and goes is told again after that."""
+"""Messages about one finding to one channel within HOUR_MS, at the most; the next one waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class FindingStatus:
-    """What the findings topic says of one finding, as far as telling goes.
+    """The current state of one finding in the findings topic, as far as messages depend on it.
 
     opened_ms, updated_ms: of its record. content: changes with what the finding says. way: None where no route fits.
-    handled: who looks after it, in words; "": nobody. before: why it is told with others: it stood before anybody
-    looked; "" where it opened under our eyes.
+    handled: who looks after it, in words; "": nobody. before: why it goes into a summary: it stood when its
+    directories were first read whole; "" where it opened later.
     """
 
     state: FindingState
@@ -39,10 +39,10 @@ class FindingStatus:
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """What a channel was told of one finding.
+    """What a channel was sent about one finding.
 
     turn:     of how many standings, the latest counted. step: messages of this turn.
-    open:     whether its message is open. together: whether it was told with others, without a message of its own.
+    open:     whether its message is open. together: whether it was in a summary and has no message of its own.
     mark:     of the latest message, to see whether there is anything new to say.
     times_ms: of its messages within the last hour.
     """
@@ -59,7 +59,7 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """A message is due. notified: as it is once that has been said. note: what it says of the telling itself."""
+    """A message is due. notified: the state after it was sent. note: see Notice.note."""
 
     kind: Kind
     notified: Notified
@@ -68,7 +68,7 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """It is to be told with others. why: as Standing.before, or because there are too many."""
+    """It goes into the next summary. why: as FindingStatus.before, or because there are too many."""
 
     why: str
     notified: Notified
@@ -76,7 +76,7 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to say before this time. closing: it is over, and may not be told yet because of `why`."""
+    """No message before this time. closing: the finding is over, and its end is not sent yet because of `why`."""
 
     until_ms: int
     why: str = ""
@@ -85,7 +85,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Nothing to say until something changes. notified: what is remembered without a word; None: as before."""
+    """No message until something changes. notified: the state to store; None: as before."""
 
     notified: Notified | None = None
 
@@ -166,7 +166,7 @@ def _not_notified(standing: FindingStatus, notified: Notified | None, now_ms: in
 
 
 def together(notified: Notified | None, standing: FindingStatus) -> Notified:
-    """As it is once a finding has been told with others."""
+    """The state after a finding was in a summary."""
     turn, times_ms = (notified.turn, notified.times_ms) if notified is not None else (0, ())
     return Notified(turn, 0, open=True, together=True, severity=standing.severity, mark="together", times_ms=times_ms)
 
@@ -193,7 +193,7 @@ _WAITS = "closing waits"
 
 
 def _mark(standing: FindingStatus, in_place: bool = False) -> str:
-    """What makes a message another one. Who looks after it, and what explains it, is news for a place that shows it."""
+    """A message is due when this changes. in_place: who looks after it, and what explains it, count, too."""
     text = f"{standing.severity} {standing.content}"
     return f"{text} {_note(standing)}".rstrip() if in_place else text
 
@@ -210,7 +210,7 @@ def _after(notified: Notified, now_ms: int, *, mark: str) -> Notified:
 
 
 def _rests_until(notified: Notified, now_ms: int) -> int | None:
-    """Until when nothing more may be said of it; None: now."""
+    """Until when no further message may be sent about it (ms); None: one may be sent now."""
     lately = [each for each in notified.times_ms if each > now_ms - HOUR_MS]
     return lately[-MOST_PER_FINDING] + HOUR_MS if len(lately) >= MOST_PER_FINDING else None
 

@@ -1,7 +1,7 @@
-"""What was told where, in the database of the history: written before a message leaves, and again once it has arrived.
+"""What was sent to which channel, in the history's database: written before a message is sent, and after its delivery.
 
 A message is kept with its key until it is delivered, so that after kill -9 the same one goes out again under the same
-key: at least once, and once for whoever knows the key (the table of channels in README says who does).
+key: at least once, and once at a receiver that compares keys (the table of channels in README says who does).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SLICE = 500
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message that has not been acknowledged. finding: "" for one about several. reference: of what it changes."""
+    """A message that is not known to be delivered. finding: "" for one about several. reference: of what it changes."""
 
     finding: str
     notice: Notice
@@ -34,7 +34,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """What is remembered of a channel itself. since_ms: when it was first there. serial: of what is told together."""
+    """The row of a channel itself. since_ms: when it was first configured. serial: of its last summary or digest."""
 
     since_ms: int
     together_ms: int = 0
@@ -58,13 +58,13 @@ class NotificationLedger:
         return ChannelState(row["since_ms"], row["together_ms"], row["digest_ms"], row["serial"])
 
     def notified(self) -> dict[str, Notified]:
-        """Finding -> what was told of it."""
+        """Finding -> what the channel was sent about it."""
         query = self._own(select(told_finding), told_finding)
         with errors(), self._engine.connect() as connection:
             return {row["finding"]: _notified(row) for row in connection.execute(query).mappings()}
 
     def outgoing(self) -> list[Outgoing]:
-        """What has not been acknowledged, in the order of the messages' times."""
+        """Messages not known to be delivered, in the order of their times."""
         found = []
         queries = (select(table).where(table.c.body.is_not(None)) for table in (told_channel, told_finding))
         with errors(), self._engine.connect() as connection:
@@ -75,12 +75,12 @@ class NotificationLedger:
         return sorted(found, key=lambda each: (each.notice.at_ms, each.notice.key))
 
     def intend(self, finding: str, notified: Notified, notice: Notice) -> None:
-        """From now on this is to be said of one finding."""
+        """Store a message about one finding before it is sent."""
         with errors(), self._engine.begin() as connection:
             self._write(connection, {finding: notified}, encode(notice))
 
     def intend_together(self, notified: Mapping[str, Notified], state: ChannelState, notice: Notice | None) -> None:
-        """From now on this is to be said of several; None: nothing, they are only noted."""
+        """Store a message about several findings before it is sent; None: only their state is stored."""
         values: dict[str, Any] = {
             "together_ms": state.together_ms, "digest_ms": state.digest_ms, "serial": state.serial,
         }  # fmt: skip
@@ -91,12 +91,12 @@ class NotificationLedger:
             connection.execute(self._own(update(told_channel), told_channel).values(**values))
 
     def note(self, notified: Mapping[str, Notified]) -> None:
-        """What is remembered without a word."""
+        """Store states for which no message is sent."""
         with errors(), self._engine.begin() as connection:
             self._write(connection, notified, None)
 
     def delivered(self, finding: str, reference: str) -> None:
-        """The message of this finding has arrived; reference: by which the channel changes it. "": that of several."""
+        """Mark the message as delivered. finding: "" for one about several; reference: for changing it."""
         with errors(), self._engine.begin() as connection:
             if finding:
                 query = self._own(update(told_finding), told_finding).where(told_finding.c.finding == finding)
@@ -105,7 +105,7 @@ class NotificationLedger:
                 connection.execute(self._own(update(told_channel), told_channel).values(body=None))
 
     def forget(self, findings: Iterable[str]) -> None:
-        """Of these nothing will be told any more."""
+        """Delete the rows of these findings."""
         gone = sorted(findings)
         with errors(), self._engine.begin() as connection:
             for start in range(0, len(gone), _SLICE):

@@ -1,4 +1,4 @@
-"""What the process that tells says of itself."""
+"""Metrics of the process that notifies."""
 
 from __future__ import annotations
 

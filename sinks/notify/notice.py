@@ -1,4 +1,4 @@
-"""What a message says, before a channel gives it its form. Texts of strangers are in one line each, and not endless."""
+"""The content of a message, before a channel gives it its form. Texts of strangers are one line each, and bounded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streams.contracts.finding import Finding, Severity
 
 
 class Kind(StrEnum):
-    """What a message tells. SUMMARY: several findings that were not told one by one; DIGEST: of an interval."""
+    """The kind of a message. SUMMARY: of findings that have no messages of their own; DIGEST: of an interval."""
 
     OPENED = "opened"
     CHANGED = "changed"
@@ -25,10 +25,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     thread:   what all messages about one standing of a finding share: "<finding>-<ledger>-<turn>"; of others its
               own.
     key:      the message's own, the same with every attempt: by it a receiver knows a repetition.
-    at_ms:    when what it tells happened.
+    at_ms:    when what it is about happened.
     lines:    of a summary or a digest, what is listed.
     facts:    (name, value), in the order of their importance.
-    note:     what else is to be known of the telling itself.
+    note:     a remark on the message itself, e.g. that the next one follows in an hour; "": none.
     desk_url, runbook_url: "" where there is none.
     finding:  the whole record; None for a summary or a digest.
     """

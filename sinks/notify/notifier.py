@@ -1,4 +1,4 @@
-"""The process that tells: a thread follows the findings, one looks how much is known, and each channel has its own."""
+"""The process that notifies: a thread reads findings, one reads freshness, and each channel has its own."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Notifier:
         return self._listener.url
 
     def run(self, stop: Event) -> None:
-        """Follow the findings and tell of them until `stop` is set. Raises FatalError when Kafka refuses us."""
+        """Read findings and notify channels of them until `stop` is set. Raises FatalError when Kafka refuses us."""
         over = Event()
         self._threads = [threading.Thread(target=self._look, args=(over,), name="sight", daemon=True)]
         for post in self._posts:
@@ -135,7 +135,7 @@ class Notifier:
         self.close()
 
     def _look(self, over: Event) -> None:
-        """How much is known, asked again and again."""
+        """Read freshness over and over."""
         while not over.is_set():
             try:
                 self.present.sight = Sight(read_freshness(self._settings))

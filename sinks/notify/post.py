@@ -1,4 +1,4 @@
-"""One channel at work: what is due is written down, sent, and written off; one message after the other."""
+"""One channel: messages that are due are stored, sent and marked as delivered, one after the other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _log = get_logger(__name__)
 class Post:
     """One channel's work; one thread calls `turn` over and over.
 
-    name, most_per_hour: of its [[channel]]. digest_s: how often it hears digests; None: never.
+    name, most_per_hour: of its [[channel]]. digest_s: how often it is sent digests; None: never.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Post:
         self._opened_ms: list[int] = []
 
     def turn(self) -> None:
-        """Tell what is due now. Raises RetriableError where the channel or the database is away: call again later."""
+        """Send what is due now. Raises RetriableError where the channel or the database is away: call again later."""
         if self._state is None:
             self._begin()
         if not self._present.position.caught_up:
@@ -93,7 +93,7 @@ class Post:
         self._pending |= self._notified.keys() | self._present.ids()
 
     def _deliver_outgoing(self, now: int) -> None:
-        """Those first that were written down; of a finding nothing else is said before."""
+        """Send stored messages first: a finding has no further message before its stored one is delivered."""
         for outgoing in list(self._outgoing):
             if self._refused.get(outgoing.notice.key, 0) <= now:
                 self._deliver(outgoing)

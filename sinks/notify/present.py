@@ -1,4 +1,4 @@
-"""The present that channels are compared with: every finding there is, who it goes to, and how much is known."""
+"""The current findings that channels are compared with, their routes, and how fresh they are."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KNOWN_FOR_MS = 90_000
 class Sight:
     """How much is known. unknown: why freshness itself is not; fresh: None then.
 
-    patience_ms: how long rules wait for synchronisation before they tell of what may be on its way.
+    patience_ms: how long rules wait for synchronisation before they report what may be on its way.
     """
 
     fresh: Freshness | None = None
@@ -57,7 +57,7 @@ class Sight:
         return next(iter(fresh.lag_faults()), None)
 
     def before(self, finding: Finding) -> str:
-        """Why a finding is told with others: it stood when the directories that it is about were first read whole.
+        """Why a finding goes into a summary: it stood when the directories that it is about were first read whole.
 
         "" where it opened under our eyes. As `synchealth report --first-reading` counts.
         """
@@ -114,7 +114,7 @@ class DigestEntry:
 
 
 class CurrentFindings:
-    """A sink that remembers, and says which findings a channel has to look at. Thread-safe."""
+    """A sink that keeps every finding in memory, and which of them each channel has not compared yet. Thread-safe."""
 
     topics: tuple[Topic, ...] = (FINDINGS, ACTIONS)
 
@@ -169,7 +169,7 @@ class CurrentFindings:
         """Nothing to release."""
 
     def stirred(self, channel: str, now_ms: int) -> set[str]:
-        """The findings that are new to a channel since it asked last, in themselves or in what people do with them."""
+        """The ids of findings that changed since the channel asked last, or the actions on which did."""
         with self._lock:
             while self._ends and self._ends[0][0] <= now_ms:
                 self._stir(heapq.heappop(self._ends)[1])
@@ -238,6 +238,6 @@ def _handled(attended: Attended) -> str:
 
 
 def _content(finding: Finding) -> str:
-    """What a finding says, as a short word: who takes part and what is said of them."""
+    """A digest of a finding's summary and the objects that take part with their roles."""
     content = encode([finding.summary, [[each.side, each.id, each.role] for each in finding.counterparts]])
     return hashlib.blake2b(content, digest_size=8).hexdigest()

@@ -14,7 +14,7 @@ from streams.runtime.settings import OwnerSettings, RouteSettings, Settings
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a channel hears of a finding. at_once: by itself; else in digests. changes: also of what changes."""
+    """How a channel is notified of a finding. at_once: by a message, else in digests. changes: of changes, too."""
 
     at_once: bool
     changes: bool = False
@@ -53,7 +53,7 @@ class Routes:
         return [owner.name for owner in self._owners if _owns(owner, finding)]
 
     def digests(self) -> dict[str, float]:
-        """Channel -> how often it hears digests (s), the most often where several routes say."""
+        """Channel -> how often it is sent digests (s), the most often where several routes have an interval."""
         found: dict[str, float] = {}
         for route in self._routes:
             if route.deliver == "digest":

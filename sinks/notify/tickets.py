@@ -1,4 +1,4 @@
-"""What people do in a ticket, as actions on its finding."""
+"""Polls channels of tickets: what people do in a ticket is written as an action on its finding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.runtime.printable import printable_lines
 
 _EVERY_MS = 60_000
 _BACK_MS = 86_400_000
-"""So far back it listens at its start; what is known already is not written again."""
+"""How far back it asks at its start; an action that is known is not written again."""
 _OVERLAP_MS = 300_000
 _log = get_logger(__name__)
 

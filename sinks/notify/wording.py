@@ -1,4 +1,4 @@
-"""From findings to what a message says. Whatever comes from a directory is one line, visible, and has an end."""
+"""From findings to the text of messages. Whatever comes from a directory is one line, visible, and has an end."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The desk put together: what it is told of detections, sources, directories and logs, which sinks do not know."""
+"""Composes the desk: hands it detections, sources, directories and logs, which sinks do not import."""

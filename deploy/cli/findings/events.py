@@ -1,4 +1,4 @@
-"""What logs tell of a finding's objects, read from Kafka for the command line."""
+"""The events of a finding's objects, read from Kafka for the command line."""
 
 from __future__ import annotations
 

@@ -26,12 +26,12 @@ FACT_RECORDS = 20_000
 
 @dataclass
 class Findings:
-    """The findings topic as far as it has been read: the last word on each id."""
+    """The findings topic as far as it has been read: the latest record of each id."""
 
     latest: dict[str, Finding] = field(default_factory=dict)
 
     def take(self, record: StoredRecord) -> Finding | None:
-        """Note a record; the finding if it says something about one. What cannot be read is passed over."""
+        """Take in a record; returns the finding if it is of one. What cannot be read is passed over."""
         return self.note(record.key, record.value)
 
     def note(self, key: bytes | None, value: bytes | None) -> Finding | None:
@@ -129,9 +129,9 @@ def _text(key: bytes | None) -> str:
 
 
 def objects_of(finding: Finding) -> frozenset[tuple[str | None, str]]:
-    """The directory objects a finding speaks of: (forest, objectGUID), and (None, id) of Entra's.
+    """The directory objects a finding is about: (forest, objectGUID), and (None, id) of Entra's.
 
-    Of an AD object whose forest the finding does not tell, too: of whatever forest.
+    Of an AD object whose forest the finding does not name, too: of whatever forest.
     """
     known = {(holder.forest, holder.id) for holder in finding.counterparts}
     subject = finding.subject

@@ -20,7 +20,7 @@ Unreadable = Callable[[int, str], None]
 def documents(path: Path, unreadable: Unreadable, read: Callable[[int], None]) -> Iterator[Any]:
     """Each document of the file, lines one by one, so that a file of any length takes little memory.
 
-    unreadable: told of a line that is no JSON: its number and why. read: told how many bytes of the file are done.
+    unreadable: called for a line that is no JSON: its number and why. read: called with how many bytes are done.
 
     Raises SyncHealthError where the file cannot be opened, or is one document of more than 256 MB.
     """

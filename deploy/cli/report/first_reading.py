@@ -1,7 +1,7 @@
 """What was wrong before anybody looked: findings of the first reading, counted, dated, in order of repair. Pure.
 
 A finding is of the first reading if its fault stood when the directories that it is about had been read whole for the
-first time, and it was told within a day: patience is counted in cycles of synchronisation.
+first time, and it opened within a day: patience is counted in cycles of synchronisation.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class FirstReading:
 
     whole_ms: source ("ad/<forest>", "entra/<tenant>") -> when it was read whole; 0: it has not been.
     faults:   why something may be missing: what is still being read or worked off, a sentence each.
-    patience_ms: how long rules wait for synchronisation before they tell of what may be on its way.
+    patience_ms: how long rules wait for synchronisation before they report what may be on its way.
     """
 
     whole_ms: Mapping[str, int]
@@ -41,7 +41,7 @@ class FirstReading:
 
     @property
     def complete(self) -> bool:
-        """Whether every directory was read whole, and everything that it told was judged."""
+        """Whether every directory was read whole, and everything that it emitted was evaluated."""
         return not self.faults
 
     @property
@@ -118,7 +118,7 @@ class Group:
 
 
 def first_reading_of(fresh: Freshness, sync_interval_s: float) -> FirstReading:
-    """How far it is, by the sources' own words."""
+    """How far it is, by the last contacts of the sources."""
     contacts = {each.name: each.last_contact for each in fresh.sources if each.name.startswith(("ad/", "entra/"))}
     whole_ms = {name: last.whole_ms if last else 0 for name, last in contacts.items()}
     faults = [

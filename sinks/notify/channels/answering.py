@@ -1,4 +1,4 @@
-"""What people say in a ticket, and comes back as an action on the finding that the ticket is about."""
+"""Channels of tickets whose comments and assignments come back as actions on the finding."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LONGEST_COMMENT = 4000
 class TicketAction:
     """One thing that somebody did in a ticket.
 
-    thread: of the message that made the ticket. id: of what was said there, always the same. who: as the other system
-    names them.
+    thread: of the message that made the ticket. id: of the comment or change there, always the same.
+    who: as the other system names them.
     """
 
     thread: str
@@ -27,13 +27,13 @@ class TicketAction:
 
     @property
     def action_id(self) -> str:
-        """Whoever hears the same twice has heard it once."""
+        """The id of the action: the same whenever it is read again."""
         return hashlib.blake2b(f"{self.thread}\n{self.id}".encode(), digest_size=16).hexdigest()
 
 
 @runtime_checkable
 class Answering(Protocol):
-    """A channel that can be asked what was said since."""
+    """A channel that can be asked for what people did in its tickets."""
 
     def actions_since(self, since_ms: int) -> list[TicketAction]:
         """What people did in our tickets since then, in order; what we did there ourselves is left out.
