@@ -180,23 +180,32 @@ class ReferenceView(msgspec.Struct, frozen=True):
         return target
 
     def derived(self) -> Iterable[Derived]:
-        """Tell each group that has the principal on one side only, and each user whose manager it is on one side only;
-        both sides of the principal must stand. Of a principal that the cloud lacks ask who refers to it whether the
-        cloud has the say over them: then they miss nothing.
+        """Drift to each group that has the principal on one side only, and to each user whose manager it is on one side
+        only, while exactly one object of each side stands; and questions (`_questions`).
         """
         member = self.principal
         if self.missed is not None:
-            own = rest_of_key(self.key)
-            for view in sorted({each.party.view for each in self.referrers if each.party.view and not each.group}):
-                yield ask_counterparts(view, self.key)
-            for group in sorted({each.group for each in self.referrers if each.group}):
-                yield question(self.tenant, Sid(group), own, self.key)
+            yield from self._questions()
         if member is None or len(self.entra) != 1:
             return
         if not member.in_scope or member.kind != self.entra[0].kind:
             return
         # Of two groups of one SID, as two copies of a domain have them, the one of the member's own forest.
         referrers = sorted(self.referrers, key=lambda referrer: referrer.party.forest == member.forest)
+        yield from self._drift_of_groups(member, referrers)
+        yield from self._drift_of_reports(member, referrers)
+
+    def _questions(self) -> Iterable[Derived]:
+        """To those who refer to a principal that the cloud lacks: whether the cloud has the say over them. Then they
+        miss nothing.
+        """
+        own = rest_of_key(self.key)
+        for view in sorted({each.party.view for each in self.referrers if each.party.view and not each.group}):
+            yield ask_counterparts(view, self.key)
+        for group in sorted({each.group for each in self.referrers if each.group}):
+            yield question(self.tenant, Sid(group), own, self.key)
+
+    def _drift_of_groups(self, member: Party, referrers: Iterable[Pointer]) -> Iterable[Derived]:
         ours = {referrer.group: referrer for referrer in referrers if referrer.group is not None}
         for sid, referrer in sorted(ours.items()):
             # A member from another forest stands there as a foreign principal: how engines treat it differs.
@@ -210,10 +219,14 @@ class ReferenceView(msgspec.Struct, frozen=True):
                     yield drift_message(self.tenant, CloudGroup(entra_id, member.forest or ""), drifts)
                 case Sid() as name if text not in ours and not self.joined:
                     yield drift_message(self.tenant, name, drifts)
-        own, reporting = rest_of_key(self.key), {}
-        for referrer in referrers:
-            if referrer.attribute == MANAGER and referrer.party.kind == "user" and referrer.party.view:
-                reporting[referrer.party.view] = referrer
+
+    def _drift_of_reports(self, member: Party, referrers: Iterable[Pointer]) -> Iterable[Derived]:
+        own = rest_of_key(self.key)
+        reporting = {
+            referrer.party.view: referrer
+            for referrer in referrers
+            if referrer.attribute == MANAGER and referrer.party.kind == "user" and referrer.party.view
+        }
         for view, referrer in sorted(reporting.items()):
             if view not in self.reports and referrer.party.forest == member.forest:
                 apart = _apart(member, referrer.party)
