@@ -56,3 +56,11 @@ def place_of(url: str) -> Place:
     if port > 65535:
         raise ValueError(f"there is no port {port}")
     return Place(scheme, found["host"].lower(), port)
+
+
+def checked_place(name: str, url: str) -> Place:
+    """The place of the URL under the key `name`. Raises ValueError, which shows no password."""
+    try:
+        return place_of(url)
+    except ValueError as error:
+        raise ValueError(f"{name} {without_password(url)!r} is {error}") from None
