@@ -18,6 +18,7 @@ from sqlalchemy import (
     case,
     column,
     desc,
+    false,
     func,
     or_,
     select,
@@ -30,6 +31,7 @@ from sinks.history.database import is_postgresql
 from sinks.history.episodes import unpacked
 from sinks.history.schema import document, episode, involved, transition
 from sinks.history.scope import within
+from sinks.labels import NONE
 from streams.contracts.errors import InvalidRecordError
 from streams.contracts.finding import Finding, Severity
 from streams.runtime.clock import now_ms
@@ -46,6 +48,7 @@ _MONDAY_MS = 4 * 86_400_000
 class FindingsQuery:
     """What is asked for; every field narrows it. An empty tuple: any.
 
+    forest:  "none", as metrics say it: of findings that are of no forest.
     words:   some word in the names, addresses and ids of those involved begins with each of them, in any case.
     attention, owner: who looks after it (sinks.actions.fold.Attention), as it is when the question is asked.
     objects: ids of objects that take part.
@@ -212,7 +215,9 @@ def _asked(connection: Connection, question: FindingsQuery, query: Select[Any]) 
     for name in FACETS:
         wanted = getattr(question, name)
         if wanted:
-            query = query.where(_facet(name).in_(wanted))
+            chosen = _facet(name)
+            none = chosen.is_(None) if name == "forest" and NONE in wanted else false()
+            query = query.where(or_(chosen.in_(wanted), none))
     if question.opened_from_ms is not None:
         query = query.where(episode.c.opened_ms >= question.opened_from_ms)
     if question.opened_until_ms is not None:

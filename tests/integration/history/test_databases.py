@@ -117,6 +117,7 @@ def life(number: int) -> Iterator[Finding]:
             family=("conflict", "hygiene")[number % 2],
             severity=(Severity.HIGH, Severity.LOW, Severity.CRITICAL)[number % 3],
             state=FindingState.OPEN,
+            forest=finding(number).forest if number % 5 else None,
             subject=Subject(
                 kind="user",
                 key=f"user/{number}",
@@ -180,6 +181,11 @@ def test_counts_weeks_and_who_comes_back(engine: Engine) -> None:
         assert queries.counts(connection, FindingsQuery(state=("open",)), "severity") == [
             ("critical", 5), ("high", 5), ("low", 5),
         ]  # fmt: skip
+        forests = dict(queries.counts(connection, FindingsQuery(), "forest"))
+        assert None in forests
+        for each in forests:
+            asked = FindingsQuery(forest=(each or "none",))
+            assert queries.count(connection, asked) == forests[each]
         assert queries.counts(connection, FindingsQuery(), "unit")[0] == ("OU=Sales 0,DC=corp,DC=contoso,DC=com", 17)
         assert queries.weeks(connection, FindingsQuery(family=("hygiene",)))[0] == (MONDAY, "hygiene", 3)
         assert sum(number for _, _, number in queries.weeks(connection, FindingsQuery(), of="resolved_ms")) == 17
