@@ -323,7 +323,7 @@ def options_of(settings: Settings) -> EvaluatorOptions:
             each.id: TenantOptions(
                 flows=each.flows,
                 forests=(forests := frozenset(forest.name for forest in settings.forest if each.id in forest.tenants)),
-                told_by=forests,
+                reporting_forests=forests,
                 accept_orphans=each.accept_orphans,
                 beside=frozenset(
                     other for forest in settings.forest if each.id in forest.tenants for other in forest.tenants

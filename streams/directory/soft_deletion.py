@@ -29,13 +29,13 @@ def deletion_attributes(state: ObjectState) -> dict[str, Any]:
     return {name: state.attributes[name] for name in (REMOVED, DELETED_AT) if name in state.attributes}
 
 
-def deletion_evidence(said: Mapping[str, Any]) -> dict[str, str | bool]:
+def deletion_evidence(attributes: Mapping[str, Any]) -> dict[str, str | bool]:
     """What a finding says of a deletion: restorable, and deleted_at and restorable_until where the time is known.
 
-    said: attributes of a dead object that hold `deletion_attributes`.
+    attributes: attributes of a dead object that hold `deletion_attributes`.
     """
-    can_be = said.get(REMOVED) == "changed"
-    deleted_ms = time_in(said, DELETED_AT, 0)
+    can_be = attributes.get(REMOVED) == "changed"
+    deleted_ms = time_in(attributes, DELETED_AT, 0)
     found: dict[str, str | bool] = {"restorable": can_be}
     if deleted_ms:
         found["deleted_at"] = rfc3339(deleted_ms)
@@ -46,5 +46,5 @@ def deletion_evidence(said: Mapping[str, Any]) -> dict[str, str | bool]:
 
 def newest_deletion(deletions: Iterable[Mapping[str, str | bool]]) -> dict[str, str | bool]:
     """Of several objects' `deletion_evidence` the one that matters: what can be restored, then the latest; else {}."""
-    ordered = sorted(deletions, key=lambda said: (bool(said["restorable"]), str(said.get("deleted_at", ""))))
+    ordered = sorted(deletions, key=lambda each: (bool(each["restorable"]), str(each.get("deleted_at", ""))))
     return dict(ordered[-1]) if ordered else {}

@@ -16,10 +16,10 @@ _STEPS_PER_INTERVAL = 6
 
 def with_reading(syncs_ms: Sequence[int], state: TenantState) -> tuple[int, ...]:
     """The latest synchronisations known after one more reading, ascending, each once."""
-    told_ms = last_sync_ms(state)
-    if not told_ms or told_ms in syncs_ms:
+    last_ms = last_sync_ms(state)
+    if not last_ms or last_ms in syncs_ms:
         return tuple(syncs_ms)
-    return tuple(sorted([*syncs_ms, told_ms])[-CYCLES_LOOKED_AT:])
+    return tuple(sorted([*syncs_ms, last_ms])[-CYCLES_LOOKED_AT:])
 
 
 def learned_cycle_ms(syncs_ms: Sequence[int], configured_ms: int) -> int | None:

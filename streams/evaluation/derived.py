@@ -59,7 +59,7 @@ def derived_bodies(view: AnyView, previous: Bodies, context: Context, now_ms: in
     wake_ms: list[int] = []
     for item in view.derived():
         name = f"{item.view}{BETWEEN}{item.contributor}"
-        at_ms = _tells_at_ms(item, context)
+        at_ms = _emitted_from_ms(item, context)
         if name in previous or (at_ms is not None and at_ms <= now_ms):
             bodies[name] = item.body
         elif at_ms is not None:
@@ -67,7 +67,7 @@ def derived_bodies(view: AnyView, previous: Bodies, context: Context, now_ms: in
     return bodies, wake_ms
 
 
-def _tells_at_ms(item: Derived, context: Context) -> int | None:
+def _emitted_from_ms(item: Derived, context: Context) -> int | None:
     """From when on this is emitted (ms); None: not before the tenant, or AD, was read whole."""
     if item.once_read:
         return 0 if context.forests_read else None

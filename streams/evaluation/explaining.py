@@ -109,9 +109,9 @@ def ended_explanations(
     until_ms: list[int] = []
     for name, body in emitted_explanations(previous).items():
         detection = explaining_detection(name.partition(BETWEEN)[2])
-        said = decode(body, Explains)
-        ended_ms = said.ended_ms if said.ended_ms is not None else now_ms
+        explanation = decode(body, Explains)
+        ended_ms = explanation.ended_ms if explanation.ended_ms is not None else now_ms
         if name not in standing and detection not in proven and now_ms < ended_ms + LINGERS_MS:
-            past[name] = written(replace(said, ended_ms=ended_ms))
+            past[name] = written(replace(explanation, ended_ms=ended_ms))
             until_ms.append(ended_ms + LINGERS_MS)
     return past, until_ms

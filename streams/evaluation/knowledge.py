@@ -26,7 +26,7 @@ class TenantOptions:
     """What the settings say of one tenant: see Context. forests: the names of those that belong to it; beside: the
     other tenants to which these are synchronised; engine_units: one says which of its units Cloud Sync synchronises.
     scope_groups: of which forest memberships decide who is synchronised: see Context.
-    told_by: the forests whose word counts, the same ones; None: any.
+    reporting_forests: the forests whose objects count, the same ones; None: any.
     """
 
     flows: Mapping[str, str] = field(default_factory=dict)
@@ -35,11 +35,11 @@ class TenantOptions:
     beside: frozenset[str] = frozenset()
     engine_units: bool = False
     scope_groups: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
-    told_by: frozenset[str] | None = None
+    reporting_forests: frozenset[str] | None = None
 
 
 _NO_SETTINGS = TenantOptions()
-_NO_TENANT = TenantOptions(told_by=frozenset())
+_NO_TENANT = TenantOptions(reporting_forests=frozenset())
 """Of a tenant that the settings do not name, though they name others: no forest is its any more."""
 
 
@@ -155,9 +155,9 @@ class TenantKnowledge:
     def _settings_of(self, tenant: str) -> TenantOptions:
         return self._settings.get(tenant, _NO_TENANT if self._settings else _NO_SETTINGS)
 
-    def told_by(self, tenant: str) -> frozenset[str] | None:
+    def reporting_forests(self, tenant: str) -> frozenset[str] | None:
         """The forests whose word counts in this tenant; None: any."""
-        return self._settings_of(tenant).told_by
+        return self._settings_of(tenant).reporting_forests
 
     def _as_worked_off(self, state: TenantState) -> TenantState:
         """The tenant's state; it was collected for us when all that it had has come by, and not when that was sent."""

@@ -281,7 +281,7 @@ def _converse(views: dict[str, AnyView], entries: _Entries, world: _World) -> di
     views = dict(views)
     contexts: dict[str, Context] = {}
     derived: dict[str, Bodies] = {}
-    told: _Entries = defaultdict(dict)
+    received: _Entries = defaultdict(dict)
     changed = list(views)
     for _ in range(_MOST_ROUNDS):
         touched: dict[str, None] = {}
@@ -293,12 +293,12 @@ def _converse(views: dict[str, AnyView], entries: _Entries, world: _World) -> di
             for name in _differing(before, after):
                 target, _, contributor = name.partition(BETWEEN)
                 touched[target] = None
-                told[target].pop(contributor, None)
+                received[target].pop(contributor, None)
                 if name in after:
-                    told[target][contributor] = Entry(target, contributor, 0, after[name])
+                    received[target][contributor] = Entry(target, contributor, 0, after[name])
         if not touched:
             return views
-        rebuilt = _build(touched, {key: {**entries.get(key, {}), **told[key]} for key in touched})
+        rebuilt = _build(touched, {key: {**entries.get(key, {}), **received[key]} for key in touched})
         views |= rebuilt
         changed = list(rebuilt)
     raise RuntimeError(f"views that tell each other for ever: {changed[:5]}")
@@ -312,11 +312,11 @@ def _differing(before: Bodies, after: Bodies) -> list[str]:
 def _tenant_views_with_counts(views: Mapping[str, AnyView], world: _World) -> dict[str, AnyView]:
     """A tenant's view knows what is counted of all others, once the tenant was read whole: half a count is none."""
     found: dict[str, AnyView] = {}
-    for key, told in numbers_for_views(_counts(views, world)).items():
+    for key, received in numbers_for_views(_counts(views, world)).items():
         state = world.tenants.get(tenant_of(key))
         view = views.get(key) or TenantView.build(key, {})
         if state is not None and state.collected and isinstance(view, TenantView):
-            found[key] = msgspec.structs.replace(view, counts=summed_numbers([told]))
+            found[key] = msgspec.structs.replace(view, counts=summed_numbers([received]))
     return found
 
 
@@ -372,7 +372,7 @@ def _explaining_each_other(
     explains its findings changes.
     """
     found: dict[str, RuleResults] = {}
-    told: dict[str, Bodies] = defaultdict(dict)
+    received: dict[str, Bodies] = defaultdict(dict)
     waiting = list(views)
     while waiting:
         key = waiting.pop()
@@ -383,11 +383,11 @@ def _explaining_each_other(
             target, _, contributor = name.partition(BETWEEN)
             view = views.get(target)
             if isinstance(view, ObjectView | ReferenceView | UniqueValueView):
-                told[target].pop(contributor, None)
+                received[target].pop(contributor, None)
                 if name in after:
-                    told[target][contributor] = after[name]
+                    received[target][contributor] = after[name]
                 explanations = tuple(
-                    explanation_of(name, decode(body, Explains)) for name, body in sorted(told[target].items())
+                    explanation_of(name, decode(body, Explains)) for name, body in sorted(received[target].items())
                 )
                 views[target] = msgspec.structs.replace(view, explanations=explanations)
                 waiting.append(target)

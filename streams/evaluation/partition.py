@@ -81,8 +81,8 @@ class EvaluatorOptions:
     tenants: Mapping[str, TenantOptions] = field(default_factory=dict, hash=False)
 
     @property
-    def word(self) -> bytes:
-        """A short name for all that rules read of it, the same in every process; b"" where nothing is set."""
+    def fingerprint(self) -> bytes:
+        """A digest of all that rules read of it, the same in every process; b"" where nothing is set."""
         read = (self.sync_interval_ms, self.disabled, self.thresholds, self.tenants)
         if read == (DEFAULT_INTERVAL_MS, frozenset(), DEFAULT_THRESHOLDS, {}):
             return b""
@@ -94,7 +94,7 @@ def _judged_by(detections: Iterable[Registered], options: EvaluatorOptions) -> b
     the settings.
     """
     rules = ",".join(sorted(registered.detection.id for registered in detections))
-    return b" ".join((VERSION.encode(), b"%x" % crc32(rules.encode()), options.word))
+    return b" ".join((VERSION.encode(), b"%x" % crc32(rules.encode()), options.fingerprint))
 
 
 def _ordered(value: Any) -> Any:
@@ -191,7 +191,7 @@ class ViewPartition:
         outcome = Outcome.of(self._looks(record, rows))
         self._store_counts(rows)
         if isinstance(record, Tick) and self._uncounted:
-            outcome = replace(outcome, contributions=[*outcome.contributions, *self._counts_told()])
+            outcome = replace(outcome, contributions=[*outcome.contributions, *self._count_contributions()])
         return outcome
 
     def go_on(self, rows: Rows) -> Outcome:
@@ -242,7 +242,7 @@ class ViewPartition:
             return changed
         return isinstance(record, Control) and record.action == "reevaluate"
 
-    def _counts_told(self) -> Iterator[Contribution]:
+    def _count_contributions(self) -> Iterator[Contribution]:
         """With a tick, not with every change: a snapshot changes every count thousands of times."""
         tenants = self._known.tenants_with_watermarks
         counts: dict[str, dict[str, int]] = {view_keys.tenant(tenant): {} for tenant in tenants}
@@ -346,7 +346,7 @@ class ViewPartition:
                 self._known.context,
                 now_ms=self.now_ms,
                 observed_ms=observed_ms,
-                told_by=self._known.told_by(tenant_of(key)),
+                reporting_forests=self._known.reporting_forests(tenant_of(key)),
             )
             rows.put(key, evaluation.value)
         except FatalError:

@@ -45,16 +45,16 @@ def evaluate_view(
     *,
     now_ms: int,
     observed_ms: int,
-    told_by: frozenset[str] | None = None,
+    reporting_forests: frozenset[str] | None = None,
 ) -> ViewEvaluation:
     """Look at one view: a pure function of its row, of what is known of its tenant, and of the time.
 
-    told_by: see ViewRow.unexpired.
+    reporting_forests: see ViewRow.unexpired.
 
     Raises whatever building the view, deriving from it or reading its row raises; rules and statistics are faults of
     their own in the outcome, because what else is known of the view does not depend on them.
     """
-    row, wake_ms = row.unexpired(now_ms, told_by)
+    row, wake_ms = row.unexpired(now_ms, reporting_forests)
     view = row.view(key)
     if view is None:
         due_ms = min(wake_ms, default=None)

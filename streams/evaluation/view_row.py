@@ -73,14 +73,15 @@ class ViewRow(msgspec.Struct, omit_defaults=True):
             self.entries.setdefault(name, stored)
         return name
 
-    def unexpired(self, now_ms: int, told_by: frozenset[str] | None = None) -> tuple[ViewRow, list[int]]:
+    def unexpired(self, now_ms: int, reporting_forests: frozenset[str] | None = None) -> tuple[ViewRow, list[int]]:
         """The row without what has expired (events, retractions), and without objects of AD that are of none of the
-        forests `told_by`: the tenant is theirs no more. And when the rest will expire (ms).
+        forests `reporting_forests`: the tenant is theirs no more. And when the rest will expire (ms).
         """
         past, later = [], []
         for name, (_, _, _, expires_ms) in self.entries.items():
-            forest = forest_of(name) if told_by is not None else None
-            if 0 < expires_ms <= now_ms or (forest is not None and told_by is not None and forest not in told_by):
+            forest = forest_of(name) if reporting_forests is not None else None
+            foreign = forest is not None and reporting_forests is not None and forest not in reporting_forests
+            if 0 < expires_ms <= now_ms or foreign:
                 past.append(name)
             elif expires_ms:
                 later.append(expires_ms)

@@ -47,7 +47,7 @@ class LabPipeline(Pipeline):
             for forest in lab.forests
         }
         said = {forest: tuple(groups) for forest, groups in scope_groups.items()}
-        options = TenantOptions(forests=frozenset(scopes), told_by=frozenset(scopes), scope_groups=said)
+        options = TenantOptions(forests=frozenset(scopes), reporting_forests=frozenset(scopes), scope_groups=said)
         super().__init__(scopes, tenants={lab.tenant.tenant_id: options})
 
     def look(self, tenant: TenantState, now_ms: int) -> dict[str, Finding]:

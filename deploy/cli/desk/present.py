@@ -209,8 +209,8 @@ def _present(settings: Settings, state: ObjectState) -> Present:
 
 def _refused(state: ObjectState) -> Iterator[str]:
     """What Entra ID has quarantined of an object (Microsoft Graph, onPremisesProvisioningError)."""
-    said = state.attributes.get("onPremisesProvisioningErrors")
-    for each in said if isinstance(said, list) else []:
+    reported = state.attributes.get("onPremisesProvisioningErrors")
+    for each in reported if isinstance(reported, list) else []:
         if isinstance(each, dict) and isinstance(each.get("value"), str):
             yield f"{each.get('propertyCausingError') or 'a value'} {each['value']}"
 

@@ -195,8 +195,8 @@ def _dated_ms(finding: Finding, by_ms: int) -> int | None:
     since_ms = _since_ms(finding)
     if since_ms < by_ms - DAY_MS:
         return since_ms
-    said = {"created": finding.subject.created, **finding.evidence}
-    times = [_ms(text) for name in _TIMES if isinstance(text := said.get(name), str)]
+    values = {"created": finding.subject.created, **finding.evidence}
+    times = [_ms(text) for name in _TIMES if isinstance(text := values.get(name), str)]
     return max((ms for ms in times if 0 < ms < by_ms - DAY_MS), default=None)
 
 

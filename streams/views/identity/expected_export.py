@@ -170,12 +170,12 @@ def _manager(view: ObjectView, ad: Side, cloud: Side, domains: Domains) -> Itera
 
     One that only the cloud names is left alone, as with every other value.
     """
-    wanted = next((word for word in view.managers if word.lacking), None)
+    wanted = next((drift for drift in view.managers if drift.lacking), None)
     if wanted is None or not domains.managers_since_ms or domains.flows.get(MANAGER, MANAGER) != MANAGER:
         return
     if wanted.other_domain and domains.by_cloud_sync(ad.party):
         return  # "all the references … need to be within the domain" (Cloud Sync FAQ)
-    found = next((word.name for word in view.managers if not word.lacking), None)
+    found = next((drift.name for drift in view.managers if not drift.lacking), None)
     since_ms = max(wanted.since_ms, cloud.since_ms(*_JOINED_BY), domains.managers_since_ms)
     yield Difference(MANAGER, wanted.name, found, since_ms, ad.created_ms > 0 or wanted.link_ms > ad.first_ms)
 
