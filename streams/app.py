@@ -60,7 +60,7 @@ def run(settings: Settings, worker: int = 0) -> NoReturn:
         fail(error)
     service.started(pulse.stuck)
     # What a batch leaves behind dies by its count: the collector finds nearly nothing, and looks rarely; never at what
-    # was there before the first record (6 to 9 % of a worker's CPU, DECISIONS G).
+    # was there before the first record (6 to 9 % of a worker's CPU by its profile).
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -56,7 +56,7 @@ def started(healthy: Callable[[], str | None]) -> threading.Event:
     """
     over = threading.Event()
     raise_file_limit()
-    gc.freeze()  # what was imported stays: no collection walks it, nor the one at the end (0.2 CPU seconds of a worker)
+    gc.freeze()  # what was imported stays: no collection walks it, nor the one at the end
     address = os.environ.pop("NOTIFY_SOCKET", "")
     asked, of_whom = os.environ.pop("WATCHDOG_USEC", ""), os.environ.pop("WATCHDOG_PID", "")
     ours = not of_whom or of_whom == str(os.getpid())
