@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 
-import pytest
 from kafka import KafkaAdminClient
 
 from deploy.broker import jars
+from tests.support.parts import missing_part
 
 _MISSING = "needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven"
 
@@ -18,9 +17,7 @@ def require_kafka() -> None:
     """Skip the calling test where Apache Kafka cannot run; where every part is required, fail it."""
     if shutil.which("java") and (shutil.which("mvn") or jars.cache_directory().is_dir()):
         return
-    if os.environ.get("CI") == "true" or os.environ.get("SYNCHEALTH_REQUIRE_ALL") == "1":
-        pytest.fail(_MISSING)
-    pytest.skip(_MISSING)
+    missing_part(_MISSING)
 
 
 def delete_topics(bootstrap: str, within_s: float = 180) -> None:

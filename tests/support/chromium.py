@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
-import os
 import shutil
 import subprocess
 import tempfile
@@ -18,22 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from deploy.broker.process import die_with_parent
+from tests.support.parts import missing_part
 
 _WITHIN_S = 120.0
 AXE = Path(__file__).parents[1] / "vendor" / "axe-4.10.3.min.js"
 
 
 def require_chromium() -> None:
-    """Return if there is one; skip the test on a laptop, fail in CI."""
+    """Return if there is one; else as missing_part says."""
     if shutil.which("chromium"):
         return
-    message = "needs Chromium: apt-get install chromium"
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+    missing_part("needs Chromium: apt-get install chromium")
 
 
 class Page:

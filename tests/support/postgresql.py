@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.parts import missing_part
+
 _USER = "postgres"
 
 
@@ -23,8 +25,7 @@ def binaries() -> Path | None:
 @contextmanager
 def postgresql() -> Iterator[str]:
     """The URL of a database `history`. PostgreSQL refuses to run as root: then it runs as the package's user."""
-    tools = binaries()
-    assert tools is not None, "PostgreSQL is missing: make parts"
+    tools = binaries() or missing_part("PostgreSQL is missing: apt-get install postgresql")
     folder = Path(tempfile.mkdtemp(prefix="synchealth-postgresql-"))
     as_owner: list[str] = []
     if os.geteuid() == 0:

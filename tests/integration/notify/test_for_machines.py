@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from streams.contracts.errors import RetriableError
 from streams.runtime.settings import Settings
 from tests.support.findings import finding
 from tests.support.notify import channel, hostile, notice
+from tests.support.parts import missing_part
 from tests.support.prometheus import until
 from tests.support.receivers import Receiver
 
@@ -129,12 +129,10 @@ def test_every_syslog_message_is_ascii_short_and_one() -> None:
     assert message_of(notice(), SENDER).startswith(b"<131>1 2026-11-")
 
 
-RSYSLOG = shutil.which("rsyslogd")
-
-
 @contextmanager
 def rsyslog(folder: Path, certificates: Certificates, port: int) -> Iterator[Path]:
     """A real rsyslogd that takes RFC 5424 over TLS and writes what it understood as JSON lines."""
+    program = shutil.which("rsyslogd") or missing_part("no rsyslogd: apt-get install rsyslog rsyslog-gnutls")
     out, config = folder / "out.jsonl", folder / "rsyslog.conf"
     config.write_text(
         f"""
@@ -155,9 +153,8 @@ def rsyslog(folder: Path, certificates: Certificates, port: int) -> Iterator[Pat
         action(type="omfile" file="{out}" template="json")
         """
     )
-    assert RSYSLOG is not None
     log = (folder / "rsyslog.log").open("wb")
-    process = subprocess.Popen([RSYSLOG, "-n", "-f", config, "-i", folder / "pid"], stdout=log, stderr=log)
+    process = subprocess.Popen([program, "-n", "-f", config, "-i", folder / "pid"], stdout=log, stderr=log)
     try:
         yield out
     finally:
@@ -166,9 +163,6 @@ def rsyslog(folder: Path, certificates: Certificates, port: int) -> Iterator[Pat
         log.close()
 
 
-@pytest.mark.skipif(
-    RSYSLOG is None and os.environ.get("CI") != "true", reason="no rsyslogd: apt-get install rsyslog rsyslog-gnutls"
-)
 def test_rsyslog_reads_what_was_sent_over_tls(tmp_path: Path) -> None:
     certificates, port = issue(tmp_path / "tls", ["127.0.0.1"]), free_port()
     table: dict[str, Any] = {"name": "here", "kind": "syslog", "host": "127.0.0.1", "port": port}
